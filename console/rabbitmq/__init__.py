@@ -1,0 +1,1 @@
+"""The adapter: everything Warren knows about talking to a RabbitMQ broker. Imports no Django."""

@@ -1,0 +1,113 @@
+"""Where a broker is and how to speak to it, as values that never show a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+MEGABYTE = 1_000_000
+
+
+class Secret:
+    """A string that prints as stars. `reveal()` is the only way to its value."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret('********')"
+
+    def __str__(self) -> str:
+        return "********"
+
+    def __format__(self, spec: str) -> str:
+        return "********"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("A Secret must not be pickled.")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    username: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `total` bounds the whole exchange, however the bytes trickle in."""
+
+    connect: float = 5.0
+    read: float = 10.0
+    total: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is taken from a broker at most; beyond it AnswerTooLarge is raised."""
+
+    body_bytes: int = 128 * MEGABYTE
+    rows: int = 500_000
+    json_depth: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """`verify` off is loud everywhere it shows. `ca_pem` replaces the system's trust store."""
+
+    verify: bool = True
+    ca_pem: str = ""
+    server_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPolicy:
+    """Which resolved addresses may be connected to. Checked on every connect, after DNS.
+
+    Link-local and cloud metadata addresses are never allowed. Loopback and private ranges only
+    where a setting says so, as `bin/up` does.
+    """
+
+    allow_loopback: bool = False
+    allow_private: bool = True
+    extra_networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A management API. `url` is scheme://host[:port][/prefix], without credentials."""
+
+    url: str
+    credentials: Credentials
+    tls: Tls = field(default_factory=Tls)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    limits: Limits = field(default_factory=Limits)
+    policy: AddressPolicy = field(default_factory=AddressPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class AmqpEndpoint:
+    """An AMQP 0-9-1 listener. `scheme` is amqp or amqps."""
+
+    scheme: Literal["amqp", "amqps"]
+    host: str
+    port: int
+    credentials: Credentials
+    vhost: str = "/"
+    tls: Tls = field(default_factory=Tls)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    policy: AddressPolicy = field(default_factory=AddressPolicy)

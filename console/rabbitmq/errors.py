@@ -1,0 +1,150 @@
+"""Everything that can go wrong with a broker, as one tree.
+
+    BrokerError
+    ├─ Unreachable             nobody answered, or not for long enough
+    │  ├─ NameNotResolved      the host name has no address
+    │  ├─ ConnectionRefused    the host answered: nothing listens there
+    │  ├─ ConnectionLost       the connection broke before the whole answer was here
+    │  ├─ TlsFailed            certificate or protocol not acceptable
+    │  └─ TimedOut             the deadline of the whole exchange passed
+    ├─ AddressForbidden        the address is one we must not connect to (link-local, metadata, ...)
+    ├─ LoginRefused            wrong user or password: stop knocking
+    ├─ AccessRefused           right password, not enough rights
+    ├─ NotFound                no such object, or no such endpoint in this version
+    ├─ Rejected                the broker understood the request and said no
+    │  └─ Conflict             ... because what exists differs
+    ├─ BrokerFailed            5xx: the broker's own failure, or our request of a wrong type
+    ├─ StatsDisabled           the broker keeps no statistics, so it cannot say
+    ├─ UnaddressableName       a name that cannot be sent safely in a path; nothing was sent
+    └─ MalformedAnswer         an answer that cannot be used
+       ├─ AnswerTooLarge       more bytes, rows or depth than we take
+       └─ Redirected           we never follow
+
+Every foreign exception (httpx2, pika, ssl, socket, msgspec) is mapped to this tree at one edge
+per transport, so callers need to know no other exception.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BrokerError(Exception):
+    """A call to a broker did not give a usable answer.
+
+    `code` is stable and goes to pages, the API and metrics. `retryable` is the one decision a
+    caller needs: may the same call, unchanged, succeed later? `detail` is safe to show once
+    escaped: it never holds a credential, but may hold text that the broker chose.
+    """
+
+    code: ClassVar[str] = "broker_error"
+    retryable: ClassVar[bool] = True
+    #: What to tell a person when nothing better is known.
+    summary: ClassVar[str] = "The broker could not be used."
+
+    def __init__(self, detail: str = "", *, status: int | None = None) -> None:
+        self.detail = detail[:500]
+        self.status = status
+        super().__init__(detail or self.summary)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.detail!r}, status={self.status})"
+
+
+class Unreachable(BrokerError):
+    code = "unreachable"
+    summary = "The broker did not answer."
+
+
+class NameNotResolved(Unreachable):
+    code = "name_not_resolved"
+    summary = "The host name has no address."
+
+
+class ConnectionRefused(Unreachable):
+    code = "connection_refused"
+    summary = "Nothing listens on that host and port."
+
+
+class ConnectionLost(Unreachable):
+    code = "connection_lost"
+    summary = "The connection broke before the whole answer was read."
+
+
+class TlsFailed(Unreachable):
+    code = "tls_failed"
+    # The certificate may be renewed while we wait: retried, at the back-off's slow pace.
+    summary = "No secure connection could be made."
+
+
+class TimedOut(Unreachable):
+    code = "timed_out"
+    summary = "The broker did not answer in time."
+
+
+class AddressForbidden(BrokerError):
+    code = "address_forbidden"
+    retryable = False
+    summary = "The address is one that the console may not connect to."
+
+
+class LoginRefused(BrokerError):
+    code = "login_refused"
+    # Repeating a refused log-in can lock the account or fill the broker's log.
+    retryable = False
+    summary = "The broker refused the user name or password."
+
+
+class AccessRefused(BrokerError):
+    code = "access_refused"
+    retryable = False
+    summary = "The broker's user may not do this."
+
+
+class NotFound(BrokerError):
+    code = "not_found"
+    retryable = False
+    summary = "The broker has no such object."
+
+
+class Rejected(BrokerError):
+    code = "rejected"
+    retryable = False
+    summary = "The broker refused the request."
+
+
+class Conflict(Rejected):
+    code = "conflict"
+    summary = "What exists on the broker differs from what was asked."
+
+
+class BrokerFailed(BrokerError):
+    code = "broker_failed"
+    summary = "The broker answered with an internal error."
+
+
+class StatsDisabled(BrokerError):
+    code = "stats_disabled"
+    retryable = False
+    summary = "The broker keeps no statistics."
+
+
+class UnaddressableName(BrokerError):
+    code = "unaddressable_name"
+    retryable = False
+    summary = "This name cannot be addressed over HTTP."
+
+
+class MalformedAnswer(BrokerError):
+    code = "malformed_answer"
+    summary = "The answer is not what RabbitMQ's management API gives."
+
+
+class AnswerTooLarge(MalformedAnswer):
+    code = "answer_too_large"
+    summary = "The answer is larger than the console takes."
+
+
+class Redirected(MalformedAnswer):
+    code = "redirected"
+    summary = "The address redirects elsewhere; redirects are not followed."

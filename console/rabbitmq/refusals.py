@@ -1,0 +1,72 @@
+"""What a status other than 2xx means, as an error of ours."""
+
+from __future__ import annotations
+
+import msgspec
+
+from console.rabbitmq.errors import (
+    AccessRefused,
+    BrokerError,
+    BrokerFailed,
+    Conflict,
+    LoginRefused,
+    NotFound,
+    Redirected,
+    Rejected,
+    StatsDisabled,
+    Unreachable,
+)
+from console.rabbitmq.text import printable
+
+
+class _Reason(msgspec.Struct):
+    error: str = ""
+    reason: str = ""
+
+
+_reasons = msgspec.json.Decoder(_Reason, strict=False)
+
+
+def error_for_status(status: int, body: bytes) -> BrokerError:
+    """The error that an answer of this status is. `body` may be anything.
+
+    RabbitMQ answers 401 both to a wrong password ("not_authorized") and to a right one whose user
+    may not do this ("not_authorised"); only that letter tells them apart, on 3.10 to 4.3.
+    """
+    said = _said(body)
+    detail = printable(said.reason or said.error, 400)
+    if 300 <= status < 400:
+        return Redirected(f"The broker answered with a redirect ({status}).", status=status)
+    if status == 401:
+        if said.error == "not_authorised":
+            return AccessRefused(detail, status=status)
+        return LoginRefused("", status=status)
+    if status == 403:
+        return AccessRefused(detail, status=status)
+    # 3.10 answers 406 from its static files where it has no such endpoint.
+    if status in (404, 410) or (status == 406 and not body):
+        return NotFound("" if said.reason == "Not Found" else detail, status=status)
+    if status == 400 and "stats in management ui are disabled" in said.reason.lower():
+        return StatsDisabled("", status=status)
+    if status in (409, 412) or (status in (400, 406) and "inequivalent arg" in said.reason):
+        return Conflict(detail, status=status)
+    if status in (408, 429, 502, 503, 504):
+        return _Busy(
+            f"The broker, or a proxy before it, is not available ({status}).", status=status
+        )
+    if status >= 500:
+        return BrokerFailed(detail or f"The broker answered {status}.", status=status)
+    return Rejected(detail or f"The broker answered {status}.", status=status)
+
+
+class _Busy(Unreachable):
+    """Somebody answered, but not for the broker."""
+
+    summary = "The broker is not available."
+
+
+def _said(body: bytes) -> _Reason:
+    try:
+        return _reasons.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _Reason()

@@ -1,0 +1,225 @@
+"""What a broker tells us, as typed values.
+
+`None` always means "not known": the broker left the field out, keeps no statistics, or is of a
+version that lacks it. It never means zero, none or empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+DepthSource = Literal["prometheus", "totals", "passive"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that could not be used. `sample` is at most 200 characters, already printable."""
+
+    reason: str
+    sample: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """All objects of one kind. `complete` says that nothing was left out but the `rejected` rows:
+    only then is the absence of an object evidence that it does not exist."""
+
+    items: list[T]
+    rejected: list[RejectedRow] = field(default_factory=list)
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    node: str
+    protocol: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    rabbitmq_version: str
+    erlang_version: str | None
+    management_version: str | None
+    product_name: str | None
+    cluster_name: str | None
+    node: str | None
+    rates_mode: str | None
+    #: False where the broker runs with statistics switched off.
+    stats_enabled: bool
+    queues: int | None
+    exchanges: int | None
+    connections: int | None
+    channels: int | None
+    consumers: int | None
+    messages: int | None
+    messages_ready: int | None
+    messages_unacknowledged: int | None
+    #: Messages per second over the broker's last sample interval.
+    publish_rate: float | None
+    deliver_get_rate: float | None
+    ack_rate: float | None
+    listeners: tuple[Listener, ...] = ()
+    exchange_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    name: str
+    running: bool
+    type: str | None = None
+    mem_used: int | None = None  # bytes
+    mem_limit: int | None = None  # bytes
+    mem_alarm: bool | None = None
+    disk_free: int | None = None  # bytes
+    disk_free_limit: int | None = None  # bytes
+    disk_free_alarm: bool | None = None
+    fd_used: int | None = None
+    fd_total: int | None = None
+    sockets_used: int | None = None
+    proc_used: int | None = None
+    uptime_ms: int | None = None
+    partitions: tuple[str, ...] = ()
+    enabled_plugins: tuple[str, ...] = ()
+    being_drained: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Whoami:
+    name: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    vhost: str
+    name: str
+    ready: int | None
+    unacked: int | None
+    total: int | None
+    consumers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueInfo:
+    """A queue as declared, with what governs it."""
+
+    vhost: str
+    name: str
+    type: str | None
+    state: str | None
+    node: str | None
+    durable: bool | None
+    auto_delete: bool | None
+    exclusive: bool | None
+    arguments: Mapping[str, Any]
+    policy: str | None
+    operator_policy: str | None
+    members: tuple[str, ...] = ()
+    online: tuple[str, ...] = ()
+    depth: QueueDepth | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    tag: str
+    channel: str | None
+    connection: str | None
+    peer: str | None
+    user: str | None
+    ack_required: bool | None
+    exclusive: bool | None
+    prefetch: int | None
+    active: bool | None
+    activity_status: str | None
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueNow:
+    """One queue, read fresh. `consumers` is None where the broker did not tell, () where it said none."""
+
+    info: QueueInfo
+    depth: QueueDepth
+    consumers: tuple[Consumer, ...] | None
+    effective_policy: Mapping[str, Any] | None
+    publish_rate: float | None
+    deliver_get_rate: float | None
+    ack_rate: float | None
+    memory: int | None  # bytes
+    message_bytes: int | None
+    head_message_timestamp: int | None  # Unix seconds
+    idle_since: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    vhost: str
+    source: str
+    destination: str
+    destination_type: str
+    routing_key: str
+    arguments: Mapping[str, Any]
+    properties_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VhostInfo:
+    name: str
+    description: str | None
+    tags: tuple[str, ...]
+    default_queue_type: str | None
+    tracing: bool | None
+    protected_from_deletion: bool | None
+    #: State per node ("running", "stopped", ...).
+    cluster_state: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class VhostLimits:
+    vhost: str
+    limits: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """A RabbitMQ user. Password hashes are not carried here."""
+
+    name: str
+    tags: tuple[str, ...]
+    has_password: bool | None
+    hashing_algorithm: str | None
+    limits: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionInfo:
+    vhost: str
+    user: str
+    configure: str
+    write: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPermissionInfo:
+    vhost: str
+    user: str
+    exchange: str
+    write: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInfo:
+    vhost: str
+    name: str
+    pattern: str
+    apply_to: str
+    priority: int
+    definition: Mapping[str, Any]
+    operator: bool = False
