@@ -1,0 +1,4 @@
+from accessctl.models.broker_users import BrokerPermission, BrokerTopicPermission, BrokerUser
+from accessctl.models.tokens import ApiToken
+
+__all__ = ["ApiToken", "BrokerPermission", "BrokerTopicPermission", "BrokerUser"]

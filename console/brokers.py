@@ -1,0 +1,61 @@
+"""The only place where a broker's row becomes a connection."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from console.errors import BrokerTrouble
+from console.models import Broker
+from console.rabbitmq.endpoint import AddressPolicy, Credentials, Endpoint, Secret, Timeouts, Tls
+from console.rabbitmq.management.client import ManagementClient
+from console.secrets import decrypt
+
+
+def address_policy() -> AddressPolicy:
+    return AddressPolicy(
+        allow_loopback=settings.ALLOW_LOOPBACK_BROKERS,
+        allow_private=settings.ALLOW_PRIVATE_BROKERS,
+    )
+
+
+def endpoint_of(broker: Broker, *, timeouts: Timeouts | None = None) -> Endpoint:
+    """Raises BrokerTrouble where the password is missing, WrongEncryptionKey where it cannot be
+    decrypted."""
+    if not broker.has_password:
+        raise BrokerTrouble(
+            f"No password is stored for {broker.name}. Edit the broker and enter it.",
+            {"field": "password"},
+        )
+    return make_endpoint(
+        management_url=broker.management_url,
+        username=broker.username,
+        password=decrypt(broker.password_encrypted),
+        tls=Tls(
+            verify=broker.tls_verify,
+            ca_pem=broker.tls_ca_pem,
+            server_name=broker.tls_server_name,
+        ),
+        timeouts=timeouts,
+    )
+
+
+def make_endpoint(
+    *,
+    management_url: str,
+    username: str,
+    password: Secret,
+    tls: Tls,
+    timeouts: Timeouts | None = None,
+) -> Endpoint:
+    return Endpoint(
+        url=management_url,
+        credentials=Credentials(username, password),
+        tls=tls,
+        timeouts=timeouts or Timeouts(),
+        policy=address_policy(),
+    )
+
+
+def connect(broker: Broker, *, timeouts: Timeouts | None = None) -> ManagementClient:
+    """A client to use in a `with` block. Raises as `endpoint_of`; its methods raise BrokerError."""
+    return ManagementClient(endpoint_of(broker, timeouts=timeouts))

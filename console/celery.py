@@ -1,0 +1,36 @@
+"""The Celery application: beat fires one static entry each second, workers do the rest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+
+app = Celery("console")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@app.on_after_configure.connect
+def make_queue_folders(sender: Celery, **kwargs: object) -> None:
+    """The filesystem transport does not make its folders itself."""
+    for name, folder in sender.conf.broker_transport_options.items():
+        if "folder" in name:
+            Path(str(folder)).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+app.conf.beat_schedule = {
+    "dispatch-due-polls": {
+        "task": "vhosts.tasks.dispatch_due_polls",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
+    "keep-history": {
+        "task": "vhosts.tasks.keep_history",
+        "schedule": 60.0,
+        "options": {"expires": 55},
+    },
+}

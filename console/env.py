@@ -1,0 +1,50 @@
+"""Typed readers of the environment. Every setting is read here once, and fails loudly when wrong.
+
+`X_FILE=/run/secrets/x` may stand for any `X` (Docker and Kubernetes secrets).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.FileAwareEnv()
+
+
+def env_str(name: str, default: str = "") -> str:
+    return str(env.str(name, default=default)).strip()
+
+
+def env_bool(name: str, default: bool) -> bool:
+    text = env_str(name)
+    if not text:
+        return default
+    if text.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if text.lower() in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name} must be true or false, not {text!r}.")
+
+
+def env_int(name: str, default: int, *, least: int = 0, most: int = 2**31 - 1) -> int:
+    text = env_str(name)
+    if not text:
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}.") from None
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name} must be between {least} and {most}, not {value}.")
+    return value
+
+
+def env_list(name: str, default: str = "") -> list[str]:
+    return [part.strip() for part in env_str(name, default).split(",") if part.strip()]
+
+
+def env_path(name: str, default: Path) -> Path:
+    text = env_str(name)
+    return Path(text).expanduser().resolve() if text else default

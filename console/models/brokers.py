@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from console.secrets import EncryptedField
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class Environment(models.TextChoices):
+    PRODUCTION = "production", "Production"
+    STAGING = "staging", "Staging"
+    DEVELOPMENT = "development", "Development"
+
+
+class PollState(models.TextChoices):
+    """What the last polls say. `stale` and `disabled` are not stored: they are read off the clock
+    and the switch when shown (BrokerStatus.shown_state)."""
+
+    NEW = "new", "Not polled yet"
+    REACHABLE = "reachable", "Reachable"
+    REFUSED = "refused", "Refused"
+    UNREACHABLE = "unreachable", "Unreachable"
+
+
+def default_poll_interval_s() -> int:
+    return int(settings.POLL_INTERVAL_DEFAULT_S)
+
+
+class BrokerQuerySet(models.QuerySet["Broker"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> BrokerQuerySet:
+        """Brokers the user may see: all for a superuser, none for anybody else."""
+        if user.is_active and getattr(user, "is_superuser", False):
+            return self
+        return self.none()
+
+    def due_for_poll(self, now: datetime) -> BrokerQuerySet:
+        """Enabled, at or past their next poll, and not claimed by a poll that may still run."""
+        return self.filter(enabled=True).filter(
+            Q(status__next_poll_at__lte=now),
+            Q(status__claimed_until__isnull=True) | Q(status__claimed_until__lt=now),
+        )
+
+    def by_attention(self) -> BrokerQuerySet:
+        return self.order_by("name")
+
+
+class Broker(models.Model):
+    """One RabbitMQ node or cluster, at one management URL. Written by people only; what is seen
+    there is BrokerStatus, written by polling only."""
+
+    name = models.CharField(max_length=100, unique=True)
+    environment = models.CharField(
+        max_length=16, choices=Environment.choices, default=Environment.PRODUCTION
+    )
+    management_url = models.CharField("management URL", max_length=500)
+    #: Empty: discovered from the broker's listeners.
+    amqp_url = models.CharField("AMQP URL", max_length=500, blank=True)
+    username = models.CharField("user", max_length=255)
+    #: Ciphertext; empty where the password must be entered (again).
+    password_encrypted = EncryptedField(blank=True, default="")
+    tls_verify = models.BooleanField("verify the certificate", default=True)
+    #: PEM. Empty: the system's trust store.
+    tls_ca_pem = models.TextField("CA certificates", blank=True)
+    tls_server_name = models.CharField("expected certificate name", max_length=253, blank=True)
+    enabled = models.BooleanField(default=True)
+    poll_interval_s = models.PositiveIntegerField(
+        "poll interval",
+        default=default_poll_interval_s,
+        validators=[MinValueValidator(5), MaxValueValidator(3600)],
+    )
+    #: Rises with each edit: the ETag of the API.
+    generation = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = BrokerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def has_password(self) -> bool:
+        return bool(self.password_encrypted)
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == Environment.PRODUCTION
+
+
+class BrokerStatus(models.Model):
+    """What polling last saw of a broker. One row for each broker, made with it.
+
+    Figures are None where not known. Each group of figures carries the time it was read.
+    """
+
+    broker = models.OneToOneField(
+        Broker, on_delete=models.CASCADE, primary_key=True, related_name="status"
+    )
+    # The schedule of its polls.
+    next_poll_at = models.DateTimeField(db_index=True)
+    claimed_until = models.DateTimeField(null=True)
+    #: Rises with each claim; a poll whose number is no longer this one writes nothing.
+    claim = models.BigIntegerField(default=0)
+    next_inventory_at = models.DateTimeField()
+    #: Failures in a row; 0 when the last poll went well.
+    failures = models.PositiveIntegerField(default=0)
+
+    # Whether it answers.
+    state = models.CharField(max_length=16, choices=PollState.choices, default=PollState.NEW)
+    state_since = models.DateTimeField()
+    attempted_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    error_code = models.CharField(max_length=32, blank=True)
+    error_detail = models.TextField(blank=True)
+    #: Parts that could not be read although the broker answers: {"inventory": "…sentence"}.
+    part_errors = models.JSONField(default=dict)
+
+    # Vitals: overview and nodes.
+    vitals_at = models.DateTimeField(null=True)
+    rabbitmq_version = models.CharField(max_length=64, blank=True)
+    erlang_version = models.CharField(max_length=64, blank=True)
+    cluster_name = models.TextField(blank=True)
+    stats_enabled = models.BooleanField(null=True)
+    connections = models.BigIntegerField(null=True)
+    channels = models.BigIntegerField(null=True)
+    consumers = models.BigIntegerField(null=True)
+    exchanges = models.BigIntegerField(null=True)
+    #: Messages per second.
+    publish_rate = models.FloatField(null=True)
+    deliver_rate = models.FloatField(null=True)
+    #: [{"name", "running", "mem_used", "mem_limit", "disk_free", ...}]
+    nodes = models.JSONField(default=list)
+    #: Sentences; empty list: the broker says none; None: not known.
+    alarms = models.JSONField(null=True)
+    #: [{"node", "protocol", "address", "port"}]
+    listeners = models.JSONField(default=list)
+
+    # Depths, summed over its queues.
+    depths_at = models.DateTimeField(null=True)
+    depths_source = models.CharField(max_length=16, blank=True)
+    queues = models.BigIntegerField(null=True)
+    messages_ready = models.BigIntegerField(null=True)
+    messages_unacked = models.BigIntegerField(null=True)
+
+    # Inventory: vhosts, queues as declared, users, permissions.
+    inventory_at = models.DateTimeField(null=True)
+    #: What kept the inventory from being taken as whole, for the page: see vhosts.polling.inventory.
+    suspect = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "broker statuses"
+
+    def __str__(self) -> str:
+        return f"status of broker {self.broker_id}"
+
+    def stale_after(self) -> timedelta:
+        """Two poll intervals and five seconds of grace, or the age from which figures are stale."""
+        return timedelta(seconds=2 * self.broker.poll_interval_s + 5)
+
+    def shown_state(self, now: datetime) -> str:
+        """reachable | refused | unreachable | stale | disabled | new, judged at `now`: right even
+        when every worker is dead."""
+        if not self.broker.enabled:
+            return "disabled"
+        if self.state == PollState.REACHABLE:
+            if self.answered_at is None or now - self.answered_at > self.stale_after():
+                return "stale"
+        elif self.state == PollState.NEW and now - self.state_since > self.stale_after():
+            return "stale"
+        return str(self.state)
+
+    def is_stale(self, at: datetime | None, now: datetime) -> bool:
+        """Whether a figure read at `at` is too old to be taken for the present one."""
+        return at is None or now - at > self.stale_after()
+
+    def running_nodes(self) -> int | None:
+        if self.vitals_at is None:
+            return None
+        return sum(1 for node in self.nodes if _running(node))
+
+
+def _running(node: Any) -> bool:
+    return isinstance(node, dict) and bool(node.get("running"))

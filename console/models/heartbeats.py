@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from django.db import models
+
+
+class Heartbeat(models.Model):
+    """The last sign of life of a process that nobody waits for: beat, a worker's queue."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    at = models.DateTimeField()
+    host = models.TextField(blank=True)
+    pid = models.IntegerField(null=True)
+
+    def __str__(self) -> str:
+        return self.name

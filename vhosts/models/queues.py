@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+from console.models import Broker
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class QueueQuerySet(models.QuerySet["Queue"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> QueueQuerySet:
+        return self.filter(broker__in=Broker.objects.visible_to(user))
+
+    def present(self) -> QueueQuerySet:
+        """Queues not known to be gone."""
+        return self.filter(gone_at=None)
+
+
+class Queue(models.Model):
+    """A queue as found on a broker, with its present depth. Written by polling only.
+
+    No index holds a depth, so that updating depths stays a HOT update on Postgres; sorting by
+    depth reads the broker's rows instead.
+    """
+
+    id = models.AutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
+    vhost = models.TextField()
+    name = models.TextField()
+    #: Empty until the first inventory has seen it: classic | quorum | stream | …
+    type = models.TextField(blank=True)
+    state = models.TextField(blank=True)
+    node = models.TextField(blank=True)
+    durable = models.BooleanField(null=True)
+    auto_delete = models.BooleanField(null=True)
+    exclusive = models.BooleanField(null=True)
+    arguments = models.JSONField(default=dict)
+    policy = models.TextField(blank=True)
+    operator_policy = models.TextField(blank=True)
+    #: None until inventoried.
+    inventoried_at = models.DateTimeField(null=True)
+    first_seen_at = models.DateTimeField()
+    #: Set when a complete listing no longer had it.
+    gone_at = models.DateTimeField(null=True)
+
+    # Present depth, as of the broker's last complete poll (BrokerStatus.depths_at). None: unknown.
+    ready = models.BigIntegerField(null=True)
+    unacked = models.BigIntegerField(null=True)
+    total = models.BigIntegerField(null=True)
+    consumers = models.IntegerField(null=True)
+    #: When one of the four last changed.
+    depth_changed_at = models.DateTimeField(null=True)
+
+    objects = QueueQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["broker", "vhost", "name"], name="one_queue_of_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,45 @@
+"""History by day partitions. Leaf tables: written by COPY, read by selectors, no foreign keys
+(a composite primary key can be no target of one, and a constraint would cost each COPY)."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class QueueSnapshot(models.Model):
+    """A queue's depth from `at` on, until its next row. A row only where a value changed; a row
+    of Nones from where the depth is not known."""
+
+    pk = models.CompositePrimaryKey("queue_id", "at")
+    queue_id = models.IntegerField()
+    at = models.DateTimeField()
+    ready = models.BigIntegerField(null=True)
+    unacked = models.BigIntegerField(null=True)
+    consumers = models.IntegerField(null=True)
+
+    class Meta:
+        managed = True
+        db_table = "vhosts_queue_snapshot"
+
+    def __str__(self) -> str:
+        return f"queue {self.queue_id} at {self.at}"
+
+
+class BrokerSample(models.Model):
+    """A broker's own figures at one poll."""
+
+    pk = models.CompositePrimaryKey("broker_id", "at")
+    broker_id = models.BigIntegerField()
+    at = models.DateTimeField()
+    queues = models.BigIntegerField(null=True)
+    connections = models.BigIntegerField(null=True)
+    ready = models.BigIntegerField(null=True)
+    unacked = models.BigIntegerField(null=True)
+    publish_rate = models.FloatField(null=True)
+    deliver_rate = models.FloatField(null=True)
+
+    class Meta:
+        db_table = "vhosts_broker_sample"
+
+    def __str__(self) -> str:
+        return f"broker {self.broker_id} at {self.at}"

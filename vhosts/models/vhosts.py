@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from accessctl.models.broker_users import SeenOnBroker
+
+
+class VirtualHost(SeenOnBroker):
+    """A vhost as found on a broker. Written by polling only."""
+
+    name = models.TextField()
+    description = models.TextField(blank=True)
+    tags = ArrayField(models.TextField(), default=list)
+    default_queue_type = models.TextField(blank=True)
+    tracing = models.BooleanField(null=True)
+    protected_from_deletion = models.BooleanField(null=True)
+    #: {"rabbit@a": "running"}
+    cluster_state = models.JSONField(default=dict)
+    #: {"max-connections": 100}
+    limits = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["broker", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["broker", "name"], name="one_vhost_of_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
