@@ -1,2 +1,191 @@
-class ManagementClient:  # replaced shortly by the real client
-    def __init__(self, endpoint: object) -> None: ...
+"""RabbitMQ's management API, 3.10 to 4.3, as the readers of `port.py`."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from console.rabbitmq.endpoint import Endpoint
+from console.rabbitmq.errors import BrokerFailed, MalformedAnswer
+from console.rabbitmq.http import JSON, BoundedHttp, must_be_json
+from console.rabbitmq.management import readings
+from console.rabbitmq.management.decode import Rows, raw_rows
+from console.rabbitmq.management.paging import read_pages
+from console.rabbitmq.management.paths import Query, path, queue_path
+from console.rabbitmq.refusals import error_for_status
+from console.rabbitmq.text import printable
+from console.rabbitmq.types import (
+    Binding,
+    Listing,
+    Node,
+    Overview,
+    PermissionInfo,
+    PolicyInfo,
+    QueueDepth,
+    QueueInfo,
+    QueueNow,
+    RejectedRow,
+    TopicPermissionInfo,
+    UserInfo,
+    VhostInfo,
+    VhostLimits,
+    Whoami,
+)
+
+Item = TypeVar("Item", QueueDepth, QueueInfo)
+
+#: The cheap listing: no statistics are gathered, yet the totals are there, also where the broker
+#: runs with statistics switched off.
+_TOTALS: Query = {"disable_stats": "true", "enable_queue_totals": "true"}
+_DEPTH_COLUMNS = "vhost,name,messages,messages_ready,messages_unacknowledged"
+_UNLISTABLE = RejectedRow(
+    "The broker cannot list a queue here: its name is not valid UTF-8. "
+    "Delete it with rabbitmqctl or over AMQP."
+)
+
+
+class ManagementClient:
+    """Reads one broker. Safe to use from threads; close it, or use it in a `with` block.
+
+    Every method raises BrokerError when it has no usable answer, within the endpoint's deadline per
+    request. Listings show what the broker's user may see, which is not all for a user that is not
+    tagged monitoring or administrator.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.http = BoundedHttp(endpoint)
+        self._limits = endpoint.limits
+
+    def __enter__(self) -> ManagementClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.http.close()
+
+    # Vitals
+
+    def overview(self) -> Overview:
+        return readings.OVERVIEW.one(self.http.get(path("overview")), self._limits)
+
+    def nodes(self) -> Listing[Node]:
+        return self._listing(readings.NODES, "nodes")
+
+    def whoami(self) -> Whoami:
+        return readings.WHOAMI.one(self.http.get(path("whoami")), self._limits)
+
+    def alarms(self) -> list[str]:
+        """Alarms in effect in the whole cluster ("memory on rabbit@a"); none is an empty list."""
+        answer = self.http.exchange("GET", path("health", "checks", "alarms"))
+        if answer.status == 503 and answer.content_type == JSON:
+            return _alarms(answer.body)
+        if not answer.ok:
+            raise error_for_status(answer.status, answer.body)
+        must_be_json(answer)
+        return []
+
+    # Topology
+
+    def vhosts(self) -> Listing[VhostInfo]:
+        return self._listing(readings.VHOSTS, "vhosts")
+
+    def vhost_limits(self) -> Listing[VhostLimits]:
+        return self._listing(readings.VHOST_LIMITS, "vhost-limits")
+
+    def queues(self) -> Listing[QueueInfo]:
+        return self._paged(readings.QUEUES, _TOTALS)
+
+    def policies(self) -> Listing[PolicyInfo]:
+        return self._listing(readings.POLICIES, "policies")
+
+    def operator_policies(self) -> Listing[PolicyInfo]:
+        return self._listing(readings.OPERATOR_POLICIES, "operator-policies")
+
+    def queue_now(self, vhost: str, name: str) -> QueueNow:
+        """One queue, read now; its figures are as old as the broker's statistics, 5 s as a rule."""
+        body = self.http.get(queue_path(vhost, name))
+        now = readings.QUEUE_NOW.one(body, self._limits)
+        _must_be(now.info.vhost == vhost and now.info.name == name)
+        return now
+
+    def queue_bindings(self, vhost: str, name: str) -> Listing[Binding]:
+        body = self.http.get(queue_path(vhost, name, "bindings"))
+        listing = readings.BINDINGS.listing(body, self._limits)
+        _must_be(all(item.vhost == vhost and item.destination == name for item in listing.items))
+        return listing
+
+    # Access
+
+    def users(self) -> Listing[UserInfo]:
+        return self._listing(readings.USERS, "users")
+
+    def permissions(self) -> Listing[PermissionInfo]:
+        return self._listing(readings.PERMISSIONS, "permissions")
+
+    def topic_permissions(self) -> Listing[TopicPermissionInfo]:
+        return self._listing(readings.TOPIC_PERMISSIONS, "topic-permissions")
+
+    # Depths
+
+    def depths(self) -> Listing[QueueDepth]:
+        """Ready, unacked and total of every queue in one request; page by page where that fails."""
+        query: Query = {**_TOTALS, "columns": _DEPTH_COLUMNS}
+        try:
+            rows = raw_rows(self.http.get(path("queues", query=query)), self._limits)
+        except BrokerFailed:
+            return self._paged(readings.DEPTHS, query)
+        listing = readings.DEPTHS.of(rows, self._limits)
+        return Listing(_without_twins(listing.items), listing.rejected)
+
+    def _listing(self, rows: Rows[Any, Any], endpoint: str) -> Listing[Any]:
+        return rows.listing(self.http.get(path(endpoint)), self._limits)
+
+    def _paged(self, rows: Rows[Any, Item], query: Query) -> Listing[Item]:
+        def get(page: int, size: int) -> bytes:
+            return self.http.get(path("queues", query={**query, "page": page, "page_size": size}))
+
+        found = read_pages(get, self._limits)
+        listing = rows.of(found.rows, self._limits)
+        return Listing(
+            _without_twins(listing.items),
+            listing.rejected + [_UNLISTABLE] * found.unlistable,
+            complete=found.complete,
+        )
+
+
+def _without_twins(items: list[Item]) -> list[Item]:
+    """The first of each name: rows move between pages, and 3.10 shows all names that are not UTF-8
+    alike."""
+    first: dict[tuple[str, str], Item] = {}
+    for item in items:
+        first.setdefault((item.vhost, item.name), item)
+    return list(first.values())
+
+
+def _must_be(asked: bool) -> None:
+    if not asked:
+        raise MalformedAnswer("The broker answered for another object than the one asked for.")
+
+
+class _Alarm(msgspec.Struct):
+    node: str = ""
+    resource: str = ""
+
+
+class _Alarms(msgspec.Struct):
+    status: str
+    reason: str = ""
+    alarms: list[_Alarm] | None = None
+
+
+def _alarms(body: bytes) -> list[str]:
+    try:
+        said = msgspec.json.decode(body, type=_Alarms, strict=False)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise MalformedAnswer("The alarms are not readable.", status=503) from error
+    named = [f"{alarm.resource or 'alarm'} on {alarm.node}" for alarm in said.alarms or []]
+    return [printable(text) for text in named or [said.reason or "alarm"]]

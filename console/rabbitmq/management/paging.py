@@ -1,0 +1,110 @@
+"""All queues, page by page, around rows that the broker itself cannot list.
+
+Pages are no snapshot: rows move between them while queues come and go. And on 4.x one queue whose
+name is not UTF-8 turns every page that holds it into a 500 with an empty body; the others still work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from console.rabbitmq.endpoint import Limits
+from console.rabbitmq.errors import AnswerTooLarge, BrokerFailed, MalformedAnswer, Rejected
+from console.rabbitmq.text import printable
+
+PAGE_SIZE = 500  # the most that the broker takes
+_NARROWER = {500: 100, 100: 20, 20: 4, 4: 1}
+_ATTEMPTS = 3
+#: Beyond so many unlistable rows the broker has another trouble than a bad name.
+_MOST_UNLISTABLE = 20
+
+
+class _Page(msgspec.Struct):
+    total_count: int
+    items: list[msgspec.Raw]
+    filtered_count: int | None = None
+
+
+_pages = msgspec.json.Decoder(_Page)
+
+
+@dataclass
+class PagedRows:
+    """`unlistable` counts the rows that the broker could not list. `complete`: every other row is here,
+    seen without the total moving meanwhile."""
+
+    rows: list[msgspec.Raw] = field(default_factory=list)
+    unlistable: int = 0
+    complete: bool = True
+
+
+def read_pages(get: Callable[[int, int], bytes], limits: Limits) -> PagedRows:
+    """Every row. `get(page, page_size)` returns the body of one page or raises BrokerError.
+
+    Read again, three times at most, when the broker's total moves meanwhile; then what the last round
+    saw is given as incomplete.
+    """
+    for _ in range(_ATTEMPTS):
+        reader = _Round(get, limits)
+        reader.read()
+        if reader.steady:
+            return reader.found
+    reader.found.complete = False
+    return reader.found
+
+
+class _Round:
+    def __init__(self, get: Callable[[int, int], bytes], limits: Limits) -> None:
+        self._get = get
+        self._limits = limits
+        self._totals: set[int] = set()
+        self.found = PagedRows()
+
+    @property
+    def steady(self) -> bool:
+        """One total all along, and exactly so many rows."""
+        seen = len(self.found.rows) + self.found.unlistable
+        return len(self._totals) == 1 and self._totals == {seen}
+
+    def read(self) -> None:
+        page = 1
+        while self._read_page(page, PAGE_SIZE) and page * PAGE_SIZE < max(self._totals, default=0):
+            page += 1
+
+    def _read_page(self, page: int, size: int) -> bool:
+        """Whether the broker has such a page."""
+        try:
+            body = self._get(page, size)
+        except Rejected as error:
+            if page > 1 and "out of range" in error.detail:
+                return False
+            raise
+        except BrokerFailed:
+            return self._read_narrower(page, size)
+        answer = _decoded(body)
+        self._totals.add(answer.total_count)
+        self.found.rows.extend(answer.items)
+        if max(len(self.found.rows), answer.total_count) > self._limits.rows:
+            raise AnswerTooLarge(f"More than {self._limits.rows:,} rows.", status=200)
+        return bool(answer.items)
+
+    def _read_narrower(self, page: int, size: int) -> bool:
+        narrower = _NARROWER.get(size)
+        if narrower is None:
+            self.found.unlistable += 1
+            if self.found.unlistable > _MOST_UNLISTABLE:
+                raise BrokerFailed("The broker fails to list its queues.", status=500)
+            return True
+        parts = size // narrower
+        first = (page - 1) * parts + 1
+        return all(self._read_page(first + part, narrower) for part in range(parts))
+
+
+def _decoded(body: bytes) -> _Page:
+    try:
+        return _pages.decode(body)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise MalformedAnswer(f"Expected a page: {printable(str(error))}", status=200) from error

@@ -1,0 +1,253 @@
+"""What we make of the rows that the management API sends: the types of `console.rabbitmq.types`."""
+
+from __future__ import annotations
+
+from console.rabbitmq import types
+from console.rabbitmq.endpoint import Limits
+from console.rabbitmq.management.decode import Rows
+from console.rabbitmq.management.records import (
+    BindingRow,
+    ChannelDetails,
+    ConsumerRow,
+    DepthRow,
+    MessageStats,
+    NodeRow,
+    ObjectTotals,
+    OverviewRow,
+    PermissionRow,
+    PolicyRow,
+    QueueNowRow,
+    QueueRow,
+    Rate,
+    Tags,
+    TopicPermissionRow,
+    Totals,
+    UserRow,
+    VhostLimitsRow,
+    VhostRow,
+    WhoamiRow,
+)
+
+
+def tags(said: Tags | None) -> tuple[str, ...]:
+    """Tags however a version writes them."""
+    written = said.split(",") if isinstance(said, str) else said or []
+    return tuple(tag.strip() for tag in written if tag.strip())
+
+
+def _known(said: str | None) -> str | None:
+    return None if said in ("", "undefined", "none") else said
+
+
+def _rate(said: Rate | None) -> float | None:
+    return said.rate if said else None
+
+
+def overview(row: OverviewRow) -> types.Overview:
+    objects = row.object_totals or ObjectTotals()
+    totals = row.queue_totals or Totals()
+    rates = row.message_stats or MessageStats()
+    return types.Overview(
+        rabbitmq_version=row.rabbitmq_version,
+        erlang_version=row.erlang_version,
+        management_version=row.management_version,
+        product_name=row.product_name,
+        cluster_name=row.cluster_name,
+        node=row.node,
+        rates_mode=row.rates_mode,
+        stats_enabled=row.disable_stats is not True,
+        queues=objects.queues,
+        exchanges=objects.exchanges,
+        connections=objects.connections,
+        channels=objects.channels,
+        consumers=objects.consumers,
+        messages=totals.messages,
+        messages_ready=totals.messages_ready,
+        messages_unacknowledged=totals.messages_unacknowledged,
+        publish_rate=_rate(rates.publish_details),
+        deliver_get_rate=_rate(rates.deliver_get_details),
+        ack_rate=_rate(rates.ack_details),
+        listeners=tuple(
+            types.Listener(listener.node, listener.protocol, listener.ip_address, listener.port)
+            for listener in row.listeners or []
+        ),
+        # Those with an internal purpose are not for declaring.
+        exchange_types=tuple(
+            kind.name for kind in row.exchange_types or [] if not kind.internal_purpose
+        ),
+    )
+
+
+def node(row: NodeRow) -> types.Node:
+    return types.Node(
+        name=row.name,
+        running=row.running,
+        type=row.type,
+        mem_used=row.mem_used,
+        mem_limit=row.mem_limit,
+        mem_alarm=row.mem_alarm,
+        disk_free=row.disk_free,
+        disk_free_limit=row.disk_free_limit,
+        disk_free_alarm=row.disk_free_alarm,
+        fd_used=row.fd_used,
+        fd_total=row.fd_total,
+        sockets_used=row.sockets_used,
+        proc_used=row.proc_used,
+        uptime_ms=row.uptime,
+        partitions=tuple(row.partitions or ()),
+        enabled_plugins=tuple(row.enabled_plugins or ()),
+        being_drained=row.being_drained,
+    )
+
+
+def whoami(row: WhoamiRow) -> types.Whoami:
+    return types.Whoami(row.name, tags(row.tags))
+
+
+def depth(row: DepthRow) -> types.QueueDepth:
+    return types.QueueDepth(
+        row.vhost, row.name, row.messages_ready, row.messages_unacknowledged, row.messages
+    )
+
+
+def queue(row: QueueRow) -> types.QueueInfo:
+    return types.QueueInfo(
+        vhost=row.vhost,
+        name=row.name,
+        type=row.type,
+        state=row.state,
+        node=row.node,
+        durable=row.durable,
+        auto_delete=row.auto_delete,
+        exclusive=row.exclusive,
+        arguments=row.arguments or {},
+        policy=row.policy or None,
+        operator_policy=row.operator_policy or None,
+        members=tuple(row.members or ()),
+        online=tuple(row.online or ()),
+        depth=_depth_and_consumers(row),
+    )
+
+
+def _depth_and_consumers(row: QueueRow) -> types.QueueDepth:
+    return types.QueueDepth(
+        row.vhost,
+        row.name,
+        row.messages_ready,
+        row.messages_unacknowledged,
+        row.messages,
+        row.consumers,
+    )
+
+
+def consumer(row: ConsumerRow) -> types.Consumer:
+    channel = row.channel_details or ChannelDetails()
+    return types.Consumer(
+        tag=row.consumer_tag,
+        channel=channel.name,
+        connection=channel.connection_name,
+        peer=channel.peer_host,
+        user=channel.user,
+        ack_required=row.ack_required,
+        exclusive=row.exclusive,
+        prefetch=row.prefetch_count,
+        active=row.active,
+        activity_status=row.activity_status,
+        arguments=row.arguments or {},
+    )
+
+
+def queue_now(row: QueueNowRow) -> types.QueueNow:
+    rates = row.message_stats or MessageStats()
+    consumers = None
+    if row.consumer_details is not None:
+        consumers = tuple(CONSUMERS.of(row.consumer_details, Limits()).items)
+    return types.QueueNow(
+        info=queue(row),
+        depth=_depth_and_consumers(row),
+        consumers=consumers,
+        effective_policy=row.effective_policy_definition,
+        publish_rate=_rate(rates.publish_details),
+        deliver_get_rate=_rate(rates.deliver_get_details),
+        ack_rate=_rate(rates.ack_details),
+        memory=row.memory,
+        message_bytes=row.message_bytes,
+        head_message_timestamp=row.head_message_timestamp,
+        idle_since=row.idle_since,
+    )
+
+
+def binding(row: BindingRow) -> types.Binding:
+    return types.Binding(
+        vhost=row.vhost,
+        source=row.source,
+        destination=row.destination,
+        destination_type=row.destination_type,
+        routing_key=row.routing_key,
+        arguments=row.arguments or {},
+        properties_key=row.properties_key,
+    )
+
+
+def vhost(row: VhostRow) -> types.VhostInfo:
+    return types.VhostInfo(
+        name=row.name,
+        description=row.description,
+        tags=tags(row.tags),
+        default_queue_type=_known(row.default_queue_type),
+        tracing=row.tracing,
+        protected_from_deletion=row.protected_from_deletion,
+        cluster_state=row.cluster_state or {},
+    )
+
+
+def vhost_limits(row: VhostLimitsRow) -> types.VhostLimits:
+    return types.VhostLimits(row.vhost, row.value or {})
+
+
+def user(row: UserRow) -> types.UserInfo:
+    return types.UserInfo(
+        name=row.name,
+        tags=tags(row.tags),
+        has_password=None if row.password_hash is None else bool(row.password_hash),
+        hashing_algorithm=_known(row.hashing_algorithm),
+        limits=row.limits or {},
+    )
+
+
+def permission(row: PermissionRow) -> types.PermissionInfo:
+    return types.PermissionInfo(row.vhost, row.user, row.configure, row.write, row.read)
+
+
+def topic_permission(row: TopicPermissionRow) -> types.TopicPermissionInfo:
+    return types.TopicPermissionInfo(row.vhost, row.user, row.exchange, row.write, row.read)
+
+
+def policy(row: PolicyRow, *, operator: bool = False) -> types.PolicyInfo:
+    return types.PolicyInfo(
+        vhost=row.vhost,
+        name=row.name,
+        pattern=row.pattern,
+        apply_to=row.apply_to,
+        # Any JSON number is taken by the broker.
+        priority=int(row.priority or 0),
+        definition=row.definition or {},
+        operator=operator,
+    )
+
+
+OVERVIEW = Rows(OverviewRow, overview)
+NODES = Rows(NodeRow, node)
+WHOAMI = Rows(WhoamiRow, whoami)
+DEPTHS = Rows(DepthRow, depth)
+QUEUES = Rows(QueueRow, queue)
+CONSUMERS = Rows(ConsumerRow, consumer)
+QUEUE_NOW = Rows(QueueNowRow, queue_now)
+BINDINGS = Rows(BindingRow, binding)
+VHOSTS = Rows(VhostRow, vhost)
+VHOST_LIMITS = Rows(VhostLimitsRow, vhost_limits)
+USERS = Rows(UserRow, user)
+PERMISSIONS = Rows(PermissionRow, permission)
+TOPIC_PERMISSIONS = Rows(TopicPermissionRow, topic_permission)
+POLICIES = Rows(PolicyRow, policy)
+OPERATOR_POLICIES = Rows(PolicyRow, lambda row: policy(row, operator=True))

@@ -1,0 +1,206 @@
+"""What the management API sends, by endpoint.
+
+Only fields that somebody uses are decoded; whatever else a version adds is skipped unread. Fields
+missing, null, "undefined" or of an odd type become None where they do not identify the row.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+_BIGGEST = 2**63 - 1  # what Postgres stores
+
+Name = Annotated[str, msgspec.Meta(max_length=4096)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=_BIGGEST)]
+Number = Annotated[int, msgspec.Meta(ge=-_BIGGEST, le=_BIGGEST)]
+Object = dict[str, Any]
+#: A list, or before 4.0.6 at times one string with commas.
+Tags = list[str] | str
+
+
+class Rate(msgspec.Struct):
+    rate: float | None = None
+
+
+class MessageStats(msgspec.Struct):
+    publish_details: Rate | None = None
+    deliver_get_details: Rate | None = None
+    ack_details: Rate | None = None
+
+
+class Totals(msgspec.Struct):
+    messages: Count | None = None
+    messages_ready: Count | None = None
+    messages_unacknowledged: Count | None = None
+
+
+class ObjectTotals(msgspec.Struct):
+    queues: Count | None = None
+    exchanges: Count | None = None
+    connections: Count | None = None
+    channels: Count | None = None
+    consumers: Count | None = None
+
+
+class ListenerRow(msgspec.Struct):
+    node: str = ""
+    protocol: str = ""
+    ip_address: str = ""
+    port: Number = 0
+
+
+class ExchangeType(msgspec.Struct):
+    name: str
+    internal_purpose: str | None = None
+
+
+class OverviewRow(msgspec.Struct):
+    rabbitmq_version: str
+    erlang_version: str | None = None
+    management_version: str | None = None
+    product_name: str | None = None
+    cluster_name: str | None = None
+    node: str | None = None
+    rates_mode: str | None = None
+    disable_stats: bool | None = None
+    object_totals: ObjectTotals | None = None
+    queue_totals: Totals | None = None
+    message_stats: MessageStats | None = None
+    listeners: list[ListenerRow] | None = None
+    exchange_types: list[ExchangeType] | None = None
+
+
+class NodeRow(msgspec.Struct):
+    name: Name
+    running: bool = False
+    type: str | None = None
+    mem_used: Count | None = None
+    mem_limit: Number | None = None
+    mem_alarm: bool | None = None
+    disk_free: Count | None = None
+    disk_free_limit: Number | None = None
+    disk_free_alarm: bool | None = None
+    fd_used: Number | None = None
+    fd_total: Number | None = None
+    sockets_used: Number | None = None
+    proc_used: Count | None = None
+    uptime: Count | None = None
+    partitions: list[str] | None = None
+    enabled_plugins: list[str] | None = None
+    being_drained: bool | None = None
+
+
+class WhoamiRow(msgspec.Struct):
+    name: Name
+    tags: Tags | None = None
+
+
+class DepthRow(msgspec.Struct):
+    vhost: Name
+    name: Name
+    messages: Count | None = None
+    messages_ready: Count | None = None
+    messages_unacknowledged: Count | None = None
+
+
+class ChannelDetails(msgspec.Struct):
+    name: str | None = None
+    connection_name: str | None = None
+    peer_host: str | None = None
+    user: str | None = None
+
+
+class ConsumerRow(msgspec.Struct):
+    consumer_tag: str = ""
+    channel_details: ChannelDetails | None = None
+    ack_required: bool | None = None
+    exclusive: bool | None = None
+    prefetch_count: Number | None = None
+    active: bool | None = None
+    activity_status: str | None = None
+    arguments: Object | None = None
+
+
+class QueueRow(DepthRow):
+    type: str | None = None
+    state: str | None = None
+    node: str | None = None
+    durable: bool | None = None
+    auto_delete: bool | None = None
+    exclusive: bool | None = None
+    arguments: Object | None = None
+    policy: str | None = None
+    operator_policy: str | None = None
+    members: list[str] | None = None
+    online: list[str] | None = None
+    consumers: Count | None = None
+
+
+class QueueNowRow(QueueRow):
+    consumer_details: list[msgspec.Raw] | None = None
+    effective_policy_definition: Object | None = None
+    message_stats: MessageStats | None = None
+    memory: Count | None = None
+    message_bytes: Count | None = None
+    head_message_timestamp: Number | None = None
+    idle_since: str | None = None
+
+
+class BindingRow(msgspec.Struct):
+    vhost: Name
+    source: Name
+    destination: Name
+    destination_type: str
+    routing_key: str
+    arguments: Object | None = None
+    properties_key: str | None = None
+
+
+class VhostRow(msgspec.Struct):
+    name: Name
+    description: str | None = None
+    tags: Tags | None = None
+    default_queue_type: str | None = None
+    tracing: bool | None = None
+    protected_from_deletion: bool | None = None
+    cluster_state: dict[str, str] | None = None
+
+
+class VhostLimitsRow(msgspec.Struct):
+    vhost: Name
+    value: dict[str, Number] | None = None
+
+
+class UserRow(msgspec.Struct):
+    name: Name
+    tags: Tags | None = None
+    password_hash: str | None = None
+    hashing_algorithm: str | None = None
+    limits: dict[str, Number] | None = None
+
+
+class PermissionRow(msgspec.Struct):
+    vhost: Name
+    user: Name
+    configure: str
+    write: str
+    read: str
+
+
+class TopicPermissionRow(msgspec.Struct):
+    vhost: Name
+    user: Name
+    exchange: str
+    write: str
+    read: str
+
+
+class PolicyRow(msgspec.Struct, rename={"apply_to": "apply-to"}):
+    vhost: Name
+    name: Name
+    pattern: str
+    apply_to: str = "all"
+    priority: float | None = None
+    definition: Object | None = None
