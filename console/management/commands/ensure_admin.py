@@ -1,0 +1,63 @@
+"""`manage.py ensure_admin`: an administrator of this name and password exists afterwards.
+
+Reads CONSOLE_ADMIN_USER and CONSOLE_ADMIN_PASSWORD (or CONSOLE_ADMIN_PASSWORD_FILE) from the
+environment, so that the password stands on no command line. Running it again changes nothing; with
+another password it sets that one, which ends the person's sessions. Prints no secret.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from console.audit import record
+from console.env import env, env_str
+
+
+class Command(BaseCommand):
+    help = "Makes sure that the administrator named by CONSOLE_ADMIN_USER exists."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        name = env_str("CONSOLE_ADMIN_USER")
+        # Not env_str: a password is taken as it is, spaces and all.
+        password = str(env.str("CONSOLE_ADMIN_PASSWORD", default=""))
+        if not name or not password:
+            raise CommandError("Set CONSOLE_ADMIN_USER and CONSOLE_ADMIN_PASSWORD.")
+        self.stdout.write(f"Administrator {name}: {ensure_admin(name, password)}.")
+
+
+def ensure_admin(name: str, password: str) -> str:
+    """What was done, in words. Raises CommandError for a name or password that cannot be used."""
+    users = get_user_model()
+    wanted = {"is_active": True, "is_staff": True, "is_superuser": True}
+    with transaction.atomic():
+        user = users.objects.select_for_update().filter(username=name).first()
+        existed = user is not None
+        user = user or users(username=name)
+        changed = {key: value for key, value in wanted.items() if getattr(user, key) != value}
+        for key, value in changed.items():
+            setattr(user, key, value)
+        keeps_password = existed and user.check_password(password)
+        if not keeps_password:
+            try:
+                user.full_clean(exclude=["password"])
+                validate_password(password, user)
+            except ValidationError as error:
+                raise CommandError(" ".join(error.messages)) from None
+            user.set_password(password)
+        if existed and keeps_password and not changed:
+            return "was there already"
+        user.save()
+        record(
+            "users:ensure-admin",
+            target_kind="user",
+            target=name,
+            acting_user=None,
+            after={**wanted, "password": "kept" if keeps_password else "set"},
+        )
+    return "updated" if existed else "created"

@@ -1,0 +1,99 @@
+"""`manage.py ensure_broker --name local`: the console knows this broker, with these settings.
+
+Reads one JSON object from standard input, so that the password stands on no command line:
+
+    {"management_url": "http://127.0.0.1:15672", "username": "warren", "password": "…",
+     "amqp_url": "amqp://127.0.0.1:5672", "environment": "development", "poll_interval_s": 10}
+
+Keys are the fields of console.registry.BrokerSettings but `name`. What is left out keeps its value
+(or, for a new broker, gets its default). Running it again changes nothing. Prints no secret.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.utils import timezone
+
+from console.errors import ConsoleError, WrongEncryptionKey
+from console.models import Broker
+from console.rabbitmq.endpoint import Secret
+from console.registry import BrokerSettings, add_broker, edit_broker
+from console.secrets import decrypt
+
+_FIELDS = {field.name: field for field in dataclasses.fields(BrokerSettings)}
+_MAX_INPUT = 2_000_000
+
+
+class Command(BaseCommand):
+    help = "Makes sure that the console knows a broker of this name with the settings on stdin."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--name", required=True, help="the broker's name in the console")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        given = _read_settings(sys.stdin.read(_MAX_INPUT))
+        try:
+            done = ensure_broker(options["name"], given, timezone.now())
+        except ConsoleError as error:
+            raise CommandError(error.message) from None
+        self.stdout.write(f"Broker {options['name']}: {done}.")
+
+
+def ensure_broker(name: str, given: dict[str, Any], now: datetime) -> str:
+    """What was done, in words. Raises CommandError and ConsoleError."""
+    broker = Broker.objects.filter(name=name).first()
+    password = Secret(given["password"]) if given.get("password") else None
+    columns = {key: value for key, value in given.items() if key != "password"}
+    if broker is None:
+        columns.setdefault("environment", Broker._meta.get_field("environment").get_default())
+        missing = [
+            key
+            for key, field in _FIELDS.items()
+            if field.default is dataclasses.MISSING and key not in (*columns, "name")
+        ]
+        if missing:
+            raise CommandError(f"Missing: {', '.join(missing)}.")
+        add_broker(
+            BrokerSettings(name=name, password=password, **columns), now=now, acting_user=None
+        )
+        return "added"
+    present = {key: getattr(broker, key) for key in _FIELDS if key != "password"}
+    settings = BrokerSettings(**{**present, **columns})
+    with transaction.atomic():
+        edited = edit_broker(broker, settings, now=now, acting_user=None)
+        # Only now: whether the stored one is still there depends on what was edited.
+        if password and _stored_password(edited) != password:
+            settings = dataclasses.replace(settings, password=password)
+            edited = edit_broker(edited, settings, now=now, acting_user=None)
+    return "changed" if edited.generation != broker.generation else "was there already"
+
+
+def _stored_password(broker: Broker) -> Secret | None:
+    try:
+        return decrypt(broker.password_encrypted) if broker.has_password else None
+    except WrongEncryptionKey:
+        return None
+
+
+def _read_settings(text: str) -> dict[str, Any]:
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        raise CommandError("Standard input holds no readable JSON.") from None
+    if not isinstance(given, dict):
+        raise CommandError("Standard input must hold one JSON object.")
+    unknown = sorted(set(given) - set(_FIELDS) | ({"name"} & set(given)))
+    if unknown:
+        raise CommandError(f"Unknown: {', '.join(unknown)}.")
+    kinds = {"tls_verify": bool, "enabled": bool, "poll_interval_s": int}
+    for key, value in given.items():
+        if type(value) is not kinds.get(key, str):
+            raise CommandError(f"{key} must be of type {kinds.get(key, str).__name__}.")
+    return given
