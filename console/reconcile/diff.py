@@ -1,0 +1,91 @@
+"""What differs between what one object should be and what it is, as data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from console.reconcile.kinds import KINDS, Ref, Spec
+
+
+class Op(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    #: A field that is fixed at declare differs: delete and declare again, with all that this loses.
+    REPLACE = "replace"
+    DELETE = "delete"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """`before` and `after` of a secret field are None: only that it changed may be told."""
+
+    name: str
+    before: Any
+    after: Any
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`untold` names fields that the observation left out, although something other than the default
+    is wanted of them: the broker's version may not have them, so equality cannot be claimed."""
+
+    ref: Ref
+    op: Op
+    fields: tuple[FieldChange, ...] = ()
+    untold: tuple[str, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        return self.op is Op.UNCHANGED and not self.untold
+
+
+def compare(ref: Ref, desired: Spec | None, observed: Spec | None) -> Difference:
+    """None stands for *should not be* and *is not there*. Raises SpecError on an impossible spec.
+
+    A field that `observed` lacks is unknown, not default: it is never counted as different.
+    """
+    kind = KINDS[ref.kind]
+    if desired is None:
+        return Difference(ref, Op.UNCHANGED if observed is None else Op.DELETE)
+    wanted = kind.canonical(desired)
+    if observed is None:
+        return Difference(ref, Op.CREATE, _creation(ref, wanted))
+    seen = kind.canonical(observed)
+    changes: list[FieldChange] = []
+    untold: list[str] = []
+    replace = False
+    for field in kind.fields:
+        after = wanted[field.name]
+        if field.name not in observed:
+            if _differ(after, field.canonical(field.default)):
+                untold.append(field.name)
+            continue
+        before = seen[field.name]
+        if _differ(before, after):
+            replace = replace or field.fixed
+            changes.append(_change(field.name, before, after, field.secret))
+    op = Op.REPLACE if replace else Op.UPDATE if changes else Op.UNCHANGED
+    return Difference(ref, op, tuple(changes), tuple(untold))
+
+
+def _creation(ref: Ref, wanted: dict[str, Any]) -> tuple[FieldChange, ...]:
+    kind = KINDS[ref.kind]
+    return tuple(
+        _change(field.name, None, wanted[field.name], field.secret)
+        for field in kind.fields
+        if _differ(wanted[field.name], field.canonical(field.default))
+    )
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Python takes True for 1 and 1.0 for 1; RabbitMQ's argument tables do not."""
+    return json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True)
+
+
+def _change(name: str, before: Any, after: Any, secret: bool) -> FieldChange:
+    return FieldChange(name, None, None, True) if secret else FieldChange(name, before, after)

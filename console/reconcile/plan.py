@@ -1,0 +1,78 @@
+"""From what should be and what is to ordered steps. Planning, showing and applying are three acts:
+the page renders the very plan that the worker carries out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from console.reconcile.diff import Difference, Op, compare
+from console.reconcile.kinds import KINDS, Ref, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`steps` in the order they are to be applied. `dies_with` tells for a vhost that is deleted what
+    goes with it without a step of its own. `fingerprint` stands for what was seen of every object the
+    plan touches: a plan is applied only while a new look gives the same."""
+
+    steps: tuple[Difference, ...]
+    unchanged: tuple[Ref, ...]
+    dies_with: Mapping[Ref, tuple[Ref, ...]]
+    fingerprint: str
+
+    def count(self, op: Op) -> int:
+        return sum(1 for step in self.steps if step.op is op)
+
+
+def make_plan(desired: Mapping[Ref, Spec | None], observed: Mapping[Ref, Spec]) -> Plan:
+    """`desired` names every object the plan may touch, None for one to delete; what only `observed`
+    names is left alone. Raises SpecError on an impossible spec."""
+    differences = [compare(ref, spec, observed.get(ref)) for ref, spec in desired.items()]
+    doomed = {d.ref for d in differences if d.ref.kind == "vhost" and d.op is Op.DELETE}
+    dies_with = {ref: tuple(sorted(_inside(ref, observed))) for ref in doomed}
+    implied = {inner for inners in dies_with.values() for inner in inners}
+    steps = [
+        difference
+        for difference in differences
+        if difference.op is not Op.UNCHANGED
+        and not (difference.op is Op.DELETE and difference.ref in implied)
+    ]
+    return Plan(
+        steps=tuple(sorted(steps, key=_order)),
+        unchanged=tuple(sorted(d.ref for d in differences if d.op is Op.UNCHANGED)),
+        dies_with=dies_with,
+        fingerprint=fingerprint(desired, observed),
+    )
+
+
+def fingerprint(refs: Iterable[Ref], observed: Mapping[Ref, Spec]) -> str:
+    """A digest of what is seen of `refs`: equal exactly while none of them has changed."""
+    seen = [
+        [
+            ref.kind,
+            list(ref.key),
+            KINDS[ref.kind].canonical(observed[ref]) if ref in observed else None,
+        ]
+        for ref in sorted(set(refs))
+    ]
+    text = json.dumps(seen, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _order(step: Difference) -> tuple[int, int, Ref]:
+    """Creations and changes first, what others stand on before them; then deletions, the other way
+    round. RabbitMQ's own import has the same order, policies before queues."""
+    rank = KINDS[step.ref.kind].rank
+    deleting = step.op is Op.DELETE
+    return (int(deleting), -rank if deleting else rank, step.ref)
+
+
+def _inside(vhost: Ref, observed: Mapping[Ref, Spec]) -> Iterable[Ref]:
+    name = vhost.key[0]
+    for ref in observed:
+        at = KINDS[ref.kind].vhost_at
+        if ref.kind != "vhost" and at is not None and ref.key[at] == name:
+            yield ref

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.reconcile.diff import Op
+from console.reconcile.drift import DriftState, find_drift
+from console.reconcile.kinds import Ref
+from console.reconcile.plan import fingerprint, make_plan
+
+VHOST = Ref("vhost", ("/test/4730",))
+USER = Ref("user", ("guest",))
+PERMISSION = Ref("permission", ("/test/4730", "guest"))
+QUEUE = Ref("queue", ("/test/4730", "orders"))
+POLICY = Ref("policy", ("/test/4730", "ttl"))
+ALL = {"configure": ".*", "write": ".*", "read": ".*"}
+
+
+def test_what_others_stand_on_comes_first():
+    plan = make_plan({PERMISSION: ALL, QUEUE: {}, POLICY: {}, USER: {}, VHOST: {}}, {})
+    assert [step.ref for step in plan.steps] == [VHOST, USER, PERMISSION, POLICY, QUEUE]
+
+
+def test_deletions_come_last_and_the_other_way_round():
+    seen = {PERMISSION: ALL, USER: {}, QUEUE: {}}
+    plan = make_plan({USER: None, PERMISSION: None, QUEUE: None, VHOST: {}}, seen)
+    assert [(step.op, step.ref) for step in plan.steps] == [
+        (Op.CREATE, VHOST),
+        (Op.DELETE, QUEUE),
+        (Op.DELETE, PERMISSION),
+        (Op.DELETE, USER),
+    ]
+
+
+def test_what_dies_with_a_vhost_is_told_and_needs_no_step():
+    other = Ref("queue", ("/", "orders"))
+    seen = {VHOST: {}, QUEUE: {}, PERMISSION: ALL, USER: {}, other: {}}
+    plan = make_plan({VHOST: None, QUEUE: None}, seen)
+    assert [step.ref for step in plan.steps] == [VHOST]
+    assert plan.dies_with[VHOST] == (PERMISSION, QUEUE)
+
+
+def test_only_what_is_named_is_touched():
+    plan = make_plan({VHOST: {}}, {VHOST: {}, QUEUE: {}, USER: {}})
+    assert plan.steps == ()
+    assert plan.unchanged == (VHOST,)
+
+
+REFS = [VHOST, USER, PERMISSION, QUEUE, POLICY]
+
+
+@given(st.permutations(REFS), st.integers())
+def test_neither_plan_nor_fingerprint_depends_on_the_order_of_what_was_read(order, seed):
+    wanted = {VHOST: {"description": "x"}, USER: None, PERMISSION: ALL, QUEUE: {}, POLICY: None}
+    seen = {VHOST: {}, USER: {}, POLICY: {}}
+    shuffled = list(seen.items())
+    random.Random(seed).shuffle(shuffled)
+    first = make_plan(wanted, seen)
+    second = make_plan({ref: wanted[ref] for ref in order}, dict(shuffled))
+    assert first == second
+
+
+def test_the_fingerprint_moves_when_an_object_it_covers_moves():
+    before = fingerprint([VHOST, USER], {VHOST: {"description": "a"}})
+    assert fingerprint([VHOST, USER], {VHOST: {"description": "b"}}) != before
+    assert fingerprint([VHOST, USER], {VHOST: {"description": "a"}, USER: {}}) != before
+    assert fingerprint([VHOST, USER], {VHOST: {"description": "a"}, QUEUE: {}}) == before
+
+
+def test_nothing_is_called_missing_after_an_incomplete_look():
+    assert list(find_drift({VHOST: {}}, {}, complete=False)) == []
+    (verdict,) = find_drift({VHOST: {}}, {}, complete=True)
+    assert verdict.state is DriftState.MISSING
+
+
+def test_what_was_never_asked_for_is_unmanaged_and_what_was_deleted_can_return():
+    states = {
+        verdict.ref: verdict.state
+        for verdict in find_drift(
+            {USER: None, VHOST: {}}, {USER: {}, VHOST: {}, QUEUE: {}}, complete=True
+        )
+    }
+    assert states == {
+        USER: DriftState.RETURNED,
+        VHOST: DriftState.IN_SYNC,
+        QUEUE: DriftState.UNMANAGED,
+    }
