@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
 
 from console.rabbitmq.endpoint import Tls
@@ -11,9 +12,11 @@ from console.rabbitmq.text import printable
 _MAX_CA_PEM = 1_000_000
 
 
+@functools.lru_cache(maxsize=64)
 def tls_context(tls: Tls) -> ssl.SSLContext:
     """A client context of TLS 1.2 or later: the system's trust store, or only `ca_pem` where given.
 
+    Kept for the process: reading the system's store takes longer than a poll of a small broker.
     Verification is off only where `tls.verify` is False. Raises TlsFailed for an unreadable CA.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

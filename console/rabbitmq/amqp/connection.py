@@ -1,0 +1,218 @@
+"""AMQP 0-9-1 connections on pika: to checked addresses, over by a deadline, with our errors only."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import ssl
+from collections.abc import Iterator
+
+import pika
+from pika import exceptions
+from pika.adapters.utils import connection_workflow as workflow
+
+from console.rabbitmq.addresses import resolve_checked
+from console.rabbitmq.deadline import Deadline
+from console.rabbitmq.endpoint import AmqpEndpoint
+from console.rabbitmq.errors import (
+    AccessRefused,
+    BrokerError,
+    BrokerFailed,
+    Conflict,
+    ConnectionLost,
+    ConnectionRefused,
+    LoginRefused,
+    MalformedAnswer,
+    NotFound,
+    Rejected,
+    TimedOut,
+    UnaddressableName,
+    Unreachable,
+)
+from console.rabbitmq.text import printable
+from console.rabbitmq.tls import tls_context, tls_failure
+
+HEARTBEAT_SECONDS = 10
+_BLOCKED_SECONDS = 10
+
+# pika logs with a traceback, as an error, whatever it also raises: one unreachable broker would fill
+# the log. What it raises is mapped below and told once, by who asked.
+logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+
+@contextlib.contextmanager
+def connected(
+    endpoint: AmqpEndpoint, deadline: Deadline | None = None
+) -> Iterator[pika.BlockingConnection]:
+    """A connection to the endpoint's vhost for the length of the block.
+
+    Everything in the block, opening and closing included, ends by `deadline` (default: the endpoint's
+    total), and what pika raises in it leaves as a BrokerError. A connection belongs to one thread.
+    """
+    deadline = deadline or Deadline(endpoint.timeouts.total)
+    with _mapped(endpoint.host):
+        connection = pika.BlockingConnection(_parameters(endpoint, deadline))
+        _end_by(connection, deadline)
+        try:
+            yield connection
+        finally:
+            with contextlib.suppress(exceptions.AMQPError):
+                if connection.is_open:
+                    connection.close()
+
+
+def _parameters(endpoint: AmqpEndpoint, deadline: Deadline) -> list[pika.ConnectionParameters]:
+    """One set for each checked address, tried in turn; TLS still asks for the name."""
+    name = endpoint.tls.server_name or endpoint.host
+    tls = None
+    if endpoint.scheme == "amqps":
+        tls = pika.SSLOptions(tls_context(endpoint.tls), server_hostname=name)
+    addresses = resolve_checked(endpoint.host, endpoint.port, endpoint.policy, deadline)
+    share = deadline.at_most(endpoint.timeouts.read) / len(addresses)
+    return [
+        pika.ConnectionParameters(
+            host=str(address),
+            port=endpoint.port,
+            virtual_host=endpoint.vhost,
+            credentials=pika.PlainCredentials(
+                endpoint.credentials.username, endpoint.credentials.password.reveal()
+            ),
+            ssl_options=tls,
+            heartbeat=HEARTBEAT_SECONDS,
+            blocked_connection_timeout=_BLOCKED_SECONDS,
+            socket_timeout=min(endpoint.timeouts.connect, share),
+            # The whole of TCP, TLS and AMQP handshakes, however slowly they trickle.
+            stack_timeout=share,
+            connection_attempts=1,
+            client_properties={"connection_name": "Warren", "product": "Warren"},
+        )
+        for address in addresses
+    ]
+
+
+def _end_by(connection: pika.BlockingConnection, deadline: Deadline) -> None:
+    """Cut the connection off at the deadline, even within a blocking call.
+
+    pika's own time-outs bound only the opening; its heartbeat takes up to three times its interval.
+    The timer sits in the loop that every blocking call runs, as the heartbeat's does, for which pika
+    has no public name; tests/adapter/test_amqp.py holds it.
+    """
+    inner = connection._impl
+    over = exceptions.AMQPHeartbeatTimeout("the deadline passed")
+    inner._adapter_call_later(deadline.remaining(), lambda: inner._terminate_stream(over))
+
+
+@contextlib.contextmanager
+def _mapped(host: str) -> Iterator[None]:
+    """The one edge where pika's exceptions become ours."""
+    try:
+        yield
+    except BrokerError:
+        raise
+    except _FOREIGN as error:
+        raise mapped(error, host) from error
+
+
+#: Everything that pika raises of its own, and what it lets through.
+_FOREIGN: tuple[type[Exception], ...] = (
+    exceptions.AMQPError,
+    exceptions.ChannelError,
+    exceptions.ReentrancyError,
+    workflow.AMQPConnectorException,
+    workflow.AMQPConnectionWorkflowFailed,
+    OSError,
+)
+
+
+def mapped(error: Exception, host: str) -> BrokerError:
+    """`error`, of pika or below, as one of ours."""
+    if isinstance(error, exceptions.ConnectionClosedByBroker):
+        return _connection_closed(error.reply_code, error.reply_text)
+    if isinstance(error, exceptions.ChannelClosedByBroker):
+        return _channel_closed(error.reply_code, error.reply_text)
+    if isinstance(error, exceptions.ProbableAccessDeniedError):
+        return _vhost_closed(" ".join(map(str, error.args)))
+    for kinds, ours, detail in _BY_KIND:
+        if isinstance(error, kinds):
+            return ours(detail)
+    return _from_cause(error, host)
+
+
+def _connection_closed(code: int, text: str) -> BrokerError:
+    said = printable(text)
+    if code == 403:
+        return LoginRefused("", status=code)
+    if code == 530:
+        return _vhost_closed(text)
+    if code == 320:
+        return ConnectionLost(said, status=code)
+    if code == 541:
+        return BrokerFailed(said, status=code)
+    return Rejected(said, status=code)
+
+
+def _vhost_closed(text: str) -> BrokerError:
+    if "refused for user" not in text and "not found" in text:
+        return NotFound("The broker has no such virtual host.")
+    return AccessRefused("The virtual host is not open to this user.")
+
+
+def _channel_closed(code: int, text: str) -> BrokerError:
+    kind = {403: AccessRefused, 404: NotFound, 406: Conflict, 541: BrokerFailed}.get(code, Rejected)
+    return kind(printable(text), status=code)
+
+
+_BY_KIND: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str], ...] = (
+    ((exceptions.ProbableAuthenticationError, exceptions.AuthenticationError), LoginRefused, ""),
+    (
+        (exceptions.AMQPHeartbeatTimeout, exceptions.ConnectionBlockedTimeout),
+        TimedOut,
+        "The broker did not answer over AMQP in time.",
+    ),
+    (
+        (exceptions.IncompatibleProtocolError, exceptions.ProtocolSyntaxError),
+        MalformedAnswer,
+        "What answers there does not speak AMQP 0-9-1.",
+    ),
+    ((exceptions.ShortStringTooLong,), UnaddressableName, "A name is longer than 255 bytes."),
+    ((exceptions.UnroutableError,), Rejected, "No queue takes the message."),
+    ((exceptions.NackError,), Rejected, "The broker did not take the message."),
+    (
+        (
+            exceptions.StreamLostError,
+            exceptions.ConnectionOpenAborted,
+            exceptions.ConnectionWrongStateError,
+            exceptions.ConnectionClosed,
+            exceptions.AMQPChannelError,
+        ),
+        ConnectionLost,
+        "The connection broke.",
+    ),
+)
+
+
+def _from_cause(error: Exception, host: str) -> BrokerError:
+    """pika wraps what the socket said several layers deep."""
+    for inner in _layers(error):
+        if isinstance(inner, ssl.SSLError):
+            return tls_failure(inner, host)
+        if isinstance(inner, ConnectionRefusedError):
+            return ConnectionRefused(f"Nothing listens on {printable(host)} for AMQP.")
+        if isinstance(inner, (TimeoutError, workflow.AMQPConnectorStackTimeout)):
+            return TimedOut("The broker did not answer over AMQP in time.")
+        if isinstance(inner, ConnectionError):
+            return ConnectionLost("The connection broke.")
+    return Unreachable("The broker could not be reached over AMQP.")
+
+
+def _layers(error: BaseException) -> Iterator[BaseException]:
+    waiting, seen = [error], set[int]()
+    while waiting:
+        inner = waiting.pop(0)
+        if id(inner) in seen:
+            continue
+        seen.add(id(inner))
+        yield inner
+        nested = [*inner.args, inner.__cause__, getattr(inner, "exception", None)]
+        nested += list(getattr(inner, "exceptions", ()))
+        waiting += [item for item in nested if isinstance(item, BaseException)]

@@ -1,0 +1,362 @@
+"""Test connection: each step on the way to a broker apart, so that a person sees which one fails.
+
+A step that needs an earlier one that failed is skipped, and says so. All steps together end within
+`PROBE_SECONDS`, whatever answers or does not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from console.rabbitmq import errors
+from console.rabbitmq.addresses import (
+    ParsedUrl,
+    open_connection,
+    parse_management_url,
+    resolve_checked,
+)
+from console.rabbitmq.amqp.connection import connected
+from console.rabbitmq.deadline import Deadline
+from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts
+from console.rabbitmq.management.client import ManagementClient
+from console.rabbitmq.text import printable
+from console.rabbitmq.tls import tls_context, tls_failure
+from console.rabbitmq.types import Listener, Overview, Whoami
+
+PROBE_SECONDS = 15.0
+_STEP_SECONDS = 5.0
+OLDEST = (3, 10)
+NEWEST = (4, 3)
+
+StepName = Literal["resolve", "connect", "tls", "login", "rights", "version", "plugins", "amqp"]
+Outcome = Literal["ok", "failed", "warning", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStep:
+    """`message` says what was found, `advice` what to do about it ("" where nothing is to be done)."""
+
+    name: StepName
+    outcome: Outcome
+    message: str
+    advice: str = ""
+    took_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    message: str
+    advice: str = ""
+    outcome: Outcome = "ok"
+
+
+def probe(endpoint: Endpoint, amqp: AmqpEndpoint | None = None) -> list[ProbeStep]:
+    """Every step in order, never fewer, never raising BrokerError.
+
+    Without `amqp`, the AMQP address is the one that the broker says it listens on, at the host of the
+    management URL.
+    """
+    return _Probe(endpoint, amqp).run()
+
+
+class _Probe:
+    def __init__(self, endpoint: Endpoint, amqp: AmqpEndpoint | None) -> None:
+        self._deadline = Deadline(PROBE_SECONDS)
+        self._endpoint = endpoint
+        self._given_amqp = amqp
+        self._steps: list[ProbeStep] = []
+        self._overview: Overview | None = None
+        self._whoami: Whoami | None = None
+        self._url: ParsedUrl | None = None
+
+    def run(self) -> list[ProbeStep]:
+        way_there = self._all(
+            ("resolve", self._resolve), ("connect", self._connect), ("tls", self._tls)
+        )
+        logged_in = self._all(("login", self._log_in), needed=way_there)
+        self._all(("rights", self._rights), needed=logged_in)
+        self._all(("version", self._version), needed=logged_in)
+        self._all(("plugins", self._plugins), needed=logged_in)
+        # AMQP is a door of its own: a given address is tried whatever HTTP says.
+        self._all(("amqp", self._amqp), needed=logged_in or self._given_amqp is not None)
+        return self._steps
+
+    def _all(self, *steps: tuple[StepName, Callable[[], _Found]], needed: bool = True) -> bool:
+        for name, step in steps:
+            if not needed:
+                self._steps.append(
+                    ProbeStep(name, "skipped", "Not tried, because an earlier step failed.")
+                )
+                continue
+            started = time.monotonic()
+            try:
+                found = step()
+            except errors.BrokerError as error:
+                found = _Found(_sentence(error), _advice(name, error), "failed")
+                needed = False
+            took = round((time.monotonic() - started) * 1000)
+            self._steps.append(ProbeStep(name, found.outcome, found.message, found.advice, took))
+        return needed
+
+    def _resolve(self) -> _Found:
+        try:
+            self._url = parse_management_url(self._endpoint.url)
+        except ValueError as error:
+            raise errors.NameNotResolved(str(error)) from None
+        addresses = resolve_checked(
+            self._url.host, self._url.port, self._endpoint.policy, self._step_deadline()
+        )
+        if [str(address) for address in addresses] == [self._url.host]:
+            return _Found(f"{self._url.host} is an address already.")
+        listed = ", ".join(str(address) for address in addresses[:4])
+        return _Found(f"{self._url.host} is {listed}.")
+
+    def _connect(self) -> _Found:
+        url, deadline = self._known_url(), self._step_deadline()
+        open_connection(
+            url.host, url.port, self._endpoint.policy, deadline, self._endpoint.timeouts.connect
+        ).close()
+        return _Found(f"Something listens on {url.authority}.")
+
+    def _tls(self) -> _Found:
+        url, tls = self._known_url(), self._endpoint.tls
+        if url.scheme != "https":
+            return _Found(
+                "Not used: password and answers travel unencrypted.",
+                "Use https:// wherever the way to the broker is not yours alone.",
+                "ok" if _is_local(url) else "warning",
+            )
+        context, deadline = tls_context(tls), self._step_deadline()
+        connection = open_connection(
+            url.host, url.port, self._endpoint.policy, deadline, self._endpoint.timeouts.connect
+        )
+        with connection:
+            connection.settimeout(deadline.remaining())
+            try:
+                secured = context.wrap_socket(
+                    connection, server_hostname=tls.server_name or url.host
+                )
+            except TimeoutError:
+                raise errors.TimedOut("The TLS handshake took too long.") from None
+            except (OSError, ValueError) as error:
+                raise tls_failure(error, url.host) from error
+            with secured:
+                version = secured.version() or "TLS"
+        if not tls.verify:
+            return _Found(
+                f"{version}, but the certificate is not checked.",
+                "Anyone on the way can pose as the broker. Give a CA file and check it.",
+                "warning",
+            )
+        return _Found(f"{version}, certificate accepted.")
+
+    def _log_in(self) -> _Found:
+        try:
+            with self._client() as client:
+                self._whoami = client.whoami()
+        except errors.NotFound:
+            raise errors.MalformedAnswer(
+                "What answers there is not RabbitMQ's management API."
+            ) from None
+        return _Found(f"Logged in as {printable(self._whoami.name)}.")
+
+    def _rights(self) -> _Found:
+        tags = set(self._whoami.tags if self._whoami else ())
+        if [str(address) for address in addresses] == [self._url.host]:
+            return _Found(f"{self._url.host} is an address already.")
+        listed = ", ".join(printable(tag, 40) for tag in sorted(tags)) or "none"
+        if "administrator" in tags:
+            return _Found(f"Tags: {listed}. Everything can be read and changed.")
+        limits = []
+        if "monitoring" not in tags:
+            limits.append("nodes and the queues of other virtual hosts cannot be read")
+        limits.append("users, permissions and virtual hosts cannot be read or changed")
+        if "policymaker" not in tags:
+            limits.append("policies and parameters cannot be changed")
+        return _Found(
+            f"Tags: {listed}. So {'; '.join(limits)}.",
+            "Give the user the tag administrator to manage the broker, or monitoring to watch it.",
+            "warning",
+        )
+
+    def _version(self) -> _Found:
+        with self._client() as client:
+            self._overview = client.overview()
+        said = self._overview.rabbitmq_version
+        name = f"RabbitMQ {printable(said, 40)}"
+        version = _major_minor(said)
+        known = f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
+        if version is None:
+            return _Found(f"{name}.", f"Versions {known} are supported.", "warning")
+        if version < OLDEST:
+            return _Found(f"{name} is too old.", f"Versions {known} are supported.", "warning")
+        if version > NEWEST:
+            advice = f"Versions {known} have been tested; this one should work, but may differ."
+            return _Found(f"{name} is newer than this console.", advice, "warning")
+        if not self._overview.stats_enabled:
+            return _Found(
+                f"{name}, with statistics switched off.",
+                "Depths can still be read; rates, connections and consumers cannot.",
+                "warning",
+            )
+        return _Found(f"{name}.")
+
+    def _plugins(self) -> _Found:
+        missing = (
+            "Depths are read over the management API, which costs the broker several times more. "
+            "Enable the plugin rabbitmq_prometheus"
+        )
+        ports = self._listening("http/prometheus", "https/prometheus")
+        if not ports:
+            if self._overview is not None and not self._overview.listeners:
+                return _Found(
+                    "The management plugin answers. Other plugins this user may not see.",
+                    "The tag monitoring shows them.",
+                    "warning",
+                )
+            return _Found("The Prometheus plugin is not enabled.", f"{missing}.", "warning")
+        url, listener = self._known_url(), ports[0]
+        try:
+            open_connection(
+                url.host,
+                listener.port,
+                self._endpoint.policy,
+                self._step_deadline(),
+                self._endpoint.timeouts.connect,
+            ).close()
+        except errors.BrokerError as error:
+            return _Found(
+                f"The Prometheus plugin is enabled, but port {listener.port} cannot be reached: "
+                f"{_sentence(error)}",
+                f"Depths are read over the management API instead. Open port {listener.port} to the "
+                "console to spare the broker.",
+                "warning",
+            )
+        return _Found(f"Management and Prometheus (port {listener.port}) answer.")
+
+    def _amqp(self) -> _Found:
+        amqp = self._given_amqp or self._discovered_amqp()
+        if amqp is None:
+            return _Found(
+                "The broker does not say where it listens for AMQP.",
+                "Give the AMQP address to publish and to read single queues at once.",
+                "warning",
+            )
+        where = f"{printable(amqp.host)} port {amqp.port}"
+        amqp = replace(amqp, timeouts=self._step_timeouts())
+        try:
+            with connected(amqp, self._step_deadline()):
+                pass
+        except (errors.AccessRefused, errors.NotFound) as error:
+            return _Found(
+                f"AMQP answers on {where}, but virtual host {printable(amqp.vhost, 80)} is closed to "
+                "this user.",
+                _advice("amqp", error),
+                "warning",
+            )
+        return _Found(f"Logged in over {'AMQPS' if amqp.scheme == 'amqps' else 'AMQP'} on {where}.")
+
+    def _discovered_amqp(self) -> AmqpEndpoint | None:
+        url = self._known_url()
+        # The encrypted listener where the management API is encrypted too, else the plain one first.
+        order = ("amqp/ssl", "amqp") if url.scheme == "https" else ("amqp", "amqp/ssl")
+        for protocol in order:
+            for listener in self._listening(protocol):
+                return AmqpEndpoint(
+                    scheme="amqps" if protocol == "amqp/ssl" else "amqp",
+                    host=url.host,
+                    port=listener.port,
+                    credentials=self._endpoint.credentials,
+                    tls=self._endpoint.tls,
+                    policy=self._endpoint.policy,
+                )
+        return None
+
+    def _listening(self, *protocols: str) -> list[Listener]:
+        listeners = self._overview.listeners if self._overview else ()
+        return [listener for listener in listeners if listener.protocol in protocols]
+
+    def _known_url(self) -> ParsedUrl:
+        if self._url is None:
+            raise errors.Unreachable("The address is not known.")
+        return self._url
+
+    def _client(self) -> ManagementClient:
+        return ManagementClient(replace(self._endpoint, timeouts=self._step_timeouts()))
+
+    def _step_deadline(self) -> Deadline:
+        return Deadline(self._deadline.at_most(_STEP_SECONDS))
+
+    def _step_timeouts(self) -> Timeouts:
+        left = self._deadline.at_most(_STEP_SECONDS)
+        return Timeouts(connect=min(self._endpoint.timeouts.connect, left), read=left, total=left)
+
+
+def _is_local(url: ParsedUrl) -> bool:
+    return url.host in ("localhost", "::1") or url.host.startswith("127.")
+
+
+def _major_minor(version: str) -> tuple[int, int] | None:
+    parts = version.split(".")
+    if len(parts) < 2 or not all(part.isdecimal() and len(part) < 6 for part in parts[:2]):
+        return None
+    return int(parts[0]), int(parts[1])
+
+
+def _sentence(error: errors.BrokerError) -> str:
+    return error.detail or error.summary
+
+
+def _advice(step: StepName, error: errors.BrokerError) -> str:
+    for kind, advice in _ADVICE:
+        if isinstance(error, kind):
+            if step == "amqp" and isinstance(error, errors.ConnectionRefused):
+                return "Check the AMQP port (5672, or 5671 with TLS) and any firewall in between."
+            return advice
+    return "Try again; if it stays so, look into the broker's log."
+
+
+#: From the particular to the general.
+_ADVICE: tuple[tuple[type[errors.BrokerError], str], ...] = (
+    (errors.NameNotResolved, "Check the host name for typing errors, and the console's DNS."),
+    (
+        errors.AddressForbidden,
+        "Use the broker's own address. Loopback and private networks can be allowed in the settings.",
+    ),
+    (
+        errors.ConnectionRefused,
+        "Check that RabbitMQ runs, that rabbitmq_management is enabled, and the port (15672 by "
+        "default, 15671 with TLS).",
+    ),
+    (
+        errors.TlsFailed,
+        "If the port does not speak TLS, begin the address with http://. Otherwise give the CA file that "
+        "signed the broker's certificate, and the name it is made out to.",
+    ),
+    (
+        errors.TimedOut,
+        "Check the port and any firewall in between, and whether the broker is overloaded.",
+    ),
+    (errors.ConnectionLost, "Check any proxy or firewall in between, and the broker's log."),
+    (errors.Unreachable, "Check host, port and any proxy in between."),
+    (
+        errors.LoginRefused,
+        "Check user and password. The user guest may log in from the broker's own machine only.",
+    ),
+    (
+        errors.AccessRefused,
+        "Give the user a tag: monitoring to watch, administrator to manage "
+        "(rabbitmqctl set_user_tags), and permissions in the virtual hosts it is to use.",
+    ),
+    (
+        errors.Redirected,
+        "Give the address that it redirects to, if that is the broker's management API.",
+    ),
+    (
+        errors.MalformedAnswer,
+        "Check that the address is the management API's and port, and its path if it has one.",
+    ),
+)
