@@ -165,8 +165,6 @@ class _Probe:
 
     def _rights(self) -> _Found:
         tags = set(self._whoami.tags if self._whoami else ())
-        if [str(address) for address in addresses] == [self._url.host]:
-            return _Found(f"{self._url.host} is an address already.")
         listed = ", ".join(printable(tag, 40) for tag in sorted(tags)) or "none"
         if "administrator" in tags:
             return _Found(f"Tags: {listed}. Everything can be read and changed.")
