@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from console.secrets import EncryptedField
 
@@ -48,8 +48,15 @@ class BrokerQuerySet(models.QuerySet["Broker"]):
             Q(status__claimed_until__isnull=True) | Q(status__claimed_until__lt=now),
         )
 
-    def by_attention(self) -> BrokerQuerySet:
-        return self.order_by("name")
+    def in_trouble(self, now: datetime) -> BrokerQuerySet:
+        """Enabled, and refused, unreachable or stale: BrokerStatus.shown_state said in SQL."""
+        stale_after = F("poll_interval_s") * timedelta(seconds=2) + timedelta(seconds=5)
+        stale = (
+            Q(status__state=PollState.REACHABLE)
+            & (Q(status__answered_at=None) | Q(status__answered_at__lt=now - stale_after))
+        ) | (Q(status__state=PollState.NEW) & Q(status__state_since__lt=now - stale_after))
+        troubled = Q(status__state__in=[PollState.REFUSED, PollState.UNREACHABLE])
+        return self.filter(enabled=True).filter(troubled | stale)
 
 
 class Broker(models.Model):
@@ -112,7 +119,14 @@ class BrokerStatus(models.Model):
     claimed_until = models.DateTimeField(null=True)
     #: Rises with each claim; a poll whose number is no longer this one writes nothing.
     claim = models.BigIntegerField(default=0)
+    #: The time slot the last claimed poll stands for.
+    slot_at = models.DateTimeField(null=True)
+    #: The claim whose depths are stored as a whole; 0: the next poll must compare all of them.
+    depths_claim = models.BigIntegerField(default=0)
+    # The schedule of its inventories, likewise.
     next_inventory_at = models.DateTimeField()
+    inventory_claim = models.BigIntegerField(default=0)
+    inventory_claimed_until = models.DateTimeField(null=True)
     #: Failures in a row; 0 when the last poll went well.
     failures = models.PositiveIntegerField(default=0)
 
@@ -123,7 +137,8 @@ class BrokerStatus(models.Model):
     answered_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=32, blank=True)
     error_detail = models.TextField(blank=True)
-    #: Parts that could not be read although the broker answers: {"inventory": "…sentence"}.
+    #: What is wrong although the broker answers: {"depths" | "alarms" | "nodes" | "identity" |
+    #: "vhosts" | "queues" | "users" | "permissions" | "topic_permissions": "…sentence"}.
     part_errors = models.JSONField(default=dict)
 
     # Vitals: overview and nodes.
@@ -131,6 +146,9 @@ class BrokerStatus(models.Model):
     rabbitmq_version = models.CharField(max_length=64, blank=True)
     erlang_version = models.CharField(max_length=64, blank=True)
     cluster_name = models.TextField(blank=True)
+    #: The name it had when its settings were last edited: another one may be another broker.
+    pinned_cluster_name = models.TextField(blank=True)
+    pinned_generation = models.PositiveIntegerField(default=0)
     stats_enabled = models.BooleanField(null=True)
     connections = models.BigIntegerField(null=True)
     channels = models.BigIntegerField(null=True)
@@ -149,6 +167,8 @@ class BrokerStatus(models.Model):
     # Depths, summed over its queues.
     depths_at = models.DateTimeField(null=True)
     depths_source = models.CharField(max_length=16, blank=True)
+    #: Sources that failed: {"prometheus": {"until": "ISO time of the next try", "reason": "…"}}.
+    sources_off = models.JSONField(default=dict)
     queues = models.BigIntegerField(null=True)
     messages_ready = models.BigIntegerField(null=True)
     messages_unacked = models.BigIntegerField(null=True)
