@@ -1,6 +1,26 @@
+from __future__ import annotations
+
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class VhostsConfig(AppConfig):
     name = "vhosts"
     verbose_name = "Virtual hosts"
+
+    def ready(self) -> None:
+        from vhosts import checks  # noqa: F401 – registers the system checks
+
+        post_migrate.connect(make_first_partitions, sender=self)
+
+
+def make_first_partitions(using: str, **kwargs: Any) -> None:
+    """A migrated database takes history at once, before any worker has run."""
+    from django.utils import timezone
+
+    from vhosts.polling import partitions
+
+    if partitions.are_migrated():
+        partitions.make_ahead(timezone.now())

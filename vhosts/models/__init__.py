@@ -2,14 +2,17 @@ from vhosts.models.polls import Poll
 from vhosts.models.queues import Queue
 from vhosts.models.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.models.snapshots import BrokerSample, QueueSnapshot
+from vhosts.models.spans import KnownSpan, RollupMark
 from vhosts.models.vhosts import VirtualHost
 
 __all__ = [
     "BrokerSample",
+    "KnownSpan",
     "Poll",
     "Queue",
     "QueueRollup1h",
     "QueueRollup5m",
     "QueueSnapshot",
+    "RollupMark",
     "VirtualHost",
 ]

@@ -9,10 +9,13 @@ class Poll(models.Model):
     """One poll of a broker's depths: tells *unchanged* from *not seen*.
 
     A queue without a snapshot between two complete polls did not change; where there was no
-    complete poll, nothing is known.
+    complete poll, nothing is known. Partitioned by the day of `slot_at`; no constraint on the
+    broker, so that making and dropping partitions locks no other table.
     """
 
-    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
+    broker = models.ForeignKey(
+        Broker, on_delete=models.CASCADE, related_name="+", db_constraint=False
+    )
     #: The time slot it stands for: one poll a broker and slot, however many beats run.
     slot_at = models.DateTimeField()
     started_at = models.DateTimeField()

@@ -8,17 +8,19 @@ from django.db import models
 
 class QueueSnapshot(models.Model):
     """A queue's depth from `at` on, until its next row. A row only where a value changed; a row
-    of Nones from where the depth is not known."""
+    of Nones from where the depth is not known. Read with KnownSpan: between spans nothing is known.
+
+    The primary key's index includes the depths, so that a day of one queue, scattered over the
+    whole table, is read from neighbouring index pages (docs/decisions/0010-history.md).
+    """
 
     pk = models.CompositePrimaryKey("queue_id", "at")
     queue_id = models.IntegerField()
     at = models.DateTimeField()
     ready = models.BigIntegerField(null=True)
     unacked = models.BigIntegerField(null=True)
-    consumers = models.IntegerField(null=True)
 
     class Meta:
-        managed = True
         db_table = "vhosts_queue_snapshot"
 
     def __str__(self) -> str:
@@ -26,7 +28,7 @@ class QueueSnapshot(models.Model):
 
 
 class BrokerSample(models.Model):
-    """A broker's own figures at one poll."""
+    """A broker's own figures at one poll; a row for each poll that it answered."""
 
     pk = models.CompositePrimaryKey("broker_id", "at")
     broker_id = models.BigIntegerField()

@@ -1,0 +1,157 @@
+"""Partitions of the history: made ahead, dropped by age.
+
+Each table has a partition for a day, or a month, of UTC. None is a default partition: it would have
+to be searched whenever another is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+from django.conf import settings
+from django.db import connection, transaction
+
+#: Days for which partitions are made ahead: a weekend without a worker does no harm.
+AHEAD_DAYS = 3
+#: Vacuumed after this many new rows: an index-only scan needs to know which pages are all visible.
+_INSERT_ONLY = (
+    "autovacuum_vacuum_insert_threshold = 20000, autovacuum_vacuum_insert_scale_factor = 0.02"
+)
+_LOCK = 0x57617272  # any number; the same in every worker
+
+
+@dataclass(frozen=True)
+class Partitioned:
+    """`keep` names the setting that says for how many days."""
+
+    table: str
+    period: Literal["day", "month"]
+    keep: str
+    storage: str = ""
+
+    def starts(self, first: date, last: date) -> Iterator[date]:
+        """The first day of each partition that holds a day from `first` to `last`."""
+        start = self._start(first)
+        while start <= last:
+            yield start
+            start = self.end(start)
+
+    def _start(self, day: date) -> date:
+        return day if self.period == "day" else day.replace(day=1)
+
+    def end(self, start: date) -> date:
+        if self.period == "day":
+            return start + timedelta(days=1)
+        return (start + timedelta(days=32)).replace(day=1)
+
+    def partition(self, start: date) -> str:
+        return (
+            f"{self.table}_p{start:%Y%m%d}"
+            if self.period == "day"
+            else f"{self.table}_p{start:%Y%m}"
+        )
+
+    def start_of(self, partition: str) -> date | None:
+        """The first day of a partition, None where the name is none of ours."""
+        written = partition.removeprefix(f"{self.table}_p")
+        try:
+            return datetime.strptime(written, "%Y%m%d" if self.period == "day" else "%Y%m").date()  # noqa: DTZ007 – a day, not a moment
+        except ValueError:
+            return None
+
+
+TABLES = (
+    Partitioned("vhosts_queue_snapshot", "day", "KEEP_SNAPSHOTS_DAYS", _INSERT_ONLY),
+    Partitioned("vhosts_broker_sample", "day", "KEEP_SNAPSHOTS_DAYS", _INSERT_ONLY),
+    Partitioned("vhosts_poll", "day", "KEEP_SNAPSHOTS_DAYS"),
+    Partitioned("vhosts_queue_rollup_5m", "day", "KEEP_ROLLUPS_5M_DAYS", _INSERT_ONLY),
+    Partitioned("vhosts_queue_rollup_1h", "month", "KEEP_ROLLUPS_1H_DAYS", _INSERT_ONLY),
+)
+
+
+def are_migrated() -> bool:
+    return TABLES[0].table in connection.introspection.table_names()
+
+
+def make_ahead(now: datetime, *, back_days: int = 0) -> list[str]:
+    """Makes what is missing from `back_days` before `now` to AHEAD_DAYS after it; says what it made.
+
+    Safe to run anywhere, any number of times, and beside another.
+    """
+    made: list[str] = []
+    today = now.astimezone(UTC).date()
+    for table in TABLES:
+        for start in table.starts(
+            today - timedelta(days=back_days), today + timedelta(days=AHEAD_DAYS)
+        ):
+            name = table.partition(start)
+            if name not in _existing(table):
+                _make(table, name, start)
+                made.append(name)
+    return made
+
+
+def drop_old(now: datetime) -> list[str]:
+    """Drops every partition that ended before what its setting keeps; says which.
+
+    Looks at what is there instead of counting back from today, so a gap leaves nothing behind.
+    """
+    dropped: list[str] = []
+    today = now.astimezone(UTC).date()
+    for table in TABLES:
+        kept_from = today - timedelta(days=getattr(settings, table.keep))
+        for name in sorted(_existing(table)):
+            start = table.start_of(name)
+            if start is not None and table.end(start) <= kept_from:
+                with transaction.atomic(), connection.cursor() as cursor:
+                    # Rather another minute of old history than readers that queue up behind us.
+                    cursor.execute("SET LOCAL lock_timeout = '2s'")
+                    cursor.execute(f"DROP TABLE IF EXISTS {name}")
+                dropped.append(name)
+    return dropped
+
+
+def missing(now: datetime) -> list[str]:
+    """Partitions that today or tomorrow will need and that are not there."""
+    today = now.astimezone(UTC).date()
+    return [
+        table.partition(start)
+        for table in TABLES
+        for existing in [_existing(table)]
+        for start in table.starts(today, today + timedelta(days=1))
+        if table.partition(start) not in existing
+    ]
+
+
+def _existing(table: Partitioned) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = to_regclass(%s)",
+            [table.table],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _make(table: Partitioned, name: str, start: date) -> None:
+    storage = f"WITH ({table.storage})" if table.storage else ""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        if name in _existing(table):
+            return
+        # Made apart and attached: that takes no lock on the table that a reader or a poll would feel.
+        cursor.execute(
+            f"CREATE TABLE {name} (LIKE {table.table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
+            f" {storage}"
+        )
+        cursor.execute(
+            f"ALTER TABLE {table.table} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)",
+            [_midnight(start), _midnight(table.end(start))],
+        )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
