@@ -1,0 +1,95 @@
+"""The folder `.local/`: what `bin/up` and `bin/test` keep on this machine, and nothing outside it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from console.local.trouble import Trouble
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def default_state_folder() -> Path:
+    """`CONSOLE_STATE_DIR` where it is set, else `.local` in the checkout."""
+    given = os.environ.get("CONSOLE_STATE_DIR")
+    return Path(given).absolute() if given else CHECKOUT / ".local"
+
+
+class StateFolder:
+    """One state folder, readable by its owner only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock_fd: int | None = None
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "log"
+
+    def make(self) -> None:
+        """Raises Trouble where the folder cannot be made or belongs to somebody else."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if self.path.stat().st_uid != os.geteuid():
+                raise Trouble(
+                    f"{self.path} belongs to another user. Run this as that user, or point "
+                    "CONSOLE_STATE_DIR to a folder of your own."
+                )
+            self.path.chmod(0o700)
+            self.logs.mkdir(exist_ok=True)
+        except OSError as error:
+            raise Trouble(
+                f"{self.path} cannot be written ({error.strerror}). Make the checkout writable for "
+                "you, or point CONSOLE_STATE_DIR to a folder that is."
+            ) from error
+
+    def lock(self) -> bool:
+        """Take the folder for this process; False where a living process holds it.
+
+        The kernel drops the lock with its holder, so a kill -9 leaves nothing stale.
+        """
+        self._lock_fd = os.open(self / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.unlock()
+            return False
+        return True
+
+    def unlock(self) -> None:
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The document, or {} where there is none or it is torn."""
+        try:
+            found = json.loads((self / name).read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def write_json(self, name: str, value: dict[str, Any]) -> None:
+        self.write_text(name, json.dumps(value, indent=1) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Replace a file in one step, readable by its owner only (mkstemp makes it 0600)."""
+        target = self / name
+        fd, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(fd, "w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise

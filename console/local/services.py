@@ -1,0 +1,96 @@
+"""A program that runs beside us: start, watch, stop, and its log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from console.local import processes
+from console.local.processes import Identity
+
+KEPT_LOG_BYTES = 10_000_000
+
+
+@dataclass
+class Service:
+    """One child process in a session of its own, so that a Ctrl-C reaches only its parent.
+
+    It gets `stop_signal` from the kernel too when the parent dies, even by kill -9 (prctl(2),
+    PR_SET_PDEATHSIG; `before` comes first because a change of credentials clears that wish).
+    """
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    log: Path
+    before: list[str] = field(default_factory=list)
+    stop_signal: int = signal.SIGTERM
+    stop_seconds: float = 6.0
+    folder: Path | None = None
+    identity: Identity | None = None
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Call from the main thread: the kernel's wish above is bound to the starting thread."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > KEPT_LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        wish = ["setpriv", "--pdeathsig", signal.Signals(self.stop_signal).name[3:], "--"]
+        fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            self._process = subprocess.Popen(
+                [*self.before, *wish, *self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=fd,
+                stderr=fd,
+                env=self.environment,
+                cwd=self.folder or self.log.parent,
+                start_new_session=True,
+            )
+        finally:
+            os.close(fd)
+        self.identity = processes.identify(self._process.pid)
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """Negative: the signal that ended it. None while it runs or before it was started."""
+        return self._process.poll() if self._process else None
+
+    def ask_to_stop(self) -> None:
+        if self.is_running() and self._process:
+            self._process.send_signal(self.stop_signal)
+
+    def wait_until_stopped(self, seconds: float) -> None:
+        """Kills what is still there after `seconds`, and whatever it had started."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(max(seconds, 0.05))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self.identity:
+            for member in processes.session_of(self.identity):
+                processes.send(member, signal.SIGKILL)
+
+    def log_tail(self, size: int = 3000) -> str:
+        try:
+            return self.log.read_bytes()[-size:].decode(errors="replace")
+        except OSError:
+            return ""
+
+
+def stop_all(services: list[Service]) -> None:
+    """All at once: ask each, then wait for each, the longest patience counting once."""
+    for service in services:
+        service.ask_to_stop()
+    asked = time.monotonic()
+    for service in services:
+        service.wait_until_stopped(service.stop_seconds - (time.monotonic() - asked))
