@@ -21,6 +21,11 @@ def _fernet_key() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
+def _api_token() -> str:
+    """In the form of the console's own (accessctl.services.tokens)."""
+    return f"wrn_{secrets.token_hex(32)}"
+
+
 def _readable_password() -> str:
     """95 bits in four groups, without the letters that are mistaken for others."""
     alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -34,6 +39,7 @@ MAKERS = {
     "rabbitmq_password": _hexadecimal,
     "rabbitmq_cookie": _hexadecimal,
     "administrator_password": _readable_password,
+    "token": _api_token,
 }
 
 
@@ -57,16 +63,6 @@ class Keys:
 
     def __getitem__(self, name: str) -> str:
         return self._values[name]
-
-    @property
-    def token(self) -> str:
-        """The administrator's API token; empty before the first set-up."""
-        return self._values.get("token", "")
-
-    def keep_token(self, token: str) -> None:
-        if token != self.token:
-            self._values["token"] = token
-            self._save()
 
     def _save(self) -> None:
         self._folder.write_json("secrets.json", self._values)

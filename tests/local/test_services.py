@@ -143,7 +143,7 @@ def test_the_next_run_ends_what_a_killed_supervisor_left_and_nothing_else(folder
         identity = supervise_and_kill(
             folder, "trap 'exec sleep 300' TERM; while :; do sleep 0.1; done"
         )
-        assert identity.is_alive()
+        assert until(lambda: processes.command_line(identity.pid)[:1] == ["sleep"])
         assert folder.lock()
         record = folder.read_json("running.json")
         reused = processes.identify(bystander.pid).as_json() | {"started": 1}

@@ -1,0 +1,85 @@
+"""The console's own processes: what they are started with."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from console.local.folder import CHECKOUT, StateFolder
+from console.local.keys import Keys
+from console.local.services import Service
+
+QUEUES = ("default", "polling")
+WEB_PROCESSES = 2
+WEB_THREADS = 8
+WORKER_THREADS = 8
+
+
+def console_environment(
+    folder: StateFolder, keys: Keys, *, database_url: str, url: str, allowed_hosts: str
+) -> dict[str, str]:
+    """The environment of every process of the console. What the user set stays as it is."""
+    defaults = {
+        "CONSOLE_STATE_DIR": str(folder.path),
+        "CONSOLE_SECRET_KEY": keys["secret_key"],
+        "CONSOLE_ENCRYPTION_KEYS": keys["encryption_key"],
+        "DATABASE_URL": database_url,
+        "CONSOLE_URL": url,
+        "CONSOLE_ALLOWED_HOSTS": allowed_hosts,
+        # The brokers of this machine are what a first look is about.
+        "CONSOLE_ALLOW_LOOPBACK_BROKERS": "true",
+    }
+    given = dict(os.environ)
+    for name, value in defaults.items():
+        if not given.get(name) and not given.get(f"{name}_FILE"):
+            given[name] = value
+    # The broker's password is in the database, encrypted; no process needs it from here.
+    for name in ("RABBITMQ_URL", "RABBITMQ_AMQP_URL"):
+        given.pop(name, None)
+    return given | {"DJANGO_SETTINGS_MODULE": "console.settings", "PYTHONUNBUFFERED": "1"}
+
+
+def _service(folder: StateFolder, name: str, environment: dict[str, str], *words: str) -> Service:
+    return Service(
+        name=name,
+        command=[sys.executable, "-m", *words],
+        environment=environment,
+        log=folder.logs / f"{name}.log",
+        folder=CHECKOUT,
+    )
+
+
+def web(folder: StateFolder, environment: dict[str, str], host: str, port: int) -> Service:
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return _service(
+        folder,
+        "web",
+        environment,
+        *("gunicorn", "console.wsgi:application", "--bind", bind),
+        *("--worker-class", "gthread", "--threads", str(WEB_THREADS)),
+        *("--workers", str(WEB_PROCESSES), "--graceful-timeout", "3", "--timeout", "60"),
+        # It would be put where its path may be too long for a socket.
+        *("--no-control-socket", "--log-level", "warning"),
+    )
+
+
+def worker(folder: StateFolder, environment: dict[str, str]) -> Service:
+    return _service(
+        folder,
+        "worker",
+        environment,
+        *("celery", "--app", "console", "worker", "--pool", "threads"),
+        *("--concurrency", str(WORKER_THREADS), "--queues", ",".join(QUEUES)),
+        *("--without-gossip", "--without-mingle", "--hostname", "warren@%h"),
+    )
+
+
+def beat(folder: StateFolder, environment: dict[str, str]) -> Service:
+    # An empty pidfile: none. Two beats are harmless, a stale file is not.
+    return _service(folder, "beat", environment, "celery", "--app", "console", "beat", "--pidfile=")
+
+
+def demo(folder: StateFolder, *, management_url: str, amqp_url: str) -> Service:
+    """Both addresses with the login; they go by the environment, not the command line."""
+    environment = os.environ | {"RABBITMQ_URL": management_url, "RABBITMQ_AMQP_URL": amqp_url}
+    return _service(folder, "demo", environment, "console.local.demo")

@@ -1,0 +1,304 @@
+"""`bin/up`: set up and run everything on this machine, until Ctrl-C.
+
+The order below is also the order of dependence. The node starts first because it takes longest.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from console.local import given_broker, packages, programs, readiness
+from console.local.assets import ensure_assets
+from console.local.control import describe_running
+from console.local.folder import StateFolder, default_state_folder
+from console.local.given_broker import GivenBroker
+from console.local.keys import CREDENTIALS, Keys, write_credentials
+from console.local.ports import Ports, given_port, is_free
+from console.local.postgres import Postgres
+from console.local.rabbitmq import ADMINISTRATOR, Node, NodePorts, find_server
+from console.local.services import Service
+from console.local.supervisor import Stage, Supervisor, end_leftovers
+from console.local.trouble import Progress, Trouble
+
+ADMIN = "admin"
+DEFAULT_PORT = 8000
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Stopped(BaseException):
+    """SIGINT, SIGTERM or SIGHUP came. Not an Exception, so that nothing on the way takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the console listens, and the URL under which people reach it."""
+
+    host: str
+    port: int
+    url: str
+    allowed_hosts: str
+
+    @property
+    def local_url(self) -> str:
+        """For our own question whether it is ready."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def read_address() -> Address:
+    """From CONSOLE_HOST, CONSOLE_PORT, CONSOLE_URL, CONSOLE_ALLOWED_HOSTS. Raises Trouble."""
+    host = os.environ.get("CONSOLE_HOST", "").strip().strip("[]") or "127.0.0.1"
+    port = given_port("CONSOLE_PORT", DEFAULT_PORT) or DEFAULT_PORT
+    hosts = os.environ.get("CONSOLE_ALLOWED_HOSTS", "").strip()
+    if host not in LOOPBACK and not hosts:
+        raise Trouble(
+            f"CONSOLE_HOST={host} opens the console to other machines. Say by which names they "
+            "call it, for example CONSOLE_ALLOWED_HOSTS=warren.example.com,192.0.2.10"
+        )
+    if not is_free(port, host):
+        raise Trouble(
+            f"Port {port} on {host} is taken by another program, or {host} is no address of this "
+            f"machine. Stop that program, or choose another port: CONSOLE_PORT={port + 1} bin/up"
+        )
+    first = hosts.split(",")[0].strip() if host not in LOOPBACK else host
+    shown = f"[{first}]" if ":" in first else first
+    url = os.environ.get("CONSOLE_URL", "").strip().rstrip("/") or f"http://{shown}:{port}"
+    own = [*LOOPBACK[:2], "[::1]", urlsplit(url).hostname or ""]
+    allowed = [*(part.strip() for part in hosts.split(",")), *own]
+    return Address(host, port, url, ",".join(dict.fromkeys(filter(None, allowed))))
+
+
+class Up:
+    """One run of bin/up, from the lock to the last service stopped."""
+
+    def __init__(self, folder: StateFolder, progress: Progress, *, demo: bool) -> None:
+        self._folder = folder
+        self._progress = progress
+        self._demo = demo
+        self._supervisor = Supervisor(folder, progress)
+
+    def run(self) -> None:
+        """Returns only by Stopped or Trouble; either way nothing it started is left."""
+        address = read_address()
+        broker = given_broker.given_broker()
+        if broker and self._demo:
+            raise Trouble(
+                "--demo declares queues and publishes messages, so it runs only on the node that "
+                "bin/up starts itself. Leave RABBITMQ_URL unset, or leave --demo out."
+            )
+        left = end_leftovers(self._folder)
+        if left:
+            self._progress.step(f"Ended what a killed run had left: {', '.join(left)}")
+        self._supervisor.address = address.url
+        self._supervisor.record()
+        try:
+            self._start(address, broker)
+            self._supervisor.watch(lambda: True)
+        finally:
+            self._progress.say()
+            self._progress.step("Stopping all that was started here")
+            self._supervisor.stop()
+            self._progress.step("Stopped")
+
+    def _start(self, address: Address, broker: GivenBroker | None) -> None:
+        keys, ports = Keys(self._folder), Ports(self._folder)
+        node = running_node = None
+        if broker:
+            version = given_broker.check(broker)
+            self._progress.step(f"Using RabbitMQ {version} at {broker.management_url}")
+        else:
+            node, running_node = self._start_node(keys, ports)
+        database_url = os.environ.get("DATABASE_URL") or self._start_postgres(keys, ports)
+        ensure_assets(self._folder.path, self._progress)
+        environment = programs.console_environment(
+            self._folder,
+            keys,
+            database_url=database_url,
+            url=address.url,
+            allowed_hosts=address.allowed_hosts,
+        )
+        self._progress.step("Setting up the database")
+        password_is_current = readiness.set_up(
+            self._folder, environment, self._wanted(keys, broker, node)
+        )
+        self._write_credentials(keys, address, broker, node)
+        self._progress.step("Starting web, worker and beat")
+        console = [
+            programs.web(self._folder, environment, address.host, address.port),
+            programs.worker(self._folder, environment),
+            programs.beat(self._folder, environment),
+        ]
+        for service in console:
+            self._supervisor.start(service, Stage.CONSOLE)
+        if node and running_node:
+            node.wait_until_ready(running_node)
+            if self._demo:
+                self._start_demo(node)
+        readiness.wait_until_ready(address.local_url, console)
+        self._progress.step("Ready")
+        self._announce(address, keys, node, password_is_current)
+
+    def _start_node(self, keys: Keys, ports: Ports) -> tuple[Node, Service]:
+        server = find_server()
+        if server is None:
+            packages.install(
+                self._folder,
+                self._progress,
+                "rabbitmq-server",
+                otherwise="Or use a broker that runs already: "
+                "RABBITMQ_URL=http://user:password@host:15672 bin/up",
+            )
+            server = find_server()
+        if server is None:
+            raise Trouble("rabbitmq-server is installed, but not in a place that is known here.")
+        node = Node(
+            self._folder,
+            server=server,
+            ports=NodePorts.choose(ports),
+            password=keys["rabbitmq_password"],
+            cookie=keys["rabbitmq_cookie"],
+        )
+        node.prepare()
+        self._progress.step(f"Starting a private RabbitMQ node on {node.amqp_url}")
+        self._supervisor.start(node.epmd_service(), Stage.NAMES)
+        return node, self._supervisor.start(node.service(), Stage.STORES)
+
+    def _start_postgres(self, keys: Keys, ports: Ports) -> str:
+        port = ports.choose("postgres", "CONSOLE_POSTGRES_PORT")
+        postgres = Postgres(self._folder, port=port, password=keys["postgres_password"])
+        self._progress.step(
+            ("Making" if postgres.is_new() else "Starting")
+            + f" the embedded Postgres on 127.0.0.1:{port}"
+        )
+        postgres.prepare()
+        service = self._supervisor.start(postgres.service(), Stage.STORES)
+        postgres.wait_until_ready(service)
+        return postgres.url()
+
+    def _start_demo(self, node: Node) -> None:
+        self._progress.step("Starting the demo's producers and consumers")
+        demo = programs.demo(
+            self._folder,
+            management_url=node.management_url_with_password,
+            amqp_url=node.amqp_url_with_password,
+        )
+        self._supervisor.start(demo, Stage.CONSOLE)
+
+    @staticmethod
+    def _wanted(keys: Keys, broker: GivenBroker | None, node: Node | None) -> dict[str, object]:
+        if node:
+            registered = {
+                "name": "local",
+                "management_url": node.management_url,
+                "amqp_url": node.amqp_url,
+                "username": ADMINISTRATOR,
+                "password": keys["rabbitmq_password"],
+            }
+        elif broker:
+            registered = {
+                "name": broker.name,
+                "management_url": broker.management_url,
+                "amqp_url": broker.amqp_url,
+                "username": broker.username,
+                "password": broker.password,
+            }
+        return {
+            "administrator": {
+                "name": ADMIN,
+                "password": keys["administrator_password"],
+                "token": keys["token"],
+            },
+            "broker": {**registered, "environment": "development"},
+        }
+
+    def _write_credentials(
+        self, keys: Keys, address: Address, broker: GivenBroker | None, node: Node | None
+    ) -> None:
+        values = {
+            "CONSOLE_URL": address.url,
+            "CONSOLE_USER": ADMIN,
+            "CONSOLE_PASSWORD": keys["administrator_password"],
+            "CONSOLE_TOKEN": keys["token"],
+        }
+        if node:
+            values["RABBITMQ_URL"] = node.management_url_with_password
+            values["RABBITMQ_AMQP_URL"] = node.amqp_url_with_password
+        elif broker:
+            values["RABBITMQ_URL"] = os.environ["RABBITMQ_URL"].strip()
+        write_credentials(self._folder, values)
+
+    def _announce(
+        self, address: Address, keys: Keys, node: Node | None, password_is_current: bool
+    ) -> None:
+        password = (
+            keys["administrator_password"]
+            if password_is_current
+            else "(the one you set in the console)"
+        )
+        lines = [
+            "",
+            f"  Warren       {address.url}",
+            f"  Name         {ADMIN}",
+            f"  Password     {password}",
+            "",
+        ]
+        if node:
+            lines.append(f"  RabbitMQ     {node.management_url} (its own pages; user warren)")
+        running = ", ".join(service.name for service in self._supervisor.services)
+        lines += [
+            f"  Running      {running}",
+            f"  For scripts  . {_short(self._folder / CREDENTIALS)}",
+            f"  Logs         {_short(self._folder.logs)}",
+            "",
+            "  Ctrl-C stops all of it.",
+            "",
+        ]
+        self._progress.say("\n".join(lines))
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _stop_on_signals() -> None:
+    """The first signal raises Stopped; later ones are nothing: stopping is under way."""
+
+    def stop(number: int, frame: object) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
+def up(*, demo: bool) -> int:
+    """The exit code: 0 after a Ctrl-C, 1 where it is running already or in trouble."""
+    os.umask(0o077)
+    folder, progress = StateFolder(default_state_folder()), Progress()
+    try:
+        folder.make()
+        if not folder.lock():
+            print(describe_running(folder), file=sys.stderr)
+            return 1
+        _stop_on_signals()
+        Up(folder, progress, demo=demo).run()
+    except Stopped:
+        return 0
+    except Trouble as trouble:
+        print(f"bin/up: {trouble}", file=sys.stderr)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"bin/up: The disk is full ({folder.path}). Free some space.", file=sys.stderr)
+    return 1

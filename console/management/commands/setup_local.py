@@ -1,0 +1,60 @@
+"""`manage.py setup_local`: all that bin/up wants of the database, in one process.
+
+Reads one JSON object from standard input, so that no secret stands on a command line:
+
+    {"administrator": {"name": "admin", "password": "…", "token": "wrn_…"},
+     "broker": {"name": "local", "management_url": "…", "username": "…", "password": "…", …},
+     "collect_static": true}
+
+Migrates, makes the administrator, the token and the broker where they are missing, and collects the
+static files where that is asked. An administrator who is there already keeps the password. Prints
+one JSON line: {"password_is_current": bool}. Running it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from console.errors import ConsoleError
+from console.management.commands.ensure_admin import ensure_admin
+from console.management.commands.ensure_broker import ensure_broker
+from console.management.commands.ensure_token import ensure_token
+
+TOKEN_NAME = "bin/up"  # noqa: S105 (its name, not its value)
+TOKEN_LIVES = timedelta(days=365)
+
+
+class Command(BaseCommand):
+    help = "Sets up the database for bin/up; wants JSON on standard input."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        wanted = json.load(sys.stdin)
+        call_command("migrate", interactive=False, verbosity=0)
+        if wanted["collect_static"]:
+            call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+        try:
+            current = self._set_up(wanted)
+        except ConsoleError as error:
+            raise CommandError(error.message) from None
+        self.stdout.write(json.dumps({"password_is_current": current}))
+
+    @staticmethod
+    def _set_up(wanted: dict[str, Any]) -> bool:
+        administrator, broker = wanted["administrator"], dict(wanted["broker"])
+        users = get_user_model().objects
+        user = users.filter(username=administrator["name"]).first()
+        if user is None:
+            ensure_admin(administrator["name"], administrator["password"])
+            user = users.get(username=administrator["name"])
+        now = timezone.now()
+        ensure_token(user, TOKEN_NAME, administrator["token"], TOKEN_LIVES, now)
+        ensure_broker(broker.pop("name"), broker, now)
+        return user.check_password(administrator["password"])
