@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 
 from console.audit import User, record
+from console.brokers import address_policy
 from console.errors import InvalidField, Stale
 from console.models import Broker, BrokerStatus
-from console.rabbitmq.addresses import BadAddress, parse_amqp_url, parse_management_url
-from console.rabbitmq.endpoint import Secret
+from console.rabbitmq.addresses import (
+    BadAddress,
+    ParsedUrl,
+    check_literal,
+    parse_amqp_url,
+    parse_management_url,
+)
+from console.rabbitmq.endpoint import Secret, Tls
+from console.rabbitmq.errors import AddressForbidden, TlsFailed
+from console.rabbitmq.tls import tls_context
 from console.secrets import encrypt
 
+#: Unicode categories of characters that do not show, or that change how others show.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 #: Changing any of these means another server may be asking for the password.
 _IDENTITY = ("management_url", "amqp_url", "tls_verify", "tls_ca_pem", "tls_server_name")
 
@@ -41,13 +56,14 @@ class BrokerSettings:
 
 def add_broker(settings: BrokerSettings, *, now: datetime, acting_user: User) -> Broker:
     """A new broker, due for its first poll at `now`. Raises InvalidField."""
-    columns = _checked(settings)
+    columns = checked_columns(settings)
     if not settings.password:
         raise InvalidField("password", "Enter the password of the broker's user.")
     with transaction.atomic():
         broker = Broker(**columns, password_encrypted=encrypt(settings.password))
         _refuse_taken_name(broker)
-        broker.save(force_insert=True)
+        with _name_taken_meanwhile(broker):
+            broker.save(force_insert=True)
         BrokerStatus.objects.create(
             broker=broker, state_since=now, next_poll_at=now, next_inventory_at=now
         )
@@ -73,7 +89,7 @@ def edit_broker(
     """Changes what differs. Changing where the broker is, or how it proves who it is, clears the
     stored password unless a new one is given with it: a saved password is never sent to a server
     that somebody else named. Raises InvalidField, Stale."""
-    columns = _checked(settings)
+    columns = checked_columns(settings)
     with transaction.atomic():
         broker = Broker.objects.select_for_update().get(pk=broker.pk)
         if expected_generation is not None and broker.generation != expected_generation:
@@ -97,7 +113,8 @@ def edit_broker(
             return broker
         _refuse_taken_name(broker)
         broker.generation += 1
-        broker.save(update_fields=[*changed, "password_encrypted", "generation", "updated_at"])
+        with _name_taken_meanwhile(broker):
+            broker.save(update_fields=[*changed, "password_encrypted", "generation", "updated_at"])
         # Somebody mended something: forget the back-off and look at once.
         BrokerStatus.objects.filter(broker=broker).update(
             next_poll_at=now, next_inventory_at=now, failures=0
@@ -129,22 +146,46 @@ def forget_broker(broker: Broker, *, acting_user: User) -> None:
         broker.delete()
 
 
-def _checked(settings: BrokerSettings) -> dict[str, Any]:
+def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
+    """The columns as they are stored, addresses in their one spelling. Raises InvalidField."""
     columns = settings.columns()
-    try:
-        columns["management_url"] = parse_management_url(settings.management_url).text
-    except BadAddress as error:
-        raise InvalidField("management_url", str(error)) from None
-    if settings.amqp_url:
-        try:
-            columns["amqp_url"] = parse_amqp_url(settings.amqp_url).text
-        except BadAddress as error:
-            raise InvalidField("amqp_url", str(error)) from None
     if not settings.name.strip():
         raise InvalidField("name", "Enter a name for the broker.")
+    columns["management_url"] = _checked_address(
+        "management_url", settings.management_url, parse_management_url
+    )
+    if settings.amqp_url:
+        columns["amqp_url"] = _checked_address("amqp_url", settings.amqp_url, parse_amqp_url)
+    if not settings.username:
+        raise InvalidField("username", "Enter the broker's user.")
     if ":" in settings.username:
         raise InvalidField("username", "A user name with a colon cannot be sent over HTTP.")
+    if len(settings.username.encode()) > 255:
+        raise InvalidField("username", "A user name has at most 255 bytes.")
+    for name in ("name", "username", "tls_server_name"):
+        if _HIDDEN & {unicodedata.category(character) for character in columns[name]}:
+            raise InvalidField(name, "Leave out control characters and invisible ones.")
+    if settings.tls_ca_pem:
+        try:
+            tls_context(Tls(ca_pem=settings.tls_ca_pem))
+        except TlsFailed as error:
+            raise InvalidField("tls_ca_pem", str(error)) from None
+    try:
+        Broker(**columns).clean_fields(exclude=["password_encrypted"])
+    except ValidationError as error:
+        field_name, messages = next(iter(error.message_dict.items()))
+        raise InvalidField(field_name, messages[0]) from None
     return columns
+
+
+def _checked_address(name: str, text: str, parse: Callable[[str], ParsedUrl]) -> str:
+    try:
+        url = parse(text)
+        # A name is checked when it resolves, on every connect; an IP address can be refused now.
+        check_literal(url.host, address_policy())
+    except (BadAddress, AddressForbidden) as error:
+        raise InvalidField(name, str(error)) from None
+    return url.text
 
 
 def _identity(name: str, value: Any) -> Any:
@@ -157,7 +198,21 @@ def _identity(name: str, value: Any) -> Any:
 
 def _refuse_taken_name(broker: Broker) -> None:
     if Broker.objects.filter(name=broker.name).exclude(pk=broker.pk).exists():
-        raise InvalidField("name", f"There is already a broker called {broker.name}.")
+        raise _name_taken(broker)
+
+
+def _name_taken(broker: Broker) -> InvalidField:
+    return InvalidField("name", f"There is already a broker called {broker.name}.")
+
+
+@contextmanager
+def _name_taken_meanwhile(broker: Broker) -> Iterator[None]:
+    """Two people who take one name at one time: the second is told as if he had come later."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:
+        raise _name_taken(broker) from None
 
 
 def _audited(columns: dict[str, Any]) -> dict[str, Any]:

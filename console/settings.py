@@ -41,6 +41,10 @@ KEEP_ROLLUPS_5M_DAYS = env_int("CONSOLE_KEEP_ROLLUPS_5M_DAYS", 62, least=2, most
 KEEP_ROLLUPS_1H_DAYS = env_int("CONSOLE_KEEP_ROLLUPS_1H_DAYS", 732, least=2, most=36600)
 KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, most=3660)
 
+# --- Changes ---
+#: Asked again before a step is applied: may its author still do this?
+CHANGE_AUTHORIZER = "accessctl.authorize.may_by_name"
+
 # --- Applications ---
 INSTALLED_APPS = [
     "console.apps.ConsoleConfig",
@@ -71,6 +75,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "console.rest.middleware.ApiProblemMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -83,6 +88,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "console.views.refusals.RefusalMiddleware",
     "console.middleware.NoStoreMiddleware",
 ]
 ROOT_URLCONF = "console.urls"
@@ -119,7 +125,9 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "console_cache",
-    }
+    },
+    # Counts of API requests, each web process for itself (console/rest/throttles.py).
+    "throttle": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 
 # --- People ---

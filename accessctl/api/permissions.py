@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accessctl.authorize import may
 
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+#: In `console_permissions`: anybody who is logged in, for what is their own.
+ANYBODY: Final = "anybody"
+
 
 class MayUse(BasePermission):
-    """Looks up `view.console_permissions[action]`; a view or action that names none is denied."""
+    """Looks up `view.console_permissions[action]`; an action that names none is denied."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        needed = getattr(view, "console_permissions", {}).get(getattr(view, "action", None))
-        if request.method == "OPTIONS":
-            return bool(request.user and request.user.is_authenticated)
-        return needed is not None and may(request.user, needed)
+        if not (request.user and request.user.is_authenticated and request.user.is_active):
+            return False
+        action = getattr(view, "action", None)
+        if request.method == "OPTIONS" or (action is None and _is_unsupported(request, view)):
+            return True
+        needed = getattr(view, "console_permissions", {}).get(action)
+        return needed == ANYBODY or (needed is not None and may(request.user, needed))
+
+
+def _is_unsupported(request: Request, view: APIView) -> bool:
+    """A method that the view does not have answers 405, not 403."""
+    return not hasattr(view, (request.method or "").lower())

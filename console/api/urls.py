@@ -1,5 +1,25 @@
+"""The routes of /api/v1/. Addresses end with a slash; objects are addressed by id, because
+RabbitMQ's names hold slashes."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path, re_path
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from accessctl.api.routes import routes as access_routes
+from console.api.brokers import BrokersView
+from console.api.documentation import SchemaView, docs
+from console.api.unknown import Unknown
+from vhosts.api.routes import routes as vhost_routes
+
+_router = SimpleRouter()
+_router.register("brokers", BrokersView, "api-brokers")
+for prefix, view, name in (*vhost_routes, *access_routes):
+    _router.register(prefix, view, name)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *_router.urls,
+    path("schema/", SchemaView.as_view(), name="api-schema"),
+    path("docs/", docs, name="api-docs"),
+    re_path(r"^(?P<rest>.*)$", Unknown.as_view(), name="api-unknown"),
+]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accessctl.permissions import Permission
+from console.rest.fields import Number, StrictSerializer, Text
+
+
+class SeenOnBroker(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    broker = serializers.IntegerField(source="broker_id", help_text="The broker's id.")
+    broker_name = serializers.CharField(source="broker.name")
+    first_seen_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+    inventory_at = serializers.DateTimeField(
+        source="broker.status.inventory_at",
+        allow_null=True,
+        help_text="When the broker's objects were last listed.",
+    )
+
+
+class UserRead(SeenOnBroker):
+    """A RabbitMQ user as found on a broker."""
+
+    name = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
+    has_password = serializers.BooleanField(allow_null=True)
+    hashing_algorithm = serializers.CharField()
+    limits = serializers.DictField()
+
+    class Meta:
+        ref_name = "User"
+
+
+class PermissionRead(SeenOnBroker):
+    """What a RabbitMQ user may do in a virtual host: three regular expressions over names."""
+
+    vhost = serializers.CharField()
+    user = serializers.CharField()
+    configure = serializers.CharField()
+    write = serializers.CharField()
+    read = serializers.CharField()
+
+    class Meta:
+        ref_name = "Permission"
+
+
+class TopicPermissionRead(SeenOnBroker):
+    """Which routing keys a RabbitMQ user may use at a topic exchange."""
+
+    vhost = serializers.CharField()
+    user = serializers.CharField()
+    exchange = serializers.CharField()
+    write = serializers.CharField()
+    read = serializers.CharField()
+
+    class Meta:
+        ref_name = "TopicPermission"
+
+
+class TokenRead(serializers.Serializer[Any]):
+    """An API token. Its value is given out once, when it is made."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    key = serializers.CharField(source="token_key", help_text="How the token begins.")
+    created_at = serializers.DateTimeField(source="created")
+    expires_at = serializers.DateTimeField(source="expiry", allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+
+    class Meta:
+        ref_name = "Token"
+
+
+class TokenMade(TokenRead):
+    token = serializers.CharField(help_text="Keep it now: it cannot be read again.")
+
+    class Meta:
+        ref_name = "NewToken"
+
+
+class TokenWrite(StrictSerializer):
+    name = Text(max_length=100, help_text="What the token is for.")
+    expires_in_days = Number(min_value=1, max_value=366, default=90)
+
+    class Meta:
+        ref_name = "TokenRequest"
+
+
+class WhoamiRead(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    is_superuser = serializers.BooleanField()
+    authenticated_by = serializers.ChoiceField(choices=["session", "token"])
+    token = TokenRead(allow_null=True)
+    permissions = serializers.ListField(
+        child=serializers.ChoiceField(choices=[(str(each), str(each)) for each in Permission])
+    )
+
+    class Meta:
+        ref_name = "Whoami"

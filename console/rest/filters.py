@@ -1,0 +1,88 @@
+"""Filters of query parameters: each value is understood or refused, never quietly ignored."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import django_filters
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+
+from console.models import Broker
+
+_TIME = re.compile(
+    r"(\d{4})-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII
+)
+_TIME_HINT = "Write it as 2026-11-23T15:04:05Z, or with an offset such as %2B01:00 for the zone."
+
+
+def parse_time(text: str) -> datetime:
+    """An ISO 8601 time with its zone, as UTC. Raises ValueError with a sentence."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"This is no time. {_TIME_HINT}")
+    if not found["zone"]:
+        raise ValueError(f"The time has no zone. {_TIME_HINT}")
+    if not 2000 <= int(found[1]) <= 2200:
+        raise ValueError("The year must be between 2000 and 2200.")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"There is no such time. {_TIME_HINT}") from None
+
+
+class TimeField(forms.CharField):
+    def to_python(self, value: Any) -> Any:
+        if not value:
+            return None
+        try:
+            return parse_time(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class TimeFilter(django_filters.Filter):
+    field_class = TimeField
+
+
+class TextFilter(django_filters.CharFilter):
+    """Exactly this text: spaces count, as they do in RabbitMQ's names."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, strip=False, max_length=1000, **kwargs)
+
+
+class FlagFilter(django_filters.TypedChoiceFilter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(*args, choices=choices, coerce=lambda text: text == "true", **kwargs)
+
+
+class BrokerFilter(django_filters.CharFilter):
+    """A broker by id, or by name where the value is not a number. One that the user cannot see
+    does not exist."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("help_text", "A broker's id or name.")
+        super().__init__(*args, strip=False, max_length=100, **kwargs)
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if not value:
+            return queryset
+        is_id = value.isascii() and value.isdecimal() and len(value) <= 18
+        found = Broker.objects.visible_to(self.parent.request.user).filter(
+            **({"pk": int(value)} if is_id else {"name": value})
+        )
+        return queryset.filter(broker=_one(found))
+
+
+def _one(brokers: QuerySet[Broker]) -> Broker:
+    from rest_framework.exceptions import ValidationError as Refused
+
+    broker = brokers.first()
+    if broker is None:
+        raise Refused({"broker": ["There is no such broker. Give its id or its name."]})
+    return broker

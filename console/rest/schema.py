@@ -1,0 +1,81 @@
+"""The OpenAPI document: what every operation has beside what its view says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
+
+
+class _Fault(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="A short name of what is wrong, for programs.")
+    detail = serializers.CharField(help_text="One sentence for a person.")
+    attr = serializers.CharField(
+        allow_null=True, help_text="The field or parameter meant; null for the whole request."
+    )
+
+    class Meta:
+        ref_name = "Fault"
+
+
+class Problem(serializers.Serializer[Any]):
+    """What every error answers."""
+
+    type = serializers.ChoiceField(choices=["validation_error", "client_error", "server_error"])
+    errors = _Fault(many=True)  # type: ignore[assignment]
+    request_id = serializers.CharField(
+        allow_null=True, help_text="Find the request in the console's log by this."
+    )
+
+
+_UNREAD = {
+    "400": "Bad request: the errors name the field or parameter.",
+    "401": "No valid token, and nobody logged in.",
+    "403": "Not allowed, or the CSRF token is missing.",
+    "404": "There is no such thing, or it is not visible to the user.",
+    "406": "Only application/json is given.",
+    "409": "Refused in the present state.",
+    "412": "Changed meanwhile: If-Match names another generation.",
+    "413": "The body is larger than 256 KB.",
+    "415": "Not application/json in UTF-8 without a Content-Encoding.",
+    "429": "Too many requests: wait as Retry-After says.",
+    "500": "A fault of the console; its log has the details.",
+    "503": "The console's database cannot be reached: wait as Retry-After says.",
+}
+_ALWAYS = ("400", "401", "403", "406", "429", "500", "503")
+
+
+class ApiSchema(AutoSchema):
+    """`problems` on an action (see `also_answers`) names the statuses beyond the usual ones."""
+
+    def _get_response_bodies(self, *args: Any, **kwargs: Any) -> Any:
+        bodies = super()._get_response_bodies(*args, **kwargs)
+        for status in sorted(self._problem_statuses()):
+            answer = self._get_response_for_code(Problem, status)
+            bodies.setdefault(status, {**answer, "description": _UNREAD[status]})
+        for status, answer in bodies.items():
+            answer["description"] = answer.get("description") or _DONE.get(status, "Done.")
+        return bodies
+
+    def _problem_statuses(self) -> set[str]:
+        statuses = set(_ALWAYS)
+        if "{" in self.path or self._is_list_view():
+            statuses.add("404")
+        if self.method in ("POST", "PUT", "PATCH"):
+            statuses |= {"413", "415"}
+        action = getattr(self.view, getattr(self.view, "action", None) or "", None)
+        return statuses | set(getattr(action, "problems", ()))
+
+
+_DONE = {"200": "What was asked for.", "201": "Made.", "204": "Done; there is no body."}
+
+
+def also_answers(*statuses: str) -> Any:
+    """Marks an action of a view with error statuses that only it gives."""
+
+    def mark(action: Any) -> Any:
+        action.problems = statuses
+        return action
+
+    return mark

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from vhosts.api.views import PollsView, QueuesView, VhostsView
+
+#: (address under /api/v1/, view, name of the route)
+routes = (
+    ("queues", QueuesView, "api-queues"),
+    ("vhosts", VhostsView, "api-vhosts"),
+    ("polls", PollsView, "api-polls"),
+)
