@@ -59,11 +59,13 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Nothing here asks the database unless the page's template uses it: error pages do not."""
+    rail = SimpleLazyObject(lambda: _rail(request))
     return {
         "version": settings.VERSION,
         "now": timezone.now(),
         "scope": SimpleLazyObject(lambda: _scope(request)),
-        "rail": SimpleLazyObject(lambda: _rail(request)),
+        "rail": rail,
+        "active_place": SimpleLazyObject(lambda: _active_place(rail)),
         "brokers_in_trouble": SimpleLazyObject(lambda: _brokers_in_trouble(request)),
     }
 
@@ -101,3 +103,9 @@ def _rail(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _brokers_in_trouble(request: HttpRequest) -> int:
     return Broker.objects.visible_to(request.user).in_trouble(timezone.now()).count()
+
+
+def _active_place(rail: Any) -> str:
+    """The route of the rail's entry that is lit: where the scope picker's links lead."""
+    lit = (place for group in rail for place in group["places"] if place["active"])
+    return next((place["route"] for place in lit if place["scoped"]), "fleet")

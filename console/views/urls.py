@@ -1,5 +1,9 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from console.views import scope
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("scope/", scope.scope_menu, name="scope"),
+]

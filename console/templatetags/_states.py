@@ -1,0 +1,52 @@
+"""The one vocabulary of states: a word, an icon and a tone for each."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class Look(NamedTuple):
+    """`icon` is a heroicon. `tone` is a class of static/css/states.css."""
+
+    label: str
+    icon: str
+    tone: Literal["ok", "warn", "bad", "busy", "mute"]
+    help: str = ""
+
+
+STATES: dict[str, Look] = {
+    # A broker.
+    "reachable": Look("Reachable", "check-circle", "ok"),
+    "refused": Look("Refused", "no-symbol", "bad"),
+    "unreachable": Look("Unreachable", "signal-slash", "bad"),
+    "stale": Look("Stale", "clock", "warn"),
+    "disabled": Look("Disabled", "pause-circle", "mute"),
+    "new": Look("Not polled yet", "ellipsis-horizontal-circle", "busy"),
+    # What was asked for, against what is there.
+    "in_sync": Look("In sync", "check-circle", "ok"),
+    "pending": Look("Pending", "clock", "busy"),
+    "applying": Look("Applying", "arrow-path", "busy"),
+    "waiting": Look("Waiting for broker", "clock", "warn"),
+    "verifying": Look("Verifying", "magnifying-glass", "busy"),
+    "rejected": Look("Rejected", "x-circle", "bad"),
+    "drifted": Look("Drifted", "arrows-right-left", "warn"),
+    "outcome_unknown": Look("Outcome unknown", "question-mark-circle", "warn"),
+    "unmanaged": Look("Unmanaged", "eye", "mute"),
+    # A queue or a node, in RabbitMQ's words.
+    "running": Look("Running", "check-circle", "ok"),
+    "idle": Look("Idle", "minus-circle", "mute"),
+    "flow": Look("Flow", "pause-circle", "warn", "Its publishers are being slowed down."),
+    "syncing": Look("Syncing", "arrow-path", "busy"),
+    "recovering": Look("Recovering", "arrow-path", "busy"),
+    "minority": Look("Minority", "exclamation-triangle", "bad", "Too few members are online."),
+    "down": Look("Down", "x-circle", "bad"),
+    "stopped": Look("Stopped", "stop-circle", "bad"),
+    "crashed": Look("Crashed", "x-circle", "bad"),
+    "terminated": Look("Terminated", "stop-circle", "bad"),
+    "gone": Look("Gone", "trash", "mute", "The broker no longer lists it."),
+    # A step of Test connection.
+    "ok": Look("Passed", "check-circle", "ok"),
+    "failed": Look("Failed", "x-circle", "bad"),
+    "warning": Look("Warning", "exclamation-triangle", "warn"),
+    "skipped": Look("Skipped", "minus-circle", "mute"),
+}

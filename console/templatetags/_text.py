@@ -1,0 +1,85 @@
+"""Text for people: numbers, ages and other people's names. Pure; the tags add the markup."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+_NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+#: Invisible although their category says letter or space.
+_INVISIBLE = frozenset("\u00ad\u034f\u115f\u1160\u2800\u3164\uffa0")
+
+
+def grouped(value: float) -> str:
+    """`1 234 567` and `1 234.5`."""
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:,.1f}".replace(",", _NARROW_SPACE)
+    return f"{int(value):,}".replace(",", _NARROW_SPACE)
+
+
+def sized(value: int) -> tuple[str, str]:
+    """An amount and its unit, in powers of 1024."""
+    amount = float(value)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if abs(amount) < 1024 or unit == "TiB":
+            break
+        amount /= 1024
+    text = f"{amount:.0f}" if unit == "B" or abs(amount) >= 100 else f"{amount:.1f}"
+    return text, unit
+
+
+def ages_ago(seconds: int) -> str:
+    """As static/js/ages.js says it while it ticks."""
+    if seconds < 1:
+        return "just now"
+    if seconds < 2 * _MINUTE:
+        return f"{seconds} s ago"
+    if seconds < 2 * _HOUR:
+        return f"{seconds // _MINUTE} min ago"
+    if seconds < 2 * _DAY:
+        return f"{seconds // _HOUR} h ago"
+    return f"{seconds // _DAY} days ago"
+
+
+def is_special(character: str) -> bool:
+    """Whether it would be invisible or change the order or shape of the text around it."""
+    if character in _INVISIBLE:
+        return True
+    category = unicodedata.category(character)
+    return category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") or (
+        category == "Zs" and character != " "
+    )
+
+
+def pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """The text cut where special characters stand; these come as `U+202E`, marked True. Spaces at
+    either end, and several in a row, are marked too: nobody sees them otherwise."""
+    plain_run = ""
+    last = len(text) - 1
+    for position, character in enumerate(text):
+        lost_space = character == " " and (
+            position in (0, last) or text[position - 1] == " " or text[position + 1] == " "
+        )
+        if lost_space or is_special(character):
+            if plain_run:
+                yield plain_run, False
+                plain_run = ""
+            yield ("␣" if lost_space else f"U+{ord(character):04X}"), True
+        else:
+            plain_run += character
+    if plain_run:
+        yield plain_run, False
+
+
+def plain(text: str) -> str:
+    """The same without markup, for titles and labels."""
+    return "".join(f"⟨{part}⟩" if special else part for part, special in pieces(text))
+
+
+def truncated(text: str, most: int) -> str:
+    """Shortened in the middle to `most` characters: ends of names tell them apart."""
+    if len(text) <= most:
+        return text
+    tail = (most - 1) * 2 // 5
+    return f"{text[: most - 1 - tail]}…{text[-tail:]}"

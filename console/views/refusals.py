@@ -1,0 +1,51 @@
+"""What the console refuses, as a page: one sentence, the right status, and a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render, resolve_url
+from django_htmx.http import HttpResponseClientRefresh
+
+from console.errors import ConsoleError
+
+_TITLES = {
+    400: "That cannot be shown",
+    403: "Not allowed",
+    409: "The broker is in trouble",
+    412: "Changed meanwhile",
+}
+
+
+class RefusalMiddleware:
+    """Shows a ConsoleError that a page's view raised. The API has its own bodies for them.
+
+    A fragment asked for after the session has ended reloads its page, which leads to the log-in,
+    instead of showing the log-in form inside the page.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_fragment = request.headers.get("HX-Request") == "true"
+        if is_fragment and response.status_code == 302 and _leads_to_login(response):
+            return HttpResponseClientRefresh()
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, ConsoleError) or request.path.startswith("/api/"):
+            return None
+        status = error.http_status
+        title = _TITLES.get(status, "That did not work")
+        return render(
+            request, "refused.html", {"title": title, "message": error.message}, status=status
+        )
+
+
+def _leads_to_login(response: HttpResponse) -> bool:
+    return urlsplit(response["Location"]).path == resolve_url(settings.LOGIN_URL)

@@ -1,0 +1,188 @@
+// Charts by uPlot. An element says what it shows:
+//   <div class="chart" data-chart="/queues/9/history.json?range=1h"   where the figures are
+//        data-series="ready unacked"  names: their colours are --w-<name> of tokens.css
+//        data-labels="Ready,Unacked"  words for the legend
+//        data-every="10"              seconds between refreshes; none without it
+//        data-stepped                 a value holds until the next one (depths)
+//        data-unit="/s"></div>
+// The answer: {"from": seconds, "to": seconds, "at": [seconds], "series": {"ready": [number | null]}}.
+// null is a gap and stays one. Dragging sets ?from=&to= of the page; charts of a page share the crosshair.
+const charts = new Map();
+const space = " ";
+
+function grouped(value) {
+  const rounded = Number.isInteger(value) ? String(value) : value.toFixed(Math.abs(value) < 10 ? 2 : 1);
+  const [whole, part] = rounded.split(".");
+  return whole.replace(/\B(?=(\d{3})+$)/g, space) + (part ? `.${part}` : "");
+}
+
+function short(value) {
+  if (Math.abs(value) >= 1e9) return `${+(value / 1e9).toFixed(1)}G`;
+  if (Math.abs(value) >= 1e6) return `${+(value / 1e6).toFixed(1)}M`;
+  if (Math.abs(value) >= 1e4) return `${+(value / 1e3).toFixed(1)}k`;
+  return String(+value.toFixed(2));
+}
+
+function token(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--w-${name}`).trim();
+}
+
+function note(chart, text) {
+  let element = chart.box.querySelector(".chart-note");
+  if (!text) return element?.remove();
+  if (!element) {
+    element = document.createElement("p");
+    element.className = "chart-note";
+    chart.box.append(element);
+  }
+  element.textContent = text;
+}
+
+function legend(chart) {
+  const list = document.createElement("ul");
+  list.className = "chart-legend";
+  chart.outputs = chart.names.map((name, i) => {
+    const item = document.createElement("li");
+    const swatch = document.createElement("span");
+    swatch.className = `swatch swatch-${name}`;
+    const value = document.createElement("output");
+    item.append(swatch, chart.labels[i] ?? name, value);
+    list.append(item);
+    return value;
+  });
+  chart.box.append(list);
+}
+
+function showValues(chart, index) {
+  chart.names.forEach((name, i) => {
+    const values = chart.data[i + 1] ?? [];
+    const at = index ?? values.length - 1;
+    const value = values[at];
+    chart.outputs[i].textContent = value == null ? "—" : grouped(value) + chart.unit;
+  });
+}
+
+function options(chart) {
+  const paths = chart.stepped ? uPlot.paths.stepped({ align: 1 }) : undefined;
+  const axis = { stroke: token("muted"), font: "11px Inter, sans-serif", ticks: { show: false } };
+  return {
+    width: chart.plot.clientWidth,
+    height: Number(chart.box.dataset.height ?? 200),
+    legend: { show: false },
+    cursor: { sync: { key: "page", setSeries: false }, drag: { x: true, y: false }, points: { size: 6 } },
+    select: { show: true },
+    scales: {
+      x: { range: () => [chart.from, chart.to] },
+      y: { range: (_u, _low, high) => [0, high > 0 ? high * 1.08 : 1] },
+    },
+    axes: [
+      { ...axis, grid: { show: false }, space: 70, values: (u, splits) => splits.map((at) => clock(at, chart.to - chart.from)) },
+      { ...axis, grid: { stroke: token("grid"), width: 1 }, size: 48, values: (_u, splits) => splits.map(short) },
+    ],
+    series: [
+      {},
+      ...chart.names.map((name, i) => ({
+        label: chart.labels[i] ?? name,
+        stroke: token(name),
+        width: 1.5,
+        fill: chart.names.length < 3 && i === 0 ? `${token(name)}1f` : undefined,
+        paths,
+        spanGaps: false,
+        points: { show: (u, s, from, to) => lonely(u, s), size: 4 },
+      })),
+    ],
+    hooks: {
+      setCursor: [(u) => showValues(chart, u.cursor.idx ?? undefined)],
+      setSelect: [(u) => zoom(chart, u)],
+    },
+  };
+}
+
+// A value between two gaps has no line of its own: show it as a point.
+function lonely(u, series) {
+  const values = u.data[series];
+  return values.some((v, i) => v != null && values[i - 1] == null && values[i + 1] == null);
+}
+
+function clock(at, span) {
+  const date = new Date(at * 1000);
+  const two = (n) => String(n).padStart(2, "0");
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  if (span <= 600) return `${time}:${two(date.getSeconds())}`;
+  if (span <= 90000) return time;
+  const day = date.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  return date.getHours() || date.getMinutes() ? `${day} ${time}` : day;
+}
+
+function zoom(chart, u) {
+  if (u.select.width < 8) return;
+  const from = u.posToVal(u.select.left, "x");
+  const to = u.posToVal(u.select.left + u.select.width, "x");
+  const url = new URL(location.href);
+  url.searchParams.delete("range");
+  url.searchParams.set("from", new Date(from * 1000).toISOString().slice(0, 19) + "Z");
+  url.searchParams.set("to", new Date(to * 1000).toISOString().slice(0, 19) + "Z");
+  location.assign(url);
+}
+
+function draw(chart) {
+  if (!chart.plot.clientWidth) return;
+  chart.u?.destroy();
+  chart.u = new uPlot(options(chart), chart.data, chart.plot);
+  showValues(chart);
+}
+
+async function load(chart) {
+  chart.asked = performance.now();
+  let answer;
+  try {
+    const response = await fetch(chart.box.dataset.chart, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+    if (response.redirected) return location.reload();
+    if (!response.ok) throw new Error(String(response.status));
+    answer = await response.json();
+  } catch {
+    chart.box.dataset.state = "failed";
+    if (!chart.u) note(chart, "The figures could not be read. They are asked for again shortly.");
+    return;
+  }
+  chart.data = [answer.at, ...chart.names.map((name) => answer.series[name] ?? answer.at.map(() => null))];
+  [chart.from, chart.to] = [answer.from, answer.to];
+  const known = chart.data.slice(1).some((values) => values.some((value) => value != null));
+  note(chart, known ? "" : (chart.box.dataset.empty ?? "Nothing is known of this time."));
+  if (chart.u) {
+    chart.u.setData(chart.data);
+    if (chart.u.cursor.idx == null) showValues(chart);
+  } else draw(chart);
+  chart.box.dataset.state = "shown";
+  chart.box.dataset.points = String(answer.at.length);
+  chart.box.dispatchEvent(new CustomEvent("warren:chart", { bubbles: true, detail: answer }));
+}
+
+function start(box) {
+  const { series = "", labels = "", unit = "" } = box.dataset;
+  const chart = { box, names: series.split(" ").filter(Boolean), labels: labels.split(","), unit, stepped: "stepped" in box.dataset, data: [[]] };
+  legend(chart);
+  chart.plot = document.createElement("div");
+  chart.plot.className = "chart-plot";
+  box.append(chart.plot);
+  charts.set(box, chart);
+  new ResizeObserver(() => {
+    const width = chart.plot.clientWidth;
+    if (chart.u && width && width !== chart.u.width) chart.u.setSize({ width, height: chart.u.height });
+    else if (!chart.u && chart.data[0].length) draw(chart);
+  }).observe(chart.plot);
+  load(chart);
+}
+
+for (const box of document.querySelectorAll("[data-chart]")) start(box);
+
+document.addEventListener("warren:theme", () => {
+  for (const chart of charts.values()) if (chart.u) draw(chart);
+});
+setInterval(() => {
+  if (document.hidden) return;
+  for (const chart of charts.values()) {
+    const every = Number(chart.box.dataset.every || 0) * 1000;
+    if (every && performance.now() - chart.asked >= every) load(chart);
+  }
+}, 500);

@@ -1,0 +1,64 @@
+// Refresh in place: an element with data-refresh="5" (seconds), hx-get, hx-trigger="refresh" and
+// hx-swap="outerMorph" is asked for anew while its page is looked at. It waits while somebody works
+// in it: an open menu, a selection of text, a field being filled in. The mark in the page header
+// ([data-refresh-mark]) says live, paused or behind.
+const last = new WeakMap();
+let mark = "live";
+
+function show(state) {
+  mark = state;
+  const texts = { live: "Live", paused: "Paused", behind: "The console does not answer" };
+  for (const element of document.querySelectorAll("[data-refresh-mark]")) {
+    if (element.dataset.state === state) continue;
+    element.dataset.state = state;
+    element.textContent = texts[state];
+  }
+}
+
+function isBusy(region) {
+  if (region.querySelector("details.menu[open], details[data-hold][open], dialog[open]")) return true;
+  const active = document.activeElement;
+  if (region.contains(active) && active.matches("input:not([type=checkbox]), textarea, select")) return true;
+  const selection = window.getSelection();
+  return !selection.isCollapsed && region.contains(selection.anchorNode);
+}
+
+function tick() {
+  if (document.hidden || !navigator.onLine) return;
+  let paused = false;
+  for (const region of document.querySelectorAll("[data-refresh]")) {
+    const every = Number(region.dataset.refresh) * 1000;
+    if (!last.has(region)) last.set(region, performance.now());
+    if (performance.now() - last.get(region) < every) continue;
+    if (isBusy(region)) {
+      paused = true;
+      continue;
+    }
+    last.set(region, performance.now());
+    htmx.trigger(region, "refresh");
+  }
+  if (paused && mark === "live") show("paused");
+  if (!paused && mark === "paused") show("live");
+}
+
+function isRefresh(event) {
+  return event.target instanceof Element && event.target.closest("[data-refresh]") !== null;
+}
+
+document.addEventListener("htmx:after:swap", (event) => {
+  if (isRefresh(event)) show("live");
+});
+document.addEventListener("htmx:response:error", (event) => {
+  if (isRefresh(event)) show("behind");
+});
+document.addEventListener("htmx:error", (event) => {
+  if (isRefresh(event)) show("behind");
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  for (const region of document.querySelectorAll("[data-refresh]")) last.set(region, -Infinity);
+  tick();
+});
+
+show("live");
+setInterval(tick, 500);

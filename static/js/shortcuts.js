@@ -1,0 +1,46 @@
+// Keyboard: "/" and Ctrl-K search, "?" help, "g" then a letter goes to the rail's entry with that
+// letter (data-key), "c" presses the page's main act (data-act="create").
+let goingUntil = 0;
+
+function isTyping(target) {
+  return target.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
+document.addEventListener("keydown", (event) => {
+  const search = document.querySelector("[data-search]");
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && search) {
+    event.preventDefault();
+    search.focus();
+    search.select();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.key === "Escape" && event.target.matches?.("[data-search]")) event.target.blur();
+  if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+
+  if (performance.now() < goingUntil) {
+    goingUntil = 0;
+    const link = document.querySelector(`#rail a[data-key="${CSS.escape(event.key)}"]`);
+    if (link) {
+      event.preventDefault();
+      link.click();
+    }
+    return;
+  }
+  if (event.key === "g") {
+    goingUntil = performance.now() + 1500;
+  } else if (event.key === "/" && search) {
+    event.preventDefault();
+    search.focus();
+    search.select();
+  } else if (event.key === "?") {
+    document.getElementById("shortcuts")?.showModal();
+  } else if (event.key === "c") {
+    document.querySelector('[data-act="create"]')?.click();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-open-shortcuts]")) document.getElementById("shortcuts")?.showModal();
+  if (event.target.closest("[data-close-dialog]")) event.target.closest("dialog")?.close();
+});
