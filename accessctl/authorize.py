@@ -25,6 +25,14 @@ def may(user: AnyUser, permission: Permission, broker: Broker | None = None) -> 
     return bool(user.is_authenticated and user.is_active and getattr(user, "is_superuser", False))
 
 
+def may_by_name(user: AbstractBaseUser | None, permission: str, broker: Broker) -> bool:
+    """`may`, for callers below that know a permission by its text. False for an unknown one, and for
+    the author of a change whose account is gone."""
+    if user is None or permission not in Permission.__members__.values():
+        return False
+    return may(user, Permission(permission), broker)
+
+
 def require(user: AnyUser, permission: Permission, broker: Broker | None = None) -> None:
     """Raises NotAllowed where `may` says no."""
     if not may(user, permission, broker):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -9,6 +10,7 @@ from structlog.contextvars import get_contextvars
 
 from console.models.audit import AuditEntry
 from console.models.brokers import Broker
+from console.models.changes import Change, Step
 
 User = AbstractBaseUser | AnonymousUser | None
 
@@ -40,4 +42,33 @@ def record(
         before=before,
         after=after,
         reason=reason,
+    )
+
+
+def record_change(change: Change, steps: Sequence[Step], *, acting_user: User) -> None:
+    """One row for each step of an accepted change. Steps carry no secrets in before and after; that a
+    password was given is told."""
+    context = get_contextvars()
+    AuditEntry.objects.bulk_create(
+        [
+            AuditEntry(
+                action=f"{step.target.kind}:{step.op}",
+                target_kind=step.target.kind,
+                target=" / ".join(step.target.key),
+                broker_name=step.broker.name,
+                broker_id_then=step.broker_id,
+                user_id_then=getattr(acting_user, "pk", None),
+                username=getattr(acting_user, "username", "") or "console",
+                address=context.get("ip") or None,
+                request_id=str(context.get("request_id", "")),
+                change_id_then=change.pk,
+                before=step.before,
+                after={**(step.after or {}), "password": "changed"}
+                if step.secrets_encrypted
+                else step.after,
+                reason=change.reason,
+            )
+            for step in steps
+        ],
+        batch_size=1000,
     )

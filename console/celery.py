@@ -28,6 +28,11 @@ app.conf.beat_schedule = {
         "schedule": 1.0,
         "options": {"expires": 5},
     },
+    "sweep-changes": {
+        "task": "console.tasks.sweep_changes",
+        "schedule": 5.0,
+        "options": {"expires": 5, "queue": "apply"},
+    },
     "keep-history": {
         "task": "vhosts.tasks.keep_history",
         "schedule": 60.0,

@@ -45,6 +45,13 @@ class Stale(ConsoleError):
     http_status = 412
 
 
+class IdempotencyMismatch(ConsoleError):
+    """The idempotency key belongs to another request."""
+
+    code = "idempotency_mismatch"
+    http_status = 409
+
+
 class BrokerTrouble(ConsoleError):
     """An interactive act on a broker failed. Never a 5xx of ours: the broker is not the console."""
 

@@ -45,7 +45,7 @@ def rotate(ciphertext: str) -> str:
     return encrypt(decrypt(ciphertext))
 
 
-class EncryptedField(models.TextField):
+class EncryptedField(models.TextField):  # type: ignore[type-arg]
     """Holds ciphertext. Assign through `encrypt`, read through `decrypt`; forms leave it out."""
 
     description = "Text encrypted at rest"

@@ -1,5 +1,34 @@
 from console.models.audit import AuditEntry
 from console.models.brokers import Broker, BrokerStatus, Environment, PollState
+from console.models.changes import (
+    OPEN_CHANGES,
+    OPEN_STEPS,
+    Attempt,
+    BrokerLease,
+    Change,
+    ChangeState,
+    ManagedObject,
+    Step,
+    StepState,
+    Sync,
+)
 from console.models.heartbeats import Heartbeat
 
-__all__ = ["AuditEntry", "Broker", "BrokerStatus", "Environment", "Heartbeat", "PollState"]
+__all__ = [
+    "OPEN_CHANGES",
+    "OPEN_STEPS",
+    "Attempt",
+    "AuditEntry",
+    "Broker",
+    "BrokerLease",
+    "BrokerStatus",
+    "Change",
+    "ChangeState",
+    "Environment",
+    "Heartbeat",
+    "ManagedObject",
+    "PollState",
+    "Step",
+    "StepState",
+    "Sync",
+]

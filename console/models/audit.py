@@ -17,6 +17,8 @@ class AuditEntry(models.Model):
     username = models.TextField()
     address = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
+    change_id_then = models.UUIDField(null=True, db_index=True)
+    user_agent = models.TextField(blank=True)
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     reason = models.TextField(blank=True)

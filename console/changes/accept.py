@@ -1,0 +1,247 @@
+"""Accepting a change: one transaction that keeps the wish, its steps and its audit rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from console.audit import record_change
+from console.changes.crashpoints import crashpoint
+from console.changes.doorbell import ring
+from console.errors import IdempotencyMismatch, InvalidField, Stale
+from console.models import Broker, Change, ManagedObject, Step, Sync
+from console.rabbitmq.endpoint import Secret
+from console.reconcile.diff import Difference, Op
+from console.reconcile.kinds import KINDS, Ref, Spec, SpecError
+from console.reconcile.plan import Plan, make_plan
+from console.secrets import encrypt
+
+#: How long a confirmed deletion may wait for its broker before it asks again.
+DELETION_GOOD_FOR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """One object as it should be. `spec` None deletes it; otherwise it is the whole spec, without
+    secrets. `observed` is what was last seen of it, None where it was not there. `secrets` None keeps
+    what the broker has. `expected_generation` refuses the wish where somebody else was quicker."""
+
+    broker: Broker
+    ref: Ref
+    spec: Spec | None
+    observed: Spec | None
+    permission: str
+    secrets: Mapping[str, str] | None = field(default=None, repr=False)
+    expected_generation: int | None = None
+    guard: Mapping[str, int] = field(default_factory=dict)
+
+    def desired(self) -> Spec | None:
+        """What the plan compares. A user's password is compared only where a new one is given."""
+        if self.spec is None or self.ref.kind != "user":
+            return self.spec
+        kept = ("password_hash", "hashing_algorithm")
+        known = {
+            name: self.observed[name] for name in kept if self.observed and name in self.observed
+        }
+        return {**self.spec, **known, **(self.secrets or {})}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person asked for in one act."""
+
+    title: str
+    wishes: Sequence[Wish]
+    #: page | api | admin | command
+    origin: str
+    reason: str = ""
+    idempotency_key: str = ""
+
+    def digest(self) -> str:
+        asked = [
+            [w.broker.pk, w.ref.kind, list(w.ref.key), w.spec, sorted(w.secrets or {})]
+            for w in self.wishes
+        ]
+        text = json.dumps([self.title, asked], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def plan_of(request: Request) -> dict[Broker, Plan]:
+    """What would happen, broker by broker; nothing is kept. Raises InvalidField."""
+    plans: dict[Broker, Plan] = {}
+    for broker in {wish.broker.pk: wish.broker for wish in request.wishes}.values():
+        wishes = [wish for wish in request.wishes if wish.broker.pk == broker.pk]
+        observed = {wish.ref: wish.observed for wish in wishes if wish.observed is not None}
+        try:
+            plans[broker] = make_plan({wish.ref: wish.desired() for wish in wishes}, observed)
+        except SpecError as error:
+            raise InvalidField(error.field, str(error)) from None
+    return plans
+
+
+def accept(request: Request, *, now: datetime, acting_user: User) -> Change:
+    """Keeps the change and answers at once; a worker applies it. The same idempotency key gives back
+    the first change. Raises InvalidField, Stale, IdempotencyMismatch.
+
+    Callers have authorized the acts; the right named by each wish is asked again before its step is
+    applied.
+    """
+    plans = plan_of(request)
+    digest = request.digest()
+    with transaction.atomic():
+        change, new = _first_of_key(request, digest, now, acting_user)
+        if not new:
+            return change
+        targets = _locked_targets(request.wishes)
+        ordinal = 0
+        steps: list[Step] = []
+        for broker, plan in plans.items():
+            wishes = {wish.ref: wish for wish in request.wishes if wish.broker.pk == broker.pk}
+            for difference in _ordered(plan, wishes):
+                wish = wishes[difference.ref]
+                target = _wished(targets[_identity(wish)], wish)
+                ordinal += 1
+                steps.append(_step(change, ordinal, target, wish, difference, now))
+        ManagedObject.objects.bulk_update(
+            [step.target for step in steps],
+            ["spec", "generation", "sync", "reason", "drift", "drifted_since", "updated_at"],
+            batch_size=1000,
+        )
+        Step.objects.bulk_create(steps, batch_size=1000)
+        record_change(change, steps, acting_user=acting_user)
+        crashpoint("before-accept-commit")
+        brokers = {step.broker_id for step in steps}
+        transaction.on_commit(lambda: ring(brokers))
+    crashpoint("after-accept-commit")
+    return change
+
+
+def _first_of_key(
+    request: Request, digest: str, now: datetime, acting_user: User
+) -> tuple[Change, bool]:
+    wanted = {
+        "created_at": now,
+        "author_name": acting_user.get_username(),
+        "origin": request.origin,
+        "title": request.title[:500],
+        "reason": request.reason,
+        "request_digest": digest,
+    }
+    if not request.idempotency_key:
+        return Change.objects.create(author=acting_user, **wanted), True
+    change, new = Change.objects.get_or_create(
+        author=acting_user, idempotency_key=request.idempotency_key, defaults=wanted
+    )
+    if not new and change.request_digest != digest:
+        raise IdempotencyMismatch(
+            "This idempotency key was used for another request. Use a new key."
+        )
+    return change, new
+
+
+def _identity(wish: Wish) -> tuple[int, str, tuple[str, ...]]:
+    return (wish.broker.pk, wish.ref.kind, wish.ref.key)
+
+
+def _locked_targets(
+    wishes: Sequence[Wish],
+) -> dict[tuple[int, str, tuple[str, ...]], ManagedObject]:
+    """The wished objects' rows, locked in one order, so that two requests never lock each other out."""
+    found: dict[tuple[int, str, tuple[str, ...]], ManagedObject] = {}
+    ordered = sorted({_identity(wish) for wish in wishes})
+    ManagedObject.objects.bulk_create(
+        [
+            ManagedObject(broker_id=broker, kind=kind, key=list(key), generation=0)
+            for broker, kind, key in ordered
+        ],
+        ignore_conflicts=True,
+        batch_size=1000,
+    )
+    for broker, kind in sorted({(broker, kind) for broker, kind, _ in ordered}):
+        keys = [list(key) for b, k, key in ordered if (b, k) == (broker, kind)]
+        for start in range(0, len(keys), 1000):
+            rows = (
+                ManagedObject.objects.select_for_update()
+                .filter(broker=broker, kind=kind, key__in=keys[start : start + 1000])
+                .order_by("pk")
+            )
+            found |= {(broker, kind, tuple(row.key)): row for row in rows}
+    return found
+
+
+def _wished(target: ManagedObject, wish: Wish) -> ManagedObject:
+    if wish.expected_generation is not None and wish.expected_generation != target.generation:
+        raise Stale(
+            f"{target} was changed by somebody else meanwhile. Look at it again first.",
+            {"generation": target.generation},
+        )
+    kind = KINDS[wish.ref.kind]
+    if wish.spec is None:
+        target.spec = None
+    else:
+        whole = kind.canonical(wish.spec)
+        target.spec = {
+            name: value
+            for name, value in whole.items()
+            if name not in _SECRET_FIELDS.get(kind.name, ())
+        }
+    target.generation += 1
+    target.sync = Sync.PENDING
+    target.reason = ""
+    target.drift = []
+    target.drifted_since = None
+    return target
+
+
+_SECRET_FIELDS = {"user": ("password_hash", "hashing_algorithm")}
+
+
+def _ordered(plan: Plan, wishes: Mapping[Ref, Wish]) -> list[Difference]:
+    """The plan's steps, then what is equal already: proven by a look at the broker all the same."""
+    planned = list(plan.steps)
+    named = {difference.ref for difference in planned}
+    return planned + [Difference(ref, Op.UNCHANGED) for ref in sorted(wishes) if ref not in named]
+
+
+def _step(
+    change: Change,
+    ordinal: int,
+    target: ManagedObject,
+    wish: Wish,
+    difference: Difference,
+    now: datetime,
+) -> Step:
+    destructive = difference.op in (Op.DELETE, Op.REPLACE)
+    return Step(
+        change=change,
+        ordinal=ordinal,
+        broker=wish.broker,
+        target=target,
+        op=difference.op.value,
+        generation=target.generation,
+        permission=wish.permission,
+        secrets_encrypted=encrypt(Secret(json.dumps(dict(wish.secrets)))) if wish.secrets else "",
+        before=_without_secrets(wish.ref.kind, wish.observed),
+        after=_without_secrets(wish.ref.kind, wish.spec),
+        fields=[
+            {"name": f.name, "before": f.before, "after": f.after, "secret": f.secret}
+            for f in difference.fields
+        ],
+        guard=dict(wish.guard),
+        not_after=now + DELETION_GOOD_FOR if destructive else None,
+        next_at=now,
+    )
+
+
+def _without_secrets(kind: str, spec: Spec | None) -> dict[str, Any] | None:
+    if spec is None:
+        return None
+    hidden = {f.name for f in KINDS[kind].fields if f.secret}
+    return {name: value for name, value in spec.items() if name not in hidden}

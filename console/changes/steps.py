@@ -1,0 +1,317 @@
+"""The book of steps: which are due, which have begun, how they ended. One short transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Count, F, Q
+from django.utils.module_loading import import_string
+
+from console.changes.attempt import MOST_BROKER_FAILURES, Outcome
+from console.changes.lease import Lease, still_held
+from console.models import (
+    OPEN_CHANGES,
+    OPEN_STEPS,
+    Attempt,
+    Broker,
+    BrokerLease,
+    BrokerStatus,
+    Change,
+    ChangeState,
+    ManagedObject,
+    Step,
+    StepState,
+    Sync,
+)
+
+#: Steps begun together. A stop takes effect between batches.
+BATCH = 400
+_OUTCOMES = {
+    "ok": "ok",
+    "unchanged": "unchanged",
+    "rejected": "rejected",
+    "failed": "rejected",
+    "trouble": "unknown",
+    "skipped": "unreachable",
+}
+
+
+def any_due(broker: Broker, *, now: datetime) -> bool:
+    return Step.objects.filter(broker=broker, state__in=OPEN_STEPS, next_at__lte=now).exists()
+
+
+def start_batch(broker: Broker, lease: Lease, *, now: datetime) -> list[Step] | None:
+    """The next due steps, of one change and kind, each with its attempt written down before anything
+    is sent. Steps whose time is over end here: taken over by a later wish, no longer allowed, too
+    late. None: nothing is due."""
+    while True:
+        with transaction.atomic():
+            if not still_held(lease):
+                return None
+            candidates = _candidates(broker, now)
+            if not candidates:
+                return None
+            batch = _weed(candidates, now)
+            if batch:
+                _begin(batch, lease, now)
+                return batch
+            _settle({step.change_id for step in candidates}, now)
+
+
+def _candidates(broker: Broker, now: datetime) -> list[Step]:
+    open_steps = Step.objects.filter(broker=broker, state__in=OPEN_STEPS)
+    held_back = open_steps.filter(next_at__gt=now).values("change")
+    first = (
+        open_steps.filter(next_at__lte=now)
+        .exclude(change__in=held_back)
+        .order_by("change__created_at", "change", "ordinal")
+        .select_related("target")
+        .first()
+    )
+    if first is None:
+        return []
+    run = list(
+        open_steps.filter(change=first.change)
+        .select_related("target", "change__author")
+        .select_for_update(of=("self",))
+        .order_by("ordinal")[:BATCH]
+    )
+    # What stands on the first kind waits for it: a user before its permissions.
+    same = [first.target.kind, first.op == "delete"]
+    batch = []
+    for step in run:
+        if [step.target.kind, step.op == "delete"] != same:
+            break
+        batch.append(step)
+    return batch
+
+
+def _weed(candidates: list[Step], now: datetime) -> list[Step]:
+    may: Callable[[User | None, str, Broker], bool] = import_string(settings.CHANGE_AUTHORIZER)
+    allowed: dict[str, bool] = {}
+    batch: list[Step] = []
+    for step in candidates:
+        if step.permission not in allowed:
+            allowed[step.permission] = may(step.change.author, step.permission, step.broker)
+        if step.generation != step.target.generation:
+            _end(step, StepState.SUPERSEDED, now, "superseded", "A later change took its place.")
+        elif not allowed[step.permission]:
+            _end(
+                step,
+                StepState.REJECTED,
+                now,
+                "not_allowed",
+                f"{step.change.author_name} no longer has the right to do this ({step.permission}).",
+            )
+            step.target.sync, step.target.reason = Sync.REJECTED, step.error_detail
+            step.target.save(update_fields=["sync", "reason", "updated_at"])
+        elif step.not_after is not None and step.attempts == 0 and now > step.not_after:
+            _end(
+                step,
+                StepState.NEEDS_CONFIRMATION,
+                now,
+                "too_late",
+                "The broker could not be reached within an hour, so this deletion asks again.",
+            )
+            step.target.sync, step.target.reason = Sync.NEEDS_CONFIRMATION, step.error_detail
+            step.target.save(update_fields=["sync", "reason", "updated_at"])
+        else:
+            batch.append(step)
+    return batch
+
+
+def _end(step: Step, state: StepState, now: datetime, code: str, detail: str) -> None:
+    step.state, step.finished_at = state, now
+    step.error_code, step.error_detail = code, detail
+    step.secrets_encrypted = ""
+    step.save(
+        update_fields=["state", "finished_at", "error_code", "error_detail", "secrets_encrypted"]
+    )
+
+
+def _begin(batch: list[Step], lease: Lease, now: datetime) -> None:
+    for step in batch:
+        step.attempts += 1
+        step.state = StepState.VERIFYING
+    Step.objects.bulk_update(batch, ["attempts", "state"], batch_size=500)
+    Attempt.objects.bulk_create(
+        [
+            Attempt(step=step, number=step.attempts, fence=lease.fence, started_at=now)
+            for step in batch
+        ]
+    )
+    ManagedObject.objects.filter(pk__in=[step.target_id for step in batch]).update(
+        sync=Sync.APPLYING, updated_at=now
+    )
+    Change.objects.filter(pk=batch[0].change_id).update(state=ChangeState.APPLYING)
+
+
+def finish_batch(
+    lease: Lease, batch: list[Step], results: dict[int, Outcome], *, now: datetime
+) -> bool:
+    """Records how each step came out. False, and nothing recorded, where the lease is lost."""
+    with transaction.atomic():
+        if not still_held(lease):
+            return False
+        for step in batch:
+            _mark(step, results[step.pk], now)
+        Step.objects.bulk_update(
+            batch,
+            [
+                "state",
+                "error_code",
+                "error_detail",
+                "next_at",
+                "finished_at",
+                "secrets_encrypted",
+                "attempts",
+            ],
+            batch_size=500,
+        )
+        _close_attempts(batch, results, now)
+        _move_targets(batch, results, now)
+        _settle({step.change_id for step in batch}, now)
+        if any(result.state == "ok" for result in results.values()):
+            BrokerLease.objects.filter(broker=lease.broker_id).update(failures=0)
+            # What was changed is to be seen on the pages at once.
+            BrokerStatus.objects.filter(broker=lease.broker_id).update(next_inventory_at=now)
+    return True
+
+
+def _mark(step: Step, result: Outcome, now: datetime) -> None:
+    step.error_code, step.error_detail = result.code, result.detail
+    if result.state in ("ok", "unchanged"):
+        step.state, step.finished_at, step.secrets_encrypted = StepState.APPLIED, now, ""
+    elif result.state == "rejected":
+        step.state, step.finished_at, step.secrets_encrypted = StepState.REJECTED, now, ""
+    elif result.state == "failed" and step.attempts >= MOST_BROKER_FAILURES:
+        step.state, step.finished_at, step.secrets_encrypted = StepState.REJECTED, now, ""
+        step.error_detail = f"The broker failed {step.attempts} times: {result.detail}"
+    elif result.state == "failed":
+        step.state = StepState.PENDING
+        step.next_at = now + timedelta(seconds=2.0**step.attempts)
+    elif result.state == "skipped":
+        # Nothing was sent.
+        step.state, step.attempts = StepState.PENDING, step.attempts - 1
+    else:
+        step.state = StepState.VERIFYING
+
+
+def _close_attempts(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
+    open_attempts = Attempt.objects.filter(
+        step__in=[step.pk for step in batch], finished_at=None
+    ).order_by("pk")
+    newest = {attempt.step_id: attempt for attempt in open_attempts}
+    gone: list[int] = []
+    kept: list[Attempt] = []
+    for step in batch:
+        result, attempt = results[step.pk], newest[step.pk]
+        if result.state == "skipped":
+            gone.append(attempt.pk)
+            continue
+        attempt.finished_at, attempt.outcome = now, _OUTCOMES[result.state]
+        attempt.http_status, attempt.detail = result.http_status, result.detail
+        kept.append(attempt)
+    Attempt.objects.filter(pk__in=gone).delete()
+    Attempt.objects.bulk_update(
+        kept, ["finished_at", "outcome", "http_status", "detail"], batch_size=500
+    )
+
+
+def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
+    """Green only for the very generation that was read back; a newer wish keeps its own state."""
+    done = [s for s in batch if results[s.pk].state in ("ok", "unchanged")]
+    for start in range(0, len(done), 1000):
+        ManagedObject.objects.filter(
+            pk__in=[s.target_id for s in done[start : start + 1000]]
+        ).filter(Q(steps__in=done), generation=F("steps__generation")).update(
+            sync=Sync.IN_SYNC,
+            verified_generation=F("generation"),
+            verified_at=now,
+            reason="",
+            drift=[],
+            drifted_since=None,
+            updated_at=now,
+        )
+    for step in batch:
+        if step.state == StepState.APPLIED:
+            continue
+        sync = Sync.REJECTED if step.state == StepState.REJECTED else Sync.PENDING
+        if step.state == StepState.VERIFYING:
+            sync = Sync.VERIFYING
+        ManagedObject.objects.filter(pk=step.target_id, generation=step.generation).update(
+            sync=sync, reason=step.error_detail, updated_at=now
+        )
+
+
+def _settle(change_ids: Iterable[object], now: datetime) -> None:
+    """The state of each change, from its steps."""
+    for change in Change.objects.filter(pk__in=list(change_ids)):
+        counts = dict(
+            Step.objects.filter(change=change)
+            .values_list("state")
+            .annotate(number=Count("pk"))
+            .order_by()
+        )
+        change.state = _state_of(counts, change)
+        change.finished_at = None if change.state in OPEN_CHANGES else now
+        change.save(update_fields=["state", "finished_at"])
+
+
+def _state_of(counts: dict[str, int], change: Change) -> ChangeState:
+    if any(counts.get(state) for state in OPEN_STEPS):
+        return ChangeState.APPLYING
+    if counts.get(StepState.STOPPED):
+        return ChangeState.STOPPED
+    good = counts.get(StepState.APPLIED, 0) + counts.get(StepState.SUPERSEDED, 0)
+    bad = sum(counts.values()) - good
+    if not bad:
+        return ChangeState.DONE
+    return ChangeState.PARTLY if good else ChangeState.REJECTED
+
+
+def stop_requested(broker: Broker, *, now: datetime) -> int:
+    """Ends the steps that have not begun of changes that are to stop; how many."""
+    with transaction.atomic():
+        steps = Step.objects.filter(
+            broker=broker,
+            state=StepState.PENDING,
+            change__stop_requested_at__isnull=False,
+            change__state__in=OPEN_CHANGES,
+        )
+        changes = set(steps.values_list("change", flat=True))
+        if not changes:
+            return 0
+        targets = list(steps.values_list("target", flat=True))
+        stopped = steps.update(
+            state=StepState.STOPPED,
+            finished_at=now,
+            error_code="stopped",
+            error_detail="Stopped before it was sent.",
+            secrets_encrypted="",
+        )
+        ManagedObject.objects.filter(pk__in=targets, sync=Sync.PENDING).update(
+            sync=Sync.REJECTED, reason="Stopped before it was sent.", updated_at=now
+        )
+        _settle(changes, now)
+        return stopped
+
+
+def count_failure(broker: Broker) -> int:
+    """One more failure in a row to reach the broker for writing; how many it makes."""
+    BrokerLease.objects.filter(broker=broker).update(failures=F("failures") + 1)
+    return BrokerLease.objects.values_list("failures", flat=True).get(broker=broker)
+
+
+def wait(broker: Broker, code: str, detail: str, until: datetime) -> None:
+    """Every open step of the broker waits for it, and says why."""
+    with transaction.atomic():
+        steps = Step.objects.filter(broker=broker, state__in=OPEN_STEPS)
+        steps.update(next_at=until, error_code=code, error_detail=detail)
+        changes = steps.values("change")
+        Change.objects.filter(pk__in=changes).update(state=ChangeState.WAITING)
+        ManagedObject.objects.filter(steps__in=steps, sync=Sync.PENDING).update(reason=detail)

@@ -1,0 +1,206 @@
+"""What was asked of brokers, and what came of it.
+
+A ManagedObject is what one object on a broker should be. A Change is one act of one person; its
+Steps are the objects it touches, in order; an Attempt is one try at a step, written before the
+broker is called. Written only by console.changes.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from console.models.brokers import Broker
+from console.secrets import EncryptedField
+
+
+class Sync(models.TextChoices):
+    PENDING = "pending", "Pending"
+    APPLYING = "applying", "Applying"
+    IN_SYNC = "in_sync", "In sync"
+    VERIFYING = "verifying", "Verifying"
+    REJECTED = "rejected", "Rejected"
+    DRIFTED = "drifted", "Drifted"
+    NEEDS_CONFIRMATION = "needs_confirmation", "Needs confirmation"
+
+
+class ManagedObject(models.Model):
+    """What one object on a broker should be, and how far that is proven.
+
+    Green needs `verified_generation == generation` and `sync == in_sync`; `verified_at` says when the
+    broker was last seen equal. `spec` None is a tombstone: the object should not be there.
+    """
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=32)
+    #: Identity within the broker, in the order of console.reconcile.kinds.
+    key = ArrayField(models.TextField())
+    spec = models.JSONField(null=True)
+    #: Rises with each wish.
+    generation = models.PositiveIntegerField(default=1)
+    verified_generation = models.PositiveIntegerField(default=0)
+    verified_at = models.DateTimeField(null=True)
+    sync = models.CharField(max_length=24, choices=Sync.choices, default=Sync.PENDING)
+    #: One sentence, may hold the broker's words.
+    reason = models.TextField(blank=True)
+    #: [{"name", "before", "after"}] since `drifted_since`; secrets without values.
+    drift = models.JSONField(default=list)
+    drifted_since = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["broker", "kind", "key"], name="one_managed_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {' / '.join(self.key)}"
+
+
+class ChangeState(models.TextChoices):
+    ACCEPTED = "accepted", "Accepted"
+    APPLYING = "applying", "Applying"
+    WAITING = "waiting", "Waiting for broker"
+    DONE = "done", "Applied"
+    PARTLY = "partly", "Partly applied"
+    REJECTED = "rejected", "Rejected"
+    STOPPED = "stopped", "Stopped"
+
+
+OPEN_CHANGES = (ChangeState.ACCEPTED, ChangeState.APPLYING, ChangeState.WAITING)
+
+
+class Change(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(db_index=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    #: Copied, so that the row still says who after the account is gone.
+    author_name = models.TextField()
+    #: page | api | admin | command
+    origin = models.CharField(max_length=16)
+    title = models.TextField()
+    reason = models.TextField(blank=True)
+    idempotency_key = models.CharField(max_length=100, blank=True)
+    #: Digest of what was asked with the idempotency key: another request under the same key is refused.
+    request_digest = models.CharField(max_length=64, blank=True)
+    state = models.CharField(
+        max_length=16, choices=ChangeState.choices, default=ChangeState.ACCEPTED, db_index=True
+    )
+    stop_requested_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["author", "idempotency_key"],
+                condition=~models.Q(idempotency_key=""),
+                name="one_change_per_idempotency_key",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class StepState(models.TextChoices):
+    PENDING = "pending", "Pending"
+    #: An attempt is under way, or was and its end is not known.
+    VERIFYING = "verifying", "Verifying"
+    APPLIED = "applied", "Applied"
+    REJECTED = "rejected", "Rejected"
+    #: A later wish for the same object took its place.
+    SUPERSEDED = "superseded", "Superseded"
+    STOPPED = "stopped", "Stopped"
+    NEEDS_CONFIRMATION = "needs_confirmation", "Needs confirmation"
+
+
+OPEN_STEPS = (StepState.PENDING, StepState.VERIFYING)
+
+
+class Step(models.Model):
+    change = models.ForeignKey(Change, on_delete=models.CASCADE, related_name="steps")
+    ordinal = models.PositiveIntegerField()
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
+    target = models.ForeignKey(ManagedObject, on_delete=models.CASCADE, related_name="steps")
+    #: create | update | replace | delete, as planned when accepted.
+    op = models.CharField(max_length=16)
+    generation = models.PositiveIntegerField()
+    #: The permission the author needed, asked again before the step is applied.
+    permission = models.CharField(max_length=64)
+    #: Ciphertext of {"password_hash", "hashing_algorithm"}; dropped once the step has ended.
+    secrets_encrypted = EncryptedField(blank=True, default="")
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    #: [{"name", "before", "after", "secret"}], as planned when accepted.
+    fields = models.JSONField(default=list)
+    #: For a deletion: what was there when it was confirmed, {"queues": 3, "messages": 120}.
+    guard = models.JSONField(default=dict)
+    #: A destructive step that has not been sent by then asks again instead.
+    not_after = models.DateTimeField(null=True)
+    state = models.CharField(max_length=24, choices=StepState.choices, default=StepState.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField()
+    error_code = models.CharField(max_length=32, blank=True)
+    #: The broker's words or ours, shown escaped.
+    error_detail = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["change", "ordinal"]
+        constraints = [
+            models.UniqueConstraint(fields=["change", "ordinal"], name="one_step_per_ordinal"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["broker", "next_at"],
+                name="steps_still_open",
+                condition=models.Q(state__in=["pending", "verifying"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.op} {self.target}"
+
+
+class Attempt(models.Model):
+    """One try at a step. `outcome` empty: under way, or its process died."""
+
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="tries")
+    number = models.PositiveIntegerField()
+    fence = models.BigIntegerField()
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    #: ok | unchanged | rejected | unreachable | unknown
+    outcome = models.CharField(max_length=16, blank=True)
+    http_status = models.IntegerField(null=True)
+    detail = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["step", "number"]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} at {self.step}"
+
+
+class BrokerLease(models.Model):
+    """Who may write to a broker now. A lease, not a lock of the session: it outlives neither its time
+    nor its owner. `fence` rises with each owner; a result that carries an older one is not stored."""
+
+    broker = models.OneToOneField(
+        Broker, on_delete=models.CASCADE, primary_key=True, related_name="lease"
+    )
+    owner = models.CharField(max_length=64, blank=True)
+    until = models.DateTimeField()
+    fence = models.BigIntegerField(default=0)
+    #: Failures in a row to reach the broker for writing.
+    failures = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"lease of broker {self.broker_id}"

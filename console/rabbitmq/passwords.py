@@ -1,0 +1,45 @@
+"""Password hashes as RabbitMQ makes them, so that no clear password leaves the console.
+
+Source: `rabbit_password.erl`: base64(salt + H(salt + UTF-8 password)) with 4 random bytes of salt.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+import string
+
+from console.rabbitmq.endpoint import Secret
+
+SHA256 = "rabbit_password_hashing_sha256"
+SHA512 = "rabbit_password_hashing_sha512"
+MD5 = "rabbit_password_hashing_md5"
+_DIGESTS = {SHA256: hashlib.sha256, SHA512: hashlib.sha512}
+_SALT_BYTES = 4
+#: Nothing that looks like something else, nothing a shell or a URL would take for its own.
+_ALPHABET = "".join(set(string.ascii_letters + string.digits) - set("O0Il1"))
+
+
+def hash_password(
+    password: Secret, algorithm: str = SHA256, *, salt: bytes | None = None
+) -> Secret:
+    """The `password_hash` to send. Raises KeyError for an algorithm we do not write (MD5 among them)."""
+    salt = os.urandom(_SALT_BYTES) if salt is None else salt
+    digest = _DIGESTS[algorithm](salt + password.reveal().encode()).digest()
+    return Secret(base64.b64encode(salt + digest).decode())
+
+
+def password_matches(password: Secret, hashed: str, algorithm: str = SHA256) -> bool:
+    """Whether the hash is of this password; False for a hash that is not one of `algorithm`."""
+    try:
+        raw = base64.b64decode(hashed, validate=True)
+        again = hash_password(password, algorithm, salt=raw[:_SALT_BYTES])
+    except (ValueError, KeyError):
+        return False
+    return secrets.compare_digest(again.reveal(), hashed)
+
+
+def generate_password(length: int = 32) -> Secret:
+    return Secret("".join(secrets.choice(sorted(_ALPHABET)) for _ in range(length)))
