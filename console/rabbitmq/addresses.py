@@ -167,9 +167,12 @@ def _checked_host(host: str, authority: str) -> str:
         raise BadAddress(f"The host name is longer than {_MAX_HOST} characters.")
     if authority.startswith("["):
         try:
-            return str(ipaddress.IPv6Address(host))
+            address = ipaddress.IPv6Address(host)
         except ValueError:
-            raise BadAddress("The IPv6 address in brackets is not readable.") from None
+            address = None
+        if address is None or address.scope_id:
+            raise BadAddress("The IPv6 address in brackets is not readable.")
+        return str(address)
     if not host.isascii():
         raise BadAddress("Write the host name in its ASCII form (xn--…).")
     if not all(_HOST_LABELS.fullmatch(label) for label in host.split(".")):

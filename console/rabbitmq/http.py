@@ -108,13 +108,18 @@ class BoundedHttp:
         path_or_url: str,
         *,
         body: bytes | None = None,
-        accept: str = JSON,
+        accept: str | None = None,
         authenticated: bool = True,
         timeouts: Timeouts | None = None,
         max_bytes: int | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """One request and its whole answer, of any status but a redirect. Raises BrokerError."""
+        """One request and its whole answer, of any status but a redirect. Raises BrokerError.
+
+        `accept` is JSON for reads and anything for writes, some of which refuse to give JSON (limits).
+        """
+        if accept is None:
+            accept = JSON if method == "GET" else "*/*"
         cap = self.endpoint.limits.body_bytes if max_bytes is None else max_bytes
         request = self._request(method, path_or_url, body, accept, authenticated, headers)
         timeouts = timeouts or self.endpoint.timeouts

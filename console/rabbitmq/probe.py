@@ -286,11 +286,14 @@ class _Probe:
         return ManagementClient(replace(self._endpoint, timeouts=self._step_timeouts()))
 
     def _step_deadline(self) -> Deadline:
-        return Deadline(self._deadline.at_most(_STEP_SECONDS))
+        return Deadline(self._step_seconds())
 
     def _step_timeouts(self) -> Timeouts:
-        left = self._deadline.at_most(_STEP_SECONDS)
+        left = self._step_seconds()
         return Timeouts(connect=min(self._endpoint.timeouts.connect, left), read=left, total=left)
+
+    def _step_seconds(self) -> float:
+        return self._deadline.at_most(min(_STEP_SECONDS, self._endpoint.timeouts.total))
 
 
 def _is_local(url: ParsedUrl) -> bool:

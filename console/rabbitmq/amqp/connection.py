@@ -109,12 +109,12 @@ def _mapped(host: str) -> Iterator[None]:
         yield
     except BrokerError:
         raise
-    except _FOREIGN as error:
+    except FOREIGN as error:
         raise mapped(error, host) from error
 
 
 #: Everything that pika raises of its own, and what it lets through.
-_FOREIGN: tuple[type[Exception], ...] = (
+FOREIGN: tuple[type[Exception], ...] = (
     exceptions.AMQPError,
     exceptions.ChannelError,
     exceptions.ReentrancyError,

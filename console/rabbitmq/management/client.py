@@ -113,6 +113,7 @@ class ManagementClient:
         return now
 
     def queue_bindings(self, vhost: str, name: str) -> Listing[Binding]:
+        """The bindings to one queue; none too where there is no such queue, as the broker has it."""
         body = self.http.get(queue_path(vhost, name, "bindings"))
         listing = readings.BINDINGS.listing(body, self._limits)
         _must_be(all(item.vhost == vhost and item.destination == name for item in listing.items))

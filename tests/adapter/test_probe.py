@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+import pytest
+
+from console.rabbitmq.endpoint import AddressPolicy, Credentials, Endpoint, Secret, Timeouts
+from console.rabbitmq.management.paths import path
+from console.rabbitmq.probe import ProbeStep, probe
+from tests.adapter.conftest import LOCAL, LiveBroker
+from tests.faults.hostile import (
+    HostileServer,
+    by_path,
+    redirects,
+    replies,
+    says_nothing,
+    trickles_headers,
+)
+
+STEPS = ["resolve", "connect", "tls", "login", "rights", "version", "plugins", "amqp"]
+PASSWORD = "s3cret-canary"
+
+
+def outcomes(steps: list[ProbeStep]) -> dict[str, str]:
+    assert [step.name for step in steps] == STEPS
+    for step in steps:
+        assert step.message
+        assert PASSWORD not in f"{step}"
+        assert step.advice or step.outcome in ("ok", "skipped")
+    return {step.name: step.outcome for step in steps}
+
+
+def first_trouble(steps: list[ProbeStep]) -> ProbeStep:
+    outcomes(steps)
+    at = next(index for index, step in enumerate(steps) if step.outcome == "failed")
+    assert all(step.outcome == "skipped" for step in steps[at + 1 :])
+    return steps[at]
+
+
+def endpoint_at(url: str, **changes: object) -> Endpoint:
+    endpoint = Endpoint(
+        url, Credentials("u", Secret(PASSWORD)), policy=LOCAL, timeouts=Timeouts(0.5, 0.5, 0.5)
+    )
+    return replace(endpoint, **changes)  # type: ignore[arg-type]
+
+
+def test_every_step_of_a_good_connection_is_ok(broker: LiveBroker) -> None:
+    assert set(outcomes(probe(broker.endpoint)).values()) == {"ok"}
+    steps = probe(broker.endpoint, replace(broker.amqp, vhost=broker.vhost))
+    assert set(outcomes(steps).values()) == {"ok"}
+    assert f"RabbitMQ {broker.version[0]}.{broker.version[1]}." in steps[5].message
+
+
+def test_a_wrong_password_fails_the_log_in(broker: LiveBroker) -> None:
+    wrong = replace(broker.endpoint, credentials=Credentials("guest", Secret(PASSWORD)))
+    failed = first_trouble(probe(wrong))
+    assert failed.name == "login"
+    assert "password" in failed.message
+
+
+def test_a_given_amqp_address_is_tried_even_where_http_fails(broker: LiveBroker) -> None:
+    with HostileServer(says_nothing()) as server:
+        closed = server.url
+    steps = probe(replace(broker.endpoint, url=closed), broker.amqp)
+    assert outcomes(steps)["connect"] == "failed"
+    assert outcomes(steps)["amqp"] == "ok"
+
+
+def test_what_each_tag_leaves_out_is_said(broker: LiveBroker) -> None:
+    user = f"adapter-{secrets.token_hex(4)}"
+    try:
+        broker.put(path("users", user), {"password": "x", "tags": ""})
+        failed = first_trouble(probe(broker.as_user(user, "x")))
+        assert (failed.name, "set_user_tags" in failed.advice) == ("login", True)
+        for tag, says in [
+            ("management", "nodes"),
+            ("monitoring", "users"),
+            ("policymaker", "nodes"),
+        ]:
+            broker.put(path("users", user), {"password": "x", "tags": tag})
+            rights = probe(broker.as_user(user, "x"))[4]
+            assert (rights.name, rights.outcome) == ("rights", "warning")
+            assert tag in rights.message
+            assert says in rights.message
+            assert ("policies" in rights.message) == (tag != "policymaker")
+        amqp = replace(broker.amqp, credentials=Credentials(user, Secret("x")), vhost=broker.vhost)
+        assert outcomes(probe(broker.as_user(user, "x"), amqp))["amqp"] == "warning"
+    finally:
+        broker.delete(path("users", user))
+
+
+@pytest.mark.parametrize(
+    ("url", "step", "says"),
+    [
+        ("http://no-such-host.invalid:15672", "resolve", "no address"),
+        ("http://169.254.169.254", "resolve", "metadata"),
+        ("ftp://rabbit", "resolve", "http"),
+        ("http://127.0.0.1:1", "connect", "Nothing listens"),
+    ],
+)
+def test_the_way_there_says_where_it_ends(url: str, step: str, says: str) -> None:
+    failed = first_trouble(probe(endpoint_at(url)))
+    assert failed.name == step
+    assert says in failed.message
+
+
+def test_this_machine_is_not_probed_where_the_policy_forbids_it() -> None:
+    with HostileServer(replies(b"{}")) as server:
+        failed = first_trouble(probe(endpoint_at(server.url, policy=AddressPolicy())))
+        assert failed.name == "resolve"
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "says"),
+    [
+        (redirects("http://elsewhere.example/login"), "http://elsewhere.example"),
+        (replies(b"<html>", content_type="text/html"), "JSON"),
+        (replies(b"", status="404 Not Found"), "not RabbitMQ"),
+        (replies(b'{"name": 5}'), "name"),
+    ],
+)
+def test_another_web_server_is_seen_for_what_it_is(behaviour: object, says: str) -> None:
+    with HostileServer(behaviour) as server:  # type: ignore[arg-type]
+        failed = first_trouble(probe(endpoint_at(server.url)))
+    assert failed.name == "login"
+    assert says in failed.message
+
+
+def test_a_plain_port_is_said_not_to_speak_tls() -> None:
+    with HostileServer(replies(b"{}")) as server:
+        failed = first_trouble(probe(endpoint_at(server.url.replace("http:", "https:"))))
+    assert failed.name == "tls"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("behaviour", [says_nothing(), trickles_headers()])
+def test_a_server_that_never_ends_its_answer_times_out(behaviour: object) -> None:
+    with HostileServer(behaviour) as server:  # type: ignore[arg-type]
+        failed = first_trouble(probe(endpoint_at(server.url)))
+    assert failed.name == "login"
+    assert failed.took_ms < 15_000
+
+
+@pytest.mark.parametrize(
+    ("version", "outcome"),
+    [
+        ("3.9.29", "warning"),
+        ("3.10.0", "ok"),
+        ("4.3.9", "ok"),
+        ("4.4.0", "warning"),
+        ("5", "warning"),
+    ],
+)
+def test_a_version_outside_the_supported_range_is_said_and_no_hindrance(
+    version: str, outcome: str
+) -> None:
+    answers = {
+        "/api/whoami": replies(b'{"name":"u","tags":"administrator"}'),
+        "/api/overview": replies(b'{"rabbitmq_version":"%s"}' % version.encode()),
+    }
+    with HostileServer(by_path(answers)) as server:
+        found = outcomes(probe(endpoint_at(server.url)))
+    assert found["login"] == "ok"
+    assert found["version"] == outcome
