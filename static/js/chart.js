@@ -5,7 +5,7 @@
 //        data-every="10"              seconds between refreshes; none without it
 //        data-stepped                 a value holds until the next one (depths)
 //        data-unit="/s"></div>
-// The answer: {"from": seconds, "to": seconds, "at": [seconds], "series": {"ready": [number | null]}}.
+// The answer, by columns: {"from": seconds, "to": seconds, "at": [seconds], "ready": [number | null], …}.
 // null is a gap and stays one. Dragging sets ?from=&to= of the page; charts of a page share the crosshair.
 const charts = new Map();
 const space = " ";
@@ -145,7 +145,7 @@ async function load(chart) {
     if (!chart.u) note(chart, "The figures could not be read. They are asked for again shortly.");
     return;
   }
-  chart.data = [answer.at, ...chart.names.map((name) => answer.series[name] ?? answer.at.map(() => null))];
+  chart.data = [answer.at, ...chart.names.map((name) => answer[name] ?? answer.at.map(() => null))];
   [chart.from, chart.to] = [answer.from, answer.to];
   const known = chart.data.slice(1).some((values) => values.some((value) => value != null));
   note(chart, known ? "" : (chart.box.dataset.empty ?? "Nothing is known of this time."));
