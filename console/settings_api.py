@@ -45,6 +45,8 @@ REST_KNOX = {
     "AUTO_REFRESH": False,
 }
 KNOX_TOKEN_MODEL = "accessctl.ApiToken"
+#: knox's own token table is not ours: without this its migrations would make it.
+MIGRATION_MODULES = {"knox": None}
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "console.rest.problems.ProblemHandler",
     "EXCEPTION_FORMATTER_CLASS": "console.rest.problems.ProblemFormatter",

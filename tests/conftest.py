@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
@@ -219,3 +219,25 @@ def superuser(db: None) -> Any:
     from django.contrib.auth import get_user_model
 
     return get_user_model().objects.create_superuser("root", password="correct horse battery")
+
+
+@pytest.fixture
+def api_token(superuser: Any, now: datetime) -> str:
+    """A token of the superuser."""
+    from accessctl.services.tokens import create_token
+
+    return create_token(
+        user=superuser, name="tests", expires_in=timedelta(days=1), now=now, acting_user=None
+    )[1]
+
+
+@pytest.fixture
+def api(api_token: str) -> Any:
+    """A client of the REST API with the superuser's token; bodies are JSON."""
+    from django.core.cache import caches
+    from rest_framework.test import APIClient
+
+    caches["throttle"].clear()
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {api_token}")
+    return client

@@ -14,7 +14,7 @@ from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
 
 class PerUser(UserRateThrottle):
-    @property
+    @property  # type: ignore[override]
     def cache(self) -> Any:
         return caches["throttle"]
 
@@ -23,7 +23,7 @@ class PerUser(UserRateThrottle):
 
 
 class PerAddress(AnonRateThrottle):
-    @property
+    @property  # type: ignore[override]
     def cache(self) -> Any:
         return caches["throttle"]
 
