@@ -113,7 +113,8 @@ class ManagementClient:
         return now
 
     def queue_bindings(self, vhost: str, name: str) -> Listing[Binding]:
-        """The bindings to one queue; none too where there is no such queue, as the broker has it."""
+        """The bindings to one queue. The broker answers for a queue that does not exist as well, with
+        no binding or the one to the default exchange: that there is one, only `queue_now` tells."""
         body = self.http.get(queue_path(vhost, name, "bindings"))
         listing = readings.BINDINGS.listing(body, self._limits)
         _must_be(all(item.vhost == vhost and item.destination == name for item in listing.items))
