@@ -60,11 +60,15 @@ def _unprivileged() -> list[str]:
 class Postgres:
     """One server on 127.0.0.1, with a generated password for its superuser `console`."""
 
-    def __init__(self, folder: StateFolder, *, port: int, password: str) -> None:
+    def __init__(
+        self, folder: StateFolder, *, port: int, password: str, durable: bool = True
+    ) -> None:
+        """`durable=False` is for tests: a power cut may lose data, a killed process does not."""
         self._folder = folder
         self._home = folder / "postgres"
         self._data = self._home / "data"
         self._password = password
+        self._durable = durable
         self.port = port
 
     def url(self, database: str = DATABASE) -> str:
@@ -129,6 +133,8 @@ class Postgres:
             "log_statement": "none",
             "log_min_error_statement": "panic",  # statements may hold what no log should
         }
+        if not self._durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         flags = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         return Service(
             name="postgres",

@@ -9,7 +9,7 @@ from console.local.folder import CHECKOUT, StateFolder
 from console.local.keys import Keys
 from console.local.services import Service
 
-QUEUES = ("default", "polling")
+QUEUES = ("default", "polling", "apply")
 WEB_PROCESSES = 2
 WEB_THREADS = 8
 WORKER_THREADS = 8

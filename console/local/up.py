@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +22,13 @@ from console.local.ports import Ports, given_port, is_free
 from console.local.postgres import Postgres
 from console.local.rabbitmq import ADMINISTRATOR, Node, NodePorts, find_server
 from console.local.services import Service
+from console.local.stopping import Stopped, stop_on_signals
 from console.local.supervisor import Stage, Supervisor, end_leftovers
 from console.local.trouble import Progress, Trouble
 
 ADMIN = "admin"
 DEFAULT_PORT = 8000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-class Stopped(BaseException):
-    """SIGINT, SIGTERM or SIGHUP came. Not an Exception, so that nothing on the way takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,19 +265,6 @@ def _short(path: Path) -> str:
         return str(path)
 
 
-def _stop_on_signals() -> None:
-    """The first signal raises Stopped; later ones are nothing: stopping is under way."""
-
-    def stop(number: int, frame: object) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(each, signal.SIG_IGN)
-        raise Stopped
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, stop)
-
-
 def up(*, demo: bool) -> int:
     """The exit code: 0 after a Ctrl-C, 1 where it is running already or in trouble."""
     os.umask(0o077)
@@ -291,7 +274,7 @@ def up(*, demo: bool) -> int:
         if not folder.lock():
             print(describe_running(folder), file=sys.stderr)
             return 1
-        _stop_on_signals()
+        stop_on_signals()
         Up(folder, progress, demo=demo).run()
     except Stopped:
         return 0

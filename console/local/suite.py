@@ -1,0 +1,143 @@
+"""`bin/test`: a Postgres and a RabbitMQ node of the tests' own around one run of pytest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+from console.local import packages
+from console.local.assets import ensure_assets
+from console.local.folder import CHECKOUT, StateFolder, default_state_folder
+from console.local.keys import Keys
+from console.local.ports import Ports
+from console.local.postgres import Postgres
+from console.local.rabbitmq import Node, NodePorts, find_server
+from console.local.stopping import Stopped, stop_on_signals
+from console.local.supervisor import Stage, Supervisor, end_leftovers
+from console.local.trouble import Progress, Trouble
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+INTERRUPTED = 130
+PYTEST_STOP_SECONDS = 20.0
+
+
+def run_tests(arguments: list[str]) -> int:
+    """pytest's exit code; 1 where the tests could not be run."""
+    os.umask(0o077)
+    progress = Progress()
+    folder = StateFolder(default_state_folder() / "test")
+    try:
+        StateFolder(default_state_folder()).make()
+        folder.make()
+        if not folder.lock():
+            raise Trouble("Another bin/test runs in this checkout. Wait for it or stop it.")
+        stop_on_signals()
+        ended = end_leftovers(folder)
+        if ended:
+            progress.step(f"Ended what a killed run had left: {', '.join(ended)}")
+        return _run(folder, progress, arguments)
+    except Stopped:
+        return INTERRUPTED
+    except Trouble as trouble:
+        print(f"bin/test: {trouble}", file=sys.stderr)
+        return 1
+
+
+def _run(folder: StateFolder, progress: Progress, arguments: list[str]) -> int:
+    server = find_server()
+    if server is None:
+        packages.install(folder, progress, "rabbitmq-server", otherwise="The tests need it.")
+        server = find_server()
+    if server is None:
+        raise Trouble("rabbitmq-server is installed, but not in a place that is known here.")
+    browser = _browser(folder, progress)
+    ensure_assets(default_state_folder(), progress)
+    # What an earlier run left would make this one's outcome depend on it.
+    for name in ("postgres", "rabbitmq", "celery"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    keys, ports = Keys(folder), Ports(folder)
+    supervisor = Supervisor(folder, progress)
+    node = Node(
+        folder,
+        server=server,
+        ports=NodePorts.choose(ports),
+        password=keys["rabbitmq_password"],
+        cookie=keys["rabbitmq_cookie"],
+    )
+    postgres = Postgres(
+        folder,
+        port=ports.choose("postgres"),
+        password=keys["postgres_password"],
+        durable=False,
+    )
+    try:
+        progress.step("Starting a Postgres and a RabbitMQ node for the tests")
+        node.prepare()
+        supervisor.start(node.epmd_service(), Stage.NAMES)
+        running_node = supervisor.start(node.service(), Stage.STORES)
+        postgres.prepare()
+        postgres.wait_until_ready(supervisor.start(postgres.service(), Stage.STORES))
+        node.wait_until_ready(running_node)
+        progress.step("Running pytest")
+        return _pytest(_environment(folder, keys, postgres, node, browser), arguments)
+    finally:
+        # Silent, so that pytest's closing line stays the last.
+        supervisor.stop()
+
+
+def _browser(folder: StateFolder, progress: Progress) -> str:
+    """The path of a Chromium; empty where there is none, which only a machine of CI minds."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found:
+        return found
+    try:
+        packages.install(folder, progress, "chromium", otherwise="The browser tests need it.")
+    except Trouble as trouble:
+        if os.environ.get("CI"):
+            raise
+        progress.step(f"Without a browser its tests are left out. {trouble}")
+    return shutil.which("chromium") or ""
+
+
+def _environment(
+    folder: StateFolder, keys: Keys, postgres: Postgres, node: Node, browser: str
+) -> dict[str, str]:
+    """What the tests read. Nothing of the caller's own console gets in, save more brokers for the
+    contract tests (RABBITMQ_TEST_URLS, separated by spaces)."""
+    foreign = ("CONSOLE_", "DATABASE_", "CELERY_", "RABBITMQ_", "DJANGO_", "PG")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    url = node.management_url_with_password
+    return kept | {
+        "CONSOLE_STATE_DIR": str(folder.path),
+        "CONSOLE_SECRET_KEY": keys["secret_key"],
+        "CONSOLE_ENCRYPTION_KEYS": keys["encryption_key"],
+        "CONSOLE_ALLOW_LOOPBACK_BROKERS": "true",
+        "CONSOLE_PLAIN_STATIC": "true",
+        "DATABASE_URL": postgres.url(),
+        "RABBITMQ_URL": url,
+        "RABBITMQ_AMQP_URL": node.amqp_url_with_password,
+        "RABBITMQ_TEST_URLS": f"{url} {os.environ.get('RABBITMQ_TEST_URLS', '')}".strip(),
+        **({"CHROMIUM": browser} if browser else {}),
+    }
+
+
+def _pytest(environment: dict[str, str], arguments: list[str]) -> int:
+    # In our own session, so that a debugger can use the terminal; it ends when we do.
+    process = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "INT", "--", sys.executable, "-m", "pytest", *arguments],
+        env=environment,
+        cwd=CHECKOUT,
+    )
+    try:
+        return process.wait()
+    except Stopped:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(PYTEST_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise
