@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
 from console.secrets import EncryptedField
 
@@ -48,15 +48,37 @@ class BrokerQuerySet(models.QuerySet["Broker"]):
             Q(status__claimed_until__isnull=True) | Q(status__claimed_until__lt=now),
         )
 
-    def in_trouble(self, now: datetime) -> BrokerQuerySet:
-        """Enabled, and refused, unreachable or stale: BrokerStatus.shown_state said in SQL."""
+    def with_shown_state(self, now: datetime) -> BrokerQuerySet:
+        """Each with `shown`: BrokerStatus.shown_state said in SQL, and `attention`: what wants a
+        person first comes first."""
         stale_after = F("poll_interval_s") * timedelta(seconds=2) + timedelta(seconds=5)
-        stale = (
-            Q(status__state=PollState.REACHABLE)
-            & (Q(status__answered_at=None) | Q(status__answered_at__lt=now - stale_after))
-        ) | (Q(status__state=PollState.NEW) & Q(status__state_since__lt=now - stale_after))
-        troubled = Q(status__state__in=[PollState.REFUSED, PollState.UNREACHABLE])
-        return self.filter(enabled=True).filter(troubled | stale)
+        old = Q(status__state=PollState.REACHABLE) & (
+            Q(status__answered_at=None) | Q(status__answered_at__lt=now - stale_after)
+        )
+        overdue = Q(status__state=PollState.NEW) & Q(status__state_since__lt=now - stale_after)
+        alarmed = Q(status__alarms__isnull=False) & ~Q(status__alarms=[])
+        return self.annotate(
+            shown=Case(
+                When(enabled=False, then=Value("disabled")),
+                When(old | overdue, then=Value("stale")),
+                default=F("status__state"),
+                output_field=models.CharField(),
+            )
+        ).annotate(
+            attention=Case(
+                When(shown__in=[PollState.REFUSED, PollState.UNREACHABLE], then=0),
+                When(shown="stale", then=1),
+                When(alarmed & Q(shown=PollState.REACHABLE), then=2),
+                When(shown=PollState.NEW, then=3),
+                When(shown=PollState.REACHABLE, then=4),
+                default=5,
+                output_field=models.IntegerField(),
+            )
+        )
+
+    def in_trouble(self, now: datetime) -> BrokerQuerySet:
+        """Refused, unreachable, stale, or with an alarm."""
+        return self.with_shown_state(now).filter(attention__lte=2)
 
 
 class Broker(models.Model):
@@ -175,6 +197,7 @@ class BrokerStatus(models.Model):
 
     # Inventory: vhosts, queues as declared, users, permissions.
     inventory_at = models.DateTimeField(null=True)
+    inventory_took_ms = models.IntegerField(null=True)
     #: What kept the inventory from being taken as whole, for the page: see vhosts.polling.inventory.
     suspect = models.JSONField(default=dict)
 

@@ -1,0 +1,364 @@
+"""What is declared on a broker – vhosts, queues, users, permissions – laid over our mirror of it, on a
+slower beat than depths and under a claim of its own, so that a long one delays no poll.
+
+Each part is read and stored by itself: one that fails is said in `part_errors` and leaves what was
+known. Nothing is dropped but on a complete listing, and when much is missing at once (an erased node,
+a user that lost its rights, another broker behind the address) not before a second one agrees.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DataError, connection, transaction
+
+from console.brokers import connect
+from console.errors import ConsoleError
+from console.models import Broker, BrokerStatus
+from console.rabbitmq.errors import BrokerError, LoginRefused
+from console.rabbitmq.management.client import ManagementClient
+from console.rabbitmq.prometheus import scrape_consumers, scrape_url
+from console.rabbitmq.types import Listing, QueueInfo, VhostInfo
+from vhosts.polling import dispatch
+from vhosts.polling.collect import SLOW, sentence
+from vhosts.polling.copying import copy_rows
+from vhosts.polling.mirror import Kind, Mirrored, lay_over
+from vhosts.polling.quarantine import why_unfit
+from vhosts.polling.store import Fenced
+
+log = structlog.get_logger(__name__)
+
+#: An inventory costs the broker at most this share of its time.
+_TAKES_AT_MOST = 50
+#: Asked for out of turn, because queues came or went: at most this share.
+_HURRIED_AT_MOST = 10
+_HURRIED_LEAST_S = 5
+
+_SEEN = "changed_at"
+VHOSTS = Kind(
+    "vhosts",
+    "vhosts_virtualhost",
+    ("name",),
+    (
+        "description",
+        "tags",
+        "default_queue_type",
+        "tracing",
+        "protected_from_deletion",
+        "cluster_state",
+        "limits",
+    ),
+    _SEEN,
+)
+QUEUES = Kind(
+    "queues",
+    "vhosts_queue",
+    ("vhost", "name"),
+    (
+        "type",
+        "state",
+        "node",
+        "durable",
+        "auto_delete",
+        "exclusive",
+        "arguments",
+        "policy",
+        "operator_policy",
+    ),
+    "inventoried_at",
+    leaves="gone_at",
+)
+USERS = Kind(
+    "users",
+    "accessctl_brokeruser",
+    ("name",),
+    ("tags", "has_password", "hashing_algorithm", "limits"),
+    _SEEN,
+)
+PERMISSIONS = Kind(
+    "permissions",
+    "accessctl_brokerpermission",
+    ("vhost", '"user"'),
+    ("configure", "write", "read"),
+    _SEEN,
+)
+TOPIC_PERMISSIONS = Kind(
+    "topic_permissions",
+    "accessctl_brokertopicpermission",
+    ("vhost", '"user"', "exchange"),
+    ("write", "read"),
+    _SEEN,
+)
+#: No broker is without these: an empty listing of them is no evidence.
+_NEVER_EMPTY = ("vhosts", "users")
+
+
+@dataclass(frozen=True)
+class Part:
+    kind: Kind
+    read: Callable[[ManagementClient], Listing[Any]]
+    row: Callable[[Any], tuple[Any, ...]]
+
+
+def take(broker_id: int, claim: int, now: datetime) -> bool:
+    """Takes the broker's inventory under `claim`. False where the claim was lost. Whatever the broker
+    does ends in `part_errors`."""
+    if not dispatch.hold_inventory(broker_id, claim):
+        return False
+    broker = Broker.objects.get(pk=broker_id)
+    began = time.monotonic()
+    errors: dict[str, str] = {}
+    whole = True
+    try:
+        with connect(broker, timeouts=SLOW) as client:
+            for part in PARTS:
+                whole &= _take_part(part, broker, claim, client, now, errors)
+            _take_consumers(broker, claim, client)
+    except (BrokerError, ConsoleError) as error:
+        # The next poll finds out and says what is wrong with the broker as a whole.
+        whole = False
+        log.info("inventory_failed", broker_id=broker_id, code=error.code)
+    except Fenced:
+        return False
+    took = time.monotonic() - began
+    _finish(broker, claim, errors, now=now, took=took, whole=whole)
+    return True
+
+
+def _take_part(
+    part: Part,
+    broker: Broker,
+    claim: int,
+    client: ManagementClient,
+    now: datetime,
+    errors: dict[str, str],
+) -> bool:
+    """Whether the part is now as the broker says."""
+    name = part.kind.name
+    try:
+        listing = part.read(client)
+    except LoginRefused:
+        raise
+    except BrokerError as error:
+        errors[name] = sentence(error)
+        return False
+    rows = {row[: len(part.kind.keys)]: row for row in map(part.row, listing.items)}
+    sound = [row for key, row in rows.items() if why_unfit(*key) is None]
+    unfit = len(rows) - len(sound) + len(listing.rejected)
+    complete = listing.complete and not unfit and bool(sound or name not in _NEVER_EMPTY)
+    if unfit:
+        errors[name] = f"{unfit:,} rows could not be read and are left out."
+    try:
+        with transaction.atomic():
+            status = _held(broker, claim)
+            suspicion = status.suspect.get(name)
+            mirrored = lay_over(
+                part.kind,
+                broker.pk,
+                sound,
+                now=now,
+                complete=complete,
+                confirmed=suspicion is not None and _is_second(suspicion, now),
+            )
+            _note_suspicion(status, name, mirrored, complete, now)
+            if part.kind is QUEUES and mirrored.came_or_went:
+                _settle_gone_queues(broker, now)
+                # The next poll compares all depths: a revived row has none yet.
+                BrokerStatus.objects.filter(pk=broker.pk).update(depths_claim=0)
+    except DataError:
+        log.warning("inventory_unstorable", broker_id=broker.pk, part=name, exc_info=True)
+        errors[name] = "The listing holds values that cannot be kept."
+        return False
+    return complete and (mirrored.dropped or not mirrored.missing)
+
+
+def _held(broker: Broker, claim: int) -> BrokerStatus:
+    if not dispatch.hold_inventory(broker.pk, claim):
+        raise Fenced
+    return BrokerStatus.objects.select_for_update().get(pk=broker.pk)
+
+
+def _is_second(suspicion: dict[str, Any], now: datetime) -> bool:
+    """A second look right after the first would see the same mistake."""
+    since = datetime.fromisoformat(suspicion["since"])
+    return now - since >= timedelta(seconds=min(settings.INVENTORY_INTERVAL_S, 30))
+
+
+def _note_suspicion(
+    status: BrokerStatus, name: str, mirrored: Mirrored, complete: bool, now: datetime
+) -> None:
+    if not complete:
+        return
+    suspect = dict(status.suspect)
+    if mirrored.missing and not mirrored.dropped:
+        since = suspect.get(name, {}).get("since", now.isoformat())
+        suspect[name] = {"since": since, "missing": mirrored.missing, "known": mirrored.known}
+    else:
+        suspect.pop(name, None)
+    if suspect != status.suspect:
+        BrokerStatus.objects.filter(pk=status.pk).update(suspect=suspect)
+
+
+def _settle_gone_queues(broker: Broker, now: datetime) -> None:
+    """What is gone has no depth; its history ends in a gap."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH changed AS (
+                UPDATE vhosts_queue SET ready = NULL, unacked = NULL, total = NULL,
+                       consumers = NULL, depth_changed_at = date_trunc('second', %(now)s)
+                WHERE broker_id = %(broker)s AND gone_at = %(now)s AND ready IS NOT NULL
+                RETURNING id, depth_changed_at
+            )
+            INSERT INTO vhosts_queue_snapshot (queue_id, at) SELECT id, depth_changed_at FROM changed
+            ON CONFLICT (queue_id, at) DO UPDATE SET ready = NULL, unacked = NULL
+            """,
+            {"broker": broker.pk, "now": now},
+        )
+
+
+def _take_consumers(broker: Broker, claim: int, client: ManagementClient) -> None:
+    """Consumers of each queue, where the Prometheus plugin tells; else they stay unknown, as the
+    management API would have to gather all statistics for it."""
+    status = BrokerStatus.objects.get(pk=broker.pk)
+    if status.depths_source != "prometheus":
+        return
+    url = scrape_url(broker.management_url, client.overview().listeners)
+    if url is None:
+        return
+    try:
+        consumers = scrape_consumers(client.http, url, timeouts=SLOW)
+    except BrokerError:
+        return
+    rows = [(*names, count) for names, count in consumers.items() if why_unfit(*names) is None]
+    with transaction.atomic(), connection.cursor() as cursor:
+        _held(broker, claim)
+        cursor.execute(
+            "CREATE TEMP TABLE consuming (vhost text, name text, consumers bigint) ON COMMIT DROP"
+        )
+        copy_rows(cursor, "consuming", ("vhost", "name", "consumers"), rows)
+        cursor.execute(
+            """
+            UPDATE vhosts_queue q SET consumers = least(c.consumers, 2147483647)
+            FROM consuming c
+            WHERE q.broker_id = %s AND q.vhost = c.vhost AND q.name = c.name AND q.gone_at IS NULL
+              AND q.consumers IS DISTINCT FROM least(c.consumers, 2147483647)
+            """,
+            [broker.pk],
+        )
+
+
+def _finish(
+    broker: Broker,
+    claim: int,
+    errors: dict[str, str],
+    *,
+    now: datetime,
+    took: float,
+    whole: bool,
+) -> None:
+    wait = max(settings.INVENTORY_INTERVAL_S, _TAKES_AT_MOST * took)
+    with transaction.atomic():
+        status = BrokerStatus.objects.select_for_update().get(pk=broker.pk)
+        if status.inventory_claim != claim:
+            return
+        names = {part.kind.name for part in PARTS}
+        kept = {part: text for part, text in status.part_errors.items() if part not in names}
+        columns: dict[str, Any] = {"part_errors": {**kept, **errors}}
+        if whole or not errors:
+            columns["inventory_at"] = now
+        BrokerStatus.objects.filter(pk=broker.pk).update(
+            inventory_claimed_until=None,
+            inventory_took_ms=round(took * 1000),
+            next_inventory_at=now + timedelta(seconds=took + wait),
+            **columns,
+        )
+
+
+def hurry(status: BrokerStatus, now: datetime) -> None:
+    """Asks for an inventory before its turn, because queues came or went; not so often that a broker
+    whose queues come and go all the time would be kept busy with it."""
+    took = (status.inventory_took_ms or 0) / 1000
+    soonest = now
+    if status.inventory_at is not None:
+        least = timedelta(seconds=max(_HURRIED_LEAST_S, _HURRIED_AT_MOST * took))
+        soonest = max(now, status.inventory_at + least)
+    BrokerStatus.objects.filter(pk=status.pk, next_inventory_at__gt=soonest).update(
+        next_inventory_at=soonest
+    )
+
+
+def _vhosts(client: ManagementClient) -> Listing[Any]:
+    """(vhost, its limits) pairs. Limits that cannot be read are none that we know of."""
+    listing = client.vhosts()
+    try:
+        limits = {row.vhost: dict(row.limits) for row in client.vhost_limits().items}
+    except LoginRefused:
+        raise
+    except BrokerError:
+        limits = {}
+    pairs = [(item, limits.get(item.name, {})) for item in listing.items]
+    return Listing(pairs, listing.rejected, listing.complete)
+
+
+def _vhost_row(pair: tuple[VhostInfo, dict[str, int]]) -> tuple[Any, ...]:
+    vhost, limits = pair
+    return (
+        vhost.name,
+        vhost.description or "",
+        list(vhost.tags),
+        vhost.default_queue_type or "",
+        vhost.tracing,
+        vhost.protected_from_deletion,
+        dict(vhost.cluster_state),
+        limits,
+    )
+
+
+def _queue_row(queue: QueueInfo) -> tuple[Any, ...]:
+    return (
+        queue.vhost,
+        queue.name,
+        queue.type or "",
+        queue.state or "",
+        queue.node or "",
+        queue.durable,
+        queue.auto_delete,
+        queue.exclusive,
+        dict(queue.arguments),
+        queue.policy or "",
+        queue.operator_policy or "",
+    )
+
+
+PARTS: Sequence[Part] = (
+    Part(VHOSTS, _vhosts, _vhost_row),
+    Part(QUEUES, lambda client: client.queues(), _queue_row),
+    Part(
+        USERS,
+        lambda client: client.users(),
+        lambda user: (
+            user.name,
+            list(user.tags),
+            user.has_password,
+            user.hashing_algorithm or "",
+            dict(user.limits),
+        ),
+    ),
+    Part(
+        PERMISSIONS,
+        lambda client: client.permissions(),
+        lambda row: (row.vhost, row.user, row.configure, row.write, row.read),
+    ),
+    Part(
+        TOPIC_PERMISSIONS,
+        lambda client: client.topic_permissions(),
+        lambda row: (row.vhost, row.user, row.exchange, row.write, row.read),
+    ),
+)

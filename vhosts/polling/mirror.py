@@ -1,0 +1,137 @@
+"""A complete or partial listing of one kind laid over the table that mirrors it: what differs is
+updated, what is new added, and what a complete listing no longer has is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from vhosts.polling.copying import copy_rows
+
+#: More than this share missing, and at least so many, is a reason to ask again before believing it.
+_MASS_SHARE = 0.2
+_MASS_LEAST = 5
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A table of what is seen on brokers: what identifies a row of a broker, and what it says.
+
+    `fixed` are columns of new rows. `leaves` marks a row that is no longer there instead of deleting
+    it: it keeps its history.
+    """
+
+    name: str
+    table: str
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+    touched: str  # the column that says when a row last differed
+    fixed: tuple[tuple[str, str], ...] = ()
+    leaves: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.keys, *self.values)
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    changed: int
+    added: int
+    missing: int
+    known: int
+    #: Whether the missing ones were dropped; False where that looked too much like a mistake.
+    dropped: bool
+
+    @property
+    def came_or_went(self) -> bool:
+        return bool(self.added or (self.missing and self.dropped))
+
+
+def lay_over(
+    kind: Kind,
+    broker_id: int,
+    rows: Iterable[Sequence[Any]],
+    *,
+    now: datetime,
+    complete: bool,
+    confirmed: bool,
+) -> Mirrored:
+    """Within the caller's transaction. `rows` hold `kind.columns`. `confirmed`: a listing before this
+    one already missed as many, so a mass disappearance is believed."""
+    with connection.cursor() as cursor:
+        statements = _Statements(kind, broker_id, now)
+        statements.load(cursor, rows)
+        changed = statements.run(cursor, statements.update)
+        added = statements.run(cursor, statements.insert)
+        cursor.execute(statements.count, statements.parameters)
+        known, missing = cursor.fetchone()
+        many = missing >= _MASS_LEAST and missing > _MASS_SHARE * known
+        dropped = bool(missing and complete and (confirmed or not many))
+        if dropped:
+            statements.run(cursor, statements.drop)
+        cursor.execute("DROP TABLE seen")
+    return Mirrored(changed, added, missing if complete else 0, known, dropped)
+
+
+class _Statements:
+    # Every name below is one of our own columns; values go as parameters.
+
+    def __init__(self, kind: Kind, broker_id: int, now: datetime) -> None:
+        self.kind = kind
+        self.parameters: dict[str, Any] = {"broker": broker_id, "now": now}
+        same = " AND ".join(f"s.{key} = t.{key}" for key in kind.keys)
+        mine = "t.broker_id = %(broker)s"
+        there = f"AND t.{kind.leaves} IS NULL" if kind.leaves else ""
+        revive = f", {kind.leaves} = NULL" if kind.leaves else ""
+        was_gone = f"OR t.{kind.leaves} IS NOT NULL" if kind.leaves else ""
+        unseen = f"NOT EXISTS (SELECT FROM seen s WHERE {same})"
+        self.update = f"""
+            UPDATE {kind.table} t
+            SET {", ".join(f"{name} = s.{name}" for name in kind.values)},
+                {kind.touched} = %(now)s {revive}
+            FROM seen s
+            WHERE {mine} AND {same}
+              AND (({_listed("t", kind.values)}) IS DISTINCT FROM ({_listed("s", kind.values)})
+                   OR t.{kind.touched} IS NULL {was_gone})
+        """  # noqa: S608
+        self.insert = f"""
+            INSERT INTO {kind.table} (broker_id, first_seen_at, {kind.touched},
+                   {", ".join([*kind.columns, *(name for name, _ in kind.fixed)])})
+            SELECT %(broker)s, %(now)s, %(now)s,
+                   {", ".join([_listed("s", kind.columns), *(value for _, value in kind.fixed)])}
+            FROM seen s
+            WHERE NOT EXISTS (SELECT FROM {kind.table} t WHERE {mine} AND {same})
+            ON CONFLICT DO NOTHING
+        """  # noqa: S608
+        self.count = f"""
+            SELECT count(*), count(*) FILTER (WHERE {unseen})
+            FROM {kind.table} t WHERE {mine} {there}
+        """  # noqa: S608
+        if kind.leaves:
+            self.drop = f"UPDATE {kind.table} t SET {kind.leaves} = %(now)s WHERE {mine} {there} AND {unseen}"  # noqa: S608
+        else:
+            self.drop = f"DELETE FROM {kind.table} t WHERE {mine} AND {unseen}"  # noqa: S608
+
+    def load(self, cursor: CursorWrapper, rows: Iterable[Sequence[Any]]) -> None:
+        kind = self.kind
+        columns = ", ".join(kind.columns)
+        cursor.execute(
+            f"CREATE TEMP TABLE seen ON COMMIT DROP AS SELECT {columns} FROM {kind.table}"  # noqa: S608
+            " WITH NO DATA"
+        )
+        copy_rows(cursor, "seen", kind.columns, rows)
+        cursor.execute("ANALYZE seen")
+
+    def run(self, cursor: CursorWrapper, statement: str) -> int:
+        cursor.execute(statement, self.parameters)
+        return int(cursor.rowcount)
+
+
+def _listed(alias: str, names: Iterable[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in names)

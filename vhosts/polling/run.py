@@ -1,0 +1,293 @@
+"""One poll of one broker, from its claim to its stored outcome.
+
+Whatever the broker does is an outcome that is stored, never an exception that leaves here. What does
+leave is our own trouble: Postgres away, a wrong encryption key missing from the settings.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import DataError
+
+from console.brokers import connect
+from console.errors import ConsoleError
+from console.models import Broker, BrokerStatus, PollState
+from console.rabbitmq.errors import (
+    AccessRefused,
+    BrokerError,
+    BrokerFailed,
+    ConnectionLost,
+    LoginRefused,
+    MalformedAnswer,
+    TimedOut,
+)
+from console.rabbitmq.management.client import ManagementClient
+from vhosts.models import Queue
+from vhosts.polling import backoff, dispatch, inventory
+from vhosts.polling.cache import scrapes
+from vhosts.polling.collect import (
+    QUICK,
+    DepthCollector,
+    Depths,
+    NoSource,
+    Vitals,
+    read_vitals,
+    sentence,
+)
+from vhosts.polling.quarantine import samples
+from vhosts.polling.store import Fenced, Outcome, Slot, store
+
+log = structlog.get_logger(__name__)
+
+#: What passes by itself, often within seconds: it takes two in a row to call a broker unreachable.
+_PASSING = (ConnectionLost, TimedOut, BrokerFailed)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    vitals: Vitals
+    depths: Depths | None
+    depths_error: BrokerError | None
+    sources_off: dict[str, Any]
+
+
+def poll(broker_id: int, claim: int, now: datetime) -> bool:
+    """Polls the broker under `claim` and stores what came of it. False where the claim was lost or the
+    broker is forgotten or switched off: then nothing is written."""
+    if not dispatch.hold_poll(broker_id, claim):
+        return False
+    status = BrokerStatus.objects.select_related("broker").get(pk=broker_id)
+    broker = status.broker
+    if not broker.enabled:
+        return False
+    slot = Slot(broker_id, claim, status.slot_at or now, broker.poll_interval_s)
+    began = time.monotonic()
+    hold = _holder(broker_id, claim)
+    try:
+        with connect(broker, timeouts=QUICK) as client:
+            seen = _look(broker, status, client, now, hold)
+        outcome = _answered(broker, status, seen, now)
+    except BrokerError as error:
+        outcome = _failed(broker, status, error.code, sentence(error), error, now)
+    except ConsoleError as error:
+        # No password, or one that cannot be decrypted: nobody was asked.
+        outcome = _failed(broker, status, error.code, error.message, None, now)
+    except Fenced:
+        return False
+    took = time.monotonic() - began
+    outcome.poll.update(started_at=now, took_ms=round(took * 1000))
+    ended = now + timedelta(seconds=took)
+    try:
+        try:
+            store(slot, outcome, now=ended)
+        except DataError:
+            log.warning("poll_answer_unstorable", broker_id=broker_id, exc_info=True)
+            unfit = MalformedAnswer("The answer holds values that cannot be kept.")
+            outcome = _failed(broker, status, unfit.code, unfit.detail, unfit, now)
+            outcome.poll.update(started_at=now, took_ms=round(took * 1000))
+            store(slot, outcome, now=ended)
+    except Fenced:
+        log.info("poll_fenced", broker_id=broker_id, claim=claim)
+        return False
+    _remember(slot, status, outcome, ended)
+    return True
+
+
+def _holder(broker_id: int, claim: int) -> Callable[[], None]:
+    def hold() -> None:
+        if not dispatch.hold_poll(broker_id, claim):
+            raise Fenced
+
+    return hold
+
+
+def _look(
+    broker: Broker,
+    status: BrokerStatus,
+    client: ManagementClient,
+    now: datetime,
+    hold: Callable[[], None],
+) -> _Seen:
+    vitals = read_vitals(client)
+    hold()
+    collector = DepthCollector(broker, status, client, now)
+    depths, failure = None, None
+    try:
+        depths = collector.collect(
+            vitals,
+            before=scrapes.get(broker.pk, status.depths_claim),
+            known_names=lambda: list(
+                Queue.objects.filter(broker=broker, gone_at=None).values_list("vhost", "name")
+            ),
+        )
+    except NoSource as error:
+        failure = error.error
+    return _Seen(vitals, depths, failure, collector.sources_off)
+
+
+def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) -> Outcome:
+    overview, depths = seen.vitals.overview, seen.depths
+    part_errors = {
+        # The inventory's own are kept: it runs on a beat of its own.
+        **{part: text for part, text in status.part_errors.items() if part not in _OWN_PARTS},
+        **seen.vitals.errors,
+    }
+    if seen.depths_error is not None:
+        part_errors["depths"] = sentence(seen.depths_error)
+    pinned = _pin(broker, status, overview.cluster_name, part_errors)
+    columns: dict[str, Any] = {
+        **_reached(status, now),
+        **pinned,
+        "part_errors": part_errors,
+        "sources_off": seen.sources_off,
+        "vitals_at": now,
+        "rabbitmq_version": _short(overview.rabbitmq_version),
+        "erlang_version": _short(overview.erlang_version),
+        "cluster_name": _text(overview.cluster_name),
+        "stats_enabled": overview.stats_enabled,
+        "connections": overview.connections,
+        "channels": overview.channels,
+        "consumers": overview.consumers,
+        "exchanges": overview.exchanges,
+        "publish_rate": overview.publish_rate,
+        "deliver_rate": overview.deliver_get_rate,
+        "alarms": seen.vitals.alarms,
+        "listeners": [
+            {
+                "node": listener.node,
+                "protocol": listener.protocol,
+                "address": listener.address,
+                "port": listener.port,
+            }
+            for listener in overview.listeners
+        ],
+    }
+    if seen.vitals.nodes is not None:
+        columns["nodes"] = [_node(node) for node in seen.vitals.nodes.items]
+    complete = depths is not None and depths.complete
+    return Outcome(
+        status=columns,
+        poll={
+            "source": depths.source if depths else "",
+            "complete": complete,
+            "queues": depths.queues if depths else None,
+            "rejected": len(depths.rejected) if depths else 0,
+            "rejected_samples": samples(depths.rejected) if depths else [],
+            "error_code": seen.depths_error.code if seen.depths_error else "",
+            "error_detail": sentence(seen.depths_error) if seen.depths_error else "",
+        },
+        sample={
+            "queues": depths.queues if depths and complete else overview.queues,
+            "connections": overview.connections,
+            "ready": depths.ready if depths and complete else None,
+            "unacked": depths.unacked if depths and complete else None,
+            "publish_rate": overview.publish_rate,
+            "deliver_rate": overview.deliver_get_rate,
+        },
+        depths=depths,
+    )
+
+
+#: Parts whose troubles a poll finds out; the others are the inventory's.
+_OWN_PARTS = ("depths", "nodes", "alarms", "identity")
+
+
+def _reached(status: BrokerStatus, now: datetime) -> dict[str, Any]:
+    since = {} if status.state == PollState.REACHABLE else {"state_since": now}
+    return {
+        "state": PollState.REACHABLE,
+        "answered_at": now,
+        "failures": 0,
+        "error_code": "",
+        "error_detail": "",
+        **since,
+    }
+
+
+def _pin(
+    broker: Broker, status: BrokerStatus, name: str | None, part_errors: dict[str, str]
+) -> dict[str, Any]:
+    """The cluster name stands for the broker's identity until somebody edits its settings. Another
+    name is said, loudly, and history goes on: it may be a rename, or another broker."""
+    name = _text(name)
+    if not name:
+        return {}
+    if not status.pinned_cluster_name or status.pinned_generation != broker.generation:
+        return {"pinned_cluster_name": name, "pinned_generation": broker.generation}
+    if status.pinned_cluster_name != name:
+        part_errors["identity"] = (
+            f"This cluster calls itself {name}; before, it was {status.pinned_cluster_name}. "
+            "If that is meant, save the broker's settings again to confirm it."
+        )
+    return {}
+
+
+def _failed(
+    broker: Broker,
+    status: BrokerStatus,
+    code: str,
+    detail: str,
+    error: BrokerError | None,
+    now: datetime,
+) -> Outcome:
+    refused = error is None or isinstance(error, (LoginRefused, AccessRefused))
+    failures = status.failures + 1
+    state = PollState.REFUSED if refused else PollState.UNREACHABLE
+    if isinstance(error, _PASSING) and failures == 1 and status.state == PollState.REACHABLE:
+        state = PollState.REACHABLE
+    delay = backoff.delay(
+        failures, refused=refused, interval_s=broker.poll_interval_s, salt=broker.pk
+    )
+    columns: dict[str, Any] = {
+        "state": state,
+        "failures": failures,
+        "error_code": code,
+        "error_detail": detail[:2000].replace("\x00", "\ufffd"),
+        "next_poll_at": now + delay,
+    }
+    if state != status.state:
+        columns["state_since"] = now
+    if isinstance(error, MalformedAnswer):
+        log.info("poll_answer_unusable", broker_id=broker.pk, code=code)
+    return Outcome(
+        status=columns,
+        poll={
+            "source": "",
+            "complete": False,
+            "queues": None,
+            "error_code": code,
+            "error_detail": columns["error_detail"],
+        },
+    )
+
+
+def _remember(slot: Slot, status: BrokerStatus, outcome: Outcome, ended: datetime) -> None:
+    depths = outcome.depths
+    if depths is None:
+        return
+    if depths.scrape is not None and depths.complete:
+        scrapes.put(slot.broker_id, slot.claim, depths.scrape)
+    if outcome.inventory_wanted:
+        inventory.hurry(status, ended)
+
+
+def _node(node: Any) -> dict[str, Any]:
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name in node.__slots__
+        for value in [getattr(node, name)]
+    }
+
+
+def _text(text: str | None) -> str:
+    return (text or "").replace("\x00", "\ufffd")[:1000]
+
+
+def _short(text: str | None) -> str:
+    return _text(text)[:64]

@@ -1,0 +1,241 @@
+"""What a poll saw into Postgres: one short transaction, and nothing at all for a poll whose claim is
+no longer the broker's (another worker took over after this one was given up for dead)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from console.models import BrokerStatus
+from console.rabbitmq.types import QueueDepth
+from vhosts.models import BrokerSample, KnownSpan, Poll
+from vhosts.polling import partitions
+from vhosts.polling.collect import Depths
+from vhosts.polling.copying import copy_rows
+
+
+class Fenced(Exception):
+    """Another poll has claimed the broker: what this one saw is not to be stored."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The poll that is being stored: whose, under which claim, for which moment."""
+
+    broker_id: int
+    claim: int
+    at: datetime
+    interval_s: int
+
+    @property
+    def lateness(self) -> timedelta:
+        """Two polls no further apart than this leave no gap between them."""
+        return timedelta(seconds=2 * self.interval_s + 5)
+
+
+@dataclass
+class Outcome:
+    """What is to be written of a poll. `status` are columns of BrokerStatus."""
+
+    status: dict[str, Any]
+    poll: dict[str, Any]
+    sample: dict[str, Any] | None = None
+    depths: Depths | None = None
+    #: Set by storing.
+    changed: int = 0
+    inventory_wanted: bool = field(default=False)
+
+
+def store(slot: Slot, outcome: Outcome, *, now: datetime) -> None:
+    """Raises Fenced, and then nothing was written."""
+    try:
+        _store(slot, outcome, now)
+    except IntegrityError as error:
+        if "no partition of relation" not in str(error):
+            raise
+        # Nobody made partitions for days, or the clock jumped.
+        partitions.make_ahead(slot.at)
+        _store(slot, outcome, now)
+
+
+def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        _hold(cursor, slot)
+        status = dict(outcome.status)
+        depths = outcome.depths
+        if depths is not None:
+            outcome.changed, outcome.inventory_wanted = _store_depths(cursor, slot, depths)
+            status.update(
+                depths_at=now,
+                depths_source=depths.source,
+                depths_claim=slot.claim if depths.complete else 0,
+            )
+            if depths.complete:
+                status.update(
+                    queues=depths.queues,
+                    messages_ready=depths.ready,
+                    messages_unacked=depths.unacked,
+                )
+                _extend_span(slot)
+        else:
+            status.update(depths_claim=0)
+        if outcome.sample is not None:
+            BrokerSample.objects.bulk_create(
+                [BrokerSample(broker_id=slot.broker_id, at=slot.at, **outcome.sample)],
+                update_conflicts=True,
+                unique_fields=["broker_id", "at"],
+                update_fields=list(outcome.sample),
+            )
+        poll = {**outcome.poll, "changed": outcome.changed if depths is not None else None}
+        Poll.objects.bulk_create(
+            [Poll(broker_id=slot.broker_id, slot_at=slot.at, **poll)],
+            update_conflicts=True,
+            unique_fields=["broker_id", "slot_at"],
+            update_fields=list(poll),
+        )
+        BrokerStatus.objects.filter(pk=slot.broker_id).update(claimed_until=None, **status)
+
+
+def _hold(cursor: CursorWrapper, slot: Slot) -> None:
+    cursor.execute(
+        "SELECT 1 FROM console_brokerstatus WHERE broker_id = %s AND claim = %s FOR UPDATE",
+        [slot.broker_id, slot.claim],
+    )
+    if cursor.fetchone() is None:
+        raise Fenced
+
+
+def _store_depths(cursor: CursorWrapper, slot: Slot, depths: Depths) -> tuple[int, bool]:
+    """How many queues changed, and whether queues came or went."""
+    changed = 0
+    came = gone = 0
+    if depths.items:
+        _load(cursor, depths.items)
+        changed = _update_known(cursor, slot)
+        if depths.new is None or depths.new:
+            came = _add_new(cursor, slot)
+    if depths.whole and depths.complete:
+        gone = _forget_unlisted(cursor, slot, loaded=bool(depths.items))
+    elif depths.vanished:
+        gone = _forget(cursor, slot, depths.vanished)
+    return changed + came + gone, bool(came or gone)
+
+
+def _load(cursor: CursorWrapper, items: Collection[QueueDepth]) -> None:
+    cursor.execute(
+        "CREATE TEMP TABLE polled (vhost text, name text, ready bigint, unacked bigint, total bigint)"
+        " ON COMMIT DROP"
+    )
+    copy_rows(
+        cursor,
+        "polled",
+        ("vhost", "name", "ready", "unacked", "total"),
+        ((item.vhost, item.name, item.ready, item.unacked, item.total) for item in items),
+    )
+    if len(items) > 1000:
+        cursor.execute("ANALYZE polled")
+
+
+#: What follows each change of depth. A clock that was set back can meet a row of the same moment.
+_AND_KEEP = """
+INSERT INTO vhosts_queue_snapshot (queue_id, at, ready, unacked)
+SELECT id, %(at)s, ready, unacked FROM changed
+ON CONFLICT (queue_id, at) DO UPDATE SET ready = excluded.ready, unacked = excluded.unacked
+"""
+
+
+def _keep(cursor: CursorWrapper, changing: str, slot: Slot, **more: Any) -> int:
+    """Runs `changing`, which returns id, ready and unacked of the queues it changed, and keeps a
+    snapshot of each. How many there were."""
+    cursor.execute(
+        f"WITH changed AS ({changing}) {_AND_KEEP}",
+        {"broker": slot.broker_id, "at": slot.at, **more},
+    )
+    return int(cursor.rowcount)
+
+
+def _update_known(cursor: CursorWrapper, slot: Slot) -> int:
+    """A queue that was gone and is seen again goes on as the row it was."""
+    return _keep(
+        cursor,
+        """
+        UPDATE vhosts_queue q SET ready = p.ready, unacked = p.unacked, total = p.total,
+               depth_changed_at = %(at)s, gone_at = NULL
+        FROM polled p
+        WHERE q.broker_id = %(broker)s AND q.vhost = p.vhost AND q.name = p.name
+          AND (q.ready, q.unacked, q.total, q.gone_at)
+              IS DISTINCT FROM (p.ready, p.unacked, p.total, NULL::timestamptz)
+        RETURNING q.id, q.ready, q.unacked
+        """,
+        slot,
+    )
+
+
+def _add_new(cursor: CursorWrapper, slot: Slot) -> int:
+    return _keep(
+        cursor,
+        """
+        INSERT INTO vhosts_queue (broker_id, vhost, name, type, state, node, arguments, policy,
+               operator_policy, first_seen_at, ready, unacked, total, depth_changed_at)
+        SELECT %(broker)s, p.vhost, p.name, '', '', '', '{}', '', '', %(at)s,
+               p.ready, p.unacked, p.total, %(at)s
+        FROM polled p
+        WHERE NOT EXISTS (SELECT FROM vhosts_queue q WHERE q.broker_id = %(broker)s
+                          AND q.vhost = p.vhost AND q.name = p.name)
+        ON CONFLICT DO NOTHING
+        RETURNING id, ready, unacked
+        """,
+        slot,
+    )
+
+
+#: A queue that was not listed: its depth is not known. That it is gone, only an inventory says.
+_UNKNOWN = """
+UPDATE vhosts_queue q SET ready = NULL, unacked = NULL, total = NULL, consumers = NULL,
+       depth_changed_at = %(at)s
+WHERE q.broker_id = %(broker)s AND (q.ready IS NOT NULL OR q.unacked IS NOT NULL)
+"""
+
+
+def _forget_unlisted(cursor: CursorWrapper, slot: Slot, *, loaded: bool) -> int:
+    unlisted = (
+        "AND NOT EXISTS (SELECT FROM polled p WHERE p.vhost = q.vhost AND p.name = q.name)"
+        if loaded
+        else ""
+    )
+    return _keep(cursor, f"{_UNKNOWN} {unlisted} RETURNING q.id, q.ready, q.unacked", slot)
+
+
+def _forget(cursor: CursorWrapper, slot: Slot, names: Collection[tuple[str, str]]) -> int:
+    return _keep(
+        cursor,
+        f"{_UNKNOWN} AND (q.vhost, q.name) IN"  # noqa: S608 – no part of it comes from outside
+        " (SELECT * FROM unnest(%(vhosts)s::text[], %(names)s::text[]))"
+        " RETURNING q.id, q.ready, q.unacked",
+        slot,
+        vhosts=[vhost for vhost, _ in names],
+        names=[name for _, name in names],
+    )
+
+
+def _extend_span(slot: Slot) -> None:
+    until = slot.at + timedelta(seconds=slot.interval_s)
+    spans = KnownSpan.objects.filter(broker_id=slot.broker_id)
+    newest = spans.order_by("-from_at").first()
+    if (
+        newest is not None
+        and newest.from_at <= slot.at
+        and slot.at - newest.last_at <= slot.lateness
+    ):
+        spans.filter(pk=newest.pk).update(last_at=slot.at, until_at=until)
+    else:
+        spans.update_or_create(
+            broker_id=slot.broker_id,
+            from_at=slot.at,
+            defaults={"last_at": slot.at, "until_at": until},
+        )

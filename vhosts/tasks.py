@@ -1,0 +1,44 @@
+"""What beat and workers run. Tasks read the clock and pass it on; none carries more than ids.
+
+The threads pool is safe here: Celery's Django fixup closes the database connections of the thread
+after each task (celery/fixups/django.py, on_task_postrun), so none is shared or left open.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime
+
+from celery import shared_task
+
+from console.models import Heartbeat
+from vhosts.polling import dispatch, inventory, run
+
+
+@shared_task(ignore_result=True)
+def dispatch_due_polls() -> None:
+    """Each second, by beat: claims what is due and hands it out. Expired messages are dropped by the
+    worker; their claims lapse."""
+    now = dispatch.database_now()
+    for due in dispatch.claim_due_polls(now):
+        poll_broker.apply_async((due.broker_id, due.claim), expires=dispatch.EXPIRES_S)
+    for due in dispatch.claim_due_inventories(now):
+        take_inventory.apply_async((due.broker_id, due.claim), expires=dispatch.EXPIRES_S)
+    beat_heart("worker", now)
+
+
+@shared_task(ignore_result=True)
+def poll_broker(broker_id: int, claim: int) -> None:
+    run.poll(broker_id, claim, dispatch.database_now())
+
+
+@shared_task(ignore_result=True)
+def take_inventory(broker_id: int, claim: int) -> None:
+    inventory.take(broker_id, claim, dispatch.database_now())
+
+
+def beat_heart(name: str, now: datetime) -> None:
+    Heartbeat.objects.update_or_create(
+        name=name, defaults={"at": now, "host": socket.gethostname(), "pid": os.getpid()}
+    )
