@@ -8,6 +8,8 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from console.api.unknown import Unknown
+
 # The administration has no log-in of its own, so rate limits and the rest hold for it too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
@@ -17,6 +19,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("vhosts.urls")),
     path("", include("accessctl.urls")),
     path("api/v1/", include("console.api.urls")),
+    path("api/", Unknown.as_view(), name="api-root"),
+    path("api/<path:rest>", Unknown.as_view(), name="api-unknown"),
     path("admin/", admin.site.urls),
     # Of allauth's routes those that an account made by an administrator needs.
     path("accounts/login/", account_views.login, name="account_login"),

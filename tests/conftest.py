@@ -165,6 +165,12 @@ def _brokers_on_this_machine(settings: Any) -> None:
     settings.ALLOW_LOOPBACK_BROKERS = True
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """Hashing console passwords as slowly as they deserve would be most of the tests' time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 MakeBroker = Callable[..., Any]
 
 

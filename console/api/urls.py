@@ -3,13 +3,12 @@ RabbitMQ's names hold slashes."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path, re_path
+from django.urls import URLPattern, URLResolver, path
 from rest_framework.routers import SimpleRouter
 
 from accessctl.api.routes import routes as access_routes
 from console.api.brokers import BrokersView
 from console.api.documentation import SchemaView, docs
-from console.api.unknown import Unknown
 from vhosts.api.routes import routes as vhost_routes
 
 _router = SimpleRouter()
@@ -21,5 +20,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_router.urls,
     path("schema/", SchemaView.as_view(), name="api-schema"),
     path("docs/", docs, name="api-docs"),
-    re_path(r"^(?P<rest>.*)$", Unknown.as_view(), name="api-unknown"),
 ]
