@@ -1,0 +1,164 @@
+"""`bin/up --demo`: the examples of the RabbitMQ tutorials, alive, in the virtual host /test/4730.
+
+Real producers and consumers, some slower than what comes in, so that depths rise and fall within
+minutes. It runs only against the node that bin/up started, which names it in RABBITMQ_URL and
+RABBITMQ_AMQP_URL, both with the login.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pika
+import pika.exceptions
+from pika.adapters.blocking_connection import BlockingChannel
+
+from console.local import demo_topology as topology
+
+RETRY_SECONDS = 2.0
+
+
+def swing(mean: float, amplitude: float, period: float, phase: float = 0.0) -> Callable[[], float]:
+    """A rate (messages per second) that goes up and down with `period` seconds."""
+    return lambda: max(
+        0.2, mean + amplitude * math.sin(2 * math.pi * (time.time() / period + phase))
+    )
+
+
+def steady(rate: float) -> Callable[[], float]:
+    return lambda: rate
+
+
+@dataclass(frozen=True)
+class Producer:
+    name: str
+    exchange: str
+    routing_keys: tuple[str, ...]
+    rate: Callable[[], float]
+    headers: tuple[dict[str, str], ...] = ({},)
+
+    def run(self, channel: BlockingChannel) -> None:
+        count = 0
+        while True:
+            count += 1
+            channel.basic_publish(
+                self.exchange,
+                random.choice(self.routing_keys),  # noqa: S311 (an example, no secret)
+                f"{self.name} {count}: {'#' * random.randrange(200)}".encode(),  # noqa: S311
+                pika.BasicProperties(
+                    delivery_mode=2,
+                    content_type="text/plain",
+                    message_id=f"{self.name}-{count}",
+                    timestamp=int(time.time()),
+                    headers=dict(random.choice(self.headers)),  # noqa: S311
+                ),
+            )
+            # Also answers heartbeats, which a plain sleep would not.
+            channel.connection.process_data_events(time_limit=1 / self.rate())
+
+
+@dataclass(frozen=True)
+class Consumer:
+    name: str
+    queue: str
+    rate: Callable[[], float]
+    #: Of a hundred messages, how many it refuses; those go to the dead-letter exchange if any.
+    refuses: int = 0
+    prefetch: int = 1
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, channel: BlockingChannel) -> None:
+        channel.basic_qos(prefetch_count=self.prefetch)
+        for method, _, _ in channel.consume(self.queue, arguments=self.arguments):
+            channel.connection.process_data_events(time_limit=1 / self.rate())
+            if random.randrange(100) < self.refuses:  # noqa: S311
+                channel.basic_reject(method.delivery_tag, requeue=False)
+            else:
+                channel.basic_ack(method.delivery_tag)
+
+
+LEVELS = ("info", "warning", "error", "critical")
+PLAYERS: tuple[Producer | Consumer, ...] = (
+    # Work queue: two workers do five a second; up to nine come in.
+    Producer("new-task", "", ("task_queue",), swing(5, 4, 180)),
+    Consumer("worker-1", "task_queue", steady(3)),
+    Consumer("worker-2", "task_queue", steady(2)),
+    # Publish/subscribe: the archive keeps up only now and then, nobody reads the audit.
+    Producer("emit-log", "logs", ("",), swing(3, 2, 120, 0.3)),
+    Consumer("receive-logs", "logs.console", steady(20), prefetch=20),
+    Consumer("archive", "logs.archive", swing(3, 2.8, 300), prefetch=10),
+    # Topics.
+    Producer(
+        "emit-log-topic",
+        "topic_logs",
+        tuple(f"{place}.{level}" for place in ("kern", "cron", "auth") for level in LEVELS),
+        swing(4, 3, 90),
+    ),
+    Consumer("kernel", "topic.kern", steady(1.4), prefetch=5),
+    Consumer("pager", "topic.critical", steady(1.2)),
+    # Headers.
+    Producer(
+        "print-jobs",
+        "documents",
+        ("",),
+        steady(2),
+        headers=(
+            {"format": "pdf", "type": "report"},
+            {"format": "zip", "type": "report"},
+            {"format": "pdf", "type": "letter"},
+        ),
+    ),
+    Consumer("printer", "documents.pdf-reports", steady(0.6)),
+    Consumer("mail-room", "documents.any-report", steady(2), prefetch=4),
+    # Dead letters: some orders are refused, some expire, and someone looks at them slowly.
+    Producer("shop", "orders", ("order",), swing(3, 2.5, 150, 0.5)),
+    Consumer("order-desk", "orders.incoming", steady(2.5), refuses=15, prefetch=3),
+    Consumer("complaints", "orders.dead", swing(0.8, 0.7, 240), prefetch=2),
+    # A quorum queue and a stream.
+    Producer("payments", "", ("payments",), swing(2, 1.5, 100)),
+    Consumer("ledger", "payments", steady(2), prefetch=10),
+    Producer("events", "", ("events",), steady(2)),
+    # Names worth seeing.
+    Producer("odd", "", topology.ODD_NAMES, steady(0.5)),
+)
+
+
+def play(player: Producer | Consumer, url: str) -> None:
+    """One connection for one player, made anew whenever it is lost. Never returns."""
+    parameters = pika.URLParameters(url)
+    parameters.virtual_host = topology.VHOST
+    parameters.client_properties = {"connection_name": f"demo: {player.name}"}
+    while True:
+        try:
+            connection = pika.BlockingConnection(parameters)
+            player.run(connection.channel())
+        except (pika.exceptions.AMQPError, OSError) as error:
+            print(f"{player.name}: {type(error).__name__}; trying again", flush=True)
+        time.sleep(RETRY_SECONDS)
+
+
+def main() -> int:
+    url, amqp_url = os.environ.get("RABBITMQ_URL", ""), os.environ.get("RABBITMQ_AMQP_URL", "")
+    if not url or not amqp_url:
+        print("The demo is started by bin/up --demo.", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    topology.declare(url, amqp_url, make_password=lambda: secrets.token_urlsafe(24))
+    for player in PLAYERS:
+        threading.Thread(target=play, args=(player, amqp_url), name=player.name).start()
+    print(f"{len(PLAYERS)} producers and consumers play in {topology.VHOST}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
