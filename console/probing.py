@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from console.brokers import address_policy, endpoint_of, make_endpoint
 from console.errors import InvalidField
 from console.models import Broker
 from console.rabbitmq.addresses import parse_amqp_url
 from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Tls
 from console.rabbitmq.probe import ProbeStep, probe
-from console.registry import BrokerSettings, checked_columns
+from console.registry import BrokerSettings, checked_columns, is_moved
+from console.secrets import decrypt
 
 
 def probe_broker(broker: Broker) -> list[ProbeStep]:
@@ -34,6 +37,22 @@ def probe_settings(settings: BrokerSettings) -> list[ProbeStep]:
         ),
     )
     return probe(endpoint, _amqp_endpoint(columns["amqp_url"], endpoint))
+
+
+def probe_edited(broker: Broker, settings: BrokerSettings) -> list[ProbeStep]:
+    """With what somebody typed over a stored broker. Without a password the stored one is used,
+    but only where the connection still leads to the same server. Raises InvalidField,
+    WrongEncryptionKey."""
+    if not settings.password and broker.has_password:
+        columns = checked_columns(settings)
+        if is_moved({name: getattr(broker, name) for name in columns}, columns):
+            raise InvalidField(
+                "password",
+                "Enter the password: the stored one is not sent to another address, nor over a "
+                "connection that proves itself differently.",
+            )
+        settings = replace(settings, password=decrypt(broker.password_encrypted))
+    return probe_settings(settings)
 
 
 def _amqp_endpoint(amqp_url: str, endpoint: Endpoint) -> AmqpEndpoint | None:

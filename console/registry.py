@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -99,9 +99,7 @@ def edit_broker(
             )
         before = {name: getattr(broker, name) for name in columns}
         changed = {name: value for name, value in columns.items() if before[name] != value}
-        moved = any(
-            _identity(name, before[name]) != _identity(name, columns[name]) for name in _IDENTITY
-        )
+        moved = is_moved(before, columns)
         password_note = ""
         for name, value in changed.items():
             setattr(broker, name, value)
@@ -186,6 +184,12 @@ def _checked_address(name: str, text: str, parse: Callable[[str], ParsedUrl]) ->
     except (BadAddress, AddressForbidden) as error:
         raise InvalidField(name, str(error)) from None
     return url.text
+
+
+def is_moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether the columns `after` may lead to another server than those `before`: then a stored
+    password must not be sent."""
+    return any(_identity(name, before[name]) != _identity(name, after[name]) for name in _IDENTITY)
 
 
 def _identity(name: str, value: Any) -> Any:

@@ -361,3 +361,14 @@ _ADVICE: tuple[tuple[type[errors.BrokerError], str], ...] = (
         "Check that the address is the management API's and port, and its path if it has one.",
     ),
 )
+
+
+def advice_for(code: str) -> str:
+    """What to do about an error known by its code only, as a poll stored it; "" for a code that
+    means nothing here."""
+    kinds = [errors.BrokerError]
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+        if kind.code == code:
+            return _advice("login", kind())
+    return ""

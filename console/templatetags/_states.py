@@ -22,6 +22,7 @@ STATES: dict[str, Look] = {
     "stale": Look("Stale", "clock", "warn"),
     "disabled": Look("Disabled", "pause-circle", "mute"),
     "new": Look("Not polled yet", "ellipsis-horizontal-circle", "busy"),
+    "alarm": Look("Alarm", "bell-alert", "bad"),
     # What was asked for, against what is there.
     "in_sync": Look("In sync", "check-circle", "ok"),
     "pending": Look("Pending", "clock", "busy"),

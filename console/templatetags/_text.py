@@ -31,15 +31,17 @@ def sized(value: int) -> tuple[str, str]:
 
 def ages_ago(seconds: int) -> str:
     """As static/js/ages.js says it while it ticks."""
-    if seconds < 1:
-        return "just now"
+    return f"{lasted(seconds)} ago" if seconds >= 1 else "just now"
+
+
+def lasted(seconds: int) -> str:
     if seconds < 2 * _MINUTE:
-        return f"{seconds} s ago"
+        return f"{seconds} s"
     if seconds < 2 * _HOUR:
-        return f"{seconds // _MINUTE} min ago"
+        return f"{seconds // _MINUTE} min"
     if seconds < 2 * _DAY:
-        return f"{seconds // _HOUR} h ago"
-    return f"{seconds // _DAY} days ago"
+        return f"{seconds // _HOUR} h"
+    return f"{seconds // _DAY} days"
 
 
 def is_special(character: str) -> bool:

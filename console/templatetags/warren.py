@@ -21,7 +21,7 @@ from heroicons.templatetags.heroicons import heroicon_micro
 
 from console.models import Broker
 from console.templatetags._states import STATES, Look
-from console.templatetags._text import ages_ago, grouped, pieces, plain, sized, truncated
+from console.templatetags._text import ages_ago, grouped, lasted, pieces, plain, sized, truncated
 
 register = template.Library()
 
@@ -105,6 +105,23 @@ def age(
         "stale, " if is_stale else "",
         ages_ago(seconds),
     )
+
+
+@register.simple_tag(takes_context=True)
+def until(context: Context, at: datetime | None) -> str:
+    """`in 40 s`, or `now due`; not ticking."""
+    if at is None:
+        return "not planned"
+    seconds = int((at - (context.get("now") or timezone.now())).total_seconds())
+    return f"in {lasted(seconds)}" if seconds > 0 else "now due"
+
+
+@register.simple_tag
+def lasting(milliseconds: int | None) -> SafeString:
+    """How long something has lasted: `12 days`."""
+    if milliseconds is None:
+        return unknown()
+    return format_html('<span class="num">{}</span>', lasted(milliseconds // 1000))
 
 
 @register.simple_tag(name="name")
@@ -245,6 +262,12 @@ def bar(
         round(share * 100),
         share * 100,
     )
+
+
+@register.filter
+def join_lines(values: Sequence[Any]) -> str:
+    """One to a line, as text for a tip."""
+    return "\n".join(plain(str(value)) for value in values)
 
 
 @register.filter

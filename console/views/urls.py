@@ -2,8 +2,20 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from console.views import scope
+from console.views import brokers, fleet, scope
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", fleet.fleet, name="fleet"),
+    path("fleet.csv", fleet.fleet_csv, name="fleet_csv"),
     path("scope/", scope.scope_menu, name="scope"),
+    path("brokers/add/", brokers.broker_add, name="broker_add"),
+    path("brokers/add/check/", brokers.broker_check, name="broker_check"),
+    path("brokers/add/test/", brokers.broker_test, name="broker_test"),
+    path("brokers/<int:broker_id>/", brokers.broker, name="broker"),
+    path("brokers/<int:broker_id>/history.json", brokers.broker_history, name="broker_history"),
+    path("brokers/<int:broker_id>/edit/", brokers.broker_edit, name="broker_edit"),
+    path("brokers/<int:broker_id>/check/", brokers.broker_check, name="broker_check_stored"),
+    path("brokers/<int:broker_id>/test/", brokers.broker_test, name="broker_test_stored"),
+    path("brokers/<int:broker_id>/switch/", brokers.broker_switch, name="broker_switch"),
+    path("brokers/<int:broker_id>/forget/", brokers.broker_forget, name="broker_forget"),
 ]

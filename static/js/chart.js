@@ -8,7 +8,7 @@
 // The answer, by columns: {"from": seconds, "to": seconds, "at": [seconds], "ready": [number | null], …}.
 // null is a gap and stays one. Dragging sets ?from=&to= of the page; charts of a page share the crosshair.
 const charts = new Map();
-const space = " ";
+const space = "\u202f";
 
 function grouped(value) {
   const rounded = Number.isInteger(value) ? String(value) : value.toFixed(Math.abs(value) < 10 ? 2 : 1);

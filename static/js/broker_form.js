@@ -1,0 +1,47 @@
+// The form of a broker: says, while it is filled in, what follows from it. Saves and decides nothing.
+document.addEventListener("alpine:init", () => {
+  Alpine.data("brokerForm", () => ({
+    isPlain: false,
+    isMoved: false,
+    isUnverified: false,
+
+    init() {
+      this.look();
+    },
+
+    look() {
+      const form = this.$root;
+      const field = (name) => form.elements[name];
+      const url = parsed(field("management_url").value);
+      this.isPlain = url?.protocol === "http:" && !isLocal(url.hostname);
+      this.isUnverified = !field("tls_verify").checked;
+      const before = form.dataset;
+      this.isMoved =
+        before.hasPassword === "1" &&
+        field("password").value === "" &&
+        (place(url) !== place(parsed(before.url)) ||
+          field("amqp_url").value.trim() !== before.amqp ||
+          field("tls_verify").checked !== (before.verify === "1") ||
+          field("tls_ca_pem").value !== field("tls_ca_pem").defaultValue ||
+          field("tls_ca_file").value !== "" ||
+          field("tls_server_name").value.trim() !== before.serverName);
+    },
+  }));
+});
+
+function parsed(text) {
+  try {
+    return new URL(text.trim());
+  } catch {
+    return null;
+  }
+}
+
+function place(url) {
+  if (!url) return "";
+  return `${url.protocol}//${url.hostname}:${url.port || (url.protocol === "https:" ? 443 : 80)}`;
+}
+
+function isLocal(host) {
+  return host === "localhost" || host === "[::1]" || host.startsWith("127.");
+}
