@@ -172,8 +172,10 @@ def test_arguments_nested_too_deep_reject_their_row() -> None:
     deep = b'{"a":' * 65 + b"1" + b"}" * 65
     row = b'{"vhost":"/","name":"%s","arguments":%s}'
     rows = b",".join([row % (b"deep", deep), row % (b"flat", b'{"x-max-length":5}')])
-    page = b'{"total_count":2,"items":[%s]}' % rows
-    with HostileServer(replies(page)) as server, ManagementClient(endpoint_of(server)) as client:
+    with (
+        HostileServer(replies(b"[%s]" % rows)) as server,
+        ManagementClient(endpoint_of(server)) as client,
+    ):
         listing = client.queues()
     assert [item.name for item in listing.items] == ["flat"]
     assert len(listing.rejected) == 1

@@ -172,7 +172,12 @@ def test_depths_follow_messages(client: ManagementClient, broker: LiveBroker) ->
         return next(item.total for item in client.depths().items if item.name == name)
 
     assert eventually(depth, lambda total: total == 3) == 3
-    now = eventually(lambda: client.queue_now(broker.vhost, name), lambda now: now.depth.ready == 3)
+    now = eventually(
+        lambda: client.queue_now(broker.vhost, name),
+        lambda now: (
+            now.depth.ready == 3 and now.consumers is not None and now.depth.consumers is not None
+        ),
+    )
     assert (now.depth.ready, now.depth.unacked, now.depth.total) == (3, 0, 3)
     assert now.consumers == ()
     assert now.depth.consumers == 0
@@ -317,9 +322,7 @@ def test_a_name_that_is_not_utf8_hides_no_other_queue(
     assert client.queues().rejected == []
 
 
-def test_many_queues_are_read_page_by_page_each_once(
-    client: ManagementClient, broker: LiveBroker
-) -> None:
+def test_many_queues_are_read_each_once(client: ManagementClient, broker: LiveBroker) -> None:
     names = {f"many-{number:04}" for number in range(620)}
     definitions = {
         "queues": [
@@ -334,6 +337,13 @@ def test_many_queues_are_read_page_by_page_each_once(
     assert names <= set(listed)
     assert len(listed) == len(set(listed))
     assert {item.name for item in client.depths().items} >= names
+    raw = path("queues", broker.vhost) + "/%ff%fe%fd"
+    broker.put(raw, {"durable": True})
+    try:
+        # Healed page by page on 4.x, where the vhost cannot be listed at once.
+        assert {item.name for item in client.queues().items} >= names
+    finally:
+        broker.delete(raw)
 
 
 def test_a_password_may_hold_any_character(broker: LiveBroker, user: str) -> None:

@@ -6,12 +6,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from console.rabbitmq.deadline import Deadline
 from console.rabbitmq.endpoint import Endpoint
-from console.rabbitmq.errors import BrokerFailed, MalformedAnswer
+from console.rabbitmq.errors import (
+    AnswerTooLarge,
+    BrokerFailed,
+    MalformedAnswer,
+    NotFound,
+    UnaddressableName,
+)
 from console.rabbitmq.http import JSON, BoundedHttp, must_be_json
 from console.rabbitmq.management import readings
 from console.rabbitmq.management.decode import Rows, raw_rows
-from console.rabbitmq.management.paging import read_pages
+from console.rabbitmq.management.paging import PagedRows, read_pages
 from console.rabbitmq.management.paths import Query, path, queue_path
 from console.rabbitmq.refusals import error_for_status
 from console.rabbitmq.text import printable
@@ -39,6 +46,7 @@ Item = TypeVar("Item", QueueDepth, QueueInfo)
 #: runs with statistics switched off.
 _TOTALS: Query = {"disable_stats": "true", "enable_queue_totals": "true"}
 _DEPTH_COLUMNS = "vhost,name,messages,messages_ready,messages_unacknowledged"
+_HEALING_FACTOR = 3
 _UNLISTABLE = RejectedRow(
     "The broker cannot list a queue here: its name is not valid UTF-8. "
     "Delete it with rabbitmqctl or over AMQP."
@@ -97,7 +105,8 @@ class ManagementClient:
         return self._listing(readings.VHOST_LIMITS, "vhost-limits")
 
     def queues(self) -> Listing[QueueInfo]:
-        return self._paged(readings.QUEUES, _TOTALS)
+        """Every queue as declared, with its depth; healed around rows the broker cannot list."""
+        return self._all_queues(readings.QUEUES, _TOTALS)
 
     def policies(self) -> Listing[PolicyInfo]:
         return self._listing(readings.POLICIES, "policies")
@@ -134,29 +143,53 @@ class ManagementClient:
     # Depths
 
     def depths(self) -> Listing[QueueDepth]:
-        """Ready, unacked and total of every queue in one request; page by page where that fails."""
-        query: Query = {**_TOTALS, "columns": _DEPTH_COLUMNS}
-        try:
-            rows = raw_rows(self.http.get(path("queues", query=query)), self._limits)
-        except BrokerFailed:
-            return self._paged(readings.DEPTHS, query)
-        listing = readings.DEPTHS.of(rows, self._limits)
-        return Listing(_without_twins(listing.items), listing.rejected)
+        """Ready, unacked and total of every queue, in as few bytes as the broker can say it."""
+        return self._all_queues(readings.DEPTHS, {**_TOTALS, "columns": _DEPTH_COLUMNS})
 
     def _listing(self, rows: Rows[Any, Any], endpoint: str) -> Listing[Any]:
         return rows.listing(self.http.get(path(endpoint)), self._limits)
 
-    def _paged(self, rows: Rows[Any, Item], query: Query) -> Listing[Item]:
-        def get(page: int, size: int) -> bytes:
-            return self.http.get(path("queues", query={**query, "page": page, "page_size": size}))
-
-        found = read_pages(get, self._limits)
+    def _all_queues(self, rows: Rows[Any, Item], query: Query) -> Listing[Item]:
+        """All queues in one request: the broker works through all of them for each single page, so
+        that pages of 10,000 queues cost ten times as much, and would be no snapshot."""
+        try:
+            found = PagedRows(raw_rows(self.http.get(path("queues", query=query)), self._limits))
+        except BrokerFailed:
+            found = self._around_unlistable(query)
         listing = rows.of(found.rows, self._limits)
         return Listing(
             _without_twins(listing.items),
             listing.rejected + [_UNLISTABLE] * found.unlistable,
             complete=found.complete,
         )
+
+    def _around_unlistable(self, query: Query) -> PagedRows:
+        """All queues but those that make the broker fail: vhost by vhost, and page by page only in
+        the vhosts that hold one. Takes a few times the deadline of one request at most."""
+        deadline = Deadline(_HEALING_FACTOR * self.endpoint.timeouts.total)
+        vhosts = self.vhosts()
+        found = PagedRows(complete=not vhosts.rejected)
+
+        for vhost in vhosts.items:
+            try:
+                found.add(self._queues_of(vhost.name, query, deadline))
+            except NotFound:  # deleted meanwhile
+                continue
+            except UnaddressableName:
+                found.complete = False
+            if len(found.rows) > self._limits.rows:
+                raise AnswerTooLarge(f"More than {self._limits.rows:,} queues.", status=200)
+        return found
+
+    def _queues_of(self, vhost: str, query: Query, deadline: Deadline) -> PagedRows:
+        def get(**more: str | int) -> bytes:
+            deadline.remaining()
+            return self.http.get(path("queues", vhost, query={**query, **more}))
+
+        try:
+            return PagedRows(raw_rows(get(), self._limits))
+        except BrokerFailed:
+            return read_pages(lambda page, size: get(page=page, page_size=size), self._limits)
 
 
 def _without_twins(items: list[Item]) -> list[Item]:

@@ -1,4 +1,4 @@
-"""All queues, page by page, around rows that the broker itself cannot list.
+"""A listing page by page, around rows that the broker itself cannot list.
 
 Pages are no snapshot: rows move between them while queues come and go. And on 4.x one queue whose
 name is not UTF-8 turns every page that holds it into a 500 with an empty body; the others still work.
@@ -33,12 +33,17 @@ _pages = msgspec.json.Decoder(_Page)
 
 @dataclass
 class PagedRows:
-    """`unlistable` counts the rows that the broker could not list. `complete`: every other row is here,
+    """Undecoded rows. `unlistable` counts the rows that the broker could not list. `complete`: every other row is here,
     seen without the total moving meanwhile."""
 
     rows: list[msgspec.Raw] = field(default_factory=list)
     unlistable: int = 0
     complete: bool = True
+
+    def add(self, other: PagedRows) -> None:
+        self.rows += other.rows
+        self.unlistable += other.unlistable
+        self.complete = self.complete and other.complete
 
 
 def read_pages(get: Callable[[int, int], bytes], limits: Limits) -> PagedRows:
