@@ -12,6 +12,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 app = Celery("console")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Django must be set up before this is imported, so it is named and not imported.
+app.conf.beat_scheduler = "console.beat:BeatScheduler"
 
 
 @app.on_after_configure.connect

@@ -1,5 +1,260 @@
+"""/livez, /readyz and /metrics: for orchestrators and monitoring, right also while Postgres is away."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import URLPattern, URLResolver, path
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+
+from accessctl.api.authentication import ApiTokenAuthentication
+from console.models import BrokerStatus, Heartbeat, PollState
+from vhosts.polling import partitions
+
+#: Beat signs every 5 s, a worker each second that it works.
+_BEAT_LATE = timedelta(seconds=30)
+_WORKER_LATE = timedelta(seconds=30)
+_POLLS_LATE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Check:
+    """`age_s`: seconds since the last sign of life, None where there is none to have."""
+
+    ok: bool
+    detail: str
+    age_s: float | None = None
+
+
+@login_not_required
+def livez(request: HttpRequest) -> HttpResponse:
+    """The process answers. Says nothing of what it depends on: restarting would not mend that."""
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
+
+
+@login_not_required
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 where everything the console needs is there, else 503; each part named."""
+    checks = run_checks(timezone.now())
+    ok = all(check.ok for check in checks.values())
+    return JsonResponse(
+        {"ok": ok, "checks": {name: asdict(check) for name, check in checks.items()}},
+        status=200 if ok else 503,
+    )
+
+
+def run_checks(now: datetime) -> dict[str, Check]:
+    """Every check by name. Where Postgres is away, that is said of the database, and the others are
+    unknown; nothing is raised."""
+    checks: dict[str, Check] = {}
+    for name, check in _CHECKS.items():
+        if name != "database" and not checks["database"].ok:
+            checks[name] = Check(False, "Not known without the database.")
+            continue
+        try:
+            checks[name] = check(now)
+        except DatabaseError:
+            # The driver's own words may name the host and the user.
+            checks[name] = Check(False, "The database does not answer.")
+    return checks
+
+
+def _database(now: datetime) -> Check:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return Check(True, "Postgres answers.")
+
+
+def _migrations(now: datetime) -> Check:
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        return Check(False, f"{len(missing)} migrations are not applied: run manage.py migrate.")
+    return Check(True, "All migrations are applied.")
+
+
+def _partitions(now: datetime) -> Check:
+    missing = partitions.missing(now)
+    if missing:
+        return Check(False, f"History has no partition for tomorrow: {', '.join(missing)}.")
+    return Check(True, "History has its partitions for today and tomorrow.")
+
+
+def _sign_of(name: str, late: timedelta, remedy: str) -> Callable[[datetime], Check]:
+    def check(now: datetime) -> Check:
+        heartbeat = Heartbeat.objects.filter(name=name).first()
+        if heartbeat is None:
+            return Check(False, f"No sign of life yet. {remedy}")
+        age = max(now - heartbeat.at, timedelta())
+        seconds = round(age.total_seconds(), 1)
+        if age > late:
+            return Check(False, f"Last sign of life {seconds:g} s ago. {remedy}", seconds)
+        return Check(True, "Signs of life.", seconds)
+
+    return check
+
+
+def _polls(now: datetime) -> Check:
+    """Brokers past their time although beat and a worker live: too few worker threads, or no worker
+    on the queue `polling`."""
+    overdue = BrokerStatus.objects.filter(
+        broker__enabled=True,
+        next_poll_at__lt=now - _POLLS_LATE,
+    )
+    late = [status.next_poll_at for status in overdue.only("next_poll_at")]
+    if late:
+        age = round((now - min(late)).total_seconds(), 1)
+        return Check(
+            False, f"{len(late)} brokers wait for their poll. Run a worker for `polling`.", age
+        )
+    return Check(True, "Polls are on time.")
+
+
+_CHECKS: dict[str, Callable[[datetime], Check]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "partitions": _partitions,
+    "beat": _sign_of("beat", _BEAT_LATE, "Run celery beat."),
+    "worker": _sign_of("worker", _WORKER_LATE, "Run a celery worker."),
+    "polls": _polls,
+}
+
+
+class FleetCollector(Collector):
+    """The fleet as Postgres knows it. Reads no broker and keeps no state, so any number of web
+    processes give the same answer."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("warren_build", "What runs.", {"version": settings.VERSION})
+        heartbeats = GaugeMetricFamily(
+            "warren_heartbeat_age_seconds", "Since a process's last sign of life.", labels=["name"]
+        )
+        for heartbeat in Heartbeat.objects.all():
+            heartbeats.add_metric([heartbeat.name], (self._now - heartbeat.at).total_seconds())
+        yield heartbeats
+        yield from self._brokers()
+
+    def _brokers(self) -> Iterator[Metric]:
+        statuses = list(BrokerStatus.objects.select_related("broker").order_by("broker__name"))
+        took = _last_polls()
+        states = GaugeMetricFamily(
+            "warren_broker_state",
+            "1 for the state that a broker is in.",
+            labels=["broker", "environment", "state"],
+        )
+        for status in statuses:
+            shown = status.shown_state(self._now)
+            for state in (*PollState.values, "stale", "disabled"):
+                labels = [status.broker.name, status.broker.environment, state]
+                states.add_metric(labels, float(shown == state))
+        yield states
+        for name, help_text, read in self._figures(took):
+            family = GaugeMetricFamily(name, help_text, labels=["broker"])
+            for status in statuses:
+                value = read(status)
+                if value is not None:  # what is not known has no sample, never a zero
+                    family.add_metric([status.broker.name], float(value))
+            yield family
+
+    def _figures(
+        self, took: dict[int, int]
+    ) -> list[tuple[str, str, Callable[[BrokerStatus], float | None]]]:
+        return [
+            (
+                "warren_broker_answer_age_seconds",
+                "Since the broker last answered.",
+                lambda status: self._age(status.answered_at),
+            ),
+            (
+                "warren_broker_depths_age_seconds",
+                "Since the depths of its queues were last read.",
+                lambda status: self._age(status.depths_at),
+            ),
+            (
+                "warren_broker_poll_seconds",
+                "How long the last poll took to collect.",
+                lambda status: took[status.pk] / 1000 if status.pk in took else None,
+            ),
+            ("warren_broker_failures", "Failed polls in a row.", lambda status: status.failures),
+            ("warren_broker_queues", "Queues.", lambda status: status.queues),
+            (
+                "warren_broker_messages_ready",
+                "Messages ready, over all its queues.",
+                lambda status: status.messages_ready,
+            ),
+            (
+                "warren_broker_messages_unacked",
+                "Messages unacknowledged, over all its queues.",
+                lambda status: status.messages_unacked,
+            ),
+            ("warren_broker_connections", "Connections.", lambda status: status.connections),
+            (
+                "warren_broker_alarms",
+                "Alarms in effect.",
+                lambda status: None if status.alarms is None else len(status.alarms),
+            ),
+        ]
+
+    def _age(self, at: datetime | None) -> float | None:
+        return None if at is None else max((self._now - at).total_seconds(), 0)
+
+
+def _last_polls() -> dict[int, int]:
+    """Milliseconds by broker."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.broker_id, p.took_ms FROM console_brokerstatus s CROSS JOIN LATERAL ("
+            " SELECT took_ms FROM vhosts_poll p WHERE p.broker_id = s.broker_id"
+            " ORDER BY slot_at DESC LIMIT 1) p"
+        )
+        return dict(cursor.fetchall())
+
+
+@login_not_required
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus. Names brokers, so it takes a superuser's API token (or session), unless
+    CONSOLE_METRICS_OPEN leaves that to the network."""
+    if not settings.METRICS_OPEN and not _is_superuser(request):
+        refusal = HttpResponse("A superuser's API token is needed.\n", status=401)
+        refusal["WWW-Authenticate"] = "Bearer"
+        refusal["Content-Type"] = "text/plain; charset=utf-8"
+        return refusal
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(FleetCollector(timezone.now()))
+    return HttpResponse(
+        generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8"
+    )
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    user: Any = request.user
+    if "Authorization" in request.headers:
+        try:
+            found = ApiTokenAuthentication().authenticate(Request(request))
+        except APIException:
+            return False
+        user = found[0] if found else None
+    return bool(user is not None and user.is_active and user.is_superuser)
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("livez", livez, name="livez"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
+]

@@ -45,6 +45,9 @@ KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, 
 #: Asked again before a step is applied: may its author still do this?
 CHANGE_AUTHORIZER = "accessctl.authorize.may_by_name"
 
+#: Whether /metrics is open to anybody; else it takes a superuser's token or session.
+METRICS_OPEN = env_bool("CONSOLE_METRICS_OPEN", False)
+
 # --- Applications ---
 INSTALLED_APPS = [
     "console.apps.ConsoleConfig",
@@ -90,6 +93,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "console.views.refusals.RefusalMiddleware",
     "console.middleware.NoStoreMiddleware",
+    "console.middleware.DatabaseOutageMiddleware",
 ]
 ROOT_URLCONF = "console.urls"
 WSGI_APPLICATION = "console.wsgi.application"
@@ -224,14 +228,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
 )
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"vhosts.tasks.poll_broker": {"queue": "polling"}}
+CELERY_TASK_ROUTES = {
+    "vhosts.tasks.poll_broker": {"queue": "polling"},
+    "vhosts.tasks.take_inventory": {"queue": "polling"},
+}
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celery" / "beat-schedule")
 
 from console.settings_api import *  # noqa: E402, F403
 from console.settings_logging import *  # noqa: E402, F403

@@ -115,7 +115,7 @@ SELECT q.id, array_agg(
         SELECT FROM vhosts_knownspan k
         WHERE k.broker_id = q.broker_id AND k.from_at <= i.at
           AND (CASE WHEN i.at = %(now)s
-               THEN 2 * k.until_at - k.last_at + interval '5 s' ELSE k.until_at END) > i.at
+               THEN k.until_at + (k.until_at - k.last_at) + interval '5 s' ELSE k.until_at END) > i.at
     ) THEN NULL
     WHEN q.depth_changed_at <= i.at THEN q.ready + q.unacked
     ELSE (SELECT s.ready + s.unacked FROM vhosts_queue_snapshot s
@@ -280,11 +280,10 @@ def _add_rollups(
 
 
 def _summary(row: tuple[Any, ...]) -> Summary:
-    known = row[1] is not None
     return Summary(
         at=row[0],
-        ready=row[1:4] if known else None,
-        unacked=row[4:7] if known else None,
+        ready=row[1:4] if row[3] is not None else None,
+        unacked=row[4:7] if row[6] is not None else None,
         closing=(row[7], row[8]),
         known_s=row[9],
     )

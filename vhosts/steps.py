@@ -53,7 +53,8 @@ class Steps:
         self._step = step
         self._start, self._end = start, end
         count = max(0, -(-(end - self._first) // step))
-        self._known = [0] * count
+        self._count = count
+        self._known = [[0] * count, [0] * count]
         self._sums = [[0.0] * count, [0.0] * count]
         self._least: list[list[int | None]] = [[None] * count, [None] * count]
         self._most: list[list[int | None]] = [[None] * count, [None] * count]
@@ -61,32 +62,33 @@ class Steps:
     def add_changes(self, changes: Sequence[Change], spans: Sequence[Span], until: int) -> None:
         """Each change holds until the next, the last until `until`, as far as `spans` reach."""
         for change, following in zip(changes, [*changes[1:], None], strict=True):
-            if change.ready is None or change.unacked is None:
+            if change.ready is None:
                 continue
             ends = until if following is None else min(following.at, until)
             for begin, end in _within(change.at, ends, spans):
                 self._add(begin, end, change.ready, change.unacked)
 
     def add_summary(self, summary: Summary) -> None:
-        if summary.ready is None or summary.unacked is None:
-            return
         position = (summary.at - self._first) // self._step
-        if not 0 <= position < len(self._known):
+        if not 0 <= position < self._count:
             return
-        self._known[position] += summary.known_s
-        for kind, (least, most, mean) in enumerate((summary.ready, summary.unacked)):
-            self._sums[kind][position] += mean * summary.known_s
-            self._widen(kind, position, least, most)
+        for kind, summed in enumerate((summary.ready, summary.unacked)):
+            if summed is not None:
+                least, most, mean = summed
+                self._known[kind][position] += summary.known_s
+                self._sums[kind][position] += mean * summary.known_s
+                self._widen(kind, position, least, most)
 
-    def _add(self, begin: int, end: int, *values: int) -> None:
+    def _add(self, begin: int, end: int, *values: int | None) -> None:
         begin, end = max(begin, self._start), min(end, self._end)
         while begin < end:
             position = (begin - self._first) // self._step
             cut = min(end, self._first + (position + 1) * self._step)
-            self._known[position] += cut - begin
             for kind, value in enumerate(values):
-                self._sums[kind][position] += value * (cut - begin)
-                self._widen(kind, position, value, value)
+                if value is not None:
+                    self._known[kind][position] += cut - begin
+                    self._sums[kind][position] += value * (cut - begin)
+                    self._widen(kind, position, value, value)
             begin = cut
 
     def _widen(self, kind: int, position: int, least: int, most: int) -> None:
@@ -98,15 +100,19 @@ class Steps:
         return [
             Point(
                 datetime.fromtimestamp(self._first + position * self._step, UTC),
-                round(self._sums[0][position] / known) if known else None,
-                round(self._sums[1][position] / known) if known else None,
+                self._mean(0, position),
+                self._mean(1, position),
                 self._least[0][position],
                 self._most[0][position],
                 self._least[1][position],
                 self._most[1][position],
             )
-            for position, known in enumerate(self._known)
+            for position in range(self._count)
         ]
+
+    def _mean(self, kind: int, position: int) -> int | None:
+        known = self._known[kind][position]
+        return round(self._sums[kind][position] / known) if known else None
 
 
 def _within(begin: int, end: int, spans: Sequence[Span]) -> Iterator[Span]:

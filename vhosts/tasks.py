@@ -6,26 +6,22 @@ after each task (celery/fixups/django.py, on_task_postrun), so none is shared or
 
 from __future__ import annotations
 
-import os
-import socket
-from datetime import datetime
-
 from celery import shared_task
 
-from console.models import Heartbeat
-from vhosts.polling import dispatch, inventory, run
+from console.heartbeats import write_heartbeat
+from vhosts.polling import dispatch, inventory, partitions, retention, rollups, run
 
 
 @shared_task(ignore_result=True)
 def dispatch_due_polls() -> None:
-    """Each second, by beat: claims what is due and hands it out. Expired messages are dropped by the
-    worker; their claims lapse."""
+    """Each second, by beat: claims what is due and hands it out. A message that waited too long is
+    dropped by the worker; its claim lapses and the broker is due again."""
+    write_heartbeat("worker")
     now = dispatch.database_now()
     for due in dispatch.claim_due_polls(now):
         poll_broker.apply_async((due.broker_id, due.claim), expires=dispatch.EXPIRES_S)
     for due in dispatch.claim_due_inventories(now):
         take_inventory.apply_async((due.broker_id, due.claim), expires=dispatch.EXPIRES_S)
-    beat_heart("worker", now)
 
 
 @shared_task(ignore_result=True)
@@ -38,7 +34,10 @@ def take_inventory(broker_id: int, claim: int) -> None:
     inventory.take(broker_id, claim, dispatch.database_now())
 
 
-def beat_heart(name: str, now: datetime) -> None:
-    Heartbeat.objects.update_or_create(
-        name=name, defaults={"at": now, "host": socket.gethostname(), "pid": os.getpid()}
-    )
+@shared_task(ignore_result=True)
+def keep_history() -> None:
+    """Each minute, by beat. Harmless to run twice, or beside another."""
+    now = dispatch.database_now()
+    partitions.make_ahead(now)
+    rollups.fill(now)
+    retention.drop_old(now)
