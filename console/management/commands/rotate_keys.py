@@ -1,0 +1,48 @@
+"""`manage.py rotate_keys`: encrypt every stored broker password with the first encryption key.
+
+Run it after a new key was put first in CONSOLE_ENCRYPTION_KEYS; then the old one can be taken out.
+A password that no key opens is named and left as it is, and the exit code is 1. Prints no secret.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from console.audit import record
+from console.errors import WrongEncryptionKey
+from console.models import Broker
+from console.secrets import rotate
+
+
+class Command(BaseCommand):
+    help = "Encrypts every stored broker password with the first of CONSOLE_ENCRYPTION_KEYS."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        done, closed = 0, []
+        with transaction.atomic():
+            for broker in Broker.objects.select_for_update().exclude(password_encrypted=""):
+                try:
+                    broker.password_encrypted = rotate(broker.password_encrypted)
+                except WrongEncryptionKey:
+                    closed.append(broker.name)
+                    continue
+                # Not an edit of the broker: its generation and ETag stay.
+                broker.save(update_fields=["password_encrypted"])
+                done += 1
+            if done:
+                record(
+                    "brokers:rotate-keys",
+                    target_kind="broker",
+                    target="all",
+                    acting_user=None,
+                    after={"rotated": done, "not_opened": closed},
+                )
+        self.stdout.write(f"Encrypted with the first key: {done}.")
+        if closed:
+            raise CommandError(
+                f"No key opens the password of: {', '.join(closed)}. Put the old key back behind "
+                "the new one, or enter these passwords again."
+            )
