@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Q
@@ -44,13 +45,13 @@ def create_token(
     digest, token = (hash_token(value), value) if value else get_digest_token()
     with transaction.atomic():
         # The lock makes the count true while others create theirs.
-        type(user)._default_manager.select_for_update().get(pk=user.pk)
+        get_user_model().objects.select_for_update().get(pk=user.pk)
         if ApiToken.objects.filter(user_id=user.pk).count() >= MAX_TOKENS_PER_USER:
             raise NotAllowed(
                 f"There are {MAX_TOKENS_PER_USER} tokens already. Revoke some that are not used."
             )
         row = ApiToken(
-            user=user,
+            user_id=user.pk,
             name=name,
             digest=digest,
             token_key=token[:_KEY_LENGTH],

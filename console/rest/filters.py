@@ -41,7 +41,8 @@ class TimeField(forms.CharField):
         try:
             return parse_time(value)
         except ValueError as error:
-            raise ValidationError(str(error)) from None
+            # As a parameter: django-filter formats the message, which holds percent signs.
+            raise ValidationError("%(reason)s", params={"reason": str(error)}) from None
 
 
 class TimeFilter(django_filters.Filter):

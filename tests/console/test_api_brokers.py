@@ -182,7 +182,12 @@ def test_the_state_is_judged_when_read(api: Any, broker: dict[str, Any]) -> None
     status = BrokerStatus.objects.get()
     for age_s, state, stale in ((1, "reachable", False), (3600, "stale", True)):
         at = now - timedelta(seconds=age_s)
-        status.state, status.answered_at, status.depths_at, status.vitals_at = "reachable", at, at, at
+        status.state, status.answered_at, status.depths_at, status.vitals_at = (
+            "reachable",
+            at,
+            at,
+            at,
+        )
         status.messages_ready, status.queues = 7, None
         status.save()
         shown = api.get(f"{BROKERS}{broker['id']}/").json()["status"]
