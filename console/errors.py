@@ -45,6 +45,20 @@ class Stale(ConsoleError):
     http_status = 412
 
 
+class AlreadyThere(ConsoleError):
+    """What was to be made exists, here or on the broker."""
+
+    code = "already_there"
+    http_status = 409
+
+
+class NotThere(ConsoleError):
+    """What was to be changed or deleted does not exist."""
+
+    code = "not_there"
+    http_status = 409
+
+
 class IdempotencyMismatch(ConsoleError):
     """The idempotency key belongs to another request."""
 

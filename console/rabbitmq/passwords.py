@@ -43,3 +43,13 @@ def password_matches(password: Secret, hashed: str, algorithm: str = SHA256) -> 
 
 def generate_password(length: int = 32) -> Secret:
     return Secret("".join(secrets.choice(sorted(_ALPHABET)) for _ in range(length)))
+
+
+def is_hash(text: str, algorithm: str) -> bool:
+    """Whether `text` has the shape of a hash: base64 of salt and digest."""
+    lengths = {SHA256: 32, SHA512: 64, MD5: 16}
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        return False
+    return len(raw) == _SALT_BYTES + lengths[algorithm]
