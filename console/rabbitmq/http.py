@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from console.rabbitmq.addresses import ParsedUrl, parse_management_url
-from console.rabbitmq.endpoint import Credentials, Endpoint, Timeouts
+from console.rabbitmq.endpoint import Credentials, Endpoint, Secret, Timeouts
 from console.rabbitmq.errors import (
     AnswerTooLarge,
     BrokerError,
@@ -66,7 +66,7 @@ class BoundedHttp:
         except ValueError as error:
             raise Unreachable(str(error)) from None
         self._transport = PinnedTransport(endpoint.policy, tls_context(endpoint.tls))
-        self._authorization = _basic(endpoint.credentials)
+        self._authorization = Secret(_basic(endpoint.credentials))
 
     def __enter__(self) -> BoundedHttp:
         return self
@@ -152,8 +152,7 @@ class BoundedHttp:
         exchange = _new_exchange(timeouts or self.endpoint.timeouts, cap)
         with _mapped(exchange), under(exchange), _opened(self._transport, request) as response:
             if not response.is_success:
-                body = b"".join(_pieces(response, exchange, _REFUSAL_BYTES))
-                raise error_for_status(response.status_code, body)
+                raise error_for_status(response.status_code, _beginning(response))
             yield _pieces(response, exchange, cap)
 
     def _request(
@@ -180,8 +179,6 @@ class BoundedHttp:
         if body is not None:
             headers["Content-Type"] = JSON
             headers["Content-Length"] = str(len(body))
-        if authenticated:
-            headers["Authorization"] = self._authorization
         extensions: dict[str, Any] = {"timeout": _WITHIN_DEADLINE}
         if self.endpoint.tls.server_name:
             extensions["sni_hostname"] = self.endpoint.tls.server_name
@@ -192,7 +189,12 @@ class BoundedHttp:
         # A URL library may resolve dot segments or re-encode escapes: then another object would be meant.
         if url.raw_path != target.encode("ascii", "replace"):
             raise UnaddressableName("This path cannot be sent as it is written.")
-        return httpx2.Request(method, url, headers=headers, content=body, extensions=extensions)
+        request = httpx2.Request(method, url, headers=headers, content=body, extensions=extensions)
+        if authenticated:
+            # Last, so that no variable of a frame that fails above shows it in a debug page; httpx2
+            # masks it where it prints headers.
+            request.headers["Authorization"] = self._authorization.reveal()
+        return request
 
     def _elsewhere(self, url: str, authenticated: bool) -> tuple[ParsedUrl, str]:
         parts = urlsplit(url)
@@ -238,7 +240,10 @@ def _whole(
     transport: PinnedTransport, request: httpx2.Request, exchange: Exchange, cap: int
 ) -> Answer:
     with _mapped(exchange), under(exchange), _opened(transport, request) as response:
-        body = b"".join(_pieces(response, exchange, cap if response.is_success else _REFUSAL_BYTES))
+        if response.is_success:
+            body = b"".join(_pieces(response, exchange, cap))
+        else:
+            body = _beginning(response)
         content_type = response.headers.get("content-type", "")
         return Answer(
             status=response.status_code,
@@ -294,6 +299,16 @@ def _pieces(response: httpx2.Response, exchange: Exchange, cap: int) -> Iterator
             raise AnswerTooLarge(too_large, status=response.status_code)
         exchange.deadline.remaining()
         yield piece
+
+
+def _beginning(response: httpx2.Response) -> bytes:
+    """What a refusal says, as far as it is worth reading: the status counts, not the length."""
+    body = b""
+    for piece in response.iter_raw():
+        body += piece
+        if len(body) > _REFUSAL_BYTES:
+            break
+    return body[:_REFUSAL_BYTES]
 
 
 @contextlib.contextmanager

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import secrets
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pika
 import pytest
@@ -15,7 +17,14 @@ from console.rabbitmq import errors
 from console.rabbitmq.amqp.connection import FOREIGN, connected, mapped
 from console.rabbitmq.amqp.depths import PassiveDepths
 from console.rabbitmq.amqp.messages import publish, publisher
-from console.rabbitmq.endpoint import AddressPolicy, AmqpEndpoint, Credentials, Secret, Timeouts
+from console.rabbitmq.endpoint import (
+    AddressPolicy,
+    AmqpEndpoint,
+    Credentials,
+    Secret,
+    Timeouts,
+    Tls,
+)
 from console.rabbitmq.management.paths import path
 from tests.adapter.conftest import LOCAL, QUICK, LiveBroker
 from tests.faults.hostile import HostileServer, replies, says_nothing, sends_raw
@@ -154,6 +163,19 @@ def test_a_closed_port_a_plain_port_and_a_forbidden_address_are_told_apart(
         pass
     with pytest.raises(errors.TlsFailed), connected(replace(broker.amqp, scheme="amqps")):
         pass
+
+
+def test_a_certificate_that_is_not_trusted_is_not_talked_to(certificate: tuple[Path, Path]) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with HostileServer(says_nothing(), tls=context) as server:
+        distrusted = endpoint_at(server.port, scheme="amqps")
+        with pytest.raises(errors.TlsFailed), connected(distrusted):
+            pass
+        trusted = Tls(ca_pem=certificate[0].read_text(), server_name="broker.example")
+        # The handshake is done; that it then does not speak AMQP is another matter.
+        with pytest.raises(errors.TimedOut), connected(replace(distrusted, tls=trusted)):
+            pass
 
 
 @contextmanager

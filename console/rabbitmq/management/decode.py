@@ -27,7 +27,7 @@ class Rows(Generic[Row, Item]):
     """
 
     def __init__(self, struct: type[Row], build: Callable[[Row], Item]) -> None:
-        self._struct = struct
+        self.struct = struct
         self._decoder = msgspec.json.Decoder(struct, strict=False)
         self._build = build
         fields = msgspec.structs.fields(struct)
@@ -63,7 +63,7 @@ class Rows(Generic[Row, Item]):
                 row = self._mended(raw)
         else:
             row = self._mended(raw)
-        for value in (getattr(row, name) for name in self._struct.__struct_fields__):
+        for value in (getattr(row, name) for name in self.struct.__struct_fields__):
             if isinstance(value, (dict, list)):
                 _check_depth(value, limits.json_depth)
         return row
@@ -87,7 +87,7 @@ class Rows(Generic[Row, Item]):
                     # "undefined", "disk_free_monitoring_disabled": the broker does not know.
                     continue
             mended[name] = _without_nul(field)
-        return msgspec.convert(mended, self._struct, strict=False)
+        return msgspec.convert(mended, self.struct, strict=False)
 
 
 def raw_rows(body: bytes, limits: Limits) -> list[msgspec.Raw]:

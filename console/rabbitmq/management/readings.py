@@ -36,6 +36,7 @@ def tags(said: Tags | None) -> tuple[str, ...]:
 
 
 def _known(said: str | None) -> str | None:
+    """None for the words that stand for nothing. Not for names: a policy may be called undefined."""
     return None if said in ("", "undefined", "none") else said
 
 
@@ -114,9 +115,9 @@ def queue(row: QueueRow) -> types.QueueInfo:
     return types.QueueInfo(
         vhost=row.vhost,
         name=row.name,
-        type=row.type,
-        state=row.state,
-        node=row.node,
+        type=_known(row.type),
+        state=_known(row.state),
+        node=_known(row.node),
         durable=row.durable,
         auto_delete=row.auto_delete,
         exclusive=row.exclusive,
