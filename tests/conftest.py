@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -247,3 +248,58 @@ def api(api_token: str) -> Any:
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {api_token}")
     return client
+
+
+@pytest.fixture
+def poll_now() -> Callable[..., Any]:
+    """poll_now(broker, at=None) -> BrokerStatus: one poll in this process, due or not."""
+    from console.models import BrokerStatus
+    from vhosts.polling import dispatch, run
+
+    def poll(broker: Any, at: datetime | None = None) -> Any:
+        moment = at or dispatch.database_now()
+        BrokerStatus.objects.filter(pk=broker.pk).update(next_poll_at=moment, claimed_until=None)
+        for due in dispatch.claim_due_polls(moment):
+            if due.broker_id == broker.pk:
+                run.poll(due.broker_id, due.claim, moment)
+        return BrokerStatus.objects.select_related("broker").get(pk=broker.pk)
+
+    return poll
+
+
+@pytest.fixture
+def inventory_now() -> Callable[..., Any]:
+    """inventory_now(broker, at=None) -> BrokerStatus: one inventory in this process, due or not. The
+    broker must have been polled."""
+    from console.models import BrokerStatus
+    from vhosts.polling import dispatch, inventory
+
+    def take(broker: Any, at: datetime | None = None) -> Any:
+        moment = at or dispatch.database_now()
+        BrokerStatus.objects.filter(pk=broker.pk).update(
+            next_inventory_at=moment, inventory_claimed_until=None
+        )
+        for due in dispatch.claim_due_inventories(moment):
+            if due.broker_id == broker.pk:
+                inventory.take(due.broker_id, due.claim, moment)
+        return BrokerStatus.objects.select_related("broker").get(pk=broker.pk)
+
+    return take
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    """eventually(check, within=20): calls `check` until it gives something true, and gives that.
+    RabbitMQ's own figures are some seconds old."""
+
+    def wait(check: Callable[[], Any], within: float = 20) -> Any:
+        ends = time.monotonic() + within
+        while True:
+            found = check()
+            if found:
+                return found
+            if time.monotonic() > ends:
+                pytest.fail(f"Nothing came of it within {within:g} s; the last was {found!r}.")
+            time.sleep(0.4)
+
+    return wait

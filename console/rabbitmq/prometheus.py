@@ -3,12 +3,16 @@
 `/metrics/detailed?family=queue_coarse_metrics` tells ready and unacked of every queue of one node,
 about 2 s old, at an eighth of what the management API's totals cost the broker. It answers on a port
 of its own, without a log-in; credentials are never sent there.
+
+Quotes and backslashes in names are written as they are by some versions (3.10) and escaped by others,
+and `a\\n` may then mean either. Such labels are only understood by comparing them with both spellings
+of queues that are known otherwise.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -24,12 +28,12 @@ _UNACKED = b"rabbitmq_detailed_queue_messages_unacked"
 _CONSUMERS = b"rabbitmq_detailed_queue_consumers"
 _BIGGEST = 2**63 - 1
 
-_LABEL = re.compile(rb'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)",?')
-_ESCAPE = re.compile(rb"\\(.)")
-_ESCAPED = {b"n": b"\n", b"\\": b"\\", b'"': b'"'}
+_IDENTITY = re.compile(rb'([a-z_]+)="([^"\\]*)"')
 
 #: A queue's labels, as sent, to its value, as sent.
 Values = dict[bytes, bytes]
+#: Labels that hold more quotes than they should, or backslashes, to the (vhost, queue) they mean.
+Spellings = Mapping[bytes, tuple[str, str]]
 
 
 def scrape_url(management_url: str, listeners: Iterable[Listener]) -> str | None:
@@ -42,33 +46,57 @@ def scrape_url(management_url: str, listeners: Iterable[Listener]) -> str | None
     return None
 
 
+def spellings(names: Iterable[tuple[str, str]]) -> Spellings:
+    """Every way in which these queues' labels may be written. What could mean two queues is left out."""
+    found: dict[bytes, tuple[str, str]] = {}
+    twins: set[bytes] = set()
+    for vhost, name in names:
+        for labels in {_labels(vhost, name), _labels(_escaped(vhost), _escaped(name))}:
+            if found.setdefault(labels, (vhost, name)) != (vhost, name):
+                twins.add(labels)
+    return {labels: queue for labels, queue in found.items() if labels not in twins}
+
+
+def _labels(vhost: str, name: str) -> bytes:
+    return f'vhost="{vhost}",queue="{name}"'.encode("utf-8", "replace")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
 @dataclass(frozen=True, slots=True)
 class Scrape:
     """Depths of all queues of one node at one moment. Kept as sent, so that comparing two costs less
-    than reading one; only what differs is decoded."""
+    than reading one; only what differs is decoded.
+
+    `odd` says that some labels are understood only by `spellings` of the queues known otherwise.
+    """
 
     node: str
     cluster: str
     ready: Values
     unacked: Values
     rejected: list[RejectedRow] = field(default_factory=list)
+    odd: bool = False
 
     def totals(self) -> tuple[int, int, int]:
         """Queues, ready and unacked messages over all queues that gave a proper number."""
         return len(self.ready), _sum(self.ready), _sum(self.unacked)
 
-    def listing(self) -> Listing[QueueDepth]:
-        return self._decoded(self.ready.keys() | self.unacked.keys())
+    def listing(self, known: Spellings) -> Listing[QueueDepth]:
+        return self._decoded(self.ready.keys() | self.unacked.keys(), known)
 
     def changed_since(self, before: Scrape) -> Listing[QueueDepth]:
-        """Queues of which a value differs, or that `before` does not have."""
+        """Queues of which a value differs, or that `before` does not have. Not for odd ones."""
         return self._decoded(
             {
                 labels
                 for now, then in ((self.ready, before.ready), (self.unacked, before.unacked))
                 for labels, value in now.items()
                 if then.get(labels) != value
-            }
+            },
+            {},
         )
 
     def new_since(self, before: Scrape) -> set[tuple[str, str]]:
@@ -79,12 +107,12 @@ class Scrape:
         """Queues that only `before` has."""
         return _names(before.ready.keys() - self.ready.keys())
 
-    def _decoded(self, queues: Iterable[bytes]) -> Listing[QueueDepth]:
+    def _decoded(self, queues: Iterable[bytes], known: Spellings) -> Listing[QueueDepth]:
         items: list[QueueDepth] = []
         rejected = list(self.rejected)
         for labels in queues:
             try:
-                vhost, name = _names_of(labels)
+                vhost, name = known.get(labels) or _names_of(labels)
                 ready = _number(self.ready.get(labels))
                 unacked = _number(self.unacked.get(labels))
             except ValueError as error:
@@ -108,11 +136,12 @@ def scrape_depths(http: BoundedHttp, url: str, *, timeouts: Timeouts | None = No
         ready=ready,
         unacked=unacked,
         rejected=rejected,
+        odd=any(_is_odd(labels) for labels in ready),
     )
 
 
 def scrape_consumers(
-    http: BoundedHttp, url: str, *, timeouts: Timeouts | None = None
+    http: BoundedHttp, url: str, known: Spellings, *, timeouts: Timeouts | None = None
 ) -> dict[tuple[str, str], int]:
     """Consumers of each queue of the node, by vhost and name. Costs the broker several times what
     depths do. Rows that cannot be read are left out. Raises BrokerError."""
@@ -122,7 +151,7 @@ def scrape_consumers(
         try:
             number = _number(value)
             if number is not None:
-                found[_names_of(labels)] = number
+                found[known.get(labels) or _names_of(labels)] = number
         except ValueError:
             continue
     return found
@@ -141,12 +170,11 @@ def _metrics(http: BoundedHttp, url: str, family: str, timeouts: Timeouts | None
 
 
 def _identity(body: bytes) -> dict[str, str]:
-    start = body.index(b"rabbitmq_identity_info{") + len(b"rabbitmq_identity_info{")
-    labels, _, _ = body[start : body.find(b"\n", start)].rpartition(b"} ")
-    try:
-        return _labels(labels)
-    except ValueError:
-        return {}
+    start = body.index(b"rabbitmq_identity_info{")
+    line = body[start : body.find(b"\n", start)]
+    return {
+        key.decode(): value.decode("utf-8", "replace") for key, value in _IDENTITY.findall(line)
+    }
 
 
 def _values(body: bytes, metric: bytes, limit: int, rejected: list[RejectedRow]) -> Values:
@@ -196,31 +224,18 @@ def _names(queues: Iterable[bytes]) -> set[tuple[str, str]]:
     return found
 
 
+def _is_odd(labels: bytes) -> bool:
+    return labels.count(b'"') != 4 or b"\\" in labels
+
+
 def _names_of(labels: bytes) -> tuple[str, str]:
-    """(vhost, queue). Raises ValueError (UnicodeDecodeError is one) where they cannot be read."""
-    if b"\\" not in labels and labels.startswith(b'vhost="') and labels.endswith(b'"'):
-        # The usual case, without escapes: then a quote can only end a value.
-        vhost, separator, name = labels[7:-1].partition(b'",queue="')
-        if separator and b'"' not in name:
-            return vhost.decode(), name.decode()
-    found = _labels(labels)
-    try:
-        return found["vhost"], found["queue"]
-    except KeyError:
-        raise ValueError("The row names no queue.") from None
-
-
-def _labels(text: bytes) -> dict[str, str]:
-    found: dict[str, str] = {}
-    position = 0
-    while position < len(text):
-        match = _LABEL.match(text, position)
-        if match is None:
-            raise ValueError("The labels cannot be read.")
-        value = _ESCAPE.sub(lambda escape: _ESCAPED.get(escape[1], escape[0]), match[2])
-        found[match[1].decode()] = value.decode()
-        position = match.end()
-    return found
+    """(vhost, queue). Raises ValueError (UnicodeDecodeError is one) where they cannot be told."""
+    if _is_odd(labels):
+        raise ValueError("A name with quotes or backslashes, not known from an inventory yet.")
+    vhost, separator, name = labels[7:-1].partition(b'",queue="')
+    if not (separator and labels.startswith(b'vhost="') and labels.endswith(b'"')):
+        raise ValueError("The row names no queue.")
+    return vhost.decode(), name.decode()
 
 
 def _number(value: bytes | None) -> int | None:

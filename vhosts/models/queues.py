@@ -3,7 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models import Q
 
+from accessctl.permissions import Permission
+from accessctl.reach import reach_of
 from console.models import Broker
 
 if TYPE_CHECKING:
@@ -12,11 +15,22 @@ if TYPE_CHECKING:
 
 class QueueQuerySet(models.QuerySet["Queue"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> QueueQuerySet:
-        return self.filter(broker__in=Broker.objects.visible_to(user))
+        return self.filter(reach_of(user).objects(Permission.QUEUES_VIEW))
 
     def present(self) -> QueueQuerySet:
         """Queues not known to be gone."""
         return self.filter(gone_at=None)
+
+    def names_on(self, broker: Broker) -> list[tuple[str, str]]:
+        """(vhost, name) of the queues present on a broker."""
+        return list(self.present().filter(broker=broker).values_list("vhost", "name"))
+
+    def odd_names_on(self, broker: Broker) -> list[tuple[str, str]]:
+        """Those whose names hold what Prometheus labels may or may not escape."""
+        odd = Q()
+        for character in ('"', "\\"):
+            odd |= Q(name__contains=character) | Q(vhost__contains=character)
+        return list(self.filter(odd, broker=broker).values_list("vhost", "name"))
 
 
 class Queue(models.Model):
@@ -51,7 +65,7 @@ class Queue(models.Model):
     unacked = models.BigIntegerField(null=True)
     total = models.BigIntegerField(null=True)
     consumers = models.IntegerField(null=True)
-    #: When one of the four last changed.
+    #: When ready or unacked last changed: from then on, they are as they are now.
     depth_changed_at = models.DateTimeField(null=True)
 
     objects = QueueQuerySet.as_manager()

@@ -21,7 +21,7 @@ from console.rabbitmq.errors import (
     TimedOut,
 )
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.prometheus import Scrape, scrape_depths, scrape_url
+from console.rabbitmq.prometheus import Scrape, scrape_depths, scrape_url, spellings
 from console.rabbitmq.types import (
     DepthSource,
     Listener,
@@ -31,6 +31,7 @@ from console.rabbitmq.types import (
     QueueDepth,
     RejectedRow,
 )
+from vhosts.models import Queue
 from vhosts.polling.quarantine import sound_depths
 
 #: A broker that answers, answers these within a second; a hung one must not hold a thread for long.
@@ -124,19 +125,13 @@ class DepthCollector:
             if datetime.fromisoformat(off["until"]) > now
         }
 
-    def collect(
-        self,
-        vitals: Vitals,
-        *,
-        before: Scrape | None,
-        known_names: Callable[[], Sequence[tuple[str, str]]],
-    ) -> Depths:
+    def collect(self, vitals: Vitals, *, before: Scrape | None) -> Depths:
         """`before` is the scrape whose depths are stored, if it is at hand. Raises NoSource;
         LoginRefused."""
         last: BrokerError = BrokerFailed("No source of depths is open.")
         attempts: list[tuple[DepthSource, Callable[[], Depths]]] = [
             ("totals", self._totals),
-            ("passive", lambda: self._passive(vitals, known_names())),
+            ("passive", lambda: self._passive(vitals)),
         ]
         url = self._scrape_url(vitals)
         if url is not None:
@@ -175,10 +170,12 @@ class DepthCollector:
             raise MalformedAnswer(
                 f"Its Prometheus plugin tells of {queues} of {overview.queues} queues."
             )
-        listing = scrape.listing() if before is None else scrape.changed_since(before)
-        if before is not None and len(listing.rejected) > len(scrape.rejected):
+        listing = None if before is None or scrape.odd else scrape.changed_since(before)
+        if listing is None or len(listing.rejected) > len(scrape.rejected):
             # A depth that can no longer be read is not known: only comparing all of them tells.
-            before, listing = None, scrape.listing()
+            before = None
+            odd_names = Queue.objects.odd_names_on(self._broker) if scrape.odd else []
+            listing = scrape.listing(spellings(odd_names))
         rejected = list(listing.rejected)
         return Depths(
             source="prometheus",
@@ -198,7 +195,8 @@ class DepthCollector:
         with ManagementClient(replace(self._client.endpoint, timeouts=SLOW)) as client:
             return _whole("totals", client.depths())
 
-    def _passive(self, vitals: Vitals, names: Sequence[tuple[str, str]]) -> Depths:
+    def _passive(self, vitals: Vitals) -> Depths:
+        names = Queue.objects.names_on(self._broker)
         if not names or len(names) > _PASSIVE_AT_MOST:
             raise TimedOut(f"Asking for {len(names):,} queues one by one would take too long.")
         endpoint = amqp_endpoint(

@@ -1,24 +1,37 @@
-"""Rows into a temporary table by COPY."""
+"""Many rows to Postgres at once: a temporary table, filled by COPY."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
+#: Below, the planner's guess for a table it knows nothing of is good enough.
+_WORTH_ANALYZING = 1000
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def copy_rows(
-    cursor: CursorWrapper, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
-) -> None:
-    """COPY `rows` into `table`. Strings may hold any character but NUL, which Postgres cannot store;
-    lists become arrays of text, dicts JSON."""
+@contextlib.contextmanager
+def temporary_table(
+    cursor: CursorWrapper, name: str, columns: dict[str, str], rows: Iterable[Sequence[Any]]
+) -> Iterator[None]:
+    """For the block, a table `name` of `columns` (name: type) that holds `rows`. Within a transaction.
+
+    Strings may hold any character but NUL, which Postgres cannot store; lists become arrays of text,
+    dicts JSON.
+    """
+    definition = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    cursor.execute(f"CREATE TEMP TABLE {name} ({definition}) ON COMMIT DROP")
     text = "".join(["\t".join(map(_field, row)) + "\n" for row in rows])
-    cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.StringIO(text))
+    cursor.copy_expert(f"COPY {name} FROM STDIN", io.StringIO(text))
+    if text.count("\n") > _WORTH_ANALYZING:
+        cursor.execute(f"ANALYZE {name}")
+    yield
+    cursor.execute(f"DROP TABLE {name}")
 
 
 def _field(value: Any) -> str:

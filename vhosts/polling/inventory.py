@@ -23,11 +23,12 @@ from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.prometheus import scrape_consumers, scrape_url
+from console.rabbitmq.prometheus import scrape_consumers, scrape_url, spellings
 from console.rabbitmq.types import Listing, QueueInfo, VhostInfo
+from vhosts.models import Queue
 from vhosts.polling import dispatch
 from vhosts.polling.collect import SLOW, sentence
-from vhosts.polling.copying import copy_rows
+from vhosts.polling.copying import temporary_table
 from vhosts.polling.mirror import Kind, Mirrored, lay_over
 from vhosts.polling.quarantine import why_unfit
 from vhosts.polling.store import Fenced
@@ -45,32 +46,32 @@ VHOSTS = Kind(
     "vhosts",
     "vhosts_virtualhost",
     ("name",),
-    (
-        "description",
-        "tags",
-        "default_queue_type",
-        "tracing",
-        "protected_from_deletion",
-        "cluster_state",
-        "limits",
-    ),
+    {
+        "description": "text",
+        "tags": "text[]",
+        "default_queue_type": "text",
+        "tracing": "boolean",
+        "protected_from_deletion": "boolean",
+        "cluster_state": "jsonb",
+        "limits": "jsonb",
+    },
     _SEEN,
 )
 QUEUES = Kind(
     "queues",
     "vhosts_queue",
     ("vhost", "name"),
-    (
-        "type",
-        "state",
-        "node",
-        "durable",
-        "auto_delete",
-        "exclusive",
-        "arguments",
-        "policy",
-        "operator_policy",
-    ),
+    {
+        "type": "text",
+        "state": "text",
+        "node": "text",
+        "durable": "boolean",
+        "auto_delete": "boolean",
+        "exclusive": "boolean",
+        "arguments": "jsonb",
+        "policy": "text",
+        "operator_policy": "text",
+    },
     "inventoried_at",
     leaves="gone_at",
 )
@@ -78,21 +79,21 @@ USERS = Kind(
     "users",
     "accessctl_brokeruser",
     ("name",),
-    ("tags", "has_password", "hashing_algorithm", "limits"),
+    {"tags": "text[]", "has_password": "boolean", "hashing_algorithm": "text", "limits": "jsonb"},
     _SEEN,
 )
 PERMISSIONS = Kind(
     "permissions",
     "accessctl_brokerpermission",
     ("vhost", '"user"'),
-    ("configure", "write", "read"),
+    {"configure": "text", "write": "text", "read": "text"},
     _SEEN,
 )
 TOPIC_PERMISSIONS = Kind(
     "topic_permissions",
     "accessctl_brokertopicpermission",
     ("vhost", '"user"', "exchange"),
-    ("write", "read"),
+    {"write": "text", "read": "text"},
     _SEEN,
 )
 #: No broker is without these: an empty listing of them is no evidence.
@@ -233,25 +234,27 @@ def _take_consumers(broker: Broker, claim: int, client: ManagementClient) -> Non
     if url is None:
         return
     try:
-        consumers = scrape_consumers(client.http, url, timeouts=SLOW)
+        odd = spellings(Queue.objects.odd_names_on(broker))
+        consumers = scrape_consumers(client.http, url, odd, timeouts=SLOW)
     except BrokerError:
         return
     rows = [(*names, count) for names, count in consumers.items() if why_unfit(*names) is None]
     with transaction.atomic(), connection.cursor() as cursor:
         _held(broker, claim)
-        cursor.execute(
-            "CREATE TEMP TABLE consuming (vhost text, name text, consumers bigint) ON COMMIT DROP"
-        )
-        copy_rows(cursor, "consuming", ("vhost", "name", "consumers"), rows)
-        cursor.execute(
-            """
-            UPDATE vhosts_queue q SET consumers = least(c.consumers, 2147483647)
-            FROM consuming c
-            WHERE q.broker_id = %s AND q.vhost = c.vhost AND q.name = c.name AND q.gone_at IS NULL
-              AND q.consumers IS DISTINCT FROM least(c.consumers, 2147483647)
-            """,
-            [broker.pk],
-        )
+        with temporary_table(cursor, "consuming", _CONSUMING, rows):
+            cursor.execute(
+                """
+                UPDATE vhosts_queue q SET consumers = least(c.consumers, 2147483647)
+                FROM consuming c
+                WHERE q.broker_id = %s AND q.vhost = c.vhost AND q.name = c.name
+                  AND q.gone_at IS NULL
+                  AND q.consumers IS DISTINCT FROM least(c.consumers, 2147483647)
+                """,
+                [broker.pk],
+            )
+
+
+_CONSUMING = {"vhost": "text", "name": "text", "consumers": "bigint"}
 
 
 def _finish(

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from vhosts.polling.copying import copy_rows
+from vhosts.polling.copying import temporary_table
 
 #: More than this share missing, and at least so many, is a reason to ask again before believing it.
 _MASS_SHARE = 0.2
@@ -20,23 +20,23 @@ _MASS_LEAST = 5
 
 @dataclass(frozen=True)
 class Kind:
-    """A table of what is seen on brokers: what identifies a row of a broker, and what it says.
+    """A table of what is seen on brokers: what identifies a row of a broker (all text), and what it
+    says, by column and type.
 
-    `fixed` are columns of new rows. `leaves` marks a row that is no longer there instead of deleting
+    `leaves` marks a row that is no longer there instead of deleting
     it: it keeps its history.
     """
 
     name: str
     table: str
     keys: tuple[str, ...]
-    values: tuple[str, ...]
+    values: dict[str, str]
     touched: str  # the column that says when a row last differed
-    fixed: tuple[tuple[str, str], ...] = ()
     leaves: str = ""
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        return (*self.keys, *self.values)
+    def columns(self) -> dict[str, str]:
+        return {**dict.fromkeys(self.keys, "text"), **self.values}
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,15 @@ def lay_over(
     one already missed as many, so a mass disappearance is believed."""
     with connection.cursor() as cursor:
         statements = _Statements(kind, broker_id, now)
-        statements.load(cursor, rows)
-        changed = statements.run(cursor, statements.update)
-        added = statements.run(cursor, statements.insert)
-        cursor.execute(statements.count, statements.parameters)
-        known, missing = cursor.fetchone()
-        many = missing >= _MASS_LEAST and missing > _MASS_SHARE * known
-        dropped = bool(missing and complete and (confirmed or not many))
-        if dropped:
-            statements.run(cursor, statements.drop)
-        cursor.execute("DROP TABLE seen")
+        with temporary_table(cursor, "seen", kind.columns, rows):
+            changed = statements.run(cursor, statements.update)
+            added = statements.run(cursor, statements.insert)
+            cursor.execute(statements.count, statements.parameters)
+            known, missing = cursor.fetchone()
+            many = missing >= _MASS_LEAST and missing > _MASS_SHARE * known
+            dropped = bool(missing and complete and (confirmed or not many))
+            if dropped:
+                statements.run(cursor, statements.drop)
     return Mirrored(changed, added, missing if complete else 0, known, dropped)
 
 
@@ -102,9 +101,8 @@ class _Statements:
         """  # noqa: S608
         self.insert = f"""
             INSERT INTO {kind.table} (broker_id, first_seen_at, {kind.touched},
-                   {", ".join([*kind.columns, *(name for name, _ in kind.fixed)])})
-            SELECT %(broker)s, %(now)s, %(now)s,
-                   {", ".join([_listed("s", kind.columns), *(value for _, value in kind.fixed)])}
+                   {", ".join(kind.columns)})
+            SELECT %(broker)s, %(now)s, %(now)s, {_listed("s", kind.columns)}
             FROM seen s
             WHERE NOT EXISTS (SELECT FROM {kind.table} t WHERE {mine} AND {same})
             ON CONFLICT DO NOTHING
@@ -117,16 +115,6 @@ class _Statements:
             self.drop = f"UPDATE {kind.table} t SET {kind.leaves} = %(now)s WHERE {mine} {there} AND {unseen}"  # noqa: S608
         else:
             self.drop = f"DELETE FROM {kind.table} t WHERE {mine} AND {unseen}"  # noqa: S608
-
-    def load(self, cursor: CursorWrapper, rows: Iterable[Sequence[Any]]) -> None:
-        kind = self.kind
-        columns = ", ".join(kind.columns)
-        cursor.execute(
-            f"CREATE TEMP TABLE seen ON COMMIT DROP AS SELECT {columns} FROM {kind.table}"  # noqa: S608
-            " WITH NO DATA"
-        )
-        copy_rows(cursor, "seen", kind.columns, rows)
-        cursor.execute("ANALYZE seen")
 
     def run(self, cursor: CursorWrapper, statement: str) -> int:
         cursor.execute(statement, self.parameters)

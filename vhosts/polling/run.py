@@ -28,7 +28,7 @@ from console.rabbitmq.errors import (
     TimedOut,
 )
 from console.rabbitmq.management.client import ManagementClient
-from vhosts.models import Queue
+from vhosts.models import Poll
 from vhosts.polling import backoff, dispatch, inventory
 from vhosts.polling.cache import scrapes
 from vhosts.polling.collect import (
@@ -119,13 +119,7 @@ def _look(
     collector = DepthCollector(broker, status, client, now)
     depths, failure = None, None
     try:
-        depths = collector.collect(
-            vitals,
-            before=scrapes.get(broker.pk, status.depths_claim),
-            known_names=lambda: list(
-                Queue.objects.filter(broker=broker, gone_at=None).values_list("vhost", "name")
-            ),
-        )
+        depths = collector.collect(vitals, before=scrapes.get(broker.pk, status.depths_claim))
     except NoSource as error:
         failure = error.error
     return _Seen(vitals, depths, failure, collector.sources_off)
@@ -273,8 +267,14 @@ def _remember(slot: Slot, status: BrokerStatus, outcome: Outcome, ended: datetim
         return
     if depths.scrape is not None and depths.complete:
         scrapes.put(slot.broker_id, slot.claim, depths.scrape)
-    if outcome.inventory_wanted:
+    if outcome.inventory_wanted or len(depths.rejected) != _rejected_before(slot):
         inventory.hurry(status, ended)
+
+
+def _rejected_before(slot: Slot) -> int | None:
+    """Of the poll before this one: more or fewer rows that cannot be read are queues come or gone."""
+    before = Poll.objects.filter(broker_id=slot.broker_id, complete=True, slot_at__lt=slot.at)
+    return before.order_by("-slot_at").values_list("rejected", flat=True).first()
 
 
 def _node(node: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from console.rabbitmq.types import QueueDepth
 from vhosts.models import BrokerSample, KnownSpan, Poll
 from vhosts.polling import partitions
 from vhosts.polling.collect import Depths
-from vhosts.polling.copying import copy_rows
+from vhosts.polling.copying import temporary_table
 
 
 class Fenced(Exception):
@@ -112,33 +112,31 @@ def _hold(cursor: CursorWrapper, slot: Slot) -> None:
 
 def _store_depths(cursor: CursorWrapper, slot: Slot, depths: Depths) -> tuple[int, bool]:
     """How many queues changed, and whether queues came or went."""
-    changed = 0
-    came = gone = 0
-    if depths.items:
-        _load(cursor, depths.items)
-        changed = _update_known(cursor, slot)
-        if depths.new is None or depths.new:
+    if not (depths.items or depths.vanished or depths.whole):
+        return 0, False
+    with temporary_table(cursor, "polled", _POLLED, map(_row, depths.items)):
+        changed = _update_known(cursor, slot) if depths.items else 0
+        came = gone = 0
+        if depths.items and depths.new != set():
             came = _add_new(cursor, slot)
-    if depths.whole and depths.complete:
-        gone = _forget_unlisted(cursor, slot, loaded=bool(depths.items))
-    elif depths.vanished:
-        gone = _forget(cursor, slot, depths.vanished)
+        if depths.whole and depths.complete:
+            gone = _forget_unlisted(cursor, slot)
+        elif depths.vanished:
+            gone = _forget(cursor, slot, depths.vanished)
     return changed + came + gone, bool(came or gone)
 
 
-def _load(cursor: CursorWrapper, items: Collection[QueueDepth]) -> None:
-    cursor.execute(
-        "CREATE TEMP TABLE polled (vhost text, name text, ready bigint, unacked bigint, total bigint)"
-        " ON COMMIT DROP"
-    )
-    copy_rows(
-        cursor,
-        "polled",
-        ("vhost", "name", "ready", "unacked", "total"),
-        ((item.vhost, item.name, item.ready, item.unacked, item.total) for item in items),
-    )
-    if len(items) > 1000:
-        cursor.execute("ANALYZE polled")
+_POLLED = {
+    "vhost": "text",
+    "name": "text",
+    "ready": "bigint",
+    "unacked": "bigint",
+    "total": "bigint",
+}
+
+
+def _row(item: QueueDepth) -> tuple[str, str, int | None, int | None, int | None]:
+    return item.vhost, item.name, item.ready, item.unacked, item.total
 
 
 #: What follows each change of depth. A clock that was set back can meet a row of the same moment.
@@ -202,13 +200,14 @@ WHERE q.broker_id = %(broker)s AND (q.ready IS NOT NULL OR q.unacked IS NOT NULL
 """
 
 
-def _forget_unlisted(cursor: CursorWrapper, slot: Slot, *, loaded: bool) -> int:
-    unlisted = (
-        "AND NOT EXISTS (SELECT FROM polled p WHERE p.vhost = q.vhost AND p.name = q.name)"
-        if loaded
-        else ""
+def _forget_unlisted(cursor: CursorWrapper, slot: Slot) -> int:
+    return _keep(
+        cursor,
+        f"{_UNKNOWN} AND NOT EXISTS"
+        " (SELECT FROM polled p WHERE p.vhost = q.vhost AND p.name = q.name)"
+        " RETURNING q.id, q.ready, q.unacked",
+        slot,
     )
-    return _keep(cursor, f"{_UNKNOWN} {unlisted} RETURNING q.id, q.ready, q.unacked", slot)
 
 
 def _forget(cursor: CursorWrapper, slot: Slot, names: Collection[tuple[str, str]]) -> int:
