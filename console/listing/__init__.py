@@ -20,6 +20,7 @@ from console.listing.declare import (
 from console.listing.export import safe_cell, stream_csv
 from console.listing.page import Listing
 from console.listing.read import ListRequest, read_list
+from console.listing.response import csv_response, list_response, read_scope, wants_part
 
 __all__ = [
     "DEFAULT_PAGE_SIZE",
@@ -31,8 +32,12 @@ __all__ = [
     "ListSpec",
     "Listing",
     "contains",
+    "csv_response",
     "equals",
+    "list_response",
     "read_list",
+    "read_scope",
     "safe_cell",
     "stream_csv",
+    "wants_part",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -33,6 +33,8 @@ class ListRequest:
 
     spec: ListSpec
     sort: str
+    #: The columns shown where the URL names none.
+    default_shown: tuple[str, ...]
     page: int
     page_size: int
     shown: tuple[str, ...]
@@ -61,14 +63,23 @@ class ListRequest:
             order.append((expression.desc if down else expression.asc)(nulls_last=True))
         return rows.order_by(*order, *self.spec.tiebreak)
 
-    def show(self, rows: QuerySet[Any], *, totals: Mapping[str, Any] | None = None) -> Listing:
-        """One page of `rows` (everything in scope). `totals`: aggregates over all that match.
-        Queries: one for the page, one for counts and totals, one more where a filter is on. A
-        page past the end is the last page."""
+    def show(
+        self,
+        rows: QuerySet[Any],
+        *,
+        totals: Mapping[str, Any] | None = None,
+        total: int | None = None,
+        facets: Mapping[str, Mapping[str, int]] | None = None,
+    ) -> Listing:
+        """One page of `rows` (everything in scope). `totals`: aggregates over all that match;
+        `total`: how many rows are in scope, where that is known already. Queries: one for the
+        page, one for counts and totals, one more for the total where a filter is on. A page past
+        the end is the last page."""
         matching = self.filtered(rows)
         figures = matching.order_by().aggregate(listing_count=Count("pk"), **(totals or {}))
         matched = figures.pop("listing_count")
-        total = rows.order_by().count() if self.where() else matched
+        if total is None:
+            total = rows.order_by().count() if self.where() else matched
         pages = max(1, math.ceil(matched / self.page_size))
         page = min(self.page, pages)
         start = (page - 1) * self.page_size
@@ -81,6 +92,7 @@ class ListRequest:
             page=page,
             pages=pages,
             totals=figures,
+            facets=facets or {},
         )
 
     def parameters(self, **changes: str | int | None) -> dict[str, str]:
@@ -96,7 +108,7 @@ class ListRequest:
         now.update(changes)
         for key, default in (
             ("sort", self.spec.default_sort),
-            ("columns", ",".join(c.key for c in self.spec.columns if c.shown)),
+            ("columns", ",".join(self.default_shown)),
             ("page_size", DEFAULT_PAGE_SIZE),
             ("page", 1),
         ):
@@ -108,15 +120,20 @@ class ListRequest:
         return "?" + urlencode(self.parameters(**changes))
 
 
-def read_list(spec: ListSpec, parameters: QueryDict) -> ListRequest:
-    """Never raises: what cannot be used is left out and told in `problems`."""
+def read_list(
+    spec: ListSpec, parameters: QueryDict, *, hidden: Collection[str] = ()
+) -> ListRequest:
+    """Never raises: what cannot be used is left out and told in `problems`. `hidden`: columns
+    that say nothing here (the broker, of rows all of one), shown only where the URL asks."""
     reader = _Reader(spec, parameters)
+    default = tuple(c.key for c in spec.columns if c.shown and c.key not in hidden)
     return ListRequest(
         spec=spec,
         sort=reader.sort(),
+        default_shown=default,
         page=reader.number("page", 1, least=1, most=None),
         page_size=reader.number("page_size", DEFAULT_PAGE_SIZE, least=1, most=MAX_PAGE_SIZE),
-        shown=reader.columns(),
+        shown=reader.columns() or default,
         values=reader.filters(),
         kept=reader.kept(),
         problems=tuple(reader.problems),
@@ -166,8 +183,6 @@ class _Reader:
             if key not in known:
                 self._problem("columns", f"This list has no column called “{_short(key)}”.")
         chosen = known.intersection(asked)
-        if not chosen:
-            return tuple(column.key for column in self.spec.columns if column.shown)
         return tuple(column.key for column in self.spec.columns if column.key in chosen)
 
     def filters(self) -> dict[str, str]:

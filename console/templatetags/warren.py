@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -49,7 +50,9 @@ def number(value: float | None, reason: str = "The broker did not say.") -> Safe
 
 
 @register.simple_tag
-def rate(value: float | None, reason: str = "The broker keeps no rates.") -> SafeString:
+def rate(
+    value: float | None, reason: str = "The broker keeps no rates.", unit: str = "/s"
+) -> SafeString:
     """Messages per second: two digits below ten, `0.04/s` rather than a rounded zero."""
     if value is None:
         return unknown(reason)
@@ -59,7 +62,7 @@ def rate(value: float | None, reason: str = "The broker keeps no rates.") -> Saf
         text = f"{value:.2f}".rstrip("0").rstrip(".") or "0"
     else:
         text = grouped(round(value))
-    return format_html('<span class="num">{}<span class="unit">/s</span></span>', text)
+    return format_html('<span class="num">{}<span class="unit">{}</span></span>', text, unit)
 
 
 @register.simple_tag(name="bytes")
@@ -125,6 +128,7 @@ def lasting(milliseconds: int | None) -> SafeString:
 
 
 @register.simple_tag(name="name")
+@lru_cache(maxsize=4096)  # a list shows the same few names on every row, every few seconds
 def name_tag(value: str | None, most: int = 56, empty: str = "(empty name)") -> SafeString:
     """A broker's name for something: control and bidi characters visible, long ones shortened in
     the middle with the whole on hover and focus, isolated from the text around it."""
@@ -153,6 +157,7 @@ def plain_name(value: str | None) -> str:
 
 
 @register.simple_tag
+@lru_cache(maxsize=512)  # drawing an icon copies its XML tree
 def state_badge(state: str, label: str = "", tip: str = "") -> SafeString:
     """Icon, word and colour of a state in the one vocabulary; any other word is shown as it is."""
     look = STATES.get(state) or Look(plain(str(state)) or "Unknown", "question-mark-circle", "mute")
@@ -256,11 +261,11 @@ def bar(
     return format_html(
         '<svg class="bar bar-{}" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" '
         'aria-label="{}: {} %"><rect class="bar-track" width="100" height="6" rx="3"/>'
-        '<rect class="bar-fill" width="{:.1f}" height="6" rx="3"/></svg>',
+        '<rect class="bar-fill" width="{}" height="6" rx="3"/></svg>',
         tone,
         label,
         round(share * 100),
-        share * 100,
+        f"{share * 100:.1f}",
     )
 
 

@@ -4,10 +4,14 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from accessctl.models.broker_users import SeenOnBroker
+from accessctl.permissions import Permission
 
 
 class VirtualHost(SeenOnBroker):
     """A vhost as found on a broker. Written by polling only."""
+
+    view_permission = Permission.VHOSTS_VIEW
+    vhost_column = "name"
 
     name = models.TextField()
     description = models.TextField(blank=True)
@@ -28,3 +32,11 @@ class VirtualHost(SeenOnBroker):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def node_states(self) -> list[tuple[str, list[str]]]:
+        """(state, nodes in it), alphabetically; empty where the broker did not say."""
+        found: dict[str, list[str]] = {}
+        for node, state in sorted(self.cluster_state.items()):
+            found.setdefault(str(state), []).append(node)
+        return sorted(found.items())

@@ -1,0 +1,85 @@
+"""RabbitMQ's users, as found on the brokers."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accessctl import kinds
+from accessctl.authorize import require
+from accessctl.filters import USERS
+from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.permissions import Permission
+from accessctl.selectors import (
+    access_broker_user,
+    permission_rows,
+    user_rows,
+    users_in_scope,
+    with_vhosts,
+)
+from console.listing import csv_response, list_response, read_list, read_scope
+from console.observation import observe
+from console.scope import Scope
+
+#: Permissions shown on one user's page; the whole list is a link away.
+_MOST = 500
+
+
+@require_safe
+def users(request: HttpRequest) -> HttpResponse:
+    require(request.user, Permission.USERS_VIEW)
+    now = timezone.now()
+    scope, problems = read_scope(request)
+    asked = read_list(USERS, request.GET, hidden=["broker"] if scope.broker else [])
+    found = users_in_scope(scope, request.user)
+    listing = asked.show(found.none() if problems else found)
+    brokers = scope.brokers(request.user).filter(enabled=True).select_related("status")
+    return list_response(
+        request,
+        "accessctl/users.html",
+        "accessctl/_users.html",
+        {
+            "now": now,
+            "scope": scope,
+            "listing": listing,
+            "user_rows": user_rows(listing.rows),
+            "tag_meanings": kinds.TAGS,
+            "observed": observe(brokers, "inventory_at", now),
+            "scope_problems": problems,
+        },
+        [*problems, *asked.problems],
+    )
+
+
+@require_safe
+def users_csv(request: HttpRequest) -> HttpResponseBase:
+    require(request.user, Permission.USERS_VIEW)
+    scope, problems = read_scope(request)
+    asked = read_list(USERS, request.GET)
+    found = with_vhosts(users_in_scope(scope, request.user))
+    return csv_response(asked, found, [*problems, *asked.problems])
+
+
+@require_safe
+def user(request: HttpRequest, user_id: int) -> HttpResponse:
+    now = timezone.now()
+    found = access_broker_user(request.user, user_id, Permission.USERS_VIEW)
+    of_user = {"broker": found.broker, "user": found.name}
+    permissions = BrokerPermission.objects.filter(**of_user).order_by("vhost")
+    topics = BrokerTopicPermission.objects.filter(**of_user).order_by("vhost", "exchange")
+    context = {
+        "now": now,
+        "scope": Scope.at(found.broker),
+        "found": found,
+        "tags": [(tag, kinds.TAGS.get(tag, "")) for tag in found.tags],
+        "limits": sorted(found.limits.items()),
+        "permissions": permission_rows(permissions[:_MOST]),
+        "topic_permissions": permission_rows(topics[:_MOST]),
+        "observed": observe([found.broker], "inventory_at", now),
+        "rights": kinds.RIGHTS,
+        "crumbs": [(found.broker.name, reverse("broker", args=[found.broker.pk]))],
+    }
+    return render(request, "accessctl/user.html", context)

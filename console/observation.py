@@ -1,0 +1,66 @@
+"""How old, and how whole, what is shown of a set of brokers is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from console.models import Broker
+
+What = Literal["inventory_at", "depths_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """`oldest`: when the oldest part of what is shown was read; None: nothing was. `never`:
+    brokers of which nothing was read yet; `behind`: those whose figures are stale; `doubtful`:
+    (broker, sentence) where the last reading was not taken as whole."""
+
+    brokers: int
+    oldest: datetime | None
+    newest: datetime | None
+    never: list[Broker] = field(default_factory=list)
+    behind: list[Broker] = field(default_factory=list)
+    doubtful: list[tuple[Broker, str]] = field(default_factory=list)
+
+    @property
+    def is_stale(self) -> bool:
+        return bool(self.behind)
+
+    @property
+    def answered(self) -> bool:
+        """Whether an empty list is an answer: every broker in scope has given one."""
+        return self.brokers > 0 and not self.never
+
+
+def observe(brokers: Iterable[Broker], what: What, now: datetime) -> Observation:
+    """One query, or none for brokers in hand (with their status)."""
+    seen = list(brokers)
+    times, never, behind, doubtful = [], [], [], []
+    for broker in seen:
+        status = broker.status
+        at = getattr(status, what)
+        if at is None:
+            never.append(broker)
+            continue
+        times.append(at)
+        # Inventories come at a pace of their own: they are old once the broker does not answer.
+        stale = (
+            status.is_stale(at, now)
+            if what == "depths_at"
+            else status.shown_state(now) != "reachable"
+        )
+        if stale:
+            behind.append(broker)
+        if what == "inventory_at" and (reason := status.part_errors.get("inventory")):
+            doubtful.append((broker, str(reason)))
+    return Observation(
+        brokers=len(seen),
+        oldest=min(times, default=None),
+        newest=max(times, default=None),
+        never=never,
+        behind=behind,
+        doubtful=doubtful,
+    )

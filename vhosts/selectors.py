@@ -1,0 +1,177 @@
+"""Questions about queues and virtual hosts, over what polling has stored. No broker is called."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from accessctl.models import BrokerPermission
+from console.models import BrokerStatus
+from console.scope import Scope
+from vhosts import history, kinds
+from vhosts.filters import (
+    QUEUE_COUNT,
+    READY_SUM,
+    STATE_CHOICES,
+    TYPE_CHOICES,
+    UNACKED_SUM,
+    USER_COUNT,
+    choice_of,
+)
+from vhosts.models import Queue, VirtualHost
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+    AnyUser = AbstractBaseUser | AnonymousUser
+
+#: Aggregates over the queues of a list. `unknown`: those whose depth is not known, so that a sum
+#: can say what it leaves out.
+QUEUE_TOTALS = {
+    "ready": Sum("ready"),
+    "unacked": Sum("unacked"),
+    "messages": Sum("total"),
+    "unknown": Count("pk", filter=Q(total=None)),
+    "empty": Count("pk", filter=Q(total=0)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A queue as a list shows it. `spark`: its total over the last hour, None where not known."""
+
+    queue: Queue
+    stale: bool
+    unknown_reason: str
+    features: list[kinds.Feature]
+    spark: list[int | None] | None = None
+
+
+def queues_in_scope(scope: Scope, user: AnyUser, *, gone: str = "") -> QuerySet[Queue]:
+    """Queues with their broker and its status. `gone`: "" leaves out those that the broker no
+    longer lists, "include" takes them along, "only" takes nothing else."""
+    queues = Queue.objects.visible_to(user).filter(broker__in=scope.brokers(user))
+    if scope.broker is not None:
+        queues = queues.filter(broker_id=scope.broker.pk)
+    if scope.vhost is not None:
+        queues = queues.filter(vhost=scope.vhost)
+    if gone == "only":
+        queues = queues.filter(gone_at__isnull=False)
+    elif gone != "include":
+        queues = queues.present()
+    return queues.select_related("broker__status")
+
+
+def queue_facets(queues: QuerySet[Queue]) -> dict[str, dict[str, int]]:
+    """How many queues there are of each type and state. One query."""
+    facets: dict[str, dict[str, int]] = {"type": defaultdict(int), "state": defaultdict(int)}
+    counted = queues.order_by().values("type", "state").annotate(n=Count("pk"))
+    for row in counted:
+        facets["type"][choice_of(row["type"], TYPE_CHOICES)] += row["n"]
+        facets["state"][choice_of(row["state"], STATE_CHOICES)] += row["n"]
+    return {key: dict(counts) for key, counts in facets.items()}
+
+
+def queue_rows(queues: Iterable[Queue], *, now: datetime, sparks: bool = True) -> list[QueueRow]:
+    """The rows of one page; a constant number of queries, whatever the number of queues."""
+    found = list(queues)
+    lines = history.sparklines([queue.pk for queue in found], now=now) if sparks and found else {}
+    return [queue_row(queue, now=now, spark=lines.get(queue.pk)) for queue in found]
+
+
+def queue_row(queue: Queue, *, now: datetime, spark: list[int | None] | None = None) -> QueueRow:
+    status = queue.broker.status
+    return QueueRow(
+        queue=queue,
+        stale=queue.gone_at is not None or status.is_stale(status.depths_at, now),
+        unknown_reason=_why_unknown(queue, status),
+        features=kinds.features(queue),
+        spark=spark,
+    )
+
+
+def _why_unknown(queue: Queue, status: BrokerStatus) -> str:
+    """Why a depth of this queue is not known, where one is not."""
+    if queue.gone_at is not None:
+        return "The broker no longer lists this queue."
+    if status.depths_at is None:
+        return "No poll of this broker has read depths yet."
+    return "The broker did not say at the last poll."
+
+
+@dataclass(frozen=True, slots=True)
+class VhostRow:
+    """A virtual host as a list shows it. The sums are None where no depth is known; `unknown`
+    counts the queues that they leave out; `users` those with a permission in it."""
+
+    vhost: VirtualHost
+    queues: int
+    ready: int | None
+    unacked: int | None
+    unknown: int
+    users: int
+
+
+def vhosts_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Any]:
+    """Virtual hosts with their broker and its status."""
+    vhosts = VirtualHost.objects.visible_to(user).filter(broker__in=scope.brokers(user))
+    if scope.vhost is not None:
+        vhosts = vhosts.filter(name=scope.vhost)
+    return vhosts.select_related("broker__status")
+
+
+def vhost_rows(vhosts: Iterable[VirtualHost]) -> list[VhostRow]:
+    """The rows of one page. Two queries, each over all queues or permissions of these vhosts."""
+    found = list(vhosts)
+    of_page = {
+        "broker__in": {vhost.broker_id for vhost in found},
+        "vhost__in": {vhost.name for vhost in found},
+    }
+    queues: dict[tuple[int, str], dict[str, Any]] = {}
+    users: dict[tuple[int, str], int] = {}
+    if found:
+        grouped = Queue.objects.present().filter(**of_page).order_by().values("broker", "vhost")
+        for row in grouped.annotate(
+            queues=Count("pk"),
+            ready=Sum("ready"),
+            unacked=Sum("unacked"),
+            unknown=Count("pk", filter=Q(total=None)),
+        ):
+            queues[row.pop("broker"), row.pop("vhost")] = row
+        permitted = BrokerPermission.objects.filter(**of_page).order_by().values("broker", "vhost")
+        for row in permitted.annotate(n=Count("pk")):
+            users[row["broker"], row["vhost"]] = row["n"]
+    none = {"queues": 0, "ready": 0, "unacked": 0, "unknown": 0}
+    return [
+        VhostRow(
+            vhost=vhost,
+            users=users.get((vhost.broker_id, vhost.name), 0),
+            **queues.get((vhost.broker_id, vhost.name), none),
+        )
+        for vhost in found
+    ]
+
+
+def with_figures(vhosts: QuerySet[Any]) -> QuerySet[Any]:
+    """For an export, which reads row by row: `queue_count`, `ready_sum`, `unacked_sum` and
+    `user_count` on each."""
+    return vhosts.annotate(
+        queue_count=QUEUE_COUNT, ready_sum=READY_SUM, unacked_sum=UNACKED_SUM, user_count=USER_COUNT
+    )
+
+
+def vhost_figures(vhost: VirtualHost) -> dict[str, int | None]:
+    """Number of queues and their depths, summed up, of one virtual host: see QUEUE_TOTALS."""
+    queues = Queue.objects.present().filter(broker_id=vhost.broker_id, vhost=vhost.name)
+    return queues.aggregate(queues=Count("pk"), **QUEUE_TOTALS)
+
+
+def vhost_of(queue: Queue) -> VirtualHost | None:
+    """The virtual host of a queue, where an inventory has seen it."""
+    found = VirtualHost.objects.filter(broker_id=queue.broker_id, name=queue.vhost).first()
+    return found if isinstance(found, VirtualHost) else None

@@ -1,0 +1,54 @@
+"""The list of queues."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accessctl.authorize import require
+from accessctl.permissions import Permission
+from console.listing import csv_response, list_response, read_list, read_scope
+from console.observation import observe
+from vhosts.filters import QUEUES
+from vhosts.selectors import QUEUE_TOTALS, queue_facets, queue_rows, queues_in_scope
+from vhosts.views.links import linked
+
+
+@require_safe
+def queues(request: HttpRequest) -> HttpResponse:
+    require(request.user, Permission.QUEUES_VIEW)
+    now = timezone.now()
+    scope, problems = read_scope(request)
+    asked = read_list(QUEUES, request.GET, hidden=["broker"] if scope.broker else [])
+    found = queues_in_scope(scope, request.user, gone=asked.values.get("gone", ""))
+    if problems:
+        found = found.none()
+    facets = queue_facets(found)
+    listing = asked.show(
+        found, totals=QUEUE_TOTALS, total=sum(facets["type"].values()), facets=facets
+    )
+    brokers = scope.brokers(request.user).filter(enabled=True).select_related("status")
+    return list_response(
+        request,
+        "vhosts/queues.html",
+        "vhosts/_queues.html",
+        {
+            "now": now,
+            "scope": scope,
+            "listing": listing,
+            "queue_rows": linked(queue_rows(listing.rows, now=now, sparks="change" in asked.shown)),
+            "scope_problems": problems,
+            "observed": observe(brokers, "depths_at", now),
+        },
+        [*problems, *asked.problems],
+    )
+
+
+@require_safe
+def queues_csv(request: HttpRequest) -> HttpResponseBase:
+    require(request.user, Permission.QUEUES_VIEW)
+    scope, problems = read_scope(request)
+    asked = read_list(QUEUES, request.GET, hidden=["broker"] if scope.broker else [])
+    found = queues_in_scope(scope, request.user, gone=asked.values.get("gone", ""))
+    return csv_response(asked, found, [*problems, *asked.problems])

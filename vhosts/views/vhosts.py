@@ -1,0 +1,94 @@
+"""Virtual hosts, as found on the brokers."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accessctl.authorize import may, require
+from accessctl.kinds import RIGHTS
+from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.permissions import Permission
+from accessctl.selectors import permission_rows
+from console.listing import csv_response, list_response, read_list, read_scope
+from console.observation import observe
+from console.scope import Scope
+from vhosts import kinds
+from vhosts.authorize import access_vhost
+from vhosts.commands import vhost_commands
+from vhosts.filters import VHOSTS
+from vhosts.models import Queue
+from vhosts.selectors import queue_rows, vhost_figures, vhost_rows, vhosts_in_scope, with_figures
+from vhosts.views.crumbs import crumbs
+
+#: Rows of the tables on one vhost's page; the whole lists are a link away.
+_DEEPEST = 10
+_MOST = 200
+
+
+@require_safe
+def vhosts(request: HttpRequest) -> HttpResponse:
+    require(request.user, Permission.VHOSTS_VIEW)
+    now = timezone.now()
+    scope, problems = read_scope(request)
+    asked = read_list(VHOSTS, request.GET, hidden=["broker"] if scope.broker else [])
+    found = vhosts_in_scope(scope, request.user)
+    listing = asked.show(found.none() if problems else found)
+    brokers = scope.brokers(request.user).filter(enabled=True).select_related("status")
+    return list_response(
+        request,
+        "vhosts/vhosts.html",
+        "vhosts/_vhosts.html",
+        {
+            "now": now,
+            "scope": scope,
+            "listing": listing,
+            "vhost_rows": vhost_rows(listing.rows),
+            "observed": observe(brokers, "inventory_at", now),
+            "scope_problems": problems,
+        },
+        [*problems, *asked.problems],
+    )
+
+
+@require_safe
+def vhosts_csv(request: HttpRequest) -> HttpResponseBase:
+    require(request.user, Permission.VHOSTS_VIEW)
+    scope, problems = read_scope(request)
+    asked = read_list(VHOSTS, request.GET)
+    found = with_figures(vhosts_in_scope(scope, request.user))
+    return csv_response(asked, found, [*problems, *asked.problems])
+
+
+@require_safe
+def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
+    now = timezone.now()
+    found = access_vhost(request.user, vhost_id, Permission.VHOSTS_VIEW)
+    of_vhost = {"broker": found.broker, "vhost": found.name}
+    deepest = (
+        Queue.objects.present().filter(**of_vhost, total__gt=0).select_related("broker__status")
+    )
+    context = {
+        "now": now,
+        "scope": Scope.at(found.broker, found.name),
+        "vhost": found,
+        "figures": vhost_figures(found),
+        "limits": [
+            (key, value, kinds.LIMITS.get(key, "")) for key, value in sorted(found.limits.items())
+        ],
+        "nodes": sorted(found.cluster_state.items()),
+        "deepest": queue_rows(deepest.order_by("-total", "name")[:_DEEPEST], now=now),
+        "rights": RIGHTS,
+        "commands": vhost_commands(found.broker, found.name),
+        "crumbs": crumbs(found.broker),
+        "observed": observe([found.broker], "inventory_at", now),
+        "depths_stale": found.broker.status.is_stale(found.broker.status.depths_at, now),
+    }
+    if may(request.user, Permission.PERMISSIONS_VIEW, found.broker):
+        permissions = BrokerPermission.objects.filter(**of_vhost).order_by("user")
+        topics = BrokerTopicPermission.objects.filter(**of_vhost).order_by("user", "exchange")
+        context["permissions"] = permission_rows(permissions[:_MOST])
+        context["topic_permissions"] = permission_rows(topics[:_MOST])
+    return render(request, "vhosts/vhost.html", context)
