@@ -1,47 +1,101 @@
-"""May this user do this? The one place that answers, for pages, the API and tasks alike.
+"""May this user do this, here? The one place that answers, for pages, the API and tasks alike.
 
-Deny by default. Until grants exist, superusers may do everything and nobody else anything.
+Deny by default. A superuser may everything; anybody else what grants give (accessctl.reach), and no
+more than the API token allows, where one is used. Outside one's scope is 404, inside without the right
+is 403.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser
 from django.http import Http404
 
-from accessctl.permissions import Permission
+from accessctl.models import Grant
+from accessctl.permissions import EVERYBODYS, Permission
+from accessctl.reach import AnyUser, Place, Reach, reach_of
+from accessctl.rights_over_users import why_not_edit_user
 from console.errors import NotAllowed
 from console.models import Broker
+from console.reconcile.kinds import KINDS, USER
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+__all__ = [
+    "Answer",
+    "AnyUser",
+    "access_broker",
+    "allowed",
+    "may",
+    "may_by_name",
+    "may_over",
+    "may_somewhere",
+    "require",
+    "why",
+]
 
-AnyUser = AbstractBaseUser | AnonymousUser
+
+def may(
+    user: AnyUser,
+    permission: Permission,
+    broker: Broker | None = None,
+    vhost: str | None = None,
+) -> bool:
+    """With a broker and a virtual host: there. With a broker alone: on the whole of it, so that who
+    forgets the virtual host is refused (but what tells of the broker as such – brokers:view,
+    polls:view – comes with a grant on any part). With neither: anywhere at all, which opens a list;
+    its rows are for `visible_to`. brokers:add and people:edit are about no broker: they need a grant on
+    all of them.
+
+    A broker is taken as it is in memory; `vhost` need not exist.
+    """
+    return reach_of(user).has(permission, broker, vhost)
 
 
-def may(user: AnyUser, permission: Permission, broker: Broker | None = None) -> bool:
-    """`broker` None asks about the permission on no broker in particular (adding one, a list)."""
-    return bool(user.is_authenticated and user.is_active and getattr(user, "is_superuser", False))
+def may_somewhere(user: AnyUser, permission: Permission, broker: Broker) -> bool:
+    """On the broker or on any virtual host of it: whether a page offers the act at all."""
+    return reach_of(user).has_somewhere(permission, broker)
 
 
-def may_by_name(user: AbstractBaseUser | None, permission: str, broker: Broker) -> bool:
-    """`may`, for callers below that know a permission by its text. False for an unknown one, and for
-    the author of a change whose account is gone."""
+def may_over(user: AnyUser, permission: Permission, place: Place) -> bool:
+    """Over all of a place, which may be more than one broker."""
+    return reach_of(user).covers(permission, place)
+
+
+def may_by_name(
+    user: AbstractBaseUser | None,
+    permission: str,
+    broker: Broker,
+    kind: str = "",
+    key: Sequence[str] = (),
+) -> bool:
+    """`may`, for callers below that know a permission by its text and an object by its kind and key
+    (console.reconcile.kinds). False for an unknown permission, and for the author of a change whose
+    account is gone."""
     if user is None or permission not in Permission.__members__.values():
         return False
-    return may(user, Permission(permission), broker)
+    asked = Permission(permission)
+    if kind == USER.name and asked == Permission.USERS_EDIT:
+        return not why_not_edit_user(user, broker, key[0])
+    at = KINDS[kind].vhost_at if kind in KINDS else None
+    return may(user, asked, broker, key[at] if at is not None else None)
 
 
-def require(user: AnyUser, permission: Permission, broker: Broker | None = None) -> None:
+def require(
+    user: AnyUser,
+    permission: Permission,
+    broker: Broker | None = None,
+    vhost: str | None = None,
+) -> None:
     """Raises NotAllowed where `may` says no."""
-    if not may(user, permission, broker):
+    if not may(user, permission, broker, vhost):
         raise NotAllowed(
             f"You may not do this here ({permission}).", {"permission": str(permission)}
         )
 
 
 def allowed(user: AnyUser, permissions: Iterable[Permission]) -> set[Permission]:
+    """Those held anywhere."""
     return {permission for permission in permissions if may(user, permission)}
 
 
@@ -58,3 +112,49 @@ def access_broker(
         raise Http404("No such broker.")
     require(user, permission, broker)
     return broker
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What `may` says, and the sentences that explain it."""
+
+    allowed: bool
+    reasons: tuple[str, ...]
+
+
+def why(
+    user: AnyUser,
+    permission: Permission,
+    broker: Broker | None = None,
+    vhost: str | None = None,
+) -> Answer:
+    """As `may`, with reasons: every grant that gives the right, or what stands in the way."""
+    reach = reach_of(user)
+    if not reach.active:
+        return Answer(False, ("The account is not active.",))
+    if not reach.lets(permission):
+        return Answer(False, (f"The API token in use is not good for {permission}.",))
+    if reach.everything:
+        return Answer(True, ("Superusers may do everything.",))
+    if permission in EVERYBODYS:
+        return Answer(True, ("Everybody may do this with what is their own.",))
+    holding = [grant for grant in reach.grants if permission in grant.permissions]
+    giving = [g for g in holding if Reach(active=True, grants=(g,)).has(permission, broker, vhost)]
+    if giving:
+        return Answer(True, tuple(f"Granted to {g.grantee}: {g.words}." for g in giving))
+    if not reach.grants:
+        return Answer(False, ("Nothing is granted to this account or its groups.",))
+    if not holding:
+        return Answer(False, (f"No grant of this account includes {permission}.",))
+    return Answer(False, tuple(_why_not(grant, broker, vhost) for grant in holding))
+
+
+def _why_not(grant: Grant, broker: Broker | None, vhost: str | None) -> str:
+    """Why a grant that holds the permission does not give it here."""
+    if broker is None:
+        return f"This needs a grant on all brokers; there is {grant.words}."
+    if not grant.is_on(broker):
+        return f"Not on this broker; there is {grant.words}."
+    if vhost is None:
+        return f"Not on the whole broker; there is {grant.words}."
+    return f"Not on this virtual host; there is {grant.words}."

@@ -45,6 +45,10 @@ KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, 
 #: Asked again before a step is applied: may its author still do this?
 CHANGE_AUTHORIZER = "accessctl.authorize.may_by_name"
 
+# --- Access ---
+#: The kernel's brokers, as far as a person sees them; accessctl stands above it.
+BROKER_VISIBILITY = "accessctl.reach.brokers_seen_by"
+
 #: Whether /metrics is open to anybody; else it takes a superuser's token or session.
 METRICS_OPEN = env_bool("CONSOLE_METRICS_OPEN", False)
 

@@ -1,4 +1,5 @@
 from accessctl.models.broker_users import BrokerPermission, BrokerTopicPermission, BrokerUser
+from accessctl.models.grants import Grant
 from accessctl.models.tokens import ApiToken
 
-__all__ = ["ApiToken", "BrokerPermission", "BrokerTopicPermission", "BrokerUser"]
+__all__ = ["ApiToken", "BrokerPermission", "BrokerTopicPermission", "BrokerUser", "Grant"]

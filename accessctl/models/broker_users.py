@@ -6,11 +6,13 @@ is not (yet) seen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from accessctl.permissions import Permission
+from accessctl.reach import reach_of
 from console.models import Broker
 
 if TYPE_CHECKING:
@@ -18,11 +20,18 @@ if TYPE_CHECKING:
 
 
 class SeenQuerySet(models.QuerySet[models.Model]):
+    """`view_permission` of the model is what it takes to see its rows; `vhost_column` says which
+    virtual host a row belongs to."""
+
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> SeenQuerySet:
-        return self.filter(broker__in=Broker.objects.visible_to(user))
+        model = cast("type[SeenOnBroker]", self.model)
+        return self.filter(reach_of(user).objects(model.view_permission, vhost=model.vhost_column))
 
 
 class SeenOnBroker(models.Model):
+    view_permission: ClassVar[Permission]
+    vhost_column: ClassVar[str] = "vhost"
+
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
     first_seen_at = models.DateTimeField()
     #: When an attribute last differed from what was known.
@@ -34,13 +43,32 @@ class SeenOnBroker(models.Model):
         abstract = True
 
 
+class BrokerUserQuerySet(SeenQuerySet):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> BrokerUserQuerySet:
+        """All users of a broker granted as a whole; of one granted in part, those with a permission
+        in that part."""
+        reach = reach_of(user)
+        in_part = BrokerPermission.objects.filter(
+            reach.objects(Permission.USERS_VIEW),
+            broker=models.OuterRef("broker"),
+            user=models.OuterRef("name"),
+        )
+        whole = reach.objects(Permission.USERS_VIEW, vhost="")
+        return self.filter(whole | models.Q(models.Exists(in_part)) if reach.is_partial else whole)
+
+
 class BrokerUser(SeenOnBroker):
+    view_permission = Permission.USERS_VIEW
+    vhost_column = ""
+
     name = models.TextField()
     tags = ArrayField(models.TextField(), default=list)
     #: None where the broker does not say.
     has_password = models.BooleanField(null=True)
     hashing_algorithm = models.TextField(blank=True)
     limits = models.JSONField(default=dict)
+
+    objects = BrokerUserQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ["broker", "name"]
@@ -53,6 +81,8 @@ class BrokerUser(SeenOnBroker):
 
 
 class BrokerPermission(SeenOnBroker):
+    view_permission = Permission.PERMISSIONS_VIEW
+
     vhost = models.TextField()
     user = models.TextField()
     configure = models.TextField()
@@ -72,6 +102,8 @@ class BrokerPermission(SeenOnBroker):
 
 
 class BrokerTopicPermission(SeenOnBroker):
+    view_permission = Permission.PERMISSIONS_VIEW
+
     vhost = models.TextField()
     user = models.TextField()
     exchange = models.TextField()

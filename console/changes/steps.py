@@ -91,15 +91,17 @@ def _candidates(broker: Broker, now: datetime) -> list[Step]:
 
 
 def _weed(candidates: list[Step], now: datetime) -> list[Step]:
-    may: Callable[[User | None, str, Broker], bool] = import_string(settings.CHANGE_AUTHORIZER)
-    allowed: dict[str, bool] = {}
+    may: Callable[[User | None, str, Broker, str, list[str]], bool] = import_string(
+        settings.CHANGE_AUTHORIZER
+    )
+    # One change, one broker. One object of its author, so that grants are read once.
+    author, broker = candidates[0].change.author, candidates[0].broker
     batch: list[Step] = []
     for step in candidates:
-        if step.permission not in allowed:
-            allowed[step.permission] = may(step.change.author, step.permission, step.broker)
+        target = step.target
         if step.generation != step.target.generation:
             _end(step, StepState.SUPERSEDED, now, "superseded", "A later change took its place.")
-        elif not allowed[step.permission]:
+        elif not may(author, step.permission, broker, target.kind, target.key):
             _end(
                 step,
                 StepState.REJECTED,

@@ -27,7 +27,11 @@ def scope_menu(request: HttpRequest) -> HttpResponse:
     ]
     vhosts: list[str] = []
     if scope.broker is not None:
-        found = VirtualHost.objects.filter(broker=scope.broker).order_by("name")
+        found = (
+            VirtualHost.objects.visible_to(request.user)
+            .filter(broker=scope.broker)
+            .order_by("name")
+        )
         vhosts = list(found.values_list("name", flat=True)[:_MOST_VHOSTS])
     return render(
         request,

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import models
+from django.db.models import Q
+
+from accessctl.globs import EVERYTHING, is_everything
+from accessctl.permissions import Permission
+from accessctl.roles import PERMISSIONS_OF, Role
+from console.models import Broker, Environment
+
+
+class Grant(models.Model):
+    """What a console user or a group of them may do, and where: never to be confused with RabbitMQ's
+    permissions. Given and taken by accessctl.services.grants only.
+
+    Neither broker nor environment: on every broker.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="grants"
+    )
+    group = models.ForeignKey(Group, null=True, on_delete=models.CASCADE, related_name="grants")
+    role = models.CharField(max_length=32, choices=Role.choices)
+    broker = models.ForeignKey(Broker, null=True, on_delete=models.CASCADE, related_name="grants")
+    environment = models.CharField(max_length=16, choices=Environment.choices, blank=True)
+    #: accessctl.globs
+    vhost_pattern = models.TextField(default=EVERYTHING)
+    #: Adds messages:read, which is in no role.
+    reads_messages = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(user=None) ^ Q(group=None), name="grant_is_for_one_user_or_one_group"
+            ),
+            models.CheckConstraint(
+                condition=Q(broker=None) | Q(environment=""),
+                name="grant_is_on_a_broker_or_an_environment",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "group", "role", "broker", "environment", "vhost_pattern"],
+                nulls_distinct=False,
+                name="one_grant_of_a_kind",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.grantee}: {self.words}"
+
+    @property
+    def grantee(self) -> str:
+        if self.user is not None:
+            return self.user.get_username()
+        return f"group {self.group.name}" if self.group is not None else "nobody"
+
+    @property
+    def place(self) -> str:
+        """Where it holds, in words."""
+        if self.broker is not None:
+            where = self.broker.name
+        elif self.environment:
+            where = f"all {Environment(self.environment).label.lower()} brokers"
+        else:
+            where = "all brokers"
+        if is_everything(self.vhost_pattern):
+            return where
+        return f"virtual hosts {self.vhost_pattern} of {where}"
+
+    @property
+    def words(self) -> str:
+        reading = ", reads messages" if self.reads_messages else ""
+        return f"{Role(self.role).label} on {self.place}{reading}"
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        found = PERMISSIONS_OF[Role(self.role)]
+        return found | {Permission.MESSAGES_READ} if self.reads_messages else found
+
+    def is_on(self, broker: Broker) -> bool:
+        if self.broker_id is not None:
+            return self.broker_id == broker.pk
+        return not self.environment or self.environment == broker.environment
