@@ -1,6 +1,17 @@
 from __future__ import annotations
 
-from django.contrib.admin import AdminSite
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from console.audit import record
+
+if TYPE_CHECKING:
+    PlainAdmin = ModelAdmin[Any]
+else:  # the class takes parameters for type checkers only
+    PlainAdmin = ModelAdmin
 
 
 class WarrenAdminSite(AdminSite):
@@ -8,3 +19,57 @@ class WarrenAdminSite(AdminSite):
     site_title = "Warren"
     index_title = "For superusers"
     site_url = "/"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Superusers only: what others may do is given by grants, never by Django's own rights."""
+        return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
+
+
+class SeenAdmin(PlainAdmin):
+    """What polling or the console itself has written: to look at, for nobody to change. Made for
+    large tables: no count of all rows, no select of all of anything."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class AuditedAdmin(PlainAdmin):
+    """What may be changed here by hand: each act is also in the console's own audit trail."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._audit(request, "add", obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        changed = message[0].get("changed", {}).get("fields", []) if _is_list(message) else message
+        self._audit(request, "edit", obj, {"changed": changed})
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for obj in queryset:
+            self._audit(request, "delete", obj)
+        return super().log_deletions(request, queryset)
+
+    def _audit(self, request: HttpRequest, verb: str, obj: Model, after: Any = None) -> None:
+        kind = str(obj._meta.verbose_name)
+        record(
+            f"{kind}s:{verb}",
+            target_kind=kind,
+            target=str(obj),
+            acting_user=request.user,
+            after=after,
+        )
+
+
+def _is_list(message: Any) -> bool:
+    return isinstance(message, list) and bool(message) and isinstance(message[0], dict)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import allauth.account.admin  # noqa: F401 – registers before we take it out again
+from allauth.account.models import EmailAddress
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+
+from accessctl.models import ApiToken, BrokerPermission, BrokerTopicPermission, BrokerUser
+from accessctl.services.tokens import revoke_token
+from console.admin_site import AuditedAdmin, SeenAdmin
+
+# E-mail addresses are not used; people and groups get an audit trail.
+admin.site.unregister([EmailAddress, User, Group])
+
+
+@admin.register(User)
+class PersonAdmin(AuditedAdmin, UserAdmin):
+    pass
+
+
+@admin.register(Group)
+class TeamAdmin(AuditedAdmin, GroupAdmin):
+    pass
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(SeenAdmin):
+    """To revoke. A token is made by its owner, and its digest is for nobody to see."""
+
+    list_display = ("name", "user", "token_key", "created", "expiry", "last_used_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username", "token_key")
+    exclude = ("digest",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.admin_site.has_permission(request)
+
+    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
+        revoke_token(obj, acting_user=request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for token in queryset:
+            revoke_token(token, acting_user=request.user)
+
+
+@admin.register(BrokerUser)
+class BrokerUserAdmin(SeenAdmin):
+    list_display = ("name", "broker", "tags", "has_password", "changed_at")
+    list_filter = ("broker",)
+    list_select_related = ("broker",)
+    search_fields = ("name",)
+
+
+@admin.register(BrokerPermission, BrokerTopicPermission)
+class BrokerPermissionAdmin(SeenAdmin):
+    list_display = ("user", "vhost", "broker", "write", "read")
+    list_filter = ("broker",)
+    list_select_related = ("broker",)
+    search_fields = ("user", "vhost")

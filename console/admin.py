@@ -1,0 +1,128 @@
+"""The console's own models in the Django admin, by the same services as everywhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+
+from console.admin_site import PlainAdmin, SeenAdmin
+from console.errors import InvalidField
+from console.models import AuditEntry, Broker, BrokerStatus, Heartbeat
+from console.rabbitmq.endpoint import Secret
+from console.registry import (
+    BrokerSettings,
+    add_broker,
+    checked_columns,
+    edit_broker,
+    forget_broker,
+)
+
+_COLUMNS = (
+    "name",
+    "environment",
+    "management_url",
+    "amqp_url",
+    "username",
+    "tls_verify",
+    "tls_ca_pem",
+    "tls_server_name",
+    "enabled",
+    "poll_interval_s",
+)
+
+
+class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
+    """`password` is only ever written. `seen_generation` is that of the page: what somebody else saved
+    meanwhile is not overwritten."""
+
+    password = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Leave it empty to keep the stored one. Changing the address or the TLS identity "
+        "clears the stored one.",
+    )
+    seen_generation = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    class Meta:
+        model = Broker
+        fields = _COLUMNS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["seen_generation"].initial = self.instance.generation
+
+    def settings(self) -> BrokerSettings:
+        password = self.cleaned_data.get("password")
+        columns = {name: self.cleaned_data[name] for name in _COLUMNS}
+        return BrokerSettings(**columns, password=Secret(password) if password else None)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
+        try:
+            checked_columns(self.settings())
+            if self.instance.pk is None and not cleaned["password"]:
+                raise InvalidField("password", "Enter the password of the broker's user.")
+        except InvalidField as error:
+            self.add_error(error.field if error.field in self.fields else None, error.message)
+        stored = Broker.objects.filter(pk=self.instance.pk).first()
+        if stored is not None and stored.generation != cleaned["seen_generation"]:
+            self.add_error(None, "This broker was changed meanwhile. Open it again first.")
+        return cleaned
+
+
+@admin.register(Broker)
+class BrokerAdmin(PlainAdmin):
+    form = BrokerForm
+    fields = (*_COLUMNS[:5], "password", *_COLUMNS[5:], "seen_generation")
+    list_display = ("name", "environment", "management_url", "username", "enabled", "has_password")
+    list_filter = ("environment", "enabled")
+    search_fields = ("name", "management_url")
+    #: Deleting many at once would skip what forgetting one says and asks.
+    actions = None
+
+    def save_model(self, request: HttpRequest, obj: Broker, form: Any, change: bool) -> None:
+        now, settings = timezone.now(), form.settings()
+        if change:
+            saved = edit_broker(obj, settings, now=now, acting_user=request.user)
+        else:
+            saved = add_broker(settings, now=now, acting_user=request.user)
+        obj.__dict__.update(saved.__dict__)
+
+    def delete_model(self, request: HttpRequest, obj: Broker) -> None:
+        forget_broker(obj, acting_user=request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for broker in queryset:
+            forget_broker(broker, acting_user=request.user)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        # Not each of its queues by name: there may be tens of thousands.
+        what = [f"{broker} with all its queues and their history" for broker in objs]
+        return what, {"brokers": len(what)}, set(), []
+
+
+@admin.register(BrokerStatus)
+class BrokerStatusAdmin(SeenAdmin):
+    list_display = ("broker", "state", "state_since", "answered_at", "depths_at", "queues")
+    list_filter = ("state",)
+    list_select_related = ("broker",)
+    search_fields = ("broker__name",)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(SeenAdmin):
+    list_display = ("at", "username", "action", "target", "broker_name", "address")
+    search_fields = ("username", "action", "target", "broker_name", "request_id")
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(SeenAdmin):
+    list_display = ("name", "at", "host", "pid")
