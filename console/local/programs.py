@@ -58,6 +58,8 @@ def web(folder: StateFolder, environment: dict[str, str], host: str, port: int) 
         *("gunicorn", "console.wsgi:application", "--bind", bind),
         *("--worker-class", "gthread", "--threads", str(WEB_THREADS)),
         *("--workers", str(WEB_PROCESSES), "--graceful-timeout", "3", "--timeout", "60"),
+        # Loaded once and shared: half the time to start, and less memory.
+        "--preload",
         # It would be put where its path may be too long for a socket.
         *("--no-control-socket", "--log-level", "warning"),
     )

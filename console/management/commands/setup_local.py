@@ -21,6 +21,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from console.errors import ConsoleError
@@ -32,12 +34,19 @@ TOKEN_NAME = "bin/up"  # noqa: S105 (its name, not its value)
 TOKEN_LIVES = timedelta(days=365)
 
 
+def _migrations_are_missing() -> bool:
+    """`migrate` would also find nothing to do, but takes a second for that at every start."""
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
 class Command(BaseCommand):
     help = "Sets up the database for bin/up; wants JSON on standard input."
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = json.load(sys.stdin)
-        call_command("migrate", interactive=False, verbosity=0)
+        if _migrations_are_missing():
+            call_command("migrate", interactive=False, verbosity=0)
         if wanted["collect_static"]:
             call_command("collectstatic", interactive=False, verbosity=0, clear=True)
         try:
