@@ -6,7 +6,7 @@ is not (yet) seen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
-class SeenQuerySet(models.QuerySet[models.Model]):
+class SeenQuerySet(models.QuerySet[Any]):
     """`view_permission` of the model is what it takes to see its rows; `vhost_column` says which
     virtual host a row belongs to."""
 

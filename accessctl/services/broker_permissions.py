@@ -1,0 +1,224 @@
+"""RabbitMQ's permissions and topic permissions: wishes to set and clear them, for one or many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from accessctl.authorize import AnyUser, require
+from accessctl.models import BrokerUser
+from accessctl.permissions import Permission
+from accessctl.specs import seen_permissions, seen_topic_permissions
+from console.changes.accept import Wish
+from console.changes.standing import Standing, standings
+from console.errors import InvalidField
+from console.models import Broker, ManagedObject
+from console.reconcile.kinds import PERMISSION, TOPIC_PERMISSION, SpecError
+from console.reconcile.names import check_name
+
+#: Newer brokers refuse longer patterns (`rabbit_re.erl`); older ones take any length.
+MOST_PATTERN_BYTES = 1024
+#: Cells of one bulk act; beyond it a file with `manage.py apply` is the better way.
+MOST_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Regular expressions on names, in RabbitMQ's dialect. Empty matches nothing."""
+
+    configure: str
+    write: str
+    read: str
+
+    def spec(self) -> dict[str, Any]:
+        for field in ("configure", "write", "read"):
+            check_pattern(getattr(self, field), field)
+        return {"configure": self.configure, "write": self.write, "read": self.read}
+
+
+#: The usual sets of rights, for pages and the API.
+PRESETS: Mapping[str, Patterns] = {
+    "full": Patterns(".*", ".*", ".*"),
+    "read only": Patterns("^$", "^$", ".*"),
+    "write only": Patterns("^$", ".*", "^$"),
+    "none": Patterns("^$", "^$", "^$"),
+}
+
+
+def set_permissions(
+    *,
+    broker: Broker,
+    vhosts: Sequence[str],
+    users: Sequence[str],
+    patterns: Patterns,
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> list[Wish]:
+    """The same rights for every named user on every named vhost. Raises NotAllowed, InvalidField."""
+    keys = _pairs(broker, vhosts, users, acting_user)
+    spec = patterns.spec()
+    _must_exist(broker, users)
+    seen = seen_permissions(broker, users=users, vhosts=vhosts)
+    return [
+        _wish(broker, standing, spec, expected_generation)
+        for standing in standings(broker, PERMISSION.name, keys, seen).values()
+    ]
+
+
+def clear_permissions(
+    *,
+    broker: Broker,
+    vhosts: Sequence[str],
+    users: Sequence[str],
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> list[Wish]:
+    """Takes all rights of every named user on every named vhost; a cell without any is left out.
+    Raises NotAllowed, NotThere where none of them has rights."""
+    keys = _pairs(broker, vhosts, users, acting_user)
+    seen = seen_permissions(broker, users=users, vhosts=vhosts)
+    found = standings(broker, PERMISSION.name, keys, seen)
+    there = [s for s in found.values() if s.wanted is not None or s.observed is not None]
+    if not there:
+        next(iter(found.values())).must_be_there()
+    return [_wish(broker, standing, None, expected_generation) for standing in there]
+
+
+def copy_permissions(
+    *, broker: Broker, source: str, target: str, replace: bool, acting_user: AnyUser
+) -> list[Wish]:
+    """Gives `target` the rights of `source`, topic permissions too. `replace` also takes what `source`
+    does not have. Raises NotAllowed, InvalidField."""
+    if source == target:
+        raise InvalidField("target", "Choose another user to copy to.")
+    _must_exist(broker, [target])
+    wishes: list[Wish] = []
+    for kind, seen in (
+        (PERMISSION, seen_permissions(broker, users=[source, target])),
+        (TOPIC_PERMISSION, seen_topic_permissions(broker, users=[source, target])),
+    ):
+        wanted = {
+            (key[0], target, *key[2:]): spec for key, spec in seen.items() if key[1] == source
+        }
+        gone = {key for key in seen if key[1] == target} - set(wanted) if replace else set()
+        for key in [*wanted, *gone]:
+            require(acting_user, Permission.PERMISSIONS_EDIT, broker, key[0])
+        found = standings(broker, kind.name, [*wanted, *gone], seen)
+        wishes += [_wish(broker, found[key], wanted.get(key), None) for key in [*wanted, *gone]]
+    if not wishes:
+        raise InvalidField("source", f"{source} has no permissions to copy.")
+    return wishes
+
+
+def set_topic_permission(
+    *,
+    broker: Broker,
+    vhost: str,
+    user: str,
+    exchange: str,
+    write: str,
+    read: str,
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> Wish:
+    """Raises NotAllowed, InvalidField."""
+    require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
+    check_pattern(write, "write")
+    check_pattern(read, "read")
+    try:
+        check_name("topic_permission", exchange, "exchange")
+    except SpecError as error:
+        raise InvalidField(error.field, str(error)) from None
+    _must_exist(broker, [user])
+    return _wish(
+        broker,
+        _topic(broker, vhost, user, exchange),
+        {"write": write, "read": read},
+        expected_generation,
+    )
+
+
+def clear_topic_permission(
+    *,
+    broker: Broker,
+    vhost: str,
+    user: str,
+    exchange: str,
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> Wish:
+    """Raises NotAllowed, NotThere."""
+    require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
+    standing = _topic(broker, vhost, user, exchange)
+    standing.must_be_there()
+    return _wish(broker, standing, None, expected_generation)
+
+
+def check_pattern(pattern: Any, field: str) -> None:
+    """Refuses what no broker should be sent. Whether the expression is a valid one of RabbitMQ's
+    dialect is told by accessctl.patterns, and in the end by the broker."""
+    if not isinstance(pattern, str):
+        raise InvalidField(field, f"{field} must be text.")
+    if "\x00" in pattern or "\\x00" in pattern:
+        raise InvalidField(field, f"{field} must not hold a NUL character.")
+    try:
+        length = len(pattern.encode())
+    except UnicodeEncodeError:
+        raise InvalidField(field, f"{field} is not valid Unicode.") from None
+    if length > MOST_PATTERN_BYTES:
+        raise InvalidField(
+            field, f"{field} is {length} bytes long; RabbitMQ takes at most {MOST_PATTERN_BYTES}."
+        )
+
+
+def _pairs(
+    broker: Broker, vhosts: Iterable[str], users: Iterable[str], acting_user: AnyUser
+) -> list[tuple[str, str]]:
+    vhosts, users = list(dict.fromkeys(vhosts)), list(dict.fromkeys(users))
+    if not vhosts:
+        raise InvalidField("vhost", "Choose a virtual host.")
+    if not users:
+        raise InvalidField("user", "Choose a user.")
+    if len(vhosts) * len(users) > MOST_AT_ONCE:
+        raise InvalidField(
+            "user", f"That is {len(vhosts) * len(users)} permissions; {MOST_AT_ONCE} go at once."
+        )
+    for vhost in vhosts:
+        require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
+    return [(vhost, user) for vhost in vhosts for user in users]
+
+
+def _must_exist(broker: Broker, users: Iterable[str]) -> None:
+    """A typing error should not wait for the broker to tell it. A user that is asked for counts."""
+    missing = set(users)
+    missing -= set(
+        BrokerUser.objects.filter(broker=broker, name__in=missing).values_list("name", flat=True)
+    )
+    if missing:
+        asked = ManagedObject.objects.filter(broker=broker, kind="user", spec__isnull=False)
+        missing -= {row.key[0] for row in asked.filter(key__in=[[name] for name in missing])}
+    if missing:
+        raise InvalidField("user", f"{broker.name} has no user {sorted(missing)[0]}.")
+
+
+def _topic(broker: Broker, vhost: str, user: str, exchange: str) -> Standing:
+    key = (vhost, user, exchange)
+    seen = seen_topic_permissions(broker, users=[user], vhosts=[vhost])
+    return standings(broker, TOPIC_PERMISSION.name, [key], seen)[key]
+
+
+def _wish(
+    broker: Broker,
+    standing: Standing,
+    spec: Mapping[str, Any] | None,
+    expected_generation: int | None,
+) -> Wish:
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=spec,
+        observed=standing.observed,
+        permission=Permission.PERMISSIONS_EDIT,
+        expected_generation=expected_generation,
+    )

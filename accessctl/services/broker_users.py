@@ -1,0 +1,259 @@
+"""RabbitMQ's users: wishes to create, change and delete them.
+
+Every function authorizes and checks, and gives back a Wish; the caller shows its plan or accepts it.
+Clear passwords are hashed here and go no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from accessctl.authorize import AnyUser, may
+from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.permissions import Permission
+from accessctl.rights_over_users import why_not_edit_user
+from accessctl.specs import seen_users
+from console.changes.accept import Wish
+from console.changes.standing import Standing, standings
+from console.errors import InvalidField, NotAllowed
+from console.models import Broker
+from console.rabbitmq.endpoint import Secret
+from console.rabbitmq.passwords import MD5, SHA256, SHA512, hash_password, is_hash
+from console.reconcile.kinds import USER, SpecError
+from console.reconcile.names import check_name
+
+#: From RabbitMQ 4.2.9 and 4.3 on; older ones have no limit, but nobody has use for more.
+MOST_TAGS = 32
+LIMITS = ("max-connections", "max-channels")
+MOST_LIMIT = 2**31 - 1
+MOST_PASSWORD_BYTES = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Password:
+    """One of three: a clear password, a hash made elsewhere, or none at all (log-in by certificate)."""
+
+    clear: Secret | None = field(default=None, repr=False)
+    hashed: str = field(default="", repr=False)
+    algorithm: str = SHA256
+    none: bool = False
+
+    def secrets(self) -> dict[str, str]:
+        """What is sent. Raises InvalidField where it is not exactly one of the three."""
+        if (self.clear is not None) + bool(self.hashed) + self.none != 1:
+            raise InvalidField(
+                "password",
+                "Give a password, or a password hash, or choose no password; one of them.",
+            )
+        if self.none:
+            return {"password_hash": "", "hashing_algorithm": SHA256}
+        if self.clear is not None:
+            return self._hash(self.clear)
+        if self.algorithm not in (SHA256, SHA512, MD5):
+            raise InvalidField(
+                "hashing_algorithm", f"RabbitMQ has no algorithm {self.algorithm[:60]}."
+            )
+        if not is_hash(self.hashed, self.algorithm):
+            raise InvalidField(
+                "password_hash",
+                "This is not a password hash: base64 of 4 bytes of salt and the digest is needed.",
+            )
+        return {"password_hash": self.hashed, "hashing_algorithm": self.algorithm}
+
+    def _hash(self, clear: Secret) -> dict[str, str]:
+        if not clear:
+            raise InvalidField("password", "Enter a password, or choose no password.")
+        try:
+            length = len(clear.reveal().encode())
+        except UnicodeEncodeError:
+            raise InvalidField("password", "This password is not valid Unicode.") from None
+        if length > MOST_PASSWORD_BYTES:
+            raise InvalidField("password", f"A password has at most {MOST_PASSWORD_BYTES} bytes.")
+        if "\x00" in clear.reveal():
+            raise InvalidField("password", "A password must not hold a NUL character.")
+        if self.algorithm not in (SHA256, SHA512):
+            raise InvalidField("hashing_algorithm", "Choose SHA-256 or SHA-512.")
+        return {
+            "password_hash": hash_password(clear, self.algorithm).reveal(),
+            "hashing_algorithm": self.algorithm,
+        }
+
+
+def create_user(
+    *,
+    broker: Broker,
+    name: str,
+    password: Password,
+    fields: Mapping[str, Any],
+    acting_user: AnyUser,
+) -> Wish:
+    """A user that is not there yet. `fields`: tags, limits. Raises NotAllowed, InvalidField,
+    AlreadyThere."""
+    _check_name(name)
+    spec = {"tags": [], "limits": {}, **_checked(fields)}
+    standing = user_standing(broker, name)
+    permission = _right(acting_user, broker, name, {"tags": [], "limits": {}}, spec)
+    standing.must_be_new(broker)
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=spec,
+        observed=standing.observed,
+        permission=permission,
+        secrets=password.secrets(),
+        expected_generation=standing.managed.generation if standing.managed else None,
+    )
+
+
+def edit_user(
+    *,
+    broker: Broker,
+    name: str,
+    fields: Mapping[str, Any],
+    acting_user: AnyUser,
+    password: Password | None = None,
+    expected_generation: int | None = None,
+) -> Wish:
+    """Changes what `fields` names (tags, limits) and the password where one is given, and keeps the
+    rest. Raises NotAllowed, InvalidField, NotThere."""
+    standing = user_standing(broker, name)
+    spec = standing.changed(_checked(fields))
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=spec,
+        observed=standing.observed,
+        permission=_right(acting_user, broker, name, standing.wanted or {}, spec),
+        secrets=password.secrets() if password else None,
+        expected_generation=expected_generation,
+    )
+
+
+def delete_user(
+    *, broker: Broker, name: str, acting_user: AnyUser, expected_generation: int | None = None
+) -> Wish:
+    """Raises NotAllowed, InvalidField for the console's own user, NotThere."""
+    permission = _right(acting_user, broker, name, {}, {})
+    if name == broker.username:
+        raise InvalidField(
+            "name",
+            f"{name} is the user by which the console itself logs in to {broker.name}. "
+            "Give the broker another user first.",
+        )
+    standing = user_standing(broker, name)
+    standing.must_be_there()
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=None,
+        observed=standing.observed,
+        permission=permission,
+        expected_generation=expected_generation,
+    )
+
+
+def user_standing(broker: Broker, name: str) -> Standing:
+    return standings(broker, USER.name, [(name,)], seen_users(broker, [name]))[(name,)]
+
+
+def user_objections(broker: Broker, name: str) -> list[str]:
+    """What dies with the user and what to think of; sentences, shown before it is deleted."""
+    vhosts = list(
+        BrokerPermission.objects.filter(broker=broker, user=name).values_list("vhost", flat=True)
+    )
+    topics = BrokerTopicPermission.objects.filter(broker=broker, user=name).count()
+    found: list[str] = []
+    if vhosts:
+        shown = ", ".join(vhosts[:5]) + (" and more" if len(vhosts) > 5 else "")
+        found.append(f"Its permissions on {len(vhosts)} virtual hosts go with it: {shown}.")
+    if topics:
+        found.append(f"Its {topics} topic permissions go with it.")
+    found.append("Connections that are open stay open until they are closed; new ones are refused.")
+    return found
+
+
+def _right(
+    acting_user: AnyUser,
+    broker: Broker,
+    name: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> Permission:
+    """The right that this change of a user takes. Raises NotAllowed.
+
+    Tags reach over the whole broker, and so do a user's limits: neither is a vhost administrator's.
+    """
+    if reason := why_not_edit_user(acting_user, broker, name):
+        raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
+    if before.get("limits", {}) != after.get("limits", {}) and not may(
+        acting_user, Permission.VHOSTS_LIMIT, broker
+    ):
+        raise NotAllowed(
+            "You may not set limits of users here.", {"permission": str(Permission.VHOSTS_LIMIT)}
+        )
+    if list(before.get("tags", [])) == list(after.get("tags", [])):
+        return Permission.USERS_EDIT
+    if not may(acting_user, Permission.USERS_TAG, broker):
+        raise NotAllowed(
+            "You may not set tags of users here.", {"permission": str(Permission.USERS_TAG)}
+        )
+    return Permission.USERS_TAG
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_name("user", name)
+    except SpecError as error:
+        raise InvalidField(error.field, str(error)) from None
+
+
+def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = set(fields) - {"tags", "limits"}
+    if unknown:
+        raise InvalidField(sorted(unknown)[0], f"A user has no field {sorted(unknown)[0]!r}.")
+    checked = dict(fields)
+    if "tags" in checked:
+        checked["tags"] = check_tags(checked["tags"])
+    if "limits" in checked:
+        checked["limits"] = check_limits(checked["limits"], LIMITS)
+    return checked
+
+
+def check_tags(tags: Any, most: int = MOST_TAGS) -> list[str]:
+    """A set of words, sorted. Raises InvalidField."""
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
+        raise InvalidField("tags", "Tags are a list of words.")
+    words = sorted({tag.strip() for tag in tags} - {""})
+    if len(words) > most:
+        raise InvalidField("tags", f"At most {most} tags are allowed; these are {len(words)}.")
+    for word in words:
+        try:
+            check_name("tag", word, "tags")
+        except SpecError as error:
+            raise InvalidField("tags", str(error)) from None
+        if "," in word:
+            raise InvalidField("tags", "A tag cannot hold a comma.")
+    return words
+
+
+def check_limits(limits: Any, known: tuple[str, ...]) -> dict[str, int]:
+    """Limits by name, None and absent meaning no limit. Raises InvalidField."""
+    if not isinstance(limits, Mapping):
+        raise InvalidField("limits", "Limits are whole numbers by name.")
+    checked: dict[str, int] = {}
+    for name, value in limits.items():
+        if name not in known:
+            raise InvalidField(
+                "limits", f"There is no limit {str(name)[:60]!r}; known: {', '.join(known)}."
+            )
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_LIMIT:
+            raise InvalidField(
+                "limits",
+                f"{name} must be a whole number from 0 to {MOST_LIMIT}; leave it out for no limit.",
+            )
+        checked[name] = value
+    return checked

@@ -1,0 +1,174 @@
+"""Virtual hosts: wishes to create, change and delete them, and what to think of before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+
+from accessctl.authorize import AnyUser, require
+from accessctl.models import BrokerPermission
+from accessctl.permissions import Permission
+from accessctl.services.broker_users import check_limits, check_tags
+from console.changes.accept import Wish
+from console.changes.standing import Standing, standings
+from console.errors import InvalidField, NotAllowed
+from console.models import Broker
+from console.reconcile.kinds import VHOST, SpecError
+from console.reconcile.names import check_name
+from vhosts.models import Queue, VirtualHost
+from vhosts.specs import seen_vhosts
+
+LIMITS = ("max-connections", "max-queues")
+QUEUE_TYPES = ("classic", "quorum", "stream")
+MOST_DESCRIPTION = 1000
+MOST_TAGS = 32
+
+
+def create_vhost(
+    *, broker: Broker, name: str, fields: Mapping[str, Any], acting_user: AnyUser
+) -> Wish:
+    """A vhost that is not there yet. `fields`: description, tags, default_queue_type, tracing, limits,
+    protected_from_deletion. Raises NotAllowed, InvalidField, AlreadyThere."""
+    require(acting_user, Permission.VHOSTS_CREATE, broker, name)
+    try:
+        check_name("vhost", name)
+    except SpecError as error:
+        raise InvalidField(error.field, str(error)) from None
+    spec = VHOST.canonical(_checked(fields))
+    _may_limit(acting_user, broker, name, {}, spec)
+    standing = vhost_standing(broker, name)
+    standing.must_be_new(broker)
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=spec,
+        observed=standing.observed,
+        permission=Permission.VHOSTS_CREATE,
+        expected_generation=standing.managed.generation if standing.managed else None,
+    )
+
+
+def edit_vhost(
+    *,
+    broker: Broker,
+    name: str,
+    fields: Mapping[str, Any],
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> Wish:
+    """Changes what `fields` names and keeps the rest. Raises NotAllowed, InvalidField, NotThere."""
+    require(acting_user, Permission.VHOSTS_EDIT, broker, name)
+    standing = vhost_standing(broker, name)
+    spec = standing.changed(_checked(fields))
+    _may_limit(acting_user, broker, name, standing.wanted or {}, spec)
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=spec,
+        observed=standing.observed,
+        permission=Permission.VHOSTS_EDIT,
+        expected_generation=expected_generation,
+    )
+
+
+def delete_vhost(
+    *, broker: Broker, name: str, acting_user: AnyUser, expected_generation: int | None = None
+) -> Wish:
+    """Raises NotAllowed (also where it is protected from deletion), NotThere."""
+    require(acting_user, Permission.VHOSTS_DELETE, broker, name)
+    standing = vhost_standing(broker, name)
+    standing.must_be_there()
+    if (standing.observed or {}).get("protected_from_deletion"):
+        raise NotAllowed(f"The virtual host {name} is protected from deletion. Lift that first.")
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=None,
+        observed=standing.observed,
+        permission=Permission.VHOSTS_DELETE,
+        expected_generation=expected_generation,
+        guard=vhost_contents(broker, name),
+    )
+
+
+def _may_limit(
+    acting_user: AnyUser,
+    broker: Broker,
+    name: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> None:
+    if before.get("limits", {}) != after.get("limits", {}):
+        require(acting_user, Permission.VHOSTS_LIMIT, broker, name)
+
+
+def vhost_standing(broker: Broker, name: str) -> Standing:
+    return standings(broker, VHOST.name, [(name,)], seen_vhosts(broker, [name]))[(name,)]
+
+
+def vhost_contents(broker: Broker, name: str) -> dict[str, int]:
+    """{"queues", "messages"} as last seen; messages of unknown depth count nothing, which is told by
+    {"unknown"}: queues of unknown depth."""
+    found = Queue.objects.filter(broker=broker, vhost=name, gone_at=None).aggregate(
+        queues=Count("pk"), messages=Sum("total"), unknown=Count("pk", filter=Q(total=None))
+    )
+    return {name: found[name] or 0 for name in ("queues", "messages", "unknown")}
+
+
+def vhost_objections(broker: Broker, name: str) -> list[str]:
+    """What dies with the vhost; sentences, shown before it is deleted."""
+    contents = vhost_contents(broker, name)
+    users = list(
+        BrokerPermission.objects.filter(broker=broker, vhost=name).values_list("user", flat=True)
+    )
+    found = [
+        f"Its {contents['queues']} queues and the {contents['messages']} messages in them are lost for good."
+        if contents["queues"]
+        else "It has no queues, as far as was seen."
+    ]
+    if contents["unknown"]:
+        found.append(f"How many messages {contents['unknown']} of its queues hold is not known.")
+    found.append("Its exchanges, bindings, policies and parameters go with it.")
+    if users:
+        shown = ", ".join(users[:5]) + (" and more" if len(users) > 5 else "")
+        found.append(f"{len(users)} users lose their permissions on it: {shown}.")
+    found.append("Connections to it are closed.")
+    if VirtualHost.objects.filter(broker=broker, name=name, tracing=True).exists():
+        found.append("Tracing is switched on in it.")
+    return found
+
+
+def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+    known = {field.name for field in VHOST.fields}
+    for name in fields:
+        if name not in known:
+            raise InvalidField(name, f"A virtual host has no field {name!r}.")
+    checked = dict(fields)
+    if "description" in checked:
+        checked["description"] = _description(checked["description"])
+    if "tags" in checked:
+        checked["tags"] = check_tags(checked["tags"], MOST_TAGS)
+    if checked.get("default_queue_type") not in (None, "", *QUEUE_TYPES):
+        raise InvalidField(
+            "default_queue_type", f"The default queue type is one of {', '.join(QUEUE_TYPES)}."
+        )
+    if "limits" in checked:
+        checked["limits"] = check_limits(checked["limits"], LIMITS)
+    for name in ("tracing", "protected_from_deletion"):
+        if name in checked and not isinstance(checked[name], bool):
+            raise InvalidField(name, f"{name} must be true or false.")
+    return checked
+
+
+def _description(text: Any) -> str:
+    if not isinstance(text, str):
+        raise InvalidField("description", "The description must be text.")
+    if len(text) > MOST_DESCRIPTION:
+        raise InvalidField(
+            "description", f"The description has at most {MOST_DESCRIPTION} characters."
+        )
+    if any(ord(character) < 32 for character in text):
+        raise InvalidField("description", "The description must not hold control characters.")
+    return text
