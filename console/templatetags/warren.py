@@ -44,7 +44,7 @@ def unknown(reason: str = "The broker did not say.") -> SafeString:
 @register.simple_tag
 def number(value: float | None, reason: str = "The broker did not say.") -> SafeString:
     """`10 482`, with narrow no-break spaces; `unknown` for None."""
-    if value is None:
+    if value is None or value == "":  # a key that is missing is "" in templates
         return unknown(reason)
     return format_html('<span class="num">{}</span>', grouped(value))
 
@@ -54,7 +54,7 @@ def rate(
     value: float | None, reason: str = "The broker keeps no rates.", unit: str = "/s"
 ) -> SafeString:
     """Messages per second: two digits below ten, `0.04/s` rather than a rounded zero."""
-    if value is None:
+    if value is None or value == "":  # a key that is missing is "" in templates
         return unknown(reason)
     if value != 0 and abs(value) < 0.01:
         text = "<0.01"
@@ -68,7 +68,7 @@ def rate(
 @register.simple_tag(name="bytes")
 def bytes_tag(value: int | None, reason: str = "The broker did not say.") -> SafeString:
     """`1.4 GiB`; the exact number of bytes on hover."""
-    if value is None:
+    if value is None or value == "":  # a key that is missing is "" in templates
         return unknown(reason)
     amount, unit = sized(value)
     return format_html(
@@ -122,7 +122,7 @@ def until(context: Context, at: datetime | None) -> str:
 @register.simple_tag
 def lasting(milliseconds: int | None) -> SafeString:
     """How long something has lasted: `12 days`."""
-    if milliseconds is None:
+    if milliseconds is None or milliseconds == "":
         return unknown()
     return format_html('<span class="num">{}</span>', lasted(milliseconds // 1000))
 

@@ -18,6 +18,12 @@ _COLUMNS = (
     "name", "environment", "management_url", "amqp_url", "username", "tls_verify", "tls_ca_pem",
     "tls_server_name", "enabled", "poll_interval_s",
 )  # fmt: skip
+#: Values that the registry takes, in the place of those that are in error already.
+_HARMLESS: dict[str, Any] = {
+    "name": "broker", "environment": Environment.PRODUCTION, "management_url": "https://broker.example",
+    "amqp_url": "", "username": "user", "tls_verify": True, "tls_ca_pem": "", "tls_server_name": "",
+    "enabled": True, "poll_interval_s": 10,
+}  # fmt: skip
 
 
 class BrokerForm(forms.Form):
@@ -112,7 +118,7 @@ class BrokerForm(forms.Form):
             initial = {name: getattr(broker, name) for name in _COLUMNS}
             initial["generation"] = broker.generation
         super().__init__(*args, initial=initial, **kwargs)
-        self.broker = broker
+        self.broker, self.testing = broker, testing
         self.fields["name"].required = not testing
         if broker is None:
             self.fields["password"].error_messages["required"] = (
@@ -148,16 +154,32 @@ class BrokerForm(forms.Form):
             self.fields[name].widget.input_type = "text"
             self.fields[name].widget.attrs |= {"inputmode": "url", "autocapitalize": "none"}
 
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        taken = Broker.objects.filter(name=name).exclude(pk=self.broker.pk if self.broker else None)
+        if not self.testing and taken.exists():
+            raise forms.ValidationError(f"There is already a broker called {name}.")
+        return name
+
     def clean(self) -> dict[str, Any]:
         super().clean()
         given = self.cleaned_data
         if uploaded := given.get("tls_ca_file"):
             given["tls_ca_pem"] = self._uploaded_pem(uploaded)
-        if not self.errors:
+        # The registry names one field at a time: with that one out of the way it is asked again,
+        # so that somebody sees all that is wrong at once.
+        values = {**_HARMLESS, **{name: given[name] for name in _COLUMNS if name in given}}
+        values["name"] = values["name"] or _HARMLESS["name"]
+        for _ in _COLUMNS:
             try:
-                checked_columns(self.settings())
+                checked_columns(BrokerSettings(**values))
             except InvalidField as error:
                 self.refuse(error)
+                if error.field not in values or values[error.field] == _HARMLESS[error.field]:
+                    break
+                values[error.field] = _HARMLESS[error.field]
+            else:
+                break
         return given
 
     def refuse(self, error: InvalidField) -> None:

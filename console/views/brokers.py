@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accessctl.authorize import access_broker, allowed, require
+from accessctl.authorize import access_broker, may, require
 from accessctl.models import BrokerUser
 from accessctl.permissions import Permission
 from console.errors import ConsoleError, InvalidField, Stale
@@ -27,7 +27,7 @@ from vhosts.history import broker_series
 from vhosts.models import Poll, Queue, VirtualHost
 from vhosts.ranges import RANGES, read_range
 
-_SHOWN_POLLS = 12
+_SHOWN_POLLS = 8
 
 
 @require_safe
@@ -47,7 +47,7 @@ def broker(request: HttpRequest, broker_id: int) -> HttpResponse:
         "broker": found,
         "row": fleet_row(found, now),
         "polls": Poll.objects.filter(broker=found)[:_SHOWN_POLLS],
-        "may": {str(one).partition(":")[2] for one in allowed(request.user, _acts(), found)},
+        "may": {str(one).partition(":")[2] for one in _acts() if may(request.user, one, found)},
         "range": shown,
         "ranges": [(key, label, key == shown.name) for key, (label, _) in RANGES.items()],
         "command": f"curl -u {found.username} {found.management_url}/api/overview",
@@ -162,19 +162,10 @@ def _form_page(request: HttpRequest, form: BrokerForm, found: Broker | None = No
 def broker_check(request: HttpRequest, broker_id: int | None = None) -> HttpResponse:
     """What the server says of one field (`?field=`) while the form is being filled in."""
     found = _access_for_form(request, broker_id)
-    form = BrokerForm(request.POST, request.FILES, broker=found, testing=True)
+    form = BrokerForm(request.POST, request.FILES, broker=found)
     name = request.GET.get("field", "")
     errors = form.errors.get(name, []) if name in form.fields else []
-    if name == "name" and not errors:
-        errors = _name_errors(request.POST.get("name", "").strip(), found)
     return render(request, "console/_field_errors.html", {"errors": errors})
-
-
-def _name_errors(name: str, found: Broker | None) -> list[str]:
-    taken = Broker.objects.filter(name=name).exclude(pk=found.pk if found else None)
-    if name and taken.exists():
-        return [f"There is already a broker called {name}."]
-    return []
 
 
 @require_POST

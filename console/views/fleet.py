@@ -63,7 +63,7 @@ FLEET = ListSpec(
             key="state", label="State", order=["attention"], value=lambda b: STATES[b.shown],
             help="What wants attention comes first.",
         ),
-        Column(key="environment", label="Environment", order=["environment"], value=lambda b: b.environment),
+        Column(key="environment", label="Environment", order=["environment"], value=lambda b: b.environment, shown=False),
         Column(key="version", label="Version", order=["status__rabbitmq_version"], value=_status("rabbitmq_version")),
         Column(
             key="nodes", label="Nodes", align="end",
@@ -73,8 +73,8 @@ FLEET = ListSpec(
         _figure("connections", "Connections", "connections"),
         _figure("ready", "Ready", "messages_ready", "Messages waiting to be delivered."),
         _figure("unacked", "Unacked", "messages_unacked", "Messages delivered, not yet acknowledged."),
-        _figure("publish", "Publish", "publish_rate", "Messages published, a second."),
-        _figure("deliver", "Deliver", "deliver_rate", "Messages delivered or fetched, a second."),
+        _figure("publish", "Publish/s", "publish_rate", "Messages published, a second."),
+        _figure("deliver", "Deliver/s", "deliver_rate", "Messages delivered or fetched, a second."),
         Column(
             key="alarms", label="Alarms",
             value=lambda b: None if b.status.alarms is None else "; ".join(map(str, b.status.alarms)),
@@ -107,6 +107,7 @@ _TOTALS = {
     **{f"{name}_unknown": Count("id", Q(**{column: None})) for name, column in _SUMMED.items()},
     "old": Count("id", ~Q(shown="reachable")),
     "troubled": Count("id", Q(attention__lte=2)),
+    "stale": Count("id", Q(shown="stale")),
 }
 
 
@@ -120,6 +121,10 @@ class FleetRow:
     depths_old: bool
     unknown: str
     advice: str
+
+    @property
+    def is_down(self) -> bool:
+        return self.state in ("refused", "unreachable")
 
 
 def fleet_row(broker: Broker, now: datetime) -> FleetRow:
@@ -204,7 +209,7 @@ def _figures(totals: Any, matched: int) -> list[FleetFigure]:
     figures = []
     for key, label in labels.items():
         unknown = totals.get(f"{key}_unknown") or 0
-        note = f"without {unknown} of {matched} brokers" if unknown else ""
+        note = f"{unknown} of {matched} unknown" if unknown else ""
         figures.append(
             FleetFigure(key, label, totals.get(key), note, key in ("publish", "deliver"))
         )
