@@ -4,6 +4,7 @@ import secrets
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -221,8 +222,11 @@ def test_a_broker_that_falls_silent_within_a_call_is_left_at_the_deadline(
             silent.set()
             channel.queue_declare("x", passive=True)
 
+    started = time.monotonic()
     with silenced_proxy(broker, silent) as port, pytest.raises(errors.TimedOut):
         ask(replace(broker.amqp, port=port, timeouts=Timeouts(1, 1.5, 1.5)))
+    # The heartbeat alone would notice after two of its intervals, 20 s.
+    assert time.monotonic() - started < 10
 
 
 _PIKA = sorted(

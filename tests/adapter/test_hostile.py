@@ -224,6 +224,23 @@ def test_a_fresh_connection_that_breaks_is_not_tried_again() -> None:
         assert server.connections == 1
 
 
+def test_a_kept_connection_that_breaks_within_its_answer_is_not_tried_again() -> None:
+    def behave(talk: Conversation) -> None:
+        if talk.number > 1:
+            cuts_after(b"{", 100)(talk)
+        talk.reply(b"{}")
+
+    with HostileServer(behave) as server, BoundedHttp(endpoint_of(server)) as http:
+        http.get("/api/whoami")
+        with pytest.raises(errors.ConnectionLost):
+            http.get("/api/whoami")
+        assert server.connections == 1
+
+
+def test_a_compressed_answer_is_refused_unpacked_or_not() -> None:
+    assert "compressed" in refused(sends_gzip(10)).detail
+
+
 def test_a_kept_connection_is_used_again() -> None:
     with HostileServer(replies(b"{}")) as server, BoundedHttp(endpoint_of(server)) as http:
         for _ in range(5):
