@@ -1,0 +1,29 @@
+"""May this RabbitMQ user do that? Rules over what was seen of a broker; nothing here asks it."""
+
+from accessctl.explain.facts import (
+    ExchangeFacts,
+    Facts,
+    PermissionFacts,
+    TopicFacts,
+    UserFacts,
+    VhostFacts,
+)
+from accessctl.explain.question import ACTS, Act, ActWords, Question
+from accessctl.explain.rules import explain
+from accessctl.explain.verdict import Reason, Verdict
+
+__all__ = [
+    "ACTS",
+    "Act",
+    "ActWords",
+    "ExchangeFacts",
+    "Facts",
+    "PermissionFacts",
+    "Question",
+    "Reason",
+    "TopicFacts",
+    "UserFacts",
+    "Verdict",
+    "VhostFacts",
+    "explain",
+]

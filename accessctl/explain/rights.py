@@ -1,0 +1,115 @@
+"""One right on one name: a permission's pattern, or a topic permission's, held against it.
+
+Source: `check_resource_access` and `check_topic_access` of `rabbit_auth_backend_internal.erl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from accessctl.explain.facts import Facts, PermissionFacts
+from accessctl.explain.question import Question
+from accessctl.explain.verdict import Outcome, Reason
+from accessctl.pattern_words import in_words
+from accessctl.patterns import dialect_of, literal, matches
+from accessctl.pcre import TooCostly
+
+#: What the default exchange is called in permissions.
+DEFAULT_EXCHANGE = "amq.default"
+#: From here on a match that takes too many steps denies (`rabbit_re.erl`).
+_BOUNDED_FROM = (4, 2, 6)
+#: From here on variables are put into topic permissions as plain text.
+_ESCAPES_FROM, _NEVER_ESCAPES_BEFORE = (4, 3), (4, 1)
+
+
+def right(facts: Facts, permission: PermissionFacts, wanted: str, kind: str, name: str) -> Reason:
+    """`wanted` is configure, write or read; `kind` is queue or exchange. The name "" is the default
+    exchange."""
+    shown = f"the {kind} {name!r}" if name else f"the default exchange (as {DEFAULT_EXCHANGE})"
+    checked = name or DEFAULT_EXCHANGE
+    pattern = permission.of(wanted)
+    outcome, how = _held_against(facts, pattern, checked)
+    sentence = f"{wanted.capitalize()} on {shown}: {how}"
+    return Reason(wanted, outcome, sentence, wanted, checked, pattern)
+
+
+def topic_right(facts: Facts, question: Question, wanted: str, exchange: str) -> Iterator[Reason]:
+    """Only for topic exchanges, and only where the user has a topic permission for this one."""
+    found = facts.exchange(exchange)
+    if found is not None and found.type != "topic":
+        return
+    if found is None and "exchanges" in facts.known:
+        return
+    rule = "topic permission"
+    topic = facts.topic_permissions.get(exchange)
+    if topic is None:
+        if "topic_permissions" not in facts.known:
+            yield Reason(rule, "unknown", "The user's topic permissions are not known.")
+        elif found is not None:
+            yield Reason(
+                rule,
+                "note",
+                f"No topic permission for {exchange!r}: any routing key may be used there.",
+                resource=exchange,
+            )
+        return
+    pattern = topic.write if wanted == "write" else topic.read
+    outcome, how = _topic_outcome(facts, question, pattern)
+    sentence = f"The topic permission to {wanted} at {exchange!r}: {how}"
+    if found is None and outcome != "allows":
+        outcome = "unknown"
+        sentence += f" It counts if {exchange!r} is a topic exchange, which is not known."
+    yield Reason(rule, outcome, sentence, wanted, question.routing_key or "", pattern)
+
+
+def _topic_outcome(facts: Facts, question: Question, pattern: str) -> tuple[Outcome, str]:
+    words = in_words(pattern)
+    if question.routing_key is None:
+        if words.kind == "all":
+            return "allows", "any routing key."
+        return "unknown", f"it depends on the routing key ({pattern!r})."
+    outcomes = {
+        _held_against(facts, expanded, question.routing_key, "the routing key")
+        for expanded in _expanded(facts, question, pattern)
+    }
+    if len({outcome for outcome, _ in outcomes}) > 1:
+        return "unknown", (
+            f"the user's or virtual host's name has special characters, and whether this version of "
+            f"the broker takes them as such in {pattern!r} is not known."
+        )
+    return outcomes.pop()
+
+
+def _expanded(facts: Facts, question: Question, pattern: str) -> set[str]:
+    """The pattern with its variables put in, in every way this broker may do it. `{client_id}` is
+    for MQTT and stays as it is in AMQP 0-9-1."""
+    version = facts.version
+    ways: list[Callable[[str], str]] = []
+    if version is None or version < _ESCAPES_FROM:
+        ways.append(str)
+    if version is None or version >= _NEVER_ESCAPES_BEFORE:
+        ways.append(literal)
+    found = set()
+    for way in ways:
+        # In the order of their names, one after the other, as maps:fold does.
+        expanded = pattern.replace("{username}", way(question.user))
+        found.add(expanded.replace("{vhost}", way(question.vhost)))
+    return found
+
+
+def _held_against(
+    facts: Facts, pattern: str, name: str, what: str = "the name"
+) -> tuple[Outcome, str]:
+    words = in_words(pattern)
+    shown = f"the pattern {pattern!r}" if pattern else "an empty pattern"
+    meaning = f" ({words.words})" if words.words != "names that match" else ""
+    try:
+        found = matches(pattern, name, dialect=dialect_of(facts.erlang_version))
+    except TooCostly:
+        if (version := facts.version) is not None and version >= _BOUNDED_FROM:
+            return "denies", f"{shown} takes too many steps on {what}, which denies."
+        return "unknown", f"{shown} takes too many steps on {what} to tell."
+    if found is None:
+        return "unknown", f"whether {shown} matches {what} only the broker can tell."
+    verb = "matches" if found else "does not match"
+    return ("allows" if found else "denies"), f"{shown}{meaning} {verb} {what} {name!r}."

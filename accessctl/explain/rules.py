@@ -1,0 +1,378 @@
+"""What RabbitMQ checks for each act, in its order.
+
+Sources: `rabbit_reader.erl` (connection.open), `rabbit_channel.erl` (the methods of AMQP 0-9-1),
+`rabbit_access_control.erl`, `rabbit_vhost_limit.erl`, `rabbit_mgmt_util.erl` of 3.10.8, 4.0.5 and 4.3.6, and
+RabbitMQ's access control guide. Checked against live brokers by tests/accessctl/test_explain_live.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from accessctl.explain.facts import Facts, PermissionFacts
+from accessctl.explain.question import Act, Question
+from accessctl.explain.rights import right, topic_right
+from accessctl.explain.verdict import Reason, Verdict, settle
+
+MANAGEMENT_TAGS = ("administrator", "monitoring", "policymaker", "management")
+#: From 4.3 on a passive declare needs some right on the name; up to 4.0 it needs none.
+_PASSIVE_NEEDS_NONE_BEFORE, _PASSIVE_NEEDS_SOME_FROM = (4, 1), (4, 3)
+#: Looks like the names that the server gives: configure patterns are held against it.
+_SERVER_NAMED = "amq.gen-JzTY20BRgKO-HjmUJj0wLg"
+_REPLY_TO = "amq.rabbitmq.reply-to"
+
+
+def explain(question: Question, facts: Facts) -> Verdict:
+    """Whether the user may, by the broker's own users and permissions: where it asks LDAP, OAuth 2 or
+    another back end for them, that decides instead."""
+    return settle(_reasons(question, facts))
+
+
+def _reasons(question: Question, facts: Facts) -> Iterator[Reason]:
+    yield from _user(question, facts)
+    if question.act in (Act.USE_MANAGEMENT, Act.SET_POLICY, Act.ADMINISTER):
+        yield from _management(question, facts)
+        return
+    yield from _open_vhost(question, facts)
+    if question.act == Act.OPEN_VHOST:
+        return
+    if (facts.user.limits.get("max-channels", -1) if facts.user else -1) == 0:
+        yield Reason(
+            "user limit", "denies", "The user's limit max-channels is 0: it may open no channel."
+        )
+    if facts.permission is not None:
+        yield from _METHODS[question.act](question, facts, facts.permission)
+
+
+def _user(question: Question, facts: Facts) -> Iterator[Reason]:
+    if facts.user is None:
+        if "users" in facts.known:
+            yield Reason(
+                "user",
+                "denies",
+                f"The broker has no user {question.user!r} of its own. "
+                "(Another authentication back end might know one.)",
+            )
+        else:
+            yield Reason("user", "unknown", "The broker's users are not known.")
+        return
+    if facts.user.has_password is False:
+        yield Reason("user", "note", "The user has no password and can log in by certificate only.")
+    if question.user == "guest":
+        if question.remote:
+            yield Reason(
+                "loopback",
+                "unknown",
+                "By default guest may connect only from the broker's own machine. Whether this "
+                "broker's setting loopback_users says otherwise is not known.",
+            )
+        elif question.remote is None:
+            yield Reason(
+                "loopback",
+                "note",
+                "By default guest may connect only from the broker's own machine.",
+            )
+
+
+def _open_vhost(question: Question, facts: Facts) -> Iterator[Reason]:
+    yield from _exists(question, facts)
+    vhost_limits = facts.vhost.limits if facts.vhost else {}
+    yield from _connections("The virtual host", "vhost limit", vhost_limits)
+    yield from _connections("The user", "user limit", facts.user.limits if facts.user else {})
+    yield _permission(question, facts)
+    states = set(facts.vhost.cluster_state.values()) if facts.vhost else set()
+    if states and "running" not in states:
+        yield Reason("vhost state", "denies", "The virtual host is down on every node.")
+    elif len(states) > 1:
+        down = sorted(n for n, s in facts.vhost.cluster_state.items() if s != "running")  # type: ignore[union-attr]
+        yield Reason(
+            "vhost state",
+            "note",
+            f"The virtual host is down on {', '.join(down)}: connections to there are refused.",
+        )
+
+
+def _exists(question: Question, facts: Facts) -> Iterator[Reason]:
+    if facts.vhost is None and "vhosts" in facts.known:
+        yield Reason("vhost", "denies", f"There is no virtual host {question.vhost!r}.")
+    elif facts.vhost is None:
+        yield Reason("vhost", "unknown", "The broker's virtual hosts are not known.")
+
+
+def _connections(whose: str, rule: str, limits: Mapping[str, int]) -> Iterator[Reason]:
+    most = limits.get("max-connections", -1)
+    if most == 0:
+        yield Reason(rule, "denies", f"{whose}'s limit max-connections is 0: none may be opened.")
+    elif most > 0:
+        yield Reason(
+            rule,
+            "note",
+            f"{whose}'s limit max-connections is {most:,}: with that many open, no more is let in.",
+        )
+
+
+def _permission(question: Question, facts: Facts) -> Reason:
+    if facts.permission is not None:
+        return Reason("vhost access", "allows", f"The user has a permission in {question.vhost!r}.")
+    if "permissions" in facts.known:
+        return Reason(
+            "vhost access",
+            "denies",
+            f"The user has no permission in {question.vhost!r}: even one with three empty patterns "
+            "would let it connect.",
+        )
+    return Reason("vhost access", "unknown", "The broker's permissions are not known.")
+
+
+def _management(question: Question, facts: Facts) -> Iterator[Reason]:
+    """Tags: `is_admin`, `is_policymaker`, `is_mgmt_user` of rabbit_mgmt_util.erl."""
+    if facts.user is None:
+        return
+    tags = facts.user.tags
+    useful = [tag for tag in MANAGEMENT_TAGS if tag in tags]
+    if not useful:
+        yield Reason(
+            "tags",
+            "denies",
+            f"The management interface needs one of the tags {', '.join(MANAGEMENT_TAGS)}.",
+        )
+        return
+    if "administrator" in tags:
+        yield Reason("tags", "allows", "The tag administrator may do everything there.")
+        if question.act != Act.ADMINISTER:
+            yield from _exists(question, facts)
+        return
+    if question.act == Act.ADMINISTER:
+        yield Reason("tags", "denies", "That needs the tag administrator.")
+        return
+    if question.act == Act.SET_POLICY and "policymaker" not in tags:
+        yield Reason("tags", "denies", "That needs the tag policymaker or administrator.")
+        return
+    yield Reason("tags", "allows", f"The tag {useful[0]} may use the management interface.")
+    yield from _exists(question, facts)
+    if question.act == Act.USE_MANAGEMENT and "monitoring" in tags:
+        yield Reason(
+            "tags",
+            "note",
+            "The tag monitoring sees all nodes, connections and channels, but queues and exchanges "
+            "only where the user has a permission.",
+        )
+    yield _permission(question, facts)
+
+
+def _publish(question: Question, facts: Facts, permission: PermissionFacts) -> Iterator[Reason]:
+    exchange = question.target
+    yield right(facts, permission, "write", "exchange", exchange)
+    found = facts.exchange(exchange)
+    if found is None and "exchanges" not in facts.known:
+        yield Reason(
+            "internal exchange",
+            "unknown",
+            f"The exchange {exchange!r} is not known: nobody may publish to an internal one.",
+        )
+    elif found is None:
+        yield _missing("exchange", exchange)
+    elif found.internal:
+        yield Reason(
+            "internal exchange",
+            "denies",
+            f"The exchange {exchange!r} is internal: it takes messages from other exchanges only.",
+        )
+    yield from topic_right(facts, question, "write", exchange)
+
+
+def _read_queue(question: Question, facts: Facts, permission: PermissionFacts) -> Iterator[Reason]:
+    if question.act == Act.CONSUME and question.target.startswith(_REPLY_TO):
+        yield Reason("direct reply-to", "allows", "Direct reply-to needs no right on a queue.")
+        return
+    yield right(facts, permission, "read", "queue", question.target)
+    if question.target not in facts.queues and "queues" in facts.known:
+        yield _missing("queue", question.target)
+
+
+def _declare_queue(
+    question: Question, facts: Facts, permission: PermissionFacts
+) -> Iterator[Reason]:
+    name = question.target
+    if name.startswith(_REPLY_TO):
+        yield Reason(
+            "direct reply-to",
+            "unknown",
+            "That depends on whether somebody waits for a reply there.",
+        )
+        return
+    if name.startswith("amq."):
+        yield _reserved("queue", name)
+    if not name:
+        yield Reason("server-named", "note", "The server names the queue amq.gen-… .")
+        name = _SERVER_NAMED
+    yield right(facts, permission, "configure", "queue", name)
+    if name in facts.queues:
+        yield Reason(
+            "declared again",
+            "note",
+            "The queue exists: declaring it again needs the same properties, and no further right.",
+        )
+        return
+    limit_last = facts.version is not None and facts.version >= (4, 0)
+    if not limit_last:
+        yield from _queue_limit(facts)
+    if question.dead_letter_exchange is not None:
+        yield right(facts, permission, "read", "queue", name)
+        yield right(facts, permission, "write", "exchange", question.dead_letter_exchange)
+    if limit_last:
+        yield from _queue_limit(facts)
+
+
+def _queue_limit(facts: Facts) -> Iterator[Reason]:
+    most = facts.vhost.limits.get("max-queues", -1) if facts.vhost else -1
+    if most < 0:
+        return
+    rule, limit = "vhost limit", f"The virtual host's limit max-queues is {most:,}"
+    if most == 0:
+        yield Reason(rule, "denies", f"{limit}: no queue may be declared.")
+    elif facts.queue_count is None:
+        yield Reason(rule, "unknown", f"{limit}, and how many queues there are is not known.")
+    elif facts.queue_count >= most:
+        yield Reason(rule, "denies", f"{limit}, and there are {facts.queue_count:,} already.")
+    else:
+        yield Reason(rule, "note", f"{limit}; there are {facts.queue_count:,} so far.")
+
+
+def _delete_queue(
+    question: Question, facts: Facts, permission: PermissionFacts
+) -> Iterator[Reason]:
+    yield right(facts, permission, "configure", "queue", question.target)
+
+
+def _declare_exchange(
+    question: Question, facts: Facts, permission: PermissionFacts
+) -> Iterator[Reason]:
+    name = question.target
+    if not name:
+        yield _not_on_default()
+        return
+    yield right(facts, permission, "configure", "exchange", name)
+    if facts.exchange(name) is not None:
+        yield Reason(
+            "declared again",
+            "note",
+            "The exchange exists: declaring it again needs the same properties, and no further "
+            "right.",
+        )
+        return
+    if name.startswith("amq."):
+        if "exchanges" in facts.known:
+            yield _reserved("exchange", name)
+        else:
+            yield Reason(
+                "reserved name",
+                "unknown",
+                f"{name!r} can only be declared again if it exists, which is not known.",
+            )
+    if question.alternate_exchange is not None:
+        yield right(facts, permission, "read", "exchange", name)
+        yield right(facts, permission, "write", "exchange", question.alternate_exchange)
+
+
+def _delete_exchange(
+    question: Question, facts: Facts, permission: PermissionFacts
+) -> Iterator[Reason]:
+    name = question.target
+    if not name:
+        yield _not_on_default()
+    elif name.startswith("amq."):
+        yield Reason("reserved name", "denies", "Exchanges named amq.… cannot be deleted.")
+    else:
+        yield right(facts, permission, "configure", "exchange", name)
+
+
+def _bind(question: Question, facts: Facts, permission: PermissionFacts) -> Iterator[Reason]:
+    """Binding and unbinding alike: write on the destination, read on the source."""
+    to_queue = question.act in (Act.BIND_QUEUE, Act.UNBIND_QUEUE)
+    kind = "queue" if to_queue else "exchange"
+    yield right(facts, permission, "write", kind, question.target)
+    if not question.source or (not to_queue and not question.target):
+        yield _not_on_default()
+        return
+    yield right(facts, permission, "read", "exchange", question.source)
+    yield from topic_right(facts, question, "read", question.source)
+    if "exchanges" in facts.known and facts.exchange(question.source) is None:
+        yield _missing("exchange", question.source)
+
+
+def _find(question: Question, facts: Facts, permission: PermissionFacts) -> Iterator[Reason]:
+    kind = "queue" if question.act == Act.FIND_QUEUE else "exchange"
+    if kind == "exchange" and not question.target:
+        yield _not_on_default()
+        return
+    version = facts.version
+    if version is not None and version < _PASSIVE_NEEDS_NONE_BEFORE:
+        yield Reason(
+            "passive declare", "allows", f"RabbitMQ {facts.rabbitmq_version} needs no right for it."
+        )
+        return
+    tried = [
+        right(facts, permission, wanted, kind, question.target)
+        for wanted in ("read", "write", "configure")
+    ]
+    for reason in tried:
+        if reason.outcome == "allows":
+            yield reason
+            return
+    if any(reason.outcome == "unknown" for reason in tried):
+        yield from (reason for reason in tried if reason.outcome == "unknown")
+    elif version is not None and version >= _PASSIVE_NEEDS_SOME_FROM:
+        yield Reason(
+            "passive declare",
+            "denies",
+            f"None of the three patterns matches {question.target!r}; one of them must.",
+            resource=question.target,
+        )
+    else:
+        yield Reason(
+            "passive declare",
+            "unknown",
+            "None of the three patterns matches, which newer versions ask for and older ones do "
+            "not; what this one does is not known.",
+            resource=question.target,
+        )
+
+
+def _reserved(kind: str, name: str) -> Reason:
+    return Reason(
+        "reserved name", "denies", f"Names that begin with amq. are reserved: {kind} {name!r}."
+    )
+
+
+def _not_on_default() -> Reason:
+    return Reason(
+        "default exchange", "denies", "That cannot be done with the default exchange, by anybody."
+    )
+
+
+def _missing(kind: str, name: str) -> Reason:
+    return Reason(
+        "not found",
+        "note",
+        f"There is no {kind} {name!r} now: until there is, the broker answers NOT_FOUND.",
+        resource=name,
+    )
+
+
+_METHODS = {
+    Act.PUBLISH: _publish,
+    Act.CONSUME: _read_queue,
+    Act.GET: _read_queue,
+    Act.PURGE: _read_queue,
+    Act.DECLARE_QUEUE: _declare_queue,
+    Act.DELETE_QUEUE: _delete_queue,
+    Act.FIND_QUEUE: _find,
+    Act.DECLARE_EXCHANGE: _declare_exchange,
+    Act.DELETE_EXCHANGE: _delete_exchange,
+    Act.FIND_EXCHANGE: _find,
+    Act.BIND_QUEUE: _bind,
+    Act.UNBIND_QUEUE: _bind,
+    Act.BIND_EXCHANGE: _bind,
+    Act.UNBIND_EXCHANGE: _bind,
+}
