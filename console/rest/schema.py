@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -57,6 +59,14 @@ class ApiSchema(AutoSchema):
         for status, answer in bodies.items():
             answer["description"] = answer.get("description") or _DONE.get(status, "Done.")
         return bodies
+
+    def get_summary(self) -> str:
+        """The first sentence of what the action says of itself, or what its name says."""
+        action = getattr(self.view, "action", None) or ""
+        said = " ".join((inspect.getdoc(getattr(self.view, action, None)) or "").split())
+        thing = self.get_tags()[0].replace("-", " ")
+        usual = {"list": f"List {thing}.", "retrieve": f"One of the {thing}."}
+        return (re.split("[.:] ", said)[0] or usual.get(action, "")).rstrip(".")
 
     def _problem_statuses(self) -> set[str]:
         statuses = set(_ALWAYS)

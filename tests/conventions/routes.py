@@ -1,0 +1,92 @@
+"""Every route, and who may use it. A route that is not here fails test_routes.
+
+open    anybody, logged in or not
+person  anybody who is logged in
+super   superusers; a person without grants is refused (403), sees nothing there (404), or is
+        shown an empty list ("empty")
+none    there is no such method here
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Who = Literal["open", "person", "empty", "super", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`arguments` are the names of fixtures' ids (test_routes.objects) that the address takes."""
+
+    name: str
+    get: Who
+    post: Who
+    arguments: tuple[str, ...] = ()
+
+
+_PAGES = [
+    Route("livez", "open", "open"),
+    Route("readyz", "open", "open"),
+    Route("metrics", "super", "super"),
+    Route("account_login", "open", "open"),
+    Route("account_logout", "person", "person"),
+    Route("account_change_password", "person", "person"),
+    Route("fleet", "empty", "none"),
+    Route("fleet_csv", "empty", "none"),
+    Route("scope", "person", "none"),
+    Route("broker_add", "super", "super"),
+    Route("broker_check", "none", "super"),
+    Route("broker_test", "none", "super"),
+    Route("broker", "super", "none", ("broker",)),
+    Route("broker_history", "super", "none", ("broker",)),
+    Route("broker_edit", "super", "super", ("broker",)),
+    Route("broker_check_stored", "none", "super", ("broker",)),
+    Route("broker_test_stored", "none", "super", ("broker",)),
+    Route("broker_switch", "none", "super", ("broker",)),
+    Route("broker_forget", "super", "super", ("broker",)),
+    *(
+        Route(f"{name}{suffix}", "empty", "none")
+        for name in ("queues", "vhosts", "users", "permissions", "topic_permissions")
+        for suffix in ("", "_csv")
+    ),
+    Route("queue", "super", "none", ("queue",)),
+    Route("queue_now", "super", "none", ("queue",)),
+    Route("queue_details", "super", "none", ("queue",)),
+    Route("queue_bindings", "super", "none", ("queue",)),
+    Route("queue_history_table", "super", "none", ("queue",)),
+    Route("queue_history", "super", "none", ("queue",)),
+    Route("queue_history_csv", "super", "none", ("queue",)),
+    Route("vhost", "super", "none", ("vhost",)),
+    Route("user", "super", "none", ("user",)),
+]
+_API = [
+    Route("api-brokers-list", "super", "super"),
+    Route("api-brokers-test-unsaved", "none", "super"),
+    Route("api-brokers-detail", "super", "none", ("broker",)),
+    Route("api-brokers-test", "none", "super", ("broker",)),
+    Route("api-queues-list", "super", "none"),
+    Route("api-queues-detail", "super", "none", ("queue",)),
+    Route("api-queues-history", "super", "none", ("queue",)),
+    Route("api-vhosts-list", "super", "none"),
+    Route("api-vhosts-detail", "super", "none", ("vhost",)),
+    Route("api-polls-list", "super", "none"),
+    Route("api-users-list", "super", "none"),
+    Route("api-users-detail", "super", "none", ("user",)),
+    Route("api-permissions-list", "super", "none"),
+    Route("api-permissions-detail", "super", "none", ("permission",)),
+    Route("api-topic-permissions-list", "super", "none"),
+    Route("api-topic-permissions-detail", "super", "none", ("topic_permission",)),
+    Route("api-tokens-list", "person", "person"),
+    # One's own: the token of the fixture is the superuser's.
+    Route("api-tokens-detail", "super", "none", ("token",)),
+    Route("api-whoami-list", "person", "none"),
+    Route("api-schema", "person", "none"),
+    Route("api-docs", "person", "none"),
+]
+ROUTES = {route.name: route for route in (*_PAGES, *_API)}
+
+#: Answer 404 to everybody.
+NOWHERE = {"api-root", "api-unknown"}
+#: Under admin/: one guard for all (console.admin_site), tried in test_routes.
+ADMIN = "admin/"

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
+from accessctl.services.tokens import create_token
+from console.models import Broker
+from tests.conventions.routes import ADMIN, NOWHERE, ROUTES, Route
+from vhosts.models import Queue, VirtualHost
+
+pytestmark = pytest.mark.django_db
+
+REFUSED = {401, 403}
+
+
+def walk(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for each in (resolver or get_resolver()).url_patterns:
+        address = f"{prefix}{each.pattern}"
+        if isinstance(each, URLResolver):
+            yield from walk(each, address)
+        else:
+            yield address, each
+
+
+@pytest.fixture
+def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, int]:
+    broker = make_broker()
+    seen = {"broker": broker, "first_seen_at": now, "changed_at": now}
+    rights = {"vhost": "/", "user": "app", "write": "", "read": ""}
+    token, _ = create_token(
+        user=superuser, name="a", expires_in=timedelta(days=1), now=now, acting_user=None
+    )
+    return {
+        "broker": broker.pk,
+        "queue": Queue.objects.create(
+            broker=broker, vhost="/", name="no such queue", first_seen_at=now
+        ).pk,
+        "vhost": VirtualHost.objects.create(**seen, name="/").pk,
+        "user": BrokerUser.objects.create(**seen, name="app").pk,
+        "permission": BrokerPermission.objects.create(**seen, **rights, configure="").pk,
+        "topic_permission": BrokerTopicPermission.objects.create(
+            **seen, **rights, exchange="amq.topic"
+        ).pk,
+        "token": token.pk,
+    }
+
+
+@pytest.fixture
+def person(client: Client, django_user_model: Any) -> Client:
+    client.force_login(django_user_model.objects.create_user("plain", password="a password"))
+    return client
+
+
+def address_of(route: Route, objects: dict[str, int]) -> str:
+    return reverse(route.name, args=[objects[name] for name in route.arguments])
+
+
+def is_refused(answer: Any) -> bool:
+    """Refused, hidden, or sent to log in (and back here)."""
+    to_login = answer.status_code == 302 and f"{reverse('account_login')}?" in answer["Location"]
+    return answer.status_code in {*REFUSED, 404} or to_login
+
+
+def test_every_route_is_listed_with_who_may_use_it() -> None:
+    found = {
+        pattern.name or f"(no name) {address}"
+        for address, pattern in walk()
+        if not address.startswith(ADMIN)
+    }
+    assert found - NOWHERE == set(ROUTES), "list new routes in tests/conventions/routes.py"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("route", ROUTES.values(), ids=lambda route: route.name)
+class TestWho:
+    def test_anonymous(self, route: Route, method: str, objects: Any, client: Client) -> None:
+        answer = getattr(client, method)(address_of(route, objects))
+        if getattr(route, method) == "open":
+            assert answer.status_code in {200, 302, 503}
+            assert not is_refused(answer)
+        elif getattr(route, method) != "none":
+            assert is_refused(answer), answer.status_code
+
+    def test_person_without_grants(
+        self, route: Route, method: str, objects: Any, person: Client
+    ) -> None:
+        before = list(Broker.objects.values())
+        answer = getattr(person, method)(address_of(route, objects))
+        match getattr(route, method):
+            case "super":
+                assert is_refused(answer), answer.status_code
+            case "empty":
+                assert answer.status_code in {200, 403}
+                shown = b"".join(answer) if answer.streaming else answer.content
+                assert b"no such queue" not in shown
+                assert Broker.objects.get().name.encode() not in shown
+            case "person":
+                assert not is_refused(answer), answer.status_code
+            case "none":
+                assert answer.status_code in {403, 404, 405}
+        assert list(Broker.objects.values()) == before
+
+    def test_superuser(
+        self, route: Route, method: str, objects: Any, client: Client, superuser: Any
+    ) -> None:
+        client.force_login(superuser)
+        answer = getattr(client, method)(address_of(route, objects))
+        if getattr(route, method) == "none":
+            assert answer.status_code == 405
+        else:
+            assert not is_refused(answer), answer.status_code
+            assert answer.status_code < 500 or route.name == "readyz"
+
+
+@pytest.mark.parametrize(
+    "route",
+    [route for route in ROUTES.values() if route.post != "none"],
+    ids=lambda route: route.name,
+)
+def test_no_browser_is_made_to_change_anything_by_another_site(
+    route: Route, objects: Any, superuser: Any
+) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(superuser)
+    before = list(Broker.objects.values())
+    assert client.post(address_of(route, objects), {"name": "x"}).status_code == 403
+    assert list(Broker.objects.values()) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("put", "broker"), ("patch", "broker"), ("delete", "broker"), ("delete", "token")]
+)  # fmt: skip
+def test_other_unsafe_methods_need_the_csrf_token_too(
+    method: str, name: str, objects: Any, superuser: Any
+) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(superuser)
+    address = reverse(f"api-{name}s-detail", args=[objects[name]])
+    assert getattr(client, method)(address).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "route",
+    [route for route in ROUTES.values() if route.get not in ("none",)],
+    ids=lambda route: route.name,
+)
+def test_looking_changes_nothing(
+    route: Route, objects: Any, client: Client, superuser: Any
+) -> None:
+    client.force_login(superuser)
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get(address_of(route, objects))
+        if answer.streaming:
+            b"".join(answer)
+    writes = [
+        query["sql"][:200]
+        for query in queries
+        if query["sql"].split(" ")[0] in {"INSERT", "UPDATE", "DELETE"}
+        and "console_cache" not in query["sql"]
+    ]
+    assert writes == []
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_admin_is_for_superusers(person: Client, method: str, objects: Any) -> None:
+    broker = objects["broker"]
+    for address in (
+        "",
+        "console/broker/",
+        f"console/broker/{broker}/change/",
+        f"console/broker/{broker}/delete/",
+        "auth/user/add/",
+        "jsi18n/",
+        "autocomplete/",
+        "nope/",
+    ):
+        answer = getattr(person, method)(f"/admin/{address}", {"post": "yes"})
+        assert is_refused(answer) or answer.status_code == 302, address
+    assert Broker.objects.exists()
