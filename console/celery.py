@@ -8,6 +8,8 @@ from pathlib import Path
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+# Checks belong to deployment (manage.py check): in a worker they would load every page and the API.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("console")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from console.heartbeats import write_heartbeat
-from vhosts.polling import dispatch, inventory, partitions, retention, rollups, run
+from vhosts.polling import dispatch, inventory, partitions, retention, rollups, run, settle
 
 
 @shared_task(ignore_result=True)
@@ -39,5 +39,6 @@ def keep_history() -> None:
     """Each minute, by beat. Harmless to run twice, or beside another."""
     now = dispatch.database_now()
     partitions.make_ahead(now)
+    settle.settle(now)
     rollups.fill(now)
     retention.drop_old(now)

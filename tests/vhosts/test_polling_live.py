@@ -10,7 +10,7 @@ import pytest
 
 from console.models import BrokerStatus
 from vhosts.history import series
-from vhosts.models import BrokerSample, Poll, Queue, QueueSnapshot
+from vhosts.models import BrokerSample, Poll, Queue, RecentSnapshot
 from vhosts.polling.cache import scrapes
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def test_depth_follows_what_is_published_and_taken(
     scratch_vhost.take("work", 3)
     assert eventually(lambda: depth_is(4)).pk == queue.pk
     depths = list(
-        QueueSnapshot.objects.filter(queue_id=queue.pk)
+        RecentSnapshot.objects.filter(queue_id=queue.pk)
         .order_by("at")
         .values_list("ready", flat=True)
     )
@@ -68,12 +68,12 @@ def test_unchanged_queues_write_no_row(make_broker, scratch_vhost, poll_now, eve
         lambda: poll_now(broker) and Queue.objects.filter(broker=broker, name="still", ready=2)
     )
     queue = Queue.objects.get(broker=broker, name="still")
-    before = QueueSnapshot.objects.filter(queue_id=queue.pk).count()
+    before = RecentSnapshot.objects.filter(queue_id=queue.pk).count()
     for _ in range(3):
         poll_now(broker)
     scrapes._entries.clear()  # as in a worker that has just started
     poll_now(broker)
-    assert QueueSnapshot.objects.filter(queue_id=queue.pk).count() == before
+    assert RecentSnapshot.objects.filter(queue_id=queue.pk).count() == before
 
 
 def test_a_vanished_queue_is_unknown_then_gone_and_comes_back_as_the_same_row(
@@ -104,7 +104,7 @@ def test_a_vanished_queue_is_unknown_then_gone_and_comes_back_as_the_same_row(
     queue.refresh_from_db()
     assert queue.gone_at is None
     rows = list(
-        QueueSnapshot.objects.filter(queue_id=queue.pk)
+        RecentSnapshot.objects.filter(queue_id=queue.pk)
         .order_by("at")
         .values_list("ready", flat=True)
     )
@@ -160,13 +160,13 @@ def test_both_sources_agree(make_broker, scratch_vhost, poll_now, eventually) ->
         return sorted(depths.values_list("name", "ready")) == [(f"q{n}", n) for n in range(5)]
 
     eventually(settled)
-    before = QueueSnapshot.objects.count()
+    before = RecentSnapshot.objects.count()
     off = {"prometheus": {"until": "2999-01-01T00:00:00+00:00", "reason": "test"}}
     BrokerStatus.objects.filter(pk=broker.pk).update(sources_off=off)
     assert poll_now(broker).depths_source == "totals"
     mine = Queue.objects.filter(broker=broker, vhost=scratch_vhost.name)
     assert sorted(mine.values_list("name", "ready")) == [(f"q{n}", n) for n in range(5)]
-    assert QueueSnapshot.objects.filter(queue_id__in=mine.values("id")).count() <= before
+    assert RecentSnapshot.objects.filter(queue_id__in=mine.values("id")).count() <= before
 
 
 HOSTILE = [

@@ -6,25 +6,37 @@ from __future__ import annotations
 from django.db import models
 
 
-class QueueSnapshot(models.Model):
+class Snapshot(models.Model):
     """A queue's depth from `at` on, until its next row. A row only where a value changed; a row
     of Nones from where the depth is not known. Read with KnownSpan: between spans nothing is known.
-
-    The primary key's index includes the depths, so that a day of one queue, scattered over the
-    whole table, is read from neighbouring index pages (docs/decisions/0010-history.md).
     """
 
     pk = models.CompositePrimaryKey("queue_id", "at")
-    queue_id = models.IntegerField()
     at = models.DateTimeField()
     ready = models.BigIntegerField(null=True)
     unacked = models.BigIntegerField(null=True)
+    queue_id = models.IntegerField()
 
     class Meta:
-        db_table = "vhosts_queue_snapshot"
+        abstract = True
 
     def __str__(self) -> str:
         return f"queue {self.queue_id} at {self.at}"
+
+
+class RecentSnapshot(Snapshot):
+    """The last half hour or so, in the order in which polls wrote it."""
+
+    class Meta:
+        db_table = "vhosts_queue_recent"
+
+
+class QueueSnapshot(Snapshot):
+    """What is older, moved here by vhosts.polling.settle in order of queues: half an hour of one
+    queue lies on one page or two, so that a day of it is read at once."""
+
+    class Meta:
+        db_table = "vhosts_queue_snapshot"
 
 
 class BrokerSample(models.Model):

@@ -75,11 +75,31 @@ QUEUES = Kind(
     "inventoried_at",
     leaves="gone_at",
 )
+EXCHANGES = Kind(
+    "exchanges",
+    "vhosts_exchange",
+    ("vhost", "name"),
+    {
+        "type": "text",
+        "durable": "boolean",
+        "auto_delete": "boolean",
+        "internal": "boolean",
+        "arguments": "jsonb",
+        "policy": "text",
+    },
+    _SEEN,
+)
 USERS = Kind(
     "users",
     "accessctl_brokeruser",
     ("name",),
-    {"tags": "text[]", "has_password": "boolean", "hashing_algorithm": "text", "limits": "jsonb"},
+    {
+        "tags": "text[]",
+        "has_password": "boolean",
+        "has_default_password": "boolean",
+        "hashing_algorithm": "text",
+        "limits": "jsonb",
+    },
     _SEEN,
 )
 PERMISSIONS = Kind(
@@ -97,7 +117,7 @@ TOPIC_PERMISSIONS = Kind(
     _SEEN,
 )
 #: No broker is without these: an empty listing of them is no evidence.
-_NEVER_EMPTY = ("vhosts", "users")
+_NEVER_EMPTY = ("vhosts", "exchanges", "users")
 
 
 @dataclass(frozen=True)
@@ -217,7 +237,7 @@ def _settle_gone_queues(broker: Broker, now: datetime) -> None:
                 WHERE broker_id = %(broker)s AND gone_at = %(now)s AND ready IS NOT NULL
                 RETURNING id, depth_changed_at
             )
-            INSERT INTO vhosts_queue_snapshot (queue_id, at) SELECT id, depth_changed_at FROM changed
+            INSERT INTO vhosts_queue_recent (queue_id, at) SELECT id, depth_changed_at FROM changed
             ON CONFLICT (queue_id, at) DO UPDATE SET ready = NULL, unacked = NULL
             """,
             {"broker": broker.pk, "now": now},
@@ -344,12 +364,27 @@ PARTS: Sequence[Part] = (
     Part(VHOSTS, _vhosts, _vhost_row),
     Part(QUEUES, lambda client: client.queues(), _queue_row),
     Part(
+        EXCHANGES,
+        lambda client: client.exchanges(),
+        lambda row: (
+            row.vhost,
+            row.name,
+            row.type,
+            row.durable,
+            row.auto_delete,
+            row.internal,
+            dict(row.arguments),
+            row.policy or "",
+        ),
+    ),
+    Part(
         USERS,
         lambda client: client.users(),
         lambda user: (
             user.name,
             list(user.tags),
             user.has_password,
+            user.has_default_password,
             user.hashing_algorithm or "",
             dict(user.limits),
         ),

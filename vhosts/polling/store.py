@@ -141,7 +141,7 @@ def _row(item: QueueDepth) -> tuple[str, str, int | None, int | None, int | None
 
 #: What follows each change of depth. A clock that was set back can meet a row of the same moment.
 _AND_KEEP = """
-INSERT INTO vhosts_queue_snapshot (queue_id, at, ready, unacked)
+INSERT INTO vhosts_queue_recent (queue_id, at, ready, unacked)
 SELECT id, %(at)s, ready, unacked FROM changed
 ON CONFLICT (queue_id, at) DO UPDATE SET ready = excluded.ready, unacked = excluded.unacked
 """
