@@ -47,8 +47,14 @@ def _why_not(log: Path) -> str:
     last = lines[-1] if lines else "it said nothing."
     if "No space left" in text[-3000:]:
         return "The disk is full while the database was set up. Free some space."
-    if "could not translate host name" in last or "connection to server" in last:
-        return f"The database in DATABASE_URL cannot be reached: {last}"
+    refusals = [
+        line
+        for line in lines[-6:]
+        if "connection to server" in line or "could not translate" in line
+    ]
+    if refusals:
+        reason = refusals[-1].removeprefix("django.db.utils.OperationalError: ")
+        return f"The database in DATABASE_URL cannot be reached: {reason}"
     return f"Setting up the database failed: {last} (The whole story: {log})"
 
 
