@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class AccessctlConfig(AppConfig):
     name = "accessctl"
     verbose_name = "Access"
+
+    def ready(self) -> None:
+        from accessctl import signals  # noqa: F401 – connects the receivers

@@ -5,6 +5,7 @@ Misconfiguration is reported by the system checks in console/checks.py with a hi
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -88,6 +89,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accessctl.middleware.SessionMiddleware",
     # Denied by default: a view is open only where it says @login_not_required.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -158,7 +160,10 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/300s/key"}
-SESSION_COOKIE_AGE = env_int("CONSOLE_SESSION_HOURS", 12, least=1, most=720) * 3600
+SESSION_ENGINE = "accessctl.sessions"
+SESSION_LASTS = timedelta(hours=env_int("CONSOLE_SESSION_HOURS", 12, least=1, most=720))
+SESSION_IDLE = timedelta(minutes=env_int("CONSOLE_SESSION_IDLE_MINUTES", 30, least=1, most=43200))
+SESSION_COOKIE_AGE = int(SESSION_LASTS.total_seconds())
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

@@ -10,6 +10,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accessctl.models import ApiToken
+from accessctl.reach import limit_reach
 from accessctl.services.tokens import find_token, note_use
 
 
@@ -28,7 +29,11 @@ class ApiTokenAuthentication(BaseAuthentication):
         # One sentence for all: whether a token ever existed is nobody's business.
         if token is None or token.is_expired(now) or not token.user.is_active:
             raise AuthenticationFailed("The token is unknown, expired or revoked.")
+        address = request.META.get("REMOTE_ADDR", "")
+        if not token.is_good_from(address):
+            raise AuthenticationFailed(f"The token may not be used from {address}.")
         note_use(token, now=now)
+        limit_reach(token.user, token.only)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -64,10 +64,19 @@ class TokenRead(serializers.Serializer[Any]):
 
     id = serializers.IntegerField()
     name = serializers.CharField()
+    owner = serializers.CharField(source="user.username")
     key = serializers.CharField(source="token_key", help_text="How the token begins.")
     created_at = serializers.DateTimeField(source="created")
     expires_at = serializers.DateTimeField(source="expiry", allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+    scopes = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Permissions it is limited to; null: all that its owner has.",
+    )
+    networks = serializers.ListField(
+        child=serializers.CharField(), help_text="Where it may be used from; empty: anywhere."
+    )
 
     class Meta:
         ref_name = "Token"
@@ -83,6 +92,19 @@ class TokenMade(TokenRead):
 class TokenWrite(StrictSerializer):
     name = Text(max_length=100, help_text="What the token is for.")
     expires_in_days = Number(min_value=1, max_value=366, default=90)
+    scopes = serializers.ListField(
+        child=Text(max_length=64),
+        allow_null=True,
+        default=None,
+        max_length=100,
+        help_text="Permissions to limit it to; null: all that you have, now and later.",
+    )
+    networks = serializers.ListField(
+        child=Text(max_length=64),
+        default=list,
+        max_length=20,
+        help_text="Networks it may be used from, such as 10.1.0.0/16; empty: anywhere.",
+    )
 
     class Meta:
         ref_name = "TokenRequest"

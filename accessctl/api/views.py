@@ -1,21 +1,15 @@
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
-from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accessctl.api.fields import (
     PermissionRead,
-    TokenMade,
-    TokenRead,
-    TokenWrite,
     TopicPermissionRead,
     UserRead,
     WhoamiRead,
@@ -25,8 +19,6 @@ from accessctl.api.permissions import ANYBODY
 from accessctl.authorize import allowed
 from accessctl.models import ApiToken, BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.permissions import Permission
-from accessctl.services.tokens import create_token, revoke_token
-from console.errors import InvalidField
 from console.rest.views import ApiView
 
 
@@ -72,47 +64,6 @@ class TopicPermissionsView(PermissionsView):
     def get_queryset(self) -> QuerySet[Any]:
         visible = BrokerTopicPermission.objects.visible_to(self.request.user)
         return visible.select_related("broker__status")
-
-
-class TokensView(ListModelMixin, RetrieveModelMixin, ApiView):
-    """One's own API tokens."""
-
-    serializer_class = TokenRead
-    ordering_fields = {"id": "id", "name": "name", "created_at": "created", "expires_at": "expiry"}
-    ordering = ("-created_at",)
-    console_permissions = dict.fromkeys(("list", "retrieve", "create", "destroy"), ANYBODY)
-
-    def get_queryset(self) -> QuerySet[ApiToken]:
-        return ApiToken.objects.visible_to(self.request.user).select_related("user")
-
-    @extend_schema(request=TokenWrite, responses={201: OpenApiResponse(TokenMade)})
-    def create(self, request: Request) -> Response:
-        """Make a token. It is shown in this answer and never again."""
-        sent = TokenWrite(data=self.body())
-        sent.is_valid(raise_exception=True)
-        now = timezone.now()
-        expires_in = timedelta(days=sent.validated_data["expires_in_days"])
-        used = request.auth
-        if isinstance(used, ApiToken) and used.expiry and now + expires_in > used.expiry:
-            # Else whoever gets hold of a token keeps access for ever.
-            raise InvalidField(
-                "expires_in_days",
-                "A token made with a token cannot outlive it. Log in to the console to make one.",
-            )
-        row, token = create_token(
-            user=cast(AbstractBaseUser, request.user),
-            name=sent.validated_data["name"],
-            expires_in=expires_in,
-            now=now,
-            acting_user=request.user,
-        )
-        return Response({**TokenRead(row).data, "token": token}, status=201)
-
-    @extend_schema(responses={204: None})
-    def destroy(self, request: Request, pk: str) -> Response:
-        """Revoke a token: it is refused from the next request on."""
-        revoke_token(self.get_object(), acting_user=request.user)
-        return Response(status=204)
 
 
 class WhoamiView(ApiView):

@@ -65,6 +65,8 @@ class BrokerUser(SeenOnBroker):
     tags = ArrayField(models.TextField(), default=list)
     #: None where the broker does not say.
     has_password = models.BooleanField(null=True)
+    #: For guest: whether the password is still guest. None: not known, or another user.
+    has_default_password = models.BooleanField(null=True)
     hashing_algorithm = models.TextField(blank=True)
     limits = models.JSONField(default=dict)
 

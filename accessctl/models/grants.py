@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
@@ -7,8 +9,28 @@ from django.db.models import Q
 
 from accessctl.globs import EVERYTHING, is_everything
 from accessctl.permissions import Permission
+from accessctl.reach import Place, reach_of
 from accessctl.roles import PERMISSIONS_OF, Role
 from console.models import Broker, Environment
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> GrantQuerySet:
+        """One's own and those of one's groups; besides, those on places where one may see grants:
+        on a broker, also those that reach it by its environment or on all brokers."""
+        reach = reach_of(user)
+        if not reach.lets(Permission.GRANTS_VIEW):
+            return self.none()
+        if reach.covers(Permission.GRANTS_VIEW, Place()):
+            return self
+        groups = Group.objects.filter(user=user.pk)
+        brokers = Broker.objects.filter(reach.brokers(Permission.GRANTS_VIEW))
+        environments = Q(environment="") | Q(environment__in=brokers.values("environment"))
+        reaching = Q(broker__in=brokers) | (Q(models.Exists(brokers), broker=None) & environments)
+        return self.filter(Q(user=user.pk) | Q(group__in=groups) | reaching)
 
 
 class Grant(models.Model):
@@ -33,6 +55,8 @@ class Grant(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
+
+    objects = GrantQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

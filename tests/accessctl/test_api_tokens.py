@@ -138,13 +138,25 @@ def test_use_is_noted_once_a_minute(session: Any) -> None:
     assert ApiToken.objects.get().last_used_at > first
 
 
-def test_people_see_and_revoke_only_their_own(session: Any, superuser: Any) -> None:
+def test_people_see_and_revoke_only_their_own(session: Any, django_user_model: Any) -> None:
     mine = session.post(TOKENS, {"name": "mine"}).json()
     other = APIClient()
-    other.force_login(superuser)
+    other.force_login(django_user_model.objects.create_user("other"))
     assert other.get(TOKENS).json()["count"] == 0
     assert other.get(f"{TOKENS}{mine['id']}/").status_code == 404
     assert other.delete(f"{TOKENS}{mine['id']}/").status_code == 404
+
+
+def test_superusers_see_and_revoke_those_of_everybody(session: Any, superuser: Any) -> None:
+    made = session.post(TOKENS, {"name": "mine"}).json()
+    admin = APIClient()
+    admin.force_login(superuser)
+    seen = admin.get(TOKENS, {"owner": "plain"})
+    assert [(row["owner"], row["name"]) for row in seen.json()["results"]] == [("plain", "mine")]
+    assert made["token"] not in seen.content.decode()
+    assert admin.get(TOKENS, {"owner": "root"}).json()["count"] == 0
+    assert admin.delete(f"{TOKENS}{made['id']}/").status_code == 204
+    assert bearer(made["token"]).get(WHOAMI).status_code == 401
 
 
 def test_a_token_made_with_a_token_does_not_outlive_it(session: Any) -> None:
