@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "rest_framework",
 ]
 MIDDLEWARE = [
+    "console.client_address.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "console.rest.middleware.ApiProblemMiddleware",
@@ -179,7 +180,8 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [CONSOLE_URL]
 #: Only with a proxy in front that always sets the header itself.
-if env_bool("CONSOLE_TRUST_PROXY", False):
+TRUST_PROXY = env_bool("CONSOLE_TRUST_PROXY", False)
+if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": (),

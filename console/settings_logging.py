@@ -46,3 +46,5 @@ LOGGING: dict[str, Any] = {
     },
 }
 DJANGO_STRUCTLOG_USER_ID_FIELD = "pk"
+#: It would believe headers that anybody can write: see console/client_address.py.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

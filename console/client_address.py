@@ -1,0 +1,45 @@
+"""Where a request comes from: for the log, the audit trail and every limit by address.
+
+`X-Forwarded-For` is a header that anybody can write. It counts only where CONSOLE_TRUST_PROXY says
+that a proxy stands in front, and then only its last entry, which is the proxy's own.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django_structlog.signals import bind_extra_request_metadata
+
+
+class ClientAddressMiddleware:
+    """Puts the client's address into REMOTE_ADDR, so that all later code has one place to look."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+        if settings.TRUST_PROXY and _is_address(forwarded):
+            request.META["REMOTE_ADDR"] = forwarded
+        return self.get_response(request)
+
+
+@receiver(bind_extra_request_metadata)
+def bind_address(request: HttpRequest, **kwargs: Any) -> None:
+    address = request.META.get("REMOTE_ADDR", "")
+    if _is_address(address):  # a Unix socket has none
+        structlog.contextvars.bind_contextvars(ip=address)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
