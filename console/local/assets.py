@@ -59,6 +59,14 @@ def ensure_assets(state: Path, progress: Progress | None = None) -> bool:
     return True
 
 
+def development_file(state: Path, name: str) -> Path:
+    """A file of a package that only the tests need, such as `axe-core/axe.min.js`. Raises Trouble."""
+    found = state / "npm" / "node_modules" / name
+    if not found.is_file():
+        _install(state / "npm", _npm(state))
+    return found
+
+
 def _stamp() -> str:
     digest = hashlib.sha256((CHECKOUT / "package-lock.json").read_bytes())
     digest.update(repr((sorted(FILES.items()), _SOURCE_MAP.pattern)).encode())

@@ -22,7 +22,16 @@ from heroicons.templatetags.heroicons import heroicon_micro
 
 from console.models import Broker
 from console.templatetags._states import STATES, Look
-from console.templatetags._text import ages_ago, grouped, lasted, pieces, plain, sized, truncated
+from console.templatetags._text import (
+    ages_ago,
+    grouped,
+    is_special,
+    lasted,
+    pieces,
+    plain,
+    sized,
+    truncated,
+)
 
 register = template.Library()
 
@@ -164,7 +173,9 @@ def state_badge(state: str, label: str = "", tip: str = "") -> SafeString:
     return format_html(
         '<span class="state state-{}"{}>{}<span>{}</span></span>',
         look.tone,
-        format_html(' tabindex="0" data-tip="{}"', tip or look.help) if tip or look.help else "",
+        format_html(' tabindex="0" data-tip="{}"', said(tip or look.help))
+        if tip or look.help
+        else "",
         heroicon_micro(look.icon, size=14, aria_hidden="true"),
         label or look.label,
     )
@@ -252,10 +263,10 @@ def sparkline(
 @register.simple_tag
 def bar(
     used: float | None, limit: float | None, label: str, danger: bool = False, high: float = 0.8
-) -> SafeString:
+) -> str:
     """How much of a limit is used, as a bar 0..100 drawn by SVG attributes (no inline style)."""
-    if used is None or not limit:
-        return SafeString("")
+    if not isinstance(used, int | float) or not isinstance(limit, int | float) or not limit:
+        return ""
     share = min(max(used / limit, 0), 1)
     tone = "danger" if danger else "warn" if share >= high else "ok"
     return format_html(
@@ -272,7 +283,7 @@ def bar(
 @register.filter
 def join_lines(values: Sequence[Any]) -> str:
     """One to a line, as text for a tip."""
-    return "\n".join(plain(str(value)) for value in values)
+    return "\n".join(said(value) for value in values)
 
 
 @register.filter

@@ -68,6 +68,11 @@ document.addEventListener(
   true,
 );
 
+// The scope picker opens where one is.
+document.addEventListener("htmx:after:swap", () => {
+  document.querySelector("details.scope[open] [aria-current]")?.scrollIntoView({ block: "nearest" });
+});
+
 // Selects and check boxes with [data-submit] submit their form when changed.
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
