@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from celery.beat import Scheduler
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, close_old_connections
 
 from console.heartbeats import write_heartbeat
 
@@ -35,5 +35,4 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]
             close_old_connections()
             write_heartbeat("beat")
         except DatabaseError:
-            connection.close()
             log.warning("beat_cannot_reach_postgres")

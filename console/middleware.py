@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
+from django.contrib.auth.models import AnonymousUser
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from console.outage import is_outage, unavailable
@@ -26,17 +28,30 @@ class NoStoreMiddleware:
         return response
 
 
+#: These answer without a user, and most of all while Postgres is away.
+_WITHOUT_USER = ("/livez", "/readyz")
+
+
 class DatabaseOutageMiddleware:
-    """A view that meets an outage of Postgres answers 503 with Retry-After instead of failing."""
+    """An outage of Postgres is 503 with Retry-After, not a failure. Right after the one that gives
+    requests their user: whoever is logged in is looked up here, so that no middleware further in
+    meets the outage where it cannot be answered."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            _ = request.user.is_authenticated
+        except (OperationalError, InterfaceError) as error:
+            request.user = AnonymousUser()
+            if request.path not in _WITHOUT_USER:
+                return self._unavailable(request, error)
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not is_outage(exception):
-            return None
-        log.warning("database_outage", path=request.path, error=type(exception).__name__)
+        return self._unavailable(request, exception) if is_outage(exception) else None
+
+    def _unavailable(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        log.warning("database_outage", path=request.path, error=type(error).__name__)
         return unavailable(request)

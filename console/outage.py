@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
-from django.template import loader
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 RETRY_AFTER_S = 5
 _SENTENCE = (
@@ -51,10 +49,3 @@ def unavailable(request: HttpRequest) -> HttpResponse:
     response["Retry-After"] = str(RETRY_AFTER_S)
     response["Cache-Control"] = "no-store"
     return response
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: what a middleware could not do without Postgres ends here too."""
-    if is_outage(sys.exc_info()[1]):
-        return unavailable(request)
-    return HttpResponseServerError(loader.get_template("500.html").render())

@@ -90,6 +90,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "console.middleware.DatabaseOutageMiddleware",
     "accessctl.middleware.SessionMiddleware",
     # Denied by default: a view is open only where it says @login_not_required.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -100,7 +101,6 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "console.views.refusals.RefusalMiddleware",
     "console.middleware.NoStoreMiddleware",
-    "console.middleware.DatabaseOutageMiddleware",
 ]
 ROOT_URLCONF = "console.urls"
 WSGI_APPLICATION = "console.wsgi.application"

@@ -1,0 +1,125 @@
+"""Health as an orchestrator and a monitoring see it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+
+from console.beat import BeatScheduler
+from console.celery import app
+from console.heartbeats import write_heartbeat
+from console.models import BrokerStatus, Heartbeat
+
+READY = ["database", "migrations", "partitions", "beat", "worker", "polls"]
+
+
+class Away:
+    """In the way of every statement, as if Postgres had gone."""
+
+    def __call__(self, execute: Any, *arguments: Any) -> Any:
+        raise OperationalError('connection to server at "10.1.2.3", user "console" failed')
+
+
+def test_alive_says_nothing_of_what_it_depends_on(client) -> None:
+    answer = client.get("/livez")
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
+
+
+@pytest.mark.django_db
+def test_ready_names_beat_and_worker_apart(client) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    checks = answer.json()["checks"]
+    assert list(checks) == READY
+    assert [name for name in READY if checks[name]["ok"]] == [
+        "database",
+        "migrations",
+        "partitions",
+        "polls",
+    ]
+    write_heartbeat("beat")
+    checks = client.get("/readyz").json()["checks"]
+    assert (checks["beat"]["ok"], checks["worker"]["ok"]) == (True, False)
+    write_heartbeat("worker")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["ok"]) == (200, True)
+    Heartbeat.objects.filter(name="worker").update(at=datetime.now(UTC) - timedelta(minutes=2))
+    worker = client.get("/readyz").json()["checks"]["worker"]
+    assert not worker["ok"]
+    assert 119 < worker["age_s"] < 130
+
+
+@pytest.mark.django_db
+def test_polls_that_nobody_makes_are_said(client, make_broker) -> None:
+    broker = make_broker()
+    late = datetime.now(UTC) - timedelta(minutes=3)
+    BrokerStatus.objects.filter(pk=broker.pk).update(next_poll_at=late)
+    polls = client.get("/readyz").json()["checks"]["polls"]
+    assert not polls["ok"]
+    assert "1 brokers" in polls["detail"]
+
+
+@pytest.mark.django_db
+def test_without_postgres_ready_says_so_and_shows_no_driver_text(client) -> None:
+    with connection.execute_wrapper(Away()):
+        answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert not answer.json()["checks"]["database"]["ok"]
+    assert "10.1.2.3" not in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_without_postgres_pages_and_api_answer_503_and_when_to_come_back(client, superuser) -> None:
+    client.force_login(superuser)
+    client.raise_request_exception = False
+    with connection.execute_wrapper(Away()):
+        for path in ("/", "/api/v1/brokers/", "/queues/"):
+            answer = client.get(path)
+            assert answer.status_code == 503, path
+            assert answer.headers["Retry-After"]
+            assert "10.1.2.3" not in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_metrics_take_a_superuser(client, superuser, django_user_model, settings) -> None:
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer wrn_x"}).status_code == 401
+    client.force_login(django_user_model.objects.create_user("somebody"))
+    assert client.get("/metrics").status_code == 401
+    client.force_login(superuser)
+    assert client.get("/metrics").status_code == 200
+    client.logout()
+    settings.METRICS_OPEN = True
+    assert client.get("/metrics").status_code == 200
+
+
+@pytest.mark.django_db
+def test_metrics_tell_of_each_broker_and_leave_out_what_is_not_known(
+    client, settings, make_broker, poll_now
+) -> None:
+    settings.METRICS_OPEN = True
+    poll_now(make_broker(name='good "one"'))
+    make_broker(name="unseen")
+    text = client.get("/metrics").content.decode()
+    assert (
+        'warren_broker_state{broker="good \\"one\\"",environment="development",state="reachable"} 1.0'
+        in text
+    )
+    assert 'warren_broker_queues{broker="good \\"one\\""}' in text
+    assert 'warren_broker_poll_seconds{broker="good \\"one\\""}' in text
+    assert 'state="new"} 1.0' in text
+    assert 'warren_broker_queues{broker="unseen"}' not in text
+    assert 'warren_build_info{version="' in text
+
+
+@pytest.mark.django_db
+def test_beat_signs_by_itself_and_outlives_postgres() -> None:
+    scheduler = BeatScheduler(app=app, lazy=True)
+    scheduler.tick()
+    assert Heartbeat.objects.filter(name="beat").exists()
+    scheduler._next_sign = 0
+    with connection.execute_wrapper(Away()):
+        scheduler._give_sign()
