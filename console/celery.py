@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 # Checks belong to deployment (manage.py check): in a worker they would load every page and the API.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+
+TRANSPORT_ALIASES["filesystem"] = "console.file_queue:Transport"
 
 app = Celery("console")
 app.config_from_object("django.conf:settings", namespace="CELERY")
