@@ -168,6 +168,21 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangeInfo:
+    """The default exchange has the name ""."""
+
+    vhost: str
+    name: str
+    type: str
+    durable: bool | None
+    auto_delete: bool | None
+    #: True: takes messages from other exchanges only.
+    internal: bool | None
+    arguments: Mapping[str, Any]
+    policy: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class VhostInfo:
     name: str
     description: str | None
@@ -194,6 +209,8 @@ class UserInfo:
     has_password: bool | None
     hashing_algorithm: str | None
     limits: Mapping[str, int]
+    #: For guest: whether the password is still guest. None for any other user, and where not known.
+    has_default_password: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -352,3 +352,24 @@ def test_a_password_may_hold_any_character(broker: LiveBroker, user: str) -> Non
     credentials = Credentials(user, Secret(password))
     with broker.client(credentials=credentials) as client:
         assert client.whoami().name == user
+
+
+def test_exchanges_are_listed_as_declared(broker: LiveBroker, client: ManagementClient) -> None:
+    arguments = {"alternate-exchange": "amq.fanout"}
+    body = {"type": "topic", "durable": True, "internal": True, "arguments": arguments}
+    broker.put(path("exchanges", broker.vhost, "ex/<b>%2F"), body)
+    listing = client.exchanges()
+    assert listing.complete
+    mine = {item.name: item for item in listing.items if item.vhost == broker.vhost}
+    found = mine["ex/<b>%2F"]
+    assert (found.type, found.durable, found.auto_delete) == ("topic", True, False)
+    assert (found.internal, found.arguments, found.policy) == (True, arguments, None)
+    assert mine[""].type == "direct"
+
+
+def test_a_default_password_is_told_without_its_hash(client: ManagementClient) -> None:
+    users = {user.name: user for user in client.users().items}
+    guest = users.pop("guest")
+    assert guest.has_default_password is True
+    assert "password_hash" not in repr(guest)
+    assert {user.has_default_password for user in users.values()} <= {None}

@@ -24,6 +24,7 @@ from console.rabbitmq.refusals import error_for_status
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import (
     Binding,
+    ExchangeInfo,
     Listing,
     Node,
     Overview,
@@ -45,6 +46,7 @@ Item = TypeVar("Item", QueueDepth, QueueInfo)
 #: The cheap listing: no statistics are gathered, yet the totals are there, also where the broker
 #: runs with statistics switched off.
 _TOTALS: Query = {"disable_stats": "true", "enable_queue_totals": "true"}
+_EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy"
 _DEPTH_COLUMNS = "vhost,name,messages,messages_ready,messages_unacknowledged"
 _HEALING_FACTOR = 3
 _UNLISTABLE = RejectedRow(
@@ -107,6 +109,12 @@ class ManagementClient:
     def queues(self) -> Listing[QueueInfo]:
         """Every queue as declared, with its depth; healed around rows the broker cannot list."""
         return self._all_queues(readings.QUEUES, _TOTALS)
+
+    def exchanges(self) -> Listing[ExchangeInfo]:
+        """Every exchange as declared, the default one ("") among them."""
+        query: Query = {"disable_stats": "true", "columns": _EXCHANGE_COLUMNS}
+        body = self.http.get(path("exchanges", query=query))
+        return readings.EXCHANGES.listing(body, self._limits)
 
     def policies(self) -> Listing[PolicyInfo]:
         return self._listing(readings.POLICIES, "policies")

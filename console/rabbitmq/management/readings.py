@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from console.rabbitmq import types
-from console.rabbitmq.endpoint import Limits
+from console.rabbitmq.endpoint import Limits, Secret
 from console.rabbitmq.management.decode import Rows
 from console.rabbitmq.management.records import (
     BindingRow,
     ChannelDetails,
     ConsumerRow,
     DepthRow,
+    ExchangeRow,
     MessageStats,
     NodeRow,
     ObjectTotals,
@@ -27,6 +28,7 @@ from console.rabbitmq.management.records import (
     VhostRow,
     WhoamiRow,
 )
+from console.rabbitmq.passwords import SHA256, SHA512, password_matches
 
 
 def tags(said: Tags | None) -> tuple[str, ...]:
@@ -190,6 +192,19 @@ def binding(row: BindingRow) -> types.Binding:
     )
 
 
+def exchange(row: ExchangeRow) -> types.ExchangeInfo:
+    return types.ExchangeInfo(
+        vhost=row.vhost,
+        name=row.name,
+        type=row.type,
+        durable=row.durable,
+        auto_delete=row.auto_delete,
+        internal=row.internal,
+        arguments=row.arguments or {},
+        policy=_known(row.policy),
+    )
+
+
 def vhost(row: VhostRow) -> types.VhostInfo:
     return types.VhostInfo(
         name=row.name,
@@ -213,7 +228,17 @@ def user(row: UserRow) -> types.UserInfo:
         has_password=None if row.password_hash is None else bool(row.password_hash),
         hashing_algorithm=_known(row.hashing_algorithm),
         limits=row.limits or {},
+        has_default_password=_has_default_password(row),
     )
+
+
+def _has_default_password(row: UserRow) -> bool | None:
+    """Told here, so that no hash is carried any further."""
+    if row.name != "guest" or row.password_hash is None:
+        return None
+    if row.hashing_algorithm not in (SHA256, SHA512):
+        return None if row.password_hash else False
+    return password_matches(Secret("guest"), row.password_hash, row.hashing_algorithm)
 
 
 def permission(row: PermissionRow) -> types.PermissionInfo:
@@ -245,6 +270,7 @@ QUEUES = Rows(QueueRow, queue)
 CONSUMERS = Rows(ConsumerRow, consumer)
 QUEUE_NOW = Rows(QueueNowRow, queue_now)
 BINDINGS = Rows(BindingRow, binding)
+EXCHANGES = Rows(ExchangeRow, exchange)
 VHOSTS = Rows(VhostRow, vhost)
 VHOST_LIMITS = Rows(VhostLimitsRow, vhost_limits)
 USERS = Rows(UserRow, user)

@@ -158,6 +158,17 @@ class BindingRow(msgspec.Struct):
     properties_key: str | None = None
 
 
+class ExchangeRow(msgspec.Struct):
+    vhost: Name
+    name: Name
+    type: str
+    durable: bool | None = None
+    auto_delete: bool | None = None
+    internal: bool | None = None
+    arguments: Object | None = None
+    policy: str | None = None
+
+
 class VhostRow(msgspec.Struct):
     name: Name
     description: str | None = None
