@@ -165,6 +165,12 @@ def plain_name(value: str | None) -> str:
     return plain(value or "(empty name)")
 
 
+@register.filter
+def said(value: Any) -> str:
+    """A sentence that may hold a broker's words: characters that hide or reorder text are shown."""
+    return "".join(f"⟨U+{ord(c):04X}⟩" if is_special(c) and c != "\n" else c for c in str(value))
+
+
 @register.simple_tag
 @lru_cache(maxsize=512)  # drawing an icon copies its XML tree
 def state_badge(state: str, label: str = "", tip: str = "") -> SafeString:
