@@ -61,7 +61,8 @@ def test_every_message_is_read_whole_and_once_while_others_write(connection):
 
 
 def test_messages_come_in_the_order_they_were_sent_and_leave_nothing_behind(connection, tmp_path):
-    queue = connection.SimpleQueue("work")
+    # A name of its own: kombu remembers bindings for the life of the process.
+    queue = connection.SimpleQueue("order")
     for number in range(20):
         queue.put({"number": number})
     got = []
