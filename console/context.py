@@ -52,7 +52,9 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
     ),
     (
         "Govern",
-        (_Place("admin:index", "Administration", "cog-6-tooth", Permission.BROKERS_EDIT, "a", scoped=False),),
+        (
+            _Place("explain", "Explain access", "question-mark-circle", Permission.EXPLAIN_USE, "x"),
+            _Place("admin:index", "Administration", "cog-6-tooth", Permission.BROKERS_EDIT, "a", scoped=False),),
     ),
 )  # fmt: skip
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from vhosts.views import queue, queues, vhosts
+from vhosts.views import explain, queue, queues, vhosts
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/", queues.queues, name="queues"),
@@ -14,6 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/history/", queue.queue_history_table, name="queue_history_table"),
     path("queues/<int:queue_id>/history.json", queue.queue_history, name="queue_history"),
     path("queues/<int:queue_id>/history.csv", queue.queue_history_csv, name="queue_history_csv"),
+    path("explain/", explain.explain, name="explain"),
+    path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),
     path("vhosts/", vhosts.vhosts, name="vhosts"),
     path("vhosts.csv", vhosts.vhosts_csv, name="vhosts_csv"),
     path("vhosts/<int:vhost_id>/", vhosts.vhost, name="vhost"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from vhosts.api.explain import ExplainView, PatternsView
 from vhosts.api.views import PollsView, QueuesView, VhostsView
 
 #: (address under /api/v1/, view, name of the route)
@@ -7,4 +8,6 @@ routes = (
     ("queues", QueuesView, "api-queues"),
     ("vhosts", VhostsView, "api-vhosts"),
     ("polls", PollsView, "api-polls"),
+    ("explain", ExplainView, "api-explain"),
+    ("patterns", PatternsView, "api-patterns"),
 )

@@ -1,0 +1,85 @@
+"""What polling has seen that decides whether a RabbitMQ user may do something. No broker is called."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from accessctl.explain import (
+    ExchangeFacts,
+    Facts,
+    PermissionFacts,
+    Question,
+    TopicFacts,
+    UserFacts,
+    VhostFacts,
+)
+from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
+from vhosts.models import Exchange, Queue, VirtualHost
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from console.models import Broker, BrokerStatus
+
+_PARTS = ("users", "vhosts", "permissions", "topic_permissions", "exchanges", "queues")
+
+
+def facts_for(broker: Broker, question: Question, *, now: datetime) -> Facts:
+    """What bears on the question. A constant number of queries, whatever the broker holds."""
+    named = {
+        question.target,
+        question.source,
+        question.dead_letter_exchange or "",
+        question.alternate_exchange or "",
+    }
+    status = broker.status
+    known = known_parts(status)
+    user = BrokerUser.objects.filter(broker=broker, name=question.user).first()
+    vhost = VirtualHost.objects.filter(broker=broker, name=question.vhost).first()
+    mine = {"broker": broker, "vhost": question.vhost, "user": question.user}
+    permission = BrokerPermission.objects.filter(**mine).first()
+    queues = Queue.objects.present().filter(broker=broker, vhost=question.vhost)
+    return Facts(
+        known=known,
+        rabbitmq_version=status.rabbitmq_version,
+        erlang_version=status.erlang_version,
+        user=UserFacts(tuple(user.tags), user.has_password, user.limits) if user else None,
+        vhost=VhostFacts(vhost.limits, vhost.cluster_state) if vhost else None,
+        permission=PermissionFacts(permission.configure, permission.write, permission.read)
+        if permission
+        else None,
+        topic_permissions={
+            row.exchange: TopicFacts(row.write, row.read)
+            for row in BrokerTopicPermission.objects.filter(**mine)
+        },
+        exchanges=_exchanges(broker, question.vhost, named),
+        queues=frozenset(queues.filter(name__in=named).values_list("name", flat=True)),
+        queue_count=_queue_count(vhost, queues, known),
+        observed_at=status.inventory_at,
+        stale=status.shown_state(now) != "reachable",
+    )
+
+
+def known_parts(status: BrokerStatus) -> frozenset[str]:
+    """The parts of the inventory that were read, and without a row left out."""
+    if status.inventory_at is None:
+        return frozenset()
+    return frozenset(
+        part for part in _PARTS if part not in status.part_errors and part not in status.suspect
+    )
+
+
+def _exchanges(broker: Broker, vhost: str, names: Collection[str]) -> dict[str, ExchangeFacts]:
+    found = Exchange.objects.filter(broker=broker, vhost=vhost, name__in=names)
+    return {row.name: ExchangeFacts(row.type, row.internal) for row in found}
+
+
+def _queue_count(
+    vhost: VirtualHost | None, queues: QuerySet[Queue], known: frozenset[str]
+) -> int | None:
+    """Counted only where a limit asks for it."""
+    if vhost is None or vhost.limits.get("max-queues", -1) <= 0 or "queues" not in known:
+        return None
+    return queues.count()
