@@ -115,7 +115,7 @@ def test_metrics_tell_of_each_broker_and_leave_out_what_is_not_known(
     assert 'warren_build_info{version="' in text
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # Celery closes connections while it sets up
 def test_beat_signs_by_itself_and_outlives_postgres() -> None:
     scheduler = BeatScheduler(app=app, lazy=True)
     scheduler.tick()
