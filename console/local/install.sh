@@ -41,6 +41,7 @@ apt install --no-install-recommends "$@" || { apt update && apt install --no-ins
 # Only units that came with this: one that was there before is the machine's business.
 for unit in $new_units; do
   there "$unit" || continue
-  systemctl disable "$unit" >/dev/null 2>&1 || deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
+  # Without systemd's tools: what they would do.
+  systemctl disable "$unit" >/dev/null 2>&1 || rm -f /etc/systemd/system/*.wants/"$unit"
   case $unit in rabbitmq-server.service) update-rc.d rabbitmq-server disable >/dev/null 2>&1 || true ;; esac
 done

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import resource
 import shutil
 import signal
@@ -43,6 +44,9 @@ PLUGINS = (
     "rabbitmq_stream_management",
     "rabbitmq_top",
 )
+
+#: The node's name holds "localhost"; not every machine's /etc/hosts does.
+_INETRC = '{host, {127,0,0,1}, ["localhost"]}.\n{lookup, [file, native]}.\n'
 
 SERVER_PLACES = (
     "usr/lib/rabbitmq/bin/rabbitmq-server",
@@ -127,6 +131,7 @@ class Node:
         self._write_cookie()
         self._folder.write_text("rabbitmq/rabbitmq.conf", self._configuration())
         self._folder.write_text("rabbitmq/advanced.config", self._advanced_configuration())
+        self._folder.write_text("rabbitmq/inetrc", _INETRC)
         plugins = ",".join(name for name in PLUGINS if self._ships(name))
         self._folder.write_text("rabbitmq/enabled_plugins", f"[{plugins}].\n")
 
@@ -183,7 +188,7 @@ class Node:
         deadline = time.monotonic() + seconds
         while not self.is_ready():
             if not service.is_running():
-                raise Trouble(self._why_not(service.log_tail()))
+                raise Trouble(self._why_not(service.log_tail(20_000)))
             if time.monotonic() > deadline:
                 raise Trouble(
                     f"RabbitMQ did not answer on {self.management_url} within {seconds:.0f} s. "
@@ -244,6 +249,8 @@ class Node:
             "HOME": str(self._home),
             "LANG": "C.UTF-8",
             "LC_ALL": "C.UTF-8",
+            "ERL_INETRC": str(self._home / "inetrc"),
+            "ERL_CRASH_DUMP_BYTES": "0",
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self.ports.epmd),
             "RABBITMQ_NODENAME": NODE_NAME,
@@ -276,7 +283,8 @@ class Node:
             return f"The disk is full: RabbitMQ cannot write to {self._home}. Free some space."
         if "eaddrinuse" in words:
             return f"RabbitMQ did not start: one of its ports was taken meanwhile. {logs}"
-        lines = [line.strip() for line in words.splitlines() if line.strip()]
+        boot = re.findall(r"^ERROR: (.+)$", words, re.MULTILINE)
+        lines = boot or [line.strip() for line in words.splitlines() if line.strip()]
         return f"RabbitMQ did not start: {lines[-1][:300] if lines else 'it said nothing'}. {logs}"
 
 
