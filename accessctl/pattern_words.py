@@ -10,16 +10,30 @@ _EVERYTHING = (".*", "^.*", ".*$", "^.*$", "(.*)", "^(.*)$", "^", "$")
 _NOTHING = ("", "^$", "$^")
 #: Longer texts say nothing to a reader that the pattern does not.
 _LONGEST = 80
+UNANCHORED = (
+    "Not tied to the beginning of the name by ^, so it also matches in the middle of one: "
+    "orders matches preorders."
+)
+ANY_CHARACTER = r"A dot stands for any character. Write \. where you mean a dot."
 _META = frozenset("\\^$.|?*+()[]{}")
 
 
 @dataclass(frozen=True, slots=True)
 class PatternWords:
-    """`kind`: all | nothing | some. `any_character`: a dot stands where a dot may be meant."""
+    """`kind`: all | nothing | some. `anchored`: each alternative begins with ^. `any_character`: a
+    dot stands where a dot may be meant."""
 
     words: str
     kind: Literal["all", "nothing", "some"]
+    anchored: bool = True
     any_character: bool = False
+
+    @property
+    def note(self) -> str:
+        """What is easily overlooked; "": nothing."""
+        if not self.anchored:
+            return UNANCHORED
+        return ANY_CHARACTER if self.any_character else ""
 
 
 def in_words(pattern: str) -> PatternWords:
@@ -28,9 +42,10 @@ def in_words(pattern: str) -> PatternWords:
         return PatternWords("everything", "all")
     if pattern in _NOTHING:
         return PatternWords("nothing", "nothing")
+    anchored = _is_anchored(pattern)
     terms = [_term(text) for text in _alternatives(pattern)]
     if any(term is None for term in terms):
-        return PatternWords("names that match", "some", any_character=_any_character(pattern))
+        return PatternWords("names that match", "some", anchored, _any_character(pattern))
     groups: dict[str, list[str]] = {}
     for term in terms:
         if term is not None:
@@ -39,11 +54,11 @@ def in_words(pattern: str) -> PatternWords:
         return PatternWords("everything", "all")
     said = [f"{how} {_listed(what)}" for how, what in groups.items()]
     if list(groups) == ["are"]:
-        return PatternWords(f"only {_listed(groups['are'])}", "some")
-    return PatternWords("names that " + ", or that ".join(said), "some")
+        return PatternWords(f"only {_listed(groups['are'])}", "some", anchored)
+    return PatternWords("names that " + ", or that ".join(said), "some", anchored)
 
 
-def is_anchored(pattern: str) -> bool:
+def _is_anchored(pattern: str) -> bool:
     """Whether each alternative begins with ^, or says by .* that it means to match anywhere."""
     return all(text.lstrip("(?:").startswith(("^", ".*", "\\A")) for text in _alternatives(pattern))
 

@@ -12,7 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from accessctl.pattern_words import PatternWords, in_words, is_anchored, repeats_in_repeats
+from accessctl.pattern_words import (
+    ANY_CHARACTER,
+    UNANCHORED,
+    PatternWords,
+    in_words,
+    repeats_in_repeats,
+)
 from accessctl.pcre import Dialect, PatternError, Regex, TooCostly, Unavailable
 
 MAX_BYTES = 1_024
@@ -29,11 +35,6 @@ _NESTED = (
     "Repeats what itself repeats, which on some names can take very many steps. Brokers before 4.2.6 "
     "set no limit to that; later ones deny such a match."
 )
-_UNANCHORED = (
-    "Not tied to the beginning of the name by ^, so it also matches in the middle of one: "
-    "orders matches preorders."
-)
-_ANY_CHARACTER = r"A dot stands for any character. Write \. where you mean a dot."
 _RECURSION = (
     "Calls itself, which brokers on Erlang before 28 may refuse. The broker decides when it is set."
 )
@@ -199,10 +200,10 @@ def _notes(pattern: str, words: PatternWords, regex: Regex) -> Iterable[Note]:
         yield Note("runaway", _RUNAWAY)
     elif repeats_in_repeats(pattern):
         yield Note("nested", _NESTED)
-    if words.kind == "some" and not is_anchored(pattern):
-        yield Note("unanchored", _UNANCHORED)
-    if words.kind == "some" and words.any_character:
-        yield Note("dot", _ANY_CHARACTER)
+    if not words.anchored:
+        yield Note("unanchored", UNANCHORED)
+    if words.any_character:
+        yield Note("dot", ANY_CHARACTER)
     if _recurses(pattern):
         yield Note("recursion", _RECURSION)
 
