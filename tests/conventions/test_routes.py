@@ -3,14 +3,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
+from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser, Grant
+from accessctl.roles import Role
 from accessctl.services.tokens import create_token
 from console.models import Broker
 from tests.conventions.routes import ADMIN, NOWHERE, ROUTES, Route
@@ -31,7 +34,7 @@ def walk(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tupl
 
 
 @pytest.fixture
-def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, int]:
+def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
     broker = make_broker()
     seen = {"broker": broker, "first_seen_at": now, "changed_at": now}
     rights = {"vhost": "/", "user": "app", "write": "", "read": ""}
@@ -50,6 +53,10 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, int]:
             **seen, **rights, exchange="amq.topic"
         ).pk,
         "token": token.pk,
+        "grant": Grant.objects.create(
+            group=Group.objects.create(name="team"), role=Role.VIEWER, created_at=now
+        ).pk,
+        "session": uuid4(),
     }
 
 
@@ -59,7 +66,7 @@ def person(client: Client, django_user_model: Any) -> Client:
     return client
 
 
-def address_of(route: Route, objects: dict[str, int]) -> str:
+def address_of(route: Route, objects: dict[str, Any]) -> str:
     return reverse(route.name, args=[objects[name] for name in route.arguments])
 
 
