@@ -97,10 +97,12 @@ class Up:
             self._start(address, broker)
             self._supervisor.watch(lambda: True)
         finally:
-            self._progress.say()
-            self._progress.step("Stopping all that was started here")
+            if self._supervisor.services:
+                self._progress.say()
+                self._progress.step("Stopping all that was started here")
             self._supervisor.stop()
-            self._progress.step("Stopped")
+            if self._supervisor.services:
+                self._progress.step("Stopped")
 
     def _start(self, address: Address, broker: GivenBroker | None) -> None:
         keys, ports = Keys(self._folder), Ports(self._folder)
