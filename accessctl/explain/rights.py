@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from accessctl.explain.facts import Facts, PermissionFacts
 from accessctl.explain.question import Question
-from accessctl.explain.verdict import Outcome, Reason
+from accessctl.explain.verdict import Outcome, Reason, quoted
 from accessctl.pattern_words import in_words
 from accessctl.patterns import dialect_of, literal, matches
 from accessctl.pcre import TooCostly
@@ -25,7 +25,9 @@ _ESCAPES_FROM, _NEVER_ESCAPES_BEFORE = (4, 3), (4, 1)
 def right(facts: Facts, permission: PermissionFacts, wanted: str, kind: str, name: str) -> Reason:
     """`wanted` is configure, write or read; `kind` is queue or exchange. The name "" is the default
     exchange."""
-    shown = f"the {kind} {name!r}" if name else f"the default exchange (as {DEFAULT_EXCHANGE})"
+    shown = (
+        f"the {kind} {quoted(name)}" if name else f"the default exchange (as {DEFAULT_EXCHANGE})"
+    )
     checked = name or DEFAULT_EXCHANGE
     pattern = permission.of(wanted)
     outcome, how = _held_against(facts, pattern, checked)
@@ -49,16 +51,16 @@ def topic_right(facts: Facts, question: Question, wanted: str, exchange: str) ->
             yield Reason(
                 rule,
                 "note",
-                f"No topic permission for {exchange!r}: any routing key may be used there.",
+                f"No topic permission for {quoted(exchange)}: any routing key may be used there.",
                 resource=exchange,
             )
         return
     pattern = topic.write if wanted == "write" else topic.read
     outcome, how = _topic_outcome(facts, question, pattern)
-    sentence = f"The topic permission to {wanted} at {exchange!r}: {how}"
+    sentence = f"The topic permission to {wanted} at {quoted(exchange)}: {how}"
     if found is None and outcome != "allows":
         outcome = "unknown"
-        sentence += f" It counts if {exchange!r} is a topic exchange, which is not known."
+        sentence += f" It counts if {quoted(exchange)} is a topic exchange, which is not known."
     yield Reason(rule, outcome, sentence, wanted, question.routing_key or "", pattern)
 
 
@@ -67,7 +69,7 @@ def _topic_outcome(facts: Facts, question: Question, pattern: str) -> tuple[Outc
     if question.routing_key is None:
         if words.kind == "all":
             return "allows", "any routing key."
-        return "unknown", f"it depends on the routing key ({pattern!r})."
+        return "unknown", f"it depends on the routing key ({quoted(pattern)})."
     outcomes = {
         _held_against(facts, expanded, question.routing_key, "the routing key")
         for expanded in _expanded(facts, question, pattern)
@@ -75,7 +77,7 @@ def _topic_outcome(facts: Facts, question: Question, pattern: str) -> tuple[Outc
     if len({outcome for outcome, _ in outcomes}) > 1:
         return "unknown", (
             f"the user's or virtual host's name has special characters, and whether this version of "
-            f"the broker takes them as such in {pattern!r} is not known."
+            f"the broker takes them as such in {quoted(pattern)} is not known."
         )
     return outcomes.pop()
 
@@ -101,7 +103,7 @@ def _held_against(
     facts: Facts, pattern: str, name: str, what: str = "the name"
 ) -> tuple[Outcome, str]:
     words = in_words(pattern)
-    shown = f"the pattern {pattern!r}" if pattern else "an empty pattern"
+    shown = f"the pattern {quoted(pattern)}" if pattern else "an empty pattern"
     meaning = f" ({words.words})" if words.words != "names that match" else ""
     try:
         found = matches(pattern, name, dialect=dialect_of(facts.erlang_version))
@@ -112,4 +114,4 @@ def _held_against(
     if found is None:
         return "unknown", f"whether {shown} matches {what} only the broker can tell."
     verb = "matches" if found else "does not match"
-    return ("allows" if found else "denies"), f"{shown}{meaning} {verb} {what} {name!r}."
+    return ("allows" if found else "denies"), f"{shown}{meaning} {verb} {what} {quoted(name)}."

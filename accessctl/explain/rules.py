@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from accessctl.explain.facts import Facts, PermissionFacts
 from accessctl.explain.question import Act, Question
 from accessctl.explain.rights import right, topic_right
-from accessctl.explain.verdict import Reason, Verdict, settle
+from accessctl.explain.verdict import Reason, Verdict, quoted, settle
 
 MANAGEMENT_TAGS = ("administrator", "monitoring", "policymaker", "management")
 #: From 4.3 on a passive declare needs some right on the name; up to 4.0 it needs none.
@@ -50,7 +50,7 @@ def _user(question: Question, facts: Facts) -> Iterator[Reason]:
             yield Reason(
                 "user",
                 "denies",
-                f"The broker has no user {question.user!r} of its own. "
+                f"The broker has no user {quoted(question.user)} of its own. "
                 "(Another authentication back end might know one.)",
             )
         else:
@@ -94,7 +94,7 @@ def _open_vhost(question: Question, facts: Facts) -> Iterator[Reason]:
 
 def _exists(question: Question, facts: Facts) -> Iterator[Reason]:
     if facts.vhost is None and "vhosts" in facts.known:
-        yield Reason("vhost", "denies", f"There is no virtual host {question.vhost!r}.")
+        yield Reason("vhost", "denies", f"There is no virtual host {quoted(question.vhost)}.")
     elif facts.vhost is None:
         yield Reason("vhost", "unknown", "The broker's virtual hosts are not known.")
 
@@ -113,12 +113,14 @@ def _connections(whose: str, rule: str, limits: Mapping[str, int]) -> Iterator[R
 
 def _permission(question: Question, facts: Facts) -> Reason:
     if facts.permission is not None:
-        return Reason("vhost access", "allows", f"The user has a permission in {question.vhost!r}.")
+        return Reason(
+            "vhost access", "allows", f"The user has a permission in {quoted(question.vhost)}."
+        )
     if "permissions" in facts.known:
         return Reason(
             "vhost access",
             "denies",
-            f"The user has no permission in {question.vhost!r}: even one with three empty patterns "
+            f"The user has no permission in {quoted(question.vhost)}: even one with three empty patterns "
             "would let it connect.",
         )
     return Reason("vhost access", "unknown", "The broker's permissions are not known.")
@@ -168,7 +170,7 @@ def _publish(question: Question, facts: Facts, permission: PermissionFacts) -> I
         yield Reason(
             "internal exchange",
             "unknown",
-            f"The exchange {exchange!r} is not known: nobody may publish to an internal one.",
+            f"The exchange {quoted(exchange)} is not known: nobody may publish to an internal one.",
         )
     elif found is None:
         yield _missing("exchange", exchange)
@@ -176,7 +178,7 @@ def _publish(question: Question, facts: Facts, permission: PermissionFacts) -> I
         yield Reason(
             "internal exchange",
             "denies",
-            f"The exchange {exchange!r} is internal: it takes messages from other exchanges only.",
+            f"The exchange {quoted(exchange)} is internal: it takes messages from other exchanges only.",
         )
     yield from topic_right(facts, question, "write", exchange)
 
@@ -268,7 +270,7 @@ def _declare_exchange(
             yield Reason(
                 "reserved name",
                 "unknown",
-                f"{name!r} can only be declared again if it exists, which is not known.",
+                f"{quoted(name)} can only be declared again if it exists, which is not known.",
             )
     if question.alternate_exchange is not None:
         yield right(facts, permission, "read", "exchange", name)
@@ -326,7 +328,7 @@ def _find(question: Question, facts: Facts, permission: PermissionFacts) -> Iter
         yield Reason(
             "passive declare",
             "denies",
-            f"None of the three patterns matches {question.target!r}; one of them must.",
+            f"None of the three patterns matches {quoted(question.target)}; one of them must.",
             resource=question.target,
         )
     else:
@@ -341,7 +343,9 @@ def _find(question: Question, facts: Facts, permission: PermissionFacts) -> Iter
 
 def _reserved(kind: str, name: str) -> Reason:
     return Reason(
-        "reserved name", "denies", f"Names that begin with amq. are reserved: {kind} {name!r}."
+        "reserved name",
+        "denies",
+        f"Names that begin with amq. are reserved: {kind} {quoted(name)}.",
     )
 
 
@@ -355,7 +359,7 @@ def _missing(kind: str, name: str) -> Reason:
     return Reason(
         "not found",
         "note",
-        f"There is no {kind} {name!r} now: until there is, the broker answers NOT_FOUND.",
+        f"There is no {kind} {quoted(name)} now: until there is, the broker answers NOT_FOUND.",
         resource=name,
     )
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from console.rabbitmq.text import printable
+
 Outcome = Literal["allows", "denies", "unknown", "note"]
 
 
@@ -42,6 +44,11 @@ class Verdict:
     @property
     def notes(self) -> tuple[Reason, ...]:
         return tuple(reason for reason in self.reasons if reason.outcome == "note")
+
+
+def quoted(text: str) -> str:
+    """A name or pattern inside a sentence: as it is, but for what cannot be seen."""
+    return f'"{printable(text, 160)}"'
 
 
 def settle(reasons: Iterator[Reason]) -> Verdict:

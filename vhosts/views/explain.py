@@ -39,12 +39,16 @@ def explain(request: HttpRequest) -> HttpResponse:
     else:
         given = {"broker": scope.broker, "vhost": scope.vhost or "/"}
         form = ExplainForm(initial=given, user=request.user)
+    words = ACTS[found.question.act] if found else None
     context = {
         "now": now,
         "scope": scope,
         "form": form,
         "explained": found,
-        "words": found and ACTS[found.question.act],
+        "words": words,
+        "empty_target": "(named by the server)"
+        if words and words.target == "queue"
+        else "(default exchange)",
         "users": _offered(BrokerUser, scope, request),
         "vhosts": _offered(VirtualHost, scope, request),
     }
