@@ -88,10 +88,14 @@ def require(
     vhost: str | None = None,
 ) -> None:
     """Raises NotAllowed where `may` says no."""
-    if not may(user, permission, broker, vhost):
-        raise NotAllowed(
-            f"You may not do this here ({permission}).", {"permission": str(permission)}
-        )
+    if may(user, permission, broker, vhost):
+        return
+    reach = reach_of(user)
+    if reach.active and not reach.grants and reach.only is None:
+        sentence = "Nothing has been granted to you yet. Ask an administrator of this console."
+    else:
+        sentence = f"You may not do this here ({permission})."
+    raise NotAllowed(sentence, {"permission": str(permission)})
 
 
 def allowed(user: AnyUser, permissions: Iterable[Permission]) -> set[Permission]:

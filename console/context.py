@@ -54,6 +54,10 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
         "Govern",
         (
             _Place("explain", "Explain access", "question-mark-circle", Permission.EXPLAIN_USE, "x"),
+            _Place(
+                "access", "Access", "shield-check", Permission.SESSIONS_OWN, "w",
+                ("access_grants", "access_people", "access_person", "access_tokens", "access_sessions"), scoped=False,
+            ),
             _Place("admin:index", "Administration", "cog-6-tooth", Permission.BROKERS_EDIT, "a", scoped=False),),
     ),
 )  # fmt: skip

@@ -68,8 +68,14 @@ def user(request: HttpRequest, user_id: int) -> HttpResponse:
     now = timezone.now()
     found = access_broker_user(request.user, user_id, Permission.USERS_VIEW)
     of_user = {"broker": found.broker, "user": found.name}
-    permissions = BrokerPermission.objects.filter(**of_user).order_by("vhost")
-    topics = BrokerTopicPermission.objects.filter(**of_user).order_by("vhost", "exchange")
+    permissions = (
+        BrokerPermission.objects.visible_to(request.user).filter(**of_user).order_by("vhost")
+    )
+    topics = (
+        BrokerTopicPermission.objects.visible_to(request.user)
+        .filter(**of_user)
+        .order_by("vhost", "exchange")
+    )
     context = {
         "now": now,
         "scope": Scope.at(found.broker),

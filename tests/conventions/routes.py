@@ -61,6 +61,21 @@ _PAGES = [
     Route("pattern_preview", "super", "none", ("broker",)),
     Route("vhost", "super", "none", ("vhost",)),
     Route("user", "super", "none", ("user",)),
+    Route("access", "person", "none"),
+    Route("access_grants", "super", "super"),
+    Route("access_grant_take", "none", "super", ("grant",)),
+    Route("access_people", "super", "super"),
+    Route("access_person", "super", "none", ("person",)),
+    Route("access_person_groups", "none", "super", ("person",)),
+    Route("access_person_switch", "none", "super", ("person",)),
+    Route("access_person_password", "none", "super", ("person",)),
+    Route("access_group_add", "none", "super"),
+    Route("access_group_delete", "none", "super", ("group",)),
+    Route("access_tokens", "person", "person"),
+    # One's own: the token of the fixture is the superuser's.
+    Route("access_token_revoke", "none", "super", ("token",)),
+    Route("access_sessions", "person", "none"),
+    Route("access_session_end", "none", "super", ("session",)),
 ]
 _API = [
     Route("api-brokers-list", "super", "super"),

@@ -3,16 +3,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser, Grant
+from accessctl.models import (
+    BrokerPermission,
+    BrokerTopicPermission,
+    BrokerUser,
+    ConsoleSession,
+    Grant,
+)
 from accessctl.roles import Role
 from accessctl.services.tokens import create_token
 from console.models import Broker
@@ -56,7 +61,11 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         "grant": Grant.objects.create(
             group=Group.objects.create(name="team"), role=Role.VIEWER, created_at=now
         ).pk,
-        "session": uuid4(),
+        "session": ConsoleSession.objects.create(
+            session_key="a", session_data="", expire_date=now + timedelta(days=1), user=superuser
+        ).ref,
+        "group": Group.objects.get(name="team").pk,
+        "person": User.objects.create_user("somebody").pk,
     }
 
 

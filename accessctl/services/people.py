@@ -1,0 +1,134 @@
+"""Console accounts and groups: made by a superuser, for nobody signs up."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+
+from django.contrib.auth.models import AbstractBaseUser, Group, User
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from accessctl.authorize import require
+from accessctl.permissions import Permission
+from accessctl.services.sessions import end_sessions_of
+from console.audit import record
+from console.errors import InvalidField, NotAllowed
+
+#: No letters that look alike when read aloud or from a screen; 20 of 54 are 115 bits.
+_ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_LENGTH = 20
+
+
+def create_person(username: str, *, acting_user: AbstractBaseUser) -> tuple[User, str]:
+    """The account, without any grant, and its generated password, which cannot be read again.
+    Raises InvalidField, NotAllowed."""
+    require(acting_user, Permission.PEOPLE_EDIT)
+    try:
+        UnicodeUsernameValidator()(username)
+    except ValidationError:
+        raise InvalidField(
+            "username", "A name is letters, digits and @ . + - _, at least one of them."
+        ) from None
+    if len(username) > 150:
+        raise InvalidField("username", "A name has at most 150 characters.")
+    password = _password()
+    try:
+        with transaction.atomic():
+            # As with log-in, which takes no notice of case where the name is the only one like it.
+            if User.objects.filter(username__iexact=username).exists():
+                raise IntegrityError
+            person = User.objects.create_user(username, password=password)
+            record("people:create", target_kind="person", target=username, acting_user=acting_user)
+    except IntegrityError:
+        raise InvalidField("username", f"There is already an account called {username}.") from None
+    return person, password
+
+
+def reset_password(person: User, *, acting_user: AbstractBaseUser) -> str:
+    """A new generated password, which cannot be read again; the person's sessions end."""
+    require(acting_user, Permission.PEOPLE_EDIT)
+    password = _password()
+    with transaction.atomic():
+        person.set_password(password)
+        person.save(update_fields=["password"])
+        record(
+            "people:password",
+            target_kind="person",
+            target=person.username,
+            acting_user=acting_user,
+            after={"password": "changed"},
+        )
+        end_sessions_of(person, acting_user=acting_user)
+    return password
+
+
+def switch_person(person: User, *, active: bool, acting_user: AbstractBaseUser) -> None:
+    """Disabled, an account can do nothing: sessions end, tokens are refused, grants do not count.
+    Raises NotAllowed for one's own, lest nobody be left to enable it."""
+    require(acting_user, Permission.PEOPLE_EDIT)
+    if person.pk == acting_user.pk:
+        raise NotAllowed("Nobody disables their own account: ask another superuser.")
+    with transaction.atomic():
+        User.objects.filter(pk=person.pk).update(is_active=active)
+        record(
+            "people:enable" if active else "people:disable",
+            target_kind="person",
+            target=person.username,
+            acting_user=acting_user,
+        )
+        if not active:
+            end_sessions_of(person, acting_user=acting_user)
+
+
+def set_groups(person: User, groups: Collection[Group], *, acting_user: AbstractBaseUser) -> None:
+    require(acting_user, Permission.PEOPLE_EDIT)
+    with transaction.atomic():
+        before = sorted(person.groups.values_list("name", flat=True))
+        after = sorted(group.name for group in groups)
+        if before == after:
+            return
+        person.groups.set(groups)
+        record(
+            "people:groups",
+            target_kind="person",
+            target=person.username,
+            acting_user=acting_user,
+            before={"groups": before},
+            after={"groups": after},
+        )
+
+
+def create_group(name: str, *, acting_user: AbstractBaseUser) -> Group:
+    require(acting_user, Permission.PEOPLE_EDIT)
+    if not name.strip() or len(name) > 150 or not name.isprintable():
+        raise InvalidField("name", "A group's name has 1 to 150 characters, all of them visible.")
+    try:
+        with transaction.atomic():
+            group = Group.objects.create(name=name)
+            record("groups:create", target_kind="group", target=name, acting_user=acting_user)
+    except IntegrityError:
+        raise InvalidField("name", f"There is already a group called {name}.") from None
+    return group
+
+
+def delete_group(group: Group, *, acting_user: AbstractBaseUser) -> None:
+    """Its grants go with it."""
+    require(acting_user, Permission.PEOPLE_EDIT)
+    with transaction.atomic():
+        record(
+            "groups:delete",
+            target_kind="group",
+            target=group.name,
+            acting_user=acting_user,
+            before={
+                "members": sorted(group.user_set.values_list("username", flat=True)),
+                "grants": [grant.words for grant in group.grants.select_related("broker")],  # type: ignore[attr-defined]
+            },
+        )
+        group.delete()
+
+
+def _password() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
