@@ -53,11 +53,19 @@ function legend(chart) {
   chart.box.append(list);
 }
 
+// The newest known value, unless it is older than a thirtieth of what is shown: then there is a gap
+// at the end, and it shows. The very last step is hardly ever known yet.
+function latest(chart, values) {
+  const times = chart.data[0];
+  const oldest = chart.to - (chart.to - chart.from) / 30;
+  for (let i = values.length - 1; i >= 0 && times[i] >= oldest; i--) if (values[i] != null) return i;
+  return values.length - 1;
+}
+
 function showValues(chart, index) {
   chart.names.forEach((name, i) => {
     const values = chart.data[i + 1] ?? [];
-    const at = index ?? values.length - 1;
-    const value = values[at];
+    const value = values[index ?? latest(chart, values)];
     chart.outputs[i].textContent = value == null ? "—" : grouped(value) + chart.unit;
   });
 }

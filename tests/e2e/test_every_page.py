@@ -1,0 +1,141 @@
+"""Every page, in both themes and narrow: nothing for axe to find, no scrolling sideways, no text of
+a broker that comes alive, and nothing that the content security policy had to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.console import fleet
+
+Pages = dict[str, str]
+
+
+@pytest.fixture
+def pages(
+    transactional_db: None,
+    logged_in: None,
+    make_broker: Any,
+    scratch_vhost: Any,
+    poll_now: Any,
+    inventory_now: Any,
+    eventually: Any,
+) -> Pages:
+    """Address of each page, over a live broker and one of each state; names that mean harm."""
+    from accessctl.models import BrokerUser
+    from vhosts.models import Queue, VirtualHost
+
+    now = datetime.now(UTC)
+    states = fleet.make_all_states(now)
+    scratch_vhost.declare(fleet.HOSTILE, **{"x-max-length": 10})
+    scratch_vhost.declare("x" * 255)
+    scratch_vhost.publish(fleet.HOSTILE, 3)
+    broker = make_broker(name="live")
+    eventually(lambda: poll_now(broker).queues)
+    inventory_now(broker)
+    queue = Queue.objects.get(broker=broker, vhost=scratch_vhost.name, name=fleet.HOSTILE)
+    vhost = VirtualHost.objects.get(broker=broker, name=scratch_vhost.name)
+    user = BrokerUser.objects.filter(broker=broker).first()
+    return {
+        "fleet": "/",
+        "fleet, nothing matches": "/?search=nothing-of-that-name",
+        "fleet, not understood": "/?env=mars",
+        "broker": f"/brokers/{broker.pk}/",
+        "broker in trouble": f"/brokers/{states['Hostile'].pk}/",
+        "broker never seen": f"/brokers/{states['Unreachable'].pk}/",
+        "add a broker": "/brokers/add/",
+        "edit a broker": f"/brokers/{states['Hostile'].pk}/edit/",
+        "forget a broker": f"/brokers/{states['Hostile'].pk}/forget/",
+        "queues": "/queues/",
+        "queues of one broker": f"/queues/?broker={broker.pk}",
+        "queues not known": f"/queues/?broker={states['Unreachable'].pk}",
+        "queue": f"/queues/{queue.pk}/",
+        "vhosts": "/vhosts/",
+        "vhost": f"/vhosts/{vhost.pk}/",
+        "users": "/users/",
+        "user": f"/users/{user.pk}/" if user else "/users/",
+        "permissions": "/permissions/",
+        "change password": "/accounts/password/",
+        "log out": "/accounts/logout/",
+        "not found": "/nowhere/",
+    }
+
+
+def visit(page: Page, pages: Pages, look: Callable[[str], list[str]]) -> list[str]:
+    found = []
+    for name, path in pages.items():
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        found += [f"{name}: {one}" for one in look(name)]
+    return found
+
+
+@pytest.mark.slow
+def test_no_page_has_anything_for_axe_to_find(
+    page: Page, pages: Pages, axe_source: str, watched: Any
+) -> None:
+    watched.expected = ["status of 404", "status of 400"]
+
+    def axe(name: str) -> list[str]:
+        found = []
+        for theme in ("light", "dark"):
+            page.evaluate("theme => localStorage.setItem('warren-theme', theme)", theme)
+            page.evaluate("() => window.dispatchEvent(new Event('storage'))")
+            assert page.locator("html").get_attribute("data-bs-theme") == theme
+            page.evaluate(axe_source)
+            violations = page.evaluate("() => axe.run().then(result => result.violations)")
+            found += [
+                f"{theme}: {one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:240]}"
+                for one in violations
+                for node in one["nodes"][:3]
+            ]
+        return found
+
+    assert visit(page, pages, axe) == []
+
+
+def test_no_page_scrolls_sideways_on_a_telephone(page: Page, pages: Pages, watched: Any) -> None:
+    watched.expected = ["status of 404", "status of 400"]
+    page.set_viewport_size({"width": 390, "height": 800})
+    script = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+    def look(name: str) -> list[str]:
+        over = page.evaluate(script)
+        return [f"{over} px too wide"] if over > 0 else []
+
+    assert visit(page, pages, look) == []
+
+
+def test_no_text_of_a_broker_comes_alive(page: Page, pages: Pages, watched: Any) -> None:
+    watched.expected = ["status of 404", "status of 400"]
+    page.add_init_script(
+        "window.violations = [];"
+        "document.addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
+    )
+
+    def look(name: str) -> list[str]:
+        alive = page.locator("img[src=x], script:not([src]):not([type='application/json'])").count()
+        return [f"{alive} live elements"] * bool(alive) + page.evaluate("() => window.violations")
+
+    assert visit(page, pages, look) == []
+
+
+def test_the_administration_and_the_api_pages_live_under_the_same_policy(
+    page: Page, logged_in: None
+) -> None:
+    fleet.make("orders-eu", datetime.now(UTC))
+    for path in (
+        "/admin/",
+        "/admin/console/broker/",
+        "/admin/console/broker/add/",
+        "/admin/auth/user/",
+    ):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        assert page.locator("#site-name").is_visible(), path
+    page.goto("/api/v1/docs/")
+    page.wait_for_selector(".opblock", timeout=30_000)
