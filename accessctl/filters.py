@@ -112,7 +112,9 @@ _PATTERN_SEARCH = Filter(
     where=contains("user", "vhost", "write", "read"),
     help="Part of the user's or virtual host's name or of a pattern.",
 )
-_USER = Filter(key="user", label="User", where=equals("user"), help="The user's whole name.")
+_USER = Filter(
+    key="user", label="User", where=equals("user"), help="The user's whole name.", control=False
+)
 
 PERMISSIONS = ListSpec(
     name="permissions",

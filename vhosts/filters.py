@@ -12,10 +12,15 @@ from vhosts import kinds
 from vhosts.models import Queue
 
 _OTHER, _UNKNOWN = "other", "unknown"
+#: A state of ours: the broker no longer lists the queue. Such queues are left out unless asked for.
+GONE = "gone"
 TYPE_CHOICES = {**kinds.TYPES, _OTHER: "Another type", _UNKNOWN: "Not known yet"}
-STATE_CHOICES = {**kinds.STATES, _OTHER: "Another state", _UNKNOWN: "Not known yet"}
-#: Queues that the broker no longer lists are left out unless asked for.
-GONE_CHOICES = {"include": "With gone ones", "only": "Only gone ones"}
+STATE_CHOICES = {
+    **kinds.STATES,
+    _OTHER: "Another state",
+    _UNKNOWN: "Not known yet",
+    GONE: "Gone",
+}
 
 
 def choice_of(value: str, choices: dict[str, str]) -> str:
@@ -25,6 +30,8 @@ def choice_of(value: str, choices: dict[str, str]) -> str:
 
 def _one_of(field: str, known: dict[str, str]) -> Any:
     def where(choice: str) -> Q:
+        if choice == GONE:
+            return Q(gone_at__isnull=False)
         if choice == _UNKNOWN:
             return Q(**{field: ""})
         if choice == _OTHER:
@@ -63,15 +70,7 @@ NO_CONSUMERS = Filter(
     where=lambda _: Q(consumers=0),
     help="The broker said that nobody consumes.",
 )
-POLICY = Filter(key="policy", label="Policy", where=equals("policy"))
-GONE = Filter(
-    key="gone",
-    label="Gone queues",
-    kind="choice",
-    choices=GONE_CHOICES,
-    # Says which rows are in the list at all: vhosts.selectors.queues_in_scope.
-    where=lambda _: Q(),
-)
+POLICY = Filter(key="policy", label="Policy", where=equals("policy"), control=False)
 
 QUEUES = ListSpec(
     name="queues",
@@ -153,7 +152,7 @@ QUEUES = ListSpec(
             descending_first=True,
         ),
     ],
-    filters=[SEARCH, TYPE, STATE, NON_EMPTY, NO_CONSUMERS, POLICY, GONE],
+    filters=[SEARCH, TYPE, STATE, NON_EMPTY, NO_CONSUMERS, POLICY],
 )
 
 
@@ -176,27 +175,6 @@ VHOSTS = ListSpec(
     columns=[
         Column(key="name", label="Name", order=["name"], value=lambda v: v.name),
         Column(key="broker", label="Broker", order=["broker__name"], value=lambda v: v.broker.name),
-        Column(
-            key="description",
-            label="Description",
-            order=["description"],
-            value=lambda v: v.description or None,
-        ),
-        Column(key="tags", label="Tags", value=lambda v: ", ".join(v.tags) or None),
-        Column(
-            key="default_queue_type",
-            label="Default queue type",
-            order=["default_queue_type"],
-            value=lambda v: v.default_queue_type or None,
-            help="The type of queues that are declared without one.",
-        ),
-        Column(key="tracing", label="Tracing", order=["tracing"], value=lambda v: v.tracing),
-        Column(
-            key="limits",
-            label="Limits",
-            value=lambda v: ", ".join(f"{k}={n}" for k, n in sorted(v.limits.items())) or None,
-        ),
-        Column(key="state", label="State", help="On the nodes of the broker."),
         Column(
             key="queues",
             label="Queues",
@@ -231,6 +209,27 @@ VHOSTS = ListSpec(
             align="end",
             descending_first=True,
             help="Users with a permission in it.",
+        ),
+        Column(key="state", label="State", help="On the nodes of the broker."),
+        Column(
+            key="default_queue_type",
+            label="Default queue type",
+            order=["default_queue_type"],
+            value=lambda v: v.default_queue_type or None,
+            help="The type of queues that are declared without one.",
+        ),
+        Column(key="tracing", label="Tracing", order=["tracing"], value=lambda v: v.tracing),
+        Column(
+            key="limits",
+            label="Limits",
+            value=lambda v: ", ".join(f"{k}={n}" for k, n in sorted(v.limits.items())) or None,
+        ),
+        Column(key="tags", label="Tags", value=lambda v: ", ".join(v.tags) or None),
+        Column(
+            key="description",
+            label="Description",
+            order=["description"],
+            value=lambda v: v.description or None,
         ),
     ],
     filters=[

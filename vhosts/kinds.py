@@ -256,14 +256,20 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A key with its value in words. `meaning` None: unknown here. `effective` False: known, but
-    without effect on a queue of this type."""
+    """A key with its value; `reading`: the value in words ("1 h 30 min"), `counted`: what it counts
+    ("messages"), "" where that says no more. `meaning` None: unknown here. `effective` False:
+    known, but without effect on a queue of this type."""
 
     key: str
     value: str
     reading: str
     meaning: Meaning | None
     effective: bool = True
+
+    @property
+    def counted(self) -> str:
+        units = ("messages", "deliveries", "members")
+        return self.meaning.unit if self.meaning and self.meaning.unit in units else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,9 +334,7 @@ def _reading(value: Any, meaning: Meaning | None) -> str:
         return duration(value)
     if meaning.unit == "bytes":
         return _bytes(value)
-    if meaning.unit == "messages" and value >= 10_000:
-        return f"{value:,} messages".replace(",", "\N{NARROW NO-BREAK SPACE}")
-    return meaning.unit if meaning.unit in ("messages", "deliveries", "members") else ""
+    return ""
 
 
 def duration(ms: int) -> str:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accessctl.models import BrokerPermission
+from console.listing import ListRequest
 from console.models import BrokerStatus
 from console.scope import Scope
 from vhosts import history, kinds
 from vhosts.filters import (
+    GONE,
     QUEUE_COUNT,
     READY_SUM,
     STATE_CHOICES,
@@ -52,28 +54,31 @@ class QueueRow:
     spark: list[int | None] | None = None
 
 
-def queues_in_scope(scope: Scope, user: AnyUser, *, gone: str = "") -> QuerySet[Queue]:
-    """Queues with their broker and its status. `gone`: "" leaves out those that the broker no
-    longer lists, "include" takes them along, "only" takes nothing else."""
+def queues_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Queue]:
+    """Queues with their broker and its status, the gone ones among them."""
     queues = Queue.objects.visible_to(user).filter(broker__in=scope.brokers(user))
     if scope.broker is not None:
         queues = queues.filter(broker_id=scope.broker.pk)
     if scope.vhost is not None:
         queues = queues.filter(vhost=scope.vhost)
-    if gone == "only":
-        queues = queues.filter(gone_at__isnull=False)
-    elif gone != "include":
-        queues = queues.present()
     return queues.select_related("broker__status")
 
 
+def listed(queues: QuerySet[Queue], asked: ListRequest) -> QuerySet[Queue]:
+    """The rows a list is about: those that are there, unless it asks for those that are gone."""
+    return queues.filter(gone_at__isnull=asked.values.get("state") != GONE)
+
+
 def queue_facets(queues: QuerySet[Queue]) -> dict[str, dict[str, int]]:
-    """How many queues there are of each type and state. One query."""
+    """How many queues there are of each type and state; gone ones count as gone only. One query."""
     facets: dict[str, dict[str, int]] = {"type": defaultdict(int), "state": defaultdict(int)}
-    counted = queues.order_by().values("type", "state").annotate(n=Count("pk"))
+    gone = Count("pk", filter=Q(gone_at__isnull=False))
+    counted = queues.order_by().values("type", "state").annotate(n=Count("pk"), gone=gone)
     for row in counted:
-        facets["type"][choice_of(row["type"], TYPE_CHOICES)] += row["n"]
-        facets["state"][choice_of(row["state"], STATE_CHOICES)] += row["n"]
+        there = row["n"] - row["gone"]
+        facets["type"][choice_of(row["type"], TYPE_CHOICES)] += there
+        facets["state"][choice_of(row["state"], STATE_CHOICES)] += there
+        facets["state"][GONE] += row["gone"]
     return {key: dict(counts) for key, counts in facets.items()}
 
 
@@ -135,17 +140,20 @@ def vhost_rows(vhosts: Iterable[VirtualHost]) -> list[VhostRow]:
     queues: dict[tuple[int, str], dict[str, Any]] = {}
     users: dict[tuple[int, str], int] = {}
     if found:
-        grouped = Queue.objects.present().filter(**of_page).order_by().values("broker", "vhost")
-        for row in grouped.annotate(
+        key = ("broker", "vhost")
+        there = Queue.objects.present().filter(**of_page).order_by().values(*key)
+        figures = ("queues", "ready", "unacked", "unknown")
+        counted = there.annotate(
             queues=Count("pk"),
             ready=Sum("ready"),
             unacked=Sum("unacked"),
             unknown=Count("pk", filter=Q(total=None)),
-        ):
-            queues[row.pop("broker"), row.pop("vhost")] = row
-        permitted = BrokerPermission.objects.filter(**of_page).order_by().values("broker", "vhost")
-        for row in permitted.annotate(n=Count("pk")):
-            users[row["broker"], row["vhost"]] = row["n"]
+        )
+        for broker, vhost, *values in counted.values_list(*key, *figures):
+            queues[broker, vhost] = dict(zip(figures, values, strict=True))
+        permitted = BrokerPermission.objects.filter(**of_page).order_by().values(*key)
+        for broker, vhost, n in permitted.annotate(n=Count("pk")).values_list(*key, "n"):
+            users[broker, vhost] = n
     none = {"queues": 0, "ready": 0, "unacked": 0, "unknown": 0}
     return [
         VhostRow(

@@ -39,7 +39,7 @@ class Column:
 class Filter:
     """`where` turns a checked value into a condition. `choices` (value -> label) allows only
     those values; without choices any text of at most MAX_TEXT characters is taken. A `flag` is
-    on or off."""
+    on or off. One without a `control` is reached by links and shows as a chip only."""
 
     key: str
     label: str
@@ -47,6 +47,7 @@ class Filter:
     kind: Literal["text", "choice", "flag"] = "text"
     choices: Mapping[str, str] = field(default_factory=dict)
     help: str = ""
+    control: bool = True
 
 
 def contains(*fields: str) -> Callable[[str], Q]:

@@ -88,7 +88,7 @@ class Listing:
 
     @property
     def controls(self) -> list[Control]:
-        return [self._control(one) for one in self.request.spec.filters]
+        return [self._control(one) for one in self.request.spec.filters if one.control]
 
     @property
     def chips(self) -> list[Chip]:
@@ -106,8 +106,9 @@ class Listing:
 
     @property
     def hidden_for_filters(self) -> list[tuple[str, str]]:
-        """What a GET form of the filters must carry along: all but filters and page."""
-        gone = dict.fromkeys(self.request.values, None)
+        """What a GET form of the filters must carry along: all but what its controls say."""
+        shown = {one.key for one in self.request.spec.filters if one.control}
+        gone = {key: None for key in self.request.values if key in shown}
         return list(self.request.parameters(page=None, **gone).items())
 
     @property

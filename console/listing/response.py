@@ -45,7 +45,7 @@ def list_response(
     response = render(
         request,
         part if partly else template,
-        {**context, "problems": problems},
+        {**context, "problems": problems, "is_live": not problems},
         status=400 if problems and not partly else 200,
     )
     patch_vary_headers(response, ["HX-Request"])

@@ -1,14 +1,14 @@
 """One queue read fresh from its broker: the one place where a page view calls a broker.
 
 Bounded by a deadline, and shared: many people looking at one queue cost the broker one call in
-SHARED_FOR. Trouble is part of the answer, never an exception.
+SHARED_FOR, a broker in trouble one in TROUBLE_SHARED_FOR. Trouble is part of the answer, never an exception.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,8 @@ from vhosts.models import Queue
 
 DEADLINE = Timeouts(connect=2.0, read=3.0, total=3.0)
 SHARED_FOR = timedelta(seconds=2)
+#: A broker in trouble is left alone a little longer.
+TROUBLE_SHARED_FOR = timedelta(seconds=5)
 #: A refused log-in is not tried again for this long: knocking on can lock the account.
 REFUSED_FOR = timedelta(seconds=60)
 _KEPT_S = 120
@@ -72,7 +74,7 @@ def read_queue_bindings(queue: Queue, *, now: datetime) -> Reading:
 def _shared(
     key: str, broker: Broker, ask: Callable[[ManagementClient], Reading], now: datetime
 ) -> Reading:
-    """The reading of whoever asked within SHARED_FOR, else one of our own."""
+    """The reading of whoever asked just before, else one of our own."""
     if (refusal := _not_to_be_asked(broker)) is not None:
         return Reading(at=now, trouble=refusal)
     # A changed broker (address, password) is another one: its readings are not shared.
@@ -81,8 +83,12 @@ def _shared(
         return found
     if not cache.add(f"{key}-asking", 1, timeout=_LOCKED_S):
         return _of_somebody_else(key, now)
+    started = time.monotonic()
     try:
         reading = _ask(broker, ask, now)
+        # As old as the answer, not as the question: a slow broker is not asked the more for it.
+        took = timedelta(seconds=time.monotonic() - started)
+        reading = replace(reading, at=now + took)
         cache.set(key, reading, timeout=_KEPT_S)
     finally:
         cache.delete(f"{key}-asking")
@@ -93,8 +99,13 @@ def _recent(key: str, now: datetime) -> Reading | None:
     found: Any = cache.get(key)
     if not isinstance(found, Reading):
         return None
-    refused = found.trouble is not None and found.trouble.code == LoginRefused.code
-    return found if now - found.at < (REFUSED_FOR if refused else SHARED_FOR) else None
+    if found.trouble is None:
+        shared_for = SHARED_FOR
+    elif found.trouble.code == LoginRefused.code:
+        shared_for = REFUSED_FOR
+    else:
+        shared_for = TROUBLE_SHARED_FOR
+    return found if now - found.at < shared_for else None
 
 
 def _of_somebody_else(key: str, now: datetime) -> Reading:

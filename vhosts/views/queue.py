@@ -129,10 +129,8 @@ def queue_history(request: HttpRequest, queue_id: int) -> JsonResponse:
             "step_s": read.step_s,
             "source": read.source,
             "at": [int(point.at.timestamp()) for point in points],
-            "series": {
-                "ready": [point.ready for point in points],
-                "unacked": [point.unacked for point in points],
-            },
+            "ready": [point.ready for point in points],
+            "unacked": [point.unacked for point in points],
         }
     )
 

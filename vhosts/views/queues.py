@@ -10,8 +10,8 @@ from accessctl.authorize import require
 from accessctl.permissions import Permission
 from console.listing import csv_response, list_response, read_list, read_scope
 from console.observation import observe
-from vhosts.filters import QUEUES
-from vhosts.selectors import QUEUE_TOTALS, queue_facets, queue_rows, queues_in_scope
+from vhosts.filters import GONE, QUEUES
+from vhosts.selectors import QUEUE_TOTALS, listed, queue_facets, queue_rows, queues_in_scope
 from vhosts.views.links import linked
 
 
@@ -21,13 +21,13 @@ def queues(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     scope, problems = read_scope(request)
     asked = read_list(QUEUES, request.GET, hidden=["broker"] if scope.broker else [])
-    found = queues_in_scope(scope, request.user, gone=asked.values.get("gone", ""))
+    found = queues_in_scope(scope, request.user)
     if problems:
         found = found.none()
     facets = queue_facets(found)
-    listing = asked.show(
-        found, totals=QUEUE_TOTALS, total=sum(facets["type"].values()), facets=facets
-    )
+    gone = facets["state"].get(GONE, 0)
+    total = gone if asked.values.get("state") == GONE else sum(facets["type"].values())
+    listing = asked.show(listed(found, asked), totals=QUEUE_TOTALS, total=total, facets=facets)
     brokers = scope.brokers(request.user).filter(enabled=True).select_related("status")
     return list_response(
         request,
@@ -50,5 +50,5 @@ def queues_csv(request: HttpRequest) -> HttpResponseBase:
     require(request.user, Permission.QUEUES_VIEW)
     scope, problems = read_scope(request)
     asked = read_list(QUEUES, request.GET, hidden=["broker"] if scope.broker else [])
-    found = queues_in_scope(scope, request.user, gone=asked.values.get("gone", ""))
+    found = listed(queues_in_scope(scope, request.user), asked)
     return csv_response(asked, found, [*problems, *asked.problems])

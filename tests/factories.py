@@ -1,0 +1,101 @@
+"""Rows of the registry written straight into the models, without a broker; names that hurt."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
+from console.models import Broker, BrokerStatus
+from vhosts.models import KnownSpan, Queue, VirtualHost
+
+#: Names that a broker can really hold, each meant to break something (reliability: N1–N33).
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    '"><svg/onload=alert(1)>',
+    "</script><script>alert(1)</script>",
+    "{{7*7}}{% now %}",
+    "javascript:alert(1)",
+    "abc\u202egnp.exe",
+    "zero\u200bwidth",
+    "=1+1",
+    "@SUM(A1)",
+    "-2",
+    "\t=cmd",
+    "a/b",
+    "%2F",
+    "?x=1&y#z",
+    "  spaces  ",
+    "é" * 127,
+    "x" * 255,
+    "null",
+    "new\nline",
+    "'; DROP TABLE vhosts_queue; --",
+]
+
+
+def add_broker(name: str, now: datetime, **status: Any) -> Broker:
+    broker = Broker.objects.create(
+        name=name,
+        environment="development",
+        management_url="http://127.0.0.1:9",
+        username="warren",
+        poll_interval_s=10,
+    )
+    fresh = {"depths_at": now, "inventory_at": now, "answered_at": now, "state": "reachable"}
+    BrokerStatus.objects.create(
+        broker=broker,
+        state_since=now,
+        next_poll_at=now,
+        next_inventory_at=now,
+        **{**fresh, **status},
+    )
+    KnownSpan.objects.create(
+        broker=broker, from_at=now - timedelta(days=2), last_at=now, until_at=now
+    )
+    return broker
+
+
+def add_queue(broker: Broker, name: str, now: datetime, **columns: Any) -> Queue:
+    depth = {"ready": 5, "unacked": 2, "total": 7, "consumers": 1, "depth_changed_at": now}
+    return Queue.objects.create(
+        broker=broker,
+        name=name,
+        **{
+            "vhost": "/",
+            "type": "classic",
+            "state": "running",
+            "durable": True,
+            "inventoried_at": now,
+            "first_seen_at": now,
+            **depth,
+            **columns,
+        },
+    )
+
+
+def add_vhost(broker: Broker, name: str, now: datetime, **columns: Any) -> VirtualHost:
+    return VirtualHost.objects.create(
+        broker=broker, name=name, first_seen_at=now, changed_at=now, **columns
+    )
+
+
+def add_user(broker: Broker, name: str, now: datetime, **columns: Any) -> BrokerUser:
+    return BrokerUser.objects.create(
+        broker=broker, name=name, first_seen_at=now, changed_at=now, **columns
+    )
+
+
+def permit(broker: Broker, user: str, vhost: str, now: datetime, *patterns: str) -> Any:
+    configure, write, read = patterns or (".*", ".*", ".*")
+    return BrokerPermission.objects.create(
+        broker=broker, user=user, vhost=vhost, configure=configure, write=write, read=read,
+        first_seen_at=now, changed_at=now,
+    )  # fmt: skip
+
+
+def permit_topic(broker: Broker, user: str, vhost: str, exchange: str, now: datetime) -> Any:
+    return BrokerTopicPermission.objects.create(
+        broker=broker, user=user, vhost=vhost, exchange=exchange, write="^a", read=".*",
+        first_seen_at=now, changed_at=now,
+    )  # fmt: skip

@@ -1,0 +1,183 @@
+"""One queue read fresh: on a live broker, and when there is trouble with it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.cache import cache
+
+from console.models import BrokerStatus
+from tests.factories import add_queue
+from vhosts.services.read_queue import read_queue_bindings, read_queue_now
+
+pytestmark = pytest.mark.django_db
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_readings_of_others():
+    cache.clear()
+
+
+@pytest.fixture
+def browser(client, superuser):
+    client.force_login(superuser)
+    return client
+
+
+def text_of(response) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", response.content.decode()))
+
+
+@pytest.fixture
+def silent_server():
+    """Takes connections, counts them, and never answers."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    taken: list[socket.socket] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                taken.append(listener.accept()[0])
+            except OSError:
+                return
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield listener.getsockname()[1], taken
+    listener.close()
+    for one in taken:
+        one.close()
+
+
+def test_figures_bindings_and_consumers_come_from_the_broker(
+    browser, make_broker, scratch_vhost, live_broker, eventually
+):
+    scratch_vhost.declare("work <b>", **{"x-message-ttl": 3_600_000})
+    scratch_vhost.channel.queue_bind("work <b>", "amq.topic", "orders.*", {"x-match": "all"})
+    live_broker.call(
+        "PUT", "policies", scratch_vhost.name, "short",
+        body={"pattern": ".*", "definition": {"max-length": 1000}, "apply-to": "queues"},
+    )  # fmt: skip
+    scratch_vhost.publish("work <b>", 3)
+    scratch_vhost.channel.basic_qos(prefetch_count=1)
+    scratch_vhost.channel.basic_consume("work <b>", lambda *_: None, consumer_tag="tag <i>")
+    queue = add_queue(make_broker(), "work <b>", NOW, vhost=scratch_vhost.name, ready=None)
+
+    def figures():
+        cache.clear()
+        reading = read_queue_now(queue, now=datetime.now(UTC))
+        assert reading.trouble is None
+        depth = reading.now.depth
+        return reading if (depth.ready, depth.unacked) == (2, 1) and reading.now.consumers else None
+
+    reading = eventually(figures)
+    assert [one.tag for one in reading.now.consumers] == ["tag <i>"]
+    assert reading.now.effective_policy == {"max-length": 1000}
+    page = text_of(browser.get(f"/queues/{queue.pk}/details/"))
+    for said in ("policy short", "max-length", "1000 messages", "tag &lt;i&gt;", "Active"):
+        assert said in page
+    page = text_of(browser.get(f"/queues/{queue.pk}/bindings/"))
+    for said in ("(default exchange)", "amq.topic", "orders.*", "x-match = all"):
+        assert said in page
+
+
+def test_a_queue_that_is_not_there_is_said_to_be_gone(make_broker, scratch_vhost, browser):
+    queue = add_queue(make_broker(), "nowhere", NOW, vhost=scratch_vhost.name)
+    reading = read_queue_now(queue, now=NOW)
+    assert reading.trouble is not None
+    assert reading.trouble.gone
+    response = browser.get(f"/queues/{queue.pk}/now/")
+    assert response.status_code == 200
+    assert "The broker says that there is no such queue." in text_of(response)
+
+
+def test_a_broker_that_never_answers_costs_the_panel_three_seconds_and_no_error(
+    browser, make_broker, silent_server
+):
+    port, _ = silent_server
+    broker = make_broker(management_url=f"http://127.0.0.1:{port}")
+    BrokerStatus.objects.filter(broker=broker).update(depths_at=NOW - timedelta(hours=1))
+    queue = add_queue(broker, "q", NOW, ready=41, unacked=1)
+    started = time.monotonic()
+    response = browser.get(f"/queues/{queue.pk}/now/")
+    assert time.monotonic() - started < 10
+    assert response.status_code == 200
+    text = text_of(response)
+    assert "The broker did not answer in time." in text
+    assert "41" in text
+    assert "stale" in text
+
+
+def test_many_tabs_cost_a_broker_in_trouble_one_call(browser, make_broker, silent_server):
+    port, taken = silent_server
+    broker = make_broker(management_url=f"http://127.0.0.1:{port}")
+    queue = add_queue(broker, "q", NOW)
+    for _ in range(6):
+        assert browser.get(f"/queues/{queue.pk}/now/").status_code == 200
+        assert browser.get(f"/queues/{queue.pk}/details/").status_code == 200
+    assert len(taken) == 1
+    read_queue_now(queue, now=datetime.now(UTC) + timedelta(seconds=30))
+    assert len(taken) == 2
+
+
+def test_a_reading_is_shared_for_two_seconds_and_no_longer(make_broker, scratch_vhost):
+    scratch_vhost.declare("q")
+    queue = add_queue(make_broker(), "q", NOW, vhost=scratch_vhost.name)
+    first = read_queue_now(queue, now=NOW)
+    assert read_queue_now(queue, now=first.at + timedelta(seconds=1)).at == first.at
+    assert read_queue_now(queue, now=first.at + timedelta(seconds=3)).at > first.at
+
+
+def test_a_refused_log_in_is_not_tried_again_by_looking(make_broker, scratch_vhost, scratch_user):
+    user, _ = scratch_user
+    scratch_vhost.declare("q")
+    broker = make_broker(username=user, password="wrong")
+    queue = add_queue(broker, "q", NOW, vhost=scratch_vhost.name)
+    first = read_queue_now(queue, now=NOW)
+    assert first.trouble.code == "login_refused"
+    again = read_queue_now(queue, now=NOW + timedelta(seconds=50))
+    assert again.at == first.at
+    assert "wrong" not in repr(again)
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"password_encrypted": ""}])
+def test_a_broker_that_may_not_be_asked_is_not_asked(make_broker, browser, silent_server, change):
+    port, taken = silent_server
+    broker = make_broker(management_url=f"http://127.0.0.1:{port}", **change)
+    queue = add_queue(broker, "q", NOW)
+    response = browser.get(f"/queues/{queue.pk}/now/")
+    assert response.status_code == 200
+    assert "The broker was not asked." in text_of(response)
+    assert taken == []
+
+
+def test_a_broker_known_to_refuse_us_is_not_asked(make_broker, silent_server):
+    port, taken = silent_server
+    broker = make_broker(management_url=f"http://127.0.0.1:{port}")
+    BrokerStatus.objects.filter(broker=broker).update(state="refused")
+    broker.status.refresh_from_db()
+    queue = add_queue(broker, "q", NOW)
+    assert not read_queue_now(queue, now=NOW).trouble.asked
+    assert taken == []
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a\nb"])
+def test_a_name_that_cannot_be_sent_is_not_sent(make_broker, silent_server, name):
+    port, taken = silent_server
+    queue = add_queue(make_broker(management_url=f"http://127.0.0.1:{port}"), name, NOW)
+    reading = read_queue_now(queue, now=NOW)
+    assert reading.trouble.code == "unaddressable_name"
+    assert taken == []
+
+
+def test_bindings_are_read_and_shared_apart(make_broker, scratch_vhost):
+    scratch_vhost.declare("q")
+    queue = add_queue(make_broker(), "q", NOW, vhost=scratch_vhost.name)
+    reading = read_queue_bindings(queue, now=NOW)
+    assert [one.source for one in reading.bindings.items] == [""]
+    assert read_queue_now(queue, now=NOW).now is not None
