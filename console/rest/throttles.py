@@ -14,8 +14,8 @@ from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
 
 class PerUser(UserRateThrottle):
-    @property  # type: ignore[override]
-    def cache(self) -> Any:
+    @property
+    def cache(self) -> Any:  # type: ignore[override]
         return caches["throttle"]
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
@@ -23,8 +23,8 @@ class PerUser(UserRateThrottle):
 
 
 class PerAddress(AnonRateThrottle):
-    @property  # type: ignore[override]
-    def cache(self) -> Any:
+    @property
+    def cache(self) -> Any:  # type: ignore[override]
         return caches["throttle"]
 
     def get_ident(self, request: Request) -> str:
