@@ -27,8 +27,6 @@ from django.db.backends.utils import CursorWrapper
 
 DATABASE = "warren_bench_history"
 POLL_S = 10
-#: Filled after the last vacuum, as autovacuum's threshold leaves it.
-FRESH = 0.02
 
 
 def main() -> None:
@@ -74,12 +72,19 @@ def _run(options: argparse.Namespace) -> None:
     with connection.cursor() as cursor:
         active = _make_queues(cursor, options.queues, start, end)
         samples = options.queues * options.hours * 3600 // POLL_S
-        took = _fill(cursor, "vhosts_queue_snapshot", "to_timestamp(t)", start, end)
-        cursor.execute("SELECT count(*) FROM vhosts_queue_snapshot")
-        rows = cursor.fetchone()[0]
-        print(f"{options.queues:,} queues x {options.hours} h: {samples:,} samples, {rows:,} rows,")
+        took = _fill(cursor, start, end)
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM vhosts_queue_snapshot),"
+            " (SELECT count(*) FROM vhosts_queue_recent)"
+        )
+        settled, recent = cursor.fetchone()
+        rows = settled + recent
+        print(
+            f"{options.queues:,} queues x {options.hours} h: {samples:,} samples, {rows:,} rows"
+            f" ({recent:,} of them recent),"
+        )
         print(f"written in {took:.0f} s ({rows / took:,.0f} rows/s)")
-        _say_size(cursor, "as used", "vhosts_queue_snapshot", samples)
+        _say_size(cursor, "as used", ["vhosts_queue_snapshot", "vhosts_queue_recent"], samples)
     started = time.monotonic()
     filled = rollups.fill(end + timedelta(minutes=5))
     print(f"rollups: {filled} rows in {time.monotonic() - started:.0f} s")
@@ -119,42 +124,51 @@ def _make_queues(cursor: CursorWrapper, count: int, start: datetime, end: dateti
     )
     # Quiet queues were seen once, at the beginning.
     cursor.execute(
-        "INSERT INTO vhosts_queue_snapshot (queue_id, at, ready, unacked)"
+        "INSERT INTO vhosts_queue_recent (queue_id, at, ready, unacked)"
         " SELECT id, %s, 5, 0 FROM vhosts_queue WHERE id %% 10 <> 0",
         [start],
     )
     return active
 
 
-def _fill(cursor: CursorWrapper, table: str, at: str, start: datetime, end: datetime) -> float:
-    """An hour in one statement, in the order of polls; vacuumed as autovacuum would."""
+def _fill(cursor: CursorWrapper, start: datetime, end: datetime) -> float:
+    """Half an hour of polls at a time into the recent rows, in the order of polls; then settled as
+    the worker does; vacuumed as autovacuum would."""
+    from vhosts.polling.settle import settle
+
     started = time.monotonic()
     begin, stop = int(start.timestamp()), int(end.timestamp())
-    vacuum_at = stop - (stop - begin) * FRESH
-    for hour in range(begin, stop, 1200):
-        if hour <= vacuum_at < hour + 1200:
-            cursor.execute(f"VACUUM ANALYZE {table}")
-        cursor.execute(
-            f"""
-            INSERT INTO {table} (queue_id, at, ready, unacked)
-            SELECT q.id, {at}, (hashint8(t::bigint * q.id) & 65535), (hashint4(q.id) & 255)
-            FROM generate_series({hour}, {min(hour + 1200, stop) - 1}, {POLL_S}) t
-            CROSS JOIN (SELECT id FROM vhosts_queue WHERE id % 10 = 0 ORDER BY id) q
-            ORDER BY t, q.id
-            """
-        )
+    for run in range(begin, stop, 1800):
+        _write(cursor, "vhosts_queue_recent", "to_timestamp(t)", run, min(run + 1800, stop))
+        settle(datetime.fromtimestamp(min(run + 1800, stop), UTC))
+        cursor.execute("VACUUM vhosts_queue_recent")
+        if run + 1800 >= stop - 3600 > run - 1800:
+            cursor.execute("VACUUM ANALYZE vhosts_queue_snapshot")
+    cursor.execute("ANALYZE vhosts_queue_recent")
     return time.monotonic() - started
 
 
-def _say_size(cursor: CursorWrapper, name: str, table: str, samples: int) -> None:
+def _write(cursor: CursorWrapper, table: str, at: str, begin: int, stop: int) -> None:
+    cursor.execute(
+        f"""
+        INSERT INTO {table} (queue_id, at, ready, unacked)
+        SELECT q.id, {at}, (hashint8(t::bigint * q.id) & 65535), (hashint4(q.id) & 255)
+        FROM generate_series({begin}, {stop - 1}, {POLL_S}) t
+        CROSS JOIN (SELECT id FROM vhosts_queue WHERE id % 10 = 0 ORDER BY id) q
+        ORDER BY t, q.id
+        """
+    )
+
+
+def _say_size(cursor: CursorWrapper, name: str, tables: list[str], samples: int) -> None:
     cursor.execute(
         """
         SELECT coalesce(sum(pg_relation_size(c.oid)), 0), coalesce(sum(pg_indexes_size(c.oid)), 0)
         FROM pg_class c WHERE c.relkind = 'r'
-          AND (c.oid = to_regclass(%s)
-               OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(%s)))
+          AND (c.relname = ANY(%s) OR c.oid IN
+               (SELECT inhrelid FROM pg_inherits WHERE inhparent::regclass::text = ANY(%s)))
         """,
-        [table, table],
+        [tables, tables],
     )
     heap, indexes = map(int, cursor.fetchone())
     print(
@@ -218,18 +232,16 @@ def _say_reads(name: str, calls: list[Callable[[], Any]]) -> None:
     )
 
 
+#: Written poll by poll, never sorted: what the settling saves.
 LAYOUTS = {
-    "plain primary key": """
+    "by poll, plain": """
         at timestamptz NOT NULL, ready bigint, unacked bigint, queue_id integer NOT NULL,
         PRIMARY KEY (queue_id, at)""",
-    "covering": """
+    "by poll, covering": """
         at timestamptz NOT NULL, ready bigint, unacked bigint, queue_id integer NOT NULL,
         PRIMARY KEY (queue_id, at) INCLUDE (ready, unacked)""",
-    "covering, time as int4": """
+    "by poll, covering, int4": """
         ready bigint, unacked bigint, queue_id integer NOT NULL, at integer NOT NULL,
-        PRIMARY KEY (queue_id, at) INCLUDE (ready, unacked)""",
-    "covering, depths as int4": """
-        at timestamptz NOT NULL, queue_id integer NOT NULL, ready integer, unacked integer,
         PRIMARY KEY (queue_id, at) INCLUDE (ready, unacked)""",
 }
 
@@ -240,9 +252,12 @@ def _measure_layouts(start: datetime, end: datetime, samples: int, active: list[
     for name, columns in LAYOUTS.items():
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE TABLE layout ({columns})")
-            at = "t" if "time as int4" in name else "to_timestamp(t)"
-            _fill(cursor, "layout", at, start, end)
-            _say_size(cursor, name, "layout", samples)
+            at = "t" if "int4" in name else "to_timestamp(t)"
+            begin, stop = int(start.timestamp()), int(end.timestamp())
+            for run in range(begin, stop, 1800):
+                _write(cursor, "layout", at, run, min(run + 1800, stop))
+            cursor.execute("VACUUM ANALYZE layout")
+            _say_size(cursor, name, ["layout"], samples)
             spent = []
             for queue in random.Random(4730).sample(active, 40):
                 started = time.perf_counter()

@@ -84,7 +84,7 @@ def main() -> None:
     ]
     try:
         _declare(channels, names)
-        print(f"{len(names):,} queues; settling"), sys.stdout.flush()
+        print(f"{len(names):,} queues; settling", flush=True)
         _settle(live, len(names))
         broker = _register(live)
         try:
@@ -170,6 +170,7 @@ def _measure(
         paths.append((f"/api/queues?{query}", 0))
     rng = random.Random(4730)
     bare, polls, changed = [], [], []
+    cpu: list[float] = []
     _poll(broker, off)  # the first, which adds all queues, is told apart
     BrokerStatus.objects.filter(pk=broker.pk).update(sources_off=off)
     for number in range(rounds):
@@ -182,7 +183,9 @@ def _measure(
                 size = sum(len(live.request("GET", path, port=port)) for path, port in paths)
                 bare.append(time.perf_counter() - started)
             else:
+                began = time.process_time()
                 polls.append(_poll(broker, off))
+                cpu.append(time.process_time() - began)
         newest = Poll.objects.filter(broker=broker).latest("slot_at")
         assert newest.source == source, (newest.source, newest.error_detail)
         assert newest.complete
@@ -191,7 +194,8 @@ def _measure(
     print(
         f"{source:>10}: bare {_ms(bare)}, poll {_ms(polls)},"
         f" ratio median {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f}),"
-        f" {size / 1e6:.1f} MB, {statistics.median(changed):,.0f} changed"
+        f" of the quickest {min(polls) / min(bare):.2f},"
+        f" own CPU {_ms(cpu)}, {size / 1e6:.1f} MB, {statistics.median(changed):,.0f} changed"
     )
 
 

@@ -101,7 +101,7 @@ class Console:
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(statement, values)
-                return cursor.fetchone()
+                return cursor.fetchone() if cursor.description else None
         finally:
             connection.close()
 
@@ -121,16 +121,20 @@ class Console:
         )
         return row[0] if row else 0
 
-    def end(self) -> None:
+    def end_processes(self) -> None:
         for process in self.processes:
             process.kill()
             process.wait()
+        self.processes.clear()
+
+    def end(self) -> None:
+        self.end_processes()
         self.stop_database()
 
 
-@pytest.fixture
-def console(tmp_path: Path) -> Iterator[Console]:
-    folder = StateFolder(tmp_path / "state")
+@pytest.fixture(scope="module")
+def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    folder = StateFolder(tmp_path_factory.mktemp("console") / "state")
     folder.make()
     console = Console(folder)
     console.postgres.prepare()
@@ -140,6 +144,16 @@ def console(tmp_path: Path) -> Iterator[Console]:
         yield console
     finally:
         console.end()
+
+
+@pytest.fixture
+def console(_migrated: Console) -> Iterator[Console]:
+    """Its database is as new as the other tests left it: give brokers names of their own."""
+    try:
+        yield _migrated
+    finally:
+        _migrated.end_processes()
+        _migrated.ask("UPDATE console_broker SET enabled = false")
 
 
 def status_of(url: str) -> int:

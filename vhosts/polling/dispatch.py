@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from console.models import BrokerStatus
-
 #: A claim is this long before the poll begins: a message lost costs no more than that.
 _WAIT = timedelta(seconds=20)
 #: A poll that runs renews its claim before each part; one whose worker was killed is taken over.
@@ -112,8 +110,10 @@ def hold_inventory(broker_id: int, claim: int) -> bool:
 
 
 def _hold(column: str, until: str, broker_id: int, claim: int) -> bool:
-    return bool(
-        BrokerStatus.objects.filter(pk=broker_id, **{column: claim}).update(
-            **{until: database_now() + LEASE}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE console_brokerstatus SET {until} = clock_timestamp() + make_interval(secs => %s)"  # noqa: S608
+            f" WHERE broker_id = %s AND {column} = %s",
+            [LEASE.total_seconds(), broker_id, claim],
         )
-    )
+        return bool(cursor.rowcount)

@@ -9,8 +9,6 @@ a user that lost its rights, another broker behind the address) not before a sec
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,12 +22,12 @@ from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.prometheus import scrape_consumers, scrape_url, spellings
-from console.rabbitmq.types import Listing, QueueInfo, VhostInfo
 from vhosts.models import Queue
 from vhosts.polling import dispatch
 from vhosts.polling.collect import SLOW, sentence
 from vhosts.polling.copying import temporary_table
-from vhosts.polling.mirror import Kind, Mirrored, lay_over
+from vhosts.polling.mirror import Mirrored, lay_over
+from vhosts.polling.parts import NEVER_EMPTY, PARTS, QUEUES, Part
 from vhosts.polling.quarantine import why_unfit
 from vhosts.polling.store import Fenced
 
@@ -40,91 +38,6 @@ _TAKES_AT_MOST = 50
 #: Asked for out of turn, because queues came or went: at most this share.
 _HURRIED_AT_MOST = 10
 _HURRIED_LEAST_S = 5
-
-_SEEN = "changed_at"
-VHOSTS = Kind(
-    "vhosts",
-    "vhosts_virtualhost",
-    ("name",),
-    {
-        "description": "text",
-        "tags": "text[]",
-        "default_queue_type": "text",
-        "tracing": "boolean",
-        "protected_from_deletion": "boolean",
-        "cluster_state": "jsonb",
-        "limits": "jsonb",
-    },
-    _SEEN,
-)
-QUEUES = Kind(
-    "queues",
-    "vhosts_queue",
-    ("vhost", "name"),
-    {
-        "type": "text",
-        "state": "text",
-        "node": "text",
-        "durable": "boolean",
-        "auto_delete": "boolean",
-        "exclusive": "boolean",
-        "arguments": "jsonb",
-        "policy": "text",
-        "operator_policy": "text",
-    },
-    "inventoried_at",
-    leaves="gone_at",
-)
-EXCHANGES = Kind(
-    "exchanges",
-    "vhosts_exchange",
-    ("vhost", "name"),
-    {
-        "type": "text",
-        "durable": "boolean",
-        "auto_delete": "boolean",
-        "internal": "boolean",
-        "arguments": "jsonb",
-        "policy": "text",
-    },
-    _SEEN,
-)
-USERS = Kind(
-    "users",
-    "accessctl_brokeruser",
-    ("name",),
-    {
-        "tags": "text[]",
-        "has_password": "boolean",
-        "has_default_password": "boolean",
-        "hashing_algorithm": "text",
-        "limits": "jsonb",
-    },
-    _SEEN,
-)
-PERMISSIONS = Kind(
-    "permissions",
-    "accessctl_brokerpermission",
-    ("vhost", '"user"'),
-    {"configure": "text", "write": "text", "read": "text"},
-    _SEEN,
-)
-TOPIC_PERMISSIONS = Kind(
-    "topic_permissions",
-    "accessctl_brokertopicpermission",
-    ("vhost", '"user"', "exchange"),
-    {"write": "text", "read": "text"},
-    _SEEN,
-)
-#: No broker is without these: an empty listing of them is no evidence.
-_NEVER_EMPTY = ("vhosts", "exchanges", "users")
-
-
-@dataclass(frozen=True)
-class Part:
-    kind: Kind
-    read: Callable[[ManagementClient], Listing[Any]]
-    row: Callable[[Any], tuple[Any, ...]]
 
 
 def take(broker_id: int, claim: int, now: datetime) -> bool:
@@ -172,7 +85,7 @@ def _take_part(
     rows = {row[: len(part.kind.keys)]: row for row in map(part.row, listing.items)}
     sound = [row for key, row in rows.items() if why_unfit(*key) is None]
     unfit = len(rows) - len(sound) + len(listing.rejected)
-    complete = listing.complete and not unfit and bool(sound or name not in _NEVER_EMPTY)
+    complete = listing.complete and not unfit and bool(sound or name not in NEVER_EMPTY)
     if unfit:
         errors[name] = f"{unfit:,} rows could not be read and are left out."
     try:
@@ -315,88 +228,3 @@ def hurry(status: BrokerStatus, now: datetime) -> None:
     BrokerStatus.objects.filter(pk=status.pk, next_inventory_at__gt=soonest).update(
         next_inventory_at=soonest
     )
-
-
-def _vhosts(client: ManagementClient) -> Listing[Any]:
-    """(vhost, its limits) pairs. Limits that cannot be read are none that we know of."""
-    listing = client.vhosts()
-    try:
-        limits = {row.vhost: dict(row.limits) for row in client.vhost_limits().items}
-    except LoginRefused:
-        raise
-    except BrokerError:
-        limits = {}
-    pairs = [(item, limits.get(item.name, {})) for item in listing.items]
-    return Listing(pairs, listing.rejected, listing.complete)
-
-
-def _vhost_row(pair: tuple[VhostInfo, dict[str, int]]) -> tuple[Any, ...]:
-    vhost, limits = pair
-    return (
-        vhost.name,
-        vhost.description or "",
-        list(vhost.tags),
-        vhost.default_queue_type or "",
-        vhost.tracing,
-        vhost.protected_from_deletion,
-        dict(vhost.cluster_state),
-        limits,
-    )
-
-
-def _queue_row(queue: QueueInfo) -> tuple[Any, ...]:
-    return (
-        queue.vhost,
-        queue.name,
-        queue.type or "",
-        queue.state or "",
-        queue.node or "",
-        queue.durable,
-        queue.auto_delete,
-        queue.exclusive,
-        dict(queue.arguments),
-        queue.policy or "",
-        queue.operator_policy or "",
-    )
-
-
-PARTS: Sequence[Part] = (
-    Part(VHOSTS, _vhosts, _vhost_row),
-    Part(QUEUES, lambda client: client.queues(), _queue_row),
-    Part(
-        EXCHANGES,
-        lambda client: client.exchanges(),
-        lambda row: (
-            row.vhost,
-            row.name,
-            row.type,
-            row.durable,
-            row.auto_delete,
-            row.internal,
-            dict(row.arguments),
-            row.policy or "",
-        ),
-    ),
-    Part(
-        USERS,
-        lambda client: client.users(),
-        lambda user: (
-            user.name,
-            list(user.tags),
-            user.has_password,
-            user.has_default_password,
-            user.hashing_algorithm or "",
-            dict(user.limits),
-        ),
-    ),
-    Part(
-        PERMISSIONS,
-        lambda client: client.permissions(),
-        lambda row: (row.vhost, row.user, row.configure, row.write, row.read),
-    ),
-    Part(
-        TOPIC_PERMISSIONS,
-        lambda client: client.topic_permissions(),
-        lambda row: (row.vhost, row.user, row.exchange, row.write, row.read),
-    ),
-)

@@ -267,12 +267,13 @@ def _remember(slot: Slot, status: BrokerStatus, outcome: Outcome, ended: datetim
         return
     if depths.scrape is not None and depths.complete:
         scrapes.put(slot.broker_id, slot.claim, depths.scrape)
-    if outcome.inventory_wanted or len(depths.rejected) != _rejected_before(slot):
+    rejected = len(depths.rejected)
+    if outcome.inventory_wanted or (rejected and rejected != _rejected_before(slot)):
         inventory.hurry(status, ended)
 
 
 def _rejected_before(slot: Slot) -> int | None:
-    """Of the poll before this one: more or fewer rows that cannot be read are queues come or gone."""
+    """Of the poll before this one: other rows that cannot be read may be queues that are new."""
     before = Poll.objects.filter(broker_id=slot.broker_id, complete=True, slot_at__lt=slot.at)
     return before.order_by("-slot_at").values_list("rejected", flat=True).first()
 
