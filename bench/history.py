@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--queues", type=int, default=10_000)
     parser.add_argument("--hours", type=int, default=24)
     parser.add_argument("--layouts", action="store_true")
+    parser.add_argument("--without-rollups", action="store_true")
     options = parser.parse_args()
     given = os.environ["DATABASE_URL"]
     _admin(given, f"DROP DATABASE IF EXISTS {DATABASE}", f"CREATE DATABASE {DATABASE}")
@@ -85,9 +86,10 @@ def _run(options: argparse.Namespace) -> None:
         )
         print(f"written in {took:.0f} s ({rows / took:,.0f} rows/s)")
         _say_size(cursor, "as used", ["vhosts_queue_snapshot", "vhosts_queue_recent"], samples)
-    started = time.monotonic()
-    filled = rollups.fill(end + timedelta(minutes=5))
-    print(f"rollups: {filled} rows in {time.monotonic() - started:.0f} s")
+    if not options.without_rollups:
+        started = time.monotonic()
+        filled = rollups.fill(end + timedelta(minutes=5))
+        print(f"rollups: {filled} rows in {time.monotonic() - started:.0f} s")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE vhosts_queue_rollup_5m, vhosts_queue_rollup_1h")
     _measure_reads(active, options.queues, start, end)

@@ -224,13 +224,13 @@ def _changes(queue: Queue, begin: int, stop: int) -> list[Change]:
     return [_opening(queue, begin), *rows]
 
 
-#: In order but for the seam between the two: sorting that here costs next to nothing.
+#: Sorted here: rows lie in runs of half an hour each, so that costs next to nothing.
 _CHANGES = """
-(SELECT extract(epoch FROM at)::bigint, ready, unacked FROM vhosts_queue_snapshot
- WHERE queue_id = %(queue)s AND at > %(from)s AND at < %(to)s ORDER BY at)
+SELECT extract(epoch FROM at)::bigint, ready, unacked FROM vhosts_queue_snapshot
+WHERE queue_id = %(queue)s AND at > %(from)s AND at < %(to)s
 UNION ALL
-(SELECT extract(epoch FROM at)::bigint, ready, unacked FROM vhosts_queue_recent
- WHERE queue_id = %(queue)s AND at > %(from)s AND at < %(to)s ORDER BY at)
+SELECT extract(epoch FROM at)::bigint, ready, unacked FROM vhosts_queue_recent
+WHERE queue_id = %(queue)s AND at > %(from)s AND at < %(to)s
 """
 
 
