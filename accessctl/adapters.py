@@ -1,13 +1,26 @@
+"""Where allauth asks us: passwords, the second factor, single sign-on."""
+
 from __future__ import annotations
 
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
-from django.http import HttpRequest
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
+from accessctl.services.people import follow_claimed_groups
 from accessctl.services.sessions import end_sessions_of
 from accessctl.sessions import ref_of
+from console.audit import record
+from console.rabbitmq.endpoint import Secret
+from console.secrets import decrypt, encrypt
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):
@@ -21,3 +34,65 @@ class ClosedAccountAdapter(DefaultAccountAdapter):
         super().set_password(user, password)
         session = getattr(context.request, "session", None)
         end_sessions_of(user, acting_user=user, keep=ref_of(session) if session else None)
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
+        messages.error(request, "This account is disabled.")
+        return redirect("account_login")
+
+
+class SealedMfaAdapter(DefaultMFAAdapter):
+    """Secrets of authenticators are stored as ciphertext."""
+
+    def encrypt(self, text: str) -> str:
+        return encrypt(Secret(text))
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return decrypt(encrypted_text).reveal()
+
+    def can_delete_authenticator(self, authenticator: Any) -> bool:
+        return not (settings.REQUIRE_MFA and authenticator.user.is_superuser)
+
+
+class SingleSignOnAdapter(DefaultSocialAccountAdapter):
+    """An account that comes by single sign-on is new, and holds nothing until something is granted to
+    it or its groups. It is never joined to an account here by its name or e-mail address."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        return True
+
+    def is_auto_signup_allowed(self, request: HttpRequest, sociallogin: Any) -> bool:
+        return True
+
+    def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:
+        sociallogin.email_addresses = []
+        return super().populate_user(request, sociallogin, {**data, "email": ""})
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        if request.user.is_authenticated:
+            # Else who sits at a browser that was left open makes the account theirs.
+            messages.error(request, "Log out first: accounts are not joined.")
+            raise ImmediateHttpResponse(redirect("access"))
+        if sociallogin.is_existing:
+            _follow(sociallogin.user, sociallogin)
+
+    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> Any:
+        user = super().save_user(request, sociallogin, form)
+        record(
+            "people:create",
+            target_kind="person",
+            target=user.get_username(),
+            acting_user=None,
+            after={"by": "single sign-on"},
+        )
+        _follow(user, sociallogin)
+        return user
+
+
+def _follow(person: User, sociallogin: Any) -> None:
+    if not settings.OIDC_GROUPS_CLAIM:
+        return
+    known = sociallogin.account.extra_data
+    claims = {**(known.get("id_token") or {}), **(known.get("userinfo") or {})}
+    claimed = claims.get(settings.OIDC_GROUPS_CLAIM)
+    names = claimed if isinstance(claimed, list) else []
+    follow_claimed_groups(person, {name for name in names if isinstance(name, str)})

@@ -3,8 +3,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 
 from accessctl import sessions
@@ -20,11 +23,37 @@ class SessionMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponse | None:
         if not request.user.is_authenticated:
-            return
+            return None
         now = timezone.now()
         if sessions.is_over(request.session, now=now):
             logout(request)
-        else:
-            sessions.note_use(request, now=now)
+            return None
+        sessions.note_use(request, now=now)
+        if settings.REQUIRE_MFA and request.user.is_superuser and _lacks_second_factor(request):
+            if request.path.startswith("/api/"):
+                return JsonResponse({"detail": "Set up a second factor first."}, status=403)
+            return redirect("mfa_activate_totp")
+        return None
+
+
+#: What it takes to set one up, or to leave.
+_OPEN_WITHOUT = frozenset({
+    "mfa_activate_totp", "account_logout", "account_reauthenticate", "account_change_password",
+})  # fmt: skip
+
+
+def _lacks_second_factor(request: HttpRequest) -> bool:
+    """Asked of the database until the answer is no."""
+    match = request.resolver_match
+    if request.session.get("second_factor") or (match and match.url_name in _OPEN_WITHOUT):
+        return False
+    has_one = Authenticator.objects.filter(
+        user=request.user.pk, type=Authenticator.Type.TOTP
+    ).exists()
+    if has_one:
+        request.session["second_factor"] = True
+    return not has_one

@@ -56,7 +56,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
             _Place("explain", "Explain access", "question-mark-circle", Permission.EXPLAIN_USE, "x"),
             _Place(
                 "access", "Access", "shield-check", Permission.SESSIONS_OWN, "w",
-                ("access_grants", "access_people", "access_person", "access_tokens", "access_sessions"), scoped=False,
+                ("access_grants", "access_people", "access_person", "access_tokens", "access_sessions", "mfa_index"), scoped=False,
             ),
             _Place("admin:index", "Administration", "cog-6-tooth", Permission.BROKERS_EDIT, "a", scoped=False),),
     ),
@@ -68,6 +68,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     rail = SimpleLazyObject(lambda: _rail(request))
     return {
         "version": settings.VERSION,
+        "sso_name": settings.OIDC_NAME,
         "now": timezone.now(),
         "scope": SimpleLazyObject(lambda: _scope(request)),
         "rail": rail,

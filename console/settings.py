@@ -69,6 +69,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_filters",
     "django_htmx",
@@ -252,3 +255,4 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 from console.settings_api import *  # noqa: E402, F403
 from console.settings_logging import *  # noqa: E402, F403
+from console.settings_login import *  # noqa: E402, F403

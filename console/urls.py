@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from allauth.account import views as account_views
 from allauth.account.decorators import secure_admin_login
+from allauth.socialaccount import views as social_views
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -26,4 +27,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/login/", account_views.login, name="account_login"),
     path("accounts/logout/", account_views.logout, name="account_logout"),
     path("accounts/password/", account_views.password_change, name="account_change_password"),
+    path("accounts/confirm/", account_views.reauthenticate, name="account_reauthenticate"),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path(
+        "accounts/sso/cancelled/",
+        social_views.login_cancelled,
+        name="socialaccount_login_cancelled",
+    ),
+    path("accounts/sso/failed/", social_views.login_error, name="socialaccount_login_error"),
 ]

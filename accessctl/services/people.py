@@ -84,6 +84,12 @@ def switch_person(person: User, *, active: bool, acting_user: AbstractBaseUser) 
 
 def set_groups(person: User, groups: Collection[Group], *, acting_user: AbstractBaseUser) -> None:
     require(acting_user, Permission.PEOPLE_EDIT)
+    _set_groups(person, groups, acting_user=acting_user)
+
+
+def _set_groups(
+    person: User, groups: Collection[Group], *, acting_user: AbstractBaseUser | None
+) -> None:
     with transaction.atomic():
         before = sorted(person.groups.values_list("name", flat=True))
         after = sorted(group.name for group in groups)
@@ -98,6 +104,13 @@ def set_groups(person: User, groups: Collection[Group], *, acting_user: Abstract
             before={"groups": before},
             after={"groups": after},
         )
+
+
+def follow_claimed_groups(person: User, names: Collection[str]) -> None:
+    """Sets a person's groups to those of these names that there are: the identity provider says so at
+    each log-in."""
+    groups = list(Group.objects.filter(name__in=list(names)[:1000]))
+    _set_groups(person, groups, acting_user=None)
 
 
 def create_group(name: str, *, acting_user: AbstractBaseUser) -> Group:

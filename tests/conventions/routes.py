@@ -32,6 +32,22 @@ _PAGES = [
     Route("account_login", "open", "open"),
     Route("account_logout", "open", "open"),
     Route("account_change_password", "person", "person"),
+    Route("account_reauthenticate", "person", "person"),
+    Route("mfa_index", "person", "none"),
+    # The second step of a log-in: who has not begun one is sent to the first.
+    Route("mfa_authenticate", "open", "open"),
+    Route("mfa_reauthenticate", "person", "person"),
+    Route("mfa_activate_totp", "person", "person"),
+    # 404 without a second factor.
+    Route("mfa_deactivate_totp", "none", "none"),
+    Route("mfa_view_recovery_codes", "none", "none"),
+    Route("mfa_generate_recovery_codes", "person", "person"),
+    Route("mfa_download_recovery_codes", "none", "none"),
+    # 404 where no provider is set.
+    Route("openid_connect_login", "none", "none", ("provider",)),
+    Route("openid_connect_callback", "none", "none", ("provider",)),
+    Route("socialaccount_login_cancelled", "open", "open"),
+    Route("socialaccount_login_error", "open", "open"),
     Route("fleet", "empty", "none"),
     Route("fleet_csv", "empty", "none"),
     Route("scope", "person", "none"),

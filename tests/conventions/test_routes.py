@@ -48,6 +48,7 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
     )
     return {
         "broker": broker.pk,
+        "provider": "sso",
         "queue": Queue.objects.create(
             broker=broker, vhost="/", name="no such queue", first_seen_at=now
         ).pk,

@@ -1,0 +1,47 @@
+"""Settings of logging in: a second factor, and an identity provider that speaks OpenID Connect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from console.env import env_bool, env_str
+
+# --- A second factor: codes of an authenticator app, and recovery codes ---
+MFA_ADAPTER = "accessctl.adapters.SealedMfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Warren"
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+#: Superusers set one up before anything else.
+REQUIRE_MFA = env_bool("CONSOLE_REQUIRE_MFA", False)
+
+# --- OpenID Connect: off unless an issuer is set ---
+OIDC_ISSUER = env_str("CONSOLE_OIDC_ISSUER")
+OIDC_NAME = env_str("CONSOLE_OIDC_NAME", "single sign-on") if OIDC_ISSUER else ""
+#: The claim that lists groups; those that exist here by the same name are the person's. Empty: groups
+#: are left alone.
+OIDC_GROUPS_CLAIM = env_str("CONSOLE_OIDC_GROUPS_CLAIM")
+SOCIALACCOUNT_ADAPTER = "accessctl.adapters.SingleSignOnAdapter"
+SOCIALACCOUNT_AUTO_SIGNUP = True
+# The policy for forms on our pages forbids what they lead to elsewhere, so the way out is a link. The
+# state it carries is what keeps the way back ours.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = (
+    {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [
+                {
+                    "provider_id": "sso",
+                    "name": OIDC_NAME,
+                    "client_id": env_str("CONSOLE_OIDC_CLIENT_ID"),
+                    "secret": env_str("CONSOLE_OIDC_CLIENT_SECRET"),
+                    "settings": {"server_url": OIDC_ISSUER},
+                }
+            ],
+        }
+    }
+    if OIDC_ISSUER
+    else {}
+)
