@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -19,6 +18,7 @@ from console.errors import IdempotencyMismatch, InvalidField, Stale
 from console.models import Broker, Change, ManagedObject, Step, Sync
 from console.rabbitmq.endpoint import Secret
 from console.reconcile.diff import Difference, Op
+from console.reconcile.disclose import public_change, public_spec, whole_spec
 from console.reconcile.kinds import KINDS, Ref, Spec, SpecError
 from console.reconcile.plan import Plan, make_plan
 from console.secrets import encrypt
@@ -43,14 +43,10 @@ class Wish:
     guard: Mapping[str, int] = field(default_factory=dict)
 
     def desired(self) -> Spec | None:
-        """What the plan compares. A user's password is compared only where a new one is given."""
-        if self.spec is None or self.ref.kind != "user":
-            return self.spec
-        kept = ("password_hash", "hashing_algorithm")
-        known = {
-            name: self.observed[name] for name in kept if self.observed and name in self.observed
-        }
-        return {**self.spec, **known, **(self.secrets or {})}
+        """What the plan compares. A secret is compared only where a new one is given."""
+        if self.spec is None:
+            return None
+        return whole_spec(self.ref.kind, self.spec, self.secrets, self.observed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,21 +182,15 @@ def _wished(target: ManagedObject, wish: Wish) -> ManagedObject:
     if wish.spec is None:
         target.spec = None
     else:
-        whole = kind.canonical(wish.spec)
-        target.spec = {
-            name: value
-            for name, value in whole.items()
-            if name not in _SECRET_FIELDS.get(kind.name, ())
-        }
+        public = public_spec(kind.name, kind.canonical(wish.spec))
+        # Which algorithm a user's hash has is known only with the hash.
+        target.spec = {k: v for k, v in public.items() if k != "hashing_algorithm"}
     target.generation += 1
     target.sync = Sync.PENDING
     target.reason = ""
     target.drift = []
     target.drifted_since = None
     return target
-
-
-_SECRET_FIELDS = {"user": ("password_hash", "hashing_algorithm")}
 
 
 def _ordered(plan: Plan, wishes: Mapping[Ref, Wish]) -> list[Difference]:
@@ -228,20 +218,13 @@ def _step(
         generation=target.generation,
         permission=wish.permission,
         secrets_encrypted=encrypt(Secret(json.dumps(dict(wish.secrets)))) if wish.secrets else "",
-        before=_without_secrets(wish.ref.kind, wish.observed),
-        after=_without_secrets(wish.ref.kind, wish.spec),
+        before=None if wish.observed is None else public_spec(wish.ref.kind, wish.observed),
+        after=None if wish.spec is None else public_spec(wish.ref.kind, wish.spec),
         fields=[
             {"name": f.name, "before": f.before, "after": f.after, "secret": f.secret}
-            for f in difference.fields
+            for f in (public_change(wish.ref.kind, change) for change in difference.fields)
         ],
         guard=dict(wish.guard),
         not_after=now + DELETION_GOOD_FOR if destructive else None,
         next_at=now,
     )
-
-
-def _without_secrets(kind: str, spec: Spec | None) -> dict[str, Any] | None:
-    if spec is None:
-        return None
-    hidden = {f.name for f in KINDS[kind].fields if f.secret}
-    return {name: value for name, value in spec.items() if name not in hidden}

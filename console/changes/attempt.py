@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from console.changes.crashpoints import crashpoint
 from console.models import Step
@@ -19,6 +17,7 @@ from console.rabbitmq.errors import (
 )
 from console.rabbitmq.management.objects import ObjectStore
 from console.reconcile.diff import Difference, Op, compare
+from console.reconcile.disclose import whole_spec
 from console.reconcile.kinds import KINDS, Ref, Spec
 from console.secrets import decrypt
 
@@ -47,16 +46,12 @@ def reference(step: Step) -> Ref:
 
 
 def desired_of(step: Step, before: Spec | None) -> Spec | None:
-    """What the object should be: a user's password stays what the broker has unless a new one came
-    with the step (a PUT without one would clear it)."""
+    """What the object should be. Secrets stay what the broker has unless new ones came with the step
+    (a PUT of a user without a password would clear it)."""
     spec: Spec | None = step.target.spec
-    if spec is None or step.target.kind != "user":
-        return spec
-    kept: Mapping[str, Any] = {}
-    if before is not None:
-        names = ("password_hash", "hashing_algorithm")
-        kept = {name: before[name] for name in names if name in before}
-    return {**spec, **kept, **secrets_of(step)}
+    if spec is None:
+        return None
+    return whole_spec(step.target.kind, spec, secrets_of(step), before)
 
 
 def secrets_of(step: Step) -> dict[str, str]:
@@ -76,11 +71,11 @@ def act(store: ObjectStore, step: Step, before: Spec | None) -> Outcome:
         return Outcome("rejected", _immutable(difference), "conflict")
     try:
         crashpoint("before-call")
-        if difference.op is Op.DELETE:
-            store.delete(ref.kind, ref.key)
-        else:
-            if difference.op is Op.REPLACE:
-                store.delete(ref.kind, ref.key)
+        if difference.op in (Op.DELETE, Op.REPLACE):
+            store.delete(
+                ref.kind, ref.key, if_empty=ref.kind == "queue" and not step.guard.get("force")
+            )
+        if difference.op is not Op.DELETE:
             assert desired is not None  # noqa: S101 – only a deletion has none
             store.write(ref.kind, ref.key, _whole(ref, desired), before)
         crashpoint("after-call")

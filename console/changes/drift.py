@@ -13,8 +13,9 @@ from django.db import transaction
 from django.db.models import F
 
 from console.models import Broker, ManagedObject, Sync
+from console.reconcile.disclose import public_change, whole_spec
 from console.reconcile.drift import Drift, DriftState, find_drift
-from console.reconcile.kinds import KINDS, Key, Ref, Spec
+from console.reconcile.kinds import Key, Ref, Spec
 
 #: Reasons shown with the object, by what was found.
 _REASONS = {
@@ -57,8 +58,7 @@ def note_drift(
 def _comparable(kind: str, spec: Spec | None, observed: Spec | None) -> Spec | None:
     if spec is None or observed is None:
         return spec
-    unkept = [f.name for f in KINDS[kind].fields if f.secret or f.name == "hashing_algorithm"]
-    return {**spec, **{name: observed[name] for name in unkept if name in observed}}
+    return whole_spec(kind, spec, None, observed)
 
 
 def _noted(row: ManagedObject, verdict: Drift, now: datetime) -> ManagedObject | None:
@@ -72,7 +72,9 @@ def _noted(row: ManagedObject, verdict: Drift, now: datetime) -> ManagedObject |
     difference = verdict.difference
     fields = [
         {"name": f.name, "before": f.after, "after": f.before, "secret": f.secret}
-        for f in (difference.fields if difference else ())
+        for f in (
+            public_change(row.kind, change) for change in (difference.fields if difference else ())
+        )
     ]
     # Seen from the wish: "before" is what was asked for, "after" what it became outside.
     if row.sync == Sync.DRIFTED and row.drift == fields:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from console.reconcile.kinds import KINDS, Ref, Spec
+from console.reconcile.kinds import KINDS, Ref, Spec, table
 
 
 class Op(StrEnum):
@@ -56,6 +56,8 @@ def compare(ref: Ref, desired: Spec | None, observed: Spec | None) -> Difference
     if observed is None:
         return Difference(ref, Op.CREATE, _creation(ref, wanted))
     seen = kind.canonical(observed)
+    if ref.kind == "queue":
+        _take_type(wanted, seen)
     changes: list[FieldChange] = []
     untold: list[str] = []
     replace = False
@@ -71,6 +73,16 @@ def compare(ref: Ref, desired: Spec | None, observed: Spec | None) -> Difference
             changes.append(_change(field.name, before, after, field.secret))
     op = Op.REPLACE if replace else Op.UPDATE if changes else Op.UNCHANGED
     return Difference(ref, op, tuple(changes), tuple(untold))
+
+
+def _take_type(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
+    """A queue for which no type is asked takes that of its virtual host, which 4.x then shows among
+    its arguments; one without a shown type is classic."""
+    asked, shown = wanted["arguments"], seen["arguments"]
+    if "x-queue-type" not in asked and "x-queue-type" in shown:
+        wanted["arguments"] = table({**asked, "x-queue-type": shown["x-queue-type"]})
+    elif asked.get("x-queue-type") == "classic" and "x-queue-type" not in shown:
+        seen["arguments"] = table({**shown, "x-queue-type": "classic"})
 
 
 def _creation(ref: Ref, wanted: dict[str, Any]) -> tuple[FieldChange, ...]:

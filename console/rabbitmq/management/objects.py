@@ -14,12 +14,19 @@ import msgspec
 
 from console.rabbitmq.errors import BrokerFailed, MalformedAnswer, NotFound, Rejected
 from console.rabbitmq.http import BoundedHttp
-from console.rabbitmq.management.paths import check_name, path
+from console.rabbitmq.management import bindings, topology
+from console.rabbitmq.management.answers import (
+    Key,
+    Listed,
+    Spec,
+    decoded,
+    object_of,
+    rows_of,
+)
+from console.rabbitmq.management.paths import Query, check_name, path
 from console.rabbitmq.refusals import error_for_status
 
-Spec = dict[str, Any]
-Key = tuple[str, ...]
-Listed = dict[Key, Spec]
+__all__ = ["Key", "Listed", "ObjectStore", "Spec"]
 
 
 class ObjectStore:
@@ -40,7 +47,10 @@ class ObjectStore:
 
     def read_all(self, kind: str) -> Listed:
         """Every object of a kind, in one or two requests."""
-        return _LISTERS[kind](self)
+        try:
+            return _LISTERS[kind](self)
+        except (KeyError, TypeError) as error:
+            raise MalformedAnswer("A row of the broker's answer lacks its name.") from error
 
     def write(
         self, kind: str, key: Key, spec: Mapping[str, Any], before: Mapping[str, Any] | None
@@ -48,17 +58,22 @@ class ObjectStore:
         """Makes the object as `spec` says, where `before` is what `read` gave just now."""
         _WRITERS[kind](self, key, spec, before)
 
-    def delete(self, kind: str, key: Key) -> None:
-        """Deletes the object; that it is not there is no error."""
+    def delete(self, kind: str, key: Key, *, if_empty: bool = False) -> None:
+        """Deletes the object; that it is not there is no error. `if_empty` is for queues: the broker
+        refuses where messages are in it."""
         try:
-            self._send("DELETE", _PATHS[kind](key))
+            if kind == "binding":
+                bindings.delete(self, key)
+            else:
+                query: Query | None = {"if-empty": "true"} if if_empty else None
+                self.remove(*_PATHS[kind], *key, query=query)
         except NotFound:
             return
 
     # HTTP
 
-    def get(self, *segments: str) -> Any:
-        return _decoded(self._http.get(path(*segments)))
+    def get(self, *segments: str, query: Query | None = None) -> Any:
+        return decoded(self._http.get(path(*segments, query=query)))
 
     def _send(self, method: str, target: str, body: Any = None) -> None:
         encoded = None if body is None else msgspec.json.encode(body)
@@ -69,30 +84,11 @@ class ObjectStore:
     def put(self, body: Any, *segments: str) -> None:
         self._send("PUT", path(*segments), body)
 
-    def remove(self, *segments: str) -> None:
-        self._send("DELETE", path(*segments))
+    def remove(self, *segments: str, query: Query | None = None) -> None:
+        self._send("DELETE", path(*segments, query=query))
 
-    def post(self, *segments: str) -> None:
-        self._send("POST", path(*segments))
-
-
-def _decoded(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise MalformedAnswer("The answer is not readable JSON.") from error
-
-
-def _object(value: Any) -> Spec:
-    if not isinstance(value, dict):
-        raise MalformedAnswer("The broker answered with something other than an object.")
-    return value
-
-
-def _rows(value: Any) -> list[Spec]:
-    if not isinstance(value, list):
-        raise MalformedAnswer("The broker answered with something other than a list.")
-    return [row for row in value if isinstance(row, dict)]
+    def post(self, *segments: str, body: Any = None) -> None:
+        self._send("POST", path(*segments), body)
 
 
 # Vhosts
@@ -124,16 +120,16 @@ def _limits_of(rows: list[Spec], name: str, by: str) -> dict[str, int]:
 
 
 def _read_vhost(store: ObjectStore, key: Key) -> Spec:
-    row = _object(store.get("vhosts", key[0]))
+    row = object_of(store.get("vhosts", key[0]))
     _must_name(row, "name", key[0])
-    return _vhost_spec(row, _limits_of(_rows(store.get("vhost-limits", key[0])), key[0], "vhost"))
+    return _vhost_spec(row, _limits_of(rows_of(store.get("vhost-limits", key[0])), key[0], "vhost"))
 
 
 def _list_vhosts(store: ObjectStore) -> Listed:
-    limits = _rows(store.get("vhost-limits"))
+    limits = rows_of(store.get("vhost-limits"))
     return {
         (row["name"],): _vhost_spec(row, _limits_of(limits, row["name"], "vhost"))
-        for row in _rows(store.get("vhosts"))
+        for row in rows_of(store.get("vhosts"))
         if isinstance(row.get("name"), str)
     }
 
@@ -195,16 +191,16 @@ def _user_spec(row: Spec, limits: Mapping[str, int]) -> Spec:
 
 
 def _read_user(store: ObjectStore, key: Key) -> Spec:
-    row = _object(store.get("users", key[0]))
+    row = object_of(store.get("users", key[0]))
     _must_name(row, "name", key[0])
-    return _user_spec(row, _limits_of(_rows(store.get("user-limits", key[0])), key[0], "user"))
+    return _user_spec(row, _limits_of(rows_of(store.get("user-limits", key[0])), key[0], "user"))
 
 
 def _list_users(store: ObjectStore) -> Listed:
-    limits = _rows(store.get("user-limits"))
+    limits = rows_of(store.get("user-limits"))
     return {
         (row["name"],): _user_spec(row, _limits_of(limits, row["name"], "user"))
-        for row in _rows(store.get("users"))
+        for row in rows_of(store.get("users"))
         if isinstance(row.get("name"), str)
     }
 
@@ -232,7 +228,7 @@ def _write_user(
 
 
 def _read_permission(store: ObjectStore, key: Key) -> Spec:
-    row = _object(store.get("permissions", *key))
+    row = object_of(store.get("permissions", *key))
     _must_name(row, "user", key[1])
     return {field: row.get(field, "") for field in ("configure", "write", "read")}
 
@@ -242,7 +238,7 @@ def _list_permissions(store: ObjectStore) -> Listed:
         (row["vhost"], row["user"]): {
             field: row.get(field, "") for field in ("configure", "write", "read")
         }
-        for row in _rows(store.get("permissions"))
+        for row in rows_of(store.get("permissions"))
     }
 
 
@@ -254,7 +250,7 @@ def _write_permission(
 
 def _read_topic_permission(store: ObjectStore, key: Key) -> Spec:
     vhost, user, exchange = key
-    for row in _rows(store.get("topic-permissions", vhost, user)):
+    for row in rows_of(store.get("topic-permissions", vhost, user)):
         if row.get("exchange") == exchange:
             return {field: row.get(field, "") for field in ("write", "read")}
     raise NotFound("")
@@ -265,7 +261,7 @@ def _list_topic_permissions(store: ObjectStore) -> Listed:
         (row["vhost"], row["user"], row["exchange"]): {
             field: row.get(field, "") for field in ("write", "read")
         }
-        for row in _rows(store.get("topic-permissions"))
+        for row in rows_of(store.get("topic-permissions"))
     }
 
 
@@ -275,118 +271,6 @@ def _write_topic_permission(
     vhost, user, exchange = key
     body = {"exchange": exchange, "write": spec["write"], "read": spec["read"]}
     store.put(body, "topic-permissions", vhost, user)
-
-
-# What definitions also hold
-
-
-def _read_exchange(store: ObjectStore, key: Key) -> Spec:
-    return _declared(
-        _object(store.get("exchanges", *key)),
-        "type",
-        "durable",
-        "auto_delete",
-        "internal",
-        "arguments",
-    )
-
-
-def _read_queue(store: ObjectStore, key: Key) -> Spec:
-    return _declared(_object(store.get("queues", *key)), "durable", "auto_delete", "arguments")
-
-
-def _declared(row: Spec, *fields: str) -> Spec:
-    return {field: row[field] for field in fields if field in row}
-
-
-def _list_declared(endpoint: str, *fields: str) -> Callable[[ObjectStore], Listed]:
-    def listed(store: ObjectStore) -> Listed:
-        return {
-            (row["vhost"], row["name"]): _declared(row, *fields)
-            for row in _rows(store.get(endpoint))
-        }
-
-    return listed
-
-
-def _write_declared(
-    endpoint: str,
-) -> Callable[[ObjectStore, Key, Mapping[str, Any], Spec | None], None]:
-    def write(
-        store: ObjectStore, key: Key, spec: Mapping[str, Any], before: Mapping[str, Any] | None
-    ) -> None:
-        store.put(dict(spec), endpoint, *key)
-
-    return write
-
-
-def _policy_spec(row: Spec) -> Spec:
-    return {
-        "pattern": row.get("pattern", ""),
-        "apply_to": row.get("apply-to", "all"),
-        "priority": row.get("priority", 0),
-        "definition": row.get("definition") or {},
-    }
-
-
-def _policies(endpoint: str) -> tuple[Any, Any, Any]:
-    def read(store: ObjectStore, key: Key) -> Spec:
-        return _policy_spec(_object(store.get(endpoint, *key)))
-
-    def listed(store: ObjectStore) -> Listed:
-        return {
-            (row["vhost"], row["name"]): _policy_spec(row) for row in _rows(store.get(endpoint))
-        }
-
-    def write(
-        store: ObjectStore, key: Key, spec: Mapping[str, Any], before: Mapping[str, Any] | None
-    ) -> None:
-        body = {
-            "pattern": spec["pattern"],
-            "apply-to": spec["apply_to"],
-            "priority": spec["priority"],
-            "definition": spec["definition"],
-        }
-        store.put(body, endpoint, *key)
-
-    return read, listed, write
-
-
-_READ_POLICY, _LIST_POLICIES, _WRITE_POLICY = _policies("policies")
-_READ_OPERATOR, _LIST_OPERATOR, _WRITE_OPERATOR = _policies("operator-policies")
-
-
-def _read_parameter(store: ObjectStore, key: Key) -> Spec:
-    return {"value": _object(store.get("parameters", *key)).get("value")}
-
-
-def _list_parameters(store: ObjectStore) -> Listed:
-    return {
-        (row["component"], row["vhost"], row["name"]): {"value": row.get("value")}
-        for row in _rows(store.get("parameters"))
-    }
-
-
-def _write_parameter(
-    store: ObjectStore, key: Key, spec: Mapping[str, Any], before: Mapping[str, Any] | None
-) -> None:
-    store.put({"value": spec["value"]}, "parameters", *key)
-
-
-def _read_global(store: ObjectStore, key: Key) -> Spec:
-    return {"value": _object(store.get("global-parameters", *key)).get("value")}
-
-
-def _list_globals(store: ObjectStore) -> Listed:
-    return {
-        (row["name"],): {"value": row.get("value")} for row in _rows(store.get("global-parameters"))
-    }
-
-
-def _write_global(
-    store: ObjectStore, key: Key, spec: Mapping[str, Any], before: Mapping[str, Any] | None
-) -> None:
-    store.put({"name": key[0], "value": spec["value"]}, "global-parameters", *key)
 
 
 def _must_name(row: Spec, field: str, name: str) -> None:
@@ -399,48 +283,54 @@ _READERS: dict[str, Callable[[ObjectStore, Key], Spec]] = {
     "user": _read_user,
     "permission": _read_permission,
     "topic_permission": _read_topic_permission,
-    "exchange": _read_exchange,
-    "queue": _read_queue,
-    "policy": _READ_POLICY,
-    "operator_policy": _READ_OPERATOR,
-    "parameter": _read_parameter,
-    "global_parameter": _read_global,
+    "exchange": topology.read_exchange,
+    "queue": topology.read_queue,
+    "policy": topology.READ_POLICY,
+    "operator_policy": topology.READ_OPERATOR,
+    "parameter": topology.read_parameter,
+    "global_parameter": topology.read_global,
+    "binding": bindings.read,
 }
 _LISTERS: dict[str, Callable[[ObjectStore], Listed]] = {
     "vhost": _list_vhosts,
     "user": _list_users,
     "permission": _list_permissions,
     "topic_permission": _list_topic_permissions,
-    "exchange": _list_declared(
+    "exchange": topology.list_declared(
         "exchanges", "type", "durable", "auto_delete", "internal", "arguments"
     ),
-    "queue": _list_declared("queues", "durable", "auto_delete", "arguments"),
-    "policy": _LIST_POLICIES,
-    "operator_policy": _LIST_OPERATOR,
-    "parameter": _list_parameters,
-    "global_parameter": _list_globals,
+    "queue": topology.list_declared("queues", "durable", "auto_delete", "arguments"),
+    "policy": topology.LIST_POLICIES,
+    "operator_policy": topology.LIST_OPERATOR,
+    "parameter": topology.list_parameters,
+    "global_parameter": topology.list_globals,
+    "binding": bindings.read_all,
 }
-_WRITERS: dict[str, Callable[[ObjectStore, Key, Mapping[str, Any], Spec | None], None]] = {
+_WRITERS: dict[
+    str, Callable[[ObjectStore, Key, Mapping[str, Any], Mapping[str, Any] | None], None]
+] = {
     "vhost": _write_vhost,
     "user": _write_user,
     "permission": _write_permission,
     "topic_permission": _write_topic_permission,
-    "exchange": _write_declared("exchanges"),
-    "queue": _write_declared("queues"),
-    "policy": _WRITE_POLICY,
-    "operator_policy": _WRITE_OPERATOR,
-    "parameter": _write_parameter,
-    "global_parameter": _write_global,
+    "exchange": topology.write_declared("exchanges"),
+    "queue": topology.write_declared("queues"),
+    "policy": topology.WRITE_POLICY,
+    "operator_policy": topology.WRITE_OPERATOR,
+    "parameter": topology.write_parameter,
+    "global_parameter": topology.write_global,
+    "binding": bindings.write,
 }
-_PATHS: dict[str, Callable[[Key], str]] = {
-    "vhost": lambda key: path("vhosts", *key),
-    "user": lambda key: path("users", *key),
-    "permission": lambda key: path("permissions", *key),
-    "topic_permission": lambda key: path("topic-permissions", *key),
-    "exchange": lambda key: path("exchanges", *key),
-    "queue": lambda key: path("queues", *key),
-    "policy": lambda key: path("policies", *key),
-    "operator_policy": lambda key: path("operator-policies", *key),
-    "parameter": lambda key: path("parameters", *key),
-    "global_parameter": lambda key: path("global-parameters", *key),
+#: Where they are; the key follows. Bindings have their own way.
+_PATHS: dict[str, tuple[str, ...]] = {
+    "vhost": ("vhosts",),
+    "user": ("users",),
+    "permission": ("permissions",),
+    "topic_permission": ("topic-permissions",),
+    "exchange": ("exchanges",),
+    "queue": ("queues",),
+    "policy": ("policies",),
+    "operator_policy": ("operator-policies",),
+    "parameter": ("parameters",),
+    "global_parameter": ("global-parameters",),
 }

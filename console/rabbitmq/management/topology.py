@@ -1,0 +1,122 @@
+"""Exchanges, queues, policies and parameters as the specs that `console.reconcile` compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from console.rabbitmq.management.answers import (
+    Key,
+    Listed,
+    Seen,
+    Spec,
+    Store,
+    object_of,
+    rows_of,
+)
+from console.rabbitmq.management.paths import Query
+
+
+def read_exchange(store: Store, key: Key) -> Spec:
+    return _declared(
+        object_of(store.get("exchanges", *key)),
+        "type",
+        "durable",
+        "auto_delete",
+        "internal",
+        "arguments",
+    )
+
+
+def read_queue(store: Store, key: Key) -> Spec:
+    return _declared(object_of(store.get("queues", *key)), "durable", "auto_delete", "arguments")
+
+
+def _declared(row: Spec, *fields: str) -> Spec:
+    return {field: row[field] for field in fields if field in row}
+
+
+def list_declared(endpoint: str, *fields: str) -> Callable[[Store], Listed]:
+    # Only what is compared: whole rows of queues are large and dear to gather.
+    columns: Query = {"columns": ",".join(("vhost", "name", *fields))}
+
+    def listed(store: Store) -> Listed:
+        return {
+            (row["vhost"], row["name"]): _declared(row, *fields)
+            for row in rows_of(store.get(endpoint, query=columns))
+        }
+
+    return listed
+
+
+def write_declared(
+    endpoint: str,
+) -> Callable[[Store, Key, Seen, Seen | None], None]:
+    def write(store: Store, key: Key, spec: Seen, before: Seen | None) -> None:
+        store.put(dict(spec), endpoint, *key)
+
+    return write
+
+
+def _policy_spec(row: Spec) -> Spec:
+    return {
+        "pattern": row.get("pattern", ""),
+        "apply_to": row.get("apply-to", "all"),
+        "priority": row.get("priority", 0),
+        "definition": row.get("definition") or {},
+    }
+
+
+def _policies(endpoint: str) -> tuple[Any, Any, Any]:
+    def read(store: Store, key: Key) -> Spec:
+        return _policy_spec(object_of(store.get(endpoint, *key)))
+
+    def listed(store: Store) -> Listed:
+        return {
+            (row["vhost"], row["name"]): _policy_spec(row) for row in rows_of(store.get(endpoint))
+        }
+
+    def write(store: Store, key: Key, spec: Seen, before: Seen | None) -> None:
+        body = {
+            "pattern": spec["pattern"],
+            "apply-to": spec["apply_to"],
+            "priority": spec["priority"],
+            "definition": spec["definition"],
+        }
+        store.put(body, endpoint, *key)
+
+    return read, listed, write
+
+
+READ_POLICY, LIST_POLICIES, WRITE_POLICY = _policies("policies")
+READ_OPERATOR, LIST_OPERATOR, WRITE_OPERATOR = _policies("operator-policies")
+
+
+def read_parameter(store: Store, key: Key) -> Spec:
+    return {"value": object_of(store.get("parameters", *key)).get("value")}
+
+
+def list_parameters(store: Store) -> Listed:
+    return {
+        (row["component"], row["vhost"], row["name"]): {"value": row.get("value")}
+        for row in rows_of(store.get("parameters"))
+    }
+
+
+def write_parameter(store: Store, key: Key, spec: Seen, before: Seen | None) -> None:
+    store.put({"value": spec["value"]}, "parameters", *key)
+
+
+def read_global(store: Store, key: Key) -> Spec:
+    return {"value": object_of(store.get("global-parameters", *key)).get("value")}
+
+
+def list_globals(store: Store) -> Listed:
+    return {
+        (row["name"],): {"value": row.get("value")}
+        for row in rows_of(store.get("global-parameters"))
+    }
+
+
+def write_global(store: Store, key: Key, spec: Seen, before: Seen | None) -> None:
+    store.put({"name": key[0], "value": spec["value"]}, "global-parameters", *key)
