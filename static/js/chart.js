@@ -84,7 +84,7 @@ function options(chart) {
       y: { range: (_u, _low, high) => [0, high > 0 ? high * 1.08 : 1] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, values: (u, splits) => splits.map((at) => clock(at, chart.to - chart.from)) },
+      { ...axis, grid: { show: false }, size: 28, space: 70, values: (u, splits) => splits.map((at) => clock(at, chart.to - chart.from)) },
       { ...axis, grid: { stroke: token("grid"), width: 1 }, size: 48, values: (_u, splits) => splits.map(short) },
     ],
     series: [
