@@ -45,6 +45,8 @@ from vhosts.polling.store import Fenced, Outcome, Slot, store
 
 log = structlog.get_logger(__name__)
 
+#: A claim renewed less than this ago holds for long enough: see dispatch.LEASE and SLOW.
+_HELD_S = 5
 #: What passes by itself, often within seconds: it takes two in a row to call a broker unreachable.
 _PASSING = (ConnectionLost, TimedOut, BrokerFailed)
 
@@ -100,7 +102,11 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
 
 
 def _holder(broker_id: int, claim: int) -> Callable[[], None]:
+    began = time.monotonic()
+
     def hold() -> None:
+        if time.monotonic() - began < _HELD_S:
+            return
         if not dispatch.hold_poll(broker_id, claim):
             raise Fenced
 
