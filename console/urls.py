@@ -35,5 +35,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
         social_views.login_cancelled,
         name="socialaccount_login_cancelled",
     ),
-    path("accounts/sso/failed/", social_views.login_error, name="socialaccount_login_error"),
 ]

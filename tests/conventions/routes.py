@@ -5,6 +5,7 @@ person  anybody who is logged in
 super   superusers; a person without grants is refused (403), sees nothing there (404), or is
         shown an empty list ("empty")
 none    there is no such method here
+absent  404 to everybody, until something is set up
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Who = Literal["open", "person", "empty", "super", "none"]
+Who = Literal["open", "person", "empty", "super", "none", "absent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,15 @@ _PAGES = [
     Route("mfa_authenticate", "open", "open"),
     Route("mfa_reauthenticate", "person", "person"),
     Route("mfa_activate_totp", "person", "person"),
-    # 404 without a second factor.
-    Route("mfa_deactivate_totp", "none", "none"),
-    Route("mfa_view_recovery_codes", "none", "none"),
+    # Nothing there without a second factor.
+    Route("mfa_deactivate_totp", "absent", "absent"),
+    Route("mfa_view_recovery_codes", "absent", "none"),
     Route("mfa_generate_recovery_codes", "person", "person"),
-    Route("mfa_download_recovery_codes", "none", "none"),
-    # 404 where no provider is set.
-    Route("openid_connect_login", "none", "none", ("provider",)),
-    Route("openid_connect_callback", "none", "none", ("provider",)),
-    Route("socialaccount_login_cancelled", "open", "open"),
-    Route("socialaccount_login_error", "open", "open"),
+    Route("mfa_download_recovery_codes", "absent", "absent"),
+    # Nothing there where no provider is set.
+    Route("openid_connect_login", "absent", "absent", ("provider",)),
+    Route("openid_connect_callback", "absent", "absent", ("provider",)),
+    Route("socialaccount_login_cancelled", "open", "none"),
     Route("fleet", "empty", "none"),
     Route("fleet_csv", "empty", "none"),
     Route("scope", "person", "none"),

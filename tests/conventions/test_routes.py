@@ -121,6 +121,8 @@ class TestWho:
                 assert Broker.objects.get().name.encode() not in shown
             case "person":
                 assert not is_refused(answer), answer.status_code
+            case "absent":
+                assert answer.status_code == 404
             case "none":
                 assert answer.status_code in {403, 404, 405}
         assert list(Broker.objects.values()) == before
@@ -132,6 +134,8 @@ class TestWho:
         answer = getattr(client, method)(address_of(route, objects))
         if getattr(route, method) == "none":
             assert answer.status_code == 405
+        elif getattr(route, method) == "absent":
+            assert answer.status_code == 404
         else:
             assert not is_refused(answer), answer.status_code
             assert answer.status_code < 500 or route.name == "readyz"
