@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from urllib.parse import quote
 
 from console.models import Broker
+from console.shell import shell_word
 from vhosts.models import Queue
 
 _FIGURES = "name messages_ready messages_unacknowledged consumers state policy"
@@ -32,21 +32,3 @@ def _curl(broker: Broker, path: str) -> str:
     """curl asks for the password itself: none is ever written into a line."""
     url = f"{broker.management_url.rstrip('/')}/api/{path}"
     return f"curl -u {shell_word(broker.username)} {shell_word(url)}"
-
-
-def shell_word(text: str) -> str:
-    """One word of a POSIX shell. What would be invisible on a screen is written out (bash, zsh),
-    so that the line does exactly what it looks like."""
-    if text.isprintable():
-        return shlex.quote(text)
-    escaped = "".join(_escaped(character) for character in text)
-    return f"$'{escaped}'"
-
-
-def _escaped(character: str) -> str:
-    if character in "\\'":
-        return f"\\{character}"
-    if character.isprintable():
-        return character
-    number = ord(character)
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

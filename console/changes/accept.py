@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -17,10 +17,10 @@ from console.changes.doorbell import ring
 from console.errors import IdempotencyMismatch, InvalidField, Stale
 from console.models import Broker, Change, ManagedObject, Step, Sync
 from console.rabbitmq.endpoint import Secret
-from console.reconcile.diff import Difference, Op
+from console.reconcile.diff import Difference, FieldChange, Op
 from console.reconcile.disclose import public_change, public_spec, whole_spec
 from console.reconcile.kinds import KINDS, Ref, Spec, SpecError
-from console.reconcile.plan import Plan, make_plan
+from console.reconcile.plan import Plan, make_plan, step_order
 from console.secrets import encrypt
 
 #: How long a confirmed deletion may wait for its broker before it asks again.
@@ -76,10 +76,37 @@ def plan_of(request: Request) -> dict[Broker, Plan]:
         wishes = [wish for wish in request.wishes if wish.broker.pk == broker.pk]
         observed = {wish.ref: wish.observed for wish in wishes if wish.observed is not None}
         try:
-            plans[broker] = make_plan({wish.ref: wish.desired() for wish in wishes}, observed)
+            plan = make_plan({wish.ref: wish.desired() for wish in wishes}, observed)
         except SpecError as error:
             raise InvalidField(error.field, str(error)) from None
+        plans[broker] = _with_passwords(plan, wishes)
     return plans
+
+
+def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
+    """Inventories keep no hashes, so a new password has nothing to be compared with: it counts as a
+    change, or the plan would say that nothing happens."""
+    given = {
+        w.ref for w in wishes if w.secrets and w.observed and "password_hash" not in w.observed
+    }
+    if not given:
+        return plan
+    unchanged = [Difference(ref, Op.UPDATE) for ref in plan.unchanged if ref in given]
+    steps = [
+        replace(
+            step,
+            fields=(*step.fields, FieldChange("password_hash", None, None, secret=True)),
+            untold=tuple(name for name in step.untold if name not in _SECRET_FIELDS["user"]),
+        )
+        if step.ref in given
+        else step
+        for step in (*plan.steps, *unchanged)
+    ]
+    return replace(
+        plan,
+        steps=tuple(sorted(steps, key=step_order)),
+        unchanged=tuple(ref for ref in plan.unchanged if ref not in given),
+    )
 
 
 def accept(request: Request, *, now: datetime, acting_user: User) -> Change:

@@ -41,7 +41,7 @@ def make_plan(desired: Mapping[Ref, Spec | None], observed: Mapping[Ref, Spec]) 
         and not (difference.op is Op.DELETE and difference.ref in implied)
     ]
     return Plan(
-        steps=tuple(sorted(steps, key=_order)),
+        steps=tuple(sorted(steps, key=step_order)),
         unchanged=tuple(sorted(d.ref for d in differences if d.op is Op.UNCHANGED)),
         dies_with=dies_with,
         fingerprint=fingerprint(desired, observed),
@@ -62,7 +62,7 @@ def fingerprint(refs: Iterable[Ref], observed: Mapping[Ref, Spec]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _order(step: Difference) -> tuple[int, int, Ref]:
+def step_order(step: Difference) -> tuple[int, int, Ref]:
     """Creations and changes first, what others stand on before them; then deletions, the other way
     round. RabbitMQ's own import has the same order, policies before queues."""
     rank = KINDS[step.ref.kind].rank

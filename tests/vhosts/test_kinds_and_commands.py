@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vhosts.commands import shell_word
+from console.shell import shell_word
 from vhosts.kinds import MEANINGS, duration, explain_arguments
 
 BASH = shutil.which("bash")
