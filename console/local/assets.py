@@ -125,6 +125,7 @@ def _run(command: list[str], *, cwd: Path, failure: str) -> None:
     environment = os.environ | {
         "npm_config_cache": str(cwd / "cache"),
         "npm_config_update_notifier": "false",
+        "npm_config_fetch_retry_maxtimeout": "10000",
         # As every other program here: behind a company's proxy its authority is in the system store.
         "NODE_USE_SYSTEM_CA": "1",
         "PYTHONPATH": str(cwd.parent / "node"),

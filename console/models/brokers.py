@@ -82,7 +82,7 @@ class BrokerQuerySet(models.QuerySet["Broker"]):
 
     def in_trouble(self, now: datetime) -> BrokerQuerySet:
         """Refused, unreachable, stale, or with an alarm."""
-        return self.with_shown_state(now).filter(attention__lte=2)
+        return self.with_shown_state(now).filter(Q(attention__lte=2))
 
 
 class Broker(models.Model):

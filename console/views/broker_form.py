@@ -117,7 +117,8 @@ class BrokerForm(forms.Form):
         if broker is not None:
             initial = {name: getattr(broker, name) for name in _COLUMNS}
             initial["generation"] = broker.generation
-        super().__init__(*args, initial=initial, **kwargs)
+        kwargs["initial"] = initial
+        super().__init__(*args, **kwargs)
         self.broker, self.testing = broker, testing
         self.fields["name"].required = not testing
         if broker is None:
@@ -156,7 +157,9 @@ class BrokerForm(forms.Form):
 
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])
-        taken = Broker.objects.filter(name=name).exclude(pk=self.broker.pk if self.broker else None)
+        taken = Broker.objects.filter(name=name)
+        if self.broker is not None:
+            taken = taken.exclude(pk=self.broker.pk)
         if not self.testing and taken.exists():
             raise forms.ValidationError(f"There is already a broker called {name}.")
         return name

@@ -164,7 +164,7 @@ def broker_check(request: HttpRequest, broker_id: int | None = None) -> HttpResp
     found = _access_for_form(request, broker_id)
     form = BrokerForm(request.POST, request.FILES, broker=found)
     name = request.GET.get("field", "")
-    errors = form.errors.get(name, []) if name in form.fields else []
+    errors = list(form.errors.get(name, ())) if name in form.fields else []
     return render(request, "console/_field_errors.html", {"errors": errors})
 
 
