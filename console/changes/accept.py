@@ -83,6 +83,12 @@ def plan_of(request: Request) -> dict[Broker, Plan]:
     return plans
 
 
+_SECRET_FIELDS = {"user": ("password_hash", "hashing_algorithm")}
+
+
+_OF_PASSWORD = ("password_hash", "hashing_algorithm")
+
+
 def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
     """Inventories keep no hashes, so a new password has nothing to be compared with: it counts as a
     change, or the plan would say that nothing happens."""
@@ -96,7 +102,7 @@ def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
         replace(
             step,
             fields=(*step.fields, FieldChange("password_hash", None, None, secret=True)),
-            untold=tuple(name for name in step.untold if name not in _SECRET_FIELDS["user"]),
+            untold=tuple(name for name in step.untold if name not in _OF_PASSWORD),
         )
         if step.ref in given
         else step

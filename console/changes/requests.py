@@ -14,6 +14,7 @@ from console.changes.accept import Request, Wish, plan_of
 from console.changes.commands import curl_command, difference_commands
 from console.models import Broker
 from console.reconcile.diff import Difference, FieldChange, Op
+from console.reconcile.disclose import public_change, public_spec
 from console.reconcile.kinds import KINDS, Ref
 from console.reconcile.names import name_warnings
 
@@ -83,7 +84,7 @@ class FieldLine:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanLine:
-    """One object of the plan. `generation` is that of what is asked for now, 0 where nothing is."""
+    """One object of the plan."""
 
     broker: Broker
     ref: Ref
@@ -172,7 +173,9 @@ def preview(
                     broker=broker,
                     ref=difference.ref,
                     op=difference.op,
-                    fields=tuple(_field(change) for change in difference.fields),
+                    fields=tuple(
+                        _field(public_change(wish.ref.kind, change)) for change in difference.fields
+                    ),
                     dies_with=plan.dies_with.get(difference.ref, ()),
                     objections=tuple(_objections(difference, (objections or {}))),
                     commands=tuple(_commands(wish, difference)),
@@ -233,10 +236,11 @@ def _objections(difference: Difference, given: Mapping[Ref, Sequence[str]]) -> I
 
 
 def _commands(wish: Wish, difference: Difference) -> Iterator[tuple[str, str]]:
-    for line in difference_commands(difference, wish.spec):
+    spec = None if wish.spec is None else public_spec(wish.ref.kind, wish.spec)
+    for line in difference_commands(difference, spec):
         yield "rabbitmqctl", line
     curl = curl_command(
-        wish.broker.management_url, wish.broker.username, wish.ref, difference.op, wish.spec
+        wish.broker.management_url, wish.broker.username, wish.ref, difference.op, spec
     )
     if curl:
         yield "curl", curl
