@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from celery import Celery
+from celery import Celery, signals
 from kombu.transport import TRANSPORT_ALIASES
+
+from console.memory import few_arenas
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 # Checks belong to deployment (manage.py check): in a worker they would load every page and the API.
@@ -19,6 +21,11 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # Django must be set up before this is imported, so it is named and not imported.
 app.conf.beat_scheduler = "console.beat:BeatScheduler"
+
+
+@signals.worker_init.connect
+def keep_memory_small(**kwargs: object) -> None:
+    few_arenas()
 
 
 @app.on_after_configure.connect

@@ -9,6 +9,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from console.heartbeats import write_heartbeat
+from console.memory import give_back
 from vhosts.polling import dispatch, inventory, partitions, retention, rollups, run, settle
 
 
@@ -27,11 +28,13 @@ def dispatch_due_polls() -> None:
 @shared_task(ignore_result=True)
 def poll_broker(broker_id: int, claim: int) -> None:
     run.poll(broker_id, claim, dispatch.database_now())
+    give_back()
 
 
 @shared_task(ignore_result=True)
 def take_inventory(broker_id: int, claim: int) -> None:
     inventory.take(broker_id, claim, dispatch.database_now())
+    give_back()
 
 
 @shared_task(ignore_result=True)

@@ -135,7 +135,7 @@ def test_failures_are_retried_ever_more_slowly(make_broker, poll_now) -> None:
     for _ in range(6):
         status = poll_now(broker)
         waits.append(status.next_poll_at - status.attempted_at)
-    assert waits == sorted(waits)
+    assert waits[:4] == sorted(waits[:4])
     assert timedelta(seconds=50) < waits[-1] <= timedelta(seconds=67)
 
 

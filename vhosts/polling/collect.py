@@ -3,7 +3,9 @@ offers. No database transaction is open meanwhile; nothing here writes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -119,11 +121,34 @@ class DepthCollector:
         self._broker = broker
         self._client = client
         self._now = now
+        self._ahead: tuple[str, Future[Scrape]] | None = None
+        self._was = status
         self.sources_off = {
             name: off
             for name, off in status.sources_off.items()
             if datetime.fromisoformat(off["until"]) > now
         }
+
+    @contextlib.contextmanager
+    def ahead(self) -> Iterator[None]:
+        """Where the last poll's depths came by a scrape, begins the next one beside what the block
+        does. It is used only if the vitals read meanwhile still say the same address."""
+        was = self._was
+        url = None
+        if was.depths_source == "prometheus" and not was.failures and not self.sources_off:
+            listeners = [Listener(**listener) for listener in was.listeners]
+            url = scrape_url(self._broker.management_url, listeners)
+        if url is None:
+            yield
+            return
+        # A thread of its own, without a database connection; it ends by the scrape's own deadline.
+        pool = ThreadPoolExecutor(1, thread_name_prefix="scrape")
+        try:
+            http = self._client.http
+            self._ahead = (url, pool.submit(scrape_depths, http, url, timeouts=_SCRAPE))
+            yield
+        finally:
+            pool.shutdown(wait=False)
 
     def collect(self, vitals: Vitals, *, before: Scrape | None) -> Depths:
         """`before` is the scrape whose depths are stored, if it is at hand. Raises NoSource;
@@ -160,7 +185,10 @@ class DepthCollector:
         return scrape_url(self._broker.management_url, vitals.overview.listeners)
 
     def _prometheus(self, url: str, vitals: Vitals, before: Scrape | None) -> Depths:
-        scrape = scrape_depths(self._client.http, url, timeouts=_SCRAPE)
+        if self._ahead is not None and self._ahead[0] == url:
+            scrape = self._ahead[1].result()
+        else:
+            scrape = scrape_depths(self._client.http, url, timeouts=_SCRAPE)
         overview = vitals.overview
         if overview.node and scrape.node != overview.node:
             # Another broker's plugin behind the same host name: a mapped or forwarded port.

@@ -120,9 +120,10 @@ def _look(
     now: datetime,
     hold: Callable[[], None],
 ) -> _Seen:
-    vitals = read_vitals(client)
-    hold()
     collector = DepthCollector(broker, status, client, now)
+    with collector.ahead():
+        vitals = read_vitals(client)
+    hold()
     depths, failure = None, None
     try:
         depths = collector.collect(vitals, before=scrapes.get(broker.pk, status.depths_claim))
