@@ -168,6 +168,8 @@ def plain_name(value: str | None) -> str:
 @register.filter
 def said(value: Any) -> str:
     """A sentence that may hold a broker's words: characters that hide or reorder text are shown."""
+    if (text := str(value)).isascii() and text.isprintable():
+        return text
     return "".join(f"⟨U+{ord(c):04X}⟩" if is_special(c) and c != "\n" else c for c in str(value))
 
 
