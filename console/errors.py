@@ -38,6 +38,20 @@ class InvalidField(ConsoleError):
         self.field = field
 
 
+class TooLarge(ConsoleError):
+    """What was sent is larger than is read at all."""
+
+    code = "too_large"
+    http_status = 413
+
+
+class NotSound(ConsoleError):
+    """Only a part of what was asked could be done, and doing a part was not asked for."""
+
+    code = "not_sound"
+    http_status = 409
+
+
 class Stale(ConsoleError):
     """What was to be changed has changed meanwhile."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from console.reconcile.definitions import Definitions, Finding, word_of
 from console.reconcile.definitions_rows import CLUSTERS_OWN, PREDECLARED, Level
+from console.reconcile.disclose import whole_spec
 from console.reconcile.kinds import KINDS, Ref, Spec
 
 Objects = dict[Ref, dict[str, Any]]
@@ -67,7 +68,8 @@ def complete(objects: Mapping[Ref, Spec], observed: Mapping[Ref, Spec]) -> Objec
         if seen is not None and ref.kind in _KEPT:
             whole[ref] = {**seen, **spec}
         else:
-            whole[ref] = dict(spec)
+            # A URI that was exported without its password keeps that which the broker has.
+            whole[ref] = whole_spec(ref.kind, spec, None, seen)
     return whole
 
 

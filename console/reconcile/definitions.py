@@ -21,7 +21,7 @@ from console.reconcile.definitions_rows import (
     ReadRow,
     read_vhost,
 )
-from console.reconcile.definitions_text import read_json
+from console.reconcile.definitions_text import MOST_BYTES, read_json
 from console.reconcile.kinds import KINDS, Key, Ref, SpecError
 from console.reconcile.names import check_name, name_warnings
 
@@ -69,10 +69,12 @@ class Definitions:
         return [finding for finding in self.findings if finding.level is Level.ERROR]
 
 
-def parse_definitions(body: bytes, *, vhost: str | None = None) -> Definitions:
+def parse_definitions(
+    body: bytes, *, vhost: str | None = None, most_bytes: int = MOST_BYTES
+) -> Definitions:
     """What a file asks for. `vhost` is where objects go that name none, as in a file of one virtual
     host. Raises TooLarge and NotDefinitions (definitions_text) where nothing can be read at all."""
-    top = read_json(body)
+    top = read_json(body, most_bytes)
     return _Reader(top, vhost).read()
 
 

@@ -26,10 +26,10 @@ class TooLarge(NotDefinitions):
     """Larger than MOST_BYTES; not parsed."""
 
 
-def read_json(body: bytes) -> dict[str, Any]:
+def read_json(body: bytes, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """The top object. Raises TooLarge, NotDefinitions."""
-    if len(body) > MOST_BYTES:
-        raise TooLarge(f"The file is larger than {MOST_BYTES // 1024 // 1024} MB.")
+    if len(body) > most_bytes:
+        raise TooLarge(f"The file is larger than {most_bytes // 1024 // 1024} MB.")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

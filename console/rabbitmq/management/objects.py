@@ -72,6 +72,10 @@ class ObjectStore:
 
     # HTTP
 
+    def raw(self, target: str) -> bytes:
+        """The JSON of an answer, undecoded."""
+        return self._http.get(target)
+
     def get(self, *segments: str, query: Query | None = None) -> Any:
         return decoded(self._http.get(path(*segments, query=query)))
 
