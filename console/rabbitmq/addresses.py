@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from console.rabbitmq.deadline import Deadline
 from console.rabbitmq.endpoint import AddressPolicy
@@ -82,7 +82,8 @@ class ParsedUrl:
     @property
     def text(self) -> str:
         """The one spelling that is stored and compared."""
-        return f"{self.scheme}://{self.authority}{self.prefix}"
+        vhost = "" if self.vhost == "/" else "/" + quote(self.vhost, safe="")
+        return f"{self.scheme}://{self.authority}{self.prefix}{vhost}"
 
 
 def parse_management_url(text: str) -> ParsedUrl:

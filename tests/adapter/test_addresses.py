@@ -252,3 +252,16 @@ def test_an_unknown_name_and_a_closed_port_are_told_apart(monkeypatch: pytest.Mo
         port = server.port
     with pytest.raises(ConnectionRefused):
         open_connection("127.0.0.1", port, local, Deadline(5), 1)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("amqp://rabbit", "amqp://rabbit:5672"),
+        ("amqp://rabbit/orders", "amqp://rabbit:5672/orders"),
+        ("amqps://rabbit:1/%2Ftest%2f4730", "amqps://rabbit:1/%2Ftest%2F4730"),
+    ],
+)
+def test_what_is_stored_of_an_amqp_address_means_the_same(typed, stored):
+    assert parse_amqp_url(typed).text == stored
+    assert parse_amqp_url(stored) == parse_amqp_url(typed)
