@@ -13,6 +13,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accessctl.authorize import may
 from accessctl.permissions import Permission
+from accessctl.visible_changes import changes_to_look_at, drifted
 from console.errors import ConsoleError
 from console.models import Broker
 from console.scope import Scope
@@ -53,6 +54,11 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
     (
         "Govern",
         (
+            _Place(
+                "changes", "Changes", "arrow-path-rounded-square", Permission.CHANGES_VIEW, "c", ("change",),
+            ),
+            _Place("drift", "Drift", "arrows-right-left", Permission.DRIFT_VIEW, "d"),
+            _Place("audit", "Audit", "clipboard-document-list", Permission.AUDIT_VIEW, "l", ("audit_entry",)),
             _Place("explain", "Explain access", "question-mark-circle", Permission.EXPLAIN_USE, "x"),
             _Place(
                 "access", "Access", "shield-check", Permission.SESSIONS_OWN, "w",
@@ -74,6 +80,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "rail": rail,
         "active_place": SimpleLazyObject(lambda: _active_place(rail)),
         "brokers_in_trouble": SimpleLazyObject(lambda: _brokers_in_trouble(request)),
+        "changes_to_look_at": SimpleLazyObject(lambda: changes_to_look_at(request.user)),
+        "drifted": SimpleLazyObject(lambda: drifted(request.user)),
     }
 
 

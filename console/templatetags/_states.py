@@ -32,6 +32,15 @@ STATES: dict[str, Look] = {
     "rejected": Look("Rejected", "x-circle", "bad"),
     "drifted": Look("Drifted", "arrows-right-left", "warn"),
     "outcome_unknown": Look("Outcome unknown", "question-mark-circle", "warn"),
+    "needs_confirmation": Look("Needs confirmation", "hand-raised", "warn"),
+    "missing": Look("Missing", "minus-circle", "warn", "Asked for, and not there."),
+    "returned": Look("Came back", "arrow-uturn-left", "warn", "Deleted here, and there again."),
+    # A change and its steps.
+    "accepted": Look("Accepted", "clock", "busy"),
+    "done": Look("Applied", "check-circle", "ok", "Every step was read back from its broker."),
+    "applied": Look("Applied", "check-circle", "ok", "Read back from the broker."),
+    "partly": Look("Partly applied", "exclamation-triangle", "bad"),
+    "superseded": Look("Superseded", "forward", "mute", "A later change took its place."),
     "unmanaged": Look("Unmanaged", "eye", "mute"),
     # A queue or a node, in RabbitMQ's words.
     "running": Look("Running", "check-circle", "ok"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from console.views import brokers, fleet, scope
+from console.views import brokers, changes, fleet, scope
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", fleet.fleet, name="fleet"),
@@ -18,4 +18,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("brokers/<int:broker_id>/test/", brokers.broker_test, name="broker_test_stored"),
     path("brokers/<int:broker_id>/switch/", brokers.broker_switch, name="broker_switch"),
     path("brokers/<int:broker_id>/forget/", brokers.broker_forget, name="broker_forget"),
+    path("changes/", changes.changes, name="changes"),
+    path("changes.csv", changes.changes_csv, name="changes_csv"),
+    path("changes/<uuid:change_id>/", changes.change, name="change"),
+    path("changes/<uuid:change_id>/strip/", changes.change_strip, name="change_strip"),
+    path("changes/<uuid:change_id>/stop/", changes.change_stop, name="change_stop"),
+    path("changes/<uuid:change_id>/retry/", changes.change_retry, name="change_retry"),
+    path("changes/<uuid:change_id>/confirm/", changes.change_confirm, name="change_confirm"),
 ]

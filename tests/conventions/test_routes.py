@@ -20,7 +20,7 @@ from accessctl.models import (
 )
 from accessctl.roles import Role
 from accessctl.services.tokens import create_token
-from console.models import Broker
+from console.models import Broker, Change
 from tests.conventions.routes import ADMIN, NOWHERE, ROUTES, Route
 from vhosts.models import Queue, VirtualHost
 
@@ -65,6 +65,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         "session": ConsoleSession.objects.create(
             session_key="a", session_data="", expire_date=now + timedelta(days=1), user=superuser
         ).ref,
+        "change": Change.objects.create(
+            created_at=now, author=superuser, author_name="root", origin="page", title="a change"
+        ).pk,
         "group": Group.objects.get(name="team").pk,
         "person": User.objects.create_user("somebody").pk,
     }

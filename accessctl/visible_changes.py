@@ -1,0 +1,79 @@
+"""Which changes, steps and managed objects a person may see.
+
+A step is about an object: in a virtual host, or of the whole broker (users). A change is seen by who sees
+one of its steps, and always by its author; of a change that reaches further, the other steps are counted
+but not shown.
+"""
+
+from __future__ import annotations
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from accessctl.authorize import AnyUser
+from accessctl.permissions import Permission
+from accessctl.reach import Reach, reach_of
+from console.models import Change, ChangeState, ManagedObject, Step, StepState, Sync
+from console.reconcile.kinds import KINDS
+
+
+def _where(reach: Reach, permission: Permission, prefix: str) -> Q:
+    """The condition on objects with `{prefix}kind` and `{prefix}key` of the broker `broker`."""
+    whole = reach.objects(permission, vhost="")
+    if not reach.is_partial:
+        return whole
+    found = whole
+    for at in sorted({kind.vhost_at for kind in KINDS.values() if kind.vhost_at is not None}):
+        names = [kind.name for kind in KINDS.values() if kind.vhost_at == at]
+        inside = reach.objects(permission, vhost=f"{prefix}key__{at}")
+        found |= Q(**{f"{prefix}kind__in": names}) & inside
+    return found
+
+
+def steps_seen_by(user: AnyUser, permission: Permission = Permission.CHANGES_VIEW) -> Q:
+    """The condition on steps; those of one's own changes among them."""
+    reach = reach_of(user)
+    own = Q(change__author=user.pk) if reach.active else Q(pk__in=[])
+    return own | _where(reach, permission, "target__")
+
+
+def changes_seen_by(user: AnyUser) -> QuerySet[Change]:
+    reach = reach_of(user)
+    if not reach.active:
+        return Change.objects.none()
+    if reach.everything and reach.lets(Permission.CHANGES_VIEW):
+        return Change.objects.all()
+    own = Q(author=user.pk)
+    seen = Step.objects.filter(
+        _where(reach, Permission.CHANGES_VIEW, "target__"), change=OuterRef("pk")
+    )
+    return Change.objects.filter(own | Exists(seen))
+
+
+def may_stop(user: AnyUser, change: Change) -> bool:
+    """Its author may; anybody else with changes:stop on everything that the change touches."""
+    reach = reach_of(user)
+    if reach.active and change.author_id is not None and change.author_id == user.pk:
+        return True
+    if not reach.has(Permission.CHANGES_STOP):
+        return False
+    steps = Step.objects.filter(change=change)
+    return not steps.exclude(_where(reach, Permission.CHANGES_STOP, "target__")).exists()
+
+
+def managed_seen_by(
+    user: AnyUser, permission: Permission = Permission.DRIFT_VIEW
+) -> QuerySet[ManagedObject]:
+    return ManagedObject.objects.filter(_where(reach_of(user), permission, ""))
+
+
+def changes_to_look_at(user: AnyUser) -> int:
+    """Changes that wait for a broker or ask for a confirmation again."""
+    asking = Step.objects.filter(state=StepState.NEEDS_CONFIRMATION, change=OuterRef("pk")).filter(
+        generation=F("target__generation")
+    )
+    return changes_seen_by(user).filter(Q(state=ChangeState.WAITING) | Exists(asking)).count()
+
+
+def drifted(user: AnyUser) -> int:
+    """Objects that differ from what was asked for."""
+    return managed_seen_by(user).filter(sync=Sync.DRIFTED).count()

@@ -1,0 +1,133 @@
+"""Stopping a change, and asking again for what was not done of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from console.audit import record
+from console.changes.accept import Request, Wish, accept
+from console.changes.doorbell import ring
+from console.errors import ConsoleError, NotAllowed
+from console.models import OPEN_CHANGES, OPEN_STEPS, Broker, Change, Step, StepState
+from console.reconcile.kinds import Key, Ref, Spec
+
+#: What was last seen of some objects of a broker; see vhosts.seen_objects.
+Seen = Callable[[Broker, str, Sequence[Key]], Mapping[Key, Spec]]
+RETRIED = (StepState.REJECTED, StepState.STOPPED)
+CONFIRMED = (StepState.NEEDS_CONFIRMATION,)
+
+
+class NothingLeft(ConsoleError):
+    """There is nothing of the change to stop or to ask for again."""
+
+    code = "nothing_left"
+    http_status = 409
+
+
+def stop_change(change: Change, *, now: datetime, acting_user: User) -> None:
+    """Asks that no further step of it begins; what is under way is carried to its end. Raises
+    NothingLeft where it has ended."""
+    with transaction.atomic():
+        change = Change.objects.select_for_update().get(pk=change.pk)
+        if change.state not in OPEN_CHANGES:
+            raise NothingLeft("This change has ended already; there is nothing to stop.")
+        if change.stop_requested_at is None:
+            change.stop_requested_at = now
+            change.save(update_fields=["stop_requested_at"])
+            record(
+                "change:stop",
+                target_kind="change",
+                target=change.title,
+                acting_user=acting_user,
+                reason=f"Change {change.pk}",
+            )
+        brokers = set(
+            Step.objects.filter(change=change, state__in=OPEN_STEPS).values_list(
+                "broker", flat=True
+            )
+        )
+        transaction.on_commit(lambda: ring(brokers))
+
+
+def ask_again(
+    change: Change,
+    states: Iterable[StepState],
+    *,
+    seen: Seen,
+    origin: str,
+    now: datetime,
+    acting_user: User,
+) -> Change:
+    """A new change of the wishes whose steps ended in one of `states`. What somebody asked otherwise for
+    since is left out. Raises NothingLeft, NotAllowed, InvalidField.
+
+    Passwords are not kept once a step has ended, so a step that was to set one is left out too, and named
+    where nothing else is left.
+    """
+    steps = list(
+        change.steps.filter(state__in=list(states)).select_related("target", "broker__status")
+    )
+    latest = [step for step in steps if step.generation == step.target.generation]
+    kept = [step for step in latest if not needs_password(step)]
+    if not kept:
+        raise NothingLeft(_why_nothing(steps, latest))
+    for step in kept:
+        _authorize(step, acting_user)
+    request = Request(
+        title=change.title if change.title.startswith("Again: ") else f"Again: {change.title}",
+        wishes=[_wish(step, spec) for step, spec in _with_seen(kept, seen)],
+        origin=origin,
+        reason=change.reason,
+    )
+    return accept(request, now=now, acting_user=acting_user)
+
+
+def needs_password(step: Step) -> bool:
+    """Whether the step was to send a secret, which is gone."""
+    return any(field.get("secret") for field in step.fields) and step.after is not None
+
+
+def _why_nothing(steps: Sequence[Step], latest: Sequence[Step]) -> str:
+    if latest:
+        return "Their passwords are not kept. Set them anew on the pages of the users."
+    if steps:
+        return "Something else was asked for all of these objects since."
+    return "There is no such step of this change."
+
+
+def _authorize(step: Step, user: User) -> None:
+    may: Callable[[User, str, Broker, str, list[str]], bool] = import_string(
+        settings.CHANGE_AUTHORIZER
+    )
+    if not may(user, step.permission, step.broker, step.target.kind, step.target.key):
+        raise NotAllowed(
+            f"You may not do this here ({step.permission}).", {"permission": step.permission}
+        )
+
+
+def _with_seen(steps: Sequence[Step], seen: Seen) -> Iterable[tuple[Step, Spec | None]]:
+    by_kind: dict[tuple[int, str], list[Step]] = {}
+    for step in steps:
+        by_kind.setdefault((step.broker_id, step.target.kind), []).append(step)
+    for (_, kind), group in by_kind.items():
+        found = seen(group[0].broker, kind, [tuple(step.target.key) for step in group])
+        for step in group:
+            yield step, found.get(tuple(step.target.key), None if found else step.before)
+
+
+def _wish(step: Step, observed: Spec | None) -> Wish:
+    return Wish(
+        broker=step.broker,
+        ref=Ref(step.target.kind, tuple(step.target.key)),
+        spec=step.after,
+        observed=observed,
+        permission=step.permission,
+        expected_generation=step.target.generation,
+        guard=step.guard,
+    )
