@@ -47,6 +47,11 @@ app.conf.beat_schedule = {
         "schedule": 5.0,
         "options": {"expires": 5, "queue": "apply"},
     },
+    "take-backups": {
+        "task": "vhosts.tasks.take_backups",
+        "schedule": 60.0,
+        "options": {"expires": 55, "queue": "apply"},
+    },
     "keep-history": {
         "task": "vhosts.tasks.keep_history",
         "schedule": 60.0,

@@ -1,3 +1,4 @@
+from vhosts.models.backups import Backup, BackupSchedule, ImportDraft
 from vhosts.models.exchanges import Exchange
 from vhosts.models.polls import Poll
 from vhosts.models.queues import Queue
@@ -7,8 +8,11 @@ from vhosts.models.spans import KnownSpan, RollupMark
 from vhosts.models.vhosts import VirtualHost
 
 __all__ = [
+    "Backup",
+    "BackupSchedule",
     "BrokerSample",
     "Exchange",
+    "ImportDraft",
     "KnownSpan",
     "Poll",
     "Queue",

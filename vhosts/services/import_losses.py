@@ -31,6 +31,17 @@ class Row:
     lost: int | None = 0
     difference: Difference | None = field(default=None, repr=False)
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.ref.kind,
+            "key": list(self.ref.key),
+            "op": str(self.op),
+            "state": self.state,
+            "why": self.why,
+            "fields": list(self.fields),
+            "messages_lost": self.lost,
+        }
+
 
 def count_lost(rows: Sequence[Row], store: ObjectStore, broker: Broker) -> list[Row]:
     """The rows, with how many messages go with each queue that is deleted or replaced."""

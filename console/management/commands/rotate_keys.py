@@ -15,10 +15,11 @@ from console.audit import record
 from console.errors import WrongEncryptionKey
 from console.models import Broker
 from console.secrets import rotate
+from vhosts.models import Backup, ImportDraft
 
 
 class Command(BaseCommand):
-    help = "Encrypts every stored broker password with the first of CONSOLE_ENCRYPTION_KEYS."
+    help = "Encrypts every stored broker password and backup with the first of CONSOLE_ENCRYPTION_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
         done, closed = 0, []
@@ -32,6 +33,15 @@ class Command(BaseCommand):
                 # Not an edit of the broker: its generation and ETag stay.
                 broker.save(update_fields=["password_encrypted"])
                 done += 1
+            for model in (Backup, ImportDraft):
+                for row in model.objects.only("pk", "content_encrypted").select_for_update():
+                    try:
+                        row.content_encrypted = rotate(row.content_encrypted)
+                    except WrongEncryptionKey:
+                        closed.append(f"{model._meta.verbose_name} {row.pk}")
+                        continue
+                    row.save(update_fields=["content_encrypted"])
+                    done += 1
             if done:
                 record(
                     "brokers:rotate-keys",

@@ -1,0 +1,46 @@
+"""`manage.py plan FILE`: what would make a broker be as the file says. Nothing is changed.
+
+Exit code 0: in sync; 2: changes pending; 1: error, also where not all of the file can be done.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from console.errors import ConsoleError
+from console.management import pipeline
+from vhosts.services.import_definitions import plan_import
+
+
+class Command(BaseCommand):
+    help = "Shows what applying a definitions file would change. Exit code: 0 in sync, 2 changes, 1 error."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        pipeline.add_file(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = pipeline.actor(options["acting"])
+        try:
+            plan = plan_import(
+                broker=pipeline.broker_named(options["broker"], user),
+                body=pipeline.read_input(options["file"]),
+                options=pipeline.options_of(options),
+                acting_user=user,
+                now=timezone.now(),
+            )
+        except ConsoleError as error:
+            pipeline.failed(error)
+        if options["json"]:
+            self.stdout.write(json.dumps(pipeline.plan_json(plan)))
+        else:
+            for line in pipeline.plan_lines(plan):
+                self.stdout.write(line)
+        if not plan.sound and not options["valid_part"]:
+            sys.exit(pipeline.FAILED)
+        if plan.wishes:
+            sys.exit(pipeline.PENDING)

@@ -1,0 +1,152 @@
+"""What the commands for pipelines share: who acts, on which broker, with which file, and the exit code.
+
+0 in sync, 2 changes pending, 1 error.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from django.contrib.auth.models import User
+from django.core.management.base import CommandError, CommandParser
+
+from console.errors import ConsoleError
+from console.models import Broker
+from console.reconcile.definitions_text import MOST_BYTES
+from vhosts.services.import_definitions import ImportOptions, ImportPlan
+from vhosts.services.import_losses import Row
+
+IN_SYNC, FAILED, PENDING = 0, 1, 2
+_SIGNS = {"create": "+", "update": "~", "replace": "!", "delete": "-"}
+
+
+def add_place(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--broker", help="the broker's name; may be left out where there is only one"
+    )
+    parser.add_argument("--vhost", help="only this virtual host")
+    parser.add_argument(
+        "--as", dest="acting", metavar="ACCOUNT",
+        help="the console account whose rights count; may be left out where there is one superuser",
+    )  # fmt: skip
+
+
+def add_file(parser: CommandParser) -> None:
+    parser.add_argument("file", help="RabbitMQ definitions as JSON; - reads standard input")
+    add_place(parser)
+    parser.add_argument("--source-vhost", help="with --vhost: the virtual host of the file to take")
+    parser.add_argument("--prune", action="store_true", help="delete what the file lacks")
+    parser.add_argument(
+        "--replace", action="store_true",
+        help="delete and declare again what is there with other fixed properties",
+    )  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="also queues that hold messages")
+    parser.add_argument(
+        "--valid-part", action="store_true", help="leave out what cannot be done, and do the rest"
+    )
+    parser.add_argument(
+        "--transform",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="as rabbitmqadmin v2 names them",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def options_of(given: dict[str, Any]) -> ImportOptions:
+    return ImportOptions(
+        vhost=given["vhost"],
+        source_vhost=given["source_vhost"],
+        prune=given["prune"],
+        replace=given["replace"],
+        force=given["force"],
+        valid_part=given["valid_part"],
+        transformations=tuple(given["transform"]),
+    )
+
+
+def actor(name: str | None) -> User:
+    """Raises CommandError."""
+    active = User.objects.filter(is_active=True)
+    if name is not None:
+        found = active.filter(username=name).first()
+        if found is None:
+            raise CommandError(f"There is no active console account {name}.")
+        return found
+    superusers = list(active.filter(is_superuser=True)[:2])
+    if len(superusers) != 1:
+        raise CommandError("Say by --as for which console account this is done.")
+    return superusers[0]
+
+
+def broker_named(name: str | None, user: User) -> Broker:
+    """Raises CommandError."""
+    visible = Broker.objects.visible_to(user)
+    if name is not None:
+        found: Broker | None = visible.filter(name=name).first()
+        if found is None:
+            raise CommandError(f"There is no broker {name}.")
+        return found
+    brokers = list(visible[:2])
+    if len(brokers) != 1:
+        raise CommandError("Say by --broker which broker is meant.")
+    return brokers[0]
+
+
+def read_input(name: str) -> bytes:
+    """Raises CommandError."""
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(MOST_BYTES + 1)
+        with Path(name).open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise CommandError(f"{name} cannot be read: {error.strerror}.") from None
+
+
+def failed(error: ConsoleError) -> NoReturn:
+    raise CommandError(error.message, returncode=FAILED) from None
+
+
+def plan_lines(plan: ImportPlan) -> list[str]:
+    """The plan as a person reads it."""
+    lines = [_row_line(row) for row in plan.rows]
+    lines += [f"{finding.level}: {finding}" for finding in plan.findings]
+    lines += [f"Note: {sentence}" for sentence in plan.objections]
+    counts = {name: number for name, number in plan.counts().items() if number}
+    told = ", ".join(f"{number} {name}" for name, number in counts.items()) or "nothing to do"
+    return [*lines, f"{plan.broker.name}: {told}."]
+
+
+def _row_line(row: Row) -> str:
+    sign = _SIGNS[row.op] if row.state == "planned" else "x"
+    line = f"{sign} {_shown(str(row.ref))}"
+    if row.op == "update" or row.op == "replace":
+        for field in row.fields:
+            told = "(changed)" if field["secret"] else f"{field['before']!r} -> {field['after']!r}"
+            line += f"\n    {field['name']}: {told}"
+    if row.why:
+        line += f"\n    {_shown(row.why)}"
+    return line
+
+
+def _shown(text: str) -> str:
+    """Nothing a broker or a file says may steer a terminal."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def plan_json(plan: ImportPlan) -> dict[str, Any]:
+    return {
+        "broker": plan.broker.name,
+        "vhost": plan.options.vhost,
+        "in_sync": plan.in_sync,
+        "sound": plan.sound,
+        "counts": plan.counts(),
+        "rows": [row.as_json() for row in plan.rows],
+        "findings": [str(finding) for finding in plan.findings],
+        "objections": list(plan.objections),
+        "fingerprint": plan.fingerprint,
+    }

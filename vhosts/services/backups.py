@@ -1,0 +1,247 @@
+"""Dated backups of definitions: taken by schedule or by hand, compared with each other or with now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.http import Http404
+
+from accessctl.authorize import AnyUser, require
+from accessctl.permissions import Permission
+from console.audit import record
+from console.errors import ConsoleError, InvalidField
+from console.models import Broker
+from console.reconcile.compare_definitions import Objects
+from console.reconcile.definitions import parse_definitions
+from console.reconcile.definitions_emit import emit_definitions
+from console.reconcile.definitions_text import NotDefinitions
+from console.reconcile.diff import Op, compare
+from console.reconcile.disclose import public_change
+from console.reconcile.kinds import SpecError
+from vhosts.models import Backup, BackupSchedule, ImportDraft
+from vhosts.models.backups import sealed, unsealed
+from vhosts.services.import_losses import Row
+from vhosts.services.read_definitions import (
+    digest_of,
+    file_bytes,
+    open_broker,
+    public_objects,
+    read_live,
+)
+
+log = structlog.get_logger(__name__)
+#: A failed backup is tried again after this.
+RETRY_AFTER = timedelta(minutes=15)
+DRAFTS_LAST = timedelta(days=1)
+_MOST_BYTES = 256 * 1024 * 1024
+
+
+def take_backup(
+    broker: Broker, *, now: datetime, origin: str, acting_user: AnyUser | None
+) -> Backup:
+    """What is on the broker now. Where it is as the newest backup has it, that one is given back, found
+    unchanged at `now`. `acting_user` None is the schedule. Raises NotAllowed, BrokerTrouble."""
+    if acting_user is not None:
+        require(acting_user, Permission.DEFINITIONS_EXPORT, broker)
+    with open_broker(broker) as store:
+        live = read_live(store)
+    digest = digest_of(live.objects)
+    with transaction.atomic():
+        # One at a time for a broker, so that the same state is not stored twice.
+        Broker.objects.select_for_update().get(pk=broker.pk)
+        newest = Backup.objects.filter(broker=broker).first()
+        if newest is not None and newest.digest == digest:
+            Backup.objects.filter(pk=newest.pk, checked_at__lt=now).update(checked_at=now)
+            newest.checked_at = max(newest.checked_at, now)
+            return newest
+        content = file_bytes(emit_definitions(live.objects, version=live.version, secrets=True))
+        backup = Backup.objects.create(
+            broker=broker,
+            taken_at=now,
+            checked_at=now,
+            digest=digest,
+            objects_count=len(live.objects),
+            size=len(content),
+            rabbitmq_version=live.version[:64],
+            content_encrypted=sealed(content),
+            origin=origin,
+        )
+        if acting_user is not None:
+            record(
+                "backups:take",
+                target_kind="broker",
+                target=broker.name,
+                broker=broker,
+                acting_user=acting_user,
+                after={"backup": backup.pk, "objects": backup.objects_count},
+            )
+    return backup
+
+
+def access_backup(user: AnyUser, backup_id: int) -> Backup:
+    """Raises Http404 outside what the person may see."""
+    found = Backup.objects.visible_to(user).select_related("broker").filter(pk=backup_id).first()
+    if found is None:
+        raise Http404("No such backup.")
+    return found
+
+
+def download_backup(backup: Backup, *, secrets: bool, acting_user: AnyUser) -> bytes:
+    """The file. `secrets` takes the right to export hashes. Raises NotAllowed, WrongEncryptionKey."""
+    require(acting_user, Permission.DEFINITIONS_EXPORT, backup.broker)
+    if secrets:
+        require(acting_user, Permission.HASHES_EXPORT, backup.broker)
+    content = unsealed(backup.content_encrypted)
+    record(
+        "backups:download",
+        target_kind="backup",
+        target=f"{backup.broker.name} {backup.taken_at:%Y-%m-%d %H:%M}",
+        broker=backup.broker,
+        acting_user=acting_user,
+        after={"backup": backup.pk, "secrets": secrets},
+    )
+    if secrets:
+        return content
+    shown = public_objects(objects_of(backup))
+    return file_bytes(emit_definitions(shown, version=backup.rabbitmq_version))
+
+
+def objects_of(backup: Backup) -> Objects:
+    """Raises WrongEncryptionKey, InvalidField."""
+    try:
+        read = parse_definitions(unsealed(backup.content_encrypted), most_bytes=_MOST_BYTES)
+    except NotDefinitions as error:
+        raise InvalidField("backup", f"The backup cannot be read: {error}") from None
+    return dict(read.objects)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What turned the older into the newer."""
+
+    rows: tuple[Row, ...] = field(repr=False)
+    unchanged: int
+
+    def counts(self) -> dict[str, int]:
+        return {
+            **{str(op): sum(1 for row in self.rows if row.op is op) for op in Op},
+            "unchanged": self.unchanged,
+        }
+
+
+def compare_backups(older: Backup, newer: Backup | None, *, acting_user: AnyUser) -> Comparison:
+    """`newer` None stands for the older one's broker as it is now. Raises NotAllowed, BrokerTrouble."""
+    require(acting_user, Permission.DEFINITIONS_EXPORT, older.broker)
+    if newer is not None:
+        require(acting_user, Permission.DEFINITIONS_EXPORT, newer.broker)
+        after = objects_of(newer)
+    else:
+        with open_broker(older.broker) as store:
+            after = read_live(store).objects
+    return compared(objects_of(older), after)
+
+
+def compared(before: Objects, after: Objects) -> Comparison:
+    rows: list[Row] = []
+    unchanged = 0
+    for ref in sorted({*before, *after}):
+        try:
+            difference = compare(ref, after.get(ref), before.get(ref))
+        except SpecError as error:
+            rows.append(Row(ref, Op.UPDATE, "impossible", str(error)))
+            continue
+        # Fields that one of them does not tell are not counted as different.
+        if difference.op is Op.UNCHANGED:
+            unchanged += 1
+            continue
+        fields = tuple(
+            {"name": f.name, "before": f.before, "after": f.after, "secret": f.secret}
+            for f in (public_change(ref.kind, change) for change in difference.fields)
+        )
+        rows.append(Row(ref, difference.op, "planned", "", fields))
+    return Comparison(rows=tuple(rows), unchanged=unchanged)
+
+
+# The schedule
+
+
+def set_schedule(
+    broker: Broker, every_hours: int | None, *, now: datetime, acting_user: AnyUser
+) -> BackupSchedule:
+    """None: as the setting says; 0: never. Raises NotAllowed, InvalidField."""
+    require(acting_user, Permission.BROKERS_EDIT, broker)
+    if every_hours is not None and not 0 <= every_hours <= 8760:
+        raise InvalidField("every_hours", "Give hours from 0 (never) to 8760.")
+    with transaction.atomic():
+        _make_rows(now)
+        schedule = BackupSchedule.objects.select_for_update().get(broker=broker)
+        before = schedule.every_hours
+        schedule.every_hours = every_hours
+        schedule.next_at = now
+        schedule.save(update_fields=["every_hours", "next_at"])
+        record(
+            "backups:schedule",
+            target_kind="broker",
+            target=broker.name,
+            broker=broker,
+            acting_user=acting_user,
+            before={"every_hours": before},
+            after={"every_hours": every_hours},
+        )
+    return schedule
+
+
+def take_due_backups(now: datetime) -> int:
+    """Backs up every broker that is due; how many went well. Harmless beside another that does the
+    same: a broker is due for one of them only."""
+    _make_rows(now)
+    done = 0
+    for broker in Broker.objects.filter(pk__in=_claim(now)):
+        error = ""
+        try:
+            take_backup(broker, now=now, origin="schedule", acting_user=None)
+            done += 1
+        except ConsoleError as trouble:
+            error = trouble.message
+            log.warning("backup_failed", broker=broker.pk, code=trouble.code)
+        changed: dict[str, object] = {"error": error, "tried_at": now}
+        if error:
+            changed["next_at"] = now + RETRY_AFTER
+        BackupSchedule.objects.filter(broker=broker).update(**changed)
+    return done
+
+
+def _make_rows(now: datetime) -> None:
+    missing = Broker.objects.filter(backup_schedule=None).values_list("pk", flat=True)
+    BackupSchedule.objects.bulk_create(
+        [BackupSchedule(broker_id=pk, next_at=now) for pk in missing], ignore_conflicts=True
+    )
+
+
+def _claim(now: datetime) -> list[int]:
+    """Due-ness is one conditional UPDATE, so that two beats take each broker once."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE vhosts_backupschedule AS s
+            SET next_at = %(now)s + make_interval(hours => COALESCE(s.every_hours, %(hours)s))
+            FROM console_broker AS b
+            WHERE b.id = s.broker_id AND b.enabled AND s.next_at <= %(now)s
+              AND COALESCE(s.every_hours, %(hours)s) > 0
+            RETURNING s.broker_id
+            """,
+            {"now": now, "hours": settings.BACKUP_HOURS},
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def drop_old(now: datetime) -> None:
+    """Backups past their time, but never a broker's newest; and plans nobody came back to."""
+    newest = Backup.objects.order_by("broker_id", "-taken_at", "-pk").distinct("broker_id")
+    past = Backup.objects.filter(checked_at__lt=now - timedelta(days=settings.KEEP_BACKUPS_DAYS))
+    past.exclude(pk__in=list(newest.values_list("pk", flat=True))).delete()
+    ImportDraft.objects.filter(created_at__lt=now - DRAFTS_LAST).delete()
