@@ -24,12 +24,14 @@ class ApiView(GenericViewSet[Any]):
     console_permissions: ClassVar[dict[str, Any]] = {}
     query_parameters: ClassVar[dict[str, frozenset[str]]] = {}
     ordering_fields: ClassVar[dict[str, str]] = {}
+    #: Bytes of a body; more are refused before they are read.
+    most_body: ClassVar[int] = MAX_BODY
     lookup_value_regex = "[0-9]{1,18}"
     metadata_class = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # Before anything decodes the query or the body by what the headers claim.
-        _check_headers(request)
+        _check_headers(request, self.most_body)
         super().initial(request, *args, **kwargs)
         _check_query(request, self.known_parameters())
 
@@ -55,7 +57,7 @@ class ApiView(GenericViewSet[Any]):
         return dict(self.request.data) if has_body else {}
 
 
-def _check_headers(request: Request) -> None:
+def _check_headers(request: Request, most_body: int) -> None:
     meta = request.META
     if meta.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
         raise UnsupportedMediaType("", detail="Send the body without a Content-Encoding.")
@@ -65,8 +67,8 @@ def _check_headers(request: Request) -> None:
     length = meta.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdecimal()):
         raise ParseError("The Content-Length is not a number.")
-    if len(length) > 12 or int(length) > MAX_BODY:
-        raise BodyTooLarge
+    if len(length) > 12 or int(length) > most_body:
+        raise BodyTooLarge(f"The body is larger than {most_body // 1024} KB.")
 
 
 def _check_query(request: Request, known: frozenset[str]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from vhosts.api.definitions import BackupsView, DefinitionsView
 from vhosts.api.explain import ExplainView, PatternsView
 from vhosts.api.views import PollsView, QueuesView, VhostsView
 
@@ -10,4 +11,6 @@ routes = (
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),
+    ("definitions/backups", BackupsView, "api-backups"),
+    ("definitions", DefinitionsView, "api-definitions"),
 )
