@@ -65,6 +65,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"EnvironmentEnum": "console.models.Environment"},
+    "ENUM_NAME_OVERRIDES": {
+        "ChangeStateEnum": "console.models.ChangeState",
+        "EnvironmentEnum": "console.models.Environment",
+        "StepStateEnum": "console.models.StepState",
+    },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
 }

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accessctl.api.change_fields import Managed
 from console.rest.fields import Number, StrictSerializer, Text
 
 
@@ -20,7 +21,7 @@ class SeenOnBroker(serializers.Serializer[Any]):
     )
 
 
-class UserRead(SeenOnBroker):
+class UserRead(Managed, SeenOnBroker):
     """A RabbitMQ user as found on a broker."""
 
     name = serializers.CharField()
@@ -33,7 +34,7 @@ class UserRead(SeenOnBroker):
         ref_name = "User"
 
 
-class PermissionRead(SeenOnBroker):
+class PermissionRead(Managed, SeenOnBroker):
     """What a RabbitMQ user may do in a virtual host: three regular expressions over names."""
 
     vhost = serializers.CharField()
@@ -46,7 +47,7 @@ class PermissionRead(SeenOnBroker):
         ref_name = "Permission"
 
 
-class TopicPermissionRead(SeenOnBroker):
+class TopicPermissionRead(Managed, SeenOnBroker):
     """Which routing keys a RabbitMQ user may use at a topic exchange."""
 
     vhost = serializers.CharField()

@@ -8,6 +8,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accessctl.api.changing import WithManaged
 from accessctl.api.fields import (
     PermissionRead,
     TopicPermissionRead,
@@ -15,51 +16,72 @@ from accessctl.api.fields import (
     WhoamiRead,
 )
 from accessctl.api.filters import PermissionFilters, TopicPermissionFilters, UserFilters
+from accessctl.api.permission_writes import PermissionWrites, TopicPermissionWrites
 from accessctl.api.permissions import ANYBODY
+from accessctl.api.user_writes import UserWrites
 from accessctl.authorize import allowed
 from accessctl.models import ApiToken, BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.permissions import Permission
 from console.rest.views import ApiView
 
+_PERMISSION_VIEW = {
+    "list": Permission.PERMISSIONS_VIEW,
+    "retrieve": Permission.PERMISSIONS_VIEW,
+}
+_PERMISSION_ORDER = {"id": "id", "broker": "broker__name", "vhost": "vhost", "user": "user"}
 
-class UsersView(ListModelMixin, RetrieveModelMixin, ApiView):
+
+class UsersView(UserWrites, WithManaged, ListModelMixin, RetrieveModelMixin, ApiView):
     """RabbitMQ users of all brokers."""
 
     serializer_class = UserRead
     filterset_class = UserFilters
     ordering_fields = {"id": "id", "broker": "broker__name", "name": "name"}
     ordering = ("broker", "name")
-    console_permissions = {"list": Permission.USERS_VIEW, "retrieve": Permission.USERS_VIEW}
+    console_permissions = {
+        "list": Permission.USERS_VIEW,
+        "retrieve": Permission.USERS_VIEW,
+        **UserWrites.write_permissions,
+    }
+    query_parameters = UserWrites.write_parameters
+    managed_kind = "user"
+    managed_key = ("name",)
 
     def get_queryset(self) -> QuerySet[Any]:
         visible = BrokerUser.objects.visible_to(self.request.user)
         return visible.select_related("broker__status")
 
 
-class PermissionsView(ListModelMixin, RetrieveModelMixin, ApiView):
+class PermissionsView(PermissionWrites, WithManaged, ListModelMixin, RetrieveModelMixin, ApiView):
     """Permissions of RabbitMQ users in virtual hosts."""
 
-    serializer_class: type[Any] = PermissionRead
+    serializer_class = PermissionRead
     filterset_class = PermissionFilters
-    ordering_fields = {"id": "id", "broker": "broker__name", "vhost": "vhost", "user": "user"}
-    ordering: tuple[str, ...] = ("broker", "vhost", "user")
-    console_permissions = {
-        "list": Permission.PERMISSIONS_VIEW,
-        "retrieve": Permission.PERMISSIONS_VIEW,
-    }
+    ordering_fields = _PERMISSION_ORDER
+    ordering = ("broker", "vhost", "user")
+    console_permissions = {**_PERMISSION_VIEW, **PermissionWrites.write_permissions}
+    query_parameters = PermissionWrites.write_parameters
+    managed_kind = "permission"
+    managed_key = ("vhost", "user")
 
     def get_queryset(self) -> QuerySet[Any]:
         visible = BrokerPermission.objects.visible_to(self.request.user)
         return visible.select_related("broker__status")
 
 
-class TopicPermissionsView(PermissionsView):
+class TopicPermissionsView(
+    TopicPermissionWrites, WithManaged, ListModelMixin, RetrieveModelMixin, ApiView
+):
     """Permissions of RabbitMQ users at topic exchanges."""
 
     serializer_class = TopicPermissionRead
     filterset_class = TopicPermissionFilters
-    ordering_fields = {**PermissionsView.ordering_fields, "exchange": "exchange"}
+    ordering_fields = {**_PERMISSION_ORDER, "exchange": "exchange"}
     ordering = ("broker", "vhost", "user", "exchange")
+    console_permissions = {**_PERMISSION_VIEW, **TopicPermissionWrites.write_permissions}
+    query_parameters = TopicPermissionWrites.write_parameters
+    managed_kind = "topic_permission"
+    managed_key = ("vhost", "user", "exchange")
 
     def get_queryset(self) -> QuerySet[Any]:
         visible = BrokerTopicPermission.objects.visible_to(self.request.user)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,11 +54,13 @@ def set_permissions(
     patterns: Patterns,
     acting_user: AnyUser,
     expected_generation: int | None = None,
+    making: Collection[str] = (),
 ) -> list[Wish]:
-    """The same rights for every named user on every named vhost. Raises NotAllowed, InvalidField."""
+    """The same rights for every named user on every named vhost. `making` names users that the same
+    request makes. Raises NotAllowed, InvalidField."""
     keys = _pairs(broker, vhosts, users, acting_user)
     spec = patterns.spec()
-    _must_exist(broker, users)
+    _must_exist(broker, set(users) - set(making))
     seen = seen_permissions(broker, users=users, vhosts=vhosts)
     return [
         _wish(broker, standing, spec, expected_generation)
@@ -121,8 +123,9 @@ def set_topic_permission(
     read: str,
     acting_user: AnyUser,
     expected_generation: int | None = None,
+    making: Collection[str] = (),
 ) -> Wish:
-    """Raises NotAllowed, InvalidField."""
+    """`making` as with `set_permissions`. Raises NotAllowed, InvalidField."""
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
     check_pattern(write, "write")
     check_pattern(read, "read")
@@ -130,7 +133,7 @@ def set_topic_permission(
         check_name("topic_permission", exchange, "exchange")
     except SpecError as error:
         raise InvalidField(error.field, str(error)) from None
-    _must_exist(broker, [user])
+    _must_exist(broker, {user} - set(making))
     return _wish(
         broker,
         _topic(broker, vhost, user, exchange),

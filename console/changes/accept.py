@@ -59,8 +59,13 @@ class Request:
     origin: str
     reason: str = ""
     idempotency_key: str = ""
+    #: What tells one request from another under the same key; made of the wishes where empty. The API
+    #: gives a digest of what was sent: a repeated request may no longer have the same wishes.
+    fingerprint: str = ""
 
     def digest(self) -> str:
+        if self.fingerprint:
+            return self.fingerprint
         asked = [
             [w.broker.pk, w.ref.kind, list(w.ref.key), w.spec, sorted(w.secrets or {})]
             for w in self.wishes

@@ -7,7 +7,6 @@ from django.urls import reverse
 from accessctl.models import Grant
 from accessctl.roles import Role
 from console.models import Change, ManagedObject, Step
-from tests.console.changes.conftest import engine, names, seen  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
@@ -37,7 +36,7 @@ def page(client, change, suffix=""):
     return client.get(reverse(f"change{suffix}", args=[change.pk]))
 
 
-def test_a_change_is_followed_from_accepted_to_verified(engine, names, root):  # noqa: F811
+def test_a_change_is_followed_from_accepted_to_verified(engine, names, root):
     change = engine.ask(("vhost", [names("vhost")], {"description": "orders"}))
     text = page(root, change).content.decode()
     assert "0</span> of" in text
@@ -59,7 +58,7 @@ def test_a_broker_that_is_down_is_said_with_the_next_try(make_broker, superuser,
     assert "next try" in text
 
 
-def test_the_rest_is_stopped_and_tried_again(engine, names, root):  # noqa: F811
+def test_the_rest_is_stopped_and_tried_again(engine, names, root):
     change = engine.ask(("vhost", [names("vhost")], {}), ("vhost", [names("vhost")], {}))
     root.post(reverse("change_stop", args=[change.pk]))
     engine.apply()
@@ -73,7 +72,7 @@ def test_the_rest_is_stopped_and_tried_again(engine, names, root):  # noqa: F811
     assert (again.state, again.steps.filter(state="applied").count()) == ("done", 2)
 
 
-def test_a_deletion_that_asks_again_is_confirmed(engine, names, seen, root):  # noqa: F811
+def test_a_deletion_that_asks_again_is_confirmed(engine, names, seen, root):
     vhost = names("vhost")
     engine.do(("vhost", [vhost], {}))
     change = engine.ask(("vhost", [vhost], None), observed={})
@@ -85,7 +84,7 @@ def test_a_deletion_that_asks_again_is_confirmed(engine, names, seen, root):  # 
     assert seen("vhosts", vhost) is None
 
 
-def test_a_step_whose_password_is_gone_is_not_tried_without_it(engine, names, root):  # noqa: F811
+def test_a_step_whose_password_is_gone_is_not_tried_without_it(engine, names, root):
     secrets = {"password_hash": "x" * 48, "hashing_algorithm": "rabbit_password_hashing_sha256"}
     change = engine.ask(("user", [names("user")], {}, secrets))
     Step.objects.filter(change=change).update(state="rejected", secrets_encrypted="")
@@ -95,7 +94,7 @@ def test_a_step_whose_password_is_gone_is_not_tried_without_it(engine, names, ro
     assert Change.objects.count() == 1
 
 
-def test_what_one_may_not_see_is_not_there(engine, names, person):  # noqa: F811
+def test_what_one_may_not_see_is_not_there(engine, names, person):
     red, blue = f"/red-{names('vhost')}", f"/blue-{names('vhost')}"
     both = engine.ask(("permission", [red, "u"], ALL), ("permission", [blue, "u"], ALL))
     other = engine.ask(("permission", [blue, "u"], ALL), ("user", ["u"], {}))
@@ -113,7 +112,7 @@ def test_what_one_may_not_see_is_not_there(engine, names, person):  # noqa: F811
     assert client.post(reverse("change_stop", args=[both.pk])).status_code == 403
 
 
-def test_ones_own_change_is_always_seen_and_stopped(engine, person):  # noqa: F811
+def test_ones_own_change_is_always_seen_and_stopped(engine, person):
     client = person("vera", (Role.VHOST_ADMINISTRATOR, {"broker": engine.broker, "vhost_pattern": "/red*"}))  # fmt: skip
     change = engine.ask(("user", ["u"], {}))
     Change.objects.filter(pk=change.pk).update(author=get_user_model().objects.get(username="vera"))
@@ -121,7 +120,7 @@ def test_ones_own_change_is_always_seen_and_stopped(engine, person):  # noqa: F8
     assert client.post(reverse("change_stop", args=[change.pk])).status_code == 302
 
 
-def test_hostile_words_are_text(engine, root):  # noqa: F811
+def test_hostile_words_are_text(engine, root):
     change = engine.ask(("vhost", ["<img src=x onerror=alert(1)>"], {}))
     Step.objects.filter(change=change).update(
         error_detail="<script>alert(1)</script>\u202e", state="rejected"
@@ -133,7 +132,7 @@ def test_hostile_words_are_text(engine, root):  # noqa: F811
     assert ManagedObject.objects.count() == 1
 
 
-def test_the_list_is_filtered_and_exported(engine, root, django_assert_max_num_queries):  # noqa: F811
+def test_the_list_is_filtered_and_exported(engine, root, django_assert_max_num_queries):
     for number in range(5):
         engine.ask(("vhost", [f"v{number}"], {}))
     with django_assert_max_num_queries(25):

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accessctl.api.change_fields import Managed
 from vhosts.models import Queue
 
 
@@ -13,7 +14,7 @@ class SeenOnBroker(serializers.Serializer[Any]):
     broker_name = serializers.CharField(source="broker.name")
 
 
-class VhostRead(SeenOnBroker):
+class VhostRead(Managed, SeenOnBroker):
     """A virtual host as found on a broker."""
 
     name = serializers.CharField()

@@ -16,12 +16,14 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accessctl.api.changing import WithManaged
 from accessctl.permissions import Permission
 from console.models import Broker
 from console.rest.filters import parse_time
 from console.rest.views import ApiView
 from vhosts.api.fields import HistoryRead, PollRead, QueueRead, VhostRead
 from vhosts.api.filters import PollFilters, QueueFilters, VhostFilters
+from vhosts.api.vhost_writes import VhostWrites
 from vhosts.history import series
 from vhosts.models import Poll, Queue, VirtualHost
 
@@ -96,14 +98,21 @@ class QueuesView(ListModelMixin, RetrieveModelMixin, ApiView):
         return Response(HistoryRead(answer).data)
 
 
-class VhostsView(ListModelMixin, RetrieveModelMixin, ApiView):
+class VhostsView(VhostWrites, WithManaged, ListModelMixin, RetrieveModelMixin, ApiView):
     """Virtual hosts of all brokers."""
 
     serializer_class = VhostRead
     filterset_class = VhostFilters
     ordering_fields = {"id": "id", "broker": "broker__name", "name": "name"}
     ordering = ("broker", "name")
-    console_permissions = {"list": Permission.VHOSTS_VIEW, "retrieve": Permission.VHOSTS_VIEW}
+    console_permissions = {
+        "list": Permission.VHOSTS_VIEW,
+        "retrieve": Permission.VHOSTS_VIEW,
+        **VhostWrites.write_permissions,
+    }
+    query_parameters = VhostWrites.write_parameters
+    managed_kind = "vhost"
+    managed_key = ("name",)
 
     def get_queryset(self) -> QuerySet[Any]:
         visible = VirtualHost.objects.visible_to(self.request.user)
