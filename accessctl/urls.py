@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from accessctl.views import access, access_own, access_people, permissions, users
+from accessctl.views import access, access_own, access_people, permissions, user_forms, users
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("access/", access.access, name="access"),
@@ -39,7 +39,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("access/sessions/<uuid:ref>/end/", access_own.session_end, name="access_session_end"),
     path("users/", users.users, name="users"),
     path("users.csv", users.users_csv, name="users_csv"),
+    path("users/new/", user_forms.user_create, name="user_create"),
     path("users/<int:user_id>/", users.user, name="user"),
+    path("users/<int:user_id>/edit/", user_forms.user_edit, name="user_edit"),
+    path("users/<int:user_id>/delete/", user_forms.user_delete, name="user_delete"),
     path("permissions/", permissions.permissions, name="permissions"),
     path("permissions.csv", permissions.permissions_csv, name="permissions_csv"),
     path("topic-permissions/", permissions.topic_permissions, name="topic_permissions"),

@@ -85,13 +85,14 @@ def _reach(
     for row in permissions:
         rights = {right: in_words(getattr(row, right)) for right in RIGHTS}
         there = tuple(topic for topic in topics if topic.vhost == row.vhost)
-        vhosts.append(VhostReach(row.vhost, rights, _sentence(rights), there))
+        vhosts.append(VhostReach(row.vhost, rights, rights_in_words(rights), there))
     allowed = {row.vhost for row in permissions}
     idle = tuple(topic for topic in topics if topic.vhost not in allowed)
     return UserReach(user, tuple(vhosts), tuple(_flags(user, vhosts)), idle)
 
 
-def _sentence(rights: dict[str, PatternWords]) -> str:
+def rights_in_words(rights: dict[str, PatternWords]) -> str:
+    """One sentence over the three rights."""
     kinds = {words.kind for words in rights.values()}
     if kinds == {"all"}:
         return "May do everything."

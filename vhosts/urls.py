@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from vhosts.views import explain, queue, queues, vhosts
+from vhosts.views import explain, matrix, permission_forms, queue, queues, vhost_forms, vhosts
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/", queues.queues, name="queues"),
@@ -16,7 +16,24 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/history.csv", queue.queue_history_csv, name="queue_history_csv"),
     path("explain/", explain.explain, name="explain"),
     path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),
+    path("permissions/matrix/", matrix.matrix, name="matrix"),
+    path("permissions/edit/", permission_forms.permission_edit, name="permission_edit"),
+    path("permissions/copy/", permission_forms.permission_copy, name="permission_copy"),
+    path(
+        "topic-permissions/edit/",
+        permission_forms.topic_permission_edit,
+        name="topic_permission_edit",
+    ),
+    path(
+        "topic-permissions/clear/",
+        permission_forms.topic_permission_clear,
+        name="topic_permission_clear",
+    ),
     path("vhosts/", vhosts.vhosts, name="vhosts"),
     path("vhosts.csv", vhosts.vhosts_csv, name="vhosts_csv"),
+    path("vhosts/new/", vhost_forms.vhost_create, name="vhost_create"),
     path("vhosts/<int:vhost_id>/", vhosts.vhost, name="vhost"),
+    path("vhosts/<int:vhost_id>/edit/", vhost_forms.vhost_edit, name="vhost_edit"),
+    path("vhosts/<int:vhost_id>/delete/", vhost_forms.vhost_delete, name="vhost_delete"),
+    path("vhosts/<int:vhost_id>/restart/", vhost_forms.vhost_restart, name="vhost_restart"),
 ]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accessctl import kinds
-from accessctl.authorize import AnyUser, require
+from accessctl.authorize import AnyUser, may, require
 from accessctl.filters import PERMISSIONS, TOPIC_PERMISSIONS
 from accessctl.permissions import Permission
 from accessctl.selectors import (
@@ -62,6 +62,7 @@ def _page(request: HttpRequest, spec: ListSpec, in_scope: InScope, kind: str) ->
             "now": now,
             "scope": scope,
             "kind": kind,
+            "may_edit": may(request.user, Permission.PERMISSIONS_EDIT),
             "listing": listing,
             "permission_rows": permission_rows(listing.rows),
             "rights": kinds.RIGHTS,

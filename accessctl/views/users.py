@@ -9,10 +9,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accessctl import kinds
-from accessctl.authorize import require
+from accessctl.authorize import may, may_somewhere, require
 from accessctl.filters import USERS
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.permissions import Permission
+from accessctl.rights_over_users import why_not_edit_user
 from accessctl.selectors import (
     access_broker_user,
     permission_rows,
@@ -20,8 +21,11 @@ from accessctl.selectors import (
     users_in_scope,
     with_vhosts,
 )
+from accessctl.user_reach import reach_of_user
+from console.changes.sync_states import syncs_of
 from console.listing import csv_response, list_response, read_list, read_scope
 from console.observation import observe
+from console.reconcile.kinds import USER
 from console.scope import Scope
 
 #: Permissions shown on one user's page; the whole list is a link away.
@@ -47,6 +51,8 @@ def users(request: HttpRequest) -> HttpResponse:
             "listing": listing,
             "user_rows": user_rows(listing.rows),
             "tag_meanings": kinds.TAGS,
+            "syncs": syncs_of(USER.name, listing.rows),
+            "may_create": may(request.user, Permission.USERS_EDIT),
             "observed": observe(brokers, "inventory_at", now),
             "scope_problems": problems,
         },
@@ -86,6 +92,10 @@ def user(request: HttpRequest, user_id: int) -> HttpResponse:
         "topic_permissions": permission_rows(topics[:_MOST]),
         "observed": observe([found.broker], "inventory_at", now),
         "rights": kinds.RIGHTS,
+        "reach": reach_of_user(found),
+        "sync": syncs_of(USER.name, [found])[found.pk],
+        "may_edit": not why_not_edit_user(request.user, found.broker, found.name),
+        "may_permit": may_somewhere(request.user, Permission.PERMISSIONS_EDIT, found.broker),
         "crumbs": [(found.broker.name, reverse("broker", args=[found.broker.pk]))],
     }
     return render(request, "accessctl/user.html", context)

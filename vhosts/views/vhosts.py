@@ -12,8 +12,10 @@ from accessctl.kinds import RIGHTS
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.permissions import Permission
 from accessctl.selectors import permission_rows
+from console.changes.sync_states import syncs_of
 from console.listing import csv_response, list_response, read_list, read_scope
 from console.observation import observe
+from console.reconcile.kinds import VHOST
 from console.scope import Scope
 from vhosts import kinds
 from vhosts.authorize import access_vhost
@@ -46,6 +48,8 @@ def vhosts(request: HttpRequest) -> HttpResponse:
             "scope": scope,
             "listing": listing,
             "vhost_rows": vhost_rows(listing.rows),
+            "syncs": syncs_of(VHOST.name, listing.rows),
+            "may_create": may(request.user, Permission.VHOSTS_CREATE),
             "observed": observe(brokers, "inventory_at", now),
             "scope_problems": problems,
         },
@@ -81,6 +85,17 @@ def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
         "nodes": sorted(found.cluster_state.items()),
         "deepest": queue_rows(deepest.order_by("-total", "name")[:_DEEPEST], now=now),
         "rights": RIGHTS,
+        "sync": syncs_of(VHOST.name, [found])[found.pk],
+        "may": {
+            str(one).partition(":")[2]
+            for one in (
+                Permission.VHOSTS_EDIT,
+                Permission.VHOSTS_DELETE,
+                Permission.VHOSTS_RESTART,
+            )
+            if may(request.user, one, found.broker, found.name)
+        },
+        "may_permit": may(request.user, Permission.PERMISSIONS_EDIT, found.broker, found.name),
         "commands": vhost_commands(found.broker, found.name),
         "crumbs": crumbs(found.broker),
         "observed": observe([found.broker], "inventory_at", now),

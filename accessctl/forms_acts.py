@@ -1,0 +1,85 @@
+"""What the forms of acts on brokers share: the look of fields, refusals at their field, and what is
+carried from the preview to the confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django import forms
+
+from console.errors import ConsoleError, InvalidField
+
+MOST_NAME = 1000
+TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
+SELECT = {"class": "form-select"}
+CHECK = {"class": "form-check-input"}
+
+
+class Name(forms.CharField):
+    """A name of RabbitMQ's: spaces at its ends count, and its rules are the services'."""
+
+    def __init__(self, *, offered: str = "", **kwargs: Any) -> None:
+        attrs = {**TEXT, "autocapitalize": "none"} | ({"list": offered} if offered else {})
+        widget = forms.TextInput(attrs=attrs)
+        super().__init__(strip=False, max_length=MOST_NAME, widget=widget, **kwargs)
+
+
+class Limit(forms.IntegerField):
+    """A limit: empty is none, 0 allows nothing."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            required=False,
+            min_value=0,
+            max_value=2**31 - 1,
+            widget=forms.TextInput(attrs={**TEXT, "inputmode": "numeric"}),
+            error_messages={
+                "invalid": "The limit must be a whole number, 0 or more; leave it empty for none.",
+                "min_value": "The limit must be 0 or more; leave it empty for none.",
+                "max_value": "The limit can be at most 2147483647; leave it empty for none.",
+            },
+            **kwargs,
+        )
+
+
+class ActForm(forms.Form):
+    """`secret_fields` are never sent back to the browser."""
+
+    use_required_attribute = False
+    secret_fields: ClassVar[tuple[str, ...]] = ()
+    #: The generation of the object that the form was opened on: somebody else's change is not undone.
+    generation = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def refuse(self, error: ConsoleError) -> None:
+        """Shows what a service refused, at its field where it has one."""
+        field = error.field if isinstance(error, InvalidField) else ""
+        self.add_error(self.field_of(field), error.message)
+
+    def field_of(self, field: str) -> str | None:
+        """The form's field for a service's one; None: it stands above the form."""
+        return field if field in self.fields else None
+
+    def carried(self) -> list[tuple[str, str]]:
+        """What was typed, as hidden fields of the preview; without secrets."""
+        kept = [name for name in self.fields if name not in self.secret_fields]
+        return [(name, value) for name in kept for value in self._posted(name)]
+
+    def _posted(self, name: str) -> Iterable[str]:
+        data: Any = self.data
+        return data.getlist(name) if hasattr(data, "getlist") else [str(data.get(name, ""))]
+
+    def mark(self) -> None:
+        """Tells assistive technology and the eye which controls are in error, and what helps."""
+        for name, field in self.fields.items():
+            if isinstance(field.widget, forms.RadioSelect):
+                continue  # as a group: components/_form_choices.html
+            described = [f"id_{name}_error"] + ([f"id_{name}_helptext"] if field.help_text else [])
+            field.widget.attrs["aria-describedby"] = " ".join(described)
+            if self.is_bound and name in self.errors:
+                field.widget.attrs["aria-invalid"] = "true"
+
+
+def words_of(text: str) -> list[str]:
+    """Tags as typed, with commas or line ends between."""
+    return [word.strip() for word in text.replace("\n", ",").split(",") if word.strip()]

@@ -1,0 +1,75 @@
+"""How far what was asked for here is proven, for the rows of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from console.models import ManagedObject, Sync
+from console.reconcile.kinds import Key
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """`state` is a word of the pages' vocabulary; *waiting* is pending with a broker that cannot be
+    reached. `reason` may hold the broker's words. `checked_at`: when the broker was last seen equal to
+    what is asked for, None: never."""
+
+    state: str
+    reason: str = ""
+    checked_at: datetime | None = None
+    generation: int = 0
+
+
+#: Never asked for here: left alone.
+UNMANAGED = SyncState("unmanaged")
+
+
+def sync_states(
+    kind: str, objects: Iterable[tuple[int, Key]], *, but_in_sync: bool = False
+) -> dict[tuple[int, Key], SyncState]:
+    """By (broker's id, key), one query; what is missing is unmanaged. `but_in_sync` leaves out what is
+    proven."""
+    wanted = set(objects)
+    rows = ManagedObject.objects.filter(
+        kind=kind,
+        broker__in={broker for broker, _ in wanted},
+        key__in=[list(key) for key in {key for _, key in wanted}],
+    )
+    if but_in_sync:
+        rows = rows.exclude(sync=Sync.IN_SYNC)
+    return {
+        place: sync_state(row)
+        for row in rows
+        if (place := (row.broker_id, tuple(row.key))) in wanted
+    }
+
+
+def sync_state(row: ManagedObject) -> SyncState:
+    state, reason = str(row.sync), row.reason
+    if row.sync == Sync.PENDING and reason:
+        state = "waiting"
+    elif row.sync == Sync.IN_SYNC and row.verified_generation != row.generation:
+        state = "verifying"
+    if row.spec is None:
+        reason = reason or (
+            "It was deleted; the list is read again soon."
+            if state == Sync.IN_SYNC
+            else "It is being deleted."
+        )
+    return SyncState(state, reason, row.verified_at, row.generation)
+
+
+class _Named(Protocol):
+    pk: Any
+    broker_id: int
+    name: str
+
+
+def syncs_of(kind: str, rows: Iterable[_Named]) -> dict[Any, SyncState]:
+    """By primary key, of rows that are known by their name; one query."""
+    found = list(rows)
+    states = sync_states(kind, [(row.broker_id, (row.name,)) for row in found])
+    return {row.pk: states.get((row.broker_id, (row.name,)), UNMANAGED) for row in found}

@@ -1,0 +1,122 @@
+// The matrix: arrows move between cells, Space chooses one, Enter or a click edits it in place.
+// Without this script rows and columns are chosen by their boxes, and a cell is a link to its form.
+const form = document.querySelector("form[data-matrix]");
+const editor = document.querySelector("[data-editor]");
+if (form) {
+  const rows = [...form.querySelectorAll("tbody tr")].map((row) => [...row.cells].slice(1));
+  const names = [...form.querySelectorAll("thead [data-vhost]")].map((one) => one.dataset.vhost);
+  const chosen = new Set();
+  let anchor = null;
+
+  const handle = (cell) => cell?.querySelector(".cell");
+  const placeOf = (cell) => [cell.parentElement.sectionRowIndex, cell.cellIndex - 1];
+
+  rows.forEach((cells, at) =>
+    cells.forEach((cell, column) => {
+      handle(cell).tabIndex = at === 0 && column === 0 ? 0 : -1;
+    }),
+  );
+
+  function focus(row, column) {
+    const next = handle(rows[row]?.[column]);
+    if (!next) return;
+    form.querySelector(".cell[tabindex='0']")?.setAttribute("tabindex", "-1");
+    next.tabIndex = 0;
+    next.focus();
+    next.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  function choose(cell, on = !chosen.has(cell)) {
+    if (!form.querySelector("[name=user]")) return;
+    if (on) chosen.add(cell);
+    else chosen.delete(cell);
+    cell.setAttribute("aria-selected", String(on));
+    tell();
+  }
+
+  function tell() {
+    const users = form.querySelectorAll("[name=user]:checked").length;
+    const vhosts = form.querySelectorAll("[name=vhost]:checked").length;
+    const blocks = users || vhosts ? (users || rows.length) * (vhosts || names.length) : 0;
+    const line = form.querySelector("[data-chosen]");
+    if (!line) return;
+    line.textContent =
+      blocks || chosen.size
+        ? `Chosen: ${[blocks && `${blocks} cells by users and virtual hosts`, chosen.size && `${chosen.size} single cells`].filter(Boolean).join(", ")}.`
+        : "Choose users, virtual hosts, or cells with Space or Ctrl and a click.";
+  }
+
+  async function edit(link) {
+    const address = new URL(link.href);
+    address.searchParams.set("next", location.pathname + location.search);
+    const answer = await fetch(address, { headers: { "HX-Request": "true" } }).catch(() => null);
+    if (!answer?.ok || answer.redirected) {
+      location.href = address;
+      return;
+    }
+    const body = editor.querySelector("[data-editor-body]");
+    const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+    body.replaceChildren(...parsed.body.childNodes);
+    editor.showModal();
+    body.dispatchEvent(new CustomEvent("warren:form", { bubbles: true }));
+    body.querySelector("[name=rights]:checked, input:not([type=hidden])")?.focus();
+  }
+
+  form.addEventListener("click", (event) => {
+    const link = event.target.closest("a.cell");
+    if (!link || event.metaKey) return;
+    event.preventDefault();
+    const cell = link.closest("td");
+    if (event.ctrlKey) {
+      choose(cell);
+      anchor = cell;
+    } else if (event.shiftKey && anchor) {
+      const [from, to] = [placeOf(anchor), placeOf(cell)];
+      for (let row = Math.min(from[0], to[0]); row <= Math.max(from[0], to[0]); row++)
+        for (let column = Math.min(from[1], to[1]); column <= Math.max(from[1], to[1]); column++)
+          choose(rows[row][column], true);
+    } else {
+      edit(link);
+    }
+  });
+
+  form.addEventListener("keydown", (event) => {
+    const cell = event.target.closest?.(".cell")?.closest("td");
+    if (!cell) return;
+    const [row, column] = placeOf(cell);
+    const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+    if (moves[event.key]) {
+      event.preventDefault();
+      focus(row + moves[event.key][0], column + moves[event.key][1]);
+    } else if (event.key === "Home" || event.key === "End") {
+      event.preventDefault();
+      focus(row, event.key === "Home" ? 0 : names.length - 1);
+    } else if (event.key === " ") {
+      event.preventDefault();
+      choose(cell);
+      anchor = cell;
+    }
+  });
+
+  form.addEventListener("change", tell);
+  form.addEventListener("submit", () => {
+    for (const old of form.querySelectorAll("input[data-cell]")) old.remove();
+    for (const cell of chosen) {
+      const [row, column] = placeOf(cell);
+      const input = document.createElement("input");
+      input.type = "hidden";
+      input.name = "cell";
+      input.dataset.cell = "";
+      input.value = JSON.stringify([form.querySelectorAll("tbody tr")[row].dataset.user, names[column]]);
+      form.append(input);
+    }
+  });
+  tell();
+}
+
+editor?.addEventListener("click", (event) => {
+  if (event.target === editor || event.target.closest("[data-close]")) {
+    event.preventDefault();
+    editor.close();
+  }
+});
