@@ -10,12 +10,14 @@ from accessctl.api.routes import routes as access_routes
 from console.api.brokers import BrokersView
 from console.api.changes import ChangesView
 from console.api.documentation import SchemaView, docs
+from console.api.drift import DriftView
 from console.api.plans import PlansView
 from vhosts.api.routes import routes as vhost_routes
 
 _router = SimpleRouter()
 _router.register("brokers", BrokersView, "api-brokers")
 _router.register("changes", ChangesView, "api-changes")
+_router.register("drift", DriftView, "api-drift")
 _router.register("plans", PlansView, "api-plans")
 for prefix, view, name in (*vhost_routes, *access_routes):
     _router.register(prefix, view, name)

@@ -44,15 +44,26 @@ def note_drift(
         wanted = {
             ref: _comparable(kind, row.spec, observed.get(ref)) for ref, row in settled.items()
         }
+        verdicts = list(find_drift(wanted, observed, complete=complete))
         moved = [
             row
-            for verdict in find_drift(wanted, observed, complete=complete)
+            for verdict in verdicts
             if (row := _noted(settled[verdict.ref], verdict, now)) is not None
         ]
+        equal = [settled[v.ref].pk for v in verdicts if v.state is DriftState.IN_SYNC]
+        ManagedObject.objects.filter(pk__in=equal).update(verified_at=now)
         ManagedObject.objects.bulk_update(
             moved, ["sync", "reason", "drift", "drifted_since", "updated_at"], batch_size=500
         )
     return sum(1 for row in settled.values() if row.sync == Sync.DRIFTED)
+
+
+def drift_state(row: ManagedObject) -> DriftState:
+    """What is the matter with an object whose `sync` is drifted."""
+    if row.spec is None:
+        return DriftState.RETURNED
+    is_gone = row.reason == _REASONS[DriftState.MISSING]
+    return DriftState.MISSING if is_gone else DriftState.DRIFTED
 
 
 def _comparable(kind: str, spec: Spec | None, observed: Spec | None) -> Spec | None:

@@ -96,6 +96,10 @@ _PAGES = [
     Route("change_stop", "none", "super", ("change",)),
     Route("change_retry", "none", "super", ("change",)),
     Route("change_confirm", "none", "super", ("change",)),
+    Route("drift", "empty", "none"),
+    Route("drift_csv", "empty", "none"),
+    Route("drift_resolve", "none", "super"),
+    Route("drift_adopt", "none", "super"),
     Route("access", "person", "none"),
     Route("access_grants", "super", "super"),
     Route("access_grant_take", "none", "super", ("grant",)),
@@ -111,6 +115,17 @@ _PAGES = [
     Route("access_token_revoke", "none", "super", ("token",)),
     Route("access_sessions", "person", "none"),
     Route("access_session_end", "none", "super", ("session",)),
+    Route("definitions", "super", "none"),
+    Route("definitions_export", "none", "super"),
+    Route("definitions_import", "none", "super"),
+    Route("definitions_copy", "none", "super"),
+    # One's own: the plan of the fixture is the superuser's.
+    Route("definitions_plan", "super", "super", ("plan",)),
+    Route("backups", "super", "none"),
+    Route("backup_compare", "super", "none"),
+    Route("backup_download", "none", "super", ("backup",)),
+    Route("backup_take", "none", "super", ("broker",)),
+    Route("backup_schedule", "none", "super", ("broker",)),
 ]
 _API = [
     Route("api-brokers-list", "super", "super"),
@@ -138,6 +153,9 @@ _API = [
     Route("api-changes-retry", "none", "super", ("change",)),
     Route("api-changes-confirm", "none", "super", ("change",)),
     Route("api-plans-list", "none", "super"),
+    Route("api-drift-list", "super", "none"),
+    Route("api-drift-resolve", "none", "super"),
+    Route("api-drift-adopt", "none", "super"),
     Route("api-tokens-list", "person", "person"),
     # One's own: the token of the fixture is the superuser's.
     Route("api-tokens-detail", "super", "none", ("token",)),
@@ -147,6 +165,13 @@ _API = [
     Route("api-sessions-detail", "none", "none", ("session",)),
     Route("api-explain-list", "super", "none"),
     Route("api-patterns-list", "super", "none"),
+    Route("api-definitions-list", "super", "none"),
+    Route("api-definitions-plan", "none", "super"),
+    Route("api-definitions-apply", "none", "super"),
+    Route("api-definitions-compare", "super", "none"),
+    Route("api-backups-list", "super", "super"),
+    Route("api-backups-detail", "super", "none", ("backup",)),
+    Route("api-backups-file", "super", "none", ("backup",)),
     Route("api-whoami-list", "person", "none"),
     Route("api-schema", "person", "none"),
     Route("api-docs", "person", "none"),
@@ -157,3 +182,5 @@ ROUTES = {route.name: route for route in (*_PAGES, *_API)}
 NOWHERE = {"api-root", "api-unknown"}
 #: Under admin/: one guard for all (console.admin_site), tried in test_routes.
 ADMIN = "admin/"
+#: Reading these is told in the audit trail: they hand out a broker's definitions.
+AUDITED = {"api-definitions-list", "api-backups-file"}

@@ -26,6 +26,7 @@ from vhosts.models import Queue
 from vhosts.polling import dispatch
 from vhosts.polling.collect import SLOW, sentence
 from vhosts.polling.copying import temporary_table
+from vhosts.polling.drift import note_part
 from vhosts.polling.mirror import Mirrored, lay_over
 from vhosts.polling.parts import NEVER_EMPTY, PARTS, QUEUES, Part
 from vhosts.polling.quarantine import why_unfit
@@ -109,6 +110,7 @@ def _take_part(
         log.warning("inventory_unstorable", broker_id=broker.pk, part=name, exc_info=True)
         errors[name] = "The listing holds values that cannot be kept."
         return False
+    note_part(part.kind.name, listing.items, broker, complete=complete, now=now)
     return complete and (mirrored.dropped or not mirrored.missing)
 
 

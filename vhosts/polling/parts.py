@@ -98,19 +98,22 @@ class Part:
 
 
 def _vhosts(client: ManagementClient) -> Listing[Any]:
-    """(vhost, its limits) pairs. Limits that cannot be read are none that we know of."""
+    """(vhost, its limits) pairs; None where the limits cannot be read."""
     listing = client.vhosts()
+    limits: dict[str, dict[str, int]] | None
     try:
         limits = {row.vhost: dict(row.limits) for row in client.vhost_limits().items}
     except LoginRefused:
         raise
     except BrokerError:
-        limits = {}
-    pairs = [(item, limits.get(item.name, {})) for item in listing.items]
+        limits = None
+    pairs = [
+        (item, None if limits is None else limits.get(item.name, {})) for item in listing.items
+    ]
     return Listing(pairs, listing.rejected, listing.complete)
 
 
-def _vhost_row(pair: tuple[VhostInfo, dict[str, int]]) -> tuple[Any, ...]:
+def _vhost_row(pair: tuple[VhostInfo, dict[str, int] | None]) -> tuple[Any, ...]:
     vhost, limits = pair
     return (
         vhost.name,
@@ -120,7 +123,7 @@ def _vhost_row(pair: tuple[VhostInfo, dict[str, int]]) -> tuple[Any, ...]:
         vhost.tracing,
         vhost.protected_from_deletion,
         dict(vhost.cluster_state),
-        limits,
+        limits or {},
     )
 
 

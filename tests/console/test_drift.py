@@ -1,0 +1,204 @@
+"""Drift on the live broker: noted by inventories, settled by pages and the API."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from console.models import BrokerStatus, Change, ManagedObject
+
+pytestmark = pytest.mark.django_db
+ALL = {"configure": ".*", "write": ".*", "read": ".*"}
+
+
+@pytest.fixture
+def look(engine, poll_now, inventory_now):
+    """look() takes an inventory of the engine's broker."""
+
+    def take():
+        poll_now(engine.broker)
+        status = inventory_now(engine.broker)
+        # What is missing is believed at the second look, as with the mirror.
+        BrokerStatus.objects.filter(pk=status.pk).update(suspect={})
+        return status
+
+    return take
+
+
+@pytest.fixture
+def vhost(engine, names, look):
+    """A managed vhost with a description, in sync and seen."""
+    name = names("vhost")
+    engine.do(("vhost", [name], {"description": "orders", "limits": {"max-queues": 7}}))
+    look()
+    return name
+
+
+def test_what_is_right_stays_in_sync_and_says_when_it_was_looked_at(engine, vhost, look):
+    before = engine.target("vhost", vhost)
+    look()
+    after = engine.target("vhost", vhost)
+    assert (after.sync, after.drift) == ("in_sync", [])
+    assert after.verified_at > before.verified_at
+
+
+def test_a_change_outside_is_told_by_field_and_pushed_back(
+    engine,
+    vhost,
+    look,
+    live_broker,
+    seen,
+    admin_client,
+):
+    live_broker.call("PUT", "vhosts", vhost, body={"description": "theirs", "tags": "x"})
+    look()
+    target = engine.target("vhost", vhost)
+    assert target.sync == "drifted"
+    assert {f["name"]: (f["before"], f["after"]) for f in target.drift} == {
+        "description": ("orders", "theirs"),
+        "tags": ([], ["x"]),
+    }
+    page = admin_client.get(reverse("drift")).content.decode()
+    assert "orders" in page
+    assert "theirs" in page
+    post = {"ids": [target.pk], "act": "push"}
+    shown = admin_client.post(reverse("drift_resolve"), post).content.decode()
+    assert "What will happen" in shown
+    assert not Change.objects.filter(title__startswith="Push").exists()
+    admin_client.post(reverse("drift_resolve"), {**post, "confirm": "yes", "reason": "ours"})
+    engine.apply()
+    assert seen("vhosts", vhost)["description"] == "orders"
+    look()
+    assert engine.target("vhost", vhost).sync == "in_sync"
+    assert ManagedObject.objects.filter(sync="drifted").count() == 0
+
+
+def test_what_is_there_is_accepted_and_nothing_is_written(
+    engine,
+    vhost,
+    look,
+    live_broker,
+    seen,
+    api,
+):
+    live_broker.call("PUT", "vhosts", vhost, body={"description": "theirs"})
+    look()
+    found = api.get("/api/v1/drift/").json()["results"]
+    assert [(one["key"], one["state"]) for one in found] == [({"name": vhost}, "drifted")]
+    body = {"ids": [found[0]["id"]], "act": "accept"}
+    plan = api.post("/api/v1/drift/resolve/?dry_run=true", body).json()
+    assert plan["changes"] is False
+    answer = api.post("/api/v1/drift/resolve/", body)
+    assert answer.status_code == 202, answer.content
+    engine.apply()
+    target = engine.target("vhost", vhost)
+    assert (target.sync, target.spec["description"]) == ("in_sync", "theirs")
+    assert Change.objects.get(pk=answer.json()["id"]).steps.get().tries.get().outcome == "unchanged"
+    look()
+    assert api.get("/api/v1/drift/").json()["count"] == 0
+    # It differs no more.
+    assert api.post("/api/v1/drift/resolve/", body).status_code == 400
+
+
+def test_what_was_deleted_outside_is_missing_and_made_again(
+    engine,
+    vhost,
+    look,
+    live_broker,
+    seen,
+    api,
+):
+    live_broker.forget("vhosts", vhost)
+    look()
+    (found,) = api.get("/api/v1/drift/").json()["results"]
+    assert found["state"] == "missing"
+    api.post("/api/v1/drift/resolve/", {"ids": [found["id"]], "act": "push"})
+    engine.apply()
+    assert seen("vhosts", vhost)["description"] == "orders"
+
+
+def test_what_was_deleted_here_and_came_back_is_told(engine, vhost, look, live_broker, api):
+    engine.do(("vhost", [vhost], None))
+    look()
+    live_broker.call("PUT", "vhosts", vhost)
+    look()
+    (found,) = api.get("/api/v1/drift/").json()["results"]
+    assert found["state"] == "returned"
+    api.post("/api/v1/drift/resolve/", {"ids": [found["id"]], "act": "accept"})
+    engine.apply()
+    look()
+    assert engine.target("vhost", vhost).sync == "in_sync"
+
+
+def test_users_and_permissions_drift_and_passwords_are_not_guessed(
+    engine,
+    vhost,
+    names,
+    look,
+    live_broker,
+    api,
+):
+    user = names("user")
+    secrets = {"password_hash": "", "hashing_algorithm": "rabbit_password_hashing_sha256"}
+    engine.do(
+        ("user", [user], {"tags": ["monitoring"]}, secrets), ("permission", [vhost, user], ALL)
+    )
+    look()
+    live_broker.call("PUT", "permissions", vhost, user, body={**ALL, "write": "^x"})
+    live_broker.call("PUT", "users", user, body={"password_hash": "", "tags": "management"})
+    look()
+    found = {one["kind"]: one for one in api.get("/api/v1/drift/").json()["results"]}
+    assert [f["name"] for f in found["user"]["fields"]] == ["tags"]
+    assert [f["name"] for f in found["permission"]["fields"]] == ["write"]
+    live_broker.forget("users", user)
+    look()
+    (one,) = [o for o in api.get("/api/v1/drift/").json()["results"] if o["kind"] == "user"]
+    answer = api.post("/api/v1/drift/resolve/", {"ids": [one["id"]], "act": "push"})
+    assert answer.status_code == 400
+    assert "password" in answer.json()["errors"][0]["detail"]
+
+
+def test_what_was_never_asked_for_is_left_alone_until_it_is_adopted(
+    engine,
+    names,
+    look,
+    live_broker,
+    api,
+    admin_client,
+):
+    name = names("vhost")
+    live_broker.call("PUT", "vhosts", name, body={"description": "theirs"})
+    look()
+    assert not ManagedObject.objects.exists()
+    body = {"broker": engine.broker.pk, "kind": "vhost", "keys": [{"name": name}]}
+    assert api.post("/api/v1/drift/adopt/?dry_run=true", body).json()["changes"] is False
+    post = {"broker": engine.broker.pk, "kind": "vhost", "key": name}
+    assert b"Adopt" in admin_client.post(reverse("drift_adopt"), post).content
+    assert api.post("/api/v1/drift/adopt/", body).status_code == 202
+    engine.apply()
+    assert engine.target("vhost", name).spec["description"] == "theirs"
+    assert api.post("/api/v1/drift/adopt/", body).status_code == 400
+    gone = {**body, "keys": [{"name": "no such"}]}
+    assert api.post("/api/v1/drift/adopt/", gone).status_code == 409
+    assert api.post("/api/v1/drift/adopt/", {**body, "keys": [{"vhost": "x"}]}).status_code == 400
+
+
+def test_a_viewer_sees_drift_and_settles_none(engine, vhost, look, live_broker, client, now):
+    from django.contrib.auth import get_user_model
+
+    from accessctl.models import Grant
+    from accessctl.roles import Role
+
+    live_broker.call("PUT", "vhosts", vhost, body={"description": "theirs"})
+    look()
+    target = engine.target("vhost", vhost)
+    bob = get_user_model().objects.create_user("bob")
+    client.force_login(bob)
+    assert b"theirs" not in client.get(reverse("drift")).content
+    Grant.objects.create(user=bob, role=Role.VIEWER, broker=engine.broker, created_at=now)
+    assert b"theirs" in client.get(reverse("drift")).content
+    post = {"ids": [target.pk], "act": "push", "confirm": "yes"}
+    assert client.post(reverse("drift_resolve"), post).status_code == 403
+    # An operator settles drift, but may not edit virtual hosts.
+    Grant.objects.create(user=bob, role=Role.OPERATOR, broker=engine.broker, created_at=now)
+    assert client.post(reverse("drift_resolve"), post).status_code == 403

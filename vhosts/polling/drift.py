@@ -1,0 +1,37 @@
+"""After each part of an inventory: what of it differs from what was asked for here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from accessctl.specs import seen_permissions, seen_topic_permissions, seen_users
+from console.changes.drift import note_drift
+from console.models import Broker, ManagedObject
+from console.reconcile.kinds import Key, Spec
+from vhosts.specs import seen_vhosts
+
+_KINDS: Mapping[str, tuple[str, Callable[[Broker], Mapping[Key, Spec]]]] = {
+    "vhosts": ("vhost", seen_vhosts),
+    "users": ("user", seen_users),
+    "permissions": ("permission", seen_permissions),
+    "topic_permissions": ("topic_permission", seen_topic_permissions),
+}
+
+
+def note_part(
+    part: str, items: Sequence[Any], broker: Broker, *, complete: bool, now: datetime
+) -> int:
+    """How many managed objects of the part differ; 0 for a part of which nothing is managed. `items` is
+    what the broker listed, already laid over the mirror."""
+    if part not in _KINDS:
+        return 0
+    kind, seen_of = _KINDS[part]
+    if not ManagedObject.objects.filter(broker=broker, kind=kind).exists():
+        return 0
+    seen = dict(seen_of(broker))
+    if kind == "vhost" and any(limits is None for _, limits in items):
+        # They could not be read: unknown, not none.
+        seen = {key: {k: v for k, v in spec.items() if k != "limits"} for key, spec in seen.items()}
+    return note_drift(broker, kind, seen, complete=complete, now=now)
