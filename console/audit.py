@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from structlog.contextvars import get_contextvars
 
+from console.client_address import user_agent
 from console.models.audit import AuditEntry
 from console.models.brokers import Broker
 from console.models.changes import Change, Step
@@ -38,6 +39,7 @@ def record(
         user_id_then=getattr(acting_user, "pk", None),
         username=getattr(acting_user, "username", "") or "console",
         address=context.get("ip") or None,
+        user_agent=user_agent.get(),
         request_id=str(context.get("request_id", "")),
         before=before,
         after=after,
@@ -60,6 +62,7 @@ def record_change(change: Change, steps: Sequence[Step], *, acting_user: User) -
                 user_id_then=getattr(acting_user, "pk", None),
                 username=getattr(acting_user, "username", "") or "console",
                 address=context.get("ip") or None,
+                user_agent=user_agent.get(),
                 request_id=str(context.get("request_id", "")),
                 change_id_then=change.pk,
                 before=step.before,

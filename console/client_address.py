@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -16,9 +17,13 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django_structlog.signals import bind_extra_request_metadata
 
+#: What the client of the present request calls itself: at most 400 printable characters, or "".
+user_agent: ContextVar[str] = ContextVar("user_agent", default="")
+
 
 class ClientAddressMiddleware:
-    """Puts the client's address into REMOTE_ADDR, so that all later code has one place to look."""
+    """Puts the client's address into REMOTE_ADDR, so that all later code has one place to look, and
+    what it calls itself into `user_agent`, for the audit trail."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -27,7 +32,12 @@ class ClientAddressMiddleware:
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
         if settings.TRUST_PROXY and _is_address(forwarded):
             request.META["REMOTE_ADDR"] = forwarded
-        return self.get_response(request)
+        told = request.META.get("HTTP_USER_AGENT", "")[:400]
+        token = user_agent.set("".join(c if c.isprintable() else "?" for c in told))
+        try:
+            return self.get_response(request)
+        finally:
+            user_agent.reset(token)
 
 
 @receiver(bind_extra_request_metadata)

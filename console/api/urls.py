@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from rest_framework.routers import SimpleRouter
 
 from accessctl.api.routes import routes as access_routes
+from console.api.audit import AuditView
 from console.api.brokers import BrokersView
 from console.api.changes import ChangesView
 from console.api.documentation import SchemaView, docs
@@ -16,6 +17,7 @@ from vhosts.api.routes import routes as vhost_routes
 
 _router = SimpleRouter()
 _router.register("brokers", BrokersView, "api-brokers")
+_router.register("audit", AuditView, "api-audit")
 _router.register("changes", ChangesView, "api-changes")
 _router.register("drift", DriftView, "api-drift")
 _router.register("plans", PlansView, "api-plans")
