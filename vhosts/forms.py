@@ -69,9 +69,8 @@ class VhostForm(ActForm):
         generation: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            *args, initial={**_initial(spec or {}), "generation": generation}, **kwargs
-        )
+        kwargs["initial"] = {**_initial(spec or {}), "generation": generation}
+        super().__init__(*args, **kwargs)
         present = (spec or {}).get("default_queue_type") or ""
         types = [one for one in (*QUEUE_TYPES, present) if one]
         choices = [("", "Not set: the node decides, classic as a rule")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -131,7 +132,7 @@ def _access(request: HttpRequest, user_id: int) -> BrokerUser:
     return found
 
 
-def _rights(request: HttpRequest, broker: Broker, name: str = "") -> dict[str, object]:
+def _rights(request: HttpRequest, broker: Broker, name: str = "") -> dict[str, Any]:
     return {
         "may_tag": may(request.user, Permission.USERS_TAG, broker),
         "may_limit": may(request.user, Permission.VHOSTS_LIMIT, broker),

@@ -27,19 +27,14 @@ class SyncState:
 UNMANAGED = SyncState("unmanaged")
 
 
-def sync_states(
-    kind: str, objects: Iterable[tuple[int, Key]], *, but_in_sync: bool = False
-) -> dict[tuple[int, Key], SyncState]:
-    """By (broker's id, key), one query; what is missing is unmanaged. `but_in_sync` leaves out what is
-    proven."""
+def sync_states(kind: str, objects: Iterable[tuple[int, Key]]) -> dict[tuple[int, Key], SyncState]:
+    """By (broker's id, key), one query; what is missing is unmanaged."""
     wanted = set(objects)
     rows = ManagedObject.objects.filter(
         kind=kind,
         broker__in={broker for broker, _ in wanted},
         key__in=[list(key) for key in {key for _, key in wanted}],
     )
-    if but_in_sync:
-        rows = rows.exclude(sync=Sync.IN_SYNC)
     return {
         place: sync_state(row)
         for row in rows

@@ -83,6 +83,7 @@ def test_tags_are_changed_without_the_password_and_the_password_without_tags(
     assert apply(confirm(browser, edit, shown)).state == "done"
     assert can_log_in(live_broker, name, "first one")
 
+    inventory_now(broker)
     shown = preview(
         browser, edit, password_way="typed", password="second one",
         tags=["management", "monitoring"],

@@ -173,7 +173,13 @@ def topic_permission_clear(request: HttpRequest) -> HttpResponse:
     back = back_to(request, f"{reverse('topic_permissions')}?{urlencode({'broker': broker.pk})}")
 
     def ask() -> Asked:
-        wish = service.clear_topic_permission(broker=broker, acting_user=request.user, **named)
+        wish = service.clear_topic_permission(
+            broker=broker,
+            acting_user=request.user,
+            vhost=named["vhost"],
+            user=named["user"],
+            exchange=named["exchange"],
+        )
         return Asked(
             title=f"Take away the topic permission of {named['user']} on {named['exchange']} in "
             f"{named['vhost']}",
