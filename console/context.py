@@ -49,6 +49,10 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
             _Place("vhosts", "Virtual hosts", "square-3-stack-3d", Permission.VHOSTS_VIEW, "v", ("vhost",)),
             _Place("users", "Users", "users", Permission.USERS_VIEW, "u", ("user",)),
             _Place("permissions", "Permissions", "key", Permission.PERMISSIONS_VIEW, "p", ("topic_permissions",)),
+            _Place(
+                "definitions", "Definitions", "document-duplicate", Permission.DEFINITIONS_EXPORT, "e",
+                ("definitions_plan", "backups", "backup_compare"),
+            ),
         ),
     ),
     (

@@ -17,6 +17,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("console.health")),
     path("", include("console.views.urls")),
+    path("definitions/", include("vhosts.urls_definitions")),
     path("", include("vhosts.urls")),
     path("", include("accessctl.urls")),
     path("api/v1/", include("console.api.urls")),
