@@ -118,8 +118,8 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
     @action(methods=["post"], detail=True, url_path="stop")
     def stop(self, request: Request, pk: str) -> Response:
         """Stop the rest of a change. What is under way is carried to its end."""
-        self._no_body()
         found = self._change(pk)
+        self._no_body()
         if not may_stop(request.user, found):
             raise NotAllowed("You may not stop this change (changes:stop).")
         stop_change(found, now=timezone.now(), acting_user=cast(User, request.user))
@@ -144,9 +144,10 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
         return self._again(pk, CONFIRMED)
 
     def _again(self, pk: str, states: tuple[StepState, ...]) -> Response:
+        found = self._change(pk)
         self._no_body()
         new = ask_again(
-            self._change(pk),
+            found,
             states,
             seen=seen_objects,
             origin="api",

@@ -142,8 +142,9 @@ def drift_adopt(request: HttpRequest) -> HttpResponse:
     come as `key`, one after the other."""
     require(request.user, Permission.DRIFT_RESOLVE)
     text, kind = request.POST.get("broker", ""), request.POST.get("kind", "")
-    is_id = text.isascii() and text.isdecimal() and len(text) < 19
-    broker = Broker.objects.visible_to(request.user).filter(pk=int(text) if is_id else 0).first()
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise InvalidField("broker", "The broker is named by its number here.")
+    broker = Broker.objects.visible_to(request.user).filter(pk=int(text)).first()
     if broker is None:
         raise Http404("No such broker.")
     key = tuple(request.POST.getlist("key"))
