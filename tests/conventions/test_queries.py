@@ -10,6 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accessctl.models import ApiToken, BrokerPermission, BrokerTopicPermission, BrokerUser
+from console.audit import record
+from console.models import Change, ManagedObject, Step
 from vhosts.models import Poll, Queue, VirtualHost
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +25,9 @@ LISTS = (
     "topic-permissions",
     "polls",
     "tokens",
+    "changes",
+    "drift",
+    "audit",
 )
 #: The token, the count, the rows, and room for two more.
 MOST = 5
@@ -42,6 +47,17 @@ def fill(make_broker: Any, user: Any, now: datetime, first: int, count: int) -> 
             broker=broker, slot_at=now + timedelta(seconds=number), started_at=now, took_ms=1,
             complete=True, rejected_samples=[],
         )  # fmt: skip
+        change = Change.objects.create(
+            created_at=now, author=user, author_name="root", origin="page", title="a"
+        )
+        target = ManagedObject.objects.create(
+            broker=broker, kind="vhost", key=["/"], sync="drifted", drifted_since=now
+        )
+        Step.objects.create(
+            change=change, ordinal=1, broker=broker, target=target, op="create", generation=1,
+            permission="vhosts:create", next_at=now,
+        )  # fmt: skip
+        record("a:b", target_kind="a", target="b", acting_user=user, broker=broker)
         ApiToken.objects.create(user=user, name="a", digest=str(number), token_key="wrn_")
 
 
