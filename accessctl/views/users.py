@@ -94,6 +94,7 @@ def user(request: HttpRequest, user_id: int) -> HttpResponse:
         "rights": kinds.RIGHTS,
         "reach": reach_of_user(found),
         "sync": syncs_of(USER.name, [found])[found.pk],
+        "may_resolve": may(request.user, Permission.DRIFT_RESOLVE, found.broker),
         "may_edit": not why_not_edit_user(request.user, found.broker, found.name),
         "may_permit": may_somewhere(request.user, Permission.PERMISSIONS_EDIT, found.broker),
         "crumbs": [(found.broker.name, reverse("broker", args=[found.broker.pk]))],

@@ -40,6 +40,12 @@ from console.scope import Scope
 from vhosts.seen_objects import seen_objects
 
 _ORIGINS = {"page": "Page", "api": "API", "admin": "Administration", "command": "Command"}
+_BY_WAY_OF = {
+    "page": "a page",
+    "api": "the API",
+    "admin": "the administration",
+    "command": "a command",
+}
 CHANGES = ListSpec(
     name="changes",
     default_sort="-at",
@@ -136,6 +142,7 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
             "now": now,
             "change": found,
             "strip": strip,
+            "origin": _BY_WAY_OF.get(found.origin, found.origin),
             "listing": listing,
             "step_rows": [_step_row(step) for step in listing.rows],
             "hidden": strip.total - listing.total,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from accessctl.models import BrokerUser
 from console.models import BrokerStatus, Change, ManagedObject
+from vhosts.models import VirtualHost
 
 pytestmark = pytest.mark.django_db
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
@@ -202,3 +204,15 @@ def test_a_viewer_sees_drift_and_settles_none(engine, vhost, look, live_broker, 
     # An operator settles drift, but may not edit virtual hosts.
     Grant.objects.create(user=bob, role=Role.OPERATOR, broker=engine.broker, created_at=now)
     assert client.post(reverse("drift_resolve"), post).status_code == 403
+
+
+def test_the_page_of_an_object_offers_to_adopt_it(engine, names, look, live_broker, admin_client):
+    name = names("vhost")
+    live_broker.call("PUT", "vhosts", name)
+    look()
+    pk = VirtualHost.objects.get(broker=engine.broker, name=name).pk
+    assert b"Adopt it as it is" in admin_client.get(reverse("vhost", args=[pk])).content
+    user = BrokerUser.objects.get(broker=engine.broker, name="guest")
+    assert b"Adopt it as it is" in admin_client.get(reverse("user", args=[user.pk])).content
+    engine.do(("vhost", [name], {}))
+    assert b"Adopt it as it is" not in admin_client.get(reverse("vhost", args=[pk])).content

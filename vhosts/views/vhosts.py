@@ -86,6 +86,7 @@ def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
         "deepest": queue_rows(deepest.order_by("-total", "name")[:_DEEPEST], now=now),
         "rights": RIGHTS,
         "sync": syncs_of(VHOST.name, [found])[found.pk],
+        "may_resolve": may(request.user, Permission.DRIFT_RESOLVE, found.broker, found.name),
         "may": {
             str(one).partition(":")[2]
             for one in (
