@@ -2,8 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import allauth.account.admin  # noqa: F401 – registers before we take it out again
+# Imported so that they register before we take them out again.
+import allauth.account.admin
+import allauth.mfa.admin
+import allauth.socialaccount.admin  # noqa: F401
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -13,8 +18,11 @@ from accessctl.models import ApiToken, BrokerPermission, BrokerTopicPermission, 
 from accessctl.services.tokens import revoke_token
 from console.admin_site import AuditedAdmin, SeenAdmin
 
-# E-mail addresses are not used; people and groups get an audit trail.
-admin.site.unregister([EmailAddress, User, Group])
+# E-mail addresses are not used; people and groups get an audit trail. Second factors and single
+# sign-on are kept by their owners and by settings: their secrets are for nobody to see or edit.
+admin.site.unregister(
+    [EmailAddress, User, Group, Authenticator, SocialAccount, SocialApp, SocialToken]
+)
 
 
 @admin.register(User)

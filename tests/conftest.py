@@ -156,6 +156,17 @@ def scratch_user(live_broker: LiveBroker) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
+def guest(live_broker: LiveBroker) -> Iterator[None]:
+    """The user that RabbitMQ is shipped with, with its default password, on the live broker."""
+    there = any(user["name"] == "guest" for user in live_broker.call("GET", "users"))
+    if not there:
+        live_broker.call("PUT", "users", "guest", body={"password": "guest", "tags": ""})
+    yield
+    if not there:
+        live_broker.forget("users", "guest")
+
+
+@pytest.fixture
 def now() -> datetime:
     return datetime.now(UTC)
 
