@@ -46,9 +46,12 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
     (
         "Manage",
         (
-            _Place("vhosts", "Virtual hosts", "square-3-stack-3d", Permission.VHOSTS_VIEW, "v", ("vhost",)),
-            _Place("users", "Users", "users", Permission.USERS_VIEW, "u", ("user",)),
-            _Place("permissions", "Permissions", "key", Permission.PERMISSIONS_VIEW, "p", ("topic_permissions",)),
+            _Place("vhosts", "Virtual hosts", "square-3-stack-3d", Permission.VHOSTS_VIEW, "v", ("vhost", "vhost_create", "vhost_edit", "vhost_delete")),
+            _Place("users", "Users", "users", Permission.USERS_VIEW, "u", ("user", "user_create", "user_edit", "user_delete")),
+            _Place(
+                "permissions", "Permissions", "key", Permission.PERMISSIONS_VIEW, "p",
+                ("topic_permissions", "matrix", "permission_edit", "permission_copy", "topic_permission_edit", "topic_permission_clear"),
+            ),
             _Place(
                 "definitions", "Definitions", "document-duplicate", Permission.DEFINITIONS_EXPORT, "e",
                 ("definitions_plan", "backups", "backup_compare"),

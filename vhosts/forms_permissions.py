@@ -13,6 +13,7 @@ from accessctl.forms_acts import CHECK, TEXT, ActForm, Name
 from accessctl.patterns import beginning_with, check
 from accessctl.pcre import Dialect
 from accessctl.services.broker_permissions import PRESETS, Patterns
+from console.reconcile.kinds import PERMISSION
 
 CLEAR, CUSTOM, PREFIX = "clear", "custom", "prefix"
 _RIGHTS = [
@@ -75,6 +76,7 @@ class PermissionForm(_PatternForm):
     rights = forms.ChoiceField(
         choices=_RIGHTS,
         widget=forms.RadioSelect(attrs=CHECK),
+        error_messages={"required": "Choose the rights."},
         help_text="Configure declares and deletes; write publishes; read consumes and purges.",
     )
     # Django keeps fields apart from the attributes of a form.
@@ -170,10 +172,11 @@ class CopyForm(ActForm):
 def rights_of(spec: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the form starts with, for what a cell has now."""
     if spec is None:
-        return {"rights": CUSTOM, "configure": "", "write": "", "read": ""}
-    patterns = Patterns(spec["configure"], spec["write"], spec["read"])
+        return {}  # what it shall have is a choice to be made
+    whole = PERMISSION.canonical(spec)
+    patterns = Patterns(**whole)
     named = next((name for name, preset in PRESETS.items() if preset == patterns), CUSTOM)
-    return {"rights": named, **spec}
+    return {"rights": named, **whole}
 
 
 def grouped(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, ...], list[str]]:
@@ -202,4 +205,9 @@ def unpacked(text: str) -> Cells | None:
 
 
 def _are_names(names: Sequence[Any]) -> bool:
-    return bool(names) and all(isinstance(name, str) and "\0" not in name for name in names)
+    return bool(names) and all(isinstance(name, str) and _can_be_kept(name) for name in names)
+
+
+def _can_be_kept(name: str) -> bool:
+    """Postgres takes neither NUL nor half a surrogate pair, and JSON can hold both."""
+    return "\0" not in name and not any("\ud800" <= character <= "\udfff" for character in name)

@@ -147,7 +147,8 @@ class _Reader:
         self.spec = spec
         self.parameters = parameters
         self.problems: list[InvalidField] = []
-        known = {"sort", "columns", "page", "page_size", *SCOPE_PARAMETERS, *spec.also}
+        # `change` names the change that the page follows: not the list's, and not carried along.
+        known = {"sort", "columns", "page", "page_size", "change", *SCOPE_PARAMETERS, *spec.also}
         known.update(one.key for one in spec.filters)
         for name in list(parameters)[:20]:
             if name not in known:

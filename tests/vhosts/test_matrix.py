@@ -229,7 +229,7 @@ def test_a_topic_permission_is_set_and_taken_away(
         ({"user": "", "vhost": "v000"}, "Choose a user."),
         ({"user": "nobody", "vhost": "v000"}, "has no user nobody"),
         ({"user": "u000", "vhost": "nowhere"}, "has no virtual host nowhere"),
-        ({"rights": ""}, "This field is required"),
+        ({"rights": ""}, "Choose the rights."),
         ({"rights": "prefix"}, "Enter the prefix."),
         ({"configure": "("}, "Not a regular expression"),
         ({"write": "[a"}, "Not a regular expression"),
@@ -257,6 +257,9 @@ def test_a_bad_permission_is_told_at_its_field_and_nothing_typed_is_lost(
         {"step": "open", "cell": "nonsense"},
         {"step": "open", "cell": "[[[[1"},
         {"step": "open", "cell": "[1,2,3]"},
+        {"step": "open", "cell": '["a\\u0000", "b"]'},
+        {"step": "open", "cell": '["a", "\\ud800"]'},
+        {"step": "apply", "rights": "full", "cells": '[[["\\ud800"], ["u000"]]]'},
         {"step": "preview", "cells": "[[[1],[2]]]"},
         {"step": "preview", "cells": "[" * 100_000},
         {"step": "apply", "rights": "full"},
@@ -274,6 +277,7 @@ def test_the_editor_of_a_cell_is_a_part_of_the_page(browser, now):
         headers={"HX-Request": "true"},
     )
     assert b"<html" not in part.content
+    assert browser.get(f"/permissions/matrix/?broker={broker.pk}&change=x").status_code == 200
     assert part.context["form"]["rights"].value() == "full"
 
 

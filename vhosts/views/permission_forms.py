@@ -251,7 +251,10 @@ def _chosen(request: HttpRequest) -> Cells | None:
         pairs += [(user, vhost) for user in rows for vhost in columns]
     if not pairs:
         raise InvalidField("cell", "Choose cells, users or virtual hosts first.")
-    return unpacked(packed(grouped(pairs)))
+    cells = unpacked(packed(grouped(pairs)))
+    if cells is None:
+        raise InvalidField("cell", "No user and no virtual host has a name like that.")
+    return cells
 
 
 def _pair(text: str) -> tuple[str, str]:
