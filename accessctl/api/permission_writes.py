@@ -74,7 +74,9 @@ class PermissionsMany(PermissionChange):
 
 class PermissionsCopy(Reasoned):
     broker = BrokerField(help_text="A broker's id or name.")
-    source = Text(max_length=255, help_text="The user whose rights are taken as the model.")
+    source = Text(  # type: ignore[assignment]
+        max_length=255, help_text="The user whose rights are taken as the model."
+    )
     target = Text(max_length=255, help_text="The user who is given them.")
     replace = Flag(default=False, help_text="Also take what the source does not have.")
 

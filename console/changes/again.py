@@ -20,6 +20,8 @@ from console.reconcile.kinds import Key, Ref, Spec
 #: What was last seen of some objects of a broker; see vhosts.seen_objects.
 Seen = Callable[[Broker, str, Sequence[Key]], Mapping[Key, Spec]]
 RETRIED = (StepState.REJECTED, StepState.STOPPED)
+#: accessctl.permissions.Permission.VHOSTS_LIMIT, which stands above.
+_SETS_LIMITS = "vhosts:limit"
 CONFIRMED = (StepState.NEEDS_CONFIRMATION,)
 
 
@@ -77,11 +79,12 @@ def ask_again(
     kept = [step for step in latest if not needs_password(step)]
     if not kept:
         raise NothingLeft(_why_nothing(steps, latest))
-    for step in kept:
-        _authorize(step, acting_user)
+    placed = list(_with_seen(kept, seen))
+    for step, observed in placed:
+        _authorize(step, observed, acting_user)
     request = Request(
         title=change.title if change.title.startswith("Again: ") else f"Again: {change.title}",
-        wishes=[_wish(step, spec) for step, spec in _with_seen(kept, seen)],
+        wishes=[_wish(step, observed) for step, observed in placed],
         origin=origin,
         reason=change.reason,
     )
@@ -101,14 +104,21 @@ def _why_nothing(steps: Sequence[Step], latest: Sequence[Step]) -> str:
     return "There is no such step of this change."
 
 
-def _authorize(step: Step, user: User) -> None:
+def _authorize(step: Step, observed: Spec | None, user: User) -> None:
+    """Whoever asks again needs the rights of who asked first: the step's own, and that to set limits
+    where it would set some."""
     may: Callable[[User, str, Broker, str, list[str]], bool] = import_string(
         settings.CHANGE_AUTHORIZER
     )
-    if not may(user, step.permission, step.broker, step.target.kind, step.target.key):
-        raise NotAllowed(
-            f"You may not do this here ({step.permission}).", {"permission": step.permission}
-        )
+    needed = [step.permission]
+    wanted = (step.after or {}).get("limits", {})
+    if step.after is not None and wanted != (observed or {}).get("limits", {}):
+        needed.append(_SETS_LIMITS)
+    for permission in needed:
+        if not may(user, permission, step.broker, step.target.kind, step.target.key):
+            raise NotAllowed(
+                f"You may not do this here ({permission}).", {"permission": permission}
+            )
 
 
 def _with_seen(steps: Sequence[Step], seen: Seen) -> Iterable[tuple[Step, Spec | None]]:

@@ -121,12 +121,12 @@ def audit_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     entry = audit_seen_by(request.user).filter(pk=min(entry_id, 2**63 - 1)).first()
     if entry is None:
         raise Http404("No such entry.")
-    change = changes_seen_by(request.user).filter(pk=entry.change_id_then).first()
+    changes = changes_seen_by(request.user)
     context = {
         "now": timezone.now(),
         "entry": entry,
         "fields": field_lines(entry),
-        "change": change if entry.change_id_then else None,
+        "change": changes.filter(pk=entry.change_id_then).first() if entry.change_id_then else None,
     }
     return render(request, "console/audit_entry.html", context)
 

@@ -141,3 +141,15 @@ def test_the_list_is_filtered_and_exported(engine, root, django_assert_max_num_q
     csv = b"".join(root.get(reverse("changes_csv")).streaming_content).decode()
     assert csv.count("a test") == 5
     assert root.get(reverse("changes"), {"state": "nope"}).status_code == 400
+
+
+def test_limits_are_not_set_again_by_who_may_not_set_them(engine, names, person):
+    vhost = f"/red-{names('vhost')}"
+    change = engine.ask(("vhost", [vhost], {"limits": {"max-queues": 7}}))
+    Step.objects.update(state="stopped", permission="vhosts:edit")
+    Change.objects.update(state="stopped")
+    grant = {"broker": engine.broker, "vhost_pattern": "/red-*"}
+    client = person("vera", (Role.VHOST_ADMINISTRATOR, grant))
+    answer = client.post(reverse("change_retry", args=[change.pk]), follow=True)
+    assert "vhosts:limit" in answer.content.decode()
+    assert Change.objects.count() == 1

@@ -116,12 +116,13 @@ def _right(
     vhost = None if at is None else key[at]
     require(user, Permission.DRIFT_RESOLVE, broker, vhost)
     after, before = spec or {}, observed or {}
-    if kind in ("vhost", "user") and after.get("limits", {}) != before.get("limits", {}):
+    sets_limits = spec is not None and after.get("limits", {}) != before.get("limits", {})
+    if kind in ("vhost", "user") and sets_limits:
         require(user, Permission.VHOSTS_LIMIT, broker, vhost)
     if kind == "user":
         if reason := why_not_edit_user(user, broker, key[0]):
             raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
-        if list(after.get("tags", [])) == list(before.get("tags", [])):
+        if spec is None or list(after.get("tags", [])) == list(before.get("tags", [])):
             return Permission.USERS_EDIT
         require(user, Permission.USERS_TAG, broker)
         return Permission.USERS_TAG
