@@ -70,6 +70,9 @@ function showValues(chart, index) {
   });
 }
 
+// Messages come in whole ones: no line of the grid at 0.2 of a message.
+const WHOLE = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+
 function options(chart) {
   const paths = chart.stepped ? uPlot.paths.stepped({ align: 1 }) : undefined;
   const axis = { stroke: token("muted"), font: "11px Inter, sans-serif", ticks: { show: false } };
@@ -85,7 +88,7 @@ function options(chart) {
     },
     axes: [
       { ...axis, grid: { show: false }, size: 28, space: 70, values: (u, splits) => splits.map((at) => clock(at, chart.to - chart.from)) },
-      { ...axis, grid: { stroke: token("grid"), width: 1 }, size: 48, values: (_u, splits) => splits.map(short) },
+      { ...axis, grid: { stroke: token("grid"), width: 1 }, size: 48, values: (_u, splits) => splits.map(short), ...(chart.stepped ? { incrs: WHOLE } : {}) },
     ],
     series: [
       {},
