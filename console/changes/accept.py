@@ -143,11 +143,16 @@ def accept(request: Request, *, now: datetime, acting_user: User) -> Change:
                 target = _wished(targets[_identity(wish)], wish)
                 ordinal += 1
                 steps.append(_step(change, ordinal, target, wish, difference, now))
-        ManagedObject.objects.bulk_update(
+        # An upsert by the key, since bulk_update would build a CASE of every row.
+        ManagedObject.objects.bulk_create(
             [step.target for step in steps],
-            ["spec", "generation", "sync", "reason", "drift", "drifted_since", "updated_at"],
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=[
+                "spec", "generation", "sync", "reason", "drift", "drifted_since", "updated_at",
+            ],
             batch_size=1000,
-        )
+        )  # fmt: skip
         Step.objects.bulk_create(steps, batch_size=1000)
         record_change(change, steps, acting_user=acting_user)
         crashpoint("before-accept-commit")

@@ -58,6 +58,9 @@ def compare(ref: Ref, desired: Spec | None, observed: Spec | None) -> Difference
     seen = kind.canonical(observed)
     if ref.kind == "queue":
         _take_type(wanted, seen)
+    elif ref.kind == "vhost" and wanted["default_queue_type"] is None:
+        # Not asked for: 4.x then sets its own, and none of them can be made to forget it.
+        wanted["default_queue_type"] = seen["default_queue_type"]
     changes: list[FieldChange] = []
     untold: list[str] = []
     replace = False

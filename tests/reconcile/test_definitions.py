@@ -382,3 +382,10 @@ def test_a_queue_without_a_type_equals_what_its_virtual_host_made_of_it():
     assert compare(ref, classic, {"arguments": {}}).equal
     quorum = {"arguments": {"x-queue-type": "quorum"}}
     assert compare(ref, quorum, {"arguments": {}}).op is Op.REPLACE
+
+
+def test_a_default_queue_type_that_nobody_asked_for_is_the_brokers_own():
+    ref = Ref("vhost", ("a",))
+    assert compare(ref, {}, {"default_queue_type": "classic"}).equal
+    asked = {"default_queue_type": "quorum"}
+    assert compare(ref, asked, {"default_queue_type": "classic"}).op is Op.UPDATE
