@@ -45,7 +45,9 @@ USERS = ListSpec(
         Column(key="name", label="Name", order=["name"], value=lambda u: u.name),
         _BROKER,
         Column(
-            key="sync", label="Sync", help="How far what was asked for here is proven on the broker."
+            key="sync",
+            label="Sync",
+            help="How far what was asked for here is proven on the broker.",
         ),
         Column(key="tags", label="Tags", value=lambda u: ", ".join(u.tags) or None),
         Column(

@@ -21,6 +21,9 @@ from uuid import uuid4
 import pika
 import pytest
 
+#: Fixtures of the change engine.
+pytest_plugins = ["tests.engine"]
+
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

@@ -176,7 +176,9 @@ VHOSTS = ListSpec(
         Column(key="name", label="Name", order=["name"], value=lambda v: v.name),
         Column(key="broker", label="Broker", order=["broker__name"], value=lambda v: v.broker.name),
         Column(
-            key="sync", label="Sync", help="How far what was asked for here is proven on the broker."
+            key="sync",
+            label="Sync",
+            help="How far what was asked for here is proven on the broker.",
         ),
         Column(
             key="queues",

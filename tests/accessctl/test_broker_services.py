@@ -11,7 +11,7 @@ from accessctl.services.broker_users import Password
 from console.changes.accept import Request, accept
 from console.errors import AlreadyThere, InvalidField, NotAllowed, NotThere
 from console.rabbitmq.endpoint import Secret
-from tests.console.changes.conftest import Engine, engine, names, seen, utc_now  # noqa: F401
+from tests.engine import Engine, utc_now
 from vhosts.models import Queue, VirtualHost
 from vhosts.services import manage_vhosts
 
@@ -36,11 +36,11 @@ def user_row(engine, name, **columns):
 
 
 @pytest.fixture
-def who(engine):  # noqa: F811
+def who(engine):
     return {"broker": engine.broker, "acting_user": engine.author}
 
 
-def test_a_user_is_made_with_a_password_of_which_only_the_hash_leaves(engine, who, names, seen):  # noqa: F811
+def test_a_user_is_made_with_a_password_of_which_only_the_hash_leaves(engine, who, names, seen):
     name = names("user")
     wish = broker_users.create_user(
         name=name,
@@ -54,7 +54,7 @@ def test_a_user_is_made_with_a_password_of_which_only_the_hash_leaves(engine, wh
     assert seen("user-limits", name)[0]["value"] == {"max-channels": 5}
 
 
-def test_a_user_without_a_password_is_a_choice_of_its_own(engine, who, names, seen):  # noqa: F811
+def test_a_user_without_a_password_is_a_choice_of_its_own(engine, who, names, seen):
     name = names("user")
     wish = broker_users.create_user(name=name, password=Password(none=True), fields={}, **who)
     assert carry_out(engine, wish).state == "done"
@@ -90,7 +90,7 @@ def test_a_user_name_that_cannot_be_sent_safely_is_refused(name, who):
 @pytest.mark.parametrize(
     "name", ["a/b", "%2F", " x ", "<img src=x>", "a+b", "日本", "x" * 255, "null"]
 )
-def test_odd_names_that_are_legal_go_through(name, engine, who, seen, live_broker):  # noqa: F811
+def test_odd_names_that_are_legal_go_through(name, engine, who, seen, live_broker):
     wish = broker_users.create_user(name=name, password=Password(none=True), fields={}, **who)
     try:
         assert carry_out(engine, wish).state == "done"
@@ -119,7 +119,7 @@ def test_fields_that_cannot_be_are_refused_by_name(fields, field, who):
     assert caught.value.field == field
 
 
-def test_a_user_that_is_there_unmanaged_is_never_overwritten_by_creating_it(who, engine):  # noqa: F811
+def test_a_user_that_is_there_unmanaged_is_never_overwritten_by_creating_it(who, engine):
     user_row(engine, "app")
     with pytest.raises(AlreadyThere):
         broker_users.create_user(name="app", password=Password(none=True), fields={}, **who)
@@ -132,13 +132,13 @@ def test_editing_what_is_not_there_says_so(who):
         broker_users.delete_user(name="nobody", **who)
 
 
-def test_the_consoles_own_user_cannot_be_deleted_from_under_it(who, engine):  # noqa: F811
+def test_the_consoles_own_user_cannot_be_deleted_from_under_it(who, engine):
     user_row(engine, engine.broker.username)
     with pytest.raises(InvalidField, match="console itself"):
         broker_users.delete_user(name=engine.broker.username, **who)
 
 
-def test_editing_keeps_what_is_not_named(engine, who, names, seen):  # noqa: F811
+def test_editing_keeps_what_is_not_named(engine, who, names, seen):
     name = names("user")
     carry_out(
         engine,
@@ -159,7 +159,7 @@ def test_editing_keeps_what_is_not_named(engine, who, names, seen):  # noqa: F81
     assert seen("user-limits", name)[0]["value"] == {"max-channels": 5}
 
 
-def test_rights_are_set_and_cleared_for_many_at_once(engine, who, names, live_broker):  # noqa: F811
+def test_rights_are_set_and_cleared_for_many_at_once(engine, who, names, live_broker):
     vhosts, users = [names("vhost"), names("vhost")], [names("user"), names("user")]
     made = [manage_vhosts.create_vhost(name=v, fields={}, **who) for v in vhosts]
     made += [
@@ -176,7 +176,7 @@ def test_rights_are_set_and_cleared_for_many_at_once(engine, who, names, live_br
     assert len(live_broker.call("GET", "users", users[0], "permissions")) == 1
 
 
-def test_a_users_rights_are_copied_and_what_the_source_lacks_is_taken_only_if_asked(engine, who):  # noqa: F811
+def test_a_users_rights_are_copied_and_what_the_source_lacks_is_taken_only_if_asked(engine, who):
     at = utc_now()
     for user, vhost in (("a", "v1"), ("a", "v2"), ("b", "v3")):
         BrokerPermission.objects.create(
@@ -200,7 +200,7 @@ def test_rights_for_a_user_that_nobody_knows_are_refused_by_name(who):
 
 
 @pytest.mark.parametrize("pattern", ["a\x00", r"\x00", "x" * 1025, "\ud800", 5, None])
-def test_a_pattern_no_broker_should_be_sent_is_refused_by_field(pattern, who, engine):  # noqa: F811
+def test_a_pattern_no_broker_should_be_sent_is_refused_by_field(pattern, who, engine):
     user_row(engine, "u")
     with pytest.raises(InvalidField) as caught:
         broker_permissions.set_permissions(
@@ -209,7 +209,7 @@ def test_a_pattern_no_broker_should_be_sent_is_refused_by_field(pattern, who, en
     assert caught.value.field == "write"
 
 
-def test_topic_permissions_are_set_and_cleared(engine, who, names, seen):  # noqa: F811
+def test_topic_permissions_are_set_and_cleared(engine, who, names, seen):
     vhost, user = names("vhost"), names("user")
     carry_out(
         engine,
@@ -226,7 +226,7 @@ def test_topic_permissions_are_set_and_cleared(engine, who, names, seen):  # noq
     assert not seen("topic-permissions", vhost, user)
 
 
-def test_deleting_a_vhost_tells_what_dies_with_it(engine, who):  # noqa: F811
+def test_deleting_a_vhost_tells_what_dies_with_it(engine, who):
     at = utc_now()
     VirtualHost.objects.create(broker=engine.broker, name="v", first_seen_at=at, changed_at=at)
     Queue.objects.create(broker=engine.broker, vhost="v", name="q", total=7, first_seen_at=at)
@@ -239,7 +239,7 @@ def test_deleting_a_vhost_tells_what_dies_with_it(engine, who):  # noqa: F811
     assert "1 of its queues hold is not known" in sentences
 
 
-def test_a_protected_vhost_is_refused_before_anything_is_sent(engine, who):  # noqa: F811
+def test_a_protected_vhost_is_refused_before_anything_is_sent(engine, who):
     at = utc_now()
     VirtualHost.objects.create(
         broker=engine.broker,

@@ -11,7 +11,7 @@ from console.models import AuditEntry, Change, ManagedObject, Step
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA256, hash_password
 from tests.acting import apply, confirm, hidden_of, preview
-from tests.console.changes.conftest import names, seen  # noqa: F401
+from tests.engine import names, seen  # noqa: F401
 from tests.factories import HOSTILE, add_broker, add_user
 
 pytestmark = pytest.mark.django_db

@@ -49,7 +49,7 @@ def test_a_change_is_followed_from_accepted_to_verified(engine, names, root):
 
 
 def test_a_broker_that_is_down_is_said_with_the_next_try(make_broker, superuser, root):
-    from tests.console.changes.conftest import Engine
+    from tests.engine import Engine
 
     down = Engine(make_broker(management_url="http://127.0.0.1:9"), superuser)
     change = down.do(("vhost", ["v"], {}))

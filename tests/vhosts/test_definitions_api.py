@@ -10,7 +10,7 @@ from accessctl.models import Grant
 from accessctl.roles import Role
 from console.changes.apply import apply_broker
 from console.models import Change
-from tests.console.changes.conftest import utc_now
+from tests.engine import utc_now
 
 pytestmark = pytest.mark.django_db
 PLAN, APPLY = "/api/v1/definitions/plan/", "/api/v1/definitions/apply/"

@@ -15,7 +15,7 @@ from console.changes.apply import apply_broker
 from console.errors import InvalidField, NotAllowed, NotSound, NotThere, Stale, TooLarge
 from console.models import AuditEntry, Change, ManagedObject, Step
 from console.reconcile.kinds import Ref
-from tests.console.changes.conftest import utc_now
+from tests.engine import utc_now
 from vhosts.services.import_definitions import ImportOptions, ImportPlan, accept_import, plan_import
 from vhosts.services.read_definitions import export_definitions, export_for_copy, file_bytes
 

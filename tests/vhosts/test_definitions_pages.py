@@ -12,7 +12,7 @@ from accessctl.models import Grant
 from accessctl.roles import Role
 from console.changes.apply import apply_broker
 from console.models import Change
-from tests.console.changes.conftest import utc_now
+from tests.engine import utc_now
 from vhosts.models import Backup, ImportDraft
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from accessctl.models import BrokerPermission, BrokerUser
 from console.models import Change, ManagedObject
 from tests.accessctl.cast import make_cast
 from tests.acting import apply, confirm, hidden_of, preview
-from tests.console.changes.conftest import names, seen  # noqa: F401
+from tests.engine import names, seen  # noqa: F401
 from tests.factories import HOSTILE, add_broker, add_user, add_vhost, permit
 from vhosts.matrix import COLUMNS, in_short
 from vhosts.models import VirtualHost

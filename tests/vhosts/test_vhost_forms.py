@@ -8,7 +8,7 @@ from console.models import AuditEntry, Change, ManagedObject
 from console.reconcile.diff import Op
 from tests.accessctl.cast import make_cast
 from tests.acting import apply, confirm, hidden_of, preview
-from tests.console.changes.conftest import names, seen  # noqa: F401
+from tests.engine import names, seen  # noqa: F401
 from tests.factories import HOSTILE, add_broker, add_queue, add_vhost
 from vhosts.models import VirtualHost
 

@@ -17,7 +17,7 @@ from console.models import Attempt, AuditEntry, BrokerLease, Change, ManagedObje
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA256, hash_password
 from console.reconcile.kinds import Ref
-from tests.console.changes.conftest import utc_now
+from tests.engine import utc_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,3 +1,5 @@
+"""The change engine as tests use it: ask, apply, look."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
