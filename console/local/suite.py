@@ -22,6 +22,9 @@ from console.local.trouble import Progress, Trouble
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 INTERRUPTED = 130
 PYTEST_STOP_SECONDS = 20.0
+#: Much of it waits for a broker, so two processes pay on the smallest machine too. A file stays in one
+#: of them: what its tests leave on the shared broker is theirs to mind.
+WHOLE_SUITE = ("-n", "2", "--dist", "loadfile")
 
 
 def run_tests(arguments: list[str]) -> int:
@@ -127,7 +130,10 @@ def _environment(
 def _pytest(environment: dict[str, str], arguments: list[str]) -> int:
     # In our own session, so that a debugger can use the terminal; it ends when we do.
     process = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "INT", "--", sys.executable, "-m", "pytest", *arguments],
+        [
+            *("setpriv", "--pdeathsig", "INT", "--"),
+            *(sys.executable, "-m", "pytest", *(arguments or WHOLE_SUITE)),
+        ],
         env=environment,
         cwd=CHECKOUT,
     )
