@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Aggregate, Count, Exists, OuterRef, Q, Subquery
+from django.db.models import Aggregate, Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from accessctl import kinds
 from accessctl.models import BrokerPermission
@@ -29,13 +29,19 @@ def _tagged(choice: str) -> Q:
 _GRANTED = BrokerPermission.objects.filter(broker=OuterRef("broker"), user=OuterRef("name"))
 
 
-def _of_permissions(figure: Aggregate) -> Subquery:
-    return Subquery(_GRANTED.order_by().values("broker").annotate(n=figure).values("n"))
+def _of_permissions(permissions: QuerySet[Any], figure: Aggregate) -> Subquery:
+    granted = permissions.filter(broker=OuterRef("broker"), user=OuterRef("name"))
+    return Subquery(granted.order_by().values("broker").annotate(n=figure).values("n"))
 
 
-#: Of a user, None without any permission: to sort by and to export.
-VHOST_COUNT = _of_permissions(Count("pk"))
-VHOST_NAMES = _of_permissions(ArrayAgg("vhost", order_by="vhost"))
+#: Of a user, None without any permission: to sort by.
+VHOST_COUNT = _of_permissions(BrokerPermission.objects.all(), Count("pk"))
+
+
+def vhost_names(permissions: QuerySet[Any]) -> Subquery:
+    """The names of a user's virtual hosts, as far as `permissions` has them: to export."""
+    return _of_permissions(permissions, ArrayAgg("vhost", order_by="vhost"))
+
 
 USERS = ListSpec(
     name="users",

@@ -12,7 +12,7 @@ from django.http import Http404
 
 from accessctl import kinds
 from accessctl.authorize import AnyUser, require
-from accessctl.filters import VHOST_NAMES
+from accessctl.filters import vhost_names
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.permissions import Permission
 from console.scope import Scope
@@ -48,12 +48,13 @@ def users_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Any]:
     return users.select_related("broker__status")
 
 
-def user_rows(users: Iterable[BrokerUser]) -> list[UserRow]:
-    """The rows of one page; one query for all their permissions."""
+def user_rows(users: Iterable[BrokerUser], viewer: AnyUser) -> list[UserRow]:
+    """The rows of one page, with the virtual hosts that the viewer may see; one query for all their
+    permissions."""
     found = list(users)
     vhosts: dict[tuple[int, str], list[str]] = defaultdict(list)
     if found:
-        permissions = BrokerPermission.objects.filter(
+        permissions = BrokerPermission.objects.visible_to(viewer).filter(
             broker__in={user.broker_id for user in found}, user__in={user.name for user in found}
         )
         rows = permissions.order_by("vhost").values_list("broker_id", "user", "vhost")
@@ -62,9 +63,9 @@ def user_rows(users: Iterable[BrokerUser]) -> list[UserRow]:
     return [UserRow(user, vhosts.get((user.broker_id, user.name), [])) for user in found]
 
 
-def with_vhosts(users: QuerySet[Any]) -> QuerySet[Any]:
-    """For an export, which reads row by row: `vhost_names` on each."""
-    return users.annotate(vhost_names=VHOST_NAMES)
+def with_vhosts(users: QuerySet[Any], viewer: AnyUser) -> QuerySet[Any]:
+    """For an export, which reads row by row: `vhost_names` on each, of those the viewer may see."""
+    return users.annotate(vhost_names=vhost_names(BrokerPermission.objects.visible_to(viewer)))
 
 
 def permissions_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Any]:

@@ -49,7 +49,7 @@ def users(request: HttpRequest) -> HttpResponse:
             "now": now,
             "scope": scope,
             "listing": listing,
-            "user_rows": user_rows(listing.rows),
+            "user_rows": user_rows(listing.rows, request.user),
             "tag_meanings": kinds.TAGS,
             "syncs": syncs_of(USER.name, listing.rows),
             "may_create": may(request.user, Permission.USERS_EDIT),
@@ -65,7 +65,7 @@ def users_csv(request: HttpRequest) -> HttpResponseBase:
     require(request.user, Permission.USERS_VIEW)
     scope, problems = read_scope(request)
     asked = read_list(USERS, request.GET)
-    found = with_vhosts(users_in_scope(scope, request.user))
+    found = with_vhosts(users_in_scope(scope, request.user), request.user)
     return csv_response(asked, found, [*problems, *asked.problems])
 
 
