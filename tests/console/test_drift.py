@@ -212,7 +212,7 @@ def test_the_page_of_an_object_offers_to_adopt_it(engine, names, look, live_brok
     look()
     pk = VirtualHost.objects.get(broker=engine.broker, name=name).pk
     assert b"Adopt it as it is" in admin_client.get(reverse("vhost", args=[pk])).content
-    user = BrokerUser.objects.get(broker=engine.broker, name="guest")
+    user = BrokerUser.objects.get(broker=engine.broker, name=live_broker.username)
     assert b"Adopt it as it is" in admin_client.get(reverse("user", args=[user.pk])).content
     engine.do(("vhost", [name], {}))
     assert b"Adopt it as it is" not in admin_client.get(reverse("vhost", args=[pk])).content

@@ -33,7 +33,7 @@ def test_the_keyboard_reaches_everything(page: Page, broker: Broker) -> None:
     page.wait_for_url("**/vhosts/")
     page.keyboard.press("g")
     page.keyboard.press("f")
-    page.wait_for_function("location.pathname === '/' && document.readyState === 'complete'")
+    expect(page.get_by_role("heading", name="Fleet", exact=True)).to_be_visible()
     page.keyboard.press("c")
     page.wait_for_url("**/brokers/add/")
     page.get_by_label("Name", exact=True).press("g")
@@ -79,7 +79,7 @@ def test_the_theme_is_kept_and_there_before_the_first_paint(page: Page, broker: 
     page.route("**/*.css", lambda route: route.abort())
     page.warren_watched.expected = ["ERR_FAILED"]  # type: ignore[attr-defined]
     page.goto("/queues/", wait_until="commit")
-    page.wait_for_function("document.documentElement.dataset.bsTheme === 'dark'")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
 def test_the_end_of_a_session_leads_to_the_log_in(page: Page, broker: Broker) -> None:

@@ -73,7 +73,8 @@ def test_figures_bindings_and_consumers_come_from_the_broker(
         reading = read_queue_now(queue, now=datetime.now(UTC))
         assert reading.trouble is None
         depth = reading.now.depth
-        return reading if (depth.ready, depth.unacked) == (2, 1) and reading.now.consumers else None
+        whole = reading.now.consumers and reading.now.effective_policy
+        return reading if (depth.ready, depth.unacked) == (2, 1) and whole else None
 
     reading = eventually(figures)
     assert [one.tag for one in reading.now.consumers] == ["tag <i>"]
