@@ -226,7 +226,7 @@ def test_another_cluster_behind_the_address_is_said_and_history_goes_on(
 
 
 def test_inventory_mirrors_vhosts_users_and_permissions(
-    make_broker, scratch_vhost, scratch_user, live_broker, poll_now, inventory_now
+    make_broker, scratch_vhost, scratch_user, live_broker, poll_now, inventory_now, eventually
 ) -> None:
     from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
     from vhosts.models import VirtualHost
@@ -259,5 +259,5 @@ def test_inventory_mirrors_vhosts_users_and_permissions(
     assert permission.changed_at > since
 
     live_broker.forget("permissions", vhost, name)
-    inventory_now(broker)
-    assert not BrokerPermission.objects.filter(broker=broker, vhost=vhost, user=name).exists()
+    rows = BrokerPermission.objects.filter(broker=broker, vhost=vhost, user=name)
+    eventually(lambda: inventory_now(broker) and not rows.exists())
