@@ -189,6 +189,24 @@ def state_badge(state: str, label: str = "", tip: str = "") -> SafeString:
     )
 
 
+@register.simple_tag
+def marks(features: Sequence[Any], shown: int = 2) -> SafeString:
+    """Short marks with their meaning on hover and focus: the first `shown` of them, the rest as one.
+    Each has `mark` and `meaning`."""
+    return _marks(tuple((one.mark, one.meaning) for one in features), shown)
+
+
+@lru_cache(maxsize=2048)  # many queues have the same features
+def _marks(features: tuple[tuple[str, str], ...], shown: int) -> SafeString:
+    one = '<span class="tag" tabindex="0" data-tip="{}">{}</span>'
+    parts = [(said(meaning), mark) for mark, meaning in features[:shown]]
+    if rest := features[shown:]:
+        parts.append(
+            (" · ".join(f"{mark}: {said(meaning)}" for mark, meaning in rest), f"+{len(rest)}")
+        )
+    return format_html('<span class="tags">{}</span>', format_html_join("", one, parts))
+
+
 @register.simple_tag(takes_context=True)
 def shown_state(context: Context, broker: Broker) -> str:
     """BrokerStatus.shown_state at the time of the page."""
