@@ -1,0 +1,135 @@
+"""The <tr>s of the list of queues, cell by cell in Python.
+
+A page has a hundred rows of a dozen cells; as a template they cost twice the time of all the rest of
+the page (bench/pages.py). Every value goes through format_html, so nothing unescaped gets in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import quote
+
+from django import template
+from django.template import Context
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from console.templatetags.warren import (
+    age,
+    marks,
+    name_tag,
+    number,
+    sparkline,
+    state_badge,
+    unknown,
+)
+from vhosts.models import Queue
+from vhosts.selectors import QueueRow
+from vhosts.views.links import Links
+
+register = template.Library()
+
+_UNSEEN = "No inventory has seen it yet."
+_NO_CONSUMERS = "The source of the depths does not tell consumers."
+Cell = Callable[[Context, QueueRow, Queue, Links], SafeString | str]
+
+
+def _linked(address: str, shown: SafeString) -> SafeString:
+    return format_html('<a class="quiet" href="{}">{}</a>', address, shown)
+
+
+def _state(context: Context, row: QueueRow, queue: Queue, links: Links) -> SafeString:
+    if queue.gone_at:
+        return state_badge("gone")
+    return state_badge(queue.state) if queue.state else unknown(_UNSEEN)
+
+
+def _policy(context: Context, row: QueueRow, queue: Queue, links: Links) -> SafeString | str:
+    if not queue.policy:
+        return ""
+    address = f"{links.broker}&policy={quote(queue.policy, safe='')}"
+    return _linked(address, name_tag(queue.policy, 16))
+
+
+def _named(value: str) -> SafeString | str:
+    return name_tag(value, 28) if value else ""
+
+
+#: By column: class and label of the cell, and what is in it.
+_CELLS: Mapping[str, tuple[str, str, Cell]] = {
+    "name": (
+        "wide",
+        "Name",
+        lambda c, row, q, links: format_html(
+            '<a class="row-link" href="{}">{}</a>', links.queue, name_tag(q.name, 44)
+        ),
+    ),
+    "vhost": (
+        "",
+        "Virtual host",
+        lambda c, row, q, links: _linked(links.vhost, name_tag(q.vhost, 20)),
+    ),
+    "broker": (
+        "",
+        "Broker",
+        lambda c, row, q, links: _linked(links.broker, name_tag(q.broker.name, 16)),
+    ),
+    "type": (
+        "",
+        "Type",
+        lambda c, row, q, links: name_tag(q.type, 16) if q.type else unknown(_UNSEEN),
+    ),
+    "state": ("", "State", _state),
+    "ready": ("end", "Ready", lambda c, row, q, links: number(q.ready, row.unknown_reason)),
+    "unacked": ("end", "Unacked", lambda c, row, q, links: number(q.unacked, row.unknown_reason)),
+    "total": ("end", "Total", lambda c, row, q, links: number(q.total, row.unknown_reason)),
+    "consumers": ("end", "Consumers", lambda c, row, q, links: number(q.consumers, _NO_CONSUMERS)),
+    "change": (
+        "",
+        "Last hour",
+        lambda c, row, q, links: sparkline(row.spark, "Total over the last hour"),
+    ),
+    "policy": ("", "Policy", _policy),
+    "operator_policy": ("", "Operator policy", lambda c, row, q, links: _named(q.operator_policy)),
+    "features": ("", "Features", lambda c, row, q, links: marks(row.features)),
+    "node": ("", "Node", lambda c, row, q, links: _named(q.node)),
+    "first_seen": ("", "First seen", lambda c, row, q, links: age(c, q.first_seen_at)),
+    "depths_at": (
+        "",
+        "Depth read",
+        lambda c, row, q, links: age(c, q.broker.status.depths_at, stale=row.stale),
+    ),
+}
+
+
+def _opening(style: str, label: str) -> SafeString:
+    return format_html('<td class="{}" data-label="{}">', style, label)
+
+
+#: The same on every row.
+_OPENINGS = {key: _opening(style, label) for key, (style, label, _) in _CELLS.items()}
+
+
+@register.simple_tag(takes_context=True)
+def queue_table_rows(
+    context: Context, rows: Iterable[tuple[QueueRow, Queue, Links]], shows: Mapping[str, bool]
+) -> SafeString:
+    """`rows` of vhosts.views.links.linked; of the columns, those that `shows` names."""
+    cells = [(_OPENINGS[key], cell) for key, (_, _, cell) in _CELLS.items() if shows.get(key)]
+    return format_html_join("\n", "{}", ((_row(context, cells, *one),) for one in rows))
+
+
+def _row(
+    context: Context,
+    cells: list[tuple[SafeString, Cell]],
+    row: QueueRow,
+    queue: Queue,
+    links: Links,
+) -> SafeString:
+    inner = ((opening, cell(context, row, queue, links)) for opening, cell in cells)
+    return format_html(
+        '<tr id="queue-{}" class="{}">{}</tr>',
+        queue.pk,
+        "is-stale-figure" if row.stale else "",
+        format_html_join("", "{}{}</td>", inner),
+    )
