@@ -5,6 +5,7 @@ It lives in the URL (`?env=&broker=&vhost=`) and is carried along every link of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -79,6 +80,12 @@ class Scope:
         if self.environment is not None:
             return brokers.filter(environment=self.environment)
         return brokers
+
+    def enabled_brokers(self, user: AbstractBaseUser | AnonymousUser) -> Sequence[Broker]:
+        """Those of them that are polled, with their status; no query where it is one broker."""
+        if self.broker is not None:
+            return [self.broker] if self.broker.enabled else []
+        return list(self.brokers(user).filter(enabled=True).select_related("status"))
 
 
 def _broker(text: str, user: AbstractBaseUser | AnonymousUser) -> Broker:

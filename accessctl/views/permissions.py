@@ -53,7 +53,7 @@ def _page(request: HttpRequest, spec: ListSpec, in_scope: InScope, kind: str) ->
     asked = read_list(spec, request.GET, hidden=["broker"] if scope.broker else [])
     found = in_scope(scope, request.user)
     listing = asked.show(found.none() if problems else found)
-    brokers = scope.brokers(request.user).filter(enabled=True).select_related("status")
+    brokers = scope.enabled_brokers(request.user)
     return list_response(
         request,
         "accessctl/permissions.html",

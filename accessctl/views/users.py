@@ -40,7 +40,7 @@ def users(request: HttpRequest) -> HttpResponse:
     asked = read_list(USERS, request.GET, hidden=["broker"] if scope.broker else [])
     found = users_in_scope(scope, request.user)
     listing = asked.show(found.none() if problems else found)
-    brokers = scope.brokers(request.user).filter(enabled=True).select_related("status")
+    brokers = scope.enabled_brokers(request.user)
     return list_response(
         request,
         "accessctl/users.html",

@@ -72,7 +72,7 @@ class ListRequest:
         facets: Mapping[str, Mapping[str, int]] | None = None,
     ) -> Listing:
         """One page of `rows` (everything in scope). `totals`: aggregates over all that match;
-        `total`: how many rows are in scope, where that is known already. Queries: one for the
+        `total`: how many rows are in scope, where that is known already. Queries: two for the
         page, one for counts and totals, one more for the total where a filter is on. A page past
         the end is the last page."""
         matching = self.filtered(rows)
@@ -83,7 +83,7 @@ class ListRequest:
         pages = max(1, math.ceil(matched / self.page_size))
         page = min(self.page, pages)
         start = (page - 1) * self.page_size
-        found = list(self.ordered(matching)[start : start + self.page_size]) if matched else []
+        found = self._page(rows, matching, start) if matched else []
         return Listing(
             request=self,
             rows=found,
@@ -94,6 +94,13 @@ class ListRequest:
             totals=figures,
             facets=facets or {},
         )
+
+    def _page(self, rows: QuerySet[Any], matching: QuerySet[Any], start: int) -> list[Any]:
+        """Sorts bare keys first, then reads the rows of the page alone: a third of the time of
+        sorting whole rows with all that is joined to them (bench/pages.py)."""
+        keys = self.ordered(matching.select_related(None)).values_list("pk", flat=True)
+        place = {pk: n for n, pk in enumerate(keys[start : start + self.page_size])}
+        return sorted(rows.filter(pk__in=place), key=lambda row: place[row.pk])
 
     def parameters(self, **changes: str | int | None) -> dict[str, str]:
         """The URL's parameters with some changed (None: dropped); defaults are left out."""

@@ -11,6 +11,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
+from accessctl.models import Grant
+from accessctl.roles import Role
 from tests.factories import HOSTILE, add_broker, add_queue, add_user, add_vhost, permit
 from vhosts.models import Queue, QueueSnapshot
 from vhosts.polling import partitions
@@ -67,6 +69,22 @@ def test_the_filtered_list_of_queues_takes_at_most_12_queries(
     with django_assert_max_num_queries(12):
         response = browser.get(url)
     assert names_on(response) == ["queue 1"]
+
+
+def test_so_it_does_for_someone_whose_grants_are_for_a_part(client, django_assert_max_num_queries):
+    fill(20)
+    broker = Queue.objects.first().broker
+    person = get_user_model().objects.create_user("part")
+    for pattern in ("vhost 1*", "other"):
+        Grant.objects.create(
+            user=person, role=Role.VIEWER, broker=broker, vhost_pattern=pattern, created_at=NOW
+        )
+    client.force_login(person)
+    with django_assert_max_num_queries(12):
+        response = client.get("/queues/?sort=-total&search=q&non_empty=1")
+    assert names_on(response)
+    with django_assert_max_num_queries(12):
+        client.get(f"/queues/?broker={broker.pk}&vhost=vhost+1&sort=-total&search=q&non_empty=1")
 
 
 def test_queues_are_deepest_first_and_sort_both_ways_with_unknown_last(browser):

@@ -28,7 +28,7 @@ def queues(request: HttpRequest) -> HttpResponse:
     gone = facets["state"].get(GONE, 0)
     total = gone if asked.values.get("state") == GONE else sum(facets["type"].values())
     listing = asked.show(listed(found, asked), totals=QUEUE_TOTALS, total=total, facets=facets)
-    brokers = scope.brokers(request.user).filter(enabled=True).select_related("status")
+    brokers = scope.enabled_brokers(request.user)
     return list_response(
         request,
         "vhosts/queues.html",

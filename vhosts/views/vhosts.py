@@ -38,7 +38,7 @@ def vhosts(request: HttpRequest) -> HttpResponse:
     asked = read_list(VHOSTS, request.GET, hidden=["broker"] if scope.broker else [])
     found = vhosts_in_scope(scope, request.user)
     listing = asked.show(found.none() if problems else found)
-    brokers = scope.brokers(request.user).filter(enabled=True).select_related("status")
+    brokers = scope.enabled_brokers(request.user)
     return list_response(
         request,
         "vhosts/vhosts.html",
