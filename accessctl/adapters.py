@@ -19,6 +19,7 @@ from accessctl.services.people import follow_claimed_groups
 from accessctl.services.sessions import end_sessions_of
 from accessctl.sessions import ref_of
 from console.audit import record
+from console.client_address import client_address
 from console.rabbitmq.endpoint import Secret
 from console.secrets import decrypt, encrypt
 
@@ -28,6 +29,11 @@ class ClosedAccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """What the throttling of log-in counts by. Where there is no address, as behind a Unix socket
+        without a trusted proxy, all count as one."""
+        return client_address(request) or "unknown"
 
     def set_password(self, user: Any, password: str) -> None:
         """A changed password ends the person's other sessions: somebody may hold one of them."""

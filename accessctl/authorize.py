@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import Http404
 
-from accessctl.models import Grant
+from accessctl.models import ApiToken, Grant
 from accessctl.permissions import EVERYBODYS, Permission
-from accessctl.reach import AnyUser, Place, Reach, reach_of
+from accessctl.reach import AnyUser, Place, Reach, limit_reach, reach_of
 from accessctl.rights_over_users import why_not_edit_user
 from console.errors import NotAllowed
 from console.models import Broker
@@ -26,6 +27,7 @@ __all__ = [
     "AnyUser",
     "access_broker",
     "allowed",
+    "limit_to_token",
     "may",
     "may_by_name",
     "may_over",
@@ -79,6 +81,19 @@ def may_by_name(
         return not why_not_edit_user(user, broker, key[0])
     at = KINDS[kind].vhost_at if kind in KINDS else None
     return may(user, asked, broker, key[at] if at is not None else None)
+
+
+def limit_to_token(user: AbstractBaseUser, token_id: int, now: datetime) -> str:
+    """For a change that was asked with an API token: from here on this object of its author reaches no
+    further than the token does now. Why the token lets nothing through any more, one sentence; ""
+    where it does."""
+    token = ApiToken.objects.filter(pk=token_id, user_id=user.pk).first()
+    if token is None:
+        return "The API token that this was asked with has been revoked."
+    if token.is_expired(now):
+        return "The API token that this was asked with has expired."
+    limit_reach(user, token.only)
+    return ""
 
 
 def require(

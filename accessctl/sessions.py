@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accessctl.models import ConsoleSession
+from console.client_address import client_address
 
 #: In the session's data: {"ref", "begun", "seen", "address", "agent"}, times in epoch seconds.
 FACTS = "console"
@@ -91,7 +92,7 @@ def ref_of(session: SessionBase) -> uuid.UUID | None:
 
 def _from(request: HttpRequest) -> dict[str, str]:
     agent = request.META.get("HTTP_USER_AGENT", "")[:300].replace("\0", "")
-    return {"address": request.META.get("REMOTE_ADDR", ""), "agent": agent}
+    return {"address": client_address(request), "agent": agent}
 
 
 def _digest(session_key: str) -> str:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accessctl import sessions
 from console.audit import record
+from console.client_address import client_address
 
 
 @receiver(user_logged_in)
@@ -28,7 +29,7 @@ def audit_login(request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> 
         target_kind="person",
         target=user.get_username(),
         acting_user=user,
-        after={"address": request.META.get("REMOTE_ADDR", "")},
+        after={"address": client_address(request)},
     )
 
 

@@ -47,6 +47,8 @@ KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, 
 # --- Changes ---
 #: Asked again before a step is applied: may its author still do this?
 CHANGE_AUTHORIZER = "accessctl.authorize.may_by_name"
+#: And is the API token that it was asked with still good for it?
+CHANGE_TOKEN_LIMITER = "accessctl.authorize.limit_to_token"
 
 # --- Access ---
 #: The kernel's brokers, as far as a person sees them; accessctl stands above it.

@@ -12,6 +12,8 @@ from rest_framework.request import Request
 from accessctl.models import ApiToken
 from accessctl.reach import limit_reach
 from accessctl.services.tokens import find_token, note_use
+from console.changes.credential import note_token
+from console.client_address import client_address
 
 
 class ApiTokenAuthentication(BaseAuthentication):
@@ -29,11 +31,12 @@ class ApiTokenAuthentication(BaseAuthentication):
         # One sentence for all: whether a token ever existed is nobody's business.
         if token is None or token.is_expired(now) or not token.user.is_active:
             raise AuthenticationFailed("The token is unknown, expired or revoked.")
-        address = request.META.get("REMOTE_ADDR", "")
+        address = client_address(request)
         if not token.is_good_from(address):
             raise AuthenticationFailed(f"The token may not be used from {address}.")
         note_use(token, now=now)
         limit_reach(token.user, token.only)
+        note_token(token.user, token.pk)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

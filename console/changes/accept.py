@@ -13,6 +13,7 @@ from django.db import transaction
 
 from console.audit import record_change
 from console.changes.crashpoints import crashpoint
+from console.changes.credential import token_of
 from console.changes.doorbell import ring
 from console.errors import IdempotencyMismatch, InvalidField, Stale
 from console.models import Broker, Change, ManagedObject, Step, Sync
@@ -168,6 +169,7 @@ def _first_of_key(
     wanted = {
         "created_at": now,
         "author_name": acting_user.get_username(),
+        "token_id_then": token_of(acting_user),
         "origin": request.origin,
         "title": request.title[:500],
         "reason": request.reason,

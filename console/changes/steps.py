@@ -12,6 +12,7 @@ from django.db.models import Count, F, Q
 from django.utils.module_loading import import_string
 
 from console.changes.attempt import MOST_BROKER_FAILURES, Outcome
+from console.changes.credential import why_withdrawn
 from console.changes.lease import Lease, still_held
 from console.models import (
     OPEN_CHANGES,
@@ -96,19 +97,14 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
     )
     # One change, one broker. One object of its author, so that grants are read once.
     author, broker = candidates[0].change.author, candidates[0].broker
+    withdrawn = why_withdrawn(candidates[0].change, author, now)
     batch: list[Step] = []
     for step in candidates:
         target = step.target
         if step.generation != step.target.generation:
             _end(step, StepState.SUPERSEDED, now, "superseded", "A later change took its place.")
-        elif not may(author, step.permission, broker, target.kind, target.key):
-            _end(
-                step,
-                StepState.REJECTED,
-                now,
-                "not_allowed",
-                f"{step.change.author_name} no longer has the right to do this ({step.permission}).",
-            )
+        elif withdrawn or not may(author, step.permission, broker, target.kind, target.key):
+            _end(step, StepState.REJECTED, now, "not_allowed", withdrawn or _why_not_allowed(step))
             step.target.sync, step.target.reason = Sync.REJECTED, step.error_detail
             step.target.save(update_fields=["sync", "reason", "updated_at"])
         elif step.not_after is not None and step.attempts == 0 and now > step.not_after:
@@ -124,6 +120,13 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
         else:
             batch.append(step)
     return batch
+
+
+def _why_not_allowed(step: Step) -> str:
+    whose = step.change.author_name
+    if step.change.token_id_then is not None:
+        whose += ", by the API token that this was asked with,"
+    return f"{whose} no longer has the right to do this ({step.permission})."
 
 
 def _end(step: Step, state: StepState, now: datetime, code: str, detail: str) -> None:

@@ -82,6 +82,8 @@ class Change(models.Model):
     )
     #: Copied, so that the row still says who after the account is gone.
     author_name = models.TextField()
+    #: The API token that it was asked with, which has to be good still when it is applied. None: a log-in.
+    token_id_then = models.BigIntegerField(null=True)
     #: page | api | admin | command
     origin = models.CharField(max_length=16)
     title = models.TextField()

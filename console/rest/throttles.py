@@ -12,6 +12,8 @@ from django.core.cache import caches
 from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
+from console.client_address import client_address
+
 
 class PerUser(UserRateThrottle):
     @property
@@ -28,8 +30,8 @@ class PerAddress(AnonRateThrottle):
         return caches["throttle"]
 
     def get_ident(self, request: Request) -> str:
-        # Not X-Forwarded-For, which anybody can write.
-        return str(request.META.get("REMOTE_ADDR", ""))
+        # Not as the framework does it, by X-Forwarded-For, which anybody can write.
+        return client_address(request)
 
 
 class PerUserProbes(PerUser):
