@@ -27,6 +27,7 @@ from console.local.supervisor import Stage, Supervisor, end_leftovers
 from console.local.trouble import Progress, Trouble
 
 ADMIN = "admin"
+OWN_BROKER = "local"
 DEFAULT_PORT = 8000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -192,11 +193,12 @@ class Up:
     def _wanted(keys: Keys, broker: GivenBroker | None, node: Node | None) -> dict[str, object]:
         if node:
             registered = {
-                "name": "local",
+                "name": OWN_BROKER,
                 "management_url": node.management_url,
                 "amqp_url": node.amqp_url,
                 "username": ADMINISTRATOR,
                 "password": keys["rabbitmq_password"],
+                "enabled": True,
             }
         elif broker:
             registered = {
@@ -213,6 +215,8 @@ class Up:
                 "token": keys["token"],
             },
             "broker": {**registered, "environment": "development"},
+            # The node of an earlier start, which does not run now.
+            "disable": None if node else {"name": OWN_BROKER, "username": ADMINISTRATOR},
         }
 
     def _write_credentials(

@@ -192,7 +192,9 @@ def test_a_worker_that_is_killed_is_started_again(run):
     assert "worker ended (killed by signal 9)" in run.said()
 
 
-def test_a_kill_of_bin_up_is_survived_and_a_stop_leaves_nothing(tmp_path):
+def test_a_kill_is_survived_a_stop_leaves_nothing_and_a_given_broker_takes_over(
+    tmp_path, live_broker
+):
     run = Run(tmp_path / "state").start().wait_until_ready()
     password, left = run.credentials()["CONSOLE_PASSWORD"], run.services()
     bystander = subprocess.Popen(["sleep", "600"], start_new_session=True)
@@ -211,6 +213,17 @@ def test_a_kill_of_bin_up_is_survived_and_a_stop_leaves_nothing(tmp_path):
         assert run.processes() == []
         assert bystander.poll() is None
         assert run.command("status").returncode == 3
+
+        login = f"://{live_broker.username}:{live_broker.password}@"
+        run.environment["RABBITMQ_URL"] = live_broker.url.replace("://", login)
+        run.output.unlink()
+        run.start().wait_until_ready()
+        assert set(run.services()) == {"postgres", "web", "worker", "beat"}
+        _, body = run.get("/api/v1/brokers/", token=run.credentials()["CONSOLE_TOKEN"])
+        brokers = {one["management_url"]: one["enabled"] for one in json.loads(body)["results"]}
+        assert brokers.pop(live_broker.url) is True
+        assert list(brokers.values()) == [False]  # the own node, which does not run now
+        assert run.command("stop").stdout == "Stopped.\n"
     finally:
         bystander.kill()
         bystander.wait()

@@ -4,11 +4,13 @@ Reads one JSON object from standard input, so that no secret stands on a command
 
     {"administrator": {"name": "admin", "password": "…", "token": "wrn_…"},
      "broker": {"name": "local", "management_url": "…", "username": "…", "password": "…", …},
+     "disable": {"name": "local", "username": "…"} or null,
      "collect_static": true}
 
 Migrates, makes the administrator, the token and the broker where they are missing, and collects the
-static files where that is asked. An administrator who is there already keeps the password. Prints
-one JSON line: {"password_is_current": bool}. Running it again changes nothing.
+static files where that is asked. An administrator who is there already keeps the password. The broker
+to disable, if it is there, is polled no more: its node does not run, and would be unreachable for ever.
+Prints one JSON line: {"password_is_current": bool}. Running it again changes nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from console.errors import ConsoleError
 from console.management.commands.ensure_admin import ensure_admin
 from console.management.commands.ensure_broker import ensure_broker
 from console.management.commands.ensure_token import ensure_token
+from console.models import Broker
 
 TOKEN_NAME = "bin/up"  # noqa: S105 (its name, not its value)
 TOKEN_LIVES = timedelta(days=365)
@@ -66,4 +69,7 @@ class Command(BaseCommand):
         now = timezone.now()
         ensure_token(user, TOKEN_NAME, administrator["token"], TOKEN_LIVES, now)
         ensure_broker(broker.pop("name"), broker, now)
+        absent = wanted.get("disable")
+        if absent and Broker.objects.filter(**absent, enabled=True).exists():
+            ensure_broker(absent["name"], {"enabled": False}, now)
         return user.check_password(administrator["password"])
