@@ -14,7 +14,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from accessctl.models import ApiToken, BrokerPermission, BrokerTopicPermission, BrokerUser
+from accessctl.models import ApiToken
 from accessctl.services.tokens import revoke_token
 from console.admin_site import AuditedAdmin, SeenAdmin
 
@@ -53,19 +53,3 @@ class ApiTokenAdmin(SeenAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for token in queryset:
             revoke_token(token, acting_user=request.user)
-
-
-@admin.register(BrokerUser)
-class BrokerUserAdmin(SeenAdmin):
-    list_display = ("name", "broker", "tags", "has_password", "changed_at")
-    list_filter = ("broker",)
-    list_select_related = ("broker",)
-    search_fields = ("name",)
-
-
-@admin.register(BrokerPermission, BrokerTopicPermission)
-class BrokerPermissionAdmin(SeenAdmin):
-    list_display = ("user", "vhost", "broker", "write", "read")
-    list_filter = ("broker",)
-    list_select_related = ("broker",)
-    search_fields = ("user", "vhost")

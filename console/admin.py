@@ -7,11 +7,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from console.admin_site import PlainAdmin, SeenAdmin
 from console.errors import InvalidField
-from console.models import AuditEntry, Broker, BrokerStatus, Heartbeat
+from console.models import AuditEntry, Broker, BrokerStatus, Change, Heartbeat
 from console.rabbitmq.endpoint import Secret
 from console.registry import (
     BrokerSettings,
@@ -126,3 +127,14 @@ class AuditEntryAdmin(SeenAdmin):
 @admin.register(Heartbeat)
 class HeartbeatAdmin(SeenAdmin):
     list_display = ("name", "at", "host", "pid")
+
+
+@admin.register(Change)
+class ChangeAdmin(SeenAdmin):
+    list_display = ("created_at", "title", "author_name", "origin", "state", "finished_at")
+    list_filter = ("state", "origin")
+    search_fields = ("title", "author_name", "reason")
+    exclude = ("request_digest",)
+
+    def view_on_site(self, obj: Change) -> str:  # type: ignore[override]
+        return reverse("change", args=[obj.pk])

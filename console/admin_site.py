@@ -31,7 +31,7 @@ class SeenAdmin(PlainAdmin):
 
     show_full_result_count = False
     list_per_page = 50
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,19 +1,15 @@
-"""What polling found, to look at. History has composite keys, which the admin cannot show."""
+"""What polling found, to look at; what may be changed of it is in modules of its own. History has
+composite keys, which the admin cannot show."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
 from console.admin_site import SeenAdmin
-from vhosts.models import Poll, Queue, VirtualHost
+from vhosts import admin_drift, admin_permissions, admin_users, admin_vhosts
+from vhosts.models import Poll, Queue
 
-
-@admin.register(VirtualHost)
-class VirtualHostAdmin(SeenAdmin):
-    list_display = ("name", "broker", "default_queue_type", "first_seen_at", "changed_at")
-    list_filter = ("broker",)
-    list_select_related = ("broker",)
-    search_fields = ("name",)
+__all__ = ["admin_drift", "admin_permissions", "admin_users", "admin_vhosts"]
 
 
 @admin.register(Queue)

@@ -8,7 +8,7 @@ where the broker has changed meanwhile. Works without JavaScript.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -24,8 +24,10 @@ from accessctl.forms_acts import ActForm
 from accessctl.views.access import person_of
 from console.changes.accept import Request, Wish, accept, plan_of
 from console.changes.requests import preview
+from console.changes.standing import generations_of
 from console.errors import ConsoleError
 from console.models import Change
+from console.reconcile.kinds import Ref
 from console.reconcile.plan import Plan
 from console.scope import Scope
 
@@ -35,20 +37,41 @@ _MOST_REASON = 2000
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What a valid form asks for. `title` names the change. `act` is the word on the button. `back` is
-    where to go once it is accepted. `dies` are sentences on what goes with it; `warnings` deserve a
-    second look. `typed`: a name that has to be typed to confirm. `once`: a secret that is shown with
+    where to go once it is accepted. `dies` are sentences on what goes with it, of the one object or by
+    object; `warnings` deserve a second look. `typed`: a name that has to be typed to confirm. `once`: a secret that is shown with
     this preview and never again."""
 
     title: str
     wishes: Sequence[Wish]
     act: str
     back: str
-    dies: Sequence[str] = ()
+    dies: Sequence[str] | Mapping[Ref, Sequence[str]] = ()
     warnings: Sequence[str] = ()
     typed: str = ""
     danger: bool = False
     once: str = ""
     context: dict[str, Any] = field(default_factory=dict)
+
+    def objections(self) -> Mapping[Ref, Sequence[str]]:
+        return self.dies if isinstance(self.dies, Mapping) else {self.wishes[0].ref: self.dies}
+
+
+class Edge:
+    """Where people ask: the console's own pages here; the administration has another."""
+
+    origin = "page"
+    template = "components/act_preview.html"
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        """What the template needs besides."""
+        return {}
+
+    def landed(self, request: HttpRequest, back: str, change: Change) -> HttpResponse:
+        """What follows once the change is accepted; `back` as in Asked."""
+        return redirect(_followed(back, change))
+
+
+PAGES = Edge()
 
 
 def carry_out(
@@ -56,6 +79,7 @@ def carry_out(
     form: ActForm,
     ask: Callable[[], Asked],
     show: Callable[[int], HttpResponse],
+    edge: Edge = PAGES,
 ) -> HttpResponse:
     """`show(status)` renders the form. `ask()` turns the valid form into wishes; what it refuses
     (ConsoleError) is told at the form."""
@@ -71,55 +95,67 @@ def carry_out(
     try:
         asked = ask()
         if step == "apply" and not (problem := _missing(request, asked)):
-            change = accept_asked(request, asked)
-            return redirect(_followed(asked.back, change))
-        return _private(_preview(request, asked, form, problem if step == "apply" else ""))
+            change = accept_asked(request, asked, edge)
+            return edge.landed(request, asked.back, change)
+        return _private(_preview(request, asked, form, problem if step == "apply" else "", edge))
     except ConsoleError as error:
         form.refuse(error)
         return _private(show(error.http_status))
 
 
 def confirm(
-    request: HttpRequest, ask: Callable[[], Asked], cancel: str, **context: Any
+    request: HttpRequest,
+    ask: Callable[[], Asked],
+    cancel: str,
+    *,
+    edge: Edge = PAGES,
+    shown_first: bool = False,
+    **context: Any,
 ) -> HttpResponse:
     """An act without a form of its own, such as deleting: GET shows the preview, POST takes it. What
-    `ask()` refuses is shown in the place of the plan."""
-    if request.method == "POST" and (done := _done_already(request)):
+    `ask()` refuses is shown in the place of the plan. `shown_first`: this is the act chosen from a list,
+    which comes as a POST too, and is to be shown."""
+    confirming = request.method == "POST" and not shown_first
+    if confirming and (done := _done_already(request)):
         return done
     try:
         asked = ask()
         problem = ""
-        if request.method == "POST" and not (problem := _missing(request, asked)):
-            change = accept_asked(request, asked)
-            return redirect(_followed(asked.back, change))
-        return _private(_preview(request, asked, None, problem, cancel=cancel, **context))
+        if confirming and not (problem := _missing(request, asked)):
+            change = accept_asked(request, asked, edge)
+            return edge.landed(request, asked.back, change)
+        return _private(_preview(request, asked, None, problem, edge, cancel=cancel, **context))
     except ConsoleError as error:
-        found = {"refusal": error.message, "cancel": cancel, **context}
-        return render(request, "components/act_preview.html", found, status=error.http_status)
+        found = {**edge.context(request), "refusal": error.message, "cancel": cancel, **context}
+        return render(request, edge.template, found, status=error.http_status)
 
 
-def accept_asked(request: HttpRequest, asked: Asked) -> Change:
+def accept_asked(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Change:
     """Raises as `accept`."""
     return accept(
-        request_of(asked, request.POST, _key(request)),
+        request_of(asked, request.POST, _key(request), edge),
         now=timezone.now(),
         acting_user=person_of(request),
     )
 
 
-def request_of(asked: Asked, post: QueryDict, key: str = "") -> Request:
+def request_of(asked: Asked, post: QueryDict, key: str = "", edge: Edge = PAGES) -> Request:
     return Request(
         title=asked.title,
         wishes=asked.wishes,
-        origin="page",
+        origin=edge.origin,
         reason=_clean(post.get("reason", "")),
         idempotency_key=key,
     )
 
 
-def fingerprint_of(plans: Sequence[Plan]) -> str:
-    """Stands for what was shown: what was seen of each object and what is to be done with it."""
-    shown = [(plan.fingerprint, repr(plan.steps), repr(plan.unchanged)) for plan in plans]
+def fingerprint_of(plans: Sequence[Plan], asked: Asked) -> str:
+    """Stands for what was shown: what was seen of each object, what had been asked for it until then,
+    and what is to be done with it."""
+    shown: list[Any] = [
+        (plan.fingerprint, repr(plan.steps), repr(plan.unchanged)) for plan in plans
+    ]
+    shown.append(sorted(generations_of(asked.wishes).items()))
     return hashlib.sha256(repr(shown).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -141,33 +177,39 @@ def _done_already(request: HttpRequest) -> HttpResponse | None:
 
 def _missing(request: HttpRequest, asked: Asked) -> str:
     """Why the confirmation cannot be taken: one sentence; "" where it can."""
-    if asked.typed and request.POST.get("typed", "").strip() != asked.typed.strip():
+    typed = request.POST.get("typed", "")
+    # Spaces at the ends are easily lost on the way, unless the name is nothing else.
+    if asked.typed and typed != asked.typed and typed.strip() != (asked.typed.strip() or None):
         return "That is not the name. Nothing was done."
     if asked.once:  # made only now: nobody has seen it yet
         return "The generated password was lost on the way. Here is another one."
     plans = plan_of(request_of(asked, request.POST))
-    if request.POST.get("seen") != fingerprint_of(list(plans.values())):
-        return "What is on the broker has changed since the plan was shown. Look at it again."
+    if request.POST.get("seen") != fingerprint_of(list(plans.values()), asked):
+        return "What is on the broker, or asked of it, has changed since the plan was shown. Look at it again."
     return ""
 
 
 def _preview(
-    request: HttpRequest, asked: Asked, form: ActForm | None, problem: str, **context: Any
+    request: HttpRequest,
+    asked: Asked,
+    form: ActForm | None,
+    problem: str,
+    edge: Edge,
+    **context: Any,
 ) -> HttpResponse:
     wanted = request_of(asked, request.POST)
     plans = plan_of(wanted)
     broker = asked.wishes[0].broker
     found: dict[str, Any] = {
+        **edge.context(request),
         "now": timezone.now(),
         "scope": Scope.at(broker),
         "broker": broker,
         "asked": asked,
-        "preview": preview(
-            wanted, objections={asked.wishes[0].ref: asked.dies}, remarks=asked.warnings
-        ),
+        "preview": preview(wanted, objections=asked.objections(), remarks=asked.warnings),
         "hidden": form.carried() if form else [],
         "has_form": form is not None,
-        "seen": fingerprint_of(list(plans.values())),
+        "seen": fingerprint_of(list(plans.values()), asked),
         "key": _key(request) or uuid4().hex,
         "reason": _clean(request.POST.get("reason", "")),
         "typed": request.POST.get("typed", ""),
@@ -177,7 +219,7 @@ def _preview(
         **asked.context,
         **context,
     }
-    return render(request, "components/act_preview.html", found, status=400 if problem else 200)
+    return render(request, edge.template, found, status=400 if problem else 200)
 
 
 def _followed(address: str, change: Change) -> str:

@@ -75,7 +75,7 @@ def user_edit(request: HttpRequest, user_id: int) -> HttpResponse:
     form = UserForm(
         request.POST or None,
         spec=standing.wanted or standing.observed or {},
-        generation=standing.managed.generation if standing.managed else 0,
+        generation=standing.generation,
         **_rights(request, found.broker, found.name),
     )
 
@@ -94,7 +94,7 @@ def user_edit(request: HttpRequest, user_id: int) -> HttpResponse:
             wishes=[wish],
             act="Change it",
             back=back,
-            warnings=_warnings(found) if password else [],
+            warnings=password_warnings(found) if password else [],
             once=form.generated,
         )
 
@@ -140,7 +140,7 @@ def _rights(request: HttpRequest, broker: Broker, name: str = "") -> dict[str, A
     }
 
 
-def _warnings(user: BrokerUser) -> list[str]:
+def password_warnings(user: BrokerUser) -> list[str]:
     if user.name != user.broker.username:
         return ["Connections that are open stay open; the next log-in needs the new password."]
     return [

@@ -19,18 +19,20 @@ pytestmark = pytest.mark.django_db
 #: What a superuser may do with each model: a(dd), c(hange), d(elete); v(iew) goes without saying.
 ALLOWED = {
     "accessctl.apitoken": "d",
-    "accessctl.brokerpermission": "",
-    "accessctl.brokertopicpermission": "",
-    "accessctl.brokeruser": "",
+    "accessctl.brokerpermission": "acd",
+    "accessctl.brokertopicpermission": "acd",
+    "accessctl.brokeruser": "acd",
     "auth.group": "acd",
     "auth.user": "acd",
     "console.auditentry": "",
     "console.broker": "acd",
     "console.brokerstatus": "",
+    "console.change": "",
     "console.heartbeat": "",
+    "console.managedobject": "",
     "vhosts.poll": "",
     "vhosts.queue": "",
-    "vhosts.virtualhost": "",
+    "vhosts.virtualhost": "acd",
 }
 #: Registered by parts that have tests of their own.
 ELSEWHERE = {"accessctl.grant"}

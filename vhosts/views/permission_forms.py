@@ -59,16 +59,16 @@ def permission_edit(request: HttpRequest) -> HttpResponse:
             "user": request.GET.get("user", ""),
             "vhost": request.GET.get("vhost", ""),
             "cells": packed(cells) if cells else "",
-            "generation": standing.managed.generation if standing and standing.managed else None,
+            "generation": standing.generation if standing else None,
             **rights_of(standing.wanted if standing else None),
         },
     )
     back = back_to(request, _matrix(broker))
 
     def ask() -> Asked:
-        wishes = _wishes(request, broker, form)
+        wishes = wishes_of(request, broker, form)
         return Asked(
-            title=_title(wishes, clear=form.wanted() is None),
+            title=title_of(wishes, clear=form.wanted() is None),
             wishes=wishes,
             act="Take them away" if form.wanted() is None else "Set them",
             back=back,
@@ -134,7 +134,7 @@ def topic_permission_edit(request: HttpRequest) -> HttpResponse:
         dialect=dialect_of(broker.status.erlang_version),
         initial={
             **{n: request.GET[n] for n in ("user", "vhost", "exchange") if n in request.GET},
-            "generation": standing.managed.generation if standing and standing.managed else None,
+            "generation": standing.generation if standing else None,
             **((standing.wanted or {}) if standing else {}),
         },
     )
@@ -142,7 +142,7 @@ def topic_permission_edit(request: HttpRequest) -> HttpResponse:
 
     def ask() -> Asked:
         said = form.cleaned_data
-        _vhosts_must_exist(broker, [said["vhost"]])
+        vhosts_must_exist(broker, [said["vhost"]])
         wish = service.set_topic_permission(
             broker=broker,
             acting_user=request.user,
@@ -196,13 +196,13 @@ def topic_permission_clear(request: HttpRequest) -> HttpResponse:
     return confirm(request, ask, back, broker=broker)
 
 
-def _wishes(request: HttpRequest, broker: Broker, form: PermissionForm) -> list[Wish]:
+def wishes_of(request: HttpRequest, broker: Broker, form: PermissionForm) -> list[Wish]:
     patterns, wishes = form.wanted(), []
     places = form.places()
     one = sum(len(vhosts) * len(users) for vhosts, users in places.items()) == 1
     nothing: NotThere | None = None
     if patterns is not None:
-        _vhosts_must_exist(broker, {vhost for vhosts in places for vhost in vhosts})
+        vhosts_must_exist(broker, {vhost for vhosts in places for vhost in vhosts})
     for vhosts, users in places.items():
         where: dict[str, Any] = {"broker": broker, "vhosts": vhosts, "users": users}
         if patterns is not None:
@@ -223,7 +223,7 @@ def _wishes(request: HttpRequest, broker: Broker, form: PermissionForm) -> list[
     return wishes
 
 
-def _title(wishes: list[Wish], *, clear: bool) -> str:
+def title_of(wishes: list[Wish], *, clear: bool) -> str:
     act = "Take away" if clear else "Set"
     if len(wishes) == 1:
         vhost, user = wishes[0].ref.key
@@ -286,7 +286,7 @@ def _topic_standing(request: HttpRequest, broker: Broker) -> Standing | None:
     return standings(broker, TOPIC_PERMISSION.name, [key], seen)[key]
 
 
-def _vhosts_must_exist(broker: Broker, names: Iterable[str]) -> None:
+def vhosts_must_exist(broker: Broker, names: Iterable[str]) -> None:
     """One that is asked for counts. Raises InvalidField."""
     missing = set(names)
     seen = VirtualHost.objects.filter(broker=broker, name__in=missing)

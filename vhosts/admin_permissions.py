@@ -1,0 +1,180 @@
+"""Permissions and topic permissions in the Django admin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from accessctl.admin_acts import ActAdmin, by_broker, counted
+from accessctl.forms_acts import ActForm
+from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.patterns import dialect_of
+from accessctl.services import broker_permissions as service
+from accessctl.specs import seen_permissions, seen_topic_permissions
+from accessctl.views.acts import Asked
+from console.changes.accept import Wish
+from console.changes.standing import Standing, standings
+from console.models import Broker
+from console.reconcile.kinds import Key
+from vhosts.admin_drift import adopting
+from vhosts.forms_permissions import PermissionForm, TopicPermissionForm, grouped, rights_of
+from vhosts.views.permission_forms import title_of, vhosts_must_exist, wishes_of
+
+
+class _OfUsers(ActAdmin):
+    """What both kinds of permission share: taking away and adopting."""
+
+    kind: str
+
+    def key_of(self, row: Any) -> Key:
+        raise NotImplementedError
+
+    def clearing(self, request: HttpRequest, row: Any) -> Wish:
+        raise NotImplementedError
+
+    def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
+        what = f"the {self.word} of {rows[0]}" if len(rows) == 1 else counted(rows, self.word)
+        return Asked(
+            title=f"Take away {what}",
+            wishes=[self.clearing(request, row) for row in rows],
+            act="Take it away" if len(rows) == 1 else "Take them away",
+            back=self.list_address,
+            danger=True,
+        )
+
+    @admin.action(description="Take away on the broker: show the plan")
+    def delete_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
+        return self.act_on(request, chosen, "delete_chosen", self.deleting)
+
+    @admin.action(description="Adopt what was never asked for here: show the plan")
+    def adopt_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
+        return self.act_on(
+            request,
+            chosen,
+            "adopt_chosen",
+            lambda request, rows: adopting(
+                request, self.kind, by_broker(rows), self.key_of, self.list_address
+            ),
+        )
+
+
+@admin.register(BrokerPermission)
+class BrokerPermissionAdmin(_OfUsers):
+    word = "permission"
+    kind = "permission"
+    about = "What a user may do in a virtual host: three regular expressions on names."
+    list_display = ("user", "vhost", "broker", "configure", "write", "read")
+    list_filter = ("broker",)
+    list_select_related = ("broker",)
+    search_fields = ("user", "vhost")
+    actions = ("delete_chosen", "adopt_chosen")
+
+    def key_of(self, row: Any) -> Key:
+        return (row.vhost, row.user)
+
+    def form_of(self, request: HttpRequest, broker: Broker, row: Any, data: Any) -> ActForm:
+        dialect = dialect_of(broker.status.erlang_version)
+        if row is None:
+            return PermissionForm(data, dialect=dialect)
+        standing = self._standing(row)
+        return PermissionForm(
+            data,
+            cells=grouped([(row.user, row.vhost)]),
+            dialect=dialect,
+            initial={
+                "generation": standing.managed.generation if standing.managed else 0,
+                **rights_of(standing.wanted or standing.observed),
+            },
+        )
+
+    def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
+        wishes, clear = wishes_of(request, broker, form), form.wanted() is None
+        return Asked(
+            title=title_of(wishes, clear=clear),
+            wishes=wishes,
+            act="Take it away" if clear else "Set it",
+            back=self.list_address,
+            warnings=form.notes,
+            danger=clear,
+        )
+
+    def clearing(self, request: HttpRequest, row: Any) -> Wish:
+        return service.clear_permissions(
+            broker=row.broker, vhosts=[row.vhost], users=[row.user], acting_user=request.user
+        )[0]
+
+    def _standing(self, row: Any) -> Standing:
+        key = self.key_of(row)
+        seen = seen_permissions(row.broker, users=[row.user], vhosts=[row.vhost])
+        return standings(row.broker, self.kind, [key], seen)[key]
+
+
+@admin.register(BrokerTopicPermission)
+class BrokerTopicPermissionAdmin(_OfUsers):
+    word = "topic permission"
+    kind = "topic_permission"
+    about = "Which routing keys a user may publish and bind with at one topic exchange."
+    list_display = ("user", "vhost", "exchange", "broker", "write", "read")
+    list_filter = ("broker",)
+    list_select_related = ("broker",)
+    search_fields = ("user", "vhost", "exchange")
+    actions = ("delete_chosen", "adopt_chosen")
+
+    def key_of(self, row: Any) -> Key:
+        return (row.vhost, row.user, row.exchange)
+
+    def form_of(self, request: HttpRequest, broker: Broker, row: Any, data: Any) -> ActForm:
+        initial: dict[str, Any] = {}
+        if row is not None:
+            key = self.key_of(row)
+            seen = seen_topic_permissions(broker, users=[row.user], vhosts=[row.vhost])
+            standing = standings(broker, self.kind, [key], seen)[key]
+            initial = {
+                "generation": standing.managed.generation if standing.managed else 0,
+                **(standing.wanted or standing.observed or {}),
+            }
+        form = TopicPermissionForm(
+            data, dialect=dialect_of(broker.status.erlang_version), initial=initial
+        )
+        if row is not None:
+            for name in ("user", "vhost", "exchange"):
+                del form.fields[name]
+        return form
+
+    def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
+        said = form.cleaned_data
+        if row is None:
+            vhosts_must_exist(broker, [said["vhost"]])
+            vhost, user, exchange = said["vhost"], said["user"], said["exchange"]
+        else:
+            vhost, user, exchange = self.key_of(row)
+        wish = service.set_topic_permission(
+            broker=broker,
+            vhost=vhost,
+            user=user,
+            exchange=exchange,
+            write=said["write"],
+            read=said["read"],
+            acting_user=request.user,
+            expected_generation=said["generation"],
+        )
+        return Asked(
+            title=f"Set the topic permission of {user} on {exchange} in {vhost}",
+            wishes=[wish],
+            act="Set it",
+            back=self.list_address,
+            warnings=form.notes,
+        )
+
+    def clearing(self, request: HttpRequest, row: Any) -> Wish:
+        return service.clear_topic_permission(
+            broker=row.broker,
+            vhost=row.vhost,
+            user=row.user,
+            exchange=row.exchange,
+            acting_user=request.user,
+        )
