@@ -116,6 +116,40 @@ class PersonForm(AccessForm):
     username = forms.CharField(label="Name", max_length=150, widget=forms.TextInput(_TEXT))
 
 
+class FirstPasswordForm(AccessForm):
+    """The code comes out of the link's end (static/js/first_password.js), or is pasted."""
+
+    code = forms.CharField(
+        label="Code",
+        max_length=200,
+        widget=forms.TextInput({**_TEXT, "data-code": ""}),
+        help_text="The end of the link, behind the #.",
+        error_messages={"required": "Open the link that you were given, or paste its end here."},
+    )
+    password1 = forms.CharField(
+        label="New password",
+        strip=False,
+        max_length=1000,
+        widget=forms.PasswordInput({"class": "form-control", "autocomplete": "new-password"}),
+        help_text="At least 12 characters, not a common password, not like your name.",
+        error_messages={"required": "Enter a password."},
+    )
+    password2 = forms.CharField(
+        label="Once more",
+        strip=False,
+        max_length=1000,
+        widget=forms.PasswordInput({"class": "form-control", "autocomplete": "new-password"}),
+        error_messages={"required": "Enter it once more."},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or self.cleaned_data
+        first, second = said.get("password1"), said.get("password2")
+        if first and second and first != second:
+            self.add_error("password2", "The two passwords are not the same.")
+        return said
+
+
 class GroupForm(AccessForm):
     name = forms.CharField(max_length=150, widget=forms.TextInput(_TEXT))
 

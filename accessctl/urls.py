@@ -2,7 +2,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from accessctl.views import access, access_own, access_people, permissions, user_forms, users
+from accessctl.views import (
+    access,
+    access_own,
+    access_people,
+    passwords,
+    permissions,
+    user_forms,
+    users,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("access/", access.access, name="access"),
@@ -25,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         access_people.person_password,
         name="access_person_password",
     ),
+    path("access/first-password/", passwords.first_password, name="access_first_password"),
     path("access/groups/", access_people.group_add, name="access_group_add"),
     path(
         "access/groups/<int:group_id>/delete/",

@@ -6,6 +6,10 @@ from typing import Any
 
 from console.env import env_bool, env_str
 
+# --- Passwords ---
+#: How long the link is good by which a person sets one (accessctl.first_password).
+PASSWORD_RESET_TIMEOUT = 24 * 3600
+
 # --- A second factor: codes of an authenticator app, and recovery codes ---
 MFA_ADAPTER = "accessctl.adapters.SealedMfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]

@@ -9,6 +9,7 @@ from allauth.socialaccount import views as social_views
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from accessctl.views import passwords
 from console.api.unknown import Unknown
 
 # The administration has no log-in of its own, so rate limits and the rest hold for it too.
@@ -27,7 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Of allauth's routes those that an account made by an administrator needs.
     path("accounts/login/", account_views.login, name="account_login"),
     path("accounts/logout/", account_views.logout, name="account_logout"),
-    path("accounts/password/", account_views.password_change, name="account_change_password"),
+    path("accounts/password/", passwords.change_password, name="account_change_password"),
     path("accounts/confirm/", account_views.reauthenticate, name="account_reauthenticate"),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),

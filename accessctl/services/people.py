@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection
 
 from django.contrib.auth.models import AbstractBaseUser, Group, User
+from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accessctl.authorize import require
+from accessctl.first_password import make_code, person_of_code
 from accessctl.permissions import Permission
 from accessctl.services.sessions import end_sessions_of
 from console.audit import record
 from console.errors import InvalidField, NotAllowed
 
-#: No letters that look alike when read aloud or from a screen; 20 of 54 are 115 bits.
-_ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-_LENGTH = 20
-
 
 def create_person(username: str, *, acting_user: AbstractBaseUser) -> tuple[User, str]:
-    """The account, without any grant, and its generated password, which cannot be read again.
-    Raises InvalidField, NotAllowed."""
+    """The account, without any grant and without a password, and the code by which its owner sets one
+    (accessctl.first_password). Raises InvalidField, NotAllowed."""
     require(acting_user, Permission.PEOPLE_EDIT)
     try:
         UnicodeUsernameValidator()(username)
@@ -33,35 +30,61 @@ def create_person(username: str, *, acting_user: AbstractBaseUser) -> tuple[User
         ) from None
     if len(username) > 150:
         raise InvalidField("username", "A name has at most 150 characters.")
-    password = _password()
     try:
         with transaction.atomic():
             # As with log-in, which takes no notice of case where the name is the only one like it.
             if User.objects.filter(username__iexact=username).exists():
                 raise IntegrityError
-            person = User.objects.create_user(username, password=password)
+            person = User.objects.create_user(username, password=None)
             record("people:create", target_kind="person", target=username, acting_user=acting_user)
     except IntegrityError:
         raise InvalidField("username", f"There is already an account called {username}.") from None
-    return person, password
+    return person, make_code(person)
 
 
 def reset_password(person: User, *, acting_user: AbstractBaseUser) -> str:
-    """A new generated password, which cannot be read again; the person's sessions end."""
+    """Takes the password away and ends the person's sessions. The code by which its owner sets a new
+    one; codes made before are good for nothing."""
     require(acting_user, Permission.PEOPLE_EDIT)
-    password = _password()
     with transaction.atomic():
-        person.set_password(password)
+        person.set_unusable_password()  # a new one each time, which voids the codes made before
         person.save(update_fields=["password"])
         record(
             "people:password",
             target_kind="person",
             target=person.username,
             acting_user=acting_user,
-            after={"password": "changed"},
+            after={"password": "to be set by its owner"},
         )
         end_sessions_of(person, acting_user=acting_user)
-    return password
+    return make_code(person)
+
+
+def set_password_by_code(code: str, password: str) -> User:
+    """Raises InvalidField: the code is none or not good any more, or the password is too weak."""
+    with transaction.atomic():
+        found = person_of_code(code)
+        # The lock makes a code good once, however often it is sent at the same time.
+        person = User.objects.select_for_update().filter(pk=found.pk).first() if found else None
+        if person is None or person_of_code(code) is None:
+            raise InvalidField(
+                "code", "This link is not good any more. Ask an administrator for a new one."
+            )
+        try:
+            validate_password(password, person)
+        except ValidationError as error:
+            raise InvalidField("password1", " ".join(error.messages)) from None
+        person.set_password(password)
+        person.save(update_fields=["password"])
+        record(
+            "people:password",
+            target_kind="person",
+            target=person.username,
+            acting_user=person,
+            after={"password": "set by link"},
+        )
+        end_sessions_of(person, acting_user=person)
+    return person
 
 
 def switch_person(person: User, *, active: bool, acting_user: AbstractBaseUser) -> None:
@@ -141,7 +164,3 @@ def delete_group(group: Group, *, acting_user: AbstractBaseUser) -> None:
             },
         )
         group.delete()
-
-
-def _password() -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accessctl.authorize import require
+from accessctl.first_password import good_for_hours, link_of
 from accessctl.forms_access import GroupForm, GroupsForm, PersonForm
 from accessctl.models import ApiToken, ConsoleSession, Grant
 from accessctl.permissions import Permission
@@ -22,18 +23,19 @@ _MOST = 1000
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def people(request: HttpRequest) -> HttpResponse:
-    """The list, and making an account: its password is shown in the answer and never again."""
+    """The list, and making an account: the link by which its owner sets a password is shown in the
+    answer and never again."""
     require(request.user, Permission.PEOPLE_VIEW)
     form = PersonForm(request.POST or None)
-    made: tuple[User, str] | None = None
+    made: tuple[User, str] | None = None  # the account and the link
     if request.method == "POST":
         require(request.user, Permission.PEOPLE_EDIT)
         if form.is_valid():
             try:
-                made = service.create_person(
+                new, code = service.create_person(
                     form.cleaned_data["username"], acting_user=person_of(request)
                 )
-                form = PersonForm()
+                made, form = (new, link_of(request, code)), PersonForm()
             except InvalidField as error:
                 form.refuse(error)
     rows = User.objects.order_by("username").prefetch_related("groups")
@@ -52,6 +54,7 @@ def people(request: HttpRequest) -> HttpResponse:
             "form": form,
             "group_form": GroupForm(),
             "made": made,
+            "good_for_hours": good_for_hours(),
         },
         status=400 if form.errors else 200,
     )
@@ -85,10 +88,10 @@ def person_switch(request: HttpRequest, person_id: int) -> HttpResponse:
 
 @require_POST
 def person_password(request: HttpRequest, person_id: int) -> HttpResponse:
-    """The new password is shown in the answer and never again."""
+    """The old password is void; the link to set a new one is shown in the answer and never again."""
     found = _edited(request, person_id)
-    password = service.reset_password(found, acting_user=person_of(request))
-    return _shown(request, found, password)
+    code = service.reset_password(found, acting_user=person_of(request))
+    return _shown(request, found, link_of(request, code))
 
 
 @require_POST
@@ -122,7 +125,7 @@ def _found(person_id: int) -> User:
     return found
 
 
-def _shown(request: HttpRequest, found: User, password: str = "") -> HttpResponse:
+def _shown(request: HttpRequest, found: User, link: str = "") -> HttpResponse:
     own = Grant.objects.filter(user=found) | Grant.objects.filter(group__in=found.groups.all())
     visible = Grant.objects.visible_to(request.user).filter(pk__in=own.values("pk"))
     return render(
@@ -135,7 +138,8 @@ def _shown(request: HttpRequest, found: User, password: str = "") -> HttpRespons
             "groups_form": GroupsForm(initial={"groups": found.groups.all()}),
             "token_count": ApiToken.objects.of(found).count(),
             "session_count": ConsoleSession.objects.filter(user=found).count(),
-            "password": password,
+            "link": link,
+            "good_for_hours": good_for_hours(),
             "is_self": found.pk == request.user.pk,
         },
     )

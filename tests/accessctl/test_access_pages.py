@@ -1,17 +1,25 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.test import Client
+from django.utils import timezone
 
 from accessctl.models import ApiToken, ConsoleSession, Grant
 from accessctl.roles import Role
 from console.models import AuditEntry
+from tests.accessctl.cast import PASSWORD
 
 SECRET = re.compile(r"<code>([^<]{20,})</code>")
+LINK = re.compile(r"<code>http://testserver/access/first-password/#([^<]{20,})</code>")
+FIRST_PASSWORD = "/access/first-password/"
+PASSWORD_SET = "correct horse battery"
 
 
 @pytest.fixture
@@ -86,25 +94,85 @@ def test_a_broker_administrator_sees_and_takes_only_grants_that_reach_the_own_br
     assert Grant.objects.filter(pk__in=[on_a.pk, on_all.pk]).count() == 2
 
 
-def test_an_account_is_made_with_a_password_shown_once(log_in) -> None:
+def _code(answer) -> str:
+    return LINK.search(answer.content.decode())[1]
+
+
+def _set_password(code: str, password: str = PASSWORD_SET, again: str | None = None):
+    sent = {"code": code, "password1": password, "password2": password if again is None else again}
+    return Client().post(FIRST_PASSWORD, sent)
+
+
+def test_an_account_is_made_with_a_link_shown_once_by_which_its_owner_sets_a_password(
+    log_in,
+) -> None:
     client = log_in("root")
     answer = client.post("/access/people/", {"username": "newcomer"})
-    password = SECRET.search(answer.content.decode())[1]
-    assert authenticate(username="newcomer", password=password)
-    for page in ("/access/people/", f"/access/people/{User.objects.get(username='newcomer').pk}/"):
-        assert password not in client.get(page).content.decode()
-    assert password not in str(list(AuditEntry.objects.values_list()))
+    code, person = _code(answer), User.objects.get(username="newcomer")
+    assert not person.has_usable_password()
+    for page in ("/access/people/", f"/access/people/{person.pk}/"):
+        assert code not in client.get(page).content.decode()
+    assert Client().get(FIRST_PASSWORD).status_code == 200
+    for weak, again in (("short", None), ("newcomer1234", None), ("password1234", None),
+                        ("correct horse battery", "correct horse"), ("", None)):  # fmt: skip
+        answer = _set_password(code, weak, again)
+        assert answer.status_code == 400
+        assert f'value="{weak}"' not in answer.content.decode()
+    assert not User.objects.get(pk=person.pk).has_usable_password()
+    answer = _set_password(code)
+    assert answer["Location"] == "/accounts/login/"
+    assert "_auth_user_id" not in answer.client.session, "the log-in asks for what it asks for"
+    assert "Your password is set" in answer.client.get("/accounts/login/").content.decode()
+    assert authenticate(username="newcomer", password="correct horse battery")
+    assert _set_password(code, "another password").status_code == 400, "it is good once"
+    assert authenticate(username="newcomer", password="correct horse battery")
+    audit = str(list(AuditEntry.objects.values_list()))
+    assert code not in audit
+    assert "correct horse" not in audit
     for bad in ("newcomer", "NEWCOMER", "", "a b", "x" * 151, "<b>"):
         assert client.post("/access/people/", {"username": bad}).status_code == 400
 
 
-def test_a_new_password_and_disabling_end_sessions(cast, log_in) -> None:
+def test_a_link_ends_with_the_next_one_with_its_day_and_with_the_account(
+    cast, log_in, settings, monkeypatch
+) -> None:
+    root = log_in("root")
+    address = f"/access/people/{cast.paula.pk}/password/"
+    first, second = _code(root.post(address)), _code(root.post(address))
+    assert _set_password(first).status_code == 400
+    # Without a zone, as Django counts here.
+    tomorrow = timezone.now().replace(tzinfo=None) + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT + 5)
+    with monkeypatch.context() as later:
+        later.setattr(PasswordResetTokenGenerator, "_now", lambda self: tomorrow)
+        assert _set_password(second).status_code == 400
+    User.objects.filter(pk=cast.paula.pk).update(is_active=False)
+    assert _set_password(second).status_code == 400
+    User.objects.filter(pk=cast.paula.pk).update(is_active=True)
+    other = second.partition("-")[2]
+    forged = [
+        "",
+        "-",
+        "x",
+        f"{cast.root.pk}-{other}",
+        f"{'9' * 30}-{other}",
+        "\x00",
+        "٣-x-y",
+        second[:-1],
+    ]
+    for code in forged:
+        assert _set_password(code).status_code == 400
+    assert "_auth_user_id" not in Client().session
+    assert _set_password(second).status_code == 302
+
+
+def test_a_link_for_a_new_password_and_disabling_end_sessions(cast, log_in) -> None:
     root, alice = log_in("root"), log_in("alice")
     address = f"/access/people/{cast.alice.pk}/"
-    answer = root.post(f"{address}password/")
-    password = SECRET.search(answer.content.decode())[1]
+    code = _code(root.post(f"{address}password/"))
     assert alice.get("/access/").status_code == 302
-    assert alice.login(username="alice", password=password)
+    assert not alice.login(username="alice", password=PASSWORD), "the old one is void at once"
+    assert _set_password(code).status_code == 302
+    assert alice.login(username="alice", password="correct horse battery")
     root.post(f"{address}switch/")
     assert not cast.alice.is_active
     assert alice.get("/access/").status_code == 302
@@ -114,6 +182,19 @@ def test_a_new_password_and_disabling_end_sessions(cast, log_in) -> None:
     mine = root.post(f"/access/people/{cast.root.pk}/switch/")
     assert mine.status_code == 403
     assert cast.root.is_active
+
+
+def test_an_account_without_a_password_is_told_so_where_passwords_are_changed(cast, log_in) -> None:
+    User.objects.filter(pk=cast.bob.pk).update(password=make_password(None))
+    client = log_in("bob")
+    for method in (client.get, client.post):
+        answer = method("/accounts/password/")
+        assert answer.status_code == 200
+        assert "has no password here" in answer.content.decode()
+    for page in ("/accounts/confirm/", "/accounts/2fa/", "/accounts/2fa/totp/activate/"):
+        assert client.get(page).status_code in (200, 302, 403)
+    client = log_in("alice")
+    assert b"Change password" in client.get("/accounts/password/").content
 
 
 def test_groups_are_made_filled_and_deleted_with_their_grants(cast, log_in) -> None:

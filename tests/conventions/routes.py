@@ -111,6 +111,7 @@ _PAGES = [
     Route("access_person_groups", "none", "super", ("person",)),
     Route("access_person_switch", "none", "super", ("person",)),
     Route("access_person_password", "none", "super", ("person",)),
+    Route("access_first_password", "open", "open"),
     Route("access_group_add", "none", "super"),
     Route("access_group_delete", "none", "super", ("group",)),
     Route("access_tokens", "person", "person"),
