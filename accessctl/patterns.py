@@ -7,9 +7,11 @@ match that takes over 50,000 steps denies). A pattern is only ever run by `acces
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from accessctl.pattern_words import (
@@ -22,6 +24,8 @@ from accessctl.pattern_words import (
 from accessctl.pcre import Dialect, PatternError, Regex, TooCostly, Unavailable
 
 MAX_BYTES = 1_024
+#: As it is, and in an escape: brokers take it, and no name holds one.
+_NUL = re.compile(r"\x00|\\x00")
 #: Seconds that a preview may take before it is given up.
 PREVIEW_BUDGET = 0.2
 #: Seconds that are spent on looking for a name that makes a pattern run away.
@@ -102,18 +106,40 @@ def check(pattern: str, *, dialect: Dialect | None = None, topic: bool = False) 
         sentence = "Not checked here, where libpcre2 is missing. The broker decides when it is set."
         return Checked(pattern, None, words, sentence, notes=(Note("unchecked", sentence),))
     except PatternError as error:
-        position = len(pattern.encode("utf-8", "replace")[: error.position].decode(errors="ignore"))
-        said = str(error)
+        position = _character(pattern, error)
         if not error.certain:
-            sentence = f"Brokers differ on this ({said}). The broker decides when it is set."
+            sentence = f"Brokers differ on this ({error}). The broker decides when it is set."
             return Checked(pattern, None, words, sentence, position, tuple(notes))
-        sentence = f"Not a regular expression: {said}, at character {position + 1}."
-        return Checked(pattern, False, words, sentence, position, tuple(notes))
+        return Checked(pattern, False, words, _no_regex(pattern, error), position, tuple(notes))
     notes += _notes(pattern, words, regex)
     doubt = dialect != "pcre2" and any(note.code == "recursion" for note in notes)
     return Checked(
         pattern, None if doubt else True, words, _RECURSION if doubt else "", None, tuple(notes)
     )
+
+
+@lru_cache(maxsize=4096)
+def why_not_pattern(pattern: str, dialect: Dialect | None = None) -> str:
+    """Why no permission can have this pattern, in one sentence; "" where it can, or the broker has to
+    decide. Without the looking for risks that `check` does, so that thousands are checked at once."""
+    if problem := _refused_outright(pattern):
+        return problem[0]
+    try:
+        Regex(pattern, dialect or "pcre2")
+    except Unavailable:
+        return ""
+    except PatternError as error:
+        return _no_regex(pattern, error) if error.certain else ""
+    return ""
+
+
+def _no_regex(pattern: str, error: PatternError) -> str:
+    return f"Not a regular expression: {error}, at character {_character(pattern, error) + 1}."
+
+
+def _character(pattern: str, error: PatternError) -> int:
+    before = pattern.encode("utf-8", "replace")[: error.position]
+    return len(before.decode(errors="ignore"))
 
 
 def preview(
@@ -180,8 +206,8 @@ def beginning_with(prefix: str) -> str:
 
 
 def _refused_outright(pattern: str) -> tuple[str, int | None] | None:
-    if "\0" in pattern:
-        return "A pattern cannot hold a NUL character.", pattern.index("\0")
+    if (nul := _NUL.search(pattern)) is not None:
+        return "A pattern cannot hold a NUL character.", nul.start()
     size = len(pattern.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
         return (

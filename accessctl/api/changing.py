@@ -29,6 +29,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from accessctl.api.change_fields import ChangeMade, PlanRead
+from accessctl.pattern_notes import pattern_notes
 from console.changes.accept import Request, Wish, accept
 from console.changes.requests import as_data, preview
 from console.errors import ConsoleError, IdempotencyMismatch, InvalidField, Stale
@@ -160,21 +161,31 @@ def answer_change(
     known = None if only_plan else _known(author, key, digest)
     if known is not None:
         return _told(request, known, wait_s)
-    try:
-        asked = Request(
+
+    def asked() -> Request:
+        return Request(
             title=title, wishes=make(), origin="api", reason=reason,
             idempotency_key=key, fingerprint=digest if key else "",
         )  # fmt: skip
-        if only_plan:
-            _refuse_stale(asked.wishes)
-            return Response(as_data(preview(asked, objections=objections() if objections else {})))
-        change = accept(asked, now=timezone.now(), acting_user=author)
-    except ConsoleError:
-        # Perhaps the same request came twice at once, and the other was first.
-        known = None if only_plan else _known(author, key, digest)
-        if known is None:
-            raise
-        return _told(request, known, wait_s)
+
+    if only_plan:
+        wanted = asked()
+        _refuse_stale(wanted.wishes)
+        about = {**pattern_notes(wanted.wishes), **(objections() if objections else {})}
+        return Response(as_data(preview(wanted, objections=about)))
+    for again in (True, True, False):
+        try:
+            change = accept(asked(), now=timezone.now(), acting_user=author)
+        except ConsoleError as error:
+            # Perhaps the same request came twice at once, and the other was first.
+            known = _known(author, key, digest)
+            if known is not None:
+                return _told(request, known, wait_s)
+            # Whoever names no generation means what is asked for now, which has just moved.
+            if not (again and isinstance(error, Stale)) or "HTTP_IF_MATCH" in request.META:
+                raise
+        else:
+            break
     return _told(request, change, wait_s, password=password)
 
 
@@ -240,7 +251,10 @@ def _refuse_stale(wishes: Iterable[Wish]) -> None:
             broker=wish.broker, kind=wish.ref.kind, key=list(wish.ref.key)
         ).first()
         if wish.expected_generation != (row.generation if row else 0):
-            raise Stale("Something else was asked for this object meanwhile. Look at it again.")
+            raise Stale(
+                "Something else was asked for this object meanwhile. Look at it again.",
+                {"generation": row.generation if row else 0},
+            )
 
 
 class WithManaged:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accessctl.api.change_fields import Managed
+from console.reconcile.names import name_warnings
 from console.rest.fields import Number, StrictSerializer, Text
 
 
@@ -21,7 +23,18 @@ class SeenOnBroker(serializers.Serializer[Any]):
     )
 
 
-class UserRead(Managed, SeenOnBroker):
+class Named(serializers.Serializer[Any]):
+    confusable = serializers.SerializerMethodField(
+        help_text="Whether the name can be taken for another: spaces at its ends, another Unicode form, "
+        "invisible or direction-changing characters."
+    )
+
+    @extend_schema_field(serializers.BooleanField())
+    def get_confusable(self, row: Any) -> bool:
+        return bool(name_warnings(row.name))
+
+
+class UserRead(Managed, Named, SeenOnBroker):
     """A RabbitMQ user as found on a broker."""
 
     name = serializers.CharField()

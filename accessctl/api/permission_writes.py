@@ -26,6 +26,8 @@ from accessctl.services.broker_permissions import (
     clear_permissions,
     clear_topic_permission,
     copy_permissions,
+    edit_permission,
+    edit_topic_permission,
     set_permissions,
     set_topic_permission,
 )
@@ -115,21 +117,21 @@ class PermissionWrites:
         """Change some of a permission's patterns. What is left out stays as it is asked for or seen."""
         row, generation = self.get_object(), expected_generation(request)  # type: ignore[attr-defined]
         fields = sent(PermissionChange, request, self.body())  # type: ignore[attr-defined]
-        kept = {name: getattr(row, name) for name in _PATTERNS}
-        if row.managed is not None and row.managed.spec is not None:
-            kept |= {name: row.managed.spec.get(name, kept[name]) for name in _PATTERNS}
+        reason = fields.pop("reason", "")
         return answer_change(
             request,
             f"Change the permission of {row.user} on {row.vhost} on {row.broker.name}",
-            lambda: set_permissions(
-                broker=row.broker,
-                vhosts=[row.vhost],
-                users=[row.user],
-                patterns=Patterns(*(fields.get(name, kept[name]) for name in _PATTERNS)),
-                acting_user=request.user,
-                expected_generation=generation,
-            ),
-            reason=fields.get("reason", ""),
+            lambda: [
+                edit_permission(
+                    broker=row.broker,
+                    vhost=row.vhost,
+                    user=row.user,
+                    fields=fields,
+                    acting_user=request.user,
+                    expected_generation=generation,
+                )
+            ],
+            reason=reason,
         )
 
     @changing(ReasonOnly, if_match=True)
@@ -252,26 +254,23 @@ class TopicPermissionWrites:
         """Change a topic permission's patterns. What is left out stays as it is asked for or seen."""
         row, generation = self.get_object(), expected_generation(request)  # type: ignore[attr-defined]
         fields = sent(TopicPermissionChange, request, self.body())  # type: ignore[attr-defined]
-        kept = {"write": row.write, "read": row.read}
-        if row.managed is not None and row.managed.spec is not None:
-            kept |= {name: row.managed.spec.get(name, kept[name]) for name in kept}
+        reason = fields.pop("reason", "")
         return answer_change(
             request,
             f"Change the topic permission of {row.user} at {row.exchange} in {row.vhost} on "
             f"{row.broker.name}",
             lambda: [
-                set_topic_permission(
+                edit_topic_permission(
                     broker=row.broker,
                     vhost=row.vhost,
                     user=row.user,
                     exchange=row.exchange,
-                    write=fields.get("write", kept["write"]),
-                    read=fields.get("read", kept["read"]),
+                    fields=fields,
                     acting_user=request.user,
                     expected_generation=generation,
                 )
             ],
-            reason=fields.get("reason", ""),
+            reason=reason,
         )
 
     @changing(ReasonOnly, if_match=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from accessctl.authorize import AnyUser, require
 from accessctl.models import BrokerUser
+from accessctl.patterns import dialect_of, why_not_pattern
 from accessctl.permissions import Permission
 from accessctl.specs import seen_permissions, seen_topic_permissions
 from console.changes.accept import Wish
@@ -17,8 +18,6 @@ from console.models import Broker, ManagedObject
 from console.reconcile.kinds import PERMISSION, TOPIC_PERMISSION, SpecError
 from console.reconcile.names import check_name
 
-#: Newer brokers refuse longer patterns (`rabbit_re.erl`); older ones take any length.
-MOST_PATTERN_BYTES = 1024
 #: Cells of one bulk act; beyond it a file with `manage.py apply` is the better way.
 MOST_AT_ONCE = 10_000
 
@@ -31,10 +30,11 @@ class Patterns:
     write: str
     read: str
 
-    def spec(self) -> dict[str, Any]:
-        for field in ("configure", "write", "read"):
-            check_pattern(getattr(self, field), field)
-        return {"configure": self.configure, "write": self.write, "read": self.read}
+    def spec(self, broker: Broker) -> dict[str, Any]:
+        """Raises InvalidField for what the broker would not take."""
+        spec = {"configure": self.configure, "write": self.write, "read": self.read}
+        check_patterns(spec, broker)
+        return spec
 
 
 #: The usual sets of rights, for pages and the API.
@@ -59,13 +59,59 @@ def set_permissions(
     """The same rights for every named user on every named vhost. `making` names users that the same
     request makes. Raises NotAllowed, InvalidField."""
     keys = _pairs(broker, vhosts, users, acting_user)
-    spec = patterns.spec()
+    spec = patterns.spec(broker)
     _must_exist(broker, set(users) - set(making))
     seen = seen_permissions(broker, users=users, vhosts=vhosts)
     return [
         _wish(broker, standing, spec, expected_generation)
         for standing in standings(broker, PERMISSION.name, keys, seen).values()
     ]
+
+
+def edit_permission(
+    *,
+    broker: Broker,
+    vhost: str,
+    user: str,
+    fields: Mapping[str, str],
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> Wish:
+    """Changes the patterns that `fields` names and keeps the others. Raises NotAllowed, InvalidField,
+    NotThere; where somebody asks for something else at the same moment, `accept` raises Stale."""
+    require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
+    key = (vhost, user)
+    seen = seen_permissions(broker, users=[user], vhosts=[vhost])
+    standing = standings(broker, PERMISSION.name, [key], seen)[key]
+    return _edited(broker, standing, fields, expected_generation)
+
+
+def edit_topic_permission(
+    *,
+    broker: Broker,
+    vhost: str,
+    user: str,
+    exchange: str,
+    fields: Mapping[str, str],
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> Wish:
+    """As `edit_permission`."""
+    require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
+    standing = _topic(broker, vhost, user, exchange)
+    return _edited(broker, standing, fields, expected_generation)
+
+
+def _edited(
+    broker: Broker,
+    standing: Standing,
+    fields: Mapping[str, str],
+    expected_generation: int | None,
+) -> Wish:
+    check_patterns(fields, broker)
+    if expected_generation is None:
+        expected_generation = standing.generation
+    return _wish(broker, standing, standing.changed(fields), expected_generation)
 
 
 def clear_permissions(
@@ -81,7 +127,11 @@ def clear_permissions(
     keys = _pairs(broker, vhosts, users, acting_user)
     seen = seen_permissions(broker, users=users, vhosts=vhosts)
     found = standings(broker, PERMISSION.name, keys, seen)
-    there = [s for s in found.values() if s.wanted is not None or s.observed is not None]
+    there = [
+        s
+        for s in found.values()
+        if not s.deletion_open and (s.wanted is not None or s.observed is not None)
+    ]
     if not there:
         next(iter(found.values())).must_be_there()
     return [_wish(broker, standing, None, expected_generation) for standing in there]
@@ -127,8 +177,7 @@ def set_topic_permission(
 ) -> Wish:
     """`making` as with `set_permissions`. Raises NotAllowed, InvalidField."""
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
-    check_pattern(write, "write")
-    check_pattern(read, "read")
+    check_patterns({"write": write, "read": read}, broker)
     try:
         check_name("topic_permission", exchange, "exchange")
     except SpecError as error:
@@ -158,21 +207,15 @@ def clear_topic_permission(
     return _wish(broker, standing, None, expected_generation)
 
 
-def check_pattern(pattern: Any, field: str) -> None:
-    """Refuses what no broker should be sent. Whether the expression is a valid one of RabbitMQ's
-    dialect is told by accessctl.patterns, and in the end by the broker."""
-    if not isinstance(pattern, str):
-        raise InvalidField(field, f"{field} must be text.")
-    if "\x00" in pattern or "\\x00" in pattern:
-        raise InvalidField(field, f"{field} must not hold a NUL character.")
-    try:
-        length = len(pattern.encode())
-    except UnicodeEncodeError:
-        raise InvalidField(field, f"{field} is not valid Unicode.") from None
-    if length > MOST_PATTERN_BYTES:
-        raise InvalidField(
-            field, f"{field} is {length} bytes long; RabbitMQ takes at most {MOST_PATTERN_BYTES}."
-        )
+def check_patterns(patterns: Mapping[str, Any], broker: Broker) -> None:
+    """Refuses what the broker should not be sent; what only it can judge is left to it. Raises
+    InvalidField."""
+    dialect = dialect_of(broker.status.erlang_version)
+    for field, pattern in patterns.items():
+        if not isinstance(pattern, str):
+            raise InvalidField(field, f"{field} must be text.")
+        if reason := why_not_pattern(pattern, dialect):
+            raise InvalidField(field, f"{field.capitalize()}: {reason}")
 
 
 def _pairs(

@@ -20,15 +20,22 @@ from console.changes.standing import Standing, standings
 from console.errors import InvalidField, NotAllowed
 from console.models import Broker
 from console.rabbitmq.endpoint import Secret
-from console.rabbitmq.passwords import MD5, SHA256, SHA512, hash_password, is_hash
+from console.rabbitmq.passwords import (
+    MD5,
+    SHA256,
+    SHA512,
+    hash_password,
+    is_hash,
+    why_no_password,
+)
 from console.reconcile.kinds import USER, SpecError
 from console.reconcile.names import check_name
 
 #: From RabbitMQ 4.2.9 and 4.3 on; older ones have no limit, but nobody has use for more.
 MOST_TAGS = 32
 LIMITS = ("max-connections", "max-channels")
+ADMINISTRATOR = "administrator"
 MOST_LIMIT = 2**31 - 1
-MOST_PASSWORD_BYTES = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,16 +70,8 @@ class Password:
         return {"password_hash": self.hashed, "hashing_algorithm": self.algorithm}
 
     def _hash(self, clear: Secret) -> dict[str, str]:
-        if not clear:
-            raise InvalidField("password", "Enter a password, or choose no password.")
-        try:
-            length = len(clear.reveal().encode())
-        except UnicodeEncodeError:
-            raise InvalidField("password", "This password is not valid Unicode.") from None
-        if length > MOST_PASSWORD_BYTES:
-            raise InvalidField("password", f"A password has at most {MOST_PASSWORD_BYTES} bytes.")
-        if "\x00" in clear.reveal():
-            raise InvalidField("password", "A password must not hold a NUL character.")
+        if reason := why_no_password(clear.reveal()):
+            raise InvalidField("password", reason)
         if self.algorithm not in (SHA256, SHA512):
             raise InvalidField("hashing_algorithm", "Choose SHA-256 or SHA-512.")
         return {
@@ -92,7 +91,7 @@ def create_user(
     """A user that is not there yet. `fields`: tags, limits. Raises NotAllowed, InvalidField,
     AlreadyThere."""
     _check_name(name)
-    spec = {"tags": [], "limits": {}, **_checked(fields)}
+    spec = {"tags": [], "limits": {}, **check_user_fields(fields)}
     standing = user_standing(broker, name)
     permission = _right(acting_user, broker, name, {"tags": [], "limits": {}}, spec)
     standing.must_be_new(broker)
@@ -103,7 +102,8 @@ def create_user(
         observed=standing.observed,
         permission=permission,
         secrets=password.secrets(),
-        expected_generation=standing.managed.generation if standing.managed else None,
+        expected_generation=standing.generation,
+        new=True,
     )
 
 
@@ -117,9 +117,12 @@ def edit_user(
     expected_generation: int | None = None,
 ) -> Wish:
     """Changes what `fields` names (tags, limits) and the password where one is given, and keeps the
-    rest. Raises NotAllowed, InvalidField, NotThere."""
+    rest. Raises NotAllowed, InvalidField, NotThere; where somebody asks for something else at the same
+    moment, `accept` raises Stale."""
     standing = user_standing(broker, name)
-    spec = standing.changed(_checked(fields))
+    spec = standing.changed(check_user_fields(fields))
+    if reason := why_shut_out(broker, name, standing.wanted or {}, spec):
+        raise InvalidField("tags", reason)
     return Wish(
         broker=broker,
         ref=standing.ref,
@@ -127,7 +130,9 @@ def edit_user(
         observed=standing.observed,
         permission=_right(acting_user, broker, name, standing.wanted or {}, spec),
         secrets=password.secrets() if password else None,
-        expected_generation=expected_generation,
+        expected_generation=standing.generation
+        if expected_generation is None
+        else expected_generation,
     )
 
 
@@ -151,6 +156,19 @@ def delete_user(
         observed=standing.observed,
         permission=permission,
         expected_generation=expected_generation,
+    )
+
+
+def why_shut_out(
+    broker: Broker, name: str, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> str:
+    """Why a change of tags would shut the console itself out of the broker; "" where it would not."""
+    lost = ADMINISTRATOR in before.get("tags", []) and ADMINISTRATOR not in after.get("tags", [])
+    if name != broker.username or not lost:
+        return ""
+    return (
+        f"{name} is the user by which the console itself logs in to {broker.name}: without the tag "
+        f"{ADMINISTRATOR} it could change nothing there. Give the broker another user first."
     )
 
 
@@ -209,7 +227,8 @@ def _check_name(name: str) -> None:
         raise InvalidField(error.field, str(error)) from None
 
 
-def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+def check_user_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields (tags, limits), each in its one form. Raises InvalidField."""
     unknown = set(fields) - {"tags", "limits"}
     if unknown:
         raise InvalidField(sorted(unknown)[0], f"A user has no field {sorted(unknown)[0]!r}.")
@@ -225,16 +244,19 @@ def check_tags(tags: Any, most: int = MOST_TAGS) -> list[str]:
     """A set of words, sorted. Raises InvalidField."""
     if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
         raise InvalidField("tags", "Tags are a list of words.")
-    words = sorted({tag.strip() for tag in tags} - {""})
+    words = sorted(set(tags))
     if len(words) > most:
         raise InvalidField("tags", f"At most {most} tags are allowed; these are {len(words)}.")
     for word in words:
+        # RabbitMQ takes them as one text, cut at commas and trimmed.
+        if not word or word != word.strip():
+            raise InvalidField("tags", "A tag cannot be empty, or begin or end with a space.")
+        if "," in word:
+            raise InvalidField("tags", "A tag cannot hold a comma.")
         try:
             check_name("tag", word, "tags")
         except SpecError as error:
-            raise InvalidField("tags", str(error)) from None
-        if "," in word:
-            raise InvalidField("tags", "A tag cannot hold a comma.")
+            raise InvalidField("tags", str(error).replace("name", "tag")) from None
     return words
 
 

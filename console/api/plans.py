@@ -181,9 +181,9 @@ def _topic_permission(fields: _Fields, absent: bool, user: Any, making: Any) -> 
 
 
 def _patterns(fields: _Fields, *names: str) -> list[str]:
-    for name in names:
-        if name not in fields:
-            raise InvalidField(name, "This field is required.")
+    missing = [name for name in names if name not in fields]
+    if missing:
+        raise InvalidField(missing[0], f"Give {', '.join(names)}; missing: {', '.join(missing)}.")
     return [fields[name] for name in names]
 
 

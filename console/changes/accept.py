@@ -15,7 +15,7 @@ from console.audit import record_change
 from console.changes.crashpoints import crashpoint
 from console.changes.credential import token_of
 from console.changes.doorbell import ring
-from console.errors import IdempotencyMismatch, InvalidField, Stale
+from console.errors import AlreadyThere, IdempotencyMismatch, InvalidField, Stale
 from console.models import Broker, Change, ManagedObject, Step, Sync
 from console.rabbitmq.endpoint import Secret
 from console.reconcile.diff import Difference, FieldChange, Op
@@ -41,6 +41,8 @@ class Wish:
     permission: str
     secrets: Mapping[str, str] | None = field(default=None, repr=False)
     expected_generation: int | None = None
+    #: It is to be made: where somebody else was quicker, it is there already.
+    new: bool = False
     guard: Mapping[str, int] = field(default_factory=dict)
 
     def desired(self) -> Spec | None:
@@ -219,6 +221,8 @@ def _locked_targets(
 
 def _wished(target: ManagedObject, wish: Wish) -> ManagedObject:
     if wish.expected_generation is not None and wish.expected_generation != target.generation:
+        if wish.new:
+            raise AlreadyThere(f"{target} is already asked for. Edit it instead.")
         raise Stale(
             f"{target} was changed by somebody else meanwhile. Look at it again first.",
             {"generation": target.generation},

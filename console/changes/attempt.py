@@ -69,6 +69,8 @@ def act(store: ObjectStore, step: Step, before: Spec | None) -> Outcome:
         return Outcome("unchanged", seen=before)
     if difference.op is Op.REPLACE and step.op != Op.REPLACE:
         return Outcome("rejected", _immutable(difference), "conflict")
+    if before is not None and _is_anothers(step):
+        return Outcome("rejected", _ANOTHERS, "already_there")
     try:
         crashpoint("before-call")
         if difference.op in (Op.DELETE, Op.REPLACE):
@@ -82,6 +84,24 @@ def act(store: ObjectStore, step: Step, before: Spec | None) -> Outcome:
     except BrokerError as error:
         return outcome_of_error(error)
     return Outcome("sent")
+
+
+_ANOTHERS = (
+    "It was not there when this was asked for, and is now: somebody else made it. It is left as it is; "
+    "adopt it, or edit it."
+)
+
+
+def _is_anothers(step: Step) -> bool:
+    """Whether what is there, other than asked for, was made by somebody else since: a step that has not
+    begun before would make it, and it was never seen as asked for here. A permission is set, there before
+    or not."""
+    return (
+        step.op == Op.CREATE
+        and step.attempts <= 1
+        and step.target.verified_generation == 0
+        and step.target.kind in ("vhost", "user")
+    )
 
 
 def judge(step: Step, before: Spec | None, after: Spec | None) -> Outcome:

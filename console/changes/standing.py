@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from console.changes.accept import Wish
 from console.errors import AlreadyThere, NotThere
 from console.models import Broker, ManagedObject, Sync
 from console.reconcile.kinds import KINDS, Key, Ref, Spec
@@ -18,6 +19,11 @@ class Standing:
     ref: Ref
     managed: ManagedObject | None
     observed: Spec | None
+
+    @property
+    def generation(self) -> int:
+        """How often something was asked for it here; 0: never."""
+        return self.managed.generation if self.managed else 0
 
     @property
     def deletion_open(self) -> bool:
@@ -56,9 +62,25 @@ class Standing:
         return {**{name: value for name, value in self.wanted.items() if name in kept}, **fields}
 
     def must_be_there(self) -> None:
-        """Raises NotThere where there is nothing to delete."""
+        """Raises NotThere where there is nothing to delete, or it is asked for already."""
+        if self.deletion_open:
+            raise NotThere(f"{_called(self.ref)} is being deleted already.")
         if self.observed is None and (self.managed is None or self.managed.spec is None):
             raise NotThere(f"{_called(self.ref)} is not there.")
+
+
+def generations_of(wishes: Iterable[Wish]) -> dict[tuple[int, str, Key], int]:
+    """How often something was asked here for each wished object; 0: never. By broker, kind and key."""
+    found = {(wish.broker.pk, wish.ref.kind, wish.ref.key): 0 for wish in wishes}
+    for broker, kind in sorted({(broker, kind) for broker, kind, _ in found}):
+        keys = [list(key) for b, k, key in found if (b, k) == (broker, kind)]
+        for start in range(0, len(keys), 5000):
+            rows = ManagedObject.objects.filter(
+                broker=broker, kind=kind, key__in=keys[start : start + 5000]
+            )
+            for key, generation in rows.values_list("key", "generation"):
+                found[broker, kind, tuple(key)] = generation
+    return found
 
 
 def standings(

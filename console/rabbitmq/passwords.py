@@ -18,8 +18,23 @@ SHA512 = "rabbit_password_hashing_sha512"
 MD5 = "rabbit_password_hashing_md5"
 _DIGESTS = {SHA256: hashlib.sha256, SHA512: hashlib.sha512}
 _SALT_BYTES = 4
+MOST_BYTES = 1024
 #: Nothing that looks like something else, nothing a shell or a URL would take for its own.
 _ALPHABET = "".join(set(string.ascii_letters + string.digits) - set("O0Il1"))
+
+
+def why_no_password(text: str) -> str:
+    """Why `text` cannot be a user's password, in one sentence; "" where it can. It is taken as it is,
+    spaces too."""
+    if not text:
+        return "A password cannot be empty; a user without one is another choice."
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        return "This password is not valid Unicode."
+    if length > MOST_BYTES:
+        return f"A password has at most {MOST_BYTES} bytes."
+    return "A password must not hold a NUL character." if "\0" in text else ""
 
 
 def hash_password(

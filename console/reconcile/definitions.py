@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from console.rabbitmq.text import printable
 from console.reconcile.definitions_rows import (
     INSIDE,
     KINDS_OF,
@@ -84,7 +85,8 @@ class _Reader:
         self.vhost = vhost
         self.objects: dict[Ref, dict[str, Any]] = {}
         self.findings: list[Finding] = []
-        self.version = str(top.get("rabbitmq_version") or top.get("rabbit_version") or "")
+        version = top.get("rabbitmq_version") or top.get("rabbit_version") or ""
+        self.version = version if isinstance(version, str) else ""
         self.single = _single_vhost(top)
         #: Virtual hosts of which the file tells nothing but limits.
         self.implied: set[Ref] = set()
@@ -139,12 +141,13 @@ class _Reader:
         for key in self.top:
             if key not in known:
                 self._find(Level.WARNING, key[:60], "This section is not known and has no effect.")
-        major = self.version.split(".")[0]
-        if self.version and major.isdecimal() and not 3 <= int(major) <= 4:
+        if not isinstance(self.top.get("rabbit_version", ""), str):
+            self._find(Level.WARNING, "rabbit_version", "rabbit_version must be text: passed over.")
+        if self.version and self.version.split(".")[0] not in ("3", "4"):
             self._find(
                 Level.WARNING,
                 "rabbit_version",
-                f"The file is of RabbitMQ {self.version[:20]}; files of 3 and 4 are known.",
+                f"The file is of RabbitMQ {printable(self.version, 20)}; files of 3 and 4 are known.",
             )
 
     def _single_vhosts_own(self) -> None:

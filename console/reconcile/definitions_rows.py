@@ -10,8 +10,15 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from console.rabbitmq.endpoint import Secret
-from console.rabbitmq.passwords import MD5, SHA256, SHA512, hash_password, is_hash
-from console.reconcile.kinds import KINDS, Key, SpecError, arguments_key, tags
+from console.rabbitmq.passwords import (
+    MD5,
+    SHA256,
+    SHA512,
+    hash_password,
+    is_hash,
+    why_no_password,
+)
+from console.reconcile.kinds import KINDS, Key, SpecError, arguments_key
 from console.reconcile.names import check_name
 
 #: Belong to the cluster itself: never taken to another one, never deleted.
@@ -66,7 +73,8 @@ def read_vhost(reader: Taker, row: Row) -> None:
     fields = ("description", "tags", "default_queue_type", "protected_from_deletion")
     spec = {**some(metadata or {}, *fields), **some(row, *fields, "tracing")}
     if "limits" in row:
-        spec["limits"] = row["limits"] or {}
+        # An empty one comes as a list from some versions.
+        spec["limits"] = {} if row["limits"] in (None, []) else row["limits"]
     reader.take("vhost", (name,), spec)
 
 
@@ -74,11 +82,19 @@ def read_user(reader: Taker, row: Row) -> None:
     name = reader.name("user", row)
     spec = some(row, "tags")
     if "limits" in row:
-        spec["limits"] = row["limits"] or {}
+        # An empty one comes as a list from some versions.
+        spec["limits"] = {} if row["limits"] in (None, []) else row["limits"]
+    if "password_hash" in row and "password" in row:
+        raise SpecError("password", "Give password or password_hash, not both.")
     if "password_hash" in row:
         spec |= _hash(reader, row["password_hash"], row.get("hashing_algorithm"))
-    elif isinstance(row.get("password"), str) and row["password"]:
-        spec["password_hash"] = hash_password(Secret(row["password"])).reveal()
+    elif "password" in row:
+        clear = row["password"]
+        if not isinstance(clear, str):
+            raise SpecError("password", "password must be text.")
+        if reason := why_no_password(clear):
+            raise SpecError("password", reason)
+        spec["password_hash"] = hash_password(Secret(clear)).reveal()
         spec["hashing_algorithm"] = SHA256
         reader.note(
             Level.WARNING,
@@ -91,7 +107,6 @@ def read_user(reader: Taker, row: Row) -> None:
             "password_hash",
             "The file has no password of this user: an existing one is kept, a new user has none.",
         )
-    tags(spec.get("tags", []))
     reader.take("user", (name,), spec)
 
 
@@ -131,10 +146,12 @@ def read_permission(reader: Taker, row: Row) -> None:
 
 
 def read_topic_permission(reader: Taker, row: Row) -> None:
-    exchange = row.get("exchange", "")
-    if exchange != "":
-        reader.name("topic_permission", row, "exchange")
-    key = (reader.vhost_of(row), reader.name("user", row, "user"), str(exchange))
+    # The default exchange is no topic exchange, and no path of the HTTP API reaches its permission.
+    exchange = reader.name("topic_permission", row, "exchange")
+    for name in ("write", "read"):
+        if name not in row:
+            raise SpecError(name, f"{name} is missing.")
+    key = (reader.vhost_of(row), reader.name("user", row, "user"), exchange)
     reader.take("topic_permission", key, some(row, "write", "read"))
 
 

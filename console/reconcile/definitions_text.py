@@ -15,6 +15,12 @@ from typing import Any
 MOST_BYTES = 20 * 1024 * 1024
 MOST_DEPTH = 64
 _MOST_INTEGER = 2**63 - 1
+_OTHERS = {
+    b"\x1f\x8b": "The file is compressed (gzip). Unpack it first.",
+    b"PK\x03\x04": "The file is compressed (zip). Unpack it first.",
+    b"\xff\xfe": "The file is UTF-16, as some shells write it. Save it as UTF-8.",
+    b"\xfe\xff": "The file is UTF-16, as some shells write it. Save it as UTF-8.",
+}
 _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -30,6 +36,8 @@ def read_json(body: bytes, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """The top object. Raises TooLarge, NotDefinitions."""
     if len(body) > most_bytes:
         raise TooLarge(f"The file is larger than {most_bytes // 1024 // 1024} MB.")
+    if found := next((what for magic, what in _OTHERS.items() if body.startswith(magic)), None):
+        raise NotDefinitions(found)
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -74,7 +74,7 @@ class Kind:
             try:
                 whole[field.name] = field.canonical(value)
             except (TypeError, ValueError) as error:
-                raise SpecError(field.name, f"{field.name}: {error}") from None
+                raise SpecError(field.name, f"{field.name} {error}.") from None
         return whole
 
 
@@ -140,7 +140,7 @@ VHOST = Kind(
     "vhost",
     ("name",),
     (
-        Field("description", "", lambda value: text(value or "")),
+        Field("description", "", lambda value: text("" if value is None else value)),
         Field("tags", [], tags),
         Field("default_queue_type", None, optional_text),
         Field("tracing", False, flag),

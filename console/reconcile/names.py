@@ -30,6 +30,9 @@ def check_name(kind: str, name: str, field: str = "name") -> str:
         length = len(name.encode())
     except UnicodeEncodeError:
         raise SpecError(field, "This name is not valid Unicode.") from None
+    if "\N{REPLACEMENT CHARACTER}" in name:
+        # Browsers, Django and RabbitMQ 3.10 put it where bytes are not UTF-8: another object's name.
+        raise SpecError(field, "This name was not UTF-8: it holds U+FFFD in place of other bytes.")
     if length > MOST_BYTES:
         raise SpecError(
             field, f"This name is {length} bytes long in UTF-8; {MOST_BYTES} is the most."

@@ -32,6 +32,7 @@ class Refused(exceptions.APIException):
     def __init__(self, error: ConsoleError) -> None:
         super().__init__(error.message, error.code)
         self.status_code = error.http_status
+        self.generation: int | None = error.data.get("generation")
 
 
 class DatabaseAway(exceptions.APIException):
@@ -60,6 +61,13 @@ class ProblemHandler(ExceptionHandler):
             case OperationalError() | InterfaceError():
                 return DatabaseAway()
         return super().convert_known_exceptions(exc)
+
+    def get_headers(self, exc: exceptions.APIException) -> dict[str, str]:
+        headers: dict[str, str] = super().get_headers(exc)
+        if isinstance(exc, Refused) and exc.generation is not None:
+            # What If-Match would have had to say.
+            headers["ETag"] = f'"{exc.generation}"'
+        return headers
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
         if isinstance(exc, exceptions.APIException):

@@ -222,7 +222,7 @@ def test_an_empty_object_asks_for_nothing():
         ("exchanges", {"vhost": "a", "name": "amq.zzz", "type": "direct"}, "exchanges[0].name"),
         ("exchanges", {"vhost": "a", "name": "e"}, "exchanges[0].type: type is missing"),
         ("users", {"name": "u", "password_hash": "abc", "tags": []}, "users[0].password_hash"),
-        ("users", {"name": "u", "tags": 5}, "users[0]: must be a list of words."),
+        ("users", {"name": "u", "tags": 5}, "users[0].tags: tags must be a list of words."),
         ("policies", {"vhost": "a", "name": "p", "pattern": ".", "definition": {}}, "policies[0].def"),
         ("policies", {"vhost": "a", "name": "p", "pattern": ".", "definition": {"a": 1},
                       "apply-to": "everything"}, "policies[0].apply-to"),

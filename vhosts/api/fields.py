@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accessctl.api.change_fields import Managed
+from accessctl.api.fields import Named
 from vhosts.models import Queue
 
 
@@ -14,7 +15,7 @@ class SeenOnBroker(serializers.Serializer[Any]):
     broker_name = serializers.CharField(source="broker.name")
 
 
-class VhostRead(Managed, SeenOnBroker):
+class VhostRead(Managed, Named, SeenOnBroker):
     """A virtual host as found on a broker."""
 
     name = serializers.CharField()

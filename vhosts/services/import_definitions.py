@@ -32,6 +32,7 @@ from console.reconcile.disclose import public_change, public_spec, secrets_of_sp
 from console.reconcile.kinds import KINDS, Ref, Spec, SpecError
 from console.reconcile.plan import fingerprint
 from vhosts.services.definition_rights import right_for, why_not_import
+from vhosts.services.import_checks import why_not_possible
 from vhosts.services.import_losses import Row, count_lost, objections
 from vhosts.services.manage_vhosts import vhost_contents
 from vhosts.services.read_definitions import Live, open_broker, read_file, read_live
@@ -180,6 +181,10 @@ class _Planner:
             )
         if (before or {}).get("protected_from_deletion") and difference.op is Op.DELETE:
             state, why = "impossible", "The virtual host is protected from deletion."
+        if state == "planned" and (
+            wrong := why_not_possible(self.broker, difference, before, spec)
+        ):
+            state, why = "impossible", wrong
         fields = tuple(
             {"name": f.name, "before": f.before, "after": f.after, "secret": f.secret}
             for f in (public_change(ref.kind, change) for change in difference.fields)

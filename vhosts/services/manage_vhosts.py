@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,7 @@ def create_vhost(
         check_name("vhost", name)
     except SpecError as error:
         raise InvalidField(error.field, str(error)) from None
-    spec = VHOST.canonical(_checked(fields))
+    spec = VHOST.canonical(check_vhost_fields(fields))
     _may_limit(acting_user, broker, name, {}, spec)
     standing = vhost_standing(broker, name)
     standing.must_be_new(broker)
@@ -46,7 +47,8 @@ def create_vhost(
         spec=spec,
         observed=standing.observed,
         permission=Permission.VHOSTS_CREATE,
-        expected_generation=standing.managed.generation if standing.managed else None,
+        expected_generation=standing.generation,
+        new=True,
     )
 
 
@@ -58,10 +60,11 @@ def edit_vhost(
     acting_user: AnyUser,
     expected_generation: int | None = None,
 ) -> Wish:
-    """Changes what `fields` names and keeps the rest. Raises NotAllowed, InvalidField, NotThere."""
+    """Changes what `fields` names and keeps the rest. Raises NotAllowed, InvalidField, NotThere; where
+    somebody asks for something else at the same moment, `accept` raises Stale."""
     require(acting_user, Permission.VHOSTS_EDIT, broker, name)
     standing = vhost_standing(broker, name)
-    spec = standing.changed(_checked(fields))
+    spec = standing.changed(check_vhost_fields(fields))
     _may_limit(acting_user, broker, name, standing.wanted or {}, spec)
     return Wish(
         broker=broker,
@@ -69,7 +72,9 @@ def edit_vhost(
         spec=spec,
         observed=standing.observed,
         permission=Permission.VHOSTS_EDIT,
-        expected_generation=expected_generation,
+        expected_generation=standing.generation
+        if expected_generation is None
+        else expected_generation,
     )
 
 
@@ -135,12 +140,15 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
         shown = ", ".join(users[:5]) + (" and more" if len(users) > 5 else "")
         found.append(f"{len(users)} users lose their permissions on it: {shown}.")
     found.append("Connections to it are closed.")
+    if name == "/":
+        found.append("It is the default virtual host: clients that name none connect to it.")
     if VirtualHost.objects.filter(broker=broker, name=name, tracing=True).exists():
         found.append("Tracing is switched on in it.")
     return found
 
 
-def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+def check_vhost_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, each in its one form. Raises InvalidField."""
     known = {field.name for field in VHOST.fields}
     for name in fields:
         if name not in known:
@@ -169,6 +177,6 @@ def _description(text: Any) -> str:
         raise InvalidField(
             "description", f"The description has at most {MOST_DESCRIPTION} characters."
         )
-    if any(ord(character) < 32 for character in text):
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise InvalidField("description", "The description must not hold control characters.")
     return text

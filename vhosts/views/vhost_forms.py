@@ -68,7 +68,7 @@ def vhost_edit(request: HttpRequest, vhost_id: int) -> HttpResponse:
     form = VhostForm(
         request.POST or None,
         spec=standing.wanted or standing.observed or {},
-        generation=standing.managed.generation if standing.managed else 0,
+        generation=standing.generation,
         may_limit=may(request.user, Permission.VHOSTS_LIMIT, found.broker, found.name),
         knows_protection=found.protected_from_deletion is not None,
     )
