@@ -105,16 +105,16 @@ def _carry_out(
         lambda step: act(store, step, before.get(reference(step).key)),
         halted=lambda outcome: outcome.state == "trouble",
         skipped=lambda: Outcome("skipped"),
-        meanwhile=lambda: renew_lease(lease),
+        go_on=lambda: renew_lease(lease) and not book.stop_asked(batch[0].change_id),
     )
     sent = [step for step in batch if results[step.pk].state == "sent"]
     if sent:
-        results |= _read_back(store, sent, before)
+        results |= _read_back(store, sent, results)
     return results
 
 
 def _read_back(
-    store: ObjectStore, sent: list[Step], before: dict[Key, Spec | None]
+    store: ObjectStore, sent: list[Step], results: dict[int, Outcome]
 ) -> dict[int, Outcome]:
     try:
         after = _Look(store, sent)()
@@ -122,10 +122,7 @@ def _read_back(
         # Sent, and not seen since: perhaps done. The next look decides.
         detail = f"Sent, but not read back: {error.detail or error.summary}"
         return _all(sent, Outcome("trouble", detail, error.code, error.status, error))
-    return {
-        step.pk: judge(step, before.get(reference(step).key), after.get(reference(step).key))
-        for step in sent
-    }
+    return {step.pk: judge(step, results[step.pk], after.get(reference(step).key)) for step in sent}
 
 
 class _Look:

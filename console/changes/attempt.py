@@ -39,6 +39,8 @@ class Outcome:
     http_status: int | None = None
     error: BrokerError | None = field(default=None, repr=False)
     seen: Spec | None = field(default=None, repr=False)
+    #: What was sent, None for a deletion; secrets are in it.
+    wanted: Spec | None = field(default=None, repr=False)
 
 
 def reference(step: Step) -> Ref:
@@ -83,7 +85,7 @@ def act(store: ObjectStore, step: Step, before: Spec | None) -> Outcome:
         crashpoint("after-call")
     except BrokerError as error:
         return outcome_of_error(error)
-    return Outcome("sent")
+    return Outcome("sent", wanted=desired)
 
 
 _ANOTHERS = (
@@ -104,9 +106,9 @@ def _is_anothers(step: Step) -> bool:
     )
 
 
-def judge(step: Step, before: Spec | None, after: Spec | None) -> Outcome:
+def judge(step: Step, sent: Outcome, after: Spec | None) -> Outcome:
     """Whether what is there after the call is what was asked for, every field of it."""
-    difference = compare(reference(step), desired_of(step, before), after)
+    difference = compare(reference(step), sent.wanted, after)
     if difference.equal:
         return Outcome("ok", seen=after)
     return Outcome("rejected", _not_applied(difference), "not_applied", seen=after)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Protocol, TypeVar
 
 CONNECTIONS = 8
-_LOOK_EVERY_S = 5.0
+#: How long a stop may go unheard.
+LOOK_EVERY_S = 0.5
 
 
 class HasId(Protocol):
@@ -24,29 +27,39 @@ def each(
     *,
     halted: Callable[[Result], bool],
     skipped: Callable[[], Result],
-    meanwhile: Callable[[], object],
+    go_on: Callable[[], bool],
 ) -> dict[int, Result]:
-    """`call(item)` for every item, by id. After a result that is `halted`, items not yet begun get
-    `skipped()`. `meanwhile` is called every few seconds. `call` must not touch the database."""
+    """`call(item)` for every item, by id. After a result that is `halted`, or once `go_on` says no, items
+    not yet begun get `skipped()`. `go_on` is asked twice a second, in this thread. `call` must not touch
+    the database."""
     results: dict[int, Result] = {}
-    stop = False
+    left = deque(items)
+    stop = threading.Event()
 
-    def one(item: Item) -> None:
-        nonlocal stop
-        if stop:
-            results[item.pk] = skipped()
-            return
-        results[item.pk] = call(item)
-        stop = stop or halted(results[item.pk])
+    def work() -> None:
+        while True:
+            try:
+                item = left.popleft()
+            except IndexError:
+                return
+            results[item.pk] = skipped() if stop.is_set() else call(item)
+            if halted(results[item.pk]):
+                stop.set()
 
     if len(items) == 1:
-        one(items[0])
+        work()
         return results
-    with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="apply") as pool:
-        pending = {pool.submit(one, item) for item in items}
-        while pending:
-            done, pending = wait(pending, timeout=_LOOK_EVERY_S)
-            for future in done:
-                future.result()
-            meanwhile()
+    threads = min(CONNECTIONS, len(items))
+    with ThreadPoolExecutor(threads, thread_name_prefix="apply") as pool:
+        working = {pool.submit(work) for _ in range(threads)}
+        try:
+            while working:
+                done, working = wait(working, timeout=LOOK_EVERY_S)
+                for one in done:
+                    one.result()
+                if working and not go_on():
+                    stop.set()
+        finally:
+            # Also where something failed: leaving the pool waits for its threads.
+            stop.set()
     return results

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db import connection, transaction
+from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.utils.module_loading import import_string
 
 from console.changes.attempt import MOST_BROKER_FAILURES, Outcome
@@ -29,7 +30,7 @@ from console.models import (
     Sync,
 )
 
-#: Steps begun together. A stop takes effect between batches.
+#: Steps begun together.
 BATCH = 1500
 _OUTCOMES = {
     "ok": "ok",
@@ -70,24 +71,26 @@ def _candidates(broker: Broker, now: datetime) -> list[Step]:
         open_steps.filter(next_at__lte=now)
         .exclude(change__in=held_back)
         .order_by("change__created_at", "change", "ordinal")
-        .select_related("target")
+        .select_related("target", "change__author")
         .first()
     )
     if first is None:
         return []
-    run = list(
-        open_steps.filter(change=first.change)
-        .select_related("target", "change__author")
+    rest = open_steps.filter(change=first.change, ordinal__gte=first.ordinal)
+    # What stands on the first kind waits for it: a user before its permissions.
+    deletes = Q(op="delete") if first.op == "delete" else ~Q(op="delete")
+    other = rest.exclude(deletes, target__kind=first.target.kind).aggregate(at=Min("ordinal"))["at"]
+    if other is not None:
+        rest = rest.filter(ordinal__lt=other)
+    batch = list(
+        rest.select_related("target")
+        .defer("before", "after", "fields", "target__drift")
         .select_for_update(of=("self",))
         .order_by("ordinal")[:BATCH]
     )
-    # What stands on the first kind waits for it: a user before its permissions.
-    same = [first.target.kind, first.op == "delete"]
-    batch = []
-    for step in run:
-        if [step.target.kind, step.op == "delete"] != same:
-            break
-        batch.append(step)
+    for step in batch:
+        # One of each for all, not one for every row; grants are read once.
+        step.change, step.broker = first.change, broker
     return batch
 
 
@@ -95,7 +98,6 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
     may: Callable[[User | None, str, Broker, str, list[str]], bool] = import_string(
         settings.CHANGE_AUTHORIZER
     )
-    # One change, one broker. One object of its author, so that grants are read once.
     author, broker = candidates[0].change.author, candidates[0].broker
     withdrawn = why_withdrawn(candidates[0].change, author, now)
     batch: list[Step] = []
@@ -105,8 +107,7 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
             _end(step, StepState.SUPERSEDED, now, "superseded", "A later change took its place.")
         elif withdrawn or not may(author, step.permission, broker, target.kind, target.key):
             _end(step, StepState.REJECTED, now, "not_allowed", withdrawn or _why_not_allowed(step))
-            step.target.sync, step.target.reason = Sync.REJECTED, step.error_detail
-            step.target.save(update_fields=["sync", "reason", "updated_at"])
+            _move([step], Sync.REJECTED, step.error_detail, now)
         elif step.not_after is not None and step.attempts == 0 and now > step.not_after:
             _end(
                 step,
@@ -115,8 +116,7 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
                 "too_late",
                 "The broker could not be reached within an hour, so this deletion asks again.",
             )
-            step.target.sync, step.target.reason = Sync.NEEDS_CONFIRMATION, step.error_detail
-            step.target.save(update_fields=["sync", "reason", "updated_at"])
+            _move([step], Sync.NEEDS_CONFIRMATION, step.error_detail, now)
         else:
             batch.append(step)
     return batch
@@ -142,13 +142,15 @@ def _begin(batch: list[Step], lease: Lease, now: datetime) -> None:
     for step in batch:
         step.attempts += 1
         step.state = StepState.VERIFYING
-    _store_alike(Step, batch, ("attempts", "state"))
-    Attempt.objects.bulk_create(
-        [
-            Attempt(step=step, number=step.attempts, fence=lease.fence, started_at=now)
-            for step in batch
-        ]
-    )
+    _store_alike(batch, ("attempts", "state"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO console_attempt (step_id, number, fence, started_at, outcome, detail)
+            SELECT id, attempts, %s, %s, '', '' FROM console_step WHERE id = ANY(%s) ORDER BY id
+            """,
+            [lease.fence, now, [step.pk for step in batch]],
+        )
     ManagedObject.objects.filter(pk__in=[step.target_id for step in batch]).update(
         sync=Sync.APPLYING, updated_at=now
     )
@@ -164,8 +166,8 @@ def finish_batch(
             return False
         for step in batch:
             _mark(step, results[step.pk], now)
-        _store_alike(Step, batch, _OUTCOME_FIELDS)
-        _close_attempts(batch, results, now)
+        _store_alike(batch, _OUTCOME_FIELDS)
+        _close_attempts(lease, batch, results, now)
         _move_targets(batch, results, now)
         _settle({step.change_id for step in batch}, now)
         if any(result.state == "ok" for result in results.values()):
@@ -175,18 +177,14 @@ def finish_batch(
     return True
 
 
-def _store_alike(
-    model: type[Step] | type[Attempt],
-    rows: Sequence[Step] | Sequence[Attempt],
-    fields: tuple[str, ...],
-) -> None:
+def _store_alike(rows: Sequence[Step], fields: tuple[str, ...]) -> None:
     """Rows of a batch come out in a few ways: one UPDATE for each of them. bulk_update would build a
     CASE of every row and take longer than the broker."""
     alike: dict[tuple[object, ...], list[int]] = {}
     for row in rows:
         alike.setdefault(tuple(getattr(row, name) for name in fields), []).append(row.pk)
     for values, ids in alike.items():
-        model._base_manager.filter(pk__in=ids).update(**dict(zip(fields, values, strict=True)))
+        Step.objects.filter(pk__in=ids).update(**dict(zip(fields, values, strict=True)))
 
 
 _OUTCOME_FIELDS = (
@@ -213,49 +211,60 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
         step.state = StepState.VERIFYING
 
 
-def _close_attempts(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
-    open_attempts = Attempt.objects.filter(
-        step__in=[step.pk for step in batch], finished_at=None
-    ).order_by("pk")
-    newest = {attempt.step_id: attempt for attempt in open_attempts}
-    gone: list[int] = []
-    kept: list[Attempt] = []
+def _close_attempts(
+    lease: Lease, batch: list[Step], results: dict[int, Outcome], now: datetime
+) -> None:
+    """Those begun under this lease: one that a dead worker left stays as it is."""
+    alike: dict[tuple[str, int | None, str], list[int]] = {}
     for step in batch:
-        result, attempt = results[step.pk], newest[step.pk]
-        if result.state == "skipped":
-            gone.append(attempt.pk)
-            continue
-        attempt.finished_at, attempt.outcome = now, _OUTCOMES[result.state]
-        attempt.http_status, attempt.detail = result.http_status, result.detail
-        kept.append(attempt)
-    Attempt.objects.filter(pk__in=gone).delete()
-    _store_alike(Attempt, kept, ("finished_at", "outcome", "http_status", "detail"))
+        result = results[step.pk]
+        how = (result.state, result.http_status, result.detail)
+        alike.setdefault(how, []).append(step.pk)
+    for (state, http_status, detail), ids in alike.items():
+        begun = Attempt.objects.filter(step__in=ids, fence=lease.fence, finished_at=None)
+        if state == "skipped":
+            begun.delete()
+        else:
+            begun.update(
+                finished_at=now, outcome=_OUTCOMES[state], http_status=http_status, detail=detail
+            )
 
 
 def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
-    """Green only for the very generation that was read back; a newer wish keeps its own state."""
-    done = [s for s in batch if results[s.pk].state in ("ok", "unchanged")]
-    for start in range(0, len(done), 1000):
-        ManagedObject.objects.filter(
-            pk__in=[s.target_id for s in done[start : start + 1000]]
-        ).filter(Q(steps__in=done), generation=F("steps__generation")).update(
-            sync=Sync.IN_SYNC,
-            verified_generation=F("generation"),
-            verified_at=now,
-            reason="",
-            drift=[],
-            drifted_since=None,
-            updated_at=now,
+    done = [step for step in batch if results[step.pk].state in ("ok", "unchanged")]
+    with connection.cursor() as cursor:
+        # A later wish makes its own way to green; that this one was there is kept all the same.
+        cursor.execute(
+            """
+            UPDATE console_managedobject t
+            SET verified_generation = s.generation, verified_at = %(now)s, updated_at = %(now)s
+            FROM console_step s
+            WHERE s.id = ANY(%(ids)s) AND t.id = s.target_id
+              AND t.verified_generation <= s.generation
+            """,
+            {"now": now, "ids": [step.pk for step in done]},
         )
     for step in batch:
         if step.state == StepState.APPLIED:
+    _move(done, Sync.IN_SYNC, "", now, drift=[], drifted_since=None)
+    waiting: dict[tuple[Sync, str], list[Step]] = {}
             continue
         sync = Sync.REJECTED if step.state == StepState.REJECTED else Sync.PENDING
         if step.state == StepState.VERIFYING:
             sync = Sync.VERIFYING
-        ManagedObject.objects.filter(pk=step.target_id, generation=step.generation).update(
-            sync=sync, reason=step.error_detail, updated_at=now
-        )
+        waiting.setdefault((sync, step.error_detail), []).append(step)
+    for (sync, reason), steps in waiting.items():
+        _move(steps, sync, reason, now)
+
+
+def _move(steps: Sequence[Step], sync: Sync, reason: str, now: datetime, **more: object) -> None:
+    """The state of what the steps are about, but where a later wish was made for it meanwhile."""
+    same = Step.objects.filter(
+        pk__in=[step.pk for step in steps], generation=OuterRef("generation")
+    )
+    ManagedObject.objects.filter(
+        Exists(same.filter(target=OuterRef("pk"))), pk__in=[step.target_id for step in steps]
+    ).update(sync=sync, reason=reason, updated_at=now, **more)
 
 
 def _settle(change_ids: Iterable[object], now: datetime) -> None:
@@ -277,11 +286,17 @@ def _state_of(counts: dict[str, int], change: Change) -> ChangeState:
         return ChangeState.APPLYING
     if counts.get(StepState.STOPPED):
         return ChangeState.STOPPED
-    good = counts.get(StepState.APPLIED, 0) + counts.get(StepState.SUPERSEDED, 0)
-    bad = sum(counts.values()) - good
-    if not bad:
+    if set(counts) == {StepState.SUPERSEDED}:
+        return ChangeState.SUPERSEDED
+    if set(counts) <= {StepState.APPLIED}:
+        # Done means that every step was read back: one that a later change took over was not.
         return ChangeState.DONE
-    return ChangeState.PARTLY if good else ChangeState.REJECTED
+    return ChangeState.PARTLY if StepState.APPLIED in counts else ChangeState.REJECTED
+
+
+def stop_asked(change_id: UUID) -> bool:
+    """Whether no further step of the change is to begin."""
+    return Change.objects.filter(pk=change_id, stop_requested_at__isnull=False).exists()
 
 
 def stop_requested(broker: Broker, *, now: datetime) -> int:

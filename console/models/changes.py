@@ -69,6 +69,8 @@ class ChangeState(models.TextChoices):
     PARTLY = "partly", "Partly applied"
     REJECTED = "rejected", "Rejected"
     STOPPED = "stopped", "Stopped"
+    #: Later changes took the place of every step of it.
+    SUPERSEDED = "superseded", "Superseded"
 
 
 OPEN_CHANGES = (ChangeState.ACCEPTED, ChangeState.APPLYING, ChangeState.WAITING)

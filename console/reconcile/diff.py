@@ -99,6 +99,8 @@ def _creation(ref: Ref, wanted: dict[str, Any]) -> tuple[FieldChange, ...]:
 
 def _differ(one: Any, other: Any) -> bool:
     """Python takes True for 1 and 1.0 for 1; RabbitMQ's argument tables do not."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one != other
     return json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True)
 
 

@@ -1,138 +1,310 @@
 """A worker that dies anywhere loses nothing and does nothing twice: processes are really killed.
 
-The points are those of docs/decisions/0005-changes.md.
+Every point is tried with virtual hosts, users and permissions, each created, updated and deleted:
+
+C0  the web process, before it commits        C6  the call was answered; before the read-back
+C1  the web process, before it answers        C7  read back; before the commit
+C2  the lease is taken, nothing begun         C8  some steps of many are committed
+C3  the attempt is written, nothing sent      C9  it slept through its lease, and wakes
+C4  sent, and the broker has not acted        C10 an act that must not be repeated
+C5  the broker acted, its answer is lost
+
+C10 is of one kind only: creating, updating and deleting can be repeated, and users and permissions
+have no other acts. A virtual host's restart is the one.
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import time
 from datetime import timedelta
 
 import pytest
 from django.db import connections
+from django.test import Client
 
 from console.changes import crashpoints
 from console.changes.sweep import brokers_with_due_steps
-from console.models import Attempt, AuditEntry, BrokerLease, Change, ManagedObject, Step
+from console.models import (
+    Attempt,
+    AuditEntry,
+    Broker,
+    BrokerLease,
+    Change,
+    ManagedObject,
+    Step,
+)
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA256, hash_password
 from console.reconcile.kinds import Ref
 from tests.engine import utc_now
+from tests.faults.gate import Gate
+from vhosts.models import VirtualHost
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+KINDS = ("vhost", "user", "permission")
+PATHS = {"vhost": "vhosts", "user": "users", "permission": "permissions"}
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
 LESS = {"configure": "^$", "write": "^$", "read": ".*"}
 HASH = {"password_hash": hash_password(Secret("x" * 12)).reveal(), "hashing_algorithm": SHA256}
-#: The point, and whether the broker has acted when the worker dies there.
-POINTS = {
-    "after-claim": False,
-    "after-attempt": False,
-    "before-call": False,
-    "after-call": True,
-    "after-read-back": True,
-    "after-commit": True,
+#: (spec, secrets) to create, update and delete one of a kind.
+WISHES = {
+    "vhost": [({"description": "a"}, None), ({"description": "b"}, None), (None, None)],
+    "user": [({"tags": ["a"]}, HASH), ({"tags": ["b"]}, None), (None, None)],
+    "permission": [(ALL, None), (LESS, None), (None, None)],
 }
+
+
+class Story:
+    """Objects of one kind that are created, updated and deleted: `for op in story`, with the parts of
+    each act tried by the test. What an op asks for must be there before the next one begins."""
+
+    def __init__(self, kind, engine, names, seen, *, objects=1):
+        self.kind, self.engine, self.seen = kind, engine, seen
+        users = [names("user") for _ in range(objects)] if kind != "vhost" else []
+        if kind == "vhost":
+            self.keys = [(names("vhost"),) for _ in range(objects)]
+        elif kind == "user":
+            self.keys = [(user,) for user in users]
+        else:
+            vhost = names("vhost")
+            self.keys = [(vhost, user) for user in users]
+            engine.do(("vhost", [vhost], {}), *[("user", [user], {}, HASH) for user in users])
+        self.before = self.after = self.secrets = None
+
+    def __iter__(self):
+        for op, wish in zip(("create", "update", "delete"), WISHES[self.kind], strict=True):
+            Attempt.objects.all().delete()
+            self.after, self.secrets = wish
+            yield op
+            assert self.acted(), op
+            self.before = self.after
+
+    def ask(self, **more):
+        observed = {Ref(self.kind, key): self.before for key in self.keys if self.before}
+        wishes = [(self.kind, list(key), self.after, self.secrets) for key in self.keys]
+        return self.engine.ask(*wishes, observed=observed, **more)
+
+    def acted(self, count=None):
+        """Whether the first `count` objects (all) are as was asked on the broker."""
+        return all(self._is(key, self.after) for key in self.keys[:count])
+
+    def untouched(self, start=0):
+        return all(self._is(key, self.before) for key in self.keys[start:])
+
+    def _is(self, key, spec):
+        found = self.seen(PATHS[self.kind], *key)
+        if spec is None or found is None:
+            return found is spec
+        return all(found[name] == value for name, value in spec.items())
+
+    def shown_done(self):
+        """How many of the objects are shown as they were asked for."""
+        targets = [self.engine.target(self.kind, *key) for key in self.keys]
+        return sum(1 for t in targets if t.verified_generation == t.generation)
+
+    def finish(self, change):
+        """The next worker comes, once the lease of the dead one has run out."""
+        assert self.engine.apply() == 0, "the lease of the dead worker holds"
+        let_the_lease_run_out()
+        assert brokers_with_due_steps(utc_now() + timedelta(minutes=2)) == [self.engine.broker.pk]
+        self.engine.hurry()
+        self.engine.apply()
+        change.refresh_from_db()
+        assert change.state == "done"
+        assert self.shown_done() == len(self.keys)
+        assert {self.engine.target(self.kind, *key).sync for key in self.keys} == {"in_sync"}
+
+
+@pytest.fixture(params=KINDS)
+def story(request, engine, names, seen):
+    return Story(request.param, engine, names, seen)
+
+
+@pytest.fixture(params=KINDS)
+def story_of_three(request, engine, names, seen):
+    return Story(request.param, engine, names, seen, objects=3)
+
+
+def start(act):
+    """`act` in a process of its own: its id. It ends with 0, or with 1 where `act` raises."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        for connection in connections.all():
+            # The parent's sockets must be neither used nor closed.
+            connection.connection = None
+        act()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def exit_code(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def die_at(label, act):
     """Runs `act` in a process of its own that is to die at `label`; fails where it does not."""
-    child = os.fork()
-    if child == 0:
-        try:
-            for connection in connections.all():
-                # The parent's sockets must be neither used nor closed.
-                connection.connection = None
-            crashpoints._LABEL, crashpoints._NUMBER, crashpoints._passed = label, "1", 0
-            act()
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 137, f"{label} was not reached"
+
+    def dying():
+        crashpoints._LABEL, crashpoints._NUMBER, crashpoints._passed = label, "1", 0
+        act()
+
+    assert exit_code(start(dying)) == 137, f"{label} was not reached"
+
+
+def kill_while_held(gate, act):
+    child = start(act)
+    assert gate.held.wait(10)
+    os.kill(child, signal.SIGKILL)
+    assert exit_code(child) == -signal.SIGKILL
+
+
+def reach_by(engine, url):
+    Broker.objects.filter(pk=engine.broker.pk).update(management_url=url)
 
 
 def let_the_lease_run_out():
     BrokerLease.objects.update(until=utc_now() - timedelta(seconds=1))
 
 
-def stories(kind, vhost, user):
-    """(spec, secrets) of create, update and delete, and how the broker's answer shows the last."""
-    return {
-        "vhost": (
-            (vhost,),
-            [({"description": "a"}, None), ({"description": "b"}, None), (None, None)],
-        ),
-        "user": ((user,), [({"tags": ["a"]}, HASH), ({"tags": ["b"]}, None), (None, None)]),
-        "permission": ((vhost, user), [(ALL, None), (LESS, None), (None, None)]),
-    }[kind]
+def outcomes():
+    return list(Attempt.objects.order_by("number").values_list("outcome", flat=True))
 
 
-@pytest.mark.parametrize("kind", ["vhost", "user", "permission"])
-@pytest.mark.parametrize("point", POINTS)
-def test_a_worker_dies_and_the_next_one_finishes(point, kind, engine, names, seen):
-    vhost, user = names("vhost"), names("user")
-    if kind == "permission":
-        engine.do(("vhost", [vhost], {}), ("user", [user], {}, HASH))
-    key, story = stories(kind, vhost, user)
-    path = {"vhost": "vhosts", "user": "users", "permission": "permissions"}[kind]
-    before = None
-    for spec, secrets in story:
-        Attempt.objects.all().delete()
-        observed = {Ref(kind, key): before} if before is not None else None
-        change = engine.ask((kind, list(key), spec, secrets), observed=observed)
-        die_at(point, engine.apply)
-        assert Step.objects.get(change=change).state in ("pending", "verifying", "applied")
-        target = engine.target(kind, *key)
-        if point != "after-commit":
-            assert target.verified_generation != target.generation, (
-                "shown applied before the read-back"
-            )
-            assert (seen(path, *key) is not None) == _there(spec, before, acted=POINTS[point])
-        let_the_lease_run_out()
-        engine.hurry()
-        engine.apply()
-        change.refresh_from_db()
-        assert change.state == "done"
-        target.refresh_from_db()
-        assert (target.sync, target.verified_generation) == ("in_sync", target.generation)
-        outcomes = [attempt.outcome for attempt in Attempt.objects.order_by("number")]
-        if point in ("after-call", "after-read-back"):
-            assert outcomes == ["", "unchanged"], "the broker had acted: no second call"
-        assert (seen(path, *key) is None) == (spec is None)
-        before = spec
-    assert AuditEntry.objects.filter(target_kind=kind, target=" / ".join(key)).count() == 3
+def test_c0_death_before_the_commit_of_a_request_leaves_nothing(story):
+    for op in story:
+        known = Change.objects.count(), AuditEntry.objects.count(), Step.objects.count()
+        wanted = list(ManagedObject.objects.values_list("generation", "spec"))
+        die_at("before-accept-commit", lambda: story.ask(key=op))  # noqa: B023
+        assert (Change.objects.count(), AuditEntry.objects.count(), Step.objects.count()) == known
+        assert list(ManagedObject.objects.values_list("generation", "spec")) == wanted
+        assert story.untouched()
+        story.ask(key=op)
+        story.engine.apply()
 
 
-def _there(spec, before, *, acted):
-    return (spec is not None) if acted else (before is not None)
+def test_c1_death_before_the_answer_keeps_the_change_and_the_same_key_finds_it(story):
+    for op in story:
+        known = set(Change.objects.values_list("pk", flat=True))
+        die_at("after-accept-commit", lambda: story.ask(key=op))  # noqa: B023
+        (first,) = Change.objects.exclude(pk__in=known)
+        assert story.ask(key=op) == first
+        assert brokers_with_due_steps(utc_now()) == [story.engine.broker.pk]
+        assert story.untouched()
+        story.engine.apply()
+        assert outcomes() == ["ok"]
 
 
-def test_death_before_the_commit_of_a_request_leaves_nothing(engine, names):
-    die_at("before-accept-commit", lambda: engine.ask(("vhost", [names("vhost")], {}), key="k"))
-    assert not Change.objects.exists()
-    assert not ManagedObject.objects.exists()
-    assert not AuditEntry.objects.exists()
+#: Where, whether the broker has acted by then, and what the attempts come to.
+POINTS = [
+    pytest.param("after-claim", False, ["ok"], id="c2-after-claim"),
+    pytest.param("after-attempt", False, ["", "ok"], id="c3-after-attempt"),
+    pytest.param("before-call", False, ["", "ok"], id="c3-before-call"),
+    pytest.param("after-call", True, ["", "unchanged"], id="c6-before-read-back"),
+    pytest.param("after-read-back", True, ["", "unchanged"], id="c7-before-commit"),
+]
 
 
-def test_death_before_the_answer_keeps_the_change_and_the_same_key_finds_it(engine, names, seen):
-    vhost = names("vhost")
-    die_at("after-accept-commit", lambda: engine.ask(("vhost", [vhost], {}), key="k"))
-    first = Change.objects.get()
-    assert engine.ask(("vhost", [vhost], {}), key="k") == first
-    assert brokers_with_due_steps(utc_now()) == [engine.broker.pk]
-    engine.apply()
-    assert seen("vhosts", vhost)
-    assert Step.objects.count() == 1
+@pytest.mark.parametrize(("point", "acted", "came_to"), POINTS)
+def test_a_worker_dies_and_the_next_one_finishes(point, acted, came_to, story):
+    for op in story:
+        change = story.ask()
+        die_at(point, story.engine.apply)
+        assert story.shown_done() == 0, f"{op} shown as done before the read-back was kept"
+        assert story.acted() if acted else story.untouched()
+        story.finish(change)
+        assert outcomes() == came_to, "a second call where the broker had acted, or none at all"
 
 
-def test_death_in_the_middle_of_many_steps_goes_on_with_the_rest(engine, names, seen):
-    vhost, users = names("vhost"), [names("user") for _ in range(3)]
-    change = engine.ask(("vhost", [vhost], {}), *[("user", [u], {}, HASH) for u in users])
-    die_at("after-commit", engine.apply)
-    states = list(change.steps.values_list("state", flat=True))
-    assert states == ["applied", "pending", "pending", "pending"]
-    let_the_lease_run_out()
-    engine.apply()
-    change.refresh_from_db()
-    assert change.state == "done"
-    assert all(seen("users", user) for user in users)
+def test_c4_a_call_that_reaches_the_broker_after_its_worker_died_changes_nothing_more(
+    story, live_broker
+):
+    for _ in story:
+        change = story.ask()
+        with Gate(live_broker.url, hold="request") as gate:
+            reach_by(story.engine, gate.url)
+            kill_while_held(gate, story.engine.apply)
+            assert story.shown_done() == 0
+            assert story.untouched()
+            reach_by(story.engine, live_broker.url)
+            story.finish(change)
+            assert outcomes() == ["", "ok"]
+            gate.open()
+            assert gate.passed.wait(10)
+            assert len(gate.writes) == 1
+
+
+def test_c5_what_the_broker_did_is_found_although_its_answer_was_lost(story, live_broker):
+    for _ in story:
+        change = story.ask()
+        with Gate(live_broker.url, hold="answer") as gate:
+            reach_by(story.engine, gate.url)
+            kill_while_held(gate, story.engine.apply)
+            assert story.acted()
+            assert story.shown_done() == 0
+            story.finish(change)
+            assert outcomes() == ["", "unchanged"]
+            assert len(gate.writes) == 1, "no second call"
+        reach_by(story.engine, live_broker.url)
+
+
+def test_c8_death_in_the_middle_of_many_steps_goes_on_with_the_rest(story_of_three, monkeypatch):
+    monkeypatch.setattr("console.changes.steps.BATCH", 1)
+    story = story_of_three
+    for _ in story:
+        change = story.ask()
+        die_at("after-commit", story.engine.apply)
+        states = list(change.steps.values_list("state", flat=True))
+        assert states == ["applied", "pending", "pending"]
+        done = change.steps.get(state="applied").target
+        assert (done.sync, done.verified_generation) == ("in_sync", done.generation)
+        assert story.shown_done() == 1
+        story.finish(change)
+        assert outcomes() == ["ok", "ok", "ok"], "each was carried out once"
+
+
+def test_c9_a_worker_that_wakes_after_its_lease_stores_nothing(story, live_broker):
+    for _ in story:
+        change = story.ask()
+        with Gate(live_broker.url, hold="request") as gate:
+            reach_by(story.engine, gate.url)
+            sleeper = start(story.engine.apply)
+            assert gate.held.wait(10)
+            os.kill(sleeper, signal.SIGSTOP)
+            reach_by(story.engine, live_broker.url)
+            story.finish(change)
+            kept = outcomes(), list(Step.objects.order_by("pk").values())
+            gate.open()
+            os.kill(sleeper, signal.SIGCONT)
+            assert exit_code(sleeper) == 0
+            assert gate.writes, "its late call reached the broker"
+        assert (outcomes(), list(Step.objects.order_by("pk").values())) == kept
+        assert kept[0] == ["", "ok"]
+
+
+def test_c10_a_restart_whose_process_died_is_unknown_and_never_repeated(
+    engine, superuser, names, live_broker, poll_now, inventory_now
+):
+    name = names("vhost")
+    live_broker.call("PUT", "vhosts", name, body={})
+    poll_now(engine.broker)
+    inventory_now(engine.broker)
+    vhost = VirtualHost.objects.get(broker=engine.broker, name=name)
+    (node,) = vhost.cluster_state
+    browser = Client()
+    browser.force_login(superuser)
+    with Gate(live_broker.url, hold="answer") as gate:
+        reach_by(engine, gate.url)
+        kill_while_held(gate, lambda: browser.post(f"/vhosts/{vhost.pk}/restart/", {"node": node}))
+        said = AuditEntry.objects.filter(action="vhost:restart").get()
+        assert "unknown" in said.after["outcome"]
+        assert brokers_with_due_steps(utc_now() + timedelta(days=1)) == []
+        assert engine.apply() == 0
+        time.sleep(0.2)
+        assert len(gate.writes) == 1
