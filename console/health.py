@@ -160,7 +160,7 @@ class FleetCollector(Collector):
         )
         for status in statuses:
             shown = status.shown_state(self._now)
-            for state in (*PollState.values, "stale", "disabled"):
+            for state in (*PollState.values, "failing", "stale", "disabled"):
                 labels = [status.broker.name, status.broker.environment, state]
                 states.add_metric(labels, float(shown == state))
         yield states

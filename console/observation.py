@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from console.models import Broker
+from console.models.brokers import ANSWERING
 
 What = Literal["inventory_at", "depths_at"]
 
@@ -50,7 +51,7 @@ def observe(brokers: Iterable[Broker], what: What, now: datetime) -> Observation
         stale = (
             status.is_stale(at, now)
             if what == "depths_at"
-            else status.shown_state(now) != "reachable"
+            else status.shown_state(now) not in ANSWERING
         )
         if stale:
             behind.append(broker)

@@ -16,6 +16,7 @@ from accessctl.explain import (
     VhostFacts,
 )
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
+from console.models.brokers import ANSWERING
 from vhosts.models import Exchange, Queue, VirtualHost
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def facts_for(broker: Broker, question: Question, *, now: datetime) -> Facts:
         queues=frozenset(queues.filter(name__in=named).values_list("name", flat=True)),
         queue_count=_queue_count(vhost, queues, known),
         observed_at=status.inventory_at,
-        stale=status.shown_state(now) != "reachable",
+        stale=status.shown_state(now) not in ANSWERING,
     )
 
 

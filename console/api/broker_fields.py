@@ -13,7 +13,7 @@ from console.rabbitmq.endpoint import Secret
 from console.registry import BrokerSettings
 from console.rest.fields import Flag, Number, StrictSerializer, Text
 
-_STATES = ["new", "reachable", "refused", "unreachable", "stale", "disabled"]
+_STATES = ["new", "reachable", "failing", "refused", "unreachable", "stale", "disabled"]
 _PEM_LIMIT = 200_000
 
 

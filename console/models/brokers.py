@@ -23,13 +23,18 @@ class Environment(models.TextChoices):
 
 
 class PollState(models.TextChoices):
-    """What the last polls say. `stale` and `disabled` are not stored: they are read off the clock
-    and the switch when shown (BrokerStatus.shown_state)."""
+    """What the last polls say. `failing`, `stale` and `disabled` are not stored: they are read off the
+    failures, the clock and the switch when shown (BrokerStatus.shown_state)."""
 
     NEW = "new", "Not polled yet"
     REACHABLE = "reachable", "Reachable"
     REFUSED = "refused", "Refused"
     UNREACHABLE = "unreachable", "Unreachable"
+
+
+#: States of a broker whose figures are still the present ones. *failing*: its last poll failed, by
+#: something that often passes; the next one decides.
+ANSWERING = ("reachable", "failing")
 
 
 def default_poll_interval_s() -> int:
@@ -65,6 +70,9 @@ class BrokerQuerySet(models.QuerySet["Broker"]):
             shown=Case(
                 When(enabled=False, then=Value("disabled")),
                 When(old | overdue, then=Value("stale")),
+                When(
+                    status__state=PollState.REACHABLE, status__failures__gt=0, then=Value("failing")
+                ),
                 default=F("status__state"),
                 output_field=models.CharField(),
             )
@@ -72,10 +80,11 @@ class BrokerQuerySet(models.QuerySet["Broker"]):
             attention=Case(
                 When(shown__in=[PollState.REFUSED, PollState.UNREACHABLE], then=0),
                 When(shown="stale", then=1),
-                When(alarmed & Q(shown=PollState.REACHABLE), then=2),
-                When(shown=PollState.NEW, then=3),
-                When(shown=PollState.REACHABLE, then=4),
-                default=5,
+                When(alarmed & Q(shown__in=ANSWERING), then=2),
+                When(shown="failing", then=3),
+                When(shown=PollState.NEW, then=4),
+                When(shown=PollState.REACHABLE, then=5),
+                default=6,
                 output_field=models.IntegerField(),
             )
         )
@@ -216,13 +225,15 @@ class BrokerStatus(models.Model):
         return timedelta(seconds=2 * self.broker.poll_interval_s + 5)
 
     def shown_state(self, now: datetime) -> str:
-        """reachable | refused | unreachable | stale | disabled | new, judged at `now`: right even
-        when every worker is dead."""
+        """reachable | failing | refused | unreachable | stale | disabled | new, judged at `now`:
+        right even when every worker is dead."""
         if not self.broker.enabled:
             return "disabled"
         if self.state == PollState.REACHABLE:
             if self.answered_at is None or now - self.answered_at > self.stale_after():
                 return "stale"
+            if self.failures:
+                return "failing"
         elif self.state == PollState.NEW and now - self.state_since > self.stale_after():
             return "stale"
         return str(self.state)

@@ -17,6 +17,12 @@ class Look(NamedTuple):
 STATES: dict[str, Look] = {
     # A broker.
     "reachable": Look("Reachable", "check-circle", "ok"),
+    "failing": Look(
+        "Failing",
+        "exclamation-triangle",
+        "warn",
+        "Its last poll failed. If the next one does too, it is called unreachable.",
+    ),
     "refused": Look("Refused", "no-symbol", "bad"),
     "unreachable": Look("Unreachable", "signal-slash", "bad"),
     "stale": Look("Stale", "clock", "warn"),

@@ -26,11 +26,12 @@ from console.listing import (
     read_scope,
 )
 from console.models import Broker, Environment
-from console.models.brokers import BrokerQuerySet
+from console.models.brokers import ANSWERING, BrokerQuerySet
 from console.rabbitmq.probe import advice_for
 
 STATES = {
     "reachable": "Reachable",
+    "failing": "Failing",
     "refused": "Refused",
     "unreachable": "Unreachable",
     "stale": "Stale",
@@ -105,7 +106,7 @@ _SUMMED = {
 _TOTALS = {
     **{name: Sum(column) for name, column in _SUMMED.items()},
     **{f"{name}_unknown": Count("id", Q(**{column: None})) for name, column in _SUMMED.items()},
-    "old": Count("id", ~Q(shown="reachable")),
+    "old": Count("id", ~Q(shown__in=ANSWERING)),
     "troubled": Count("id", Q(attention__lte=2)),
     "stale": Count("id", Q(shown="stale")),
 }

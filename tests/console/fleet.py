@@ -96,6 +96,10 @@ def make_all_states(now: datetime) -> dict[str, Broker]:
     return {
         "Reachable": make("orders-eu", now, environment="production"),
         "Alarm": make("payments", now, alarms=["memory alarm on rabbit@a"]),
+        "Failing": make(
+            "shipping", now, age=12, failures=1, error_code="timed_out",
+            error_detail="No complete answer in time.", next_poll_at=now + timedelta(seconds=4),
+        ),
         "Refused": make(
             "billing", now, state="refused", age=7200, error_code="login_refused",
             error_detail="The broker refused the user name or password.",

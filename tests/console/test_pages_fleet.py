@@ -39,12 +39,12 @@ def test_an_empty_fleet_offers_to_add_a_broker(admin_client: Client) -> None:
 def test_each_state_has_its_word_and_trouble_comes_first(admin_client: Client) -> None:
     brokers = fleet.make_all_states(now())
     page = text_of(admin_client.get("/"))
-    for word in ("Reachable", "Refused", "Unreachable", "Stale", "Not polled yet", "Disabled"):
+    for word in ("Reachable", "Failing", "Refused", "Unreachable", "Stale", "Not polled yet", "Disabled"):
         assert word in row_of(page, brokers[word])
     order = [int(pk) for pk in re.findall(r'<tr id="broker-(\d+)"', page)]
     place = {word: order.index(broker.pk) for word, broker in brokers.items()}
     assert max(place["Refused"], place["Unreachable"]) < place["Stale"] < place["Alarm"]
-    assert place["Alarm"] < place["Not polled yet"] < place["Reachable"] < place["Disabled"]
+    assert place["Alarm"] < place["Failing"] < place["Not polled yet"] < place["Reachable"] < place["Disabled"]
 
 
 def test_trouble_comes_with_its_reason_and_what_to_do(admin_client: Client) -> None:
@@ -53,6 +53,8 @@ def test_trouble_comes_with_its_reason_and_what_to_do(admin_client: Client) -> N
     assert "Nothing listens on telemetry.example.org port 15671." in page
     assert "Check user and password." in page
     assert "One broker is stale" in page
+    assert "No complete answer in time." in page
+    assert "if that fails too, it is called unreachable" in page
 
 
 def test_unknown_figures_are_a_dash_with_a_reason_and_never_zero(admin_client: Client) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from console.models import BrokerStatus
+from console.models import Broker, BrokerStatus
 from tests.faults import hostile
 from vhosts.models import KnownSpan, Poll, Queue, RecentSnapshot
 from vhosts.polling import collect
@@ -44,6 +44,14 @@ def fake_broker(**parts: Any) -> hostile.Behaviour:
             "/api/queues": parts.get("queues", says(QUEUES)),
         }
     )
+
+
+def shown(status: BrokerStatus) -> str:
+    """The state on pages; the list of brokers judges it in SQL."""
+    moment = datetime.now(UTC)
+    said = status.shown_state(moment)
+    assert Broker.objects.with_shown_state(moment).get(pk=status.pk).shown == said
+    return said
 
 
 @pytest.fixture(autouse=True)
@@ -119,13 +127,16 @@ def test_a_broker_that_vanishes_during_a_poll_keeps_what_was_known(make_broker, 
         server.behaviour = hostile.says_nothing()
         status = poll_now(broker)
         assert (status.state, status.failures) == ("reachable", 1)  # once may be nothing
+        assert shown(status) == "failing"  # but it is said at once
         status = poll_now(broker)
         assert (status.state, status.failures) == ("unreachable", 2)
+        assert shown(status) == "unreachable"
         assert sorted(Queue.objects.values_list("name", "total")) == [("a", 3), ("b", 0)]
         assert KnownSpan.objects.get(broker=broker).until_at == span.until_at
         server.behaviour = fake_broker()
         status = poll_now(broker)
         assert (status.state, status.failures, status.error_code) == ("reachable", 0, "")
+        assert shown(status) == "reachable"
         assert RecentSnapshot.objects.count() == rows
 
 

@@ -82,6 +82,10 @@ def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
                     messages_unacked=depths.unacked,
                 )
                 _extend_span(slot)
+            else:
+                # A sum over a part would pass for the whole, and the last one for a fresh one.
+                known = (outcome.sample or {}).get("queues")
+                status.update(queues=known, messages_ready=None, messages_unacked=None)
         else:
             status.update(depths_claim=0)
         if outcome.sample is not None:
