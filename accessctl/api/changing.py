@@ -230,10 +230,10 @@ def _idempotency_key(request: ApiRequest) -> str:
 
 
 def _flag(request: ApiRequest, name: str) -> bool:
-    text = request.query_params.get(name)
-    if text not in (None, "true", "false"):
+    text = request.query_params.get(name, "false")
+    if text not in ("true", "1", "false", "0"):
         raise ValidationError({name: [f"{name} must be true or false."]})
-    return text == "true"
+    return text in ("true", "1")
 
 
 def _wait(request: ApiRequest) -> int:

@@ -4,7 +4,8 @@ RabbitMQ's names hold slashes."""
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
-from rest_framework.routers import SimpleRouter
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.routers import APIRootView, DefaultRouter
 
 from accessctl.api.routes import routes as access_routes
 from console.api.audit import AuditView
@@ -15,7 +16,21 @@ from console.api.drift import DriftView
 from console.api.plans import PlansView
 from vhosts.api.routes import routes as vhost_routes
 
-_router = SimpleRouter()
+
+class Index(APIRootView):
+    """The collections and their addresses, for anyone who is known here."""
+
+    permission_classes = (IsAuthenticated,)
+    schema = None
+
+
+class _Router(DefaultRouter):
+    APIRootView = Index
+    include_format_suffixes = False
+    root_view_name = "api-index"
+
+
+_router = _Router()
 _router.register("brokers", BrokersView, "api-brokers")
 _router.register("audit", AuditView, "api-audit")
 _router.register("changes", ChangesView, "api-changes")

@@ -179,6 +179,7 @@ _API = [
     Route("api-backups-detail", "super", "none", ("backup",)),
     Route("api-backups-file", "super", "none", ("backup",)),
     Route("api-whoami-list", "person", "none"),
+    Route("api-index", "person", "none"),
     Route("api-schema", "person", "none"),
     Route("api-docs", "person", "none"),
 ]
