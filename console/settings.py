@@ -47,6 +47,9 @@ KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, 
 # --- Changes ---
 #: Asked again before a step is applied: may its author still do this?
 CHANGE_AUTHORIZER = "accessctl.authorize.may_by_name"
+#: What a change read back is laid over what was seen, which is kept above the engine.
+CHANGE_OBSERVER = "vhosts.polling.read_back.note_read_back"
+SEEN_OBJECTS = "vhosts.seen_objects.ids_of"
 #: And is the API token that it was asked with still good for it?
 CHANGE_TOKEN_LIMITER = "accessctl.authorize.limit_to_token"
 

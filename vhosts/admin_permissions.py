@@ -22,7 +22,7 @@ from console.models import Broker
 from console.reconcile.kinds import Key
 from vhosts.admin_drift import adopting
 from vhosts.forms_permissions import PermissionForm, TopicPermissionForm, grouped, rights_of
-from vhosts.views.permission_forms import title_of, vhosts_must_exist, wishes_of
+from vhosts.views.permission_forms import title_of, wishes_of
 
 
 class _OfUsers(ActAdmin):
@@ -148,7 +148,6 @@ class BrokerTopicPermissionAdmin(_OfUsers):
     def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
         said = form.cleaned_data
         if row is None:
-            vhosts_must_exist(broker, [said["vhost"]])
             vhost, user, exchange = said["vhost"], said["user"], said["exchange"]
         else:
             vhost, user, exchange = self.key_of(row)

@@ -1,16 +1,29 @@
-"""What was last seen of objects of any kind, from the inventories."""
+"""What was last seen of objects of any kind, from the inventories and what changes read back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
+from accessctl.models.broker_users import SeenOnBroker
 from accessctl.specs import seen_permissions, seen_topic_permissions, seen_users
 from console.models import Broker
-from console.reconcile.kinds import Key, Spec
+from console.reconcile.kinds import KINDS, Key, Spec
+from vhosts.models import VirtualHost
 from vhosts.specs import seen_vhosts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 #: Kinds that inventories read whole; of others nothing is known without asking the broker.
 SEEN_KINDS = ("vhost", "user", "permission", "topic_permission")
+MODELS: Mapping[str, type[SeenOnBroker]] = {
+    "vhost": VirtualHost,
+    "user": BrokerUser,
+    "permission": BrokerPermission,
+    "topic_permission": BrokerTopicPermission,
+}
 
 
 def seen_objects(broker: Broker, kind: str, keys: Sequence[Key]) -> dict[Key, Spec]:
@@ -28,3 +41,22 @@ def seen_objects(broker: Broker, kind: str, keys: Sequence[Key]) -> dict[Key, Sp
     else:
         return {}
     return {key: spec for key, spec in found.items() if key in wanted}
+
+
+def ids_of(
+    broker: Broker,
+    kind: str,
+    keys: Iterable[Key],
+    *,
+    viewer: AbstractBaseUser | AnonymousUser | None = None,
+) -> dict[Key, int]:
+    """See console.seen.ids_of."""
+    wanted = set(keys)
+    if kind not in MODELS or not wanted:
+        return {}
+    columns = KINDS[kind].identity
+    rows = MODELS[kind].objects
+    visible = rows.all() if viewer is None else rows.visible_to(viewer)
+    named = {f"{name}__in": {key[at] for key in wanted} for at, name in enumerate(columns)}
+    found = visible.filter(broker=broker, **named).values_list("pk", *columns)
+    return {tuple(key): pk for pk, *key in found if tuple(key) in wanted}

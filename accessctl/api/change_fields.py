@@ -8,11 +8,14 @@ from django.db.models import Count
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from console.models import Change, ChangeState, ManagedObject, Step, StepState, Sync
+from console.models import Broker, Change, ChangeState, ManagedObject, Step, StepState, Sync
 from console.reconcile.diff import Op
-from console.reconcile.kinds import KINDS
+from console.reconcile.kinds import KINDS, Key
+from console.seen import ids_of
 
 UNMANAGED = "unmanaged"
+#: Objects that the answer to a writing operation names.
+MOST_OBJECTS = 100
 
 
 class FieldChangeRead(serializers.Serializer[Any]):
@@ -121,7 +124,23 @@ class ChangeRead(serializers.Serializer[Any]):
         return step_counts([change]).get(change.pk, {})
 
 
+class ChangedObject(serializers.Serializer[Any]):
+    broker = serializers.IntegerField()
+    kind = serializers.CharField()
+    key = serializers.DictField(child=serializers.CharField())
+    id = serializers.IntegerField(
+        allow_null=True,
+        help_text="Under /api/v1/ of its kind; null: not there (yet), or not for you to see.",
+    )
+
+    class Meta:
+        ref_name = "ChangedObject"
+
+
 class ChangeMade(ChangeRead):
+    objects = serializers.SerializerMethodField(
+        help_text=f"What it is about: of a large change the first {MOST_OBJECTS}."
+    )
     password = serializers.CharField(
         required=False,
         help_text="The generated password, where one was asked for. It cannot be read again.",
@@ -129,6 +148,24 @@ class ChangeMade(ChangeRead):
 
     class Meta:
         ref_name = "ChangeMade"
+
+    @extend_schema_field(ChangedObject(many=True))
+    def get_objects(self, change: Change) -> list[dict[str, Any]]:
+        steps = list(change.steps.select_related("target", "broker")[:MOST_OBJECTS])
+        viewer = self.context["request"].user
+        alike: dict[tuple[Broker, str], list[Key]] = {}
+        for step in steps:
+            alike.setdefault((step.broker, step.target.kind), []).append(tuple(step.target.key))
+        ids = {of: ids_of(*of, keys, viewer=viewer) for of, keys in alike.items()}
+        return [
+            {
+                "broker": step.broker_id,
+                "kind": step.target.kind,
+                "key": dict(zip(KINDS[step.target.kind].identity, step.target.key, strict=True)),
+                "id": ids[step.broker, step.target.kind].get(tuple(step.target.key)),
+            }
+            for step in steps
+        ]
 
 
 def step_counts(changes: list[Change]) -> dict[Any, dict[str, int]]:

@@ -195,7 +195,7 @@ def _told(request: ApiRequest, change: Change, wait_s: int, *, password: str = "
         time.sleep(0.1)
         change.refresh_from_db()
     is_open = change.state in OPEN_CHANGES
-    body = dict(ChangeMade(change).data)
+    body = dict(ChangeMade(change, context={"request": request}).data)
     if password:
         body["password"] = password
     answer = Response(body, status=202 if is_open or not wait_s else 200)

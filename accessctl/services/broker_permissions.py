@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from accessctl.authorize import AnyUser, require
-from accessctl.models import BrokerUser
 from accessctl.patterns import dialect_of, why_not_pattern
 from accessctl.permissions import Permission
 from accessctl.specs import seen_permissions, seen_topic_permissions
@@ -15,8 +14,9 @@ from console.changes.accept import Wish
 from console.changes.standing import Standing, standings
 from console.errors import InvalidField
 from console.models import Broker, ManagedObject
-from console.reconcile.kinds import PERMISSION, TOPIC_PERMISSION, SpecError
+from console.reconcile.kinds import PERMISSION, TOPIC_PERMISSION, USER, VHOST, Ref, SpecError
 from console.reconcile.names import check_name
+from console.seen import ids_of
 
 #: Cells of one bulk act; beyond it a file with `manage.py apply` is the better way.
 MOST_AT_ONCE = 10_000
@@ -54,13 +54,14 @@ def set_permissions(
     patterns: Patterns,
     acting_user: AnyUser,
     expected_generation: int | None = None,
-    making: Collection[str] = (),
+    making: Collection[Ref] = (),
 ) -> list[Wish]:
-    """The same rights for every named user on every named vhost. `making` names users that the same
-    request makes. Raises NotAllowed, InvalidField."""
+    """The same rights for every named user on every named vhost. `making` names users and vhosts that
+    the same request makes. Raises NotAllowed, InvalidField."""
     keys = _pairs(broker, vhosts, users, acting_user)
     spec = patterns.spec(broker)
-    _must_exist(broker, set(users) - set(making))
+    _must_exist(broker, VHOST.name, vhosts, making)
+    _must_exist(broker, USER.name, users, making)
     seen = seen_permissions(broker, users=users, vhosts=vhosts)
     return [
         _wish(broker, standing, spec, expected_generation)
@@ -144,7 +145,7 @@ def copy_permissions(
     does not have. Raises NotAllowed, InvalidField."""
     if source == target:
         raise InvalidField("target", "Choose another user to copy to.")
-    _must_exist(broker, [target])
+    _must_exist(broker, USER.name, [target])
     wishes: list[Wish] = []
     for kind, seen in (
         (PERMISSION, seen_permissions(broker, users=[source, target])),
@@ -173,7 +174,7 @@ def set_topic_permission(
     read: str,
     acting_user: AnyUser,
     expected_generation: int | None = None,
-    making: Collection[str] = (),
+    making: Collection[Ref] = (),
 ) -> Wish:
     """`making` as with `set_permissions`. Raises NotAllowed, InvalidField."""
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
@@ -182,7 +183,8 @@ def set_topic_permission(
         check_name("topic_permission", exchange, "exchange")
     except SpecError as error:
         raise InvalidField(error.field, str(error)) from None
-    _must_exist(broker, {user} - set(making))
+    _must_exist(broker, VHOST.name, [vhost], making)
+    _must_exist(broker, USER.name, [user], making)
     return _wish(
         broker,
         _topic(broker, vhost, user, exchange),
@@ -235,17 +237,19 @@ def _pairs(
     return [(vhost, user) for vhost in vhosts for user in users]
 
 
-def _must_exist(broker: Broker, users: Iterable[str]) -> None:
-    """A typing error should not wait for the broker to tell it. A user that is asked for counts."""
-    missing = set(users)
-    missing -= set(
-        BrokerUser.objects.filter(broker=broker, name__in=missing).values_list("name", flat=True)
-    )
+def _must_exist(
+    broker: Broker, kind: str, names: Iterable[str], making: Collection[Ref] = ()
+) -> None:
+    """A typing error should not wait for the broker to tell it. What is asked for counts, here (`making`)
+    or before. Raises InvalidField."""
+    missing = {name for name in names if Ref(kind, (name,)) not in making}
+    missing -= {key[0] for key in ids_of(broker, kind, [(name,) for name in missing])}
     if missing:
-        asked = ManagedObject.objects.filter(broker=broker, kind="user", spec__isnull=False)
+        asked = ManagedObject.objects.filter(broker=broker, kind=kind, spec__isnull=False)
         missing -= {row.key[0] for row in asked.filter(key__in=[[name] for name in missing])}
     if missing:
-        raise InvalidField("user", f"{broker.name} has no user {sorted(missing)[0]}.")
+        word = "virtual host" if kind == VHOST.name else kind
+        raise InvalidField(kind, f"{broker.name} has no {word} {sorted(missing)[0]}.")
 
 
 def _topic(broker: Broker, vhost: str, user: str, exchange: str) -> Standing:

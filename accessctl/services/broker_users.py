@@ -205,14 +205,13 @@ def _right(
     """
     if reason := why_not_edit_user(acting_user, broker, name):
         raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
-    if before.get("limits", {}) != after.get("limits", {}) and not may(
-        acting_user, Permission.VHOSTS_LIMIT, broker
-    ):
+    limited = before.get("limits", {}) != after.get("limits", {})
+    if limited and not may(acting_user, Permission.VHOSTS_LIMIT, broker):
         raise NotAllowed(
             "You may not set limits of users here.", {"permission": str(Permission.VHOSTS_LIMIT)}
         )
     if list(before.get("tags", [])) == list(after.get("tags", [])):
-        return Permission.USERS_EDIT
+        return Permission.VHOSTS_LIMIT if limited else Permission.USERS_EDIT
     if not may(acting_user, Permission.USERS_TAG, broker):
         raise NotAllowed(
             "You may not set tags of users here.", {"permission": str(Permission.USERS_TAG)}

@@ -25,6 +25,7 @@ from accessctl.services.broker_permissions import (
 from accessctl.services.broker_users import create_user, delete_user, edit_user, user_standing
 from console.changes.accept import Wish
 from console.errors import InvalidField
+from console.reconcile.kinds import Ref
 from console.rest.fields import Flag, StrictSerializer, Text
 from console.rest.views import ApiView
 from vhosts.api.vhost_writes import VhostNew
@@ -77,9 +78,9 @@ class PlansView(ApiView):
         body = sent(PlanWrite, request, self.body())
         asked = [_read(request, number, raw) for number, raw in enumerate(body["wishes"])]
         making = {
-            (fields["broker"].pk, fields["name"])
+            (fields["broker"].pk, Ref(kind, (fields["name"],)))
             for kind, fields, absent in asked
-            if kind == "user" and not absent
+            if kind in ("vhost", "user") and not absent
         }
         count = f"{len(asked)} {'object' if len(asked) == 1 else 'objects'}"
 
@@ -187,8 +188,8 @@ def _patterns(fields: _Fields, *names: str) -> list[str]:
     return [fields[name] for name in names]
 
 
-def _made(making: set[tuple[int, str]], fields: _Fields) -> set[str]:
-    return {name for broker, name in making if broker == fields["broker"].pk}
+def _made(making: set[tuple[int, Ref]], fields: _Fields) -> set[Ref]:
+    return {ref for broker, ref in making if broker == fields["broker"].pk}
 
 
 _MAKERS: Mapping[str, Callable[[_Fields, bool, Any, Any], list[Wish]]] = {

@@ -7,7 +7,7 @@ it is not what the console runs.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from console.rabbitmq.errors import UnaddressableName
@@ -25,6 +25,8 @@ _PATHS = {
     "policy": "policies",
     "operator_policy": "operator-policies",
 }
+#: Fields of a virtual host that the management API sets by calls of their own.
+_APART = {"limits", "protected_from_deletion"}
 #: What rabbitmqctl calls a field of a virtual host's metadata.
 _METADATA = {
     "description": "--description",
@@ -59,10 +61,14 @@ def difference_commands(difference: Difference, spec: Spec | None) -> list[str]:
     )
 
 
-def curl_command(url: str, username: str, ref: Ref, op: Op, spec: Spec | None) -> str:
+def curl_command(
+    url: str, username: str, ref: Ref, op: Op, spec: Spec | None, changed: Collection[str] = ()
+) -> str:
     """The call of the management API that does the same; "" where it takes more than one, or a
-    password. curl asks for the login's password itself."""
+    password. `changed` are the fields that differ. curl asks for the login's password itself."""
     if ref.kind not in _PATHS or op in (Op.UNCHANGED, Op.REPLACE):
+        return ""
+    if ref.kind == "vhost" and _APART & set(changed):
         return ""
     if ref.kind == "user" and op is not Op.DELETE:
         return ""
@@ -84,7 +90,7 @@ def _body(ref: Ref, spec: Spec) -> dict[str, Any]:
     body = {name.replace("_", "-") if "policy" in ref.kind else name: value
             for name, value in KINDS[ref.kind].canonical(spec).items()}  # fmt: skip
     if ref.kind == "vhost":
-        for name in ("limits", "protected_from_deletion"):
+        for name in _APART:
             body.pop(name)
         body["tags"] = ",".join(body["tags"])
         if body["default_queue_type"] is None:

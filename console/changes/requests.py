@@ -240,7 +240,12 @@ def _commands(wish: Wish, difference: Difference) -> Iterator[tuple[str, str]]:
     for line in difference_commands(difference, spec):
         yield "rabbitmqctl", line
     curl = curl_command(
-        wish.broker.management_url, wish.broker.username, wish.ref, difference.op, spec
+        wish.broker.management_url,
+        wish.broker.username,
+        wish.ref,
+        difference.op,
+        spec,
+        [change.name for change in difference.fields],
     )
     if curl:
         yield "curl", curl

@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from console.changes.attempt import MOST_BROKER_FAILURES, Outcome
 from console.changes.credential import why_withdrawn
 from console.changes.lease import Lease, still_held
+from console.changes.observed import hand_on
 from console.models import (
     OPEN_CHANGES,
     OPEN_STEPS,
@@ -169,6 +170,7 @@ def finish_batch(
         _store_alike(batch, _OUTCOME_FIELDS)
         _close_attempts(lease, batch, results, now)
         _move_targets(batch, results, now)
+        hand_on(lease.broker_id, batch, results, now)
         _settle({step.change_id for step in batch}, now)
         if any(result.state == "ok" for result in results.values()):
             BrokerLease.objects.filter(broker=lease.broker_id).update(failures=0)
@@ -244,10 +246,10 @@ def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime)
             """,
             {"now": now, "ids": [step.pk for step in done]},
         )
-    for step in batch:
-        if step.state == StepState.APPLIED:
     _move(done, Sync.IN_SYNC, "", now, drift=[], drifted_since=None)
     waiting: dict[tuple[Sync, str], list[Step]] = {}
+    for step in batch:
+        if step.state == StepState.APPLIED:
             continue
         sync = Sync.REJECTED if step.state == StepState.REJECTED else Sync.PENDING
         if step.state == StepState.VERIFYING:

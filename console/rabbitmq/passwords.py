@@ -56,6 +56,16 @@ def password_matches(password: Secret, hashed: str, algorithm: str = SHA256) -> 
     return secrets.compare_digest(again.reveal(), hashed)
 
 
+def is_default_password(user: str, hashed: str | None, algorithm: str) -> bool | None:
+    """For guest: whether the password is still guest. None for any other user, and where the hash is
+    not told or of an algorithm that is not checked here."""
+    if user != "guest" or hashed is None:
+        return None
+    if algorithm not in _DIGESTS:
+        return None if hashed else False
+    return password_matches(Secret("guest"), hashed, algorithm)
+
+
 def generate_password(length: int = 32) -> Secret:
     return Secret("".join(secrets.choice(sorted(_ALPHABET)) for _ in range(length)))
 

@@ -11,6 +11,22 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 
+def asked_order(request: Request, view: APIView) -> list[tuple[str, bool]]:
+    """(column, whether descending) of each term, the most significant first. Raises ValidationError."""
+    allowed: dict[str, str] = getattr(view, "ordering_fields", None) or {}
+    text = request.query_params.get("ordering")
+    terms = text.split(",") if text is not None else list(getattr(view, "ordering", ()))
+    found = []
+    for term in terms:
+        name = term.removeprefix("-")
+        if name not in allowed:
+            raise ValidationError(
+                {"ordering": [f"ordering must be one or more of {', '.join(allowed)}."]}
+            )
+        found.append((allowed[name], term != name))
+    return found
+
+
 class AllowedOrdering(BaseFilterBackend):
     """`?ordering=-ready,name` over the view's `ordering_fields` (name → column); anything else is
     refused. What is not known comes last either way, and the id breaks ties, so that pages neither
@@ -19,22 +35,12 @@ class AllowedOrdering(BaseFilterBackend):
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: APIView
     ) -> QuerySet[Any]:
-        allowed: dict[str, str] = getattr(view, "ordering_fields", None) or {}
-        if not allowed:
+        if not getattr(view, "ordering_fields", None):
             return queryset
-        text = request.query_params.get("ordering")
-        terms = text.split(",") if text is not None else list(getattr(view, "ordering", ()))
-        columns = []
-        for term in terms:
-            name = term.removeprefix("-")
-            if name not in allowed:
-                raise ValidationError(
-                    {"ordering": [f"ordering must be one or more of {', '.join(allowed)}."]}
-                )
-            column = F(allowed[name])
-            columns.append(
-                column.desc(nulls_last=True) if term != name else column.asc(nulls_last=True)
-            )
+        columns = [
+            F(column).desc(nulls_last=True) if descending else F(column).asc(nulls_last=True)
+            for column, descending in asked_order(request, view)
+        ]
         return queryset.order_by(*columns, "pk")
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from accessctl.services.broker_users import Password
 from console.changes.accept import Request, accept
 from console.errors import AlreadyThere, InvalidField, NotAllowed, NotThere
 from console.rabbitmq.endpoint import Secret
+from console.reconcile.kinds import Ref
 from tests.engine import Engine, utc_now
 from vhosts.models import Queue, VirtualHost
 from vhosts.services import manage_vhosts
@@ -194,9 +195,18 @@ def test_a_users_rights_are_copied_and_what_the_source_lacks_is_taken_only_if_as
     }
 
 
-def test_rights_for_a_user_that_nobody_knows_are_refused_by_name(who):
-    with pytest.raises(InvalidField, match="nobody"):
-        broker_permissions.set_permissions(vhosts=["/"], users=["nobody"], patterns=FULL, **who)
+def test_rights_for_what_nobody_knows_are_refused_by_name(who, engine):
+    user_row(engine, "u")
+    asked = {"vhosts": ["/nowhere"], "users": ["u", "nobody"], "patterns": FULL}
+    with pytest.raises(InvalidField, match="has no virtual host /nowhere") as caught:
+        broker_permissions.set_permissions(**asked, **who)
+    assert caught.value.field == "vhost"
+    making = [Ref("vhost", ("/nowhere",))]
+    with pytest.raises(InvalidField, match="has no user nobody") as caught:
+        broker_permissions.set_permissions(**asked, making=making, **who)
+    assert caught.value.field == "user"
+    making.append(Ref("user", ("nobody",)))
+    assert len(broker_permissions.set_permissions(**asked, making=making, **who)) == 2
 
 
 @pytest.mark.parametrize("pattern", ["a\x00", r"\x00", "x" * 1025, "\ud800", 5, None])

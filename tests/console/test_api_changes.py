@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from rest_framework.test import APIClient
 
-from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser, Grant
+from accessctl.models import BrokerUser, Grant
 from accessctl.roles import Role
 from console.models import Change, ManagedObject, Step
 from console.rabbitmq.endpoint import Secret
@@ -63,11 +63,22 @@ def mirror(broker, now):
     return add
 
 
+@pytest.fixture
+def url_of(api, broker):
+    """url_of("vhosts", name="/") -> the address of the one object of these names."""
+
+    def find(kind: str, **names: str) -> str:
+        (row,) = api.get(f"{BASE}/{kind}/", {"broker": broker.pk, **names}).json()["results"]
+        return f"{BASE}/{kind}/{row['id']}/"
+
+    return find
+
+
 def attrs(answer: Any) -> list[Any]:
     return [error["attr"] for error in answer.json()["errors"]]
 
 
-def test_the_worked_example_of_rabbitmqctl(api, broker, applied, names, seen, mirror):
+def test_the_worked_example_of_rabbitmqctl(api, broker, applied, names, seen):
     vhost, user = names("vhost"), names("user")
     made = applied(api.post(f"{BASE}/vhosts/", {"broker": broker.name, "name": vhost}))
     assert made["state"] == "done"
@@ -83,10 +94,10 @@ def test_the_worked_example_of_rabbitmqctl(api, broker, applied, names, seen, mi
     assert password_matches(Secret("correct horse"), there["password_hash"])
 
 
-def test_a_vhost_is_changed_in_place_and_deleted(api, broker, applied, names, seen, mirror):
+def test_a_vhost_is_changed_in_place_and_deleted(api, broker, applied, names, seen, url_of):
     vhost = names("vhost")
     applied(api.post(f"{BASE}/vhosts/", {"broker": broker.pk, "name": vhost, "description": "a"}))
-    url = f"{BASE}/vhosts/{mirror(VirtualHost, name=vhost, description='a')}/"
+    url = url_of("vhosts", name=vhost)
     read = api.get(url)
     assert (read["ETag"], read.json()["sync"], read.json()["generation"]) == ('"1"', "in_sync", 1)
     answer = api.patch(url, {"limits": {"max-queues": 7}}, headers={"If-Match": '"1"'})
@@ -104,7 +115,7 @@ def test_a_vhost_is_changed_in_place_and_deleted(api, broker, applied, names, se
     assert seen("vhosts", vhost) is None
 
 
-def test_a_user_keeps_what_is_left_out(api, broker, applied, names, seen, mirror):
+def test_a_user_keeps_what_is_left_out(api, broker, applied, names, seen, url_of):
     user = names("user")
     body = {"broker": broker.pk, "name": user, "generate_password": True, "tags": ["management"]}
     answer = api.post(f"{BASE}/users/", body)
@@ -113,7 +124,7 @@ def test_a_user_keeps_what_is_left_out(api, broker, applied, names, seen, mirror
     assert len(password) >= 24
     assert "password" not in api.get(answer["Location"]).json()
     assert password_matches(Secret(password), seen("users", user)["password_hash"])
-    url = f"{BASE}/users/{mirror(BrokerUser, name=user, tags=['management'])}/"
+    url = url_of("users", name=user)
     assert applied(api.patch(url, {"tags": ["monitoring"]}))["state"] == "done"
     assert password_matches(Secret(password), seen("users", user)["password_hash"])
     answer = api.patch(url, {"no_password": True})
@@ -132,7 +143,7 @@ def test_permissions_are_changed_taken_set_in_bulk_and_copied(
     applied,
     names,
     seen,
-    mirror,
+    url_of,
 ):
     vhost, users = names("vhost"), [names("user"), names("user")]
     wishes: list[dict[str, Any]] = [{"kind": "vhost", "broker": broker.pk, "name": vhost}]
@@ -141,24 +152,22 @@ def test_permissions_are_changed_taken_set_in_bulk_and_copied(
     many = {"broker": broker.pk, "vhosts": [vhost], "users": users}
     assert applied(api.post(f"{BASE}/permissions/bulk/", {**many, **ALL}))["state"] == "done"
     assert seen("permissions", vhost, users[1])["write"] == ".*"
-    url = f"{BASE}/permissions/{mirror(BrokerPermission, vhost=vhost, user=users[0], **ALL)}/"
+    url = url_of("permissions", vhost=vhost, user=users[0])
     assert applied(api.patch(url, {"write": "^a"}))["state"] == "done"
     assert seen("permissions", vhost, users[0])["write"] == "^a"
     assert seen("permissions", vhost, users[0])["read"] == ".*"
     assert applied(api.delete(url))["state"] == "done"
     assert seen("permissions", vhost, users[0]) is None
-    mirror(BrokerPermission, vhost=vhost, user=users[1], **ALL)
     topic = {"broker": broker.pk, "vhost": vhost, "user": users[1], "exchange": "amq.topic",
              "write": "^a", "read": "^b"}  # fmt: skip
     assert applied(api.post(f"{BASE}/topic-permissions/", topic))["state"] == "done"
-    row = mirror(BrokerTopicPermission, vhost=vhost, user=users[1], exchange="amq.topic",
-                 write="^a", read="^b")  # fmt: skip
-    assert applied(api.patch(f"{BASE}/topic-permissions/{row}/", {"read": "^c"}))["state"] == "done"
+    topic_url = url_of("topic-permissions", vhost=vhost, user=users[1])
+    assert applied(api.patch(topic_url, {"read": "^c"}))["state"] == "done"
     assert seen("topic-permissions", vhost, users[1])[0]["read"] == "^c"
     copy = {"broker": broker.pk, "source": users[1], "target": users[0]}
     assert applied(api.post(f"{BASE}/permissions/copy/", copy))["state"] == "done"
     assert seen("permissions", vhost, users[0])["configure"] == ".*"
-    assert applied(api.delete(f"{BASE}/topic-permissions/{row}/"))["state"] == "done"
+    assert applied(api.delete(topic_url))["state"] == "done"
     assert seen("topic-permissions", vhost, users[1]) in (None, [])
     clear = {**many, "clear": True}
     assert applied(api.post(f"{BASE}/permissions/bulk/", clear))["state"] == "done"
@@ -189,10 +198,11 @@ def test_a_plan_makes_what_its_other_wishes_stand_on(api, broker, applied, names
 @pytest.mark.parametrize("kind", ["vhosts", "users", "permissions/bulk", "plans"])
 def test_a_dry_run_keeps_nothing(api, broker, kind, mirror):
     mirror(BrokerUser, name="u", tags=[])
+    mirror(VirtualHost, name="seen")
     body: dict[str, Any] = {
         "vhosts": {"broker": broker.pk, "name": "v"},
         "users": {"broker": broker.pk, "name": "new", "password": "correct horse"},
-        "permissions/bulk": {"broker": broker.pk, "vhosts": ["v"], "users": ["u"], **ALL},
+        "permissions/bulk": {"broker": broker.pk, "vhosts": ["seen"], "users": ["u"], **ALL},
         "plans": {"wishes": [{"kind": "vhost", "broker": broker.pk, "name": "v"}], "apply": True},
     }[kind]
     answer = api.post(f"{BASE}/{kind}/?dry_run=true", body)
@@ -238,6 +248,9 @@ def test_waiting_tells_the_outcome_and_a_broker_that_is_down_is_no_error(
     body = {"broker": engine.broker.pk, "name": names("vhost")}
     answer = api.post(f"{BASE}/vhosts/?wait=5", body)
     assert (answer.status_code, answer.json()["state"]) == (200, "done")
+    (made,) = answer.json()["objects"]
+    assert api.get(f"{BASE}/vhosts/{made['id']}/").json()["name"] == body["name"]
+    assert made["key"] == {"name": body["name"]}
     from tests.engine import Engine
 
     down = Engine(make_broker(management_url="http://127.0.0.1:9"), None)
@@ -297,6 +310,10 @@ def test_a_change_is_listed_followed_stopped_and_tried_again(api, broker, engine
         ("users", {"name": "u", "password": "x", "hashing_algorithm": "rot13"}, "hashing_algorithm"),
         ("users", {"name": "u", "no_password": True, "tags": ["x"] * 33}, "tags"),
         ("permissions", {"vhost": "v", "user": "nobody", **ALL}, "user"),
+        ("permissions", {"vhost": "nowhere", "user": "nobody", **ALL}, "vhost"),
+        ("permissions/bulk", {"vhosts": ["v", "nowhere"], "users": ["nobody"], **ALL}, "vhost"),
+        ("topic-permissions", {"vhost": "nowhere", "user": "nobody", "exchange": "e", "write": "", "read": ""}, "vhost"),
+        ("topic-permissions", {"vhost": "v", "user": "nobody", "exchange": "e", "write": "", "read": ""}, "user"),
         ("permissions", {"vhost": "v", "user": "guest", "write": "", "read": ""}, "configure"),
         ("permissions", {"vhost": "v", "user": "guest", **ALL, "read": "x" * 1025}, "read"),
         ("permissions", {"vhost": "v", "user": "guest", **ALL, "read": None}, "read"),
@@ -308,7 +325,8 @@ def test_a_change_is_listed_followed_stopped_and_tried_again(api, broker, engine
     ],
     ids=str,
 )  # fmt: skip
-def test_bad_input_names_its_field(api, broker, path, body, attr):
+def test_bad_input_names_its_field(api, broker, mirror, path, body, attr):
+    mirror(VirtualHost, name="v")
     answer = api.post(f"{BASE}/{path}/", {"broker": broker.pk, **body})
     assert answer.status_code == 400, answer.content
     assert attrs(answer)[0].split(".")[0] == attr
@@ -394,3 +412,9 @@ def test_the_state_of_what_is_asked_for_costs_a_list_one_query(
         rows = api.get(f"{BASE}/vhosts/").json()["results"]
     assert [row["sync"] for row in rows] == ["pending", "unmanaged", "unmanaged"]
     assert sum("console_managedobject" in query["sql"] for query in queries) == 1
+
+
+def test_the_first_page_names_the_collections(api):
+    found = api.get("/api/v1/").json()
+    assert found["vhosts"].endswith("/api/v1/vhosts/")
+    assert {"users", "permissions", "queues", "changes", "drift", "audit"} <= set(found)

@@ -141,6 +141,8 @@ _API = [
     Route("api-queues-history", "super", "none", ("queue",)),
     Route("api-vhosts-list", "super", "super"),
     Route("api-vhosts-detail", "super", "none", ("vhost",)),
+    Route("api-limits-list", "super", "super"),
+    Route("api-limits-detail", "super", "none", ("limit",)),
     Route("api-polls-list", "super", "none"),
     Route("api-users-list", "super", "super"),
     Route("api-users-detail", "super", "none", ("user",)),

@@ -50,13 +50,15 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
     token, _ = create_token(
         user=superuser, name="a", expires_in=timedelta(days=1), now=now, acting_user=None
     )
+    vhost = VirtualHost.objects.create(**seen, name="/", limits={"max-queues": 1})
     return {
         "broker": broker.pk,
         "provider": "sso",
         "queue": Queue.objects.create(
             broker=broker, vhost="/", name="no such queue", first_seen_at=now
         ).pk,
-        "vhost": VirtualHost.objects.create(**seen, name="/").pk,
+        "vhost": vhost.pk,
+        "limit": f"vhost-{vhost.pk}-max-queues",
         "user": BrokerUser.objects.create(**seen, name="app").pk,
         "permission": BrokerPermission.objects.create(**seen, **rights, configure="").pk,
         "topic_permission": BrokerTopicPermission.objects.create(

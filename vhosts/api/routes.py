@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from vhosts.api.definitions import BackupsView, DefinitionsView
 from vhosts.api.explain import ExplainView, PatternsView
+from vhosts.api.limits import LimitsView
 from vhosts.api.views import PollsView, QueuesView, VhostsView
 
 #: (address under /api/v1/, view, name of the route)
 routes = (
     ("queues", QueuesView, "api-queues"),
     ("vhosts", VhostsView, "api-vhosts"),
+    ("limits", LimitsView, "api-limits"),
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),

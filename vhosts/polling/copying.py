@@ -27,7 +27,9 @@ def temporary_table(
     definition = ", ".join(f"{column} {kind}" for column, kind in columns.items())
     cursor.execute(f"CREATE TEMP TABLE {name} ({definition}) ON COMMIT DROP")
     text = "".join(["\t".join(map(_field, row)) + "\n" for row in rows])
-    cursor.copy_expert(f"COPY {name} FROM STDIN", io.StringIO(text))
+    # Django does not turn the errors of this method into its own.
+    with cursor.db.wrap_database_errors:
+        cursor.copy_expert(f"COPY {name} FROM STDIN", io.StringIO(text))
     if text.count("\n") > _WORTH_ANALYZING:
         cursor.execute(f"ANALYZE {name}")
     yield

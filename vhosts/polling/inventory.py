@@ -30,6 +30,7 @@ from vhosts.polling.drift import note_part
 from vhosts.polling.mirror import Mirrored, lay_over
 from vhosts.polling.parts import NEVER_EMPTY, PARTS, QUEUES, Part
 from vhosts.polling.quarantine import why_unfit
+from vhosts.polling.read_back import read_back_since
 from vhosts.polling.store import Fenced
 
 log = structlog.get_logger(__name__)
@@ -100,6 +101,7 @@ def _take_part(
                 now=now,
                 complete=complete,
                 confirmed=suspicion is not None and _is_second(suspicion, now),
+                newer=read_back_since(broker, name, now),
             )
             _note_suspicion(status, name, mirrored, complete, now)
             if part.kind is QUEUES and mirrored.came_or_went:
@@ -209,12 +211,16 @@ def _finish(
         names = {part.kind.name for part in PARTS}
         kept = {part: text for part, text in status.part_errors.items() if part not in names}
         columns: dict[str, Any] = {"part_errors": {**kept, **errors}}
+        following = now + timedelta(seconds=took + wait)
+        if now < status.next_inventory_at < following:
+            # A change asked for another one while this was under way.
+            following = status.next_inventory_at
         if whole or not errors:
             columns["inventory_at"] = now
         BrokerStatus.objects.filter(pk=broker.pk).update(
             inventory_claimed_until=None,
             inventory_took_ms=round(took * 1000),
-            next_inventory_at=now + timedelta(seconds=took + wait),
+            next_inventory_at=following,
             **columns,
         )
 

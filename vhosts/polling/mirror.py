@@ -4,7 +4,7 @@ updated, what is new added, and what a complete listing no longer has is dropped
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,8 @@ class Kind:
     says, by column and type.
 
     `leaves` marks a row that is no longer there instead of deleting
-    it: it keeps its history.
+    it: it keeps its history. `given` are columns, as SQL, that a new row gets and of which the rows
+    say nothing.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Kind:
     values: dict[str, str]
     touched: str  # the column that says when a row last differed
     leaves: str = ""
+    given: dict[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, str]:
@@ -61,27 +63,36 @@ def lay_over(
     now: datetime,
     complete: bool,
     confirmed: bool,
+    newer: Sequence[tuple[str, ...]] = (),
 ) -> Mirrored:
     """Within the caller's transaction. `rows` hold `kind.columns`. `confirmed`: a listing before this
-    one already missed as many, so a mass disappearance is believed."""
+    one already missed as many, so a mass disappearance is believed. `newer`: keys of what was read
+    since the listing began; what it says of them, and that it lacks them, counts for nothing."""
+    if newer:
+        left_alone = set(newer)
+        rows = [row for row in rows if tuple(row[: len(kind.keys)]) not in left_alone]
     with connection.cursor() as cursor:
-        statements = _Statements(kind, broker_id, now)
+        statements = _Statements(kind, broker_id, now, newer)
         with temporary_table(cursor, "seen", kind.columns, rows):
             changed = statements.run(cursor, statements.update)
             added = statements.run(cursor, statements.insert)
+            if not complete:
+                return Mirrored(changed, added, 0, 0, dropped=False)
             cursor.execute(statements.count, statements.parameters)
             known, missing = cursor.fetchone()
             many = missing >= _MASS_LEAST and missing > _MASS_SHARE * known
-            dropped = bool(missing and complete and (confirmed or not many))
+            dropped = bool(missing and (confirmed or not many))
             if dropped:
                 statements.run(cursor, statements.drop)
-    return Mirrored(changed, added, missing if complete else 0, known, dropped)
+    return Mirrored(changed, added, missing, known, dropped)
 
 
 class _Statements:
     # Every name below is one of our own columns; values go as parameters.
 
-    def __init__(self, kind: Kind, broker_id: int, now: datetime) -> None:
+    def __init__(
+        self, kind: Kind, broker_id: int, now: datetime, newer: Sequence[tuple[str, ...]]
+    ) -> None:
         self.kind = kind
         self.parameters: dict[str, Any] = {"broker": broker_id, "now": now}
         same = " AND ".join(f"s.{key} = t.{key}" for key in kind.keys)
@@ -90,6 +101,13 @@ class _Statements:
         revive = f", {kind.leaves} = NULL" if kind.leaves else ""
         was_gone = f"OR t.{kind.leaves} IS NOT NULL" if kind.leaves else ""
         unseen = f"NOT EXISTS (SELECT FROM seen s WHERE {same})"
+        if newer:
+            arrays = []
+            for at in range(len(kind.keys)):
+                self.parameters[f"newer_{at}"] = [key[at] for key in newer]
+                arrays.append(f"%(newer_{at})s::text[]")
+            keys = _listed("t", kind.keys)
+            unseen += f" AND ({keys}) NOT IN (SELECT * FROM unnest({', '.join(arrays)}))"  # noqa: S608
         self.update = f"""
             UPDATE {kind.table} t
             SET {", ".join(f"{name} = s.{name}" for name in kind.values)},
@@ -101,8 +119,9 @@ class _Statements:
         """  # noqa: S608
         self.insert = f"""
             INSERT INTO {kind.table} (broker_id, first_seen_at, {kind.touched},
-                   {", ".join(kind.columns)})
-            SELECT %(broker)s, %(now)s, %(now)s, {_listed("s", kind.columns)}
+                   {", ".join([*kind.columns, *kind.given])})
+            SELECT %(broker)s, %(now)s, %(now)s,
+                   {", ".join([_listed("s", kind.columns), *kind.given.values()])}
             FROM seen s
             WHERE NOT EXISTS (SELECT FROM {kind.table} t WHERE {mine} AND {same})
             ON CONFLICT DO NOTHING

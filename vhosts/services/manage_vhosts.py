@@ -65,13 +65,13 @@ def edit_vhost(
     require(acting_user, Permission.VHOSTS_EDIT, broker, name)
     standing = vhost_standing(broker, name)
     spec = standing.changed(check_vhost_fields(fields))
-    _may_limit(acting_user, broker, name, standing.wanted or {}, spec)
+    limited = _may_limit(acting_user, broker, name, standing.wanted or {}, spec)
     return Wish(
         broker=broker,
         ref=standing.ref,
         spec=spec,
         observed=standing.observed,
-        permission=Permission.VHOSTS_EDIT,
+        permission=Permission.VHOSTS_LIMIT if limited else Permission.VHOSTS_EDIT,
         expected_generation=standing.generation
         if expected_generation is None
         else expected_generation,
@@ -104,9 +104,12 @@ def _may_limit(
     name: str,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
-) -> None:
-    if before.get("limits", {}) != after.get("limits", {}):
+) -> bool:
+    """Whether limits change. Raises NotAllowed."""
+    limited = bool(before.get("limits", {}) != after.get("limits", {}))
+    if limited:
         require(acting_user, Permission.VHOSTS_LIMIT, broker, name)
+    return limited
 
 
 def vhost_standing(broker: Broker, name: str) -> Standing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,8 +24,8 @@ from console.changes.accept import Wish
 from console.changes.standing import Standing, standings
 from console.errors import InvalidField, NotThere
 from console.listing import wants_part
-from console.models import Broker, ManagedObject
-from console.reconcile.kinds import PERMISSION, TOPIC_PERMISSION, VHOST
+from console.models import Broker
+from console.reconcile.kinds import PERMISSION, TOPIC_PERMISSION
 from console.scope import Scope
 from vhosts.forms_permissions import (
     Cells,
@@ -142,7 +142,6 @@ def topic_permission_edit(request: HttpRequest) -> HttpResponse:
 
     def ask() -> Asked:
         said = form.cleaned_data
-        vhosts_must_exist(broker, [said["vhost"]])
         wish = service.set_topic_permission(
             broker=broker,
             acting_user=request.user,
@@ -201,8 +200,6 @@ def wishes_of(request: HttpRequest, broker: Broker, form: PermissionForm) -> lis
     places = form.places()
     one = sum(len(vhosts) * len(users) for vhosts, users in places.items()) == 1
     nothing: NotThere | None = None
-    if patterns is not None:
-        vhosts_must_exist(broker, {vhost for vhosts in places for vhost in vhosts})
     for vhosts, users in places.items():
         where: dict[str, Any] = {"broker": broker, "vhosts": vhosts, "users": users}
         if patterns is not None:
@@ -284,18 +281,6 @@ def _topic_standing(request: HttpRequest, broker: Broker) -> Standing | None:
         return None
     seen = seen_topic_permissions(broker, users=[user], vhosts=[vhost])
     return standings(broker, TOPIC_PERMISSION.name, [key], seen)[key]
-
-
-def vhosts_must_exist(broker: Broker, names: Iterable[str]) -> None:
-    """One that is asked for counts. Raises InvalidField."""
-    missing = set(names)
-    seen = VirtualHost.objects.filter(broker=broker, name__in=missing)
-    missing -= set(seen.values_list("name", flat=True))
-    if missing:
-        asked = ManagedObject.objects.filter(broker=broker, kind=VHOST.name, spec__isnull=False)
-        missing -= {row.key[0] for row in asked.filter(key__in=[[name] for name in missing])}
-    if missing:
-        raise InvalidField("vhost", f"{broker.name} has no virtual host {sorted(missing)[0]}.")
 
 
 def _matrix(broker: Broker) -> str:

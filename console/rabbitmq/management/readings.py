@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console.rabbitmq import types
-from console.rabbitmq.endpoint import Limits, Secret
+from console.rabbitmq.endpoint import Limits
 from console.rabbitmq.management.decode import Rows
 from console.rabbitmq.management.records import (
     BindingRow,
@@ -28,7 +28,7 @@ from console.rabbitmq.management.records import (
     VhostRow,
     WhoamiRow,
 )
-from console.rabbitmq.passwords import SHA256, SHA512, password_matches
+from console.rabbitmq.passwords import is_default_password
 
 
 def tags(said: Tags | None) -> tuple[str, ...]:
@@ -228,17 +228,11 @@ def user(row: UserRow) -> types.UserInfo:
         has_password=None if row.password_hash is None else bool(row.password_hash),
         hashing_algorithm=_known(row.hashing_algorithm),
         limits=row.limits or {},
-        has_default_password=_has_default_password(row),
+        # Told here, so that no hash is carried any further.
+        has_default_password=is_default_password(
+            row.name, row.password_hash, row.hashing_algorithm or ""
+        ),
     )
-
-
-def _has_default_password(row: UserRow) -> bool | None:
-    """Told here, so that no hash is carried any further."""
-    if row.name != "guest" or row.password_hash is None:
-        return None
-    if row.hashing_algorithm not in (SHA256, SHA512):
-        return None if row.password_hash else False
-    return password_matches(Secret("guest"), row.password_hash, row.hashing_algorithm)
 
 
 def permission(row: PermissionRow) -> types.PermissionInfo:

@@ -47,7 +47,7 @@ def test_the_worked_example_is_told_in_the_words_of_rabbitmqctl(broker, superuse
     )  # fmt: skip
     (permission,) = set_permissions(
         broker=broker, vhosts=["/test/4730"], users=["guest"],
-        patterns=PRESETS["full"], acting_user=superuser,
+        patterns=PRESETS["full"], acting_user=superuser, making=[vhost.ref],
     )  # fmt: skip
     assert commands(previewed(permission, user, vhost)) == [
         "rabbitmqctl add_vhost /test/4730",
