@@ -130,8 +130,8 @@ def drift_resolve(request: HttpRequest) -> HttpResponse:
     rows = managed_seen_by(request.user).filter(pk__in=[pk for pk in ids if pk < 2**63])
     found = list(rows.select_related("broker__status").order_by("pk"))
     wishes = resolve_drift(found, act, acting_user=request.user)
-    return _confirmed_or_shown(
-        request, wishes, f"{ACTS[act]}: {_counted(len(wishes))}",
+    return confirmed_or_shown(
+        request, wishes, f"{ACTS[act]}: {counted(len(wishes))}",
         [("act", act), *(("ids", str(row.pk)) for row in found)], "drift_resolve",
     )  # fmt: skip
 
@@ -153,12 +153,14 @@ def drift_adopt(request: HttpRequest) -> HttpResponse:
     wishes = adopt(broker, kind, [key], acting_user=request.user)
     fields = [("broker", text), ("kind", kind), *(("key", part) for part in key)]
     title = f"Adopt the {kind_word(kind)} {' / '.join(key)} on {broker.name}"
-    return _confirmed_or_shown(request, wishes, title, fields, "drift_adopt")
+    return confirmed_or_shown(request, wishes, title, fields, "drift_adopt")
 
 
-def _confirmed_or_shown(
+def confirmed_or_shown(
     request: HttpRequest, wishes: list[Wish], title: str, fields: list[tuple[str, str]], route: str
 ) -> HttpResponse:
+    """The plan of the wishes with a form that posts `fields` to `route` again, or, where that was
+    confirmed, the change."""
     asked = Request(
         title=title, wishes=wishes, origin="page", reason=request.POST.get("reason", "").strip()[:2000]
     )  # fmt: skip
@@ -180,5 +182,5 @@ def _confirmed_or_shown(
     return render(request, "console/drift_preview.html", context)
 
 
-def _counted(number: int) -> str:
+def counted(number: int) -> str:
     return f"{number} {'object' if number == 1 else 'objects'}"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from console.views import audit, brokers, changes, drift, fleet, scope
+from console.views import audit, brokers, changes, drift, fleet, scope, unmanaged
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", fleet.fleet, name="fleet"),
@@ -29,6 +29,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("drift.csv", drift.drift_csv, name="drift_csv"),
     path("drift/resolve/", drift.drift_resolve, name="drift_resolve"),
     path("drift/adopt/", drift.drift_adopt, name="drift_adopt"),
+    path("drift/unmanaged/", unmanaged.unmanaged_objects, name="unmanaged"),
+    path("drift/unmanaged/adopt/", unmanaged.unmanaged_adopt, name="unmanaged_adopt"),
     path("audit/", audit.audit, name="audit"),
     path("audit.csv", audit.audit_csv, name="audit_csv"),
     path("audit/<int:entry_id>/", audit.audit_entry, name="audit_entry"),

@@ -103,6 +103,8 @@ _PAGES = [
     Route("drift_csv", "empty", "none"),
     Route("drift_resolve", "none", "super"),
     Route("drift_adopt", "none", "super"),
+    Route("unmanaged", "empty", "none"),
+    Route("unmanaged_adopt", "none", "super"),
     Route("access", "person", "none"),
     Route("access_grants", "super", "super"),
     Route("access_grant_take", "none", "super", ("grant",)),
