@@ -208,14 +208,10 @@ def _locked_targets(
         batch_size=1000,
     )
     for broker, kind in sorted({(broker, kind) for broker, kind, _ in ordered}):
-        keys = [list(key) for b, k, key in ordered if (b, k) == (broker, kind)]
-        for start in range(0, len(keys), 1000):
-            rows = (
-                ManagedObject.objects.select_for_update()
-                .filter(broker=broker, kind=kind, key__in=keys[start : start + 1000])
-                .order_by("pk")
-            )
-            found |= {(broker, kind, tuple(row.key)): row for row in rows}
+        keys = [key for b, k, key in ordered if (b, k) == (broker, kind)]
+        rows = ManagedObject.objects.with_keys(keys).filter(broker=broker, kind=kind)
+        for row in rows.select_for_update().order_by("pk"):
+            found[broker, kind, tuple(row.key)] = row
     return found
 
 

@@ -73,13 +73,10 @@ def generations_of(wishes: Iterable[Wish]) -> dict[tuple[int, str, Key], int]:
     """How often something was asked here for each wished object; 0: never. By broker, kind and key."""
     found = {(wish.broker.pk, wish.ref.kind, wish.ref.key): 0 for wish in wishes}
     for broker, kind in sorted({(broker, kind) for broker, kind, _ in found}):
-        keys = [list(key) for b, k, key in found if (b, k) == (broker, kind)]
-        for start in range(0, len(keys), 5000):
-            rows = ManagedObject.objects.filter(
-                broker=broker, kind=kind, key__in=keys[start : start + 5000]
-            )
-            for key, generation in rows.values_list("key", "generation"):
-                found[broker, kind, tuple(key)] = generation
+        keys = [key for b, k, key in found if (b, k) == (broker, kind)]
+        rows = ManagedObject.objects.with_keys(keys).filter(broker=broker, kind=kind)
+        for key, generation in rows.values_list("key", "generation"):
+            found[broker, kind, tuple(key)] = generation
     return found
 
 
@@ -88,12 +85,8 @@ def standings(
 ) -> dict[Key, Standing]:
     """The standing of each key, in one query. `seen` holds what is seen of them."""
     wanted = list(dict.fromkeys(keys))
-    managed: dict[Key, ManagedObject] = {}
-    for start in range(0, len(wanted), 5000):
-        rows = ManagedObject.objects.filter(
-            broker=broker, kind=kind, key__in=[list(key) for key in wanted[start : start + 5000]]
-        )
-        managed |= {tuple(row.key): row for row in rows}
+    rows = ManagedObject.objects.with_keys(wanted).filter(broker=broker, kind=kind)
+    managed = {tuple(row.key): row for row in rows}
     return {key: Standing(Ref(kind, key), managed.get(key), seen.get(key)) for key in wanted}
 
 

@@ -30,10 +30,8 @@ UNMANAGED = SyncState("unmanaged")
 def sync_states(kind: str, objects: Iterable[tuple[int, Key]]) -> dict[tuple[int, Key], SyncState]:
     """By (broker's id, key), one query; what is missing is unmanaged."""
     wanted = set(objects)
-    rows = ManagedObject.objects.filter(
-        kind=kind,
-        broker__in={broker for broker, _ in wanted},
-        key__in=[list(key) for key in {key for _, key in wanted}],
+    rows = ManagedObject.objects.with_keys({key for _, key in wanted}).filter(
+        kind=kind, broker__in={broker for broker, _ in wanted}
     )
     return {
         place: sync_state(row)

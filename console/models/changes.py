@@ -7,11 +7,14 @@ broker is called. Written only by console.changes.
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.expressions import RawSQL
 
 from console.models.brokers import Broker
 from console.secrets import EncryptedField
@@ -25,6 +28,15 @@ class Sync(models.TextChoices):
     REJECTED = "rejected", "Rejected"
     DRIFTED = "drifted", "Drifted"
     NEEDS_CONFIRMATION = "needs_confirmation", "Needs confirmation"
+
+
+class ManagedObjectQuerySet(models.QuerySet["ManagedObject"]):
+    def with_keys(self, keys: Iterable[Sequence[str]]) -> ManagedObjectQuerySet:
+        """Those with one of the keys. `key__in` would compare each row with each key: with thousands of
+        both that takes seconds, and this milliseconds."""
+        asked = json.dumps([{"key": list(key)} for key in keys])
+        listed = "SELECT asked.key FROM jsonb_to_recordset(%s::jsonb) AS asked(key text[])"
+        return self.filter(key__in=RawSQL(listed, [asked]))  # noqa: S611 – no text of ours in it
 
 
 class ManagedObject(models.Model):
@@ -51,6 +63,8 @@ class ManagedObject(models.Model):
     drifted_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ManagedObjectQuerySet.as_manager()
 
     class Meta:
         constraints = [
