@@ -20,7 +20,7 @@
        ├─ AnswerTooLarge       more bytes, rows or depth than we take
        └─ Redirected           we never follow
 
-Every foreign exception (httpx2, pika, ssl, socket, msgspec) is mapped to this tree at one edge
+Every foreign exception (httpcore2, pika, ssl, socket, msgspec) is mapped to this tree at one edge
 per transport, so callers need to know no other exception.
 """
 

@@ -7,13 +7,14 @@ the closing of the connection would tell. Paths go out exactly as they were buil
 from __future__ import annotations
 
 import contextlib
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
+import httpcore2
 
 from console.rabbitmq.addresses import ParsedUrl, parse_management_url
 from console.rabbitmq.endpoint import Credentials, Endpoint, Secret, Timeouts
@@ -31,11 +32,15 @@ from console.rabbitmq.errors import (
 from console.rabbitmq.refusals import error_for_status
 from console.rabbitmq.text import printable
 from console.rabbitmq.tls import tls_context
-from console.rabbitmq.wire import Exchange, PinnedTransport, under
+from console.rabbitmq.wire import Exchange, pinned_pool, under
 
 JSON = "application/json"
 _REFUSAL_BYTES = 64_000
 _HEADER_BYTES = 200_000
+#: What may stand in a path and a query as it is; the rest is percent-encoded by who builds them.
+_TARGET = re.compile(r"(?:/[\w.~!$&'()*+,;=:@%-]*)+(?:\?[\w.~!$&'()*+,;=:@%/?-]*)?", re.ASCII)
+#: What a server may take for a step to another resource.
+_DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,6 @@ class Answer:
     status: int
     body: bytes
     content_type: str
-    headers: httpx2.Headers
 
     @property
     def ok(self) -> bool:
@@ -65,7 +69,7 @@ class BoundedHttp:
             self._base = parse_management_url(endpoint.url)
         except ValueError as error:
             raise Unreachable(str(error)) from None
-        self._transport = PinnedTransport(endpoint.policy, tls_context(endpoint.tls))
+        self._pool = pinned_pool(endpoint.policy, tls_context(endpoint.tls))
         self._authorization = Secret(_basic(endpoint.credentials))
 
     def __enter__(self) -> BoundedHttp:
@@ -75,7 +79,7 @@ class BoundedHttp:
         self.close()
 
     def close(self) -> None:
-        self._transport.close()
+        self._pool.close()
 
     def get(
         self,
@@ -125,13 +129,13 @@ class BoundedHttp:
         timeouts = timeouts or self.endpoint.timeouts
         exchange = _new_exchange(timeouts, cap)
         try:
-            return _whole(self._transport, request, exchange, cap)
+            return _whole(self._pool, request, exchange, cap)
         except ConnectionLost:
             if method != "GET" or not exchange.reused or exchange.received:
                 raise
         again = _new_exchange(timeouts, cap)
         again.deadline = exchange.deadline
-        return _whole(self._transport, request, again, cap)
+        return _whole(self._pool, request, again, cap)
 
     @contextlib.contextmanager
     def stream(
@@ -150,9 +154,9 @@ class BoundedHttp:
         cap = self.endpoint.limits.body_bytes if max_bytes is None else max_bytes
         request = self._request("GET", path_or_url, None, accept, authenticated, None)
         exchange = _new_exchange(timeouts or self.endpoint.timeouts, cap)
-        with _mapped(exchange), under(exchange), _opened(self._transport, request) as response:
-            if not response.is_success:
-                raise error_for_status(response.status_code, _beginning(response))
+        with _mapped(exchange), under(exchange), _opened(self._pool, request) as response:
+            if not 200 <= response.status < 300:
+                raise error_for_status(response.status, _beginning(response))
             yield _pieces(response, exchange, cap)
 
     def _request(
@@ -163,37 +167,36 @@ class BoundedHttp:
         accept: str,
         authenticated: bool,
         extra: dict[str, str] | None,
-    ) -> httpx2.Request:
+    ) -> httpcore2.Request:
         base, target = self._base, path_or_url
         if path_or_url.startswith("/"):
             target = base.prefix + path_or_url
         else:
             base, target = self._elsewhere(path_or_url, authenticated)
-        headers = {
-            "Host": base.authority,
-            "Accept": accept,
-            "Accept-Encoding": "identity",
-            "User-Agent": "Warren",
-            **(extra or {}),
-        }
+        if not sendable(target):
+            # It would have to be sent otherwise than it is written, and mean another object.
+            raise UnaddressableName("This path cannot be sent as it is written.")
+        headers = [
+            ("Host", base.authority),
+            ("Accept", accept),
+            ("Accept-Encoding", "identity"),
+            ("User-Agent", "Warren"),
+            *(extra or {}).items(),
+        ]
         if body is not None:
-            headers["Content-Type"] = JSON
-            headers["Content-Length"] = str(len(body))
+            headers += [("Content-Type", JSON), ("Content-Length", str(len(body)))]
         extensions: dict[str, Any] = {"timeout": _WITHIN_DEADLINE}
         if self.endpoint.tls.server_name:
             extensions["sni_hostname"] = self.endpoint.tls.server_name
-        try:
-            url = httpx2.URL(f"{base.scheme}://{base.authority}{target}")
-        except httpx2.InvalidURL as error:
-            raise UnaddressableName("This path cannot be sent.") from error
-        # A URL library may resolve dot segments or re-encode escapes: then another object would be meant.
-        if url.raw_path != target.encode("ascii", "replace"):
-            raise UnaddressableName("This path cannot be sent as it is written.")
-        request = httpx2.Request(method, url, headers=headers, content=body, extensions=extensions)
+        # In its parts: from a whole URL a library may resolve dot segments or encode anew.
+        url = httpcore2.URL(scheme=base.scheme, host=base.host, port=base.port, target=target)
+        request = httpcore2.Request(
+            method, url, headers=headers, content=body, extensions=extensions
+        )
         if authenticated:
-            # Last, so that no variable of a frame that fails above shows it in a debug page; httpx2
-            # masks it where it prints headers.
-            request.headers["Authorization"] = self._authorization.reveal()
+            # Last, so that no variable of a frame that fails above shows it in a debug page.
+            secret = self._authorization.reveal().encode("ascii")
+            request.headers.append((b"Authorization", secret))
         return request
 
     def _elsewhere(self, url: str, authenticated: bool) -> tuple[ParsedUrl, str]:
@@ -207,7 +210,12 @@ class BoundedHttp:
         return base, target
 
 
-#: httpx2's own time-outs per read; the exchange's deadline cuts each of them shorter.
+def sendable(target: str) -> bool:
+    """Whether a path with its query reaches the server as it is written, and means what it says."""
+    return bool(_TARGET.fullmatch(target)) and not _DOTS.search(target.partition("?")[0])
+
+
+#: httpcore2's own time-outs per read; the exchange's deadline cuts each of them shorter.
 _WITHIN_DEADLINE = {"connect": None, "read": None, "write": None, "pool": None}
 
 
@@ -237,25 +245,31 @@ def _new_exchange(timeouts: Timeouts, cap: int) -> Exchange:
 
 
 def _whole(
-    transport: PinnedTransport, request: httpx2.Request, exchange: Exchange, cap: int
+    pool: httpcore2.ConnectionPool, request: httpcore2.Request, exchange: Exchange, cap: int
 ) -> Answer:
-    with _mapped(exchange), under(exchange), _opened(transport, request) as response:
-        if response.is_success:
+    with _mapped(exchange), under(exchange), _opened(pool, request) as response:
+        if 200 <= response.status < 300:
             body = b"".join(_pieces(response, exchange, cap))
         else:
             body = _beginning(response)
-        content_type = response.headers.get("content-type", "")
         return Answer(
-            status=response.status_code,
+            status=response.status,
             body=body,
-            content_type=content_type.partition(";")[0].strip().lower(),
-            headers=response.headers,
+            content_type=_header(response, b"content-type").partition(";")[0].strip().lower(),
         )
 
 
+def _header(response: httpcore2.Response, name: bytes) -> str:
+    """All values of a header, joined; "" where there is none."""
+    values = [value for key, value in response.headers if key.lower() == name]
+    return b", ".join(values).decode("latin-1")
+
+
 @contextlib.contextmanager
-def _opened(transport: PinnedTransport, request: httpx2.Request) -> Iterator[httpx2.Response]:
-    response = transport.handle_request(request)
+def _opened(
+    pool: httpcore2.ConnectionPool, request: httpcore2.Request
+) -> Iterator[httpcore2.Response]:
+    response = pool.handle_request(request)
     try:
         _must_be_plain(response)
         yield response
@@ -263,48 +277,48 @@ def _opened(transport: PinnedTransport, request: httpx2.Request) -> Iterator[htt
         response.close()
 
 
-def _must_be_plain(response: httpx2.Response) -> None:
-    if response.is_redirect or 300 <= response.status_code < 400:
-        raise Redirected(_where_to(response), status=response.status_code)
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+def _must_be_plain(response: httpcore2.Response) -> None:
+    if 300 <= response.status < 400:
+        raise Redirected(_where_to(response), status=response.status)
+    encoding = _header(response, b"content-encoding").strip().lower()
     if encoding not in ("", "identity"):
         raise MalformedAnswer(f"The answer is compressed ({printable(encoding, 40)}) unasked.")
-    framed = "content-length" in response.headers or "chunked" in response.headers.get(
-        "transfer-encoding", ""
+    framed = _header(response, b"content-length") or "chunked" in _header(
+        response, b"transfer-encoding"
     )
-    if not framed and response.status_code != 204:
+    if not framed and response.status != 204:
         # Its end would be the end of the connection: a cut answer would pass for a whole one.
         raise MalformedAnswer("The answer does not say how long it is.")
 
 
-def _where_to(response: httpx2.Response) -> str:
-    said = f"The address answers with a redirect ({response.status_code})"
+def _where_to(response: httpcore2.Response) -> str:
+    said = f"The address answers with a redirect ({response.status})"
     with contextlib.suppress(ValueError):
-        target = urlsplit(response.headers.get("location", ""))
+        target = urlsplit(_header(response, b"location"))
         if target.scheme and target.hostname:
             port = f":{target.port}" if target.port else ""
             return f"{said} to {printable(f'{target.scheme}://{target.hostname}{port}')}."
     return f"{said}."
 
 
-def _pieces(response: httpx2.Response, exchange: Exchange, cap: int) -> Iterator[bytes]:
-    announced = response.headers.get("content-length", "")
+def _pieces(response: httpcore2.Response, exchange: Exchange, cap: int) -> Iterator[bytes]:
+    announced = _header(response, b"content-length")
     too_large = f"The answer is larger than {cap:,} bytes."
     if announced.isdecimal() and len(announced) < 20 and int(announced) > cap:
-        raise AnswerTooLarge(too_large, status=response.status_code)
+        raise AnswerTooLarge(too_large, status=response.status)
     taken = 0
-    for piece in response.iter_raw():
+    for piece in response.iter_stream():
         taken += len(piece)
         if taken > cap:
-            raise AnswerTooLarge(too_large, status=response.status_code)
+            raise AnswerTooLarge(too_large, status=response.status)
         exchange.deadline.remaining()
         yield piece
 
 
-def _beginning(response: httpx2.Response) -> bytes:
+def _beginning(response: httpcore2.Response) -> bytes:
     """What a refusal says, as far as it is worth reading: the status counts, not the length."""
     body = b""
-    for piece in response.iter_raw():
+    for piece in response.iter_stream():
         body += piece
         if len(body) > _REFUSAL_BYTES:
             break
@@ -313,7 +327,7 @@ def _beginning(response: httpx2.Response) -> bytes:
 
 @contextlib.contextmanager
 def _mapped(exchange: Exchange) -> Iterator[None]:
-    """The one edge where exceptions of httpx2 and what is below it become ours."""
+    """The one edge where exceptions of httpcore2 and what is below it become ours."""
     try:
         yield
     except BrokerError:
@@ -323,23 +337,21 @@ def _mapped(exchange: Exchange) -> Iterator[None]:
 
 
 def mapped(error: Exception, *, cut: bool = False) -> BrokerError:
-    """`error`, of httpx2 or below, as one of ours. `cut`: the connection had been closed by then.
+    """`error`, of httpcore2 or below, as one of ours. `cut`: the connection had been closed by then.
 
     An exception that is no transport's is our own defect and is raised as it is.
     """
-    if isinstance(error, (httpx2.TimeoutException, TimeoutError)):
+    if isinstance(error, (httpcore2.TimeoutException, TimeoutError)):
         return TimedOut("No complete answer in time.")
-    if isinstance(error, (httpx2.ProxyError, httpx2.UnsupportedProtocol, httpx2.InvalidURL)):
+    if isinstance(error, (httpcore2.ProxyError, httpcore2.UnsupportedProtocol)):
         return Unreachable("The address cannot be used.")
-    if isinstance(error, httpx2.ConnectError):
+    if isinstance(error, httpcore2.ConnectError):
         return Unreachable("No connection could be made.")
-    if isinstance(error, (httpx2.NetworkError, httpx2.StreamError)) or cut:
+    if isinstance(error, (httpcore2.NetworkError, httpcore2.ConnectionNotAvailable)) or cut:
         return ConnectionLost()
-    if isinstance(error, httpx2.TooManyRedirects):
-        return Redirected()
-    if isinstance(error, httpx2.LocalProtocolError):
+    if isinstance(error, httpcore2.LocalProtocolError):
         return Unreachable("The request could not be sent as it is.")
-    if isinstance(error, (httpx2.HTTPError, httpx2.CookieConflict)):
+    if isinstance(error, httpcore2.ProtocolError):
         return MalformedAnswer("The answer is not proper HTTP.")
     if isinstance(error, OSError):
         return ConnectionLost()

@@ -1,6 +1,6 @@
 """The bytes below HTTP: connections to checked addresses, under one deadline and one byte cap.
 
-httpx2's own time-outs start anew with every read, so a broker that trickles one byte at a time
+httpcore2's own time-outs start anew with every read, so a broker that trickles one byte at a time
 holds a thread for ever. Here every wait of an exchange — name look-up, connect, handshake, headers,
 body — is cut to what is left of that exchange's deadline.
 """
@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpcore2
-import httpx2
 
 from console.rabbitmq.addresses import open_connection
 from console.rabbitmq.deadline import Deadline
@@ -61,20 +60,15 @@ def _current() -> Exchange:
     return exchange
 
 
-class PinnedTransport(httpx2.HTTPTransport):
-    """httpx2's transport over connections that go to checked addresses only. No proxies."""
-
-    def __init__(self, policy: AddressPolicy, context: ssl.SSLContext) -> None:
-        # The parent maps httpcore2's exceptions to httpx2's; only its pool is replaced, because
-        # httpx2 offers no argument for the network backend.
-        super().__init__(verify=context, trust_env=False)
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=context,
-            max_connections=_MAX_CONNECTIONS,
-            max_keepalive_connections=_MAX_CONNECTIONS,
-            keepalive_expiry=_KEEPALIVE_SECONDS,
-            network_backend=_PinnedBackend(policy),
-        )
+def pinned_pool(policy: AddressPolicy, context: ssl.SSLContext) -> httpcore2.ConnectionPool:
+    """Kept-alive connections that go to checked addresses only. No proxies."""
+    return httpcore2.ConnectionPool(
+        ssl_context=context,
+        max_connections=_MAX_CONNECTIONS,
+        max_keepalive_connections=_MAX_CONNECTIONS,
+        keepalive_expiry=_KEEPALIVE_SECONDS,
+        network_backend=_PinnedBackend(policy),
+    )
 
 
 class _PinnedBackend(httpcore2.NetworkBackend):

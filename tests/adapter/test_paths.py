@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
-import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from console.rabbitmq.errors import UnaddressableName
+from console.rabbitmq.http import sendable
 from console.rabbitmq.management.paths import check_name, path, queue_path
 
 any_text = st.text(st.characters(), max_size=300)  # surrogates and control characters too
@@ -40,9 +40,22 @@ def test_every_name_comes_back_from_its_path_and_stays_one_segment(vhost: str, n
 
 
 @given(names, names)
-def test_no_url_library_finds_anything_to_change_in_a_path(vhost: str, name: str) -> None:
+def test_every_path_that_is_built_may_be_sent_as_it_is(vhost: str, name: str) -> None:
     built = queue_path(vhost, name, query={"columns": name})
-    assert httpx2.URL(f"http://broker{built}").raw_path == built.encode("ascii")
+    assert sendable(built)
+    parts = urlsplit(f"http://broker{built}")
+    assert f"{parts.path}?{parts.query}" == built
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "", "api/x", "/api/../x", "/api/./x", "/api/..", "/..?a", "/api/x y", "/api/x\ty", "/api/x\ny",
+        "/api/\u00e9", "/api/x#y", "/api/x\\y", "/api/\"x", "/api/<x>", "/api/x?a=b c", "/api/x?a#b",
+    ],
+)  # fmt: skip
+def test_what_a_server_could_take_for_another_path_is_not_sent(target: str) -> None:
+    assert not sendable(target)
 
 
 @given(any_text)
