@@ -147,8 +147,6 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "console_cache",
     },
-    # Counts of API requests, each web process for itself (console/rest/throttles.py).
-    "throttle": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 
 # --- People ---

@@ -255,10 +255,11 @@ def api_token(superuser: Any, now: datetime) -> str:
 @pytest.fixture
 def api(api_token: str) -> Any:
     """A client of the REST API with the superuser's token; bodies are JSON."""
-    from django.core.cache import caches
     from rest_framework.test import APIClient
 
-    caches["throttle"].clear()
+    from console.rest.request_counts import counts
+
+    counts.clear()
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {api_token}")
     return client

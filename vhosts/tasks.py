@@ -10,6 +10,7 @@ from celery import shared_task
 
 from console.heartbeats import write_heartbeat
 from console.memory import give_back
+from console.rest.request_counts import forget_old_counts
 from vhosts.polling import dispatch, inventory, partitions, retention, rollups, run, settle
 from vhosts.services import backups
 
@@ -46,6 +47,7 @@ def keep_history() -> None:
     settle.settle(now)
     rollups.fill(now)
     retention.drop_old(now)
+    forget_old_counts(now.timestamp())
 
 
 @shared_task(queue="apply", ignore_result=True)

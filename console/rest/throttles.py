@@ -1,34 +1,48 @@
-"""How often one user, or one address, may ask.
-
-Counted in each web process for itself: a limit against run-away scripts, not a security measure,
-and no write to Postgres for each request.
-"""
+"""How often one user, or one address, may ask, over all web processes (console.rest.request_counts)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.core.cache import caches
 from rest_framework.request import Request
-from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
+from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle, UserRateThrottle
 
 from console.client_address import client_address
+from console.rest.request_counts import counts
+
+#: A process tells the others after this share of the limit.
+_TELLS = 20
 
 
-class PerUser(UserRateThrottle):
-    @property
-    def cache(self) -> Any:  # type: ignore[override]
-        return caches["throttle"]
+class _Shared(SimpleRateThrottle):
+    """Counts in windows of a minute."""
 
+    # Read from the rate by the framework.
+    num_requests: int | None
+    duration: int | None
+    _wait = 0.0
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        key = self.get_cache_key(request, view)
+        if key is None:
+            return True
+        now, limit = self.timer(), self.num_requests or 0
+        count, until = counts.add(
+            key, now=now, seconds=self.duration or 60, tell_after=max(1, limit // _TELLS)
+        )
+        self._wait = max(1.0, until - now)
+        return count <= limit
+
+    def wait(self) -> float:
+        return self._wait
+
+
+class PerUser(_Shared, UserRateThrottle):
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         return super().get_cache_key(request, view) if request.user.is_authenticated else None
 
 
-class PerAddress(AnonRateThrottle):
-    @property
-    def cache(self) -> Any:  # type: ignore[override]
-        return caches["throttle"]
-
+class PerAddress(_Shared, AnonRateThrottle):
     def get_ident(self, request: Request) -> str:
         # Not as the framework does it, by X-Forwarded-For, which anybody can write.
         return client_address(request)
