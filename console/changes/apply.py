@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,7 @@ from console.changes import steps as book
 from console.changes.attempt import Outcome, act, judge, outcome_of_error, reference
 from console.changes.crashpoints import crashpoint
 from console.changes.lease import Lease, release_lease, renew_lease, take_lease
-from console.changes.parallel import each
+from console.changes.parallel import Calls
 from console.errors import ConsoleError
 from console.models import Broker, Step
 from console.rabbitmq.endpoint import Timeouts
@@ -32,6 +33,8 @@ TIMEOUTS = Timeouts(connect=5, read=10, total=10)
 #: From so many steps on, one listing is cheaper than a look at each object.
 LISTING_FROM = 16
 LONGEST_WAIT_S = 60
+_ENDED = ("ok", "unchanged", "rejected")
+_CLEAR = ("sent", "unchanged", "rejected")
 Clock = Callable[[], datetime]
 
 
@@ -57,26 +60,15 @@ def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
             )
             return ended
         with connect(broker, timeouts=TIMEOUTS) as client:
-            store = ObjectStore(client.http)
-            while renew_lease(lease):
-                batch = book.start_batch(broker, lease, now=clock())
-                if batch is None:
-                    break
-                crashpoint("after-attempt")
-                results = _carry_out(store, lease, batch, clock)
-                crashpoint("after-read-back")
-                if not book.finish_batch(lease, batch, results, now=clock()):
-                    log.warning("lease_lost", broker=broker_id, fence=lease.fence)
-                    return ended
-                crashpoint("after-commit")
-                ended += sum(
-                    1 for r in results.values() if r.state in ("ok", "unchanged", "rejected")
-                )
-                ended += book.stop_requested(broker, now=clock())
-                trouble = next((r for r in results.values() if r.state == "trouble"), None)
-                if trouble is not None:
-                    _wait(broker, trouble, clock())
-                    break
+            run = _Run(broker, lease, ObjectStore(client.http), clock)
+            try:
+                while renew_lease(lease) and run.next_kind():
+                    pass
+            except _LeaseLost:
+                log.warning("lease_lost", broker=broker_id, fence=lease.fence)
+            ended += run.ended
+            if run.trouble is not None:
+                _wait(broker, run.trouble, clock())
     except BrokerError as error:
         _wait(Broker.objects.get(pk=broker_id), outcome_of_error(error), clock())
     except ConsoleError as error:
@@ -91,33 +83,85 @@ def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
     return ended
 
 
-def _carry_out(
-    store: ObjectStore, lease: Lease, batch: list[Step], clock: Clock
-) -> dict[int, Outcome]:
-    """The outcome of every step of the batch, by its id. All are of one kind."""
-    look = _Look(store, batch)
-    try:
-        before = look()
-    except BrokerError as error:
-        return _all(batch, outcome_of_error(error))
-    results = each(
-        batch,
-        lambda step: act(store, step, before.get(reference(step).key)),
-        halted=lambda outcome: outcome.state == "trouble",
-        skipped=lambda: Outcome("skipped"),
-        go_on=lambda: renew_lease(lease) and not book.stop_asked(batch[0].change_id),
-    )
-    sent = [step for step in batch if results[step.pk].state == "sent"]
-    if sent:
-        results |= _read_back(store, sent, results)
-    return results
+class _LeaseLost(Exception):
+    """Another worker has the broker now: nothing more may be stored."""
+
+
+class _Run:
+    """Takes batches to their end. `ended` counts the steps; after `trouble` the broker is left alone."""
+
+    def __init__(self, broker: Broker, lease: Lease, store: ObjectStore, clock: Clock) -> None:
+        self._broker, self._lease, self._store, self._clock = broker, lease, store, clock
+        self.ended = 0
+        self.trouble: Outcome | None = None
+
+    def next_kind(self) -> bool:
+        """What is due next, of one kind of a change: while a batch is sent, the one before is read back
+        and recorded. False where nothing is due, or nothing more can be done now. Raises _LeaseLost."""
+        batch = self._start()
+        if batch is None:
+            return False
+        with self._calls(batch) as calls:
+            results = calls.results(partial(self._go_on, batch))
+        while follower := self._start_behind(batch, results):
+            with self._calls(follower) as calls:
+                self._record(batch, results)
+                batch, results = follower, calls.results(partial(self._go_on, follower))
+        self._record(batch, results)
+        return self.trouble is None
+
+    def _start(self, behind: list[Step] | None = None) -> list[Step] | None:
+        batch = book.start_batch(self._broker, self._lease, now=self._clock(), behind=behind)
+        if batch is not None:
+            crashpoint("after-attempt")
+        return batch
+
+    def _start_behind(self, batch: list[Step], results: dict[int, Outcome]) -> list[Step] | None:
+        """Only after calls that all came to something: else the outcome decides what is due."""
+        if any(result.state not in _CLEAR for result in results.values()):
+            return None
+        return self._start(behind=batch) if self._go_on(batch) else None
+
+    def _go_on(self, batch: list[Step]) -> bool:
+        return renew_lease(self._lease) and not book.stop_asked(batch[0].change_id)
+
+    def _calls(self, batch: list[Step]) -> Calls[Outcome]:
+        try:
+            before = _look(self._store, batch)
+        except BrokerError as error:
+            came_to = outcome_of_error(error)
+            return self._each(batch, lambda step: came_to)
+        return self._each(
+            batch, lambda step: act(self._store, step, before.get(reference(step).key))
+        )
+
+    def _each(self, batch: list[Step], call: Callable[[Step], Outcome]) -> Calls[Outcome]:
+        return Calls(
+            batch,
+            call,
+            halted=lambda outcome: outcome.state == "trouble",
+            skipped=lambda: Outcome("skipped"),
+        )
+
+    def _record(self, batch: list[Step], results: dict[int, Outcome]) -> None:
+        sent = [step for step in batch if results[step.pk].state == "sent"]
+        if sent:
+            results |= _read_back(self._store, sent, results)
+        crashpoint("after-read-back")
+        if not book.finish_batch(self._lease, batch, results, now=self._clock()):
+            raise _LeaseLost
+        crashpoint("after-commit")
+        self.ended += sum(1 for result in results.values() if result.state in _ENDED)
+        self.ended += book.stop_requested(self._broker, now=self._clock())
+        if self.trouble is None:
+            self.trouble = next((r for r in results.values() if r.state == "trouble"), None)
 
 
 def _read_back(
     store: ObjectStore, sent: list[Step], results: dict[int, Outcome]
 ) -> dict[int, Outcome]:
     try:
-        after = _Look(store, sent)()
+        after = _look(store, sent)
     except BrokerError as error:
         # Sent, and not seen since: perhaps done. The next look decides.
         detail = f"Sent, but not read back: {error.detail or error.summary}"
@@ -125,19 +169,14 @@ def _read_back(
     return {step.pk: judge(step, results[step.pk], after.get(reference(step).key)) for step in sent}
 
 
-class _Look:
-    """Reads the objects of a batch: one by one, or by one listing where there are many."""
-
-    def __init__(self, store: ObjectStore, batch: list[Step]) -> None:
-        self._store = store
-        self._refs = [reference(step) for step in batch]
-
-    def __call__(self) -> dict[Key, Spec | None]:
-        kind = self._refs[0].kind
-        if len(self._refs) >= LISTING_FROM:
-            listed = self._store.read_all(kind)
-            return {ref.key: listed.get(ref.key) for ref in self._refs}
-        return {ref.key: self._store.read(kind, ref.key) for ref in self._refs}
+def _look(store: ObjectStore, batch: list[Step]) -> dict[Key, Spec | None]:
+    """The objects of a batch: one by one, or by one listing where there are many."""
+    refs = [reference(step) for step in batch]
+    kind = refs[0].kind
+    if len(refs) >= LISTING_FROM:
+        listed = store.read_all(kind)
+        return {ref.key: listed.get(ref.key) for ref in refs}
+    return {ref.key: store.read(kind, ref.key) for ref in refs}
 
 
 def _all(batch: list[Step], outcome: Outcome) -> dict[int, Outcome]:

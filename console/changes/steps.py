@@ -47,15 +47,18 @@ def any_due(broker: Broker, *, now: datetime) -> bool:
     return Step.objects.filter(broker=broker, state__in=OPEN_STEPS, next_at__lte=now).exists()
 
 
-def start_batch(broker: Broker, lease: Lease, *, now: datetime) -> list[Step] | None:
+def start_batch(
+    broker: Broker, lease: Lease, *, now: datetime, behind: list[Step] | None = None
+) -> list[Step] | None:
     """The next due steps, of one change and kind, each with its attempt written down before anything
     is sent. Steps whose time is over end here: taken over by a later wish, no longer allowed, too
-    late. None: nothing is due."""
+    late. None: nothing is due. `behind` a batch that is not recorded yet: more of its change and
+    kind, which stand on nothing in it."""
     while True:
         with transaction.atomic():
             if not still_held(lease):
                 return None
-            candidates = _candidates(broker, now)
+            candidates = _candidates(broker, now, behind)
             if not candidates:
                 return None
             batch = _weed(candidates, now)
@@ -65,17 +68,19 @@ def start_batch(broker: Broker, lease: Lease, *, now: datetime) -> list[Step] | 
             _settle({step.change_id for step in candidates}, now)
 
 
-def _candidates(broker: Broker, now: datetime) -> list[Step]:
+def _candidates(broker: Broker, now: datetime, behind: list[Step] | None) -> list[Step]:
     open_steps = Step.objects.filter(broker=broker, state__in=OPEN_STEPS)
     held_back = open_steps.filter(next_at__gt=now).values("change")
+    due = open_steps.filter(next_at__lte=now)
+    if behind is not None:
+        due = due.filter(change=behind[0].change_id, ordinal__gt=behind[-1].ordinal)
     first = (
-        open_steps.filter(next_at__lte=now)
-        .exclude(change__in=held_back)
+        due.exclude(change__in=held_back)
         .order_by("change__created_at", "change", "ordinal")
         .select_related("target", "change__author")
         .first()
     )
-    if first is None:
+    if first is None or (behind is not None and not _alike(first, behind[0])):
         return []
     rest = open_steps.filter(change=first.change, ordinal__gte=first.ordinal)
     # What stands on the first kind waits for it: a user before its permissions.
@@ -93,6 +98,11 @@ def _candidates(broker: Broker, now: datetime) -> list[Step]:
         # One of each for all, not one for every row; grants are read once.
         step.change, step.broker = first.change, broker
     return batch
+
+
+def _alike(one: Step, other: Step) -> bool:
+    kinds = one.target.kind, other.target.kind
+    return kinds[0] == kinds[1] and (one.op == "delete") == (other.op == "delete")
 
 
 def _weed(candidates: list[Step], now: datetime) -> list[Step]:

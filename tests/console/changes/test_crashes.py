@@ -261,12 +261,15 @@ def test_c8_death_in_the_middle_of_many_steps_goes_on_with_the_rest(story_of_thr
         change = story.ask()
         die_at("after-commit", story.engine.apply)
         states = list(change.steps.values_list("state", flat=True))
-        assert states == ["applied", "pending", "pending"]
+        # The next of its kind was being sent while this one was recorded.
+        assert states == ["applied", "verifying", "pending"]
         done = change.steps.get(state="applied").target
         assert (done.sync, done.verified_generation) == ("in_sync", done.generation)
         assert story.shown_done() == 1
         story.finish(change)
-        assert outcomes() == ["ok", "ok", "ok"], "each was carried out once"
+        assert [
+            list(step.tries.values_list("outcome", flat=True)) for step in change.steps.all()
+        ] in ([["ok"], ["", "unchanged"], ["ok"]], [["ok"], ["", "ok"], ["ok"]])
 
 
 def test_c9_a_worker_that_wakes_after_its_lease_stores_nothing(story, live_broker):
