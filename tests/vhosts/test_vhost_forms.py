@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from console.models import AuditEntry, Change, ManagedObject
+from console.rabbitmq.endpoint import Timeouts
 from console.reconcile.diff import Op
 from tests.accessctl.cast import make_cast
 from tests.acting import apply, confirm, hidden_of, preview
 from tests.engine import names, seen  # noqa: F401
 from tests.factories import HOSTILE, add_broker, add_queue, add_vhost
+from tests.faults.gate import Gate
 from vhosts.models import VirtualHost
 
 pytestmark = pytest.mark.django_db
@@ -199,6 +201,26 @@ def test_a_restart_calls_the_broker_once_and_is_audited(
     live_broker.call("DELETE", "vhosts", name)
     answer = browser.post(f"/vhosts/{vhost.pk}/restart/", {"node": node}, follow=True)
     assert "was not started" in answer.content.decode()
+
+
+def test_a_restart_whose_answer_is_lost_is_called_unknown_and_not_repeated(
+    browser, broker, names, poll_now, inventory_now, live_broker, monkeypatch  # noqa: F811
+):  # fmt: skip
+    name = names("vhost")
+    live_broker.call("PUT", "vhosts", name, body={})
+    poll_now(broker)
+    inventory_now(broker)
+    vhost = VirtualHost.objects.get(broker=broker, name=name)
+    (node,) = vhost.cluster_state
+    quick = Timeouts(connect=1, read=1, total=1)
+    monkeypatch.setattr("vhosts.services.restart_vhost.DEADLINE", quick)
+    with Gate(live_broker.url, hold="answer") as gate:
+        type(broker).objects.filter(pk=broker.pk).update(management_url=gate.url)
+        answer = browser.post(f"/vhosts/{vhost.pk}/restart/", {"node": node}, follow=True)
+        assert "It is not known whether" in answer.content.decode()
+        assert len(gate.writes) == 1
+    said = AuditEntry.objects.filter(action="vhost:restart").latest("pk")
+    assert said.after["outcome"].startswith("unknown: ")
 
 
 class TestGrants:
