@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import Http404
 
@@ -18,7 +19,7 @@ from accessctl.models import ApiToken, Grant
 from accessctl.permissions import EVERYBODYS, Permission
 from accessctl.reach import AnyUser, Place, Reach, limit_reach, reach_of
 from accessctl.rights_over_users import why_not_edit_user
-from console.errors import NotAllowed
+from console.errors import NotAllowed, NothingGranted
 from console.models import Broker
 from console.reconcile.kinds import KINDS, USER
 
@@ -105,12 +106,23 @@ def require(
     """Raises NotAllowed where `may` says no."""
     if may(user, permission, broker, vhost):
         return
+    raise refusal(user, permission)
+
+
+def refusal(user: AnyUser, permission: Permission) -> NotAllowed:
+    """What somebody is told who does not have the permission."""
+    data = {"permission": str(permission)}
     reach = reach_of(user)
-    if reach.active and not reach.grants and reach.only is None:
-        sentence = "Nothing has been granted to you yet. Ask an administrator of this console."
-    else:
-        sentence = f"You may not do this here ({permission})."
-    raise NotAllowed(sentence, {"permission": str(permission)})
+    if reach.active and not reach.everything and not reach.grants and reach.only is None:
+        return NothingGranted(f"Nothing has been granted to you yet. {whom_to_ask()}", data)
+    return NotAllowed(f"You may not do this here ({permission}).", data)
+
+
+def whom_to_ask() -> str:
+    """One sentence."""
+    if settings.CONTACT:
+        return f"Ask an administrator of this console: {settings.CONTACT}."
+    return "Ask an administrator of this console."
 
 
 def allowed(user: AnyUser, permissions: Iterable[Permission]) -> set[Permission]:

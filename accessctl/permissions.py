@@ -18,6 +18,7 @@ class Permission(StrEnum):
     BROKERS_VIEW = "brokers:view"
     CHANGES_STOP = "changes:stop"
     CHANGES_VIEW = "changes:view"
+    CONNECTIONS_VIEW = "connections:view"
     DEFINITIONS_EXPORT = "definitions:export"
     DEFINITIONS_IMPORT = "definitions:import"
     DRIFT_RESOLVE = "drift:resolve"

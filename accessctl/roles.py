@@ -23,7 +23,7 @@ class Role(models.TextChoices):
 
 
 _VIEWER = frozenset({
-    Permission.BROKERS_VIEW, Permission.CHANGES_VIEW, Permission.DRIFT_VIEW, Permission.EXPLAIN_USE, Permission.PERMISSIONS_VIEW,
+    Permission.BROKERS_VIEW, Permission.CHANGES_VIEW, Permission.CONNECTIONS_VIEW, Permission.DRIFT_VIEW, Permission.EXPLAIN_USE, Permission.PERMISSIONS_VIEW,
     Permission.POLICIES_VIEW, Permission.POLLS_VIEW, Permission.QUEUES_VIEW, Permission.USERS_VIEW, Permission.VHOSTS_VIEW,
 })  # fmt: skip
 _OPERATOR = _VIEWER | {

@@ -50,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("users.csv", users.users_csv, name="users_csv"),
     path("users/new/", user_forms.user_create, name="user_create"),
     path("users/<int:user_id>/", users.user, name="user"),
+    path("users/<int:user_id>/connections/", users.user_connections, name="user_connections"),
     path("users/<int:user_id>/edit/", user_forms.user_edit, name="user_edit"),
     path("users/<int:user_id>/delete/", user_forms.user_delete, name="user_delete"),
     path("permissions/", permissions.permissions, name="permissions"),

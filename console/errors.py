@@ -28,6 +28,10 @@ class NotAllowed(ConsoleError):
     http_status = 403
 
 
+class NothingGranted(NotAllowed):
+    """As NotAllowed, for somebody to whom nothing at all has been granted yet."""
+
+
 class InvalidField(ConsoleError):
     """`field` names what the message is about."""
 

@@ -54,6 +54,8 @@ SEEN_OBJECTS = "vhosts.seen_objects.ids_of"
 CHANGE_TOKEN_LIMITER = "accessctl.authorize.limit_to_token"
 
 # --- Access ---
+#: Whom people without rights are told to ask.
+CONTACT = env_str("CONSOLE_CONTACT")[:200].rstrip(".")
 #: The kernel's brokers, as far as a person sees them; accessctl stands above it.
 BROKER_VISIBILITY = "accessctl.reach.brokers_seen_by"
 

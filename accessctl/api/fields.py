@@ -47,6 +47,49 @@ class UserRead(Managed, Named, SeenOnBroker):
         ref_name = "User"
 
 
+class TroubleRead(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+    class Meta:
+        ref_name = "Trouble"
+
+
+class ConnectionRead(serializers.Serializer[Any]):
+    """An open connection of a client."""
+
+    name = serializers.CharField(help_text="The client's address and port, then the broker's.")
+    vhost = serializers.CharField()
+    node = serializers.CharField(allow_null=True)
+
+    class Meta:
+        ref_name = "Connection"
+
+
+class ConnectionsRead(serializers.Serializer[Any]):
+    """The open connections of a user, read fresh from its broker, by virtual host and name."""
+
+    read_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the broker told them; null: it did not."
+    )
+    trouble = TroubleRead(
+        allow_null=True, help_text="Why the broker does not tell now. `results` are older then."
+    )
+    complete = serializers.BooleanField(
+        help_text="False: more than are read at once, some could not be read, or none was told."
+    )
+    in_part = serializers.BooleanField(
+        help_text="Only those to virtual hosts that you may see are among them."
+    )
+    count = serializers.IntegerField(allow_null=True, help_text="Null: not known.")
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = ConnectionRead(many=True)
+
+    class Meta:
+        ref_name = "Connections"
+
+
 class PermissionRead(Managed, SeenOnBroker):
     """What a RabbitMQ user may do in a virtual host: three regular expressions over names."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accessctl.authorize import may
+from accessctl.authorize import may, refusal
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -17,7 +17,7 @@ ANYBODY: Final = "anybody"
 
 
 class MayUse(BasePermission):
-    """Looks up `view.console_permissions[action]`; an action that names none is denied."""
+    """DRF makes one for each request. Looks up `view.console_permissions[action]`; an action that names none is denied."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not (request.user and request.user.is_authenticated and request.user.is_active):
@@ -26,7 +26,12 @@ class MayUse(BasePermission):
         if request.method == "OPTIONS" or (action is None and _is_unsupported(request, view)):
             return True
         needed = getattr(view, "console_permissions", {}).get(action)
-        return needed == ANYBODY or (needed is not None and may(request.user, needed))
+        if needed is None:
+            return False
+        if needed == ANYBODY or may(request.user, needed):
+            return True
+        self.message = refusal(request.user, needed).message
+        return False
 
 
 def _is_unsupported(request: Request, view: APIView) -> bool:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accessctl.api.changing import WithManaged
 from accessctl.api.fields import (
+    ConnectionsRead,
     PermissionRead,
     TopicPermissionRead,
     UserRead,
@@ -22,12 +26,19 @@ from accessctl.api.user_writes import UserWrites
 from accessctl.authorize import allowed
 from accessctl.models import ApiToken, BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.permissions import Permission
+from accessctl.selectors import access_broker_user
+from accessctl.services.read_connections import read_connections
+from console.rest.pagination import PageNumbers
 from console.rest.views import ApiView
 
 _PERMISSION_VIEW = {
     "list": Permission.PERMISSIONS_VIEW,
     "retrieve": Permission.PERMISSIONS_VIEW,
 }
+_PAGING = [
+    OpenApiParameter("page", OpenApiTypes.INT, description="The page, from 1."),
+    OpenApiParameter("page_size", OpenApiTypes.INT, description="Results on a page, 1 to 1000."),
+]
 _PERMISSION_ORDER = {"id": "id", "broker": "broker__name", "vhost": "vhost", "user": "user"}
 
 
@@ -41,15 +52,47 @@ class UsersView(UserWrites, WithManaged, ListModelMixin, RetrieveModelMixin, Api
     console_permissions = {
         "list": Permission.USERS_VIEW,
         "retrieve": Permission.USERS_VIEW,
+        "connections": Permission.CONNECTIONS_VIEW,
         **UserWrites.write_permissions,
     }
-    query_parameters = UserWrites.write_parameters
+    query_parameters = {
+        **UserWrites.write_parameters,
+        "connections": frozenset({"page", "page_size"}),
+    }
     managed_kind = "user"
     managed_key = ("name",)
 
     def get_queryset(self) -> QuerySet[Any]:
         visible = BrokerUser.objects.visible_to(self.request.user)
         return visible.select_related("broker__status")
+
+    @extend_schema(responses=ConnectionsRead, filters=False, parameters=_PAGING)
+    @action(
+        methods=["get"],
+        detail=True,
+        url_path="connections",
+        pagination_class=None,
+        filter_backends=(),
+    )
+    def connections(self, request: Request, pk: str) -> Response:
+        """Who is connected as this user now. This asks the broker; one in trouble is part of the answer."""
+        user = access_broker_user(request.user, int(pk), Permission.USERS_VIEW)
+        reading = read_connections(user, viewer=request.user, now=timezone.now())
+        pages = PageNumbers()
+        rows = pages.paginate_queryset(cast(Any, reading.items or []), request, view=self)
+        told = reading.items is not None
+        answer = {
+            "read_at": reading.at if told else None,
+            "trouble": reading.trouble
+            and {"code": reading.trouble.code, "detail": reading.trouble.sentence},
+            "complete": told and reading.complete and not reading.rejected,
+            "in_part": reading.in_part,
+            "count": len(reading.items) if reading.items is not None else None,
+            "next": pages.get_next_link(),
+            "previous": pages.get_previous_link(),
+            "results": rows,
+        }
+        return Response(ConnectionsRead(answer).data)
 
 
 class PermissionsView(PermissionWrites, WithManaged, ListModelMixin, RetrieveModelMixin, ApiView):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,6 +22,7 @@ from accessctl.selectors import (
     users_in_scope,
     with_vhosts,
 )
+from accessctl.services.read_connections import read_connections
 from accessctl.user_reach import reach_of_user
 from console.changes.sync_states import syncs_of
 from console.listing import csv_response, list_response, read_list, read_scope
@@ -30,6 +32,7 @@ from console.scope import Scope
 
 #: Permissions shown on one user's page; the whole list is a link away.
 _MOST = 500
+_CONNECTIONS_SHOWN = 50
 
 
 @require_safe
@@ -95,8 +98,22 @@ def user(request: HttpRequest, user_id: int) -> HttpResponse:
         "reach": reach_of_user(found),
         "sync": syncs_of(USER.name, [found])[found.pk],
         "may_resolve": may(request.user, Permission.DRIFT_RESOLVE, found.broker),
+        "may_see_connections": may_somewhere(
+            request.user, Permission.CONNECTIONS_VIEW, found.broker
+        ),
         "may_edit": not why_not_edit_user(request.user, found.broker, found.name),
         "may_permit": may_somewhere(request.user, Permission.PERMISSIONS_EDIT, found.broker),
         "crumbs": [(found.broker.name, reverse("broker", args=[found.broker.pk]))],
     }
     return render(request, "accessctl/user.html", context)
+
+
+@require_safe
+def user_connections(request: HttpRequest, user_id: int) -> HttpResponse:
+    """The panel of the user's page, read fresh from the broker; `?page=` from 1."""
+    now = timezone.now()
+    found = access_broker_user(request.user, user_id, Permission.USERS_VIEW)
+    reading = read_connections(found, viewer=request.user, now=now)
+    page = Paginator(reading.items or [], _CONNECTIONS_SHOWN).get_page(request.GET.get("page"))
+    context = {"now": now, "found": found, "reading": reading, "page": page}
+    return render(request, "accessctl/_user_connections.html", context)

@@ -168,6 +168,16 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class Connection:
+    """An open connection of a client. Its name holds both addresses, as the broker writes them."""
+
+    name: str
+    vhost: str
+    user: str
+    node: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExchangeInfo:
     """The default exchange has the name ""."""
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
 from django_htmx.http import HttpResponseClientRefresh
 
-from console.errors import ConsoleError
+from console.errors import ConsoleError, NotAllowed, NothingGranted
 
 _TITLES = {
     400: "That cannot be shown",
@@ -42,8 +42,19 @@ class RefusalMiddleware:
             return None
         status = error.http_status
         title = _TITLES.get(status, "That did not work")
+        if isinstance(error, NothingGranted):
+            title = "Nothing to see yet"
+        # Who may not see a page still finds their way from it.
+        inside = isinstance(error, NotAllowed) and request.headers.get("HX-Request") != "true"
         return render(
-            request, "refused.html", {"title": title, "message": error.message}, status=status
+            request,
+            "refused_inside.html" if inside else "refused.html",
+            {
+                "title": title,
+                "message": error.message,
+                "nothing_granted": isinstance(error, NothingGranted),
+            },
+            status=status,
         )
 
 

@@ -25,6 +25,7 @@ MAY_ON_A = {
     "brokers:view": {"alice", "bob", "vera", "audrey"},
     "changes:stop": {"alice"},
     "changes:view": {"alice", "bob", "audrey"},
+    "connections:view": {"alice", "bob", "audrey"},
     "definitions:export": {"alice"},
     "definitions:import": set(),
     "drift:resolve": {"alice"},

@@ -28,3 +28,35 @@ def test_so_is_it_in_the_export(vera):
     (shared,) = [line for line in lines if line.startswith('"shared"')]
     assert '"/team-red"' in shared
     assert '"/, /team-red"' not in shared
+
+
+@pytest.mark.parametrize("page", ["fleet", "queues", "vhosts", "users", "permissions", "changes"])
+def test_who_has_no_grant_is_told_whom_to_ask_inside_the_frame(client, cast, settings, page):
+    settings.CONTACT = "platform <team@example.com>"
+    client.force_login(cast.paula)
+    answer = client.get(reverse(page))
+    text = answer.content.decode()
+    assert answer.status_code == 403
+    assert "Ask an administrator of this console: platform &lt;team@example.com&gt;." in text
+    assert f'href="{reverse("access")}"' in text
+    assert 'id="main"' in text
+    assert reverse("broker", args=[cast.a.pk]) not in text
+
+
+def test_the_api_says_the_same_as_the_pages(client, cast):
+    client.force_login(cast.paula)
+    for kind in ("brokers", "queues", "vhosts", "users", "permissions", "limits", "changes"):
+        answer = client.get(f"/api/v1/{kind}/")
+        assert answer.status_code == 403
+        (error,) = answer.json()["errors"]
+        assert error["code"] == "permission_denied"
+        assert error["detail"].startswith("Nothing has been granted to you yet. Ask an")
+
+
+def test_who_lacks_one_right_keeps_the_frame_and_is_told_which(client, cast):
+    client.force_login(cast.bob)
+    answer = client.get(reverse("audit"))
+    assert answer.status_code == 403
+    assert "(audit:view)" in answer.content.decode()
+    assert f'href="{reverse("queues")}"' in answer.content.decode()
+    assert "(audit:view)" in client.get("/api/v1/audit/").json()["errors"][0]["detail"]

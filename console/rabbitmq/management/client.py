@@ -18,12 +18,13 @@ from console.rabbitmq.errors import (
 from console.rabbitmq.http import JSON, BoundedHttp, must_be_json
 from console.rabbitmq.management import readings
 from console.rabbitmq.management.decode import Rows, raw_rows
-from console.rabbitmq.management.paging import PagedRows, read_pages
+from console.rabbitmq.management.paging import PagedRows, first_pages, read_pages
 from console.rabbitmq.management.paths import Query, path, queue_path
 from console.rabbitmq.refusals import error_for_status
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import (
     Binding,
+    Connection,
     ExchangeInfo,
     Listing,
     Node,
@@ -49,6 +50,8 @@ _TOTALS: Query = {"disable_stats": "true", "enable_queue_totals": "true"}
 _EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy"
 _DEPTH_COLUMNS = "vhost,name,messages,messages_ready,messages_unacknowledged"
 _HEALING_FACTOR = 3
+#: Connections of one user that are read at once.
+MOST_CONNECTIONS = 2000
 _UNLISTABLE = RejectedRow(
     "The broker cannot list a queue here: its name is not valid UTF-8. "
     "Delete it with rabbitmqctl or over AMQP."
@@ -147,6 +150,21 @@ class ManagementClient:
 
     def topic_permissions(self) -> Listing[TopicPermissionInfo]:
         return self._listing(readings.TOPIC_PERMISSIONS, "topic-permissions")
+
+    def user_connections(self, user: str) -> Listing[Connection]:
+        """Open connections of a user, from the broker's own book of them: no statistics are gathered.
+        Incomplete where there are more than MOST_CONNECTIONS. None for a user that does not exist."""
+        deadline = Deadline(self.endpoint.timeouts.total)
+
+        def get(page: int, size: int) -> bytes:
+            deadline.remaining()
+            query: Query = {"page": page, "page_size": size}
+            return self.http.get(path("connections", "username", user, query=query))
+
+        found = first_pages(get, most=MOST_CONNECTIONS)
+        listing = readings.CONNECTIONS.of(found.rows, self._limits)
+        _must_be(all(item.user == user for item in listing.items))
+        return Listing(listing.items, listing.rejected, complete=found.complete)
 
     # Depths
 

@@ -61,6 +61,24 @@ def read_pages(get: Callable[[int, int], bytes], limits: Limits) -> PagedRows:
     return reader.found
 
 
+def first_pages(get: Callable[[int, int], bytes], *, most: int) -> PagedRows:
+    """The first rows, at most `most`; incomplete where there are others. `get` as with `read_pages`.
+    No snapshot: a row may be there twice, or not, while they come and go."""
+    found = PagedRows()
+    for page in range(1, most // PAGE_SIZE + 1):
+        try:
+            answer = _decoded(get(page, PAGE_SIZE))
+        except Rejected as error:
+            if page > 1 and "out of range" in error.detail:
+                return found
+            raise
+        found.rows.extend(answer.items[:PAGE_SIZE])
+        if not answer.items or page * PAGE_SIZE >= answer.total_count:
+            return found
+    found.complete = False
+    return found
+
+
 class _Round:
     def __init__(self, get: Callable[[int, int], bytes], limits: Limits) -> None:
         self._get = get

@@ -8,6 +8,7 @@ from console.rabbitmq.management.decode import Rows
 from console.rabbitmq.management.records import (
     BindingRow,
     ChannelDetails,
+    ConnectionRow,
     ConsumerRow,
     DepthRow,
     ExchangeRow,
@@ -217,6 +218,10 @@ def vhost(row: VhostRow) -> types.VhostInfo:
     )
 
 
+def connection(row: ConnectionRow) -> types.Connection:
+    return types.Connection(row.name, row.vhost, row.user, row.node)
+
+
 def vhost_limits(row: VhostLimitsRow) -> types.VhostLimits:
     return types.VhostLimits(row.vhost, row.value or {})
 
@@ -263,6 +268,7 @@ DEPTHS = Rows(DepthRow, depth)
 QUEUES = Rows(QueueRow, queue)
 CONSUMERS = Rows(ConsumerRow, consumer)
 QUEUE_NOW = Rows(QueueNowRow, queue_now)
+CONNECTIONS = Rows(ConnectionRow, connection)
 BINDINGS = Rows(BindingRow, binding)
 EXCHANGES = Rows(ExchangeRow, exchange)
 VHOSTS = Rows(VhostRow, vhost)

@@ -179,6 +179,13 @@ class VhostRow(msgspec.Struct):
     cluster_state: dict[str, str] | None = None
 
 
+class ConnectionRow(msgspec.Struct):
+    name: Name
+    vhost: Name
+    user: Name
+    node: str | None = None
+
+
 class VhostLimitsRow(msgspec.Struct):
     vhost: Name
     value: dict[str, Number] | None = None
