@@ -34,6 +34,12 @@ _WAYS = [
 ]
 
 
+class _Once(forms.PasswordInput):
+    """Legible while it is typed, and never sent back."""
+
+    input_type = "text"
+
+
 class UserForm(ActForm):
     """`spec` is what the user is to be at present, None for a new one.
 
@@ -67,7 +73,7 @@ class UserForm(ActForm):
         required=False,
         max_length=500,
         label="The hash",
-        widget=forms.TextInput(attrs=TEXT),
+        widget=_Once(attrs=TEXT),
         help_text="Base64 of the 4 bytes of salt and the digest, as in definitions: password_hash.",
     )
     hashing_algorithm = forms.ChoiceField(
@@ -175,9 +181,9 @@ class UserForm(ActForm):
 
     @property
     def password_lost(self) -> bool:
-        """Whether a password was typed that the form cannot show again."""
+        """Whether a password or a hash was typed that the form cannot show again."""
         data: Any = self.data
-        return self.is_bound and bool(data.get("password") or data.get("sealed"))
+        return self.is_bound and any(data.get(name) for name in self.secret_fields)
 
     def _owner(self) -> str:
         return f"{self._seal_for} {self.cleaned_data.get('name', '')}"

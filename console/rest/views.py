@@ -68,7 +68,9 @@ def _check_headers(request: Request, most_body: int) -> None:
     if not (length.isascii() and length.isdecimal()):
         raise ParseError("The Content-Length is not a number.")
     if len(length) > 12 or int(length) > most_body:
-        raise BodyTooLarge(f"The body is larger than {most_body // 1024} KB.")
+        most = most_body // 1024
+        size = f"{most} KB" if most < 1024 else f"{most // 1024} MB"
+        raise BodyTooLarge(f"The body is larger than {size}.")
 
 
 def _check_query(request: Request, known: frozenset[str]) -> None:
