@@ -174,7 +174,7 @@ def test_what_dies_with_a_vhost_is_listed(browser, now):
     vhost = add_vhost(broker, "/v", now)
     add_queue(broker, "q", now, vhost="/v", total=7)
     text = browser.get(f"/vhosts/{vhost.pk}/delete/").content.decode()
-    assert "1 queues and the 7 messages" in text
+    assert "Lost for good: 1 queue, and in it 7 messages" in text
     protected = add_vhost(broker, "/p", now, protected_from_deletion=True)
     refused = browser.get(f"/vhosts/{protected.pk}/delete/")
     assert refused.status_code == 403

@@ -132,7 +132,7 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
         BrokerPermission.objects.filter(broker=broker, vhost=name).values_list("user", flat=True)
     )
     found = [
-        f"Its {contents['queues']} queues and the {contents['messages']} messages in them are lost for good."
+        f"Lost for good: {_counted(contents['queues'], 'queue')}, and in {'it' if contents['queues'] == 1 else 'them'} {_counted(contents['messages'], 'message')}."
         if contents["queues"]
         else "It has no queues, as far as was seen."
     ]
@@ -141,13 +141,19 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
     found.append("Its exchanges, bindings, policies and parameters go with it.")
     if users:
         shown = ", ".join(users[:5]) + (" and more" if len(users) > 5 else "")
-        found.append(f"{len(users)} users lose their permissions on it: {shown}.")
+        found.append(
+            f"{_counted(len(users), 'user')} with permissions on it, which go with it: {shown}."
+        )
     found.append("Connections to it are closed.")
     if name == "/":
         found.append("It is the default virtual host: clients that name none connect to it.")
     if VirtualHost.objects.filter(broker=broker, name=name, tracing=True).exists():
         found.append("Tracing is switched on in it.")
     return found
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def check_vhost_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
