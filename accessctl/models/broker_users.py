@@ -1,4 +1,5 @@
-"""RabbitMQ's users and their permissions, as found on a broker. Written by polling only.
+"""RabbitMQ's users and their permissions, as found on a broker. Written by polling, and by what a change
+read back (vhosts/polling).
 
 A vhost is named by broker and name, not by foreign key: a permission can exist for a vhost that
 is not (yet) seen.

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -33,12 +34,22 @@ from console.listing import (
     read_list,
     read_scope,
 )
-from console.models import OPEN_CHANGES, OPEN_STEPS, Change, ChangeState, Step, StepState
+from console.models import (
+    OPEN_CHANGES,
+    OPEN_STEPS,
+    Broker,
+    Change,
+    ChangeState,
+    Step,
+    StepState,
+)
 from console.reconcile.diff import Op
-from console.reconcile.kinds import Ref
+from console.reconcile.kinds import Key, Ref
 from console.scope import Scope
-from vhosts.seen_objects import seen_objects
+from vhosts.seen_objects import ids_of, seen_objects
 
+#: Kinds of object that have a page, of the same name.
+_PAGES = ("vhost", "user")
 _ORIGINS = {"page": "Page", "api": "API", "admin": "Administration", "command": "Command"}
 _BY_WAY_OF = {
     "page": "a page",
@@ -144,7 +155,7 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
             "strip": strip,
             "origin": _BY_WAY_OF.get(found.origin, found.origin),
             "listing": listing,
-            "step_rows": [_step_row(step) for step in listing.rows],
+            "step_rows": _step_rows(list(listing.rows), request.user),
             "hidden": strip.total - listing.total,
             "states": [(state, number) for state, number in states.items() if number],
             "may_stop": strip.is_open and found.stop_requested_at is None and may_stop(request.user, found),
@@ -313,13 +324,31 @@ class StepRow:
     fields: list[FieldLine]
     commands: list[str]
     tries: list[Any]
+    #: The page of the object; "" where it has none, is not there, or is not for the viewer to see.
+    href: str
 
     @property
     def updates(self) -> bool:
         return self.step.op != "create"
 
 
-def _step_row(step: Step) -> StepRow:
+def _step_rows(steps: list[Step], viewer: AnyUser) -> list[StepRow]:
+    alike: dict[tuple[Broker, str], list[Key]] = {}
+    for step in steps:
+        if step.target.kind in _PAGES:
+            alike.setdefault((step.broker, step.target.kind), []).append(tuple(step.target.key))
+    hrefs = {
+        (broker.pk, kind, key): reverse(kind, args=[pk])
+        for (broker, kind), keys in alike.items()
+        for key, pk in ids_of(broker, kind, keys, viewer=viewer).items()
+    }
+    return [
+        _step_row(step, hrefs.get((step.broker_id, step.target.kind, tuple(step.target.key)), ""))
+        for step in steps
+    ]
+
+
+def _step_row(step: Step, href: str) -> StepRow:
     key = tuple(step.target.key)
     fields = [FieldLine(**field) for field in step.fields]
     secret = any(field.secret for field in fields)
@@ -332,4 +361,5 @@ def _step_row(step: Step) -> StepRow:
             Ref(step.target.kind, key), Op(step.op), step.after, [f.name for f in fields], secret=secret
         ),
         tries=list(step.tries.all()),
+        href=href,
     )  # fmt: skip

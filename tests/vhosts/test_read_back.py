@@ -10,6 +10,7 @@ import pytest
 from django.urls import reverse
 
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
+from console.models import Change
 from console.rabbitmq.passwords import SHA256
 from vhosts.models import VirtualHost
 from vhosts.polling import inventory
@@ -66,6 +67,9 @@ def test_what_was_made_is_there_at_once_and_the_inventory_confirms_it(
     client.force_login(superuser)
     for page, row in (("vhost", vhost), ("user", user)):
         assert client.get(reverse(page, args=[row["id"]])).status_code == 200
+    change = client.get(reverse("change", args=[Change.objects.get().pk])).content.decode()
+    for page, row in (("vhost", vhost), ("user", user)):
+        assert f'href="{reverse(page, args=[row["id"]])}"' in change
     inventory_now(broker)
     after = rows(broker, *made)
     # On which nodes a new vhost runs is for the inventory to find out; all else is as it was.

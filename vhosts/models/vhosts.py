@@ -8,7 +8,8 @@ from accessctl.permissions import Permission
 
 
 class VirtualHost(SeenOnBroker):
-    """A vhost as found on a broker. Written by polling only."""
+    """A vhost as found on a broker. Written by vhosts/polling only: inventories, and what a change read
+    back."""
 
     view_permission = Permission.VHOSTS_VIEW
     vhost_column = "name"
