@@ -65,7 +65,9 @@ def waits(brokers: QuerySet[Broker]) -> list[str]:
     found = []
     for broker in brokers.select_related("status").order_by("name"):
         if not broker.enabled:
-            found.append(f"The broker {broker.name} is disabled: the change waits until it is enabled.")
+            found.append(
+                f"The broker {broker.name} is disabled: the change waits until it is enabled."
+            )
         elif broker.status.state in _NOT_ANSWERING:
             found.append(
                 f"The broker {broker.name} did not answer when it was last asked: the change waits for "

@@ -141,7 +141,9 @@ def test_a_link_ends_with_the_next_one_with_its_day_and_with_the_account(
     first, second = _code(root.post(address)), _code(root.post(address))
     assert _set_password(first).status_code == 400
     # Without a zone, as Django counts here.
-    tomorrow = timezone.now().replace(tzinfo=None) + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT + 5)
+    tomorrow = timezone.now().replace(tzinfo=None) + timedelta(
+        seconds=settings.PASSWORD_RESET_TIMEOUT + 5
+    )
     with monkeypatch.context() as later:
         later.setattr(PasswordResetTokenGenerator, "_now", lambda self: tomorrow)
         assert _set_password(second).status_code == 400

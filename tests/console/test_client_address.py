@@ -92,7 +92,7 @@ def test_log_in_is_throttled_by_the_client_behind_the_proxy_not_by_the_proxy(
 ) -> None:
     settings.TRUST_PROXY = True
 
-    def try_from(address: str, name: str, password: str = "guess") -> Any:
+    def try_from(address: str, name: str, password: str = "guess") -> Any:  # noqa: S107
         client = Client(REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=f"9.9.9.9, {address}")
         client.post("/accounts/login/", {"login": name, "password": password})
         return client

@@ -39,12 +39,26 @@ def test_an_empty_fleet_offers_to_add_a_broker(admin_client: Client) -> None:
 def test_each_state_has_its_word_and_trouble_comes_first(admin_client: Client) -> None:
     brokers = fleet.make_all_states(now())
     page = text_of(admin_client.get("/"))
-    for word in ("Reachable", "Failing", "Refused", "Unreachable", "Stale", "Not polled yet", "Disabled"):
+    for word in (
+        "Reachable",
+        "Failing",
+        "Refused",
+        "Unreachable",
+        "Stale",
+        "Not polled yet",
+        "Disabled",
+    ):
         assert word in row_of(page, brokers[word])
     order = [int(pk) for pk in re.findall(r'<tr id="broker-(\d+)"', page)]
     place = {word: order.index(broker.pk) for word, broker in brokers.items()}
     assert max(place["Refused"], place["Unreachable"]) < place["Stale"] < place["Alarm"]
-    assert place["Alarm"] < place["Failing"] < place["Not polled yet"] < place["Reachable"] < place["Disabled"]
+    assert (
+        place["Alarm"]
+        < place["Failing"]
+        < place["Not polled yet"]
+        < place["Reachable"]
+        < place["Disabled"]
+    )
 
 
 def test_trouble_comes_with_its_reason_and_what_to_do(admin_client: Client) -> None:
