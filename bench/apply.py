@@ -23,6 +23,7 @@ import statistics
 import time
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
@@ -136,7 +137,7 @@ def main() -> None:
     from django.utils import timezone
 
     from console.changes.apply import apply_broker
-    from console.models import Broker, Change
+    from console.models import Broker, BrokerStatus, Change
     from console.rabbitmq.endpoint import Secret
     from console.rabbitmq.passwords import hash_password
     from console.secrets import encrypt
@@ -151,6 +152,12 @@ def main() -> None:
         username=live.username,
         password_encrypted=encrypt(Secret(live.password)),
         environment="development",
+    )
+    at = timezone.now()
+    # Polled by nobody while this runs.
+    later = at + timedelta(days=1)
+    BrokerStatus.objects.create(
+        broker=broker, state_since=at, next_poll_at=later, next_inventory_at=later
     )
     try:
         bare = [wanted.bare(live)]

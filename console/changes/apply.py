@@ -8,7 +8,7 @@ that looks first.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,15 +16,23 @@ import structlog
 
 from console.brokers import connect
 from console.changes import steps as book
-from console.changes.attempt import Outcome, act, judge, outcome_of_error, reference
+from console.changes.attempt import (
+    Outcome,
+    act,
+    act_together,
+    judge,
+    outcome_of_error,
+    reference,
+)
 from console.changes.crashpoints import crashpoint
 from console.changes.lease import Lease, release_lease, renew_lease, take_lease
-from console.changes.parallel import Calls
+from console.changes.parallel import CONNECTIONS, Calls
 from console.errors import ConsoleError
 from console.models import Broker, Step
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import BrokerError, LoginRefused
 from console.rabbitmq.management.objects import Key, ObjectStore
+from console.reconcile.diff import Op
 from console.reconcile.kinds import Spec
 
 log = structlog.get_logger(__name__)
@@ -32,6 +40,8 @@ log = structlog.get_logger(__name__)
 TIMEOUTS = Timeouts(connect=5, read=10, total=10)
 #: From so many steps on, one listing is cheaper than a look at each object.
 LISTING_FROM = 16
+#: Written in one call, where the kind allows: some 0.4 s of a broker's work.
+TOGETHER = 500
 LONGEST_WAIT_S = 60
 _ENDED = ("ok", "unchanged", "rejected")
 _CLEAR = ("sent", "unchanged", "rejected")
@@ -130,17 +140,32 @@ class _Run:
             before = _look(self._store, batch)
         except BrokerError as error:
             came_to = outcome_of_error(error)
-            return self._each(batch, lambda step: came_to)
-        return self._each(
-            batch, lambda step: act(self._store, step, before.get(reference(step).key))
+            return self._begin([batch], lambda piece: _all(piece, came_to))
+        if _may_go_together(batch):
+            pieces = [batch[at : at + TOGETHER] for at in range(0, len(batch), TOGETHER)]
+            # The broker spreads such a call over its own workers.
+            return self._begin(
+                pieces, lambda piece: act_together(self._store, piece, before), connections=2
+            )
+        return self._begin(
+            [[step] for step in batch],
+            lambda piece: {
+                step.pk: act(self._store, step, before.get(reference(step).key)) for step in piece
+            },
         )
 
-    def _each(self, batch: list[Step], call: Callable[[Step], Outcome]) -> Calls[Outcome]:
+    def _begin(
+        self,
+        pieces: Sequence[Sequence[Step]],
+        call: Callable[[Sequence[Step]], Mapping[int, Outcome]],
+        connections: int = CONNECTIONS,
+    ) -> Calls[Outcome]:
         return Calls(
-            batch,
+            pieces,
             call,
             halted=lambda outcome: outcome.state == "trouble",
             skipped=lambda: Outcome("skipped"),
+            connections=connections,
         )
 
     def _record(self, batch: list[Step], results: dict[int, Outcome]) -> None:
@@ -179,7 +204,14 @@ def _look(store: ObjectStore, batch: list[Step]) -> dict[Key, Spec | None]:
     return {ref.key: store.read(kind, ref.key) for ref in refs}
 
 
-def _all(batch: list[Step], outcome: Outcome) -> dict[int, Outcome]:
+def _may_go_together(batch: list[Step]) -> bool:
+    """Many at their first try: a second one is told apart from the others."""
+    return len(batch) >= LISTING_FROM and all(
+        step.op != Op.DELETE and step.attempts == 1 for step in batch
+    )
+
+
+def _all(batch: Sequence[Step], outcome: Outcome) -> dict[int, Outcome]:
     return {step.pk: outcome for step in batch}
 
 

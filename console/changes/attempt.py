@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from console.changes.crashpoints import crashpoint
@@ -18,7 +19,7 @@ from console.rabbitmq.errors import (
 from console.rabbitmq.management.objects import ObjectStore
 from console.reconcile.diff import Difference, Op, compare
 from console.reconcile.disclose import whole_spec
-from console.reconcile.kinds import KINDS, Ref, Spec
+from console.reconcile.kinds import KINDS, Key, Ref, Spec
 from console.secrets import decrypt
 
 #: Errors after which asking again would give the same answer.
@@ -41,6 +42,8 @@ class Outcome:
     seen: Spec | None = field(default=None, repr=False)
     #: What was sent, None for a deletion; secrets are in it.
     wanted: Spec | None = field(default=None, repr=False)
+    #: Sent in one call with others, whose answer tells nothing of this one.
+    together: bool = False
 
 
 def reference(step: Step) -> Ref:
@@ -67,12 +70,8 @@ def act(store: ObjectStore, step: Step, before: Spec | None) -> Outcome:
     ref = reference(step)
     desired = desired_of(step, before)
     difference = compare(ref, desired, before)
-    if difference.equal:
-        return Outcome("unchanged", seen=before)
-    if difference.op is Op.REPLACE and step.op != Op.REPLACE:
-        return Outcome("rejected", _immutable(difference), "conflict")
-    if before is not None and _is_anothers(step):
-        return Outcome("rejected", _ANOTHERS, "already_there")
+    if outcome := _without_call(step, difference, before):
+        return outcome
     try:
         crashpoint("before-call")
         if difference.op in (Op.DELETE, Op.REPLACE):
@@ -86,6 +85,51 @@ def act(store: ObjectStore, step: Step, before: Spec | None) -> Outcome:
     except BrokerError as error:
         return outcome_of_error(error)
     return Outcome("sent", wanted=desired)
+
+
+def act_together(
+    store: ObjectStore, steps: Sequence[Step], before: Mapping[Key, Spec | None]
+) -> dict[int, Outcome]:
+    """As `act` does for each, but what is to be written goes in one call; all are of one kind. Where the
+    broker refuses that call it does not say what of it was done: then each is written by itself."""
+    results: dict[int, Outcome] = {}
+    specs: dict[Key, Spec] = {}
+    for step in steps:
+        ref = reference(step)
+        seen = before.get(ref.key)
+        desired = desired_of(step, seen)
+        difference = compare(ref, desired, seen)
+        if outcome := _without_call(step, difference, seen):
+            results[step.pk] = outcome
+        elif desired is None or not store.may_write_together(ref.kind, desired, seen):
+            results[step.pk] = act(store, step, seen)
+        else:
+            specs[ref.key] = _whole(ref, desired)
+            results[step.pk] = Outcome("sent", wanted=desired, together=True)
+    if not specs:
+        return results
+    try:
+        crashpoint("before-call")
+        store.write_together(steps[0].target.kind, specs)
+        crashpoint("after-call")
+    except BrokerError as error:
+        lost = outcome_of_error(error)
+        for step in steps:
+            if results[step.pk].together:
+                by_itself = lost.state in ("rejected", "failed")
+                key = reference(step).key
+                results[step.pk] = act(store, step, before.get(key)) if by_itself else lost
+    return results
+
+
+def _without_call(step: Step, difference: Difference, before: Spec | None) -> Outcome | None:
+    if difference.equal:
+        return Outcome("unchanged", seen=before)
+    if difference.op is Op.REPLACE and step.op != Op.REPLACE:
+        return Outcome("rejected", _immutable(difference), "conflict")
+    if before is not None and _is_anothers(step):
+        return Outcome("rejected", _ANOTHERS, "already_there")
+    return None
 
 
 _ANOTHERS = (
@@ -111,7 +155,9 @@ def judge(step: Step, sent: Outcome, after: Spec | None) -> Outcome:
     difference = compare(reference(step), sent.wanted, after)
     if difference.equal:
         return Outcome("ok", seen=after)
-    return Outcome("rejected", _not_applied(difference), "not_applied", seen=after)
+    # What went together with others is tried by itself before it is called refused.
+    state = "failed" if sent.together else "rejected"
+    return Outcome(state, _not_applied(difference), "not_applied", seen=after)
 
 
 def outcome_of_error(error: BrokerError) -> Outcome:

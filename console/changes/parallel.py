@@ -1,10 +1,10 @@
-"""The same call for many steps, over a few connections."""
+"""The same call for many steps, one by one or by the piece, over a few connections."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Generic, Self, TypeVar
 
@@ -19,37 +19,42 @@ Result = TypeVar("Result")
 
 
 class Calls(Generic[Result]):
-    """`call(step)` for every step, begun at once. After a result that is `halted`, or once stopped,
-    steps not yet begun get `skipped()`. `call` must not touch the database.
+    """`call(piece)`, which gives a result for each step's id, for every piece; begun at once. After a
+    result that is `halted`, or once stopped, steps of pieces not yet begun get `skipped()`. `call` must
+    not touch the database.
 
     To be left by `with`: what has begun is then waited for, and nothing more begins.
     """
 
     def __init__(
         self,
-        steps: Sequence[Step],
-        call: Callable[[Step], Result],
+        pieces: Sequence[Sequence[Step]],
+        call: Callable[[Sequence[Step]], Mapping[int, Result]],
         *,
         halted: Callable[[Result], bool],
         skipped: Callable[[], Result],
+        connections: int = CONNECTIONS,
     ) -> None:
-        self._left = deque(steps)
+        self._left = deque(pieces)
         self._call, self._halted, self._skipped = call, halted, skipped
         self._results: dict[int, Result] = {}
         self._stopped = threading.Event()
-        threads = min(CONNECTIONS, len(steps))
+        threads = min(connections, len(pieces))
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="apply")
         self._working = {self._pool.submit(self._work) for _ in range(threads)}
 
     def _work(self) -> None:
         while True:
             try:
-                step = self._left.popleft()
+                piece = self._left.popleft()
             except IndexError:
                 return
-            result = self._skipped() if self._stopped.is_set() else self._call(step)
-            self._results[step.pk] = result
-            if self._halted(result):
+            if self._stopped.is_set():
+                results: Mapping[int, Result] = {step.pk: self._skipped() for step in piece}
+            else:
+                results = self._call(piece)
+            self._results.update(results)
+            if any(self._halted(result) for result in results.values()):
                 self._stopped.set()
 
     def results(self, go_on: Callable[[], bool]) -> dict[int, Result]:
