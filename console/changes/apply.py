@@ -111,13 +111,15 @@ class _Run:
         batch = self._start()
         if batch is None:
             return False
-        with self._calls(batch) as calls:
+        with self._calls(batch, _Look(self._store, batch)) as calls:
             results = calls.results(partial(self._go_on, batch))
         while follower := self._start_behind(batch, results):
-            with self._calls(follower) as calls:
-                self._record(batch, results)
+            # One look is the read-back of one batch and what the next one finds.
+            seen = _Look(self._store, [*batch, *follower])
+            with self._calls(follower, seen) as calls:
+                self._record(batch, results, seen)
                 batch, results = follower, calls.results(partial(self._go_on, follower))
-        self._record(batch, results)
+        self._record(batch, results, None)
         return self.trouble is None
 
     def _start(self, behind: list[Step] | None = None) -> list[Step] | None:
@@ -135,22 +137,21 @@ class _Run:
     def _go_on(self, batch: list[Step]) -> bool:
         return renew_lease(self._lease) and not book.stop_asked(batch[0].change_id)
 
-    def _calls(self, batch: list[Step]) -> Calls[Outcome]:
-        try:
-            before = _look(self._store, batch)
-        except BrokerError as error:
-            came_to = outcome_of_error(error)
+    def _calls(self, batch: list[Step], before: _Look) -> Calls[Outcome]:
+        if before.error is not None:
+            came_to = outcome_of_error(before.error)
             return self._begin([batch], lambda piece: _all(piece, came_to))
         if _may_go_together(batch):
             pieces = [batch[at : at + TOGETHER] for at in range(0, len(batch), TOGETHER)]
             # The broker spreads such a call over its own workers.
             return self._begin(
-                pieces, lambda piece: act_together(self._store, piece, before), connections=2
+                pieces, lambda piece: act_together(self._store, piece, before.specs), connections=2
             )
         return self._begin(
             [[step] for step in batch],
             lambda piece: {
-                step.pk: act(self._store, step, before.get(reference(step).key)) for step in piece
+                step.pk: act(self._store, step, before.specs.get(reference(step).key))
+                for step in piece
             },
         )
 
@@ -168,10 +169,11 @@ class _Run:
             connections=connections,
         )
 
-    def _record(self, batch: list[Step], results: dict[int, Outcome]) -> None:
+    def _record(self, batch: list[Step], results: dict[int, Outcome], after: _Look | None) -> None:
+        """`after`: a look taken since the calls came back; None: none was."""
         sent = [step for step in batch if results[step.pk].state == "sent"]
         if sent:
-            results |= _read_back(self._store, sent, results)
+            results |= _read_back(sent, results, after or _Look(self._store, sent))
         crashpoint("after-read-back")
         if not book.finish_batch(self._lease, batch, results, now=self._clock()):
             raise _LeaseLost
@@ -182,26 +184,35 @@ class _Run:
             self.trouble = next((r for r in results.values() if r.state == "trouble"), None)
 
 
-def _read_back(
-    store: ObjectStore, sent: list[Step], results: dict[int, Outcome]
-) -> dict[int, Outcome]:
-    try:
-        after = _look(store, sent)
-    except BrokerError as error:
+class _Look:
+    """The objects of steps of one kind as they are: read one by one, or by one listing where there are
+    many. `specs` by key, None where there is none; nothing in it where `error` says why."""
+
+    def __init__(self, store: ObjectStore, steps: list[Step]) -> None:
+        self.specs: dict[Key, Spec | None] = {}
+        self.error: BrokerError | None = None
+        refs = [reference(step) for step in steps]
+        kind = refs[0].kind
+        try:
+            if len(refs) >= LISTING_FROM:
+                listed = store.read_all(kind)
+                self.specs = {ref.key: listed.get(ref.key) for ref in refs}
+            else:
+                self.specs = {ref.key: store.read(kind, ref.key) for ref in refs}
+        except BrokerError as error:
+            self.error = error
+
+
+def _read_back(sent: list[Step], results: dict[int, Outcome], after: _Look) -> dict[int, Outcome]:
+    if after.error is not None:
         # Sent, and not seen since: perhaps done. The next look decides.
+        error = after.error
         detail = f"Sent, but not read back: {error.detail or error.summary}"
         return _all(sent, Outcome("trouble", detail, error.code, error.status, error))
-    return {step.pk: judge(step, results[step.pk], after.get(reference(step).key)) for step in sent}
-
-
-def _look(store: ObjectStore, batch: list[Step]) -> dict[Key, Spec | None]:
-    """The objects of a batch: one by one, or by one listing where there are many."""
-    refs = [reference(step) for step in batch]
-    kind = refs[0].kind
-    if len(refs) >= LISTING_FROM:
-        listed = store.read_all(kind)
-        return {ref.key: listed.get(ref.key) for ref in refs}
-    return {ref.key: store.read(kind, ref.key) for ref in refs}
+    return {
+        step.pk: judge(step, results[step.pk], after.specs.get(reference(step).key))
+        for step in sent
+    }
 
 
 def _may_go_together(batch: list[Step]) -> bool:

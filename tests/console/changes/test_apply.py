@@ -242,21 +242,21 @@ def test_a_worker_that_slept_through_its_lease_records_nothing(engine, names, mo
     from console.changes import apply
 
     change = engine.ask(("vhost", [names("vhost")], {}))
-    real = apply._look
+    real = apply._Look
 
     def slow(*args):
         seen = real(*args)
-        if seen != {(change.steps.get().target.key[0],): None}:
+        if seen.specs != {(change.steps.get().target.key[0],): None}:
             # Read back: the call was made.
             BrokerLease.objects.update(owner="other", fence=99)
         return seen
 
-    monkeypatch.setattr(apply, "_look", slow)
+    monkeypatch.setattr(apply, "_Look", slow)
     engine.apply()
     assert change.steps.get().state == "verifying"
     assert BrokerLease.objects.get().fence == 99
     BrokerLease.objects.update(until=utc_now() - timedelta(seconds=1))
-    monkeypatch.setattr(apply, "_look", real)
+    monkeypatch.setattr(apply, "_Look", real)
     engine.apply()
     step = change.steps.get()
     assert step.state == "applied"
