@@ -37,7 +37,6 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["stderr"], "level": env_str("CONSOLE_LOG_LEVEL", "INFO")},
     "loggers": {
         # Request lines would repeat what django_structlog writes.
-        "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},
         "pika": {"level": "CRITICAL"},
         "celery.app.trace": {"level": "WARNING"},
