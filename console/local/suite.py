@@ -26,8 +26,9 @@ INTERRUPTED = 130
 FAILED = 1
 PYTEST_STOP_SECONDS = 20.0
 #: Much of it waits for a broker, so two processes pay on the smallest machine too. A file stays in one
-#: of them: what its tests leave on the shared broker is theirs to mind.
-WHOLE_SUITE = ("-n", "2", "--dist", "loadfile")
+#: of them: what its tests leave on the shared broker is theirs to mind. Left to itself, xdist keeps the
+#: files with the fewest tests for the end, which are the longest ones.
+WHOLE_SUITE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def run_tests(arguments: list[str]) -> int:
