@@ -25,10 +25,10 @@ INTERRUPTED = 130
 #: pytest's exit code for tests that failed.
 FAILED = 1
 PYTEST_STOP_SECONDS = 20.0
-#: Much of it waits for a broker, so two processes pay on the smallest machine too. A file stays in one
+#: Much of it waits for a broker or a browser, so three processes pay on two cores too. A file stays in one
 #: of them: what its tests leave on the shared broker is theirs to mind. Left to itself, xdist keeps the
 #: files with the fewest tests for the end, which are the longest ones.
-WHOLE_SUITE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+WHOLE_SUITE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def run_tests(arguments: list[str]) -> int:
@@ -92,7 +92,7 @@ def _run(folder: StateFolder, progress: Progress, arguments: list[str]) -> int:
         environment = _environment(folder, keys, postgres, node, browser)
         code = _pytest(environment, arguments or WHOLE_SUITE)
         if code == FAILED and not arguments:
-            # Two processes share one broker, and its figures are some seconds old: a failure counts
+            # The processes share one broker, and its figures are some seconds old: a failure counts
             # when it comes again with nobody beside it.
             progress.step("Trying again, alone, what failed")
             code = _pytest(environment, ["--last-failed", "--last-failed-no-failures=none"])
