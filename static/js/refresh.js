@@ -45,8 +45,19 @@ function isRefresh(event) {
   return event.target instanceof Element && event.target.closest("[data-refresh]") !== null;
 }
 
+function askAll() {
+  for (const region of document.querySelectorAll("[data-refresh]")) last.set(region, -Infinity);
+  tick();
+}
+
 document.addEventListener("htmx:after:swap", (event) => {
   if (isRefresh(event)) show("live");
+  // What a change that has just ended did is in the lists at once.
+  const ended = document.querySelector("#change-strip[role=status]:not([data-refresh], [data-told])");
+  if (ended) {
+    ended.dataset.told = "";
+    askAll();
+  }
 });
 document.addEventListener("htmx:response:error", (event) => {
   if (isRefresh(event)) show("behind");
@@ -55,9 +66,7 @@ document.addEventListener("htmx:error", (event) => {
   if (isRefresh(event)) show("behind");
 });
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
-  for (const region of document.querySelectorAll("[data-refresh]")) last.set(region, -Infinity);
-  tick();
+  if (!document.hidden) askAll();
 });
 
 show("live");
