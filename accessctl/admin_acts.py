@@ -77,7 +77,8 @@ def waits(brokers: QuerySet[Broker]) -> list[str]:
 
 
 class ActAdmin(SeenAdmin):
-    """Subclasses say what is asked for: `form_of`, `wanted` and `deleting`."""
+    """Subclasses say what is asked for: `form_of`, `wanted` and `deleting`. They raise here because a
+    ModelAdmin has a metaclass of its own, so it cannot be an ABC."""
 
     #: What one row is called: "virtual host".
     word: str

@@ -26,7 +26,8 @@ from vhosts.views.permission_forms import title_of, wishes_of
 
 
 class _OfUsers(ActAdmin):
-    """What both kinds of permission share: taking away and adopting."""
+    """What both kinds of permission share: taking away and adopting. `key_of` and `clearing` are theirs;
+    they raise here because a ModelAdmin cannot be an ABC (see ActAdmin)."""
 
     kind: str
 
