@@ -85,8 +85,8 @@ class ActAdmin(SeenAdmin):
     #: What is said above the form.
     about: str = ""
 
-    def form_of(self, request: HttpRequest, broker: Broker, row: Any, data: Any) -> ActForm:
-        """`row` None: a new one. `data` None: not sent yet."""
+    def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> ActForm:
+        """`row` None: a new one. Bound to what was sent, if anything was."""
         raise NotImplementedError
 
     def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
@@ -171,7 +171,7 @@ class ActAdmin(SeenAdmin):
         return self.get_object(request, unquote(object_id))
 
     def _formed(self, request: HttpRequest, broker: Broker, row: Any) -> HttpResponse:
-        form = self.form_of(request, broker, row, request.POST or None)
+        form = self.form_of(request, broker, row)
 
         def show(status: int) -> HttpResponse:
             form.mark()
@@ -251,10 +251,6 @@ def told_of_each(
         sentences = [f"{row.broker.name}: {one}" if several else one for one in tell(row)]
         found.setdefault(ref(row), []).extend(sentences)
     return found
-
-
-def counted(rows: Sequence[Any], word: str) -> str:
-    return f"{len(rows)} {word}{'' if len(rows) == 1 else 's'}"
 
 
 def _facts(row: Any) -> list[tuple[str, Any]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -14,10 +13,12 @@ from accessctl.views.acts import Asked
 from console.admin_site import SeenAdmin
 from console.changes.accept import Wish
 from console.errors import InvalidField
-from console.models import Broker, ManagedObject, Sync
-from console.reconcile.kinds import Key, Ref
+from console.models import ManagedObject, Sync
+from console.reconcile.kinds import Ref
+from console.words import counted
+from vhosts.admin_seen import left_out
 from vhosts.services.manage_vhosts import vhost_objections
-from vhosts.services.resolve_drift import ACCEPT, ACTS, PUSH, adopt, resolve_drift
+from vhosts.services.resolve_drift import ACCEPT, ACTS, PUSH, resolve_drift
 
 
 @admin.register(ManagedObject)
@@ -50,7 +51,7 @@ class ManagedObjectAdmin(SeenAdmin):
                 if row.kind == "vhost" and wish.spec is None and wish.observed is not None
             ]
             return Asked(
-                title=f"{ACTS[act]}: {_objects(len(drifted))}",
+                title=f"{ACTS[act]}: {counted(len(drifted), 'object')}",
                 wishes=wishes,
                 act=ACTS[act],
                 back=request.get_full_path(),
@@ -59,53 +60,14 @@ class ManagedObjectAdmin(SeenAdmin):
                     lambda row: Ref(row.kind, tuple(row.key)),
                     lambda row: vhost_objections(row.broker, row.key[0]),
                 ),
-                warnings=_left_out(len(rows) - len(drifted), "do not differ and are left out."),
+                warnings=left_out(len(rows) - len(drifted), "do not differ and are left out."),
                 danger=bool(gone),
             )
 
         return act_on_chosen(self, request, chosen, action, ask)
 
 
-def adopting(
-    request: HttpRequest,
-    kind: str,
-    rows: Mapping[Broker, Sequence[Any]],
-    key_of: Callable[[Any], Key],
-    back: str,
-) -> Asked:
-    """Takes the rows under management as they are; those that are so already are left out. Raises
-    ConsoleError."""
-    wishes: list[Wish] = []
-    chosen = 0
-    for broker, found in rows.items():
-        keys = [key_of(row) for row in found]
-        managed = ManagedObject.objects.filter(
-            broker=broker, kind=kind, key__in=[list(key) for key in keys], spec__isnull=False
-        )
-        known = {tuple(key) for key in managed.values_list("key", flat=True)}
-        chosen += len(keys)
-        if new := [key for key in keys if key not in known]:
-            wishes += adopt(broker, kind, new, acting_user=request.user)
-    if not wishes:
-        raise InvalidField("key", "All of them are managed already.")
-    return Asked(
-        title=f"Adopt {_objects(len(wishes))}",
-        wishes=wishes,
-        act="Adopt",
-        back=back,
-        warnings=_left_out(chosen - len(wishes), "are managed already and left out."),
-    )
-
-
 def _in_order(rows: Sequence[ManagedObject], wishes: Sequence[Wish]) -> list[ManagedObject]:
     """The row of each wish: resolve_drift goes by broker and kind."""
     named = {(row.broker_id, row.kind, tuple(row.key)): row for row in rows}
     return [named[wish.broker.pk, wish.ref.kind, wish.ref.key] for wish in wishes]
-
-
-def _left_out(number: int, why: str) -> list[str]:
-    return [f"{number} of the chosen objects {why}"] if number else []
-
-
-def _objects(number: int) -> str:
-    return f"{number} {'object' if number == 1 else 'objects'}"

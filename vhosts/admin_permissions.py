@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
-from accessctl.admin_acts import ActAdmin, by_broker, counted
 from accessctl.forms_acts import ActForm
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.patterns import dialect_of
@@ -19,47 +17,28 @@ from accessctl.views.acts import Asked
 from console.changes.accept import Wish
 from console.changes.standing import Standing, standings
 from console.models import Broker
-from console.reconcile.kinds import Key
-from vhosts.admin_drift import adopting
+from console.words import counted
+from vhosts.admin_seen import SeenObjectAdmin
 from vhosts.forms_permissions import PermissionForm, TopicPermissionForm, grouped, rights_of
+from vhosts.services.unmanaged import key_of
 from vhosts.views.permission_forms import title_of, wishes_of
 
 
-class _OfUsers(ActAdmin):
-    """What both kinds of permission share: taking away and adopting. `key_of` and `clearing` are theirs;
-    they raise here because a ModelAdmin cannot be an ABC (see ActAdmin)."""
-
-    kind: str
-
-    def key_of(self, row: Any) -> Key:
-        raise NotImplementedError
+class _OfUsers(SeenObjectAdmin):
+    """What both kinds of permission share: taking away. `clearing` is theirs; it raises here because a
+    ModelAdmin cannot be an ABC (see ActAdmin)."""
 
     def clearing(self, request: HttpRequest, row: Any) -> Wish:
         raise NotImplementedError
 
     def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
-        what = f"the {self.word} of {rows[0]}" if len(rows) == 1 else counted(rows, self.word)
+        many = counted(len(rows), self.word)
         return Asked(
-            title=f"Take away {what}",
+            title=f"Take away {f'the {self.word} of {rows[0]}' if len(rows) == 1 else many}",
             wishes=[self.clearing(request, row) for row in rows],
             act="Take it away" if len(rows) == 1 else "Take them away",
             back=self.list_address,
             danger=True,
-        )
-
-    @admin.action(description="Take away on the broker: show the plan")
-    def delete_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
-        return self.act_on(request, chosen, "delete_chosen", self.deleting)
-
-    @admin.action(description="Adopt what was never asked for here: show the plan")
-    def adopt_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
-        return self.act_on(
-            request,
-            chosen,
-            "adopt_chosen",
-            lambda request, rows: adopting(
-                request, self.kind, by_broker(rows), self.key_of, self.list_address
-            ),
         )
 
 
@@ -69,25 +48,19 @@ class BrokerPermissionAdmin(_OfUsers):
     kind = "permission"
     about = "What a user may do in a virtual host: three regular expressions on names."
     list_display = ("user", "vhost", "broker", "configure", "write", "read")
-    list_filter = ("broker",)
-    list_select_related = ("broker",)
     search_fields = ("user", "vhost")
-    actions = ("delete_chosen", "adopt_chosen")
 
-    def key_of(self, row: Any) -> Key:
-        return (row.vhost, row.user)
-
-    def form_of(self, request: HttpRequest, broker: Broker, row: Any, data: Any) -> ActForm:
+    def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> ActForm:
         dialect = dialect_of(broker.status.erlang_version)
         if row is None:
-            return PermissionForm(data, dialect=dialect)
+            return PermissionForm(request.POST or None, dialect=dialect)
         standing = self._standing(row)
         return PermissionForm(
-            data,
+            request.POST or None,
             cells=grouped([(row.user, row.vhost)]),
             dialect=dialect,
             initial={
-                "generation": standing.managed.generation if standing.managed else 0,
+                "generation": standing.generation,
                 **rights_of(standing.wanted or standing.observed),
             },
         )
@@ -109,7 +82,7 @@ class BrokerPermissionAdmin(_OfUsers):
         )[0]
 
     def _standing(self, row: Any) -> Standing:
-        key = self.key_of(row)
+        key = key_of(self.kind, row)
         seen = seen_permissions(row.broker, users=[row.user], vhosts=[row.vhost])
         return standings(row.broker, self.kind, [key], seen)[key]
 
@@ -120,26 +93,20 @@ class BrokerTopicPermissionAdmin(_OfUsers):
     kind = "topic_permission"
     about = "Which routing keys a user may publish and bind with at one topic exchange."
     list_display = ("user", "vhost", "exchange", "broker", "write", "read")
-    list_filter = ("broker",)
-    list_select_related = ("broker",)
     search_fields = ("user", "vhost", "exchange")
-    actions = ("delete_chosen", "adopt_chosen")
 
-    def key_of(self, row: Any) -> Key:
-        return (row.vhost, row.user, row.exchange)
-
-    def form_of(self, request: HttpRequest, broker: Broker, row: Any, data: Any) -> ActForm:
+    def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> ActForm:
         initial: dict[str, Any] = {}
         if row is not None:
-            key = self.key_of(row)
+            key = key_of(self.kind, row)
             seen = seen_topic_permissions(broker, users=[row.user], vhosts=[row.vhost])
             standing = standings(broker, self.kind, [key], seen)[key]
             initial = {
-                "generation": standing.managed.generation if standing.managed else 0,
+                "generation": standing.generation,
                 **(standing.wanted or standing.observed or {}),
             }
         form = TopicPermissionForm(
-            data, dialect=dialect_of(broker.status.erlang_version), initial=initial
+            request.POST or None, dialect=dialect_of(broker.status.erlang_version), initial=initial
         )
         if row is not None:
             for name in ("user", "vhost", "exchange"):
@@ -151,7 +118,7 @@ class BrokerTopicPermissionAdmin(_OfUsers):
         if row is None:
             vhost, user, exchange = said["vhost"], said["user"], said["exchange"]
         else:
-            vhost, user, exchange = self.key_of(row)
+            vhost, user, exchange = key_of(self.kind, row)
         wish = service.set_topic_permission(
             broker=broker,
             vhost=vhost,

@@ -38,32 +38,12 @@ _SECRETS = ("password", "password_hash", "sealed")
 def user_create(request: HttpRequest) -> HttpResponse:
     broker, brokers = target_broker(request, Permission.USERS_EDIT)
     back = f"{reverse('users')}?{urlencode({'broker': broker.pk})}"
-    form = UserForm(request.POST or None, **_rights(request, broker))
-
-    def ask() -> Asked:
-        name = form.cleaned_data["name"]
-        password = form.password_given()
-        assert password is not None  # noqa: S101 – a new user's form does not offer to keep one
-        wish = create_user(
-            broker=broker,
-            name=name,
-            password=password,
-            fields=form.wanted(),
-            acting_user=request.user,
-        )
-        return Asked(
-            title=f"Create the user {name}",
-            wishes=[wish],
-            act="Create it",
-            back=back,
-            warnings=["It has no permission in any virtual host yet: set them next."],
-            once=form.generated,
-        )
+    form = user_form(request, broker, None)
 
     def show(status: int) -> HttpResponse:
         return _form_page(request, form, broker, None, back, status, brokers=brokers)
 
-    return carry_out(request, form, ask, show)
+    return carry_out(request, form, lambda: creation_asked(request, broker, form, back), show)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -71,37 +51,12 @@ def user_create(request: HttpRequest) -> HttpResponse:
 def user_edit(request: HttpRequest, user_id: int) -> HttpResponse:
     found = _access(request, user_id)
     back = reverse("user", args=[found.pk])
-    standing = user_standing(found.broker, found.name)
-    form = UserForm(
-        request.POST or None,
-        spec=standing.wanted or standing.observed or {},
-        generation=standing.generation,
-        **_rights(request, found.broker, found.name),
-    )
-
-    def ask() -> Asked:
-        password = form.password_given()
-        wish = edit_user(
-            broker=found.broker,
-            name=found.name,
-            fields=form.wanted(),
-            password=password,
-            acting_user=request.user,
-            expected_generation=form.cleaned_data["generation"],
-        )
-        return Asked(
-            title=f"Change the user {found.name}",
-            wishes=[wish],
-            act="Change it",
-            back=back,
-            warnings=password_warnings(found) if password else [],
-            once=form.generated,
-        )
+    form = user_form(request, found.broker, found)
 
     def show(status: int) -> HttpResponse:
         return _form_page(request, form, found.broker, found, back, status)
 
-    return carry_out(request, form, ask, show)
+    return carry_out(request, form, lambda: edit_asked(request, found, form, back), show)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -132,15 +87,68 @@ def _access(request: HttpRequest, user_id: int) -> BrokerUser:
     return found
 
 
-def _rights(request: HttpRequest, broker: Broker, name: str = "") -> dict[str, Any]:
-    return {
+def user_form(request: HttpRequest, broker: Broker, user: BrokerUser | None) -> UserForm:
+    """For a new user (None) or a present one, as far as the person may change it."""
+    rights: dict[str, Any] = {
         "may_tag": may(request.user, Permission.USERS_TAG, broker),
         "may_limit": may(request.user, Permission.VHOSTS_LIMIT, broker),
-        "seal_for": f"{request.user.pk} {broker.pk} {name}",
+        "seal_for": f"{request.user.pk} {broker.pk} {user.name if user else ''}",
     }
+    if user is None:
+        return UserForm(request.POST or None, **rights)
+    standing = user_standing(broker, user.name)
+    return UserForm(
+        request.POST or None,
+        spec=standing.wanted or standing.observed or {},
+        generation=standing.generation,
+        **rights,
+    )
 
 
-def password_warnings(user: BrokerUser) -> list[str]:
+def creation_asked(request: HttpRequest, broker: Broker, form: UserForm, back: str) -> Asked:
+    """What a valid form for a new user asks for. Raises ConsoleError."""
+    name = form.cleaned_data["name"]
+    password = form.password_given()
+    assert password is not None  # noqa: S101 – a new user's form does not offer to keep one
+    wish = create_user(
+        broker=broker,
+        name=name,
+        password=password,
+        fields=form.wanted(),
+        acting_user=request.user,
+    )
+    return Asked(
+        title=f"Create the user {name}",
+        wishes=[wish],
+        act="Create it",
+        back=back,
+        warnings=["It has no permission in any virtual host yet: set them next."],
+        once=form.generated,
+    )
+
+
+def edit_asked(request: HttpRequest, user: BrokerUser, form: UserForm, back: str) -> Asked:
+    """What a valid form for a present user asks for. Raises ConsoleError."""
+    password = form.password_given()
+    wish = edit_user(
+        broker=user.broker,
+        name=user.name,
+        fields=form.wanted(),
+        password=password,
+        acting_user=request.user,
+        expected_generation=form.cleaned_data["generation"],
+    )
+    return Asked(
+        title=f"Change the user {user.name}",
+        wishes=[wish],
+        act="Change it",
+        back=back,
+        warnings=_password_warnings(user) if password else [],
+        once=form.generated,
+    )
+
+
+def _password_warnings(user: BrokerUser) -> list[str]:
     if user.name != user.broker.username:
         return ["Connections that are open stay open; the next log-in needs the new password."]
     return [

@@ -32,6 +32,7 @@ from console.reconcile.kinds import KINDS
 from console.rest.fields import Number, Text
 from console.rest.filters import BrokerFilter
 from console.rest.views import ApiView
+from console.words import counted
 from vhosts.seen_objects import SEEN_KINDS
 from vhosts.services.resolve_drift import ACTS, MOST_AT_ONCE, adopt, resolve_drift
 
@@ -138,7 +139,7 @@ class DriftView(ListModelMixin, ApiView):
         )
         if len(rows) != len(set(body["ids"])):
             raise InvalidField("ids", "Not all of these are objects that you may see.")
-        count = f"{len(rows)} {'object' if len(rows) == 1 else 'objects'}"
+        count = counted(len(rows), "object")
         return answer_change(
             request,
             f"{ACTS[body['act']]}: {count}",
@@ -161,7 +162,7 @@ class DriftView(ListModelMixin, ApiView):
             keys.append(tuple(key[name] for name in names))
         return answer_change(
             request,
-            f"Adopt {len(keys)} {'object' if len(keys) == 1 else 'objects'} on {body['broker'].name}",
+            f"Adopt {counted(len(keys), 'object')} on {body['broker'].name}",
             lambda: adopt(body["broker"], body["kind"], keys, acting_user=request.user),
             reason=body.get("reason", ""),
         )

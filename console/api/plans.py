@@ -28,6 +28,7 @@ from console.errors import InvalidField
 from console.reconcile.kinds import Ref
 from console.rest.fields import Flag, StrictSerializer, Text
 from console.rest.views import ApiView
+from console.words import counted
 from vhosts.api.vhost_writes import VhostNew
 from vhosts.services.manage_vhosts import create_vhost, delete_vhost, edit_vhost, vhost_standing
 
@@ -82,7 +83,7 @@ class PlansView(ApiView):
             for kind, fields, absent in asked
             if kind in ("vhost", "user") and not absent
         }
-        count = f"{len(asked)} {'object' if len(asked) == 1 else 'objects'}"
+        count = counted(len(asked), "object")
 
         def make() -> list[Wish]:
             wishes: list[Wish] = []

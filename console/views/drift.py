@@ -32,6 +32,7 @@ from console.listing import (
 )
 from console.models import Broker, ManagedObject, Sync
 from console.scope import Scope
+from console.words import counted
 from vhosts.seen_objects import SEEN_KINDS
 from vhosts.services.manage_vhosts import vhost_objections
 from vhosts.services.resolve_drift import ACTS, adopt, resolve_drift
@@ -131,7 +132,7 @@ def drift_resolve(request: HttpRequest) -> HttpResponse:
     found = list(rows.select_related("broker__status").order_by("pk"))
     wishes = resolve_drift(found, act, acting_user=request.user)
     return confirmed_or_shown(
-        request, wishes, f"{ACTS[act]}: {counted(len(wishes))}",
+        request, wishes, f"{ACTS[act]}: {counted(len(wishes), 'object')}",
         [("act", act), *(("ids", str(row.pk)) for row in found)], "drift_resolve",
     )  # fmt: skip
 
@@ -180,7 +181,3 @@ def confirmed_or_shown(
         "reason": asked.reason,
     }
     return render(request, "console/drift_preview.html", context)
-
-
-def counted(number: int) -> str:
-    return f"{number} {'object' if number == 1 else 'objects'}"

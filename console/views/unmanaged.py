@@ -25,7 +25,8 @@ from console.models import Broker
 from console.observation import observe
 from console.reconcile.kinds import KINDS
 from console.scope import Scope
-from console.views.drift import confirmed_or_shown, counted
+from console.views.drift import confirmed_or_shown
+from console.words import counted
 from vhosts.seen_objects import SEEN_KINDS
 from vhosts.services.resolve_drift import MOST_AT_ONCE
 from vhosts.services.unmanaged import adopt_seen, key_of, unmanaged
@@ -120,7 +121,7 @@ def unmanaged_adopt(request: HttpRequest) -> HttpResponse:
         where = (
             next(iter(brokers.values())).name if len(brokers) == 1 else f"{len(brokers)} brokers"
         )
-        title = f"Adopt {counted(len(wishes))} on {where}: {_WORDS[kind].lower()}"
+        title = f"Adopt {counted(len(wishes), 'object')} on {where}: {_WORDS[kind].lower()}"
     fields = [("kind", kind), ("ids", ",".join(str(row.pk) for row in rows))]
     return confirmed_or_shown(request, wishes, title, fields, "unmanaged_adopt")
 

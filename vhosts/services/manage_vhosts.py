@@ -18,6 +18,7 @@ from console.errors import InvalidField, NotAllowed
 from console.models import Broker
 from console.reconcile.kinds import VHOST, SpecError
 from console.reconcile.names import check_name
+from console.words import counted
 from vhosts.models import Queue, VirtualHost
 from vhosts.specs import seen_vhosts
 
@@ -132,7 +133,7 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
         BrokerPermission.objects.filter(broker=broker, vhost=name).values_list("user", flat=True)
     )
     found = [
-        f"Lost for good: {_counted(contents['queues'], 'queue')}, and in {'it' if contents['queues'] == 1 else 'them'} {_counted(contents['messages'], 'message')}."
+        f"Lost for good: {counted(contents['queues'], 'queue')}, and in {'it' if contents['queues'] == 1 else 'them'} {counted(contents['messages'], 'message')}."
         if contents["queues"]
         else "It has no queues, as far as was seen."
     ]
@@ -142,7 +143,7 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
     if users:
         shown = ", ".join(users[:5]) + (" and more" if len(users) > 5 else "")
         found.append(
-            f"{_counted(len(users), 'user')} with permissions on it, which go with it: {shown}."
+            f"{counted(len(users), 'user')} with permissions on it, which go with it: {shown}."
         )
     found.append("Connections to it are closed.")
     if name == "/":
@@ -150,10 +151,6 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
     if VirtualHost.objects.filter(broker=broker, name=name, tracing=True).exists():
         found.append("Tracing is switched on in it.")
     return found
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def check_vhost_fields(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,9 +58,7 @@ def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUse
     seen = seen_objects(broker, kind, wanted)
     managed = {
         tuple(row.key): row
-        for row in ManagedObject.objects.filter(
-            broker=broker, kind=kind, key__in=[list(key) for key in wanted]
-        )
+        for row in ManagedObject.objects.with_keys(wanted).filter(broker=broker, kind=kind)
     }
     wishes: list[Wish] = []
     for key in wanted:

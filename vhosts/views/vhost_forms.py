@@ -35,63 +35,24 @@ from vhosts.services.restart_vhost import restart_vhost
 def vhost_create(request: HttpRequest) -> HttpResponse:
     broker, brokers = target_broker(request, Permission.VHOSTS_CREATE)
     back = f"{reverse('vhosts')}?{urlencode({'broker': broker.pk})}"
-    form = VhostForm(
-        request.POST or None,
-        may_limit=may(request.user, Permission.VHOSTS_LIMIT, broker),
-        knows_protection=_knows_protection(broker),
-    )
-
-    def ask() -> Asked:
-        name = form.cleaned_data["name"]
-        wish = create_vhost(
-            broker=broker, name=name, fields=form.wanted(), acting_user=request.user
-        )
-        return Asked(
-            title=f"Create the virtual host {name}",
-            wishes=[wish],
-            act="Create it",
-            back=back,
-            warnings=["Nobody has permissions in it yet: set them next."],
-        )
+    form = vhost_form(request, broker, None)
 
     def show(status: int) -> HttpResponse:
         return _form_page(request, form, broker, None, back, status, brokers=brokers)
 
-    return carry_out(request, form, ask, show)
+    return carry_out(request, form, lambda: creation_asked(request, broker, form, back), show)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def vhost_edit(request: HttpRequest, vhost_id: int) -> HttpResponse:
     found = access_vhost(request.user, vhost_id, Permission.VHOSTS_EDIT)
     back = reverse("vhost", args=[found.pk])
-    standing = vhost_standing(found.broker, found.name)
-    form = VhostForm(
-        request.POST or None,
-        spec=standing.wanted or standing.observed or {},
-        generation=standing.generation,
-        may_limit=may(request.user, Permission.VHOSTS_LIMIT, found.broker, found.name),
-        knows_protection=found.protected_from_deletion is not None,
-    )
-
-    def ask() -> Asked:
-        wish = edit_vhost(
-            broker=found.broker,
-            name=found.name,
-            fields=form.wanted(),
-            acting_user=request.user,
-            expected_generation=form.cleaned_data["generation"],
-        )
-        return Asked(
-            title=f"Change the virtual host {found.name}",
-            wishes=[wish],
-            act="Change it",
-            back=back,
-        )
+    form = vhost_form(request, found.broker, found)
 
     def show(status: int) -> HttpResponse:
         return _form_page(request, form, found.broker, found, back, status)
 
-    return carry_out(request, form, ask, show)
+    return carry_out(request, form, lambda: edit_asked(request, found, form, back), show)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -147,6 +108,54 @@ def _form_page(
         "scope": Scope.at(broker, vhost.name if vhost else None),
     }
     return render(request, "vhosts/vhost_form.html", context, status=status)
+
+
+def vhost_form(request: HttpRequest, broker: Broker, vhost: VirtualHost | None) -> VhostForm:
+    """For a new virtual host (None) or a present one, as far as the person may change it."""
+    if vhost is None:
+        return VhostForm(
+            request.POST or None,
+            may_limit=may(request.user, Permission.VHOSTS_LIMIT, broker),
+            knows_protection=_knows_protection(broker),
+        )
+    standing = vhost_standing(broker, vhost.name)
+    return VhostForm(
+        request.POST or None,
+        spec=standing.wanted or standing.observed or {},
+        generation=standing.generation,
+        may_limit=may(request.user, Permission.VHOSTS_LIMIT, broker, vhost.name),
+        knows_protection=vhost.protected_from_deletion is not None,
+    )
+
+
+def creation_asked(request: HttpRequest, broker: Broker, form: VhostForm, back: str) -> Asked:
+    """What a valid form for a new virtual host asks for. Raises ConsoleError."""
+    name = form.cleaned_data["name"]
+    wish = create_vhost(broker=broker, name=name, fields=form.wanted(), acting_user=request.user)
+    return Asked(
+        title=f"Create the virtual host {name}",
+        wishes=[wish],
+        act="Create it",
+        back=back,
+        warnings=["Nobody has permissions in it yet: set them next."],
+    )
+
+
+def edit_asked(request: HttpRequest, vhost: VirtualHost, form: VhostForm, back: str) -> Asked:
+    """What a valid form for a present virtual host asks for. Raises ConsoleError."""
+    wish = edit_vhost(
+        broker=vhost.broker,
+        name=vhost.name,
+        fields=form.wanted(),
+        acting_user=request.user,
+        expected_generation=form.cleaned_data["generation"],
+    )
+    return Asked(
+        title=f"Change the virtual host {vhost.name}",
+        wishes=[wish],
+        act="Change it",
+        back=back,
+    )
 
 
 def _knows_protection(broker: Broker) -> bool:
