@@ -18,7 +18,7 @@ from django.http import Http404
 from accessctl.models import ApiToken, Grant
 from accessctl.permissions import EVERYBODYS, Permission
 from accessctl.reach import AnyUser, Place, Reach, limit_reach, reach_of
-from accessctl.rights_over_users import why_not_edit_user
+from accessctl.rights_over_users import is_creating, why_not_edit_user
 from console.errors import NotAllowed, NothingGranted
 from console.models import Broker
 from console.reconcile.kinds import KINDS, USER
@@ -79,7 +79,9 @@ def may_by_name(
         return False
     asked = Permission(permission)
     if kind == USER.name and asked == Permission.USERS_EDIT:
-        return not why_not_edit_user(user, broker, key[0])
+        # An inventory may have seen a user that an earlier try created before that was recorded: whose it
+        # is, is then judged by what the broker says (accessctl.judging).
+        return not why_not_edit_user(user, broker, key[0]) or is_creating(user, broker, key[0])
     at = KINDS[kind].vhost_at if kind in KINDS else None
     return may(user, asked, broker, key[at] if at is not None else None)
 

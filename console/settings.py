@@ -47,6 +47,8 @@ KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, 
 # --- Changes ---
 #: Asked again before a step is applied: may its author still do this?
 CHANGE_AUTHORIZER = "accessctl.authorize.may_by_name"
+#: And once more by what the broker says right before a call, where the right depends on it.
+CHANGE_JUDGE = "accessctl.judging.judge_of"
 #: What a change read back is laid over what was seen, which is kept above the engine.
 CHANGE_OBSERVER = "vhosts.polling.read_back.note_read_back"
 SEEN_OBJECTS = "vhosts.seen_objects.ids_of"

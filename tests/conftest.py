@@ -21,8 +21,8 @@ from uuid import uuid4
 import pika
 import pytest
 
-#: Fixtures of the change engine.
-pytest_plugins = ["tests.engine"]
+#: Fixtures of the change engine, and of two tenants of a broker.
+pytest_plugins = ["tests.engine", "tests.tenants"]
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

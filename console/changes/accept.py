@@ -43,6 +43,9 @@ class Wish:
     expected_generation: int | None = None
     #: It is to be made: where somebody else was quicker, it is there already.
     new: bool = False
+    #: Its name is taken by something that the person may not know of: it is planned as if it were free, and
+    #: refused when it is accepted.
+    taken: bool = False
     guard: Mapping[str, int] = field(default_factory=dict)
 
     def desired(self) -> Spec | None:
@@ -125,13 +128,18 @@ def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
 
 def accept(request: Request, *, now: datetime, acting_user: User) -> Change:
     """Keeps the change and answers at once; a worker applies it. The same idempotency key gives back
-    the first change. Raises InvalidField, Stale, IdempotencyMismatch.
+    the first change. Raises InvalidField, AlreadyThere, Stale, IdempotencyMismatch.
 
     Callers have authorized the acts; the right named by each wish is asked again before its step is
     applied.
     """
     plans = plan_of(request)
     digest = request.digest()
+    for wish in request.wishes:
+        if wish.taken:
+            raise AlreadyThere(
+                f"The name {wish.ref.key[-1]} can't be used on {wish.broker.name}. Choose another name."
+            )
     with transaction.atomic():
         change, new = _first_of_key(request, digest, now, acting_user)
         if not new:

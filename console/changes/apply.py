@@ -20,13 +20,14 @@ from console.changes.attempt import (
     Outcome,
     act,
     act_together,
-    judge,
+    compared,
     outcome_of_error,
     reference,
 )
 from console.changes.crashpoints import crashpoint
 from console.changes.lease import Lease, release_lease, renew_lease, take_lease
 from console.changes.parallel import CONNECTIONS, Calls
+from console.changes.recheck import judge_of
 from console.errors import ConsoleError
 from console.models import Broker, Step
 from console.rabbitmq.endpoint import Timeouts
@@ -141,7 +142,8 @@ class _Run:
         if before.error is not None:
             came_to = outcome_of_error(before.error)
             return self._begin([batch], lambda piece: _all(piece, came_to))
-        if _may_go_together(batch):
+        judge = judge_of(batch)
+        if judge is None and _may_go_together(batch):
             pieces = [batch[at : at + TOGETHER] for at in range(0, len(batch), TOGETHER)]
             # The broker spreads such a call over its own workers.
             return self._begin(
@@ -150,7 +152,7 @@ class _Run:
         return self._begin(
             [[step] for step in batch],
             lambda piece: {
-                step.pk: act(self._store, step, before.specs.get(reference(step).key))
+                step.pk: act(self._store, step, before.specs.get(reference(step).key), judge)
                 for step in piece
             },
         )
@@ -210,7 +212,7 @@ def _read_back(sent: list[Step], results: dict[int, Outcome], after: _Look) -> d
         detail = f"Sent, but not read back: {error.detail or error.summary}"
         return _all(sent, Outcome("trouble", detail, error.code, error.status, error))
     return {
-        step.pk: judge(step, results[step.pk], after.specs.get(reference(step).key))
+        step.pk: compared(step, results[step.pk], after.specs.get(reference(step).key))
         for step in sent
     }
 

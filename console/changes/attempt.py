@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from console.changes.crashpoints import crashpoint
+from console.changes.recheck import Judge, read_fresh
 from console.models import Step
 from console.rabbitmq.errors import (
     AccessRefused,
@@ -44,6 +45,8 @@ class Outcome:
     wanted: Spec | None = field(default=None, repr=False)
     #: Sent in one call with others, whose answer tells nothing of this one.
     together: bool = False
+    #: What was there right before the call; None: nothing.
+    before: Spec | None = field(default=None, repr=False)
 
 
 def reference(step: Step) -> Ref:
@@ -65,9 +68,18 @@ def secrets_of(step: Step) -> dict[str, str]:
     return dict(json.loads(decrypt(step.secrets_encrypted).reveal()))
 
 
-def act(store: ObjectStore, step: Step, before: Spec | None) -> Outcome:
-    """Calls the broker where what is differs from what should be. Never raises a BrokerError."""
+def act(store: ObjectStore, step: Step, before: Spec | None, judge: Judge | None = None) -> Outcome:
+    """Calls the broker where what is differs from what should be. With a `judge` the object is read once
+    more, and nothing is sent where the author may no longer do it. Never raises a BrokerError."""
     ref = reference(step)
+    if judge is not None:
+        try:
+            fresh = read_fresh(store, ref)
+        except BrokerError as error:
+            return unread(ref, error)
+        before = fresh.spec
+        if reason := judge(step, fresh, desired_of(step, before)):
+            return Outcome("rejected", reason, "not_allowed")
     desired = desired_of(step, before)
     difference = compare(ref, desired, before)
     if outcome := _without_call(step, difference, before):
@@ -84,7 +96,7 @@ def act(store: ObjectStore, step: Step, before: Spec | None) -> Outcome:
         crashpoint("after-call")
     except BrokerError as error:
         return outcome_of_error(error)
-    return Outcome("sent", wanted=desired)
+    return Outcome("sent", wanted=desired, before=before)
 
 
 def act_together(
@@ -105,7 +117,7 @@ def act_together(
             results[step.pk] = act(store, step, seen)
         else:
             specs[ref.key] = _whole(ref, desired)
-            results[step.pk] = Outcome("sent", wanted=desired, together=True)
+            results[step.pk] = Outcome("sent", wanted=desired, together=True, before=seen)
     if not specs:
         return results
     try:
@@ -124,7 +136,7 @@ def act_together(
 
 def _without_call(step: Step, difference: Difference, before: Spec | None) -> Outcome | None:
     if difference.equal:
-        return Outcome("unchanged", seen=before)
+        return Outcome("unchanged", seen=before, before=before)
     if difference.op is Op.REPLACE and step.op != Op.REPLACE:
         return Outcome("rejected", _immutable(difference), "conflict")
     if before is not None and _is_anothers(step):
@@ -150,14 +162,27 @@ def _is_anothers(step: Step) -> bool:
     )
 
 
-def judge(step: Step, sent: Outcome, after: Spec | None) -> Outcome:
+def compared(step: Step, sent: Outcome, after: Spec | None) -> Outcome:
     """Whether what is there after the call is what was asked for, every field of it."""
     difference = compare(reference(step), sent.wanted, after)
     if difference.equal:
-        return Outcome("ok", seen=after)
+        return Outcome("ok", seen=after, before=sent.before)
     # What went together with others is tried by itself before it is called refused.
     state = "failed" if sent.together else "rejected"
     return Outcome(state, _not_applied(difference), "not_applied", seen=after)
+
+
+def unread(ref: Ref, error: BrokerError) -> Outcome:
+    """What rests on facts that the broker did not tell is not sent: it waits, or is refused where asking
+    again would give the same answer."""
+    came_to = outcome_of_error(error)
+    if came_to.state == "rejected":
+        came_to.code = "not_allowed"
+        came_to.detail = (
+            f"RabbitMQ did not say what {ref.key[0]} is and may do now, so nothing was sent. "
+            f"Its answer: {came_to.detail}"
+        )
+    return came_to
 
 
 def outcome_of_error(error: BrokerError) -> Outcome:

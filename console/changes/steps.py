@@ -184,7 +184,8 @@ def finish_batch(
         _settle({step.change_id for step in batch}, now)
         if any(result.state == "ok" for result in results.values()):
             BrokerLease.objects.filter(broker=lease.broker_id).update(failures=0)
-            # What was changed is to be seen on the pages at once.
+        if any(r.state == "ok" or r.code == "not_allowed" for r in results.values()):
+            # What was changed is to be seen on the pages at once, and so is what was changed elsewhere.
             BrokerStatus.objects.filter(broker=lease.broker_id).update(next_inventory_at=now)
     return True
 

@@ -156,5 +156,5 @@ def test_an_inventory_that_read_before_the_change_does_not_undo_it(
 def test_text_that_cannot_be_kept_does_not_undo_the_outcome(broker, now):
     """A hostile broker says more than was asked for."""
     spec = {"description": "", "tags": [], "default_queue_type": "a\0b", "limits": {}}
-    note_read_back(broker.pk, "vhost", {("v",): spec, ("w",): None}, now=now)
+    note_read_back(broker.pk, "vhost", {("v",): spec, ("w",): None}, now=now, origins={})
     assert not VirtualHost.objects.filter(broker=broker).exists()

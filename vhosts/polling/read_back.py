@@ -18,10 +18,12 @@ from django.db import DataError, transaction
 
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.models.broker_users import SeenOnBroker
+from accessctl.ownership import note_origins
+from console.changes.observed import Origin
 from console.models import Broker, BrokerStatus, ManagedObject
 from console.rabbitmq.management.readings import tags
 from console.rabbitmq.passwords import is_default_password
-from console.reconcile.kinds import KINDS, Key, Spec, optional_text
+from console.reconcile.kinds import KINDS, USER, Key, Spec, optional_text
 from vhosts.polling.mirror import Kind, lay_over
 from vhosts.polling.parts import PERMISSIONS, TOPIC_PERMISSIONS, USERS, VHOSTS
 from vhosts.polling.quarantine import why_unfit
@@ -82,7 +84,12 @@ _KIND_OF_PART = {laid.table.name: kind for kind, laid in _LAID.items()}
 
 
 def note_read_back(
-    broker_id: int, kind: str, seen: Mapping[Key, Spec | None], *, now: datetime
+    broker_id: int,
+    kind: str,
+    seen: Mapping[Key, Spec | None],
+    *,
+    now: datetime,
+    origins: Mapping[Key, Origin],
 ) -> None:
     """See console.changes.observed.Observer. Kinds that only inventories mirror are left to them."""
     laid = _LAID.get(kind)
@@ -99,6 +106,8 @@ def note_read_back(
         # What was not asked for may hold anything; that must not undo the outcome of the change.
         log.warning("read_back_unstorable", broker_id=broker_id, kind=kind, exc_info=True)
     _drop(broker_id, kind, [key for key, spec in seen.items() if spec is None])
+    if kind == USER.name:
+        note_origins(broker_id, seen, origins)
 
 
 def _drop(broker_id: int, kind: str, gone: Sequence[Key]) -> None:
