@@ -118,7 +118,7 @@ def changes(request: HttpRequest) -> HttpResponse:
             "now": timezone.now(),
             "scope": scope,
             "listing": listing,
-            "change_rows": change_rows(listing.rows),
+            "change_rows": change_rows(listing.rows, request.user),
             "scope_problems": problems,
         },
         [*problems, *asked.problems],
@@ -233,7 +233,7 @@ def _in_scope(user: AnyUser, scope: Scope) -> QuerySet[Change]:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """`brokers`: names, of all that it touches."""
+    """`brokers`: names, of those that it touches and that the viewer sees."""
 
     change: Change
     done: int
@@ -242,7 +242,7 @@ class ChangeRow:
     brokers: list[str]
 
 
-def change_rows(changes: list[Change]) -> list[ChangeRow]:
+def change_rows(changes: list[Change], viewer: AnyUser) -> list[ChangeRow]:
     """Two queries, however many there are."""
     ids = [one.pk for one in changes]
     counts: dict[UUID, dict[str, int]] = {}
@@ -250,7 +250,8 @@ def change_rows(changes: list[Change]) -> list[ChangeRow]:
     of_page = Step.objects.filter(change__in=ids).order_by()
     for pk, state, number in of_page.values_list("change", "state").annotate(n=Count("pk")):
         counts.setdefault(pk, {})[state] = number
-    for pk, name in of_page.values_list("change", "broker__name").distinct():
+    seen = of_page.filter(broker__in=Broker.objects.visible_to(viewer))
+    for pk, name in seen.values_list("change", "broker__name").distinct():
         brokers.setdefault(pk, []).append(name)
     return [
         ChangeRow(

@@ -14,12 +14,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from accessctl.authorize import AnyUser, may_somewhere
+from accessctl.authorize import AnyUser, may, may_somewhere
 from accessctl.permissions import Permission
+from accessctl.rights_over_users import known_users, sees_all_users
 from console.changes.accept import Request, Wish, accept
 from console.errors import InvalidField, NotAllowed, NotSound, Stale
 from console.models import Broker, Change
 from console.reconcile.compare_definitions import (
+    Objects,
     check_references,
     complete,
     prunable,
@@ -137,6 +139,8 @@ class _Planner:
         self.live = live
         self.rows: list[Row] = []
         self.unchanged: list[Ref] = []
+        #: What of the file may be looked at.
+        self.compared: set[Ref] = set()
         self.wanted: dict[Ref, Spec | None] = {}
         self.rights: dict[Ref, Permission] = {}
 
@@ -149,7 +153,8 @@ class _Planner:
                 self.rows.append(Row(ref, Op.CREATE, "refused", why))
             else:
                 allowed[ref] = spec
-        absent = check_references(self.definitions, observed)
+        self.compared = set(allowed)
+        absent = check_references(self.definitions, self._known())
         for ref, why in absent.items():
             if ref in allowed:
                 del allowed[ref]
@@ -159,6 +164,18 @@ class _Planner:
         if self.options.prune:
             self._prune()
         self._mend_bindings()
+
+    def _known(self) -> Objects:
+        """What is on the broker, without the users that are hidden from the person: a permission for one
+        of them is answered as for one that is not there."""
+        live = self.live.objects
+        if sees_all_users(self.user, self.broker):
+            return live
+        users = {ref.key[0] for ref in live if ref.kind == "user"}
+        known = known_users(self.user, self.broker, users)
+        return {
+            ref: spec for ref, spec in live.items() if ref.kind != "user" or ref.key[0] in known
+        }
 
     def _one(self, ref: Ref, spec: Spec | None) -> None:
         before = self.live.objects.get(ref)
@@ -233,7 +250,9 @@ class _Planner:
 
     def plan(self, now: datetime) -> ImportPlan:
         rows = sorted(self.rows, key=_in_order)
-        seen = set(self.definitions.objects) | set(self.wanted)
+        # A fingerprint over what may not be looked at would tell when that changes.
+        seen = self.compared | set(self.wanted)
+        whole = may(self.user, Permission.DEFINITIONS_IMPORT, self.broker)
         return ImportPlan(
             broker=self.broker,
             options=self.options,
@@ -241,7 +260,12 @@ class _Planner:
             unchanged=len(self.unchanged),
             findings=self.definitions.findings,
             objections=tuple(
-                objections(rows, self.broker, force=self.options.force, unread=self.live.unread)
+                objections(
+                    rows,
+                    self.broker,
+                    force=self.options.force,
+                    unread=self.live.unread if whole else 0,
+                )
             ),
             fingerprint=fingerprint(seen, self.live.objects),
             read_at=now,

@@ -55,6 +55,10 @@ def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUse
         raise InvalidField("key", f"Name each by {', '.join(KINDS[kind].identity)}.")
     if len(wanted) > MOST_AT_ONCE:
         raise InvalidField("key", f"At most {MOST_AT_ONCE} objects go at once.")
+    at = KINDS[kind].vhost_at
+    for vhost in {None if at is None else key[at] for key in wanted}:
+        # Before anything is looked up: the answer would tell what is in other people's virtual hosts.
+        require(acting_user, Permission.DRIFT_RESOLVE, broker, vhost)
     seen = seen_objects(broker, kind, wanted)
     managed = {
         tuple(row.key): row
