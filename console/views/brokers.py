@@ -172,10 +172,13 @@ def broker_check(request: HttpRequest, broker_id: int | None = None) -> HttpResp
 @sensitive_post_parameters("password", "tls_ca_pem")
 def broker_test(request: HttpRequest, broker_id: int | None = None) -> HttpResponse:
     """Test connection with what stands in the form, or, without a form, with what is stored."""
-    found = _access_for_form(request, broker_id, Permission.BROKERS_TEST)
+    typed = "management_url" in request.POST
+    # An address that was typed leads anywhere, so it takes the right to change the broker's.
+    needed = Permission.BROKERS_EDIT if typed else Permission.BROKERS_TEST
+    found = _access_for_form(request, broker_id, needed)
     context: dict[str, Any] = {"steps": [], "refusals": []}
     try:
-        if found is not None and "management_url" not in request.POST:
+        if found is not None and not typed:
             context["steps"] = probe_broker(found)
         else:
             form = BrokerForm(request.POST, request.FILES, broker=found, testing=True)
