@@ -86,8 +86,8 @@ def edit_broker(
     acting_user: User,
     expected_generation: int | None = None,
 ) -> Broker:
-    """Changes what differs. Changing where the broker is, or how it proves who it is, clears the
-    stored password unless a new one is given with it: a saved password is never sent to a server
+    """Changes what differs. Changing where the broker is (scheme, host, port, path prefix), or how it
+    proves who it is, clears the stored password unless a new one is given with it: a saved password is never sent to a server
     that somebody else named. Raises InvalidField, Stale."""
     columns = checked_columns(settings)
     with transaction.atomic():
@@ -193,11 +193,9 @@ def is_moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 def _identity(name: str, value: Any) -> Any:
-    """What of a column decides where credentials go: of a URL, all of it but the path prefix."""
-    if name == "management_url":
-        parsed = parse_management_url(value)
-        return (parsed.scheme, parsed.host, parsed.port)
-    return value
+    """What of a column decides where credentials go. Of the management URL that is all of it: behind
+    a shared proxy another path prefix is another tenant's server."""
+    return parse_management_url(value).text if name == "management_url" else value
 
 
 def _refuse_taken_name(broker: Broker) -> None:

@@ -139,8 +139,8 @@ class BrokerWrite(StrictSerializer):
         max_length=1000,
         required=False,
         write_only=True,
-        help_text="Left out of an edit, the stored one is kept, unless the address or the TLS "
-        "identity changes: then it is cleared.",
+        help_text="Left out of an edit, the stored one is kept, unless the address (scheme, host, "
+        "port, path prefix) or the TLS identity changes: then it is cleared.",
     )
     tls_verify = Flag(default=True)
     tls_ca_pem = Text(max_length=_PEM_LIMIT, allow_blank=True, default="")

@@ -307,6 +307,9 @@ class TestCommands:
         assert decrypt(Broker.objects.get().password_encrypted).reveal() == "secret one"
         assert "changed" in ensure(management_url="http://10.0.0.2:15672", password="secret two")
         assert decrypt(Broker.objects.get().password_encrypted).reveal() == "secret two"
+        del given["password"]
+        assert "changed" in ensure(management_url="http://10.0.0.2:15672/other-tenant")
+        assert not Broker.objects.get().has_password
 
     @pytest.mark.parametrize(
         "text",

@@ -77,7 +77,8 @@ def test_a_broker_is_added_edited_and_forgotten_by_the_same_services(admin_clien
     page = admin_client.get(change).content.decode()
     assert "canary-password" not in page
     assert broker.password_encrypted not in page
-    sent = settings_of(password="", management_url="http://10.0.0.2:15672", seen_generation="1")
+    moved = "http://10.0.0.1:15672/other-tenant"
+    sent = settings_of(password="", management_url=moved, seen_generation="1")
     assert admin_client.post(change, sent).status_code == 302
     broker.refresh_from_db()
     assert (broker.generation, broker.password_encrypted) == (2, "")
