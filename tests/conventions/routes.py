@@ -120,6 +120,7 @@ _PAGES = [
     Route("access_tokens", "person", "person"),
     # One's own: the token of the fixture is the superuser's.
     Route("access_token_revoke", "none", "super", ("token",)),
+    Route("access_connection", "person", "none"),
     Route("access_sessions", "person", "none"),
     Route("access_session_end", "none", "super", ("session",)),
     Route("definitions", "super", "none"),
