@@ -23,6 +23,15 @@ app.autodiscover_tasks()
 app.conf.beat_scheduler = "console.beat:BeatScheduler"
 
 
+@signals.setup_logging.connect
+def log_as_json(**kwargs: object) -> None:
+    """In place of Celery's own set-up of logging, which writes some lines as text."""
+    # Reads the settings, so not before Celery does.
+    from console.process_logging import log_everything_as_json
+
+    log_everything_as_json()
+
+
 @signals.worker_init.connect
 def keep_memory_small(**kwargs: object) -> None:
     few_arenas()

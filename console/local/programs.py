@@ -62,6 +62,7 @@ def web(folder: StateFolder, environment: dict[str, str], host: str, port: int) 
         "--preload",
         # It would be put where its path may be too long for a socket.
         *("--no-control-socket", "--log-level", "warning"),
+        *("--logger-class", "console.gunicorn_logging.JsonLogger"),
     )
 
 
@@ -70,7 +71,7 @@ def worker(folder: StateFolder, environment: dict[str, str]) -> Service:
         folder,
         "worker",
         environment,
-        *("celery", "--app", "console", "worker", "--pool", "threads"),
+        *("celery", "--quiet", "--app", "console", "worker", "--pool", "threads"),
         *("--concurrency", str(WORKER_THREADS), "--queues", ",".join(QUEUES)),
         *("--without-gossip", "--without-mingle", "--hostname", "warren@%h"),
     )
@@ -78,7 +79,9 @@ def worker(folder: StateFolder, environment: dict[str, str]) -> Service:
 
 def beat(folder: StateFolder, environment: dict[str, str]) -> Service:
     # An empty pidfile: none. Two beats are harmless, a stale file is not.
-    return _service(folder, "beat", environment, "celery", "--app", "console", "beat", "--pidfile=")
+    return _service(
+        folder, "beat", environment, "celery", "--quiet", "--app", "console", "beat", "--pidfile="
+    )
 
 
 def demo(folder: StateFolder, *, management_url: str, amqp_url: str) -> Service:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -37,8 +38,7 @@ class Service:
     def start(self) -> None:
         """Call from the main thread: the kernel's wish above is bound to the starting thread."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.exists() and self.log.stat().st_size > KEPT_LOG_BYTES:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        self.rotate_log()
         wish = ["setpriv", "--pdeathsig", signal.Signals(self.stop_signal).name[3:], "--"]
         fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
@@ -54,6 +54,25 @@ class Service:
         finally:
             os.close(fd)
         self.identity = processes.identify(self._process.pid)
+
+    def rotate_log(self) -> None:
+        """Keeps a log that has grown past KEPT_LOG_BYTES as `….log.1`, and begins it anew. The program
+        goes on writing to the same file, at its end (O_APPEND): what it writes in the very moment
+        between copying and cutting is lost."""
+        try:
+            if self.log.stat().st_size <= KEPT_LOG_BYTES:
+                return
+            old = self.log.with_suffix(".log.1")
+            fresh = old.with_suffix(".new")
+            with self.log.open("rb") as source, fresh.open("wb") as target:
+                fresh.chmod(0o600)
+                shutil.copyfileobj(source, target)
+                os.truncate(self.log, 0)
+            fresh.replace(old)
+        except OSError:
+            # Gone, or the disk is full: then cutting it is all that can be done.
+            if self.log.exists():
+                os.truncate(self.log, 0)
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None

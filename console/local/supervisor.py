@@ -75,6 +75,7 @@ class Supervisor:
         while keep_going():
             for kept in self._kept:
                 self._look_after(kept, time.monotonic())
+                kept.service.rotate_log()
             time.sleep(0.25)
 
     def _look_after(self, kept: _Kept, now: float) -> None:
