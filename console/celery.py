@@ -23,9 +23,11 @@ app.autodiscover_tasks()
 app.conf.beat_scheduler = "console.beat:BeatScheduler"
 
 
+@signals.celeryd_init.connect
 @signals.setup_logging.connect
 def log_as_json(**kwargs: object) -> None:
-    """In place of Celery's own set-up of logging, which writes some lines as text."""
+    """In place of Celery's own set-up of logging, which writes some lines as text. A worker warns of
+    its account even before that."""
     # Reads the settings, so not before Celery does.
     from console.process_logging import log_everything_as_json
 

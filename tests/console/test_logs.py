@@ -99,6 +99,26 @@ def test_gunicorn_speaks_json() -> None:
     assert any("no_such_module" in line.get("exception", "") for line in told)
 
 
+def test_a_worker_speaks_json(tmp_path: Any) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "celery", "--quiet", "--app", "console", "worker", "--pool", "threads",
+         "--concurrency", "1", "--queues", "x", "--without-gossip", "--without-mingle"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "CELERY_BROKER_URL": "filesystem://", "CONSOLE_STATE_DIR": str(tmp_path)},
+    )  # fmt: skip
+    assert worker.stdout
+    told = []
+    try:
+        for line in worker.stdout:
+            told.append(json.loads(line)["event"])
+            if "ready" in told[-1]:
+                break
+    finally:
+        worker.terminate()
+        worker.wait(60)
+    assert any("ready" in event for event in told)
+
+
 def test_a_log_is_begun_anew_while_its_program_runs(tmp_path: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(services, "KEPT_LOG_BYTES", 10_000)
     code = "import itertools, time\nfor n in itertools.count(): print(n, flush=True); time.sleep(0.0005)"
