@@ -131,7 +131,9 @@ def _read_origin(request: HttpRequest) -> Origin:
     if not ((peer or is_unix) and _is_trusted(peer)):
         # The server may have believed a header that we do not.
         kept = "http" if claimed else scheme
-        return Origin(peer, peer, (), False, kept, False, bool(forwarded or claimed))
+        # What the page about the connection makes up comes from no proxy.
+        foreign = forwarded.strip() not in ("", PROBE_ADDRESS)
+        return Origin(peer, peer, (), False, kept, False, foreign or bool(claimed))
     # The proxies' own words, the nearest first.
     hops = _hops(forwarded.split(",") if forwarded.strip() else [])
     address = hops[-1] if hops else peer

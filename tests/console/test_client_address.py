@@ -263,7 +263,7 @@ def behind_proxies(live_server: Any, settings: Any):
         (True, ["127.0.0.3"], "<code>127.0.0.1</code>, from the header X-Forwarded-For"),
         (True, [], "Forwarding headers are ignored"),
         (False, ["127.0.0.3"], "Anybody can forge their address"),
-        (False, [], "Forwarding headers are ignored"),
+        (False, [], "none on the way"),
     ],
 )
 def test_the_security_page_tells_whether_the_proxy_lets_the_address_be_forged(

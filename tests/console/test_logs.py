@@ -88,15 +88,16 @@ def test_warnings_and_what_nobody_caught_are_json() -> None:
     assert "nobody caught it" in told[2]["exception"]
 
 
-def test_gunicorn_speaks_json() -> None:
+def test_gunicorn_speaks_json(tmp_path: Any) -> None:
+    (tmp_path / "broken.py").write_text("raise RuntimeError('it does not start')")
     said = _run(
         "import sys, runpy; sys.argv = ['gunicorn', *sys.argv[1:]]; runpy.run_module('gunicorn', run_name='__main__')",
         "--logger-class", "console.gunicorn_logging.JsonLogger", "--bind", "127.0.0.1:0",
-        "--no-control-socket", "no_such_module:app",
+        "--no-control-socket", "--pythonpath", str(tmp_path), "broken:app",
     )  # fmt: skip
     told = [json.loads(line) for line in said]
     assert any("Starting gunicorn" in line["event"] for line in told)
-    assert any("no_such_module" in line.get("exception", "") for line in told)
+    assert any("it does not start" in line.get("exception", "") for line in told)
 
 
 def test_a_worker_speaks_json(tmp_path: Any) -> None:
