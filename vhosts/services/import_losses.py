@@ -8,6 +8,7 @@ from typing import Any
 
 from console.models import Broker
 from console.rabbitmq.errors import BrokerError
+from console.rabbitmq.management.answers import must_name, object_of
 from console.rabbitmq.management.objects import ObjectStore
 from console.reconcile.diff import Difference, Op
 from console.reconcile.kinds import Ref
@@ -111,10 +112,11 @@ def _live_counts(store: ObjectStore, queues: Iterable[Ref]) -> dict[Ref, int | N
     found: dict[Ref, int | None] = {}
     for ref in queues:
         try:
-            row = store.get("queues", *ref.key)
+            row = object_of(store.get("queues", *ref.key))
+            must_name(row, vhost=ref.key[0], name=ref.key[1])
         except BrokerError:
             found[ref] = None
             continue
-        count = row.get("messages") if isinstance(row, dict) else None
+        count = row.get("messages")
         found[ref] = count if isinstance(count, int) else None
     return found

@@ -11,6 +11,7 @@ from console.rabbitmq.management.answers import (
     Seen,
     Spec,
     Store,
+    must_name,
     object_of,
     rows_of,
 )
@@ -18,18 +19,19 @@ from console.rabbitmq.management.paths import Query
 
 
 def read_exchange(store: Store, key: Key) -> Spec:
-    return _declared(
-        object_of(store.get("exchanges", *key)),
-        "type",
-        "durable",
-        "auto_delete",
-        "internal",
-        "arguments",
-    )
+    row = _named(store, "exchanges", key)
+    return _declared(row, "type", "durable", "auto_delete", "internal", "arguments")
 
 
 def read_queue(store: Store, key: Key) -> Spec:
-    return _declared(object_of(store.get("queues", *key)), "durable", "auto_delete", "arguments")
+    return _declared(_named(store, "queues", key), "durable", "auto_delete", "arguments")
+
+
+def _named(store: Store, endpoint: str, key: Key) -> Spec:
+    """The row of one object of a virtual host. Raises MalformedAnswer where it is another's."""
+    row = object_of(store.get(endpoint, *key))
+    must_name(row, vhost=key[0], name=key[1])
+    return row
 
 
 def _declared(row: Spec, *fields: str) -> Spec:
@@ -69,7 +71,7 @@ def _policy_spec(row: Spec) -> Spec:
 
 def _policies(endpoint: str) -> tuple[Any, Any, Any]:
     def read(store: Store, key: Key) -> Spec:
-        return _policy_spec(object_of(store.get(endpoint, *key)))
+        return _policy_spec(_named(store, endpoint, key))
 
     def listed(store: Store) -> Listed:
         return {
@@ -93,7 +95,10 @@ READ_OPERATOR, LIST_OPERATOR, WRITE_OPERATOR = _policies("operator-policies")
 
 
 def read_parameter(store: Store, key: Key) -> Spec:
-    return {"value": object_of(store.get("parameters", *key)).get("value")}
+    component, vhost, name = key
+    row = object_of(store.get("parameters", *key))
+    must_name(row, component=component, vhost=vhost, name=name)
+    return {"value": row.get("value")}
 
 
 def list_parameters(store: Store) -> Listed:
@@ -108,7 +113,9 @@ def write_parameter(store: Store, key: Key, spec: Seen, before: Seen | None) -> 
 
 
 def read_global(store: Store, key: Key) -> Spec:
-    return {"value": object_of(store.get("global-parameters", *key)).get("value")}
+    row = object_of(store.get("global-parameters", *key))
+    must_name(row, name=key[0])
+    return {"value": row.get("value")}
 
 
 def list_globals(store: Store) -> Listed:
