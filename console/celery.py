@@ -28,6 +28,13 @@ def keep_memory_small(**kwargs: object) -> None:
     few_arenas()
 
 
+@signals.worker_shutting_down.connect
+def end_changes_early(**kwargs: object) -> None:
+    from console.changes.stopping import stop_soon
+
+    stop_soon()
+
+
 @app.on_after_configure.connect
 def make_queue_folders(sender: Celery, **kwargs: object) -> None:
     """The filesystem transport does not make its folders itself."""
@@ -46,6 +53,11 @@ app.conf.beat_schedule = {
         "task": "console.tasks.sweep_changes",
         "schedule": 5.0,
         "options": {"expires": 5, "queue": "apply"},
+    },
+    "forget-refused-secrets": {
+        "task": "console.tasks.forget_refused_secrets",
+        "schedule": 300.0,
+        "options": {"expires": 300, "queue": "apply"},
     },
     "take-backups": {
         "task": "vhosts.tasks.take_backups",

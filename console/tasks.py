@@ -9,6 +9,7 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
+from console.changes.again import forget_secrets
 from console.changes.apply import apply_broker
 from console.changes.doorbell import ring
 from console.changes.sweep import brokers_with_due_steps
@@ -18,6 +19,12 @@ from console.changes.sweep import brokers_with_due_steps
 def apply_changes(broker_id: int) -> None:
     owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     apply_broker(broker_id, owner=owner, clock=timezone.now)
+
+
+@shared_task(queue="apply", expires=300, ignore_result=True)
+def forget_refused_secrets() -> None:
+    """Every five minutes, by beat."""
+    forget_secrets(timezone.now())
 
 
 @shared_task(queue="apply", expires=5, ignore_result=True)

@@ -156,6 +156,7 @@ def accept(request: Request, *, now: datetime, acting_user: User) -> Change:
             ],
             batch_size=1000,
         )  # fmt: skip
+        _forget_earlier_secrets(steps)
         Step.objects.bulk_create(steps, batch_size=1000)
         record_change(change, steps, acting_user=acting_user)
         crashpoint("before-accept-commit")
@@ -236,6 +237,12 @@ def _wished(target: ManagedObject, wish: Wish) -> ManagedObject:
     target.drift = []
     target.drifted_since = None
     return target
+
+
+def _forget_earlier_secrets(steps: Sequence[Step]) -> None:
+    """What was refused of the same objects can't be tried again: this takes its place."""
+    earlier = Step.objects.filter(target__in=[step.target.pk for step in steps])
+    earlier.exclude(finished_at=None).exclude(secrets_encrypted="").update(secrets_encrypted="")
 
 
 def _ordered(plan: Plan, wishes: Mapping[Ref, Wish]) -> list[Difference]:

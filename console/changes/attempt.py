@@ -13,6 +13,7 @@ from console.rabbitmq.errors import (
     BrokerError,
     BrokerFailed,
     NotFound,
+    PathRewritten,
     Rejected,
     UnaddressableName,
 )
@@ -23,9 +24,15 @@ from console.reconcile.kinds import KINDS, Key, Ref, Spec
 from console.secrets import decrypt
 
 #: Errors after which asking again would give the same answer.
-FINAL = (Rejected, AccessRefused, NotFound, UnaddressableName)
+FINAL = (Rejected, AccessRefused, NotFound, UnaddressableName, PathRewritten)
+#: Errors of calls that were never sent.
+_NOT_SENT = (UnaddressableName, PathRewritten)
 #: A broker's own failures in a row after which a person has to look.
 MOST_BROKER_FAILURES = 5
+
+
+#: The code of what the broker accepted and did not do.
+NOT_APPLIED = "not_applied"
 
 
 @dataclass(slots=True)
@@ -42,6 +49,8 @@ class Outcome:
     seen: Spec | None = field(default=None, repr=False)
     #: What was sent, None for a deletion; secrets are in it.
     wanted: Spec | None = field(default=None, repr=False)
+    #: The broker was called, so that a refusal counts only once it has been read back.
+    called: bool = False
     #: Sent in one call with others, whose answer tells nothing of this one.
     together: bool = False
 
@@ -83,8 +92,10 @@ def act(store: ObjectStore, step: Step, before: Spec | None) -> Outcome:
             store.write(ref.kind, ref.key, _whole(ref, desired), before)
         crashpoint("after-call")
     except BrokerError as error:
-        return outcome_of_error(error)
-    return Outcome("sent", wanted=desired)
+        outcome = outcome_of_error(error)
+        outcome.wanted, outcome.called = desired, not isinstance(error, _NOT_SENT)
+        return outcome
+    return Outcome("sent", wanted=desired, called=True)
 
 
 def act_together(
@@ -105,7 +116,7 @@ def act_together(
             results[step.pk] = act(store, step, seen)
         else:
             specs[ref.key] = _whole(ref, desired)
-            results[step.pk] = Outcome("sent", wanted=desired, together=True)
+            results[step.pk] = Outcome("sent", wanted=desired, called=True, together=True)
     if not specs:
         return results
     try:
@@ -125,6 +136,8 @@ def act_together(
 def _without_call(step: Step, difference: Difference, before: Spec | None) -> Outcome | None:
     if difference.equal:
         return Outcome("unchanged", seen=before)
+    if step.only_look:
+        return Outcome("rejected", step.only_look, "not_allowed")
     if difference.op is Op.REPLACE and step.op != Op.REPLACE:
         return Outcome("rejected", _immutable(difference), "conflict")
     if before is not None and _is_anothers(step):
@@ -151,13 +164,16 @@ def _is_anothers(step: Step) -> bool:
 
 
 def judge(step: Step, sent: Outcome, after: Spec | None) -> Outcome:
-    """Whether what is there after the call is what was asked for, every field of it."""
+    """Whether what is there after the call is what was asked for, every field of it. A refusal of what is
+    there all the same was none: an earlier call, or this one, has done it. Else it stands."""
     difference = compare(reference(step), sent.wanted, after)
     if difference.equal:
         return Outcome("ok", seen=after)
+    if sent.state != "sent":
+        return sent
     # What went together with others is tried by itself before it is called refused.
     state = "failed" if sent.together else "rejected"
-    return Outcome(state, _not_applied(difference), "not_applied", seen=after)
+    return Outcome(state, _not_applied(difference), NOT_APPLIED, seen=after)
 
 
 def outcome_of_error(error: BrokerError) -> Outcome:

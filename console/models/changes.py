@@ -152,7 +152,8 @@ class Step(models.Model):
     generation = models.PositiveIntegerField()
     #: The permission the author needed, asked again before the step is applied.
     permission = models.CharField(max_length=64)
-    #: Ciphertext of {"password_hash", "hashing_algorithm"}; dropped once the step has ended.
+    #: Ciphertext of {"password_hash", "hashing_algorithm"}; dropped once the step has ended. A step that the
+    #: broker refused keeps it for a day, or until something else is asked of the object.
     secrets_encrypted = EncryptedField(blank=True, default="")
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
@@ -169,6 +170,11 @@ class Step(models.Model):
     #: The broker's words or ours, shown escaped.
     error_detail = models.TextField(blank=True)
     finished_at = models.DateTimeField(null=True)
+
+    #: Of the row in a worker's hands only. Whether an earlier attempt may have reached the broker.
+    unsure = False
+    #: Why nothing may be sent for it any more: it is only looked at. "" where it may.
+    only_look = ""
 
     class Meta:
         ordering = ["change", "ordinal"]

@@ -242,7 +242,7 @@ def test_a_worker_that_slept_through_its_lease_records_nothing(engine, names, mo
     from console.changes import apply
 
     change = engine.ask(("vhost", [names("vhost")], {}))
-    real = apply._Look
+    real = apply.Look
 
     def slow(*args):
         seen = real(*args)
@@ -251,12 +251,12 @@ def test_a_worker_that_slept_through_its_lease_records_nothing(engine, names, mo
             BrokerLease.objects.update(owner="other", fence=99)
         return seen
 
-    monkeypatch.setattr(apply, "_Look", slow)
+    monkeypatch.setattr(apply, "Look", slow)
     engine.apply()
     assert change.steps.get().state == "verifying"
     assert BrokerLease.objects.get().fence == 99
     BrokerLease.objects.update(until=utc_now() - timedelta(seconds=1))
-    monkeypatch.setattr(apply, "_Look", real)
+    monkeypatch.setattr(apply, "Look", real)
     engine.apply()
     step = change.steps.get()
     assert step.state == "applied"
