@@ -177,6 +177,13 @@ def step_counts(changes: list[Change]) -> dict[Any, dict[str, int]]:
     return found
 
 
+#: One that is there again after it was retired was never asked for: it is unmanaged.
+_SYNC_CHOICES = [
+    *(choice for choice in Sync.choices if choice[0] != Sync.RETIRED),
+    (UNMANAGED, "Unmanaged"),
+]
+
+
 class Managed(serializers.Serializer[Any]):
     """What is asked for of an object, beside what is seen of it."""
 
@@ -188,10 +195,10 @@ class Managed(serializers.Serializer[Any]):
     verified_at = serializers.SerializerMethodField(help_text="When the broker was seen equal.")
     reason = serializers.SerializerMethodField(help_text="Why it is not in sync, in one sentence.")
 
-    @extend_schema_field(serializers.ChoiceField(choices=[*Sync.choices, (UNMANAGED, "Unmanaged")]))
+    @extend_schema_field(serializers.ChoiceField(choices=_SYNC_CHOICES))
     def get_sync(self, row: Any) -> str:
         managed = self._managed(row)
-        return str(managed.sync) if managed else UNMANAGED
+        return str(managed.sync) if managed and managed.sync != Sync.RETIRED else UNMANAGED
 
     @extend_schema_field(serializers.IntegerField())
     def get_generation(self, row: Any) -> int:
@@ -211,7 +218,7 @@ class Managed(serializers.Serializer[Any]):
     @extend_schema_field(serializers.CharField())
     def get_reason(self, row: Any) -> str:
         managed = self._managed(row)
-        return managed.reason if managed else ""
+        return managed.reason if managed and managed.sync != Sync.RETIRED else ""
 
     def _managed(self, row: Any) -> ManagedObject | None:
         found: ManagedObject | None = getattr(row, "managed", None)

@@ -16,6 +16,7 @@ from console.changes.attempt import MOST_BROKER_FAILURES, Outcome
 from console.changes.credential import why_withdrawn
 from console.changes.lease import Lease, still_held
 from console.changes.observed import hand_on
+from console.changes.retire import retire_dependents
 from console.models import (
     OPEN_CHANGES,
     OPEN_STEPS,
@@ -180,6 +181,7 @@ def finish_batch(
         _store_alike(batch, _OUTCOME_FIELDS)
         _close_attempts(lease, batch, results, now)
         _move_targets(batch, results, now)
+        _retire_what_went_with(batch, results, now)
         hand_on(lease.broker_id, batch, results, now)
         _settle({step.change_id for step in batch}, now)
         if any(result.state == "ok" for result in results.values()):
@@ -267,6 +269,17 @@ def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime)
         waiting.setdefault((sync, step.error_detail), []).append(step)
     for (sync, reason), steps in waiting.items():
         _move(steps, sync, reason, now)
+
+
+def _retire_what_went_with(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
+    """What hung on the objects that were read back as gone."""
+    gone = [
+        tuple(step.target.key)
+        for step in batch
+        if results[step.pk].state in ("ok", "unchanged") and results[step.pk].seen is None
+    ]
+    if gone:
+        retire_dependents(batch[0].broker_id, batch[0].target.kind, gone, now)
 
 
 def _move(steps: Sequence[Step], sync: Sync, reason: str, now: datetime, **more: object) -> None:

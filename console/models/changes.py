@@ -28,6 +28,10 @@ class Sync(models.TextChoices):
     REJECTED = "rejected", "Rejected"
     DRIFTED = "drifted", "Drifted"
     NEEDS_CONFIRMATION = "needs_confirmation", "Needs confirmation"
+    #: Gone with its virtual host or user, which is what differs: settled with that.
+    OWNER_MISSING = "owner_missing", "Owner missing"
+    #: Deleted with what it hung on: nothing is asked for it any more.
+    RETIRED = "retired", "Retired"
 
 
 class ManagedObjectQuerySet(models.QuerySet["ManagedObject"]):

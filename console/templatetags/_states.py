@@ -39,6 +39,18 @@ STATES: dict[str, Look] = {
     "drifted": Look("Drifted", "arrows-right-left", "warn"),
     "outcome_unknown": Look("Outcome unknown", "question-mark-circle", "warn"),
     "needs_confirmation": Look("Needs confirmation", "hand-raised", "warn"),
+    "owner_missing": Look(
+        "Owner missing",
+        "minus-circle",
+        "warn",
+        "Its virtual host or user was deleted elsewhere. Settle that first.",
+    ),
+    "retired": Look(
+        "Retired",
+        "minus-circle",
+        "mute",
+        "Deleted with what it belonged to. Nothing is asked for it any more.",
+    ),
     "missing": Look("Missing", "minus-circle", "warn", "Asked for, and not there."),
     "returned": Look("Came back", "arrow-uturn-left", "warn", "Deleted here, and there again."),
     # A change and its steps.

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from accessctl.models import BrokerUser
 from accessctl.specs import seen_permissions, seen_topic_permissions, seen_users
 from console.changes.drift import note_drift
+from console.changes.retire import There, retire_leftovers
 from console.models import Broker, ManagedObject
 from console.reconcile.kinds import Key, Spec
+from vhosts.models import VirtualHost
 from vhosts.specs import seen_vhosts
 
 _KINDS: Mapping[str, tuple[str, Callable[[Broker], Mapping[Key, Spec]]]] = {
@@ -34,4 +37,17 @@ def note_part(
     if kind == "vhost" and any(limits is None for _, limits in items):
         # They could not be read: unknown, not none.
         seen = {key: {k: v for k, v in spec.items() if k != "limits"} for key, spec in seen.items()}
-    return note_drift(broker, kind, seen, complete=complete, now=now)
+    there = _there(broker) if kind in _HANGING else {}
+    retire_leftovers(broker, kind, there, now)
+    return note_drift(broker, kind, seen, complete=complete, now=now, there=there)
+
+
+#: Kinds whose objects go with their virtual host and their user.
+_HANGING = ("permission", "topic_permission")
+
+
+def _there(broker: Broker) -> There:
+    return {
+        "vhost": set(VirtualHost.objects.filter(broker=broker).values_list("name", flat=True)),
+        "user": set(BrokerUser.objects.filter(broker=broker).values_list("name", flat=True)),
+    }

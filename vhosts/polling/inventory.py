@@ -27,6 +27,7 @@ from vhosts.polling import dispatch
 from vhosts.polling.collect import SLOW, sentence
 from vhosts.polling.copying import temporary_table
 from vhosts.polling.drift import note_part
+from vhosts.polling.gone import gone_since, settle_gone_queues
 from vhosts.polling.mirror import Mirrored, lay_over
 from vhosts.polling.parts import NEVER_EMPTY, PARTS, QUEUES, Part
 from vhosts.polling.quarantine import why_unfit
@@ -94,10 +95,11 @@ def _take_part(
         with transaction.atomic():
             status = _held(broker, claim)
             suspicion = status.suspect.get(name)
+            gone = gone_since(broker, now)
             mirrored = lay_over(
                 part.kind,
                 broker.pk,
-                sound,
+                [row for row in sound if not gone.tells_of(part.kind, row)],
                 now=now,
                 complete=complete,
                 confirmed=suspicion is not None and _is_second(suspicion, now),
@@ -105,7 +107,7 @@ def _take_part(
             )
             _note_suspicion(status, name, mirrored, complete, now)
             if part.kind is QUEUES and mirrored.came_or_went:
-                _settle_gone_queues(broker, now)
+                settle_gone_queues(broker.pk, now)
                 # The next poll compares all depths: a revived row has none yet.
                 BrokerStatus.objects.filter(pk=broker.pk).update(depths_claim=0)
     except DataError:
@@ -141,24 +143,6 @@ def _note_suspicion(
         suspect.pop(name, None)
     if suspect != status.suspect:
         BrokerStatus.objects.filter(pk=status.pk).update(suspect=suspect)
-
-
-def _settle_gone_queues(broker: Broker, now: datetime) -> None:
-    """What is gone has no depth; its history ends in a gap."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH changed AS (
-                UPDATE vhosts_queue SET ready = NULL, unacked = NULL, total = NULL,
-                       consumers = NULL, depth_changed_at = date_trunc('second', %(now)s)
-                WHERE broker_id = %(broker)s AND gone_at = %(now)s AND ready IS NOT NULL
-                RETURNING id, depth_changed_at
-            )
-            INSERT INTO vhosts_queue_recent (queue_id, at) SELECT id, depth_changed_at FROM changed
-            ON CONFLICT (queue_id, at) DO UPDATE SET ready = NULL, unacked = NULL
-            """,
-            {"broker": broker.pk, "now": now},
-        )
 
 
 def _take_consumers(broker: Broker, claim: int, client: ManagementClient) -> None:

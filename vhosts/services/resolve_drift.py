@@ -11,6 +11,7 @@ from accessctl.rights_over_users import why_not_edit_user
 from console.changes.accept import Wish
 from console.errors import InvalidField, NotAllowed, NotThere
 from console.models import Broker, ManagedObject, Sync
+from console.reconcile.dependents import owners_of
 from console.reconcile.kinds import KINDS, Key, Ref, Spec
 from vhosts.seen_objects import SEEN_KINDS, seen_objects
 from vhosts.services.manage_vhosts import vhost_contents
@@ -30,9 +31,12 @@ def resolve_drift(rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUs
     if len(rows) > MOST_AT_ONCE:
         raise InvalidField("ids", f"At most {MOST_AT_ONCE} objects go at once.")
     wishes: list[Wish] = []
+    there = _owners_there(rows) if act == PUSH else set()
     for row, observed in _with_seen(rows):
-        if row.sync != Sync.DRIFTED:
+        if row.sync not in RESOLVABLE[act]:
             raise InvalidField("ids", f"{row} does not differ any more. Look at it again.")
+        if act == PUSH and row.spec is not None:
+            _owner_must_be_there(row, there)
         spec = row.spec if act == PUSH else observed
         if act == PUSH and row.kind == "user" and spec is not None and observed is None:
             raise InvalidField(
@@ -43,6 +47,42 @@ def resolve_drift(rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUs
         wishes.append(_wish(row.broker, row.kind, tuple(row.key), spec, observed, acting_user,
                             generation=row.generation))  # fmt: skip
     return wishes
+
+
+#: A wish that was refused, or that went with its owner, can be let go of too.
+RESOLVABLE = {
+    PUSH: (Sync.DRIFTED,),
+    ACCEPT: (Sync.DRIFTED, Sync.OWNER_MISSING, Sync.REJECTED, Sync.NEEDS_CONFIRMATION),
+}
+
+
+def _owners_there(rows: Sequence[ManagedObject]) -> set[tuple[int, Ref]]:
+    """(broker's id, owner) of the virtual hosts and users that are there, as last seen, or that are made
+    by this very act."""
+    found = {(row.broker_id, _ref(row)) for row in rows if row.spec is not None}
+    brokers = {row.broker_id: row.broker for row in rows}
+    for pk, broker in brokers.items():
+        owners = {owner for row in rows if row.broker_id == pk for owner in owners_of(_ref(row))}
+        for kind in ("vhost", "user"):
+            keys = [owner.key for owner in owners if owner.kind == kind]
+            found |= {(pk, Ref(kind, key)) for key in seen_objects(broker, kind, keys)}
+    return found
+
+
+def _owner_must_be_there(row: ManagedObject, there: set[tuple[int, Ref]]) -> None:
+    """Raises InvalidField."""
+    for owner in owners_of(_ref(row)):
+        if (row.broker_id, owner) not in there:
+            word = "user" if owner.kind == "user" else "virtual host"
+            raise InvalidField(
+                "ids",
+                f"{row.broker.name} has no {word} {owner.key[0]}, so {row} can't be pushed. Create the "
+                f"{word} first, or accept what is there.",
+            )
+
+
+def _ref(row: ManagedObject) -> Ref:
+    return Ref(row.kind, tuple(row.key))
 
 
 def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUser) -> list[Wish]:
