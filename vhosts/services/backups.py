@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -50,21 +50,27 @@ def take_backup(
     with open_broker(broker) as store:
         live = read_live(store)
     digest = digest_of(live.objects)
+    left_out = [str(one) for one in live.left_out]
     with transaction.atomic():
         # One at a time for a broker, so that the same state is not stored twice.
         Broker.objects.select_for_update().get(pk=broker.pk)
         newest = Backup.objects.filter(broker=broker).first()
         if newest is not None and newest.digest == digest:
-            Backup.objects.filter(pk=newest.pk, checked_at__lt=now).update(checked_at=now)
-            newest.checked_at = max(newest.checked_at, now)
+            Backup.objects.filter(pk=newest.pk, checked_at__lt=now).update(
+                checked_at=now, left_out=left_out
+            )
+            newest.checked_at, newest.left_out = max(newest.checked_at, now), left_out
             return newest
-        content = file_bytes(emit_definitions(live.objects, version=live.version, secrets=True))
+        content = file_bytes(
+            emit_definitions(live.objects, version=live.version, secrets=True, left_out=left_out)
+        )
         backup = Backup.objects.create(
             broker=broker,
             taken_at=now,
             checked_at=now,
             digest=digest,
             objects_count=len(live.objects),
+            left_out=left_out,
             size=len(content),
             rabbitmq_version=live.version[:64],
             content_encrypted=sealed(content),
@@ -107,7 +113,9 @@ def download_backup(backup: Backup, *, secrets: bool, acting_user: AnyUser) -> b
     if secrets:
         return content
     shown = public_objects(objects_of(backup))
-    return file_bytes(emit_definitions(shown, version=backup.rabbitmq_version))
+    return file_bytes(
+        emit_definitions(shown, version=backup.rabbitmq_version, left_out=backup.left_out)
+    )
 
 
 def objects_of(backup: Backup) -> Objects:
@@ -121,10 +129,11 @@ def objects_of(backup: Backup) -> Objects:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What turned the older into the newer."""
+    """What turned the older into the newer. `left_out` could not be read of one of them."""
 
     rows: tuple[Row, ...] = field(repr=False)
     unchanged: int
+    left_out: tuple[str, ...] = ()
 
     def counts(self) -> dict[str, int]:
         return {
@@ -138,11 +147,13 @@ def compare_backups(older: Backup, newer: Backup | None, *, acting_user: AnyUser
     require(acting_user, Permission.DEFINITIONS_EXPORT, older.broker)
     if newer is not None:
         require(acting_user, Permission.DEFINITIONS_EXPORT, newer.broker)
-        after = objects_of(newer)
+        after, left_out = objects_of(newer), list(newer.left_out)
     else:
         with open_broker(older.broker) as store:
-            after = read_live(store).objects
-    return compared(objects_of(older), after)
+            live = read_live(store)
+        after, left_out = live.objects, [str(one) for one in live.left_out]
+    told = dict.fromkeys([*older.left_out, *left_out])
+    return replace(compared(objects_of(older), after), left_out=tuple(told))
 
 
 def compared(before: Objects, after: Objects) -> Comparison:
