@@ -6,7 +6,7 @@ like any other, made by the services.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -38,12 +38,13 @@ def note_drift(
     complete: bool,
     now: datetime,
     there: There | None = None,
+    unread: Collection[Key] = (),
 ) -> int:
     """Compares what is settled here with what was seen at `now`; how many objects differ.
 
     Objects with a wish on its way are left alone: their worker looks for itself. Secrets are not
     compared: they are not kept. What is missing with its virtual host or user (not in `there`) is
-    part of that one's finding and not counted.
+    part of that one's finding and not counted. Of `unread` nothing is known, so nothing is said.
     """
     with transaction.atomic():
         settled = {
@@ -51,6 +52,7 @@ def note_drift(
             for row in ManagedObject.objects.select_for_update()
             .filter(broker=broker, kind=kind, sync__in=_COMPARED)
             .filter(verified_generation=F("generation"), verified_at__lt=now)
+            if tuple(row.key) not in unread
         }
         observed = {Ref(kind, key): spec for key, spec in seen.items() if Ref(kind, key) in settled}
         wanted = {

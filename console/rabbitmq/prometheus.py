@@ -84,6 +84,14 @@ class Scrape:
         """Queues, ready and unacked messages over all queues that gave a proper number."""
         return len(self.ready), _sum(self.ready), _sum(self.unacked)
 
+    def with_nul(self) -> list[RejectedRow]:
+        """The queues with a NUL in their names: they are there, and their names can't be kept."""
+        return [
+            RejectedRow("The name holds a NUL character.", printable(labels))
+            for labels in self.ready
+            if b"\0" in labels
+        ]
+
     def listing(self, known: Spellings) -> Listing[QueueDepth]:
         return self._decoded(self.ready.keys() | self.unacked.keys(), known)
 

@@ -34,7 +34,7 @@ from console.rabbitmq.types import (
     RejectedRow,
 )
 from vhosts.models import Queue
-from vhosts.polling.quarantine import sound_depths
+from vhosts.polling.quarantine import sound_depths, why_unfit
 
 #: A broker that answers, answers these within a second; a hung one must not hold a thread for long.
 QUICK = Timeouts(connect=3, read=8, total=10)
@@ -204,10 +204,12 @@ class DepthCollector:
             before = None
             odd_names = Queue.objects.odd_names_on(self._broker) if scrape.odd else []
             listing = scrape.listing(spellings(odd_names))
-        rejected = list(listing.rejected)
+        # Those are left out of every poll, whether they changed since the one before or not.
+        rejected = [*listing.rejected, *scrape.with_nul()]
+        named = [item for item in listing.items if "\0" not in item.name + item.vhost]
         return Depths(
             source="prometheus",
-            items=sound_depths(listing.items, rejected),
+            items=sound_depths(named, rejected),
             complete=listing.complete,
             whole=before is None,
             queues=queues,
@@ -215,7 +217,7 @@ class DepthCollector:
             unacked=unacked,
             rejected=rejected,
             new=None if before is None else scrape.new_since(before),
-            vanished=set() if before is None else scrape.vanished_since(before),
+            vanished=set() if before is None else _kept(scrape.vanished_since(before)),
             scrape=scrape,
         )
 
@@ -233,6 +235,11 @@ class DepthCollector:
         listing = PassiveDepths(endpoint).depths_of(names)
         # Only queues known by name were asked about: what else there is stays untold.
         return _whole("passive", replace(listing, complete=False))
+
+
+def _kept(names: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those that can be in our tables."""
+    return {name for name in names if why_unfit(*name) is None}
 
 
 def _whole(source: DepthSource, listing: Listing[QueueDepth]) -> Depths:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,10 +24,16 @@ _KINDS: Mapping[str, tuple[str, Callable[[Broker], Mapping[Key, Spec]]]] = {
 
 
 def note_part(
-    part: str, items: Sequence[Any], broker: Broker, *, complete: bool, now: datetime
+    part: str,
+    items: Sequence[Any],
+    broker: Broker,
+    *,
+    complete: bool,
+    now: datetime,
+    unread: Collection[Key] = (),
 ) -> int:
     """How many managed objects of the part differ; 0 for a part of which nothing is managed. `items` is
-    what the broker listed, already laid over the mirror."""
+    what the broker listed, already laid over the mirror; `unread` was listed and could not be read."""
     if part not in _KINDS:
         return 0
     kind, seen_of = _KINDS[part]
@@ -39,7 +45,7 @@ def note_part(
         seen = {key: {k: v for k, v in spec.items() if k != "limits"} for key, spec in seen.items()}
     there = _there(broker) if kind in _HANGING else {}
     retire_leftovers(broker, kind, there, now)
-    return note_drift(broker, kind, seen, complete=complete, now=now, there=there)
+    return note_drift(broker, kind, seen, complete=complete, now=now, there=there, unread=unread)
 
 
 #: Kinds whose objects go with their virtual host and their user.

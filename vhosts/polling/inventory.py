@@ -30,7 +30,7 @@ from vhosts.polling.drift import note_part
 from vhosts.polling.gone import gone_since, settle_gone_queues
 from vhosts.polling.mirror import Mirrored, lay_over
 from vhosts.polling.parts import NEVER_EMPTY, PARTS, QUEUES, Part
-from vhosts.polling.quarantine import why_unfit
+from vhosts.polling.quarantine import unfit_rows, why_unfit
 from vhosts.polling.read_back import read_back_since
 from vhosts.polling.store import Fenced
 
@@ -87,10 +87,10 @@ def _take_part(
         return False
     rows = {row[: len(part.kind.keys)]: row for row in map(part.row, listing.items)}
     sound = [row for key, row in rows.items() if why_unfit(*key) is None]
-    unfit = len(rows) - len(sound) + len(listing.rejected)
-    complete = listing.complete and not unfit and bool(sound or name not in NEVER_EMPTY)
-    if unfit:
-        errors[name] = f"{unfit:,} rows could not be read and are left out."
+    left_out = unfit_rows(part.kind, [key for key in rows if why_unfit(*key)], listing.rejected)
+    complete = listing.complete and not left_out.nameless and bool(sound or name not in NEVER_EMPTY)
+    if left_out:
+        errors[name] = left_out.sentence()
     try:
         with transaction.atomic():
             status = _held(broker, claim)
@@ -103,7 +103,7 @@ def _take_part(
                 now=now,
                 complete=complete,
                 confirmed=suspicion is not None and _is_second(suspicion, now),
-                newer=read_back_since(broker, name, now),
+                newer=[*read_back_since(broker, name, now), *left_out.known],
             )
             _note_suspicion(status, name, mirrored, complete, now)
             if part.kind is QUEUES and mirrored.came_or_went:
@@ -114,7 +114,9 @@ def _take_part(
         log.warning("inventory_unstorable", broker_id=broker.pk, part=name, exc_info=True)
         errors[name] = "The listing holds values that cannot be kept."
         return False
-    note_part(part.kind.name, listing.items, broker, complete=complete, now=now)
+    note_part(
+        name, listing.items, broker, complete=complete, now=now, unread=frozenset(left_out.known)
+    )
     return complete and (mirrored.dropped or not mirrored.missing)
 
 
