@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from console.models import OPEN_STEPS, Broker, ManagedObject, Step, Sync
-from console.reconcile.dependents import hanging_on, owners_of
+from console.reconcile.dependents import hanging_on
 from console.reconcile.kinds import Key, Ref
 
 #: Names of the virtual hosts ("vhost") and users ("user") that are on a broker.
@@ -36,21 +36,20 @@ def retire_dependents(broker_id: int, kind: str, gone: Iterable[Key], now: datet
     return retired
 
 
-def retire_leftovers(broker: Broker, kind: str, there: There, now: datetime) -> int:
-    """Retires objects of the kind whose virtual host or user was deleted here and is not there; how
-    many. Such are left over where the deletion did not retire them itself."""
-    rows = ManagedObject.objects.filter(broker=broker, kind=kind, spec__isnull=False)
-    hanging: dict[Ref, list[int]] = {}
-    for pk, key in rows.values_list("pk", "key"):
-        for owner in owners_of(Ref(kind, tuple(key))):
-            if owner.kind in there and owner.key[0] not in there[owner.kind]:
-                hanging.setdefault(owner, []).append(pk)
-    retired = 0
-    for owner, managed in managed_owners(broker, hanging).items():
-        if managed.spec is None:
-            of_owner = ManagedObject.objects.filter(pk__in=hanging[owner])
-            retired += _retire(of_owner, f"It was deleted with its {_WORDS[owner.kind]}.", now)
-    return retired
+def retire_leftovers(broker: Broker, kind: str, there: Collection[Key], now: datetime) -> int:
+    """Retires what hung on virtual hosts or users that were deleted here and are not `there`; how many.
+    Such is left over where the deletion itself could not retire it."""
+    deleted = ManagedObject.objects.filter(broker=broker, kind=kind, spec__isnull=True)
+    gone = {tuple(key) for key in deleted.values_list("key", flat=True)} - set(there)
+    return retire_dependents(broker.pk, kind, sorted(gone), now)
+
+
+def hanging(broker: Broker, owner: Ref) -> QuerySet[ManagedObject]:
+    """What is asked for of the objects that hang on `owner`."""
+    chosen = Q()
+    for condition in _conditions([owner]):
+        chosen |= condition
+    return ManagedObject.objects.filter(chosen, broker=broker, spec__isnull=False)
 
 
 def managed_owners(broker: Broker, owners: Iterable[Ref]) -> dict[Ref, ManagedObject]:

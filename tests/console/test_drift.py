@@ -306,7 +306,7 @@ def test_what_went_with_an_owner_deleted_outside_is_one_finding(
 
 
 def test_pushing_a_vhost_shows_what_went_with_it_before_any_of_that_is_pushed(
-    engine, vhost, hanging, look, live_broker, seen, api
+    engine, vhost, hanging, look, live_broker, seen, api, admin_client
 ):
     live_broker.forget("vhosts", vhost)
     look()
@@ -314,7 +314,12 @@ def test_pushing_a_vhost_shows_what_went_with_it_before_any_of_that_is_pushed(
     permission = engine.target("permission", vhost, hanging)
     body = {"ids": [permission.pk], "act": "push"}
     assert api.post("/api/v1/drift/resolve/", body).status_code == 400
-    api.post("/api/v1/drift/resolve/", {"ids": [found["id"]], "act": "push"})
+    push = {"ids": [found["id"]], "act": "push"}
+    told = "5 objects that you manage hung on it. They aren&#x27;t pushed with it"
+    assert told in admin_client.post(reverse("drift_resolve"), push).content.decode()
+    (step,) = api.post("/api/v1/drift/resolve/?dry_run=true", push).json()["steps"]
+    assert "5 objects that you manage" in step["objections"][0]
+    api.post("/api/v1/drift/resolve/", push)
     engine.apply()
     assert seen("vhosts", vhost)["description"] == "orders"
     assert not [row for row in seen("permissions") if row["user"] == hanging]
@@ -334,10 +339,11 @@ def test_what_an_earlier_deletion_left_over_is_retired_by_the_next_inventory(
     engine, vhost, hanging, look, api, left
 ):
     engine.do(("vhost", [vhost], None))
-    rows = ManagedObject.objects.filter(broker=engine.broker, kind__in=PERMISSIONS)
+    hung = (*PERMISSIONS, "policy", "queue")
+    rows = ManagedObject.objects.filter(broker=engine.broker, kind__in=hung)
     rows.update(spec=ALL, sync=left, reason="Deleted outside the console.")
     look()
-    assert states(engine, *PERMISSIONS) == dict.fromkeys(PERMISSIONS, GONE)
+    assert states(engine, *hung) == dict.fromkeys(hung, GONE)
     assert api.get("/api/v1/drift/").json()["count"] == 0
 
 

@@ -44,12 +44,14 @@ def note_part(
         # They could not be read: unknown, not none.
         seen = {key: {k: v for k, v in spec.items() if k != "limits"} for key, spec in seen.items()}
     there = _there(broker) if kind in _HANGING else {}
-    retire_leftovers(broker, kind, there, now)
+    if kind in _OWNERS:
+        retire_leftovers(broker, kind, seen, now)
     return note_drift(broker, kind, seen, complete=complete, now=now, there=there, unread=unread)
 
 
 #: Kinds whose objects go with their virtual host and their user.
 _HANGING = ("permission", "topic_permission")
+_OWNERS = ("vhost", "user")
 
 
 def _there(broker: Broker) -> There:

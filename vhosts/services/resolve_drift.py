@@ -9,10 +9,12 @@ from accessctl.authorize import AnyUser, require
 from accessctl.permissions import Permission
 from accessctl.rights_over_users import why_not_edit_user
 from console.changes.accept import Wish
+from console.changes.retire import hanging
 from console.errors import InvalidField, NotAllowed, NotThere
 from console.models import Broker, ManagedObject, Sync
 from console.reconcile.dependents import owners_of
 from console.reconcile.kinds import KINDS, Key, Ref, Spec
+from console.words import counted
 from vhosts.seen_objects import SEEN_KINDS, seen_objects
 from vhosts.services.manage_vhosts import vhost_contents
 
@@ -83,6 +85,21 @@ def _owner_must_be_there(row: ManagedObject, there: set[tuple[int, Ref]]) -> Non
 
 def _ref(row: ManagedObject) -> Ref:
     return Ref(row.kind, tuple(row.key))
+
+
+def objections(wish: Wish) -> list[str]:
+    """What to think of before a virtual host or user is pushed, or accepted to be gone; sentences."""
+    if wish.ref.kind not in ("vhost", "user") or wish.observed is not None:
+        return []
+    number = hanging(wish.broker, wish.ref).count()
+    if not number:
+        return []
+    asked = f"{counted(number, 'object')} that you manage hung on it"
+    if wish.spec is None:
+        return [f"{asked}: accepting that it is gone lets go of them too."]
+    return [
+        f"{asked}. They aren't pushed with it: what is still missing then shows as drift of its own."
+    ]
 
 
 def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUser) -> list[Wish]:
