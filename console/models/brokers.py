@@ -175,6 +175,8 @@ class BrokerStatus(models.Model):
     #: What is wrong although the broker answers: {"depths" | "alarms" | "nodes" | "identity" |
     #: "vhosts" | "queues" | "users" | "permissions" | "topic_permissions": "…sentence"}.
     part_errors = models.JSONField(default=dict)
+    #: What the inventory left out, by part: names, printable. For those who may see the whole broker.
+    left_out = models.JSONField(default=dict, db_default={})
 
     # Vitals: overview and nodes.
     vitals_at = models.DateTimeField(null=True)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 
 from accessctl.models import BrokerPermission, Grant
 from accessctl.roles import Role
@@ -181,7 +182,7 @@ def test_a_copy_names_what_stays_behind(doors, odd, live_broker):
 
 
 def test_an_inventory_still_finds_out_what_is_gone_and_says_what_it_left_out(
-    doors, odd, scratch_user, engine, poll_now, inventory_now
+    doors, odd, scratch_user, engine, poll_now, inventory_now, django_user_model, now, client
 ):
     user, _ = scratch_user
     broker, vhost, live = engine.broker, odd.name, odd.live
@@ -193,9 +194,21 @@ def test_an_inventory_still_finds_out_what_is_gone_and_says_what_it_left_out(
         assert engine.do(("permission", [vhost, other], rights)).state == "done"
         status = inventory_now(broker)
         assert status.inventory_at is not None
-        assert '"nul\\x00x"' in status.part_errors["queues"]
-        assert '"ex\\x00x"' in status.part_errors["exchanges"]
-        assert vhost in status.part_errors["permissions"]
+        assert status.part_errors["queues"] == "1 row could not be read, so left out."
+        assert status.left_out["queues"] == [f'"nul\\x00x" in "{vhost}"']
+        assert status.left_out["exchanges"] == [f'"ex\\x00x" in "{vhost}"']
+        assert status.left_out["permissions"] == [f'"{user}" in "{vhost}"']
+        page = reverse("broker", args=[broker.pk])
+        assert "nul\\x00x" in doors.browser.get(page).content.decode()
+        vera = django_user_model.objects.create_user("vera")
+        Grant.objects.create(
+            user=vera, role=Role.VIEWER, broker=broker, vhost_pattern="other", created_at=now
+        )
+        client.force_login(vera)
+        shown = client.get(page)
+        assert shown.status_code == 200
+        assert "so left out" in shown.content.decode()
+        assert 'nul\\x00x" in' not in shown.content.decode()
         assert VirtualHost.objects.get(broker=broker, name=vhost).description == "de\ufffdsc"
         assert Queue.objects.present().filter(broker=broker, vhost=vhost, name="q").exists()
         odd.channel.queue_delete("q")

@@ -30,7 +30,7 @@ from vhosts.polling.drift import note_part
 from vhosts.polling.gone import gone_since, settle_gone_queues
 from vhosts.polling.mirror import Mirrored, lay_over
 from vhosts.polling.parts import NEVER_EMPTY, PARTS, QUEUES, Part
-from vhosts.polling.quarantine import unfit_rows, why_unfit
+from vhosts.polling.quarantine import MOST_NAMED, unfit_rows, why_unfit
 from vhosts.polling.read_back import read_back_since
 from vhosts.polling.store import Fenced
 
@@ -51,11 +51,12 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
     broker = Broker.objects.get(pk=broker_id)
     began = time.monotonic()
     errors: dict[str, str] = {}
+    left_out: dict[str, list[str]] = {}
     whole = True
     try:
         with connect(broker, timeouts=SLOW) as client:
             for part in PARTS:
-                whole &= _take_part(part, broker, claim, client, now, errors)
+                whole &= _take_part(part, broker, claim, client, now, errors, left_out)
             _take_consumers(broker, claim, client)
     except (BrokerError, ConsoleError) as error:
         # The next poll finds out and says what is wrong with the broker as a whole.
@@ -64,7 +65,7 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
     except Fenced:
         return False
     took = time.monotonic() - began
-    _finish(broker, claim, errors, now=now, took=took, whole=whole)
+    _finish(broker, claim, errors, left_out, now=now, took=took, whole=whole)
     return True
 
 
@@ -75,8 +76,9 @@ def _take_part(
     client: ManagementClient,
     now: datetime,
     errors: dict[str, str],
+    names_left_out: dict[str, list[str]],
 ) -> bool:
-    """Whether the part is now as the broker says."""
+    """Whether the part is now as the broker says. What can't be kept of it is told in the last two."""
     name = part.kind.name
     try:
         listing = part.read(client)
@@ -91,6 +93,7 @@ def _take_part(
     complete = listing.complete and not left_out.nameless and bool(sound or name not in NEVER_EMPTY)
     if left_out:
         errors[name] = left_out.sentence()
+        names_left_out[name] = list(left_out.names[:MOST_NAMED])
     try:
         with transaction.atomic():
             status = _held(broker, claim)
@@ -184,6 +187,7 @@ def _finish(
     broker: Broker,
     claim: int,
     errors: dict[str, str],
+    left_out: dict[str, list[str]],
     *,
     now: datetime,
     took: float,
@@ -196,7 +200,7 @@ def _finish(
             return
         names = {part.kind.name for part in PARTS}
         kept = {part: text for part, text in status.part_errors.items() if part not in names}
-        columns: dict[str, Any] = {"part_errors": {**kept, **errors}}
+        columns: dict[str, Any] = {"part_errors": {**kept, **errors}, "left_out": left_out}
         following = now + timedelta(seconds=took + wait)
         if now < status.next_inventory_at < following:
             # A change asked for another one while this was under way.

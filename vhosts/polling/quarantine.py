@@ -15,7 +15,7 @@ _BIGGEST = 2**63 - 1
 #: How many of the rejected rows are kept to be shown.
 SAMPLES = 5
 #: How many of the rows that an inventory leaves out are named.
-_NAMED = 5
+MOST_NAMED = 20
 
 
 def why_unfit(*names: str) -> str | None:
@@ -45,14 +45,10 @@ class LeftOut:
         return bool(self.names or self.nameless)
 
     def sentence(self) -> str:
-        """Which they are; names made printable."""
+        """Without names: those are not for everybody who may see the broker."""
         number = len(self.names) + self.nameless
-        told = f"{number:,} rows could not be read and are left out"
-        if not self.names:
-            return f"{told}."
-        rest = number - len(self.names[:_NAMED])
-        more = f", and {rest:,} more" if rest else ""
-        return f"{told}: {', '.join(self.names[:_NAMED])}{more}."
+        told = "1 row" if number == 1 else f"{number:,} rows"
+        return f"{told} could not be read, so left out."
 
 
 def unfit_rows(
@@ -60,7 +56,7 @@ def unfit_rows(
 ) -> LeftOut:
     """`unfit` are keys of rows that were read and cannot be kept. A name that cannot be kept is none that
     the mirror has, so such a row says nothing about the others."""
-    names = [_called(key) for key in unfit]
+    names = [_called(kind, key) for key in unfit]
     known: list[tuple[str, ...]] = []
     nameless = 0
     for row in rejected:
@@ -69,15 +65,18 @@ def unfit_rows(
             nameless += 1
             continue
         said = tuple(str(part) for part in key)
-        names.append(_called(said))
+        names.append(_called(kind, said))
         if why_unfit(*said) is None:
             known.append(said)
     return LeftOut(tuple(names), tuple(known), nameless)
 
 
-def _called(key: tuple[str, ...]) -> str:
-    """`"/" / "a\\x00b"`."""
-    return " / ".join(f'"{printable(part, 120)}"' for part in key)
+def _called(kind: Kind, key: tuple[str, ...]) -> str:
+    """`"a\\x00b" in "/"`."""
+    named = [f'"{printable(part, 120)}"' for part in key]
+    if kind.keys[0] == "vhost":
+        return f"{' / '.join(named[1:])} in {named[0]}"
+    return " / ".join(named)
 
 
 def sound_depths(items: Iterable[QueueDepth], rejected: list[RejectedRow]) -> list[QueueDepth]:
