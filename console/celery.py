@@ -1,4 +1,4 @@
-"""The Celery application: beat fires one static entry each second, workers do the rest."""
+"""The Celery application: beat fires the static entries of console.jobs, workers do the rest."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from celery import Celery, signals
 from kombu.transport import TRANSPORT_ALIASES
 
+from console.jobs import beat_schedule
 from console.memory import few_arenas
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
@@ -21,6 +22,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # Django must be set up before this is imported, so it is named and not imported.
 app.conf.beat_scheduler = "console.beat:BeatScheduler"
+app.steps["consumer"].add("console.worker_signs:SignsOfLife")
 
 
 @signals.worker_init.connect
@@ -36,25 +38,4 @@ def make_queue_folders(sender: Celery, **kwargs: object) -> None:
             Path(str(folder)).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-app.conf.beat_schedule = {
-    "dispatch-due-polls": {
-        "task": "vhosts.tasks.dispatch_due_polls",
-        "schedule": 1.0,
-        "options": {"expires": 5},
-    },
-    "sweep-changes": {
-        "task": "console.tasks.sweep_changes",
-        "schedule": 5.0,
-        "options": {"expires": 5, "queue": "apply"},
-    },
-    "take-backups": {
-        "task": "vhosts.tasks.take_backups",
-        "schedule": 60.0,
-        "options": {"expires": 55, "queue": "apply"},
-    },
-    "keep-history": {
-        "task": "vhosts.tasks.keep_history",
-        "schedule": 60.0,
-        "options": {"expires": 55},
-    },
-}
+app.conf.beat_schedule = beat_schedule()

@@ -29,6 +29,7 @@ ALLOWED = {
     "console.brokerstatus": "",
     "console.change": "",
     "console.heartbeat": "",
+    "console.jobrun": "",
     "console.managedobject": "",
     "vhosts.poll": "",
     "vhosts.queue": "",
