@@ -134,10 +134,10 @@ def access_broker(
     user: AnyUser, broker_id: int, permission: Permission, *, lock: bool = False
 ) -> Broker:
     """The broker, ready for use. Http404 outside the user's scope, NotAllowed inside it without
-    the right. `lock` takes the row FOR UPDATE (needs a transaction)."""
+    the right. `lock` lets nobody else edit or forget it (needs a transaction); polls go on."""
     brokers = Broker.objects.visible_to(user).select_related("status")
     if lock:
-        brokers = brokers.select_for_update(of=("self",))
+        brokers = brokers.select_for_update(of=("self",), no_key=True)
     broker = brokers.filter(pk=broker_id).first()
     if broker is None:
         raise Http404("No such broker.")

@@ -84,7 +84,7 @@ def test_queues_gone_for_long_are_forgotten_with_their_rollups(
     )
     for queue in (long_gone, lately_gone):
         QueueRollup5m.objects.create(queue_id=queue.pk, bucket_at=NOW, known_s=300)
-    retention.drop_old(NOW)
+    retention.drop_queues(NOW)
     assert list(Queue.objects.values_list("name", flat=True)) == ["q31"]
     assert [row.queue_id for row in QueueRollup5m.objects.all()] == [lately_gone.pk]
 

@@ -43,11 +43,13 @@ _HURRIED_LEAST_S = 5
 
 
 def take(broker_id: int, claim: int, now: datetime) -> bool:
-    """Takes the broker's inventory under `claim`. False where the claim was lost. Whatever the broker
-    does ends in `part_errors`."""
+    """Takes the broker's inventory under `claim`. False where the claim was lost, or the broker
+    was forgotten. Whatever the broker does ends in `part_errors`."""
     if not dispatch.hold_inventory(broker_id, claim):
         return False
-    broker = Broker.objects.get(pk=broker_id)
+    broker = Broker.objects.filter(pk=broker_id).first()
+    if broker is None:
+        return False
     began = time.monotonic()
     errors: dict[str, str] = {}
     whole = True
@@ -164,8 +166,8 @@ def _settle_gone_queues(broker: Broker, now: datetime) -> None:
 def _take_consumers(broker: Broker, claim: int, client: ManagementClient) -> None:
     """Consumers of each queue, where the Prometheus plugin tells; else they stay unknown, as the
     management API would have to gather all statistics for it."""
-    status = BrokerStatus.objects.get(pk=broker.pk)
-    if status.depths_source != "prometheus":
+    status = BrokerStatus.objects.filter(pk=broker.pk).first()
+    if status is None or status.depths_source != "prometheus":
         return
     url = scrape_url(broker.management_url, client.overview().listeners)
     if url is None:
@@ -205,8 +207,8 @@ def _finish(
 ) -> None:
     wait = max(settings.INVENTORY_INTERVAL_S, _TAKES_AT_MOST * took)
     with transaction.atomic():
-        status = BrokerStatus.objects.select_for_update().get(pk=broker.pk)
-        if status.inventory_claim != claim:
+        status = BrokerStatus.objects.select_for_update().filter(pk=broker.pk).first()
+        if status is None or status.inventory_claim != claim:
             return
         names = {part.kind.name for part in PARTS}
         kept = {part: text for part, text in status.part_errors.items() if part not in names}

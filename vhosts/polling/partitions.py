@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from django.conf import settings
 from django.db import connection, transaction
+
+from console.each_alone import each_alone
 
 #: Days for which partitions are made ahead: a weekend without a worker does no harm.
 AHEAD_DAYS = 3
@@ -70,6 +73,7 @@ TABLES = (
     Partitioned("vhosts_queue_rollup_5m", "day", "KEEP_ROLLUPS_5M_DAYS", _INSERT_ONLY),
     Partitioned("vhosts_queue_rollup_1h", "month", "KEEP_ROLLUPS_1H_DAYS", _INSERT_ONLY),
 )
+BY_NAME = {table.table: table for table in TABLES}
 
 
 def are_migrated() -> bool:
@@ -94,24 +98,44 @@ def make_ahead(now: datetime, *, back_days: int = 0) -> list[str]:
     return made
 
 
+def make_for(table_name: str, at: datetime) -> None:
+    """Makes the one partition that a row of `at` goes to, where it is missing: of any age, because
+    what is caught up with may be days old."""
+    table = BY_NAME[table_name]
+    day = at.astimezone(UTC).date()
+    start = next(table.starts(day, day))
+    if table.partition(start) not in _existing(table):
+        _make(table, table.partition(start), start)
+
+
+def kept_from(table_name: str, now: datetime) -> datetime:
+    """The first moment of which `drop_old` has dropped nothing."""
+    days = int(getattr(settings, BY_NAME[table_name].keep))
+    return _midnight(now.astimezone(UTC).date() - timedelta(days=days))
+
+
 def drop_old(now: datetime) -> list[str]:
-    """Drops every partition that ended before what its setting keeps; says which.
+    """Drops every partition that ended before what its setting keeps; says which. One that somebody
+    reads just now stops no other. Raises SomeFailed after the last one.
 
     Looks at what is there instead of counting back from today, so a gap leaves nothing behind.
     """
-    dropped: list[str] = []
-    today = now.astimezone(UTC).date()
-    for table in TABLES:
-        kept_from = today - timedelta(days=getattr(settings, table.keep))
-        for name in sorted(_existing(table)):
-            start = table.start_of(name)
-            if start is not None and table.end(start) <= kept_from:
-                with transaction.atomic(), connection.cursor() as cursor:
-                    # Rather another minute of old history than readers that queue up behind us.
-                    cursor.execute("SET LOCAL lock_timeout = '2s'")
-                    cursor.execute(f"DROP TABLE IF EXISTS {name}")
-                dropped.append(name)
-    return dropped
+    old = [
+        name
+        for table in TABLES
+        for name in sorted(_existing(table))
+        for start in [table.start_of(name)]
+        if start is not None and _midnight(table.end(start)) <= kept_from(table.table, now)
+    ]
+    each_alone((name, partial(_drop, name)) for name in old)
+    return old
+
+
+def _drop(name: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Rather another minute of old history than readers that queue up behind us.
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
+        cursor.execute(f"DROP TABLE IF EXISTS {name}")
 
 
 def missing(now: datetime) -> list[str]:

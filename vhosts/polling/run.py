@@ -64,10 +64,10 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     broker is forgotten or switched off: then nothing is written."""
     if not dispatch.hold_poll(broker_id, claim):
         return False
-    status = BrokerStatus.objects.select_related("broker").get(pk=broker_id)
-    broker = status.broker
-    if not broker.enabled:
+    status = BrokerStatus.objects.select_related("broker").filter(pk=broker_id).first()
+    if status is None or not status.broker.enabled:
         return False
+    broker = status.broker
     slot = Slot(broker_id, claim, status.slot_at or now, broker.poll_interval_s)
     began = time.monotonic()
     hold = _holder(broker_id, claim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -13,6 +14,8 @@ from django.http import Http404
 from accessctl.authorize import AnyUser, require
 from accessctl.permissions import Permission
 from console.audit import record
+from console.brokers import unless_forgotten
+from console.each_alone import each_alone, error_text
 from console.errors import ConsoleError, InvalidField
 from console.models import Broker
 from console.reconcile.compare_definitions import Objects
@@ -197,44 +200,82 @@ def set_schedule(
 
 def take_due_backups(now: datetime) -> int:
     """Backs up every broker that is due; how many went well. Harmless beside another that does the
-    same: a broker is due for one of them only."""
+    same: a broker is due for one of them only. A broker that fails holds up no other. Trouble with a
+    broker is kept with its schedule; raises SomeFailed, after the last one, for anything else."""
     _make_rows(now)
-    done = 0
-    for broker in Broker.objects.filter(pk__in=_claim(now)):
-        error = ""
-        try:
+    taken: list[int] = []
+    brokers = Broker.objects.filter(pk__in=_claim(now)).order_by("name")
+    each_alone((broker.name, partial(_take_due, broker, now, taken)) for broker in brokers)
+    return len(taken)
+
+
+def _take_due(broker: Broker, now: datetime, taken: list[int]) -> None:
+    """Adds the broker's id to `taken` where its backup went well."""
+    error = ""
+    try:
+        with unless_forgotten(broker.pk):
             take_backup(broker, now=now, origin="schedule", acting_user=None)
-            done += 1
-        except ConsoleError as trouble:
-            error = trouble.message
-            log.warning("backup_failed", broker=broker.pk, code=trouble.code)
-        changed: dict[str, object] = {"error": error, "tried_at": now}
-        if error:
-            changed["next_at"] = now + RETRY_AFTER
-        BackupSchedule.objects.filter(broker=broker).update(**changed)
-    return done
+            taken.append(broker.pk)
+    except ConsoleError as trouble:
+        error = trouble.message
+        log.warning("backup_failed", broker=broker.pk, code=trouble.code)
+    except Exception as failure:
+        _note_outcome(broker, now, error_text(failure))
+        raise
+    _note_outcome(broker, now, error)
+
+
+def _note_outcome(broker: Broker, now: datetime, error: str) -> None:
+    """`error` "": the backup was taken, and the next one is due after the schedule's time. Otherwise
+    the claim's stays: soon."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE vhosts_backupschedule SET error = %(error)s, tried_at = %(now)s,
+                   next_at = CASE WHEN %(error)s <> '' OR next_at <> %(soon)s THEN next_at
+                             ELSE %(now)s + make_interval(hours => COALESCE(every_hours, %(hours)s))
+                             END
+            WHERE broker_id = %(broker)s
+            """,
+            {
+                "error": error,
+                "now": now,
+                "soon": now + RETRY_AFTER,
+                "hours": settings.BACKUP_HOURS,
+                "broker": broker.pk,
+            },
+        )
 
 
 def _make_rows(now: datetime) -> None:
-    missing = Broker.objects.filter(backup_schedule=None).values_list("pk", flat=True)
-    BackupSchedule.objects.bulk_create(
-        [BackupSchedule(broker_id=pk, next_at=now) for pk in missing], ignore_conflicts=True
-    )
+    with connection.cursor() as cursor:
+        # One statement, which holds the brokers: one that is forgotten meanwhile is left out.
+        cursor.execute(
+            """
+            INSERT INTO vhosts_backupschedule (broker_id, next_at, error)
+            SELECT b.id, %s, '' FROM console_broker b
+            WHERE NOT EXISTS (SELECT FROM vhosts_backupschedule s WHERE s.broker_id = b.id)
+            ORDER BY b.id FOR KEY SHARE OF b
+            ON CONFLICT (broker_id) DO NOTHING
+            """,
+            [now],
+        )
 
 
 def _claim(now: datetime) -> list[int]:
-    """Due-ness is one conditional UPDATE, so that two beats take each broker once."""
+    """Due-ness is one conditional UPDATE, so that two beats take each broker once. A claim lasts for
+    RETRY_AFTER: a worker that dies over it costs a broker no more than that."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE vhosts_backupschedule AS s
-            SET next_at = %(now)s + make_interval(hours => COALESCE(s.every_hours, %(hours)s))
+            SET next_at = %(soon)s
             FROM console_broker AS b
             WHERE b.id = s.broker_id AND b.enabled AND s.next_at <= %(now)s
               AND COALESCE(s.every_hours, %(hours)s) > 0
             RETURNING s.broker_id
             """,
-            {"now": now, "hours": settings.BACKUP_HOURS},
+            {"now": now, "soon": now + RETRY_AFTER, "hours": settings.BACKUP_HOURS},
         )
         return [row[0] for row in cursor.fetchall()]
 
