@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from functools import partial
 
+from console.alive import BEAT, WORKER, life_of, run_folder
 from console.local.folder import CHECKOUT, StateFolder
 from console.local.keys import Keys
 from console.local.services import Service
+from console.queues import QUEUES
 
-QUEUES = ("default", "polling", "apply")
 WEB_PROCESSES = 2
 WEB_THREADS = 8
 WORKER_THREADS = 8
@@ -65,8 +68,14 @@ def web(folder: StateFolder, environment: dict[str, str], host: str, port: int) 
     )
 
 
+def _why_stuck(kind: str, environment: dict[str, str], pid: int) -> str:
+    """A process that has not signed yet is still starting."""
+    life = life_of(kind, pid, run_folder(environment))
+    return life.why_not(time.monotonic()) if life else ""
+
+
 def worker(folder: StateFolder, environment: dict[str, str]) -> Service:
-    return _service(
+    service = _service(
         folder,
         "worker",
         environment,
@@ -74,11 +83,17 @@ def worker(folder: StateFolder, environment: dict[str, str]) -> Service:
         *("--concurrency", str(WORKER_THREADS), "--queues", ",".join(QUEUES)),
         *("--without-gossip", "--without-mingle", "--hostname", "warren@%h"),
     )
+    service.why_stuck = partial(_why_stuck, WORKER, environment)
+    return service
 
 
 def beat(folder: StateFolder, environment: dict[str, str]) -> Service:
     # An empty pidfile: none. Two beats are harmless, a stale file is not.
-    return _service(folder, "beat", environment, "celery", "--app", "console", "beat", "--pidfile=")
+    service = _service(
+        folder, "beat", environment, "celery", "--app", "console", "beat", "--pidfile="
+    )
+    service.why_stuck = partial(_why_stuck, BEAT, environment)
+    return service
 
 
 def demo(folder: StateFolder, *, management_url: str, amqp_url: str) -> Service:

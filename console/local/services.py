@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,8 @@ class Service:
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 6.0
     folder: Path | None = None
+    #: Given its process number: why a process that still runs does no work, "" where it does.
+    why_stuck: Callable[[int], str] | None = None
     identity: Identity | None = None
     _process: subprocess.Popen[bytes] | None = None
 
@@ -57,6 +60,16 @@ class Service:
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def trouble(self) -> str:
+        """Why it does no work although it runs; "" where it works, or nothing is known."""
+        if self.why_stuck is None or self._process is None:
+            return ""
+        return self.why_stuck(self._process.pid)
+
+    def kill(self) -> None:
+        """At once, with whatever it had started: a frozen process hears no other signal."""
+        self.wait_until_stopped(0)
 
     @property
     def exit_code(self) -> int | None:

@@ -60,6 +60,16 @@ STATES: dict[str, Look] = {
     "crashed": Look("Crashed", "x-circle", "bad"),
     "terminated": Look("Terminated", "stop-circle", "bad"),
     "gone": Look("Gone", "trash", "mute", "The broker no longer lists it."),
+    # A background job of the console, and who works on its queues.
+    "working": Look("Working", "check-circle", "ok"),
+    "no_errors": Look("No errors", "check-circle", "ok", "No unexpected error lately."),
+    "not_run": Look("Not run yet", "ellipsis-horizontal-circle", "busy"),
+    "retrying": Look(
+        "Retrying", "arrow-path", "warn", "Its last run failed. The next one decides."
+    ),
+    "job_failing": Look("Failing", "exclamation-triangle", "bad", "It has failed for some time."),
+    "late": Look("Late", "clock", "bad", "It has not succeeded for too long."),
+    "no_sign": Look("No sign of life", "signal-slash", "bad"),
     # A step of Test connection.
     "ok": Look("Passed", "check-circle", "ok"),
     "failed": Look("Failed", "x-circle", "bad"),

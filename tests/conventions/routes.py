@@ -100,6 +100,7 @@ _PAGES = [
     Route("audit", "super", "none"),
     Route("audit_csv", "super", "none"),
     Route("audit_entry", "super", "none", ("audit",)),
+    Route("system", "super", "none"),
     Route("drift", "empty", "none"),
     Route("drift_csv", "empty", "none"),
     Route("drift_resolve", "none", "super"),

@@ -86,7 +86,7 @@ class Console:
         return process
 
     def start_worker(self) -> subprocess.Popen[bytes]:
-        options = ["-P", "threads", "-c", "4", "-Q", "default,polling", "-l", "ERROR"]
+        options = ["-P", "threads", "-c", "4", "-Q", "default,polling,apply", "-l", "ERROR"]
         return self.start("-m", "celery", "-A", "console", "worker", *options)
 
     def start_beat(self) -> subprocess.Popen[bytes]:
