@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 
+from console import queues
 from console.env import env, env_bool, env_int, env_list, env_path, env_str
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -141,6 +142,8 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+#: The owner of the tables, for `migrate` only; None: the console's role owns them itself.
+DATABASE_OWNER = env.db_url("DATABASE_OWNER_URL") if env_str("DATABASE_OWNER_URL") else None
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DATABASES["default"]["OPTIONS"].setdefault("application_name", "warren")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -253,10 +256,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
     else {"visibility_timeout": 3600}
 )
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
 CELERY_TASK_ROUTES = {
-    "vhosts.tasks.poll_broker": {"queue": "polling"},
-    "vhosts.tasks.take_inventory": {"queue": "polling"},
+    "vhosts.tasks.poll_broker": {"queue": queues.POLLING},
+    "vhosts.tasks.take_inventory": {"queue": queues.POLLING},
 }
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -169,6 +169,23 @@ def guest(live_broker: LiveBroker) -> Iterator[None]:
         live_broker.forget("users", "guest")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _audit_trail_is_emptied_between_tests() -> Iterator[None]:
+    """A test that commits has all tables truncated after it, which the audit trail refuses. The tests' role
+    is a superuser; the console's is not and cannot do this (tests/local/test_database_roles.py)."""
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    flush = DatabaseOperations.execute_sql_flush
+
+    def flush_all(self: Any, statements: list[str]) -> Any:
+        without_triggers = "SET LOCAL session_replication_role = replica"
+        return flush(self, [without_triggers, *statements] if statements else [])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush_all)
+        yield
+
+
 @pytest.fixture
 def now() -> datetime:
     return datetime.now(UTC)

@@ -8,11 +8,13 @@ import sys
 from console.local.folder import CHECKOUT, StateFolder
 from console.local.keys import Keys
 from console.local.services import Service
+from console.queues import QUEUES
 
-QUEUES = ("default", "polling", "apply")
 WEB_PROCESSES = 2
 WEB_THREADS = 8
 WORKER_THREADS = 8
+#: The login of the tables' owner, which no lasting process gets.
+OWNER_LOGIN = ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE")
 
 
 def console_environment(
@@ -34,7 +36,7 @@ def console_environment(
         if not given.get(name) and not given.get(f"{name}_FILE"):
             given[name] = value
     # The broker's password is in the database, encrypted; no process needs it from here.
-    for name in ("RABBITMQ_URL", "RABBITMQ_AMQP_URL"):
+    for name in ("RABBITMQ_URL", "RABBITMQ_AMQP_URL", *OWNER_LOGIN):
         given.pop(name, None)
     return given | {"DJANGO_SETTINGS_MODULE": "console.settings", "PYTHONUNBUFFERED": "1"}
 

@@ -7,7 +7,7 @@ Reads one JSON object from standard input, so that no secret stands on a command
      "disable": {"name": "local", "username": "…"} or null,
      "collect_static": true}
 
-Migrates, makes the administrator, the token and the broker where they are missing, and collects the
+Migrates (as the tables' owner, where DATABASE_OWNER_URL names one), makes the administrator, the token and the broker where they are missing, and collects the
 static files where that is asked. An administrator who is there already keeps the password. The broker
 to disable, if it is there, is polled no more: its node does not run, and would be unreachable for ever.
 Prints one JSON line: {"password_is_current": bool}. Running it again changes nothing.
@@ -27,6 +27,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from console.database_roles import as_owner, set_up_runtime_role
 from console.errors import ConsoleError
 from console.management.commands.ensure_admin import ensure_admin
 from console.management.commands.ensure_broker import ensure_broker
@@ -48,8 +49,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = json.load(sys.stdin)
-        if _migrations_are_missing():
-            call_command("migrate", interactive=False, verbosity=0)
+        with as_owner():
+            if _migrations_are_missing():
+                call_command("migrate", interactive=False, verbosity=0)
+            else:
+                # A start that was killed after its migrations has not come to this.
+                set_up_runtime_role()
         if wanted["collect_static"]:
             call_command("collectstatic", interactive=False, verbosity=0, clear=True)
         try:
