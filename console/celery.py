@@ -15,6 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 TRANSPORT_ALIASES["filesystem"] = "console.file_queue:Transport"
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "console.redis_queue:Transport"
 
 app = Celery("console")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -45,12 +46,12 @@ app.conf.beat_schedule = {
     "sweep-changes": {
         "task": "console.tasks.sweep_changes",
         "schedule": 5.0,
-        "options": {"expires": 5, "queue": "apply"},
+        "options": {"expires": 5},
     },
     "take-backups": {
         "task": "vhosts.tasks.take_backups",
         "schedule": 60.0,
-        "options": {"expires": 55, "queue": "apply"},
+        "options": {"expires": 55},
     },
     "keep-history": {
         "task": "vhosts.tasks.keep_history",

@@ -258,6 +258,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
 CELERY_TASK_ROUTES = {
+    "console.tasks.*": {"queue": queues.APPLY},
+    "vhosts.tasks.take_backups": {"queue": queues.APPLY},
     "vhosts.tasks.poll_broker": {"queue": queues.POLLING},
     "vhosts.tasks.take_inventory": {"queue": queues.POLLING},
 }

@@ -50,7 +50,7 @@ def keep_history() -> None:
     forget_old_counts(now.timestamp())
 
 
-@shared_task(queue="apply", ignore_result=True)
+@shared_task(ignore_result=True)
 def take_backups() -> None:
     """Each minute, by beat: backs up the brokers that are due. Harmless beside another."""
     now = dispatch.database_now()

@@ -15,8 +15,6 @@ def ring(broker_ids: Iterable[int]) -> None:
     """Never raises: the change is kept, whether or not the message can be sent."""
     for broker_id in broker_ids:
         try:
-            current_app.send_task(
-                "console.tasks.apply_changes", [broker_id], queue="apply", expires=60
-            )
+            current_app.send_task("console.tasks.apply_changes", [broker_id], expires=60)
         except Exception as error:
             log.warning("doorbell_not_rung", broker=broker_id, error=type(error).__name__)

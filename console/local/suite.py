@@ -60,6 +60,8 @@ def _run(folder: StateFolder, progress: Progress, arguments: list[str]) -> int:
         server = find_server()
     if server is None:
         raise Trouble("rabbitmq-server is installed, but not in a place that is known here.")
+    if shutil.which("redis-server") is None:
+        packages.install(folder, progress, "redis-server", otherwise="The tests need it.")
     browser = _browser(folder, progress)
     ensure_assets(default_state_folder(), progress)
     # What an earlier run left would make this one's outcome depend on it.
