@@ -16,6 +16,7 @@ from accessctl.permissions import Permission
 from accessctl.rights_over_users import why_not_edit_user
 from accessctl.specs import seen_users
 from console.changes.accept import Wish
+from console.changes.own_login import lock_out
 from console.changes.standing import Standing, standings
 from console.errors import InvalidField, NotAllowed
 from console.models import Broker
@@ -34,7 +35,6 @@ from console.reconcile.names import check_name
 #: From RabbitMQ 4.2.9 and 4.3 on; older ones have no limit, but nobody has use for more.
 MOST_TAGS = 32
 LIMITS = ("max-connections", "max-channels")
-ADMINISTRATOR = "administrator"
 MOST_LIMIT = 2**31 - 1
 
 
@@ -121,8 +121,7 @@ def edit_user(
     moment, `accept` raises Stale."""
     standing = user_standing(broker, name)
     spec = standing.changed(check_user_fields(fields))
-    if reason := why_shut_out(broker, name, standing.wanted or {}, spec):
-        raise InvalidField("tags", reason)
+    _refuse_lock_out(broker, standing, spec, new_password=password is not None)
     return Wish(
         broker=broker,
         ref=standing.ref,
@@ -141,13 +140,8 @@ def delete_user(
 ) -> Wish:
     """Raises NotAllowed, InvalidField for the console's own user, NotThere."""
     permission = _right(acting_user, broker, name, {}, {})
-    if name == broker.username:
-        raise InvalidField(
-            "name",
-            f"{name} is the user by which the console itself logs in to {broker.name}. "
-            "Give the broker another user first.",
-        )
     standing = user_standing(broker, name)
+    _refuse_lock_out(broker, standing, None)
     standing.must_be_there()
     return Wish(
         broker=broker,
@@ -159,17 +153,17 @@ def delete_user(
     )
 
 
-def why_shut_out(
-    broker: Broker, name: str, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> str:
-    """Why a change of tags would shut the console itself out of the broker; "" where it would not."""
-    lost = ADMINISTRATOR in before.get("tags", []) and ADMINISTRATOR not in after.get("tags", [])
-    if name != broker.username or not lost:
-        return ""
-    return (
-        f"{name} is the user by which the console itself logs in to {broker.name}: without the tag "
-        f"{ADMINISTRATOR} it could change nothing there. Give the broker another user first."
-    )
+def _refuse_lock_out(
+    broker: Broker,
+    standing: Standing,
+    spec: Mapping[str, Any] | None,
+    *,
+    new_password: bool = False,
+) -> None:
+    """By what the user is to be until now, which may not be seen yet. Raises InvalidField."""
+    found = lock_out(broker, standing.ref, standing.wanted, spec, new_password=new_password)
+    if found is not None:
+        raise InvalidField(found.field, found.message)
 
 
 def user_standing(broker: Broker, name: str) -> Standing:

@@ -15,6 +15,7 @@ from console.audit import record_change
 from console.changes.crashpoints import crashpoint
 from console.changes.credential import token_of
 from console.changes.doorbell import ring
+from console.changes.own_login import PASSWORD_FIELDS, lock_out
 from console.errors import AlreadyThere, IdempotencyMismatch, InvalidField, Stale
 from console.models import Broker, Change, ManagedObject, Step, Sync
 from console.rabbitmq.endpoint import Secret
@@ -78,8 +79,11 @@ class Request:
 
 
 def plan_of(request: Request) -> dict[Broker, Plan]:
-    """What would happen, broker by broker; nothing is kept. Raises InvalidField."""
+    """What would happen, broker by broker; nothing is kept. Raises InvalidField, also for what would lock
+    the console out of a broker."""
     plans: dict[Broker, Plan] = {}
+    for wish in request.wishes:
+        refuse_lock_out(wish)
     for broker in {wish.broker.pk: wish.broker for wish in request.wishes}.values():
         wishes = [wish for wish in request.wishes if wish.broker.pk == broker.pk]
         observed = {wish.ref: wish.observed for wish in wishes if wish.observed is not None}
@@ -91,10 +95,13 @@ def plan_of(request: Request) -> dict[Broker, Plan]:
     return plans
 
 
-_SECRET_FIELDS = {"user": ("password_hash", "hashing_algorithm")}
-
-
-_OF_PASSWORD = ("password_hash", "hashing_algorithm")
+def refuse_lock_out(wish: Wish) -> None:
+    """Raises InvalidField."""
+    found = lock_out(
+        wish.broker, wish.ref, wish.observed, wish.spec, new_password=bool(wish.secrets)
+    )
+    if found is not None:
+        raise InvalidField(found.field, found.message)
 
 
 def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
@@ -110,7 +117,7 @@ def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
         replace(
             step,
             fields=(*step.fields, FieldChange("password_hash", None, None, secret=True)),
-            untold=tuple(name for name in step.untold if name not in _OF_PASSWORD),
+            untold=tuple(name for name in step.untold if name not in PASSWORD_FIELDS),
         )
         if step.ref in given
         else step

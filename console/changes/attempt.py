@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from console.changes.crashpoints import crashpoint
+from console.changes.own_login import PASSWORD_FIELDS, lock_out
 from console.models import Step
 from console.rabbitmq.errors import (
     AccessRefused,
@@ -129,6 +130,16 @@ def _without_call(step: Step, difference: Difference, before: Spec | None) -> Ou
         return Outcome("rejected", _immutable(difference), "conflict")
     if before is not None and _is_anothers(step):
         return Outcome("rejected", _ANOTHERS, "already_there")
+    # The broker may have been given another user since this was accepted.
+    locked_out = lock_out(
+        step.broker,
+        difference.ref,
+        before,
+        step.target.spec,
+        new_password=any(change.name in PASSWORD_FIELDS for change in difference.fields),
+    )
+    if locked_out is not None:
+        return Outcome("rejected", locked_out.message, "own_login")
     return None
 
 

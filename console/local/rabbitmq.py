@@ -19,9 +19,10 @@ from pathlib import Path
 
 from console.local import processes
 from console.local.folder import StateFolder
+from console.local.node_login import restore_login
 from console.local.ports import Ports
 from console.local.services import Service
-from console.local.trouble import Trouble
+from console.local.trouble import Progress, Trouble
 
 ADMINISTRATOR = "warren"
 NODE_NAME = "warren@localhost"
@@ -61,6 +62,10 @@ def find_server(root: Path = Path("/")) -> Path | None:
         if (root / place).exists():
             return root / place
     return None
+
+
+class LoginRefused(Trouble):
+    """The node runs, and its user does not get in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,7 @@ class Node:
         )
 
     def is_ready(self) -> bool:
-        """Whether its management API lets us in."""
+        """Whether its management API lets us in. Raises LoginRefused."""
         request = urllib.request.Request(f"{self.management_url}/api/whoami")  # noqa: S310
         login = base64.b64encode(f"{ADMINISTRATOR}:{self._password}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
@@ -174,7 +179,7 @@ class Node:
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as error:
             if error.code == 401:
-                raise Trouble(
+                raise LoginRefused(
                     f"The password in {self._folder / 'secrets.json'} is not that of the RabbitMQ "
                     f"node in {self._home}. Put the right file back, or start anew: "
                     "bin/up --reset"
@@ -183,9 +188,25 @@ class Node:
         except (OSError, ValueError):
             return False
 
-    def wait_until_ready(self, service: Service, *, seconds: float = 90.0) -> None:
-        """Raises Trouble where it ends or stays silent."""
+    def wait_until_ready(
+        self, service: Service, *, seconds: float = 90.0, progress: Progress | None = None
+    ) -> bool:
+        """Until it lets us in. True where the user's password or tags had been changed: they are set
+        right first. Raises Trouble where it ends or stays silent."""
         deadline = time.monotonic() + seconds
+        try:
+            self._wait(service, deadline, seconds)
+            return False
+        except LoginRefused:
+            if progress:
+                progress.step(
+                    f"The node refuses its user {ADMINISTRATOR}. Setting its password and tags again"
+                )
+            restore_login(self._server, self._environment(), ADMINISTRATOR, self._password)
+            self._wait(service, deadline, seconds)
+            return True
+
+    def _wait(self, service: Service, deadline: float, seconds: float) -> None:
         while not self.is_ready():
             if not service.is_running():
                 raise Trouble(self._why_not(service.log_tail(20_000)))

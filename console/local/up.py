@@ -123,9 +123,8 @@ class Up:
             allowed_hosts=address.allowed_hosts,
         )
         self._progress.step("Setting up the database")
-        password_is_current = readiness.set_up(
-            self._folder, environment | owner, self._wanted(keys, broker, node)
-        )
+        wanted = self._wanted(keys, broker, node)
+        password_is_current = readiness.set_up(self._folder, environment | owner, wanted)
         self._write_credentials(keys, address, broker, node)
         self._progress.step("Starting web, worker and beat")
         console = [
@@ -136,7 +135,9 @@ class Up:
         for service in console:
             self._supervisor.start(service, Stage.CONSOLE)
         if node and running_node:
-            node.wait_until_ready(running_node)
+            if node.wait_until_ready(running_node, progress=self._progress):
+                # The console was refused meanwhile: it is to knock again at once.
+                readiness.set_up(self._folder, environment | owner, wanted)
             if self._demo:
                 self._start_demo(node)
         readiness.wait_until_ready(address.local_url, console)

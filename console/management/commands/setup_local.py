@@ -32,7 +32,7 @@ from console.errors import ConsoleError
 from console.management.commands.ensure_admin import ensure_admin
 from console.management.commands.ensure_broker import ensure_broker
 from console.management.commands.ensure_token import ensure_token
-from console.models import Broker
+from console.models import Broker, BrokerStatus
 
 TOKEN_NAME = "bin/up"  # noqa: S105 (its name, not its value)
 TOKEN_LIVES = timedelta(days=365)
@@ -73,7 +73,10 @@ class Command(BaseCommand):
             user = users.get(username=administrator["name"])
         now = timezone.now()
         ensure_token(user, TOKEN_NAME, administrator["token"], TOKEN_LIVES, now)
-        ensure_broker(broker.pop("name"), broker, now)
+        name = broker.pop("name")
+        ensure_broker(name, broker, now)
+        # Looked at now, however long a refused login would have it wait.
+        BrokerStatus.objects.filter(broker__name=name).update(next_poll_at=now, failures=0)
         absent = wanted.get("disable")
         if absent and Broker.objects.filter(**absent, enabled=True).exists():
             ensure_broker(absent["name"], {"enabled": False}, now)
