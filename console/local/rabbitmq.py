@@ -11,9 +11,11 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,16 +87,33 @@ class NodePorts:
 
 
 class Node:
-    """One node. `password` and `cookie` are hexadecimal, so no configuration format bites."""
+    """One node. `password` and `cookie` are hexadecimal, so no configuration format bites.
+
+    `settings` are more lines of rabbitmq.conf, `erl_arguments` more arguments of the Erlang VM.
+    """
 
     def __init__(
-        self, folder: StateFolder, *, server: Path, ports: NodePorts, password: str, cookie: str
+        self,
+        folder: StateFolder,
+        *,
+        server: Path,
+        ports: NodePorts,
+        password: str,
+        cookie: str,
+        name: str = NODE_NAME,
+        plugins: Sequence[str] = PLUGINS,
+        settings: Sequence[str] = (),
+        erl_arguments: str = "",
     ) -> None:
         self._folder = folder
         self._home = folder / "rabbitmq"
         self._server = server
         self._password = password
         self._cookie = cookie
+        self._plugins = plugins
+        self._settings = settings
+        self._erl_arguments = erl_arguments
+        self.name = name
         self.ports = ports
 
     @property
@@ -132,7 +151,7 @@ class Node:
         self._folder.write_text("rabbitmq/rabbitmq.conf", self._configuration())
         self._folder.write_text("rabbitmq/advanced.config", self._advanced_configuration())
         self._folder.write_text("rabbitmq/inetrc", _INETRC)
-        plugins = ",".join(name for name in PLUGINS if self._ships(name))
+        plugins = ",".join(name for name in self._plugins if self._ships(name))
         self._folder.write_text("rabbitmq/enabled_plugins", f"[{plugins}].\n")
 
     def epmd_service(self) -> Service:
@@ -161,6 +180,15 @@ class Node:
             stop_signal=signal.SIGTERM,
             stop_seconds=9.0,
             folder=self._home,
+        )
+
+    def control(self, *arguments: str) -> None:
+        """Runs rabbitmqctl on the node. Raises CalledProcessError."""
+        subprocess.run(
+            [str(self._server.parent / "rabbitmqctl"), "--quiet", *arguments],
+            env=self._environment(),
+            check=True,
+            capture_output=True,
         )
 
     def is_ready(self) -> bool:
@@ -225,12 +253,13 @@ class Node:
                 "disk_free_limit.absolute = 100MB",
                 "log.file.rotation.size = 10485760",
                 "log.file.rotation.count = 2",
+                *self._settings,
                 "",
             ]
         )
 
     def _has_stream(self) -> bool:
-        return self._ships("rabbitmq_stream")
+        return "rabbitmq_stream" in self._plugins and self._ships("rabbitmq_stream")
 
     def _advanced_configuration(self) -> str:
         """Tracing logs in as guest and writes to /var/tmp unless told otherwise."""
@@ -253,7 +282,7 @@ class Node:
             "ERL_CRASH_DUMP_BYTES": "0",
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self.ports.epmd),
-            "RABBITMQ_NODENAME": NODE_NAME,
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_DIST_PORT": str(self.ports.distribution),
             "RABBITMQ_MNESIA_BASE": str(self._home / "data"),
             "RABBITMQ_LOG_BASE": str(self._home / "log"),
@@ -264,7 +293,9 @@ class Node:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._home / "enabled_plugins"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_PID_FILE": str(self._home / "node.pid"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ("-kernel inet_dist_use_interface {127,0,0,1}"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                f"-kernel inet_dist_use_interface {{127,0,0,1}} {self._erl_arguments}".strip()
+            ),
             # The start script then becomes the node instead of waiting for it: one process to
             # watch and to signal. (Nothing is said to systemd: that needs NOTIFY_SOCKET.)
             "RUNNING_UNDER_SYSTEMD": "true",
