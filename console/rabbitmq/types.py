@@ -121,7 +121,6 @@ class QueueInfo:
     operator_policy: str | None
     members: tuple[str, ...] = ()
     online: tuple[str, ...] = ()
-    depth: QueueDepth | None = None
 
 
 @dataclass(frozen=True, slots=True)

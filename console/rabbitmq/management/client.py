@@ -44,8 +44,11 @@ from console.rabbitmq.types import (
 
 Item = TypeVar("Item", QueueDepth, QueueInfo)
 
-#: The cheap listing: no statistics are gathered, yet the totals are there, also where the broker
-#: runs with statistics switched off.
+#: Every queue as declared, with its state: the only listing that keeps the queues of a dead node on
+#: every version. No statistics are gathered for it.
+_DECLARED: Query = {"disable_stats": "true"}
+#: The same with totals, also where the broker runs with statistics switched off. In a cluster that has
+#: lost nodes it leaves out queues: their absence means nothing.
 _TOTALS: Query = {"disable_stats": "true", "enable_queue_totals": "true"}
 _EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy"
 _DEPTH_COLUMNS = "vhost,name,messages,messages_ready,messages_unacknowledged"
@@ -110,8 +113,9 @@ class ManagementClient:
         return self._listing(readings.VHOST_LIMITS, "vhost-limits")
 
     def queues(self) -> Listing[QueueInfo]:
-        """Every queue as declared, with its depth; healed around rows the broker cannot list."""
-        return self._all_queues(readings.QUEUES, _TOTALS)
+        """Every queue as declared, with its state, without its depth; healed around rows the broker
+        cannot list."""
+        return self._all_queues(readings.QUEUES, _DECLARED)
 
     def exchanges(self) -> Listing[ExchangeInfo]:
         """Every exchange as declared, the default one ("") among them."""
@@ -168,8 +172,15 @@ class ManagementClient:
 
     # Depths
 
-    def depths(self) -> Listing[QueueDepth]:
-        """Ready, unacked and total of every queue, in as few bytes as the broker can say it."""
+    def depths(self, *, settling: bool = False) -> Listing[QueueDepth]:
+        """Ready, unacked and total of every queue that has them, in as few bytes as the broker can say
+        it. Streams have none, and queues that a dead node held may not be named at all.
+
+        `settling`: nodes came or went a moment ago. A quorum queue whose leader moved is then said to
+        be empty until its new leader has counted, so that an empty one is taken for unknown."""
+        if settling:
+            columns = f"{_DEPTH_COLUMNS},type"
+            return self._all_queues(readings.SETTLING_DEPTHS, {**_TOTALS, "columns": columns})
         return self._all_queues(readings.DEPTHS, {**_TOTALS, "columns": _DEPTH_COLUMNS})
 
     def _listing(self, rows: Rows[Any, Any], endpoint: str) -> Listing[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from console.rabbitmq.errors import AccessRefused, NotFound, Unreachable
 from console.rabbitmq.management.answers import (
     Key,
     Listed,
@@ -29,7 +30,28 @@ def read_exchange(store: Store, key: Key) -> Spec:
 
 
 def read_queue(store: Store, key: Key) -> Spec:
-    return _declared(object_of(store.get("queues", *key)), "durable", "auto_delete", "arguments")
+    """Raises Unreachable for a queue that is there, but on a node that is down: for such a one RabbitMQ
+    answers that it does not exist."""
+    try:
+        row = object_of(store.get("queues", *key))
+    except NotFound:
+        _must_not_be_down(store, key)
+        raise
+    return _declared(row, "durable", "auto_delete", "arguments")
+
+
+def _must_not_be_down(store: Store, key: Key) -> None:
+    try:
+        if all(node.get("running") for node in rows_of(store.get("nodes"))):
+            return
+    except AccessRefused:  # then it is not known, and the listing must tell
+        pass
+    vhost, name = key
+    # The listing without statistics keeps them.
+    query: Query = {"disable_stats": "true", "columns": "name,state"}
+    for row in rows_of(store.get("queues", vhost, query=query)):
+        if row.get("name") == name:
+            raise Unreachable("The node that holds the queue is down.")
 
 
 def _declared(row: Spec, *fields: str) -> Spec:
