@@ -194,6 +194,11 @@ class FleetCollector(Collector):
             ("warren_broker_failures", "Failed polls in a row.", lambda status: status.failures),
             ("warren_broker_queues", "Queues.", lambda status: status.queues),
             (
+                "warren_broker_queues_without_depth",
+                "Queues that the sums of messages leave out: their depth is not known.",
+                lambda status: status.queues_without_depth,
+            ),
+            (
                 "warren_broker_messages_ready",
                 "Messages ready, over all its queues.",
                 lambda status: status.messages_ready,

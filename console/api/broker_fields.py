@@ -48,6 +48,9 @@ class Depths(serializers.Serializer[Any]):
     stale = serializers.BooleanField()
     source = serializers.CharField(source="depths_source", help_text="How they were read.")  # type: ignore[assignment]
     queues = serializers.IntegerField(allow_null=True)
+    queues_without_depth = serializers.IntegerField(
+        allow_null=True, help_text="Queues that the sums leave out: their depth is not known."
+    )
     ready = serializers.IntegerField(source="messages_ready", allow_null=True)
     unacked = serializers.IntegerField(source="messages_unacked", allow_null=True)
 

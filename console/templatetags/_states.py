@@ -55,7 +55,7 @@ STATES: dict[str, Look] = {
     "syncing": Look("Syncing", "arrow-path", "busy"),
     "recovering": Look("Recovering", "arrow-path", "busy"),
     "minority": Look("Minority", "exclamation-triangle", "bad", "Too few members are online."),
-    "down": Look("Down", "x-circle", "bad"),
+    "down": Look("Down", "x-circle", "bad", "Its node is down."),
     "stopped": Look("Stopped", "stop-circle", "bad"),
     "crashed": Look("Crashed", "x-circle", "bad"),
     "terminated": Look("Terminated", "stop-circle", "bad"),

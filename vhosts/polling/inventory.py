@@ -21,17 +21,27 @@ from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.prometheus import scrape_consumers, scrape_url, spellings
+from console.rabbitmq.prometheus import spellings
 from vhosts.models import Queue
 from vhosts.polling import dispatch
-from vhosts.polling.collect import SLOW, sentence
+from vhosts.polling.collect import SLOW
 from vhosts.polling.copying import temporary_table
 from vhosts.polling.drift import note_part
 from vhosts.polling.mirror import Mirrored, lay_over
-from vhosts.polling.parts import NEVER_EMPTY, PARTS, QUEUES, Part
+from vhosts.polling.node_watch import NodeWatch
+from vhosts.polling.parts import (
+    NEVER_EMPTY,
+    PARTS,
+    QUEUES,
+    Part,
+    can_tell_absence,
+    doubt_of,
+)
 from vhosts.polling.quarantine import why_unfit
 from vhosts.polling.read_back import read_back_since
-from vhosts.polling.store import Fenced
+from vhosts.polling.scraping import NodeScrapes
+from vhosts.polling.store import KEEP_LAST, Fenced
+from vhosts.polling.vitals import sentence
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +50,8 @@ _TAKES_AT_MOST = 50
 #: Asked for out of turn, because queues came or went: at most this share.
 _HURRIED_AT_MOST = 10
 _HURRIED_LEAST_S = 5
+#: While nodes are down: at most that share, and no sooner than this.
+_DEGRADED_S = 10
 
 
 def take(broker_id: int, claim: int, now: datetime) -> bool:
@@ -50,11 +62,13 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
     broker = Broker.objects.get(pk=broker_id)
     began = time.monotonic()
     errors: dict[str, str] = {}
-    whole = True
+    whole, degraded = True, False
     try:
         with connect(broker, timeouts=SLOW) as client:
+            nodes = NodeWatch(client)
             for part in PARTS:
-                whole &= _take_part(part, broker, claim, client, now, errors)
+                whole &= _take_part(part, broker, claim, client, nodes, now, errors)
+            degraded = nodes.missed
             _take_consumers(broker, claim, client)
     except (BrokerError, ConsoleError) as error:
         # The next poll finds out and says what is wrong with the broker as a whole.
@@ -63,7 +77,7 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
     except Fenced:
         return False
     took = time.monotonic() - began
-    _finish(broker, claim, errors, now=now, took=took, whole=whole)
+    _finish(broker, claim, errors, now=now, took=took, whole=whole, degraded=degraded)
     return True
 
 
@@ -72,6 +86,7 @@ def _take_part(
     broker: Broker,
     claim: int,
     client: ManagementClient,
+    nodes: NodeWatch,
     now: datetime,
     errors: dict[str, str],
 ) -> bool:
@@ -79,15 +94,24 @@ def _take_part(
     name = part.kind.name
     try:
         listing = part.read(client)
+        # A node that died meanwhile may have taken its queues out of the listing.
+        view = nodes.since_last()
     except LoginRefused:
         raise
     except BrokerError as error:
         errors[name] = sentence(error)
         return False
-    rows = {row[: len(part.kind.keys)]: row for row in map(part.row, listing.items)}
+    rows = {
+        row[: len(part.kind.keys)]: row for row in (part.row(item, view) for item in listing.items)
+    }
     sound = [row for key, row in rows.items() if why_unfit(*key) is None]
     unfit = len(rows) - len(sound) + len(listing.rejected)
-    complete = listing.complete and not unfit and bool(sound or name not in NEVER_EMPTY)
+    complete = (
+        listing.complete
+        and not unfit
+        and bool(sound or name not in NEVER_EMPTY)
+        and can_tell_absence(part.kind, view)
+    )
     if unfit:
         errors[name] = f"{unfit:,} rows could not be read and are left out."
     try:
@@ -102,6 +126,7 @@ def _take_part(
                 complete=complete,
                 confirmed=suspicion is not None and _is_second(suspicion, now),
                 newer=read_back_since(broker, name, now),
+                doubtful=doubt_of(part.kind, view),
             )
             _note_suspicion(status, name, mirrored, complete, now)
             if part.kind is QUEUES and mirrored.came_or_went:
@@ -147,16 +172,17 @@ def _settle_gone_queues(broker: Broker, now: datetime) -> None:
     """What is gone has no depth; its history ends in a gap."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH changed AS (
-                UPDATE vhosts_queue SET ready = NULL, unacked = NULL, total = NULL,
-                       consumers = NULL, depth_changed_at = date_trunc('second', %(now)s)
+                UPDATE vhosts_queue q SET ready = NULL, unacked = NULL, total = NULL,
+                       consumers = NULL, depth_changed_at = date_trunc('second', %(now)s),
+                       {KEEP_LAST.format(now_unknown="TRUE")}
                 WHERE broker_id = %(broker)s AND gone_at = %(now)s AND ready IS NOT NULL
                 RETURNING id, depth_changed_at
             )
             INSERT INTO vhosts_queue_recent (queue_id, at) SELECT id, depth_changed_at FROM changed
             ON CONFLICT (queue_id, at) DO UPDATE SET ready = NULL, unacked = NULL
-            """,
+            """,  # noqa: S608 – no part of it comes from outside
             {"broker": broker.pk, "now": now},
         )
 
@@ -167,14 +193,12 @@ def _take_consumers(broker: Broker, claim: int, client: ManagementClient) -> Non
     status = BrokerStatus.objects.get(pk=broker.pk)
     if status.depths_source != "prometheus":
         return
-    url = scrape_url(broker.management_url, client.overview().listeners)
-    if url is None:
+    scraping = NodeScrapes(broker, client)
+    urls = scraping.urls(status.cluster(), client.overview().listeners)
+    if urls is None:
         return
-    try:
-        odd = spellings(Queue.objects.odd_names_on(broker))
-        consumers = scrape_consumers(client.http, url, odd, timeouts=SLOW)
-    except BrokerError:
-        return
+    odd = spellings(Queue.objects.odd_names_on(broker))
+    consumers = scraping.consumers(urls, odd, SLOW)
     rows = [(*names, count) for names, count in consumers.items() if why_unfit(*names) is None]
     with transaction.atomic(), connection.cursor() as cursor:
         _held(broker, claim)
@@ -202,8 +226,12 @@ def _finish(
     now: datetime,
     took: float,
     whole: bool,
+    degraded: bool,
 ) -> None:
     wait = max(settings.INVENTORY_INTERVAL_S, _TAKES_AT_MOST * took)
+    if degraded:
+        # A node comes back before its queues do: they are looked at again soon.
+        wait = min(wait, max(_DEGRADED_S, _HURRIED_AT_MOST * took))
     with transaction.atomic():
         status = BrokerStatus.objects.select_for_update().get(pk=broker.pk)
         if status.inventory_claim != claim:
