@@ -18,8 +18,16 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
+import hypothesis
 import pika
 import pytest
+
+# By name for --hypothesis-profile; a test's own settings win. No test fails for being slow.
+hypothesis.settings.register_profile("usual", deadline=None)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=1000)
+#: The same examples each time, so that two runs of bench.mutations compare.
+hypothesis.settings.register_profile("mutations", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("usual")
 
 #: Fixtures of the change engine.
 pytest_plugins = ["tests.engine"]
