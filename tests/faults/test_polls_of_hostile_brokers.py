@@ -13,7 +13,7 @@ from tests.faults import hostile
 from vhosts.models import KnownSpan, Poll, Queue, RecentSnapshot
 from vhosts.polling import collect
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.faults]
 
 OVERVIEW = {
     "rabbitmq_version": "3.13.7",

@@ -22,7 +22,7 @@ from console.local.ports import Ports
 from console.local.postgres import Postgres
 from tests.faults import hostile
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 ROOT = Path(__file__).resolve().parents[2]
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

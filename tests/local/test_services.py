@@ -6,11 +6,15 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from console.local import processes
 from console.local.folder import CHECKOUT
 from console.local.services import Service, stop_all
 from console.local.supervisor import Stage, Supervisor, end_leftovers, recorded
 from console.local.trouble import Progress
+
+pytestmark = pytest.mark.faults
 
 
 def shell(folder, script, **options):

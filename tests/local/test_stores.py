@@ -22,6 +22,8 @@ from console.local.rabbitmq import PLUGINS, Node, NodePorts, find_server
 from console.local.services import stop_all
 from console.local.trouble import Trouble
 
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
 
 @pytest.fixture
 def postgres(folder):

@@ -22,6 +22,8 @@ from console.local import processes
 from console.local.folder import CHECKOUT
 from console.local.ports import CANDIDATES, is_free
 
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
 START_SECONDS = 120
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
