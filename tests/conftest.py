@@ -201,30 +201,28 @@ MakeBroker = Callable[..., Any]
 def make_broker(live_broker: LiveBroker, db: None) -> MakeBroker:
     """make_broker(**columns) -> Broker, with its BrokerStatus, for the live broker unless
     `management_url`, `username` or `password` say otherwise. Due for its first poll."""
-    from console.models import Broker, BrokerStatus
-    from console.rabbitmq.endpoint import Secret
-    from console.secrets import encrypt
+    from tests.factories import register_broker
 
-    def make(**columns: Any) -> Broker:
-        at = columns.pop("now", None) or datetime.now(UTC)
-        password = columns.pop("password", live_broker.password)
-        broker = Broker.objects.create(
+    def make(**columns: Any) -> Any:
+        return register_broker(
             **{
-                "name": f"broker {uuid4().hex[:8]}",
                 "management_url": live_broker.url,
                 "username": live_broker.username,
-                "password_encrypted": encrypt(Secret(password)),
-                "poll_interval_s": 10,
-                "environment": "development",
+                "password": live_broker.password,
                 **columns,
             }
         )
-        BrokerStatus.objects.create(
-            broker=broker, state_since=at, next_poll_at=at, next_inventory_at=at
-        )
-        return broker
 
     return make
+
+
+@pytest.fixture
+def broker_row(db: None) -> MakeBroker:
+    """broker_row(**columns) -> Broker, as make_broker's but with no node behind it: for pages and services
+    that only read what is stored."""
+    from tests.factories import register_broker
+
+    return register_broker
 
 
 @pytest.fixture

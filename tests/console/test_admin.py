@@ -143,9 +143,9 @@ def test_staff_without_superuser_is_kept_out(client: Any, django_user_model: Any
 
 
 def test_lists_take_the_same_queries_for_many_rows_as_for_few(
-    admin_client: Any, make_broker: Any, now: datetime, django_assert_max_num_queries: Any
+    admin_client: Any, broker_row: Any, now: datetime, django_assert_max_num_queries: Any
 ) -> None:
-    broker = make_broker()
+    broker = broker_row()
     Queue.objects.bulk_create(
         Queue(broker=broker, vhost="/", name=f"q{number}", first_seen_at=now)
         for number in range(300)
@@ -158,9 +158,9 @@ def test_lists_take_the_same_queries_for_many_rows_as_for_few(
 
 @pytest.mark.parametrize("label", sorted({*ALLOWED}))
 def test_every_list_and_page_of_the_admin_opens(
-    admin_client: Any, make_broker: Any, now: datetime, label: str, api_token: str
+    admin_client: Any, broker_row: Any, now: datetime, label: str, api_token: str
 ) -> None:
-    broker = make_broker(name="<img src=x onerror=alert(1)>")
+    broker = broker_row(name="<img src=x onerror=alert(1)>")
     Queue.objects.create(broker=broker, vhost="\u202e", name="<svg/onload=1>", first_seen_at=now)
     app, model = label.split(".")
     page = admin_client.get(reverse(f"admin:{app}_{model}_changelist") + "?q=x")

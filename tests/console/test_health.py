@@ -53,8 +53,8 @@ def test_ready_names_beat_and_worker_apart(client) -> None:
 
 
 @pytest.mark.django_db
-def test_polls_that_nobody_makes_are_said(client, make_broker) -> None:
-    broker = make_broker()
+def test_polls_that_nobody_makes_are_said(client, broker_row) -> None:
+    broker = broker_row()
     late = datetime.now(UTC) - timedelta(minutes=3)
     BrokerStatus.objects.filter(pk=broker.pk).update(next_poll_at=late)
     polls = client.get("/readyz").json()["checks"]["polls"]
