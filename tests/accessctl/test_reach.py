@@ -134,6 +134,11 @@ def test_a_token_limits_its_owner_and_gives_nothing():
     assert root.covers(SEE, Place())
     assert not root.covers(EDIT, Place())
     assert not reach(ON_A, only=frozenset()).lets(SEE)
+    # What it allows is as it would be without a token.
+    assert limited.has_somewhere(SEE, A)
+    assert limited.covers(SEE, Place(A))
+    assert limited.objects(SEE) == reach(ON_A).objects(SEE) != NOTHING
+    assert limited.brokers(SEE) == reach(ON_A).brokers(SEE) != NOTHING
 
 
 def test_somewhere_is_the_broker_or_any_of_its_virtual_hosts():
