@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
@@ -11,29 +11,60 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import authenticate
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from accessctl.devices import remember_device
+from accessctl.guessing import begin_attempt
 from accessctl.services.people import follow_claimed_groups
 from accessctl.services.sessions import end_sessions_of
 from accessctl.sessions import ref_of
 from console.audit import record
-from console.client_address import client_address
+from console.client_address import client_network
 from console.rabbitmq.endpoint import Secret
 from console.secrets import decrypt, encrypt
+
+_TOO_MANY = (
+    "Too many failed attempts. Wait five minutes and try again, or sign in from a browser that has "
+    "signed in to this account before."
+)
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):
     """Nobody signs up: an administrator makes the accounts."""
 
+    error_messages: ClassVar[dict[str, Any]] = {
+        **DefaultAccountAdapter.error_messages,
+        "too_many_login_attempts": _TOO_MANY,
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """What the throttling of log-in counts by. Where there is no address, as behind a Unix socket
+        """What the throttling of sign-in counts by. Where there is no address, as behind a Unix socket
         without a trusted proxy, all count as one."""
-        return client_address(request) or "unknown"
+        return client_network(request)
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """allauth's, with limits that keep nobody's owner out (accessctl.guessing)."""
+        attempt = begin_attempt(request, credentials["username"], kind="password")
+        if attempt is None:
+            raise self.validation_error("too_many_login_attempts")
+        user = authenticate(request, **credentials)
+        if user is None:
+            self.authentication_failed(request, **credentials)
+        else:
+            attempt.succeeded()
+        return user
+
+    def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        remember_device(request, response, user)
+        return response
 
     def set_password(self, user: Any, password: str) -> None:
         """A changed password ends the person's other sessions: somebody may hold one of them."""
@@ -48,6 +79,13 @@ class ClosedAccountAdapter(DefaultAccountAdapter):
 
 class SealedMfaAdapter(DefaultMFAAdapter):
     """Secrets of authenticators are stored as ciphertext."""
+
+    error_messages: ClassVar[dict[str, Any]] = {
+        **DefaultMFAAdapter.error_messages,
+        "too_many_login_attempts": _TOO_MANY,
+        "rate_limited": _TOO_MANY,
+        "incorrect_code": "The code is wrong, has expired or was used already. Wait for the next one.",
+    }
 
     def encrypt(self, text: str) -> str:
         return encrypt(Secret(text))

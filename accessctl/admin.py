@@ -9,13 +9,18 @@ import allauth.socialaccount.admin  # noqa: F401
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 
 from accessctl.models import ApiToken
-from accessctl.services.tokens import revoke_token
+from accessctl.services.sessions import end_sessions_of
+from accessctl.services.tokens import revoke_token, revoke_tokens_of
+from accessctl.sessions import ref_of
 from console.admin_site import AuditedAdmin, SeenAdmin
 
 # E-mail addresses are not used; people and groups get an audit trail. Second factors and single
@@ -25,9 +30,35 @@ admin.site.unregister(
 )
 
 
+class PersonPasswordForm(AdminPasswordChangeForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[
+            "password2"
+        ].help_text = "Saving ends the account's sessions and revokes its API tokens."
+
+
 @admin.register(User)
 class PersonAdmin(AuditedAdmin, UserAdmin):
-    pass
+    change_password_form = PersonPasswordForm
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 – Django's name for it
+        form_url: str = "",
+    ) -> HttpResponse:
+        """As on the page of an account: whoever knew the old password keeps nothing."""
+        with transaction.atomic():
+            before = User.objects.select_for_update().filter(pk=unquote(id)).first()
+            answer: HttpResponse = super().user_change_password(request, id, form_url)
+            after = User.objects.filter(pk=before.pk).first() if before else None
+            if before and after and before.password != after.password:
+                keep = ref_of(request.session) if after.pk == request.user.pk else None
+                end_sessions_of(after, acting_user=request.user, keep=keep)
+                if revoked := revoke_tokens_of(after, acting_user=request.user):
+                    messages.info(request, f"API tokens revoked: {revoked}.")
+        return answer
 
 
 @admin.register(Group)

@@ -18,7 +18,7 @@ from django.http import Http404
 from accessctl.models import ApiToken, Grant
 from accessctl.permissions import EVERYBODYS, Permission
 from accessctl.reach import AnyUser, Place, Reach, limit_reach, reach_of
-from accessctl.rights_over_users import why_not_edit_user
+from accessctl.rights_over_users import is_creating, why_not_edit_user
 from console.errors import NotAllowed, NothingGranted
 from console.models import Broker
 from console.reconcile.kinds import KINDS, USER
@@ -79,7 +79,9 @@ def may_by_name(
         return False
     asked = Permission(permission)
     if kind == USER.name and asked == Permission.USERS_EDIT:
-        return not why_not_edit_user(user, broker, key[0])
+        # An inventory may have seen a user that an earlier try created before that was recorded: whose it
+        # is, is then judged by what the broker says (accessctl.judging).
+        return not why_not_edit_user(user, broker, key[0]) or is_creating(user, broker, key[0])
     at = KINDS[kind].vhost_at if kind in KINDS else None
     return may(user, asked, broker, key[at] if at is not None else None)
 
@@ -134,10 +136,10 @@ def access_broker(
     user: AnyUser, broker_id: int, permission: Permission, *, lock: bool = False
 ) -> Broker:
     """The broker, ready for use. Http404 outside the user's scope, NotAllowed inside it without
-    the right. `lock` takes the row FOR UPDATE (needs a transaction)."""
+    the right. `lock` lets nobody else edit or forget it (needs a transaction); polls go on."""
     brokers = Broker.objects.visible_to(user).select_related("status")
     if lock:
-        brokers = brokers.select_for_update(of=("self",))
+        brokers = brokers.select_for_update(of=("self",), no_key=True)
     broker = brokers.filter(pk=broker_id).first()
     if broker is None:
         raise Http404("No such broker.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -9,6 +10,7 @@ from django.db.models import Aggregate, Count, Exists, OuterRef, Q, QuerySet, Su
 
 from accessctl import kinds
 from accessctl.models import BrokerPermission
+from accessctl.reach import AnyUser
 from console.listing import Column, Filter, ListSpec, contains, equals
 
 _BROKER = Column(
@@ -26,16 +28,19 @@ def _tagged(choice: str) -> Q:
     return Q(tags__contains=[choice])
 
 
-_GRANTED = BrokerPermission.objects.filter(broker=OuterRef("broker"), user=OuterRef("name"))
-
-
 def _of_permissions(permissions: QuerySet[Any], figure: Aggregate) -> Subquery:
     granted = permissions.filter(broker=OuterRef("broker"), user=OuterRef("name"))
     return Subquery(granted.order_by().values("broker").annotate(n=figure).values("n"))
 
 
-#: Of a user, None without any permission: to sort by.
-VHOST_COUNT = _of_permissions(BrokerPermission.objects.all(), Count("pk"))
+def vhost_count(permissions: QuerySet[Any]) -> Subquery:
+    """Of a user, as far as `permissions` has them, None without any: to sort by."""
+    return _of_permissions(permissions, Count("pk"))
+
+
+def _without(permissions: QuerySet[Any]) -> Q:
+    granted = permissions.filter(broker=OuterRef("broker"), user=OuterRef("name"))
+    return ~Q(Exists(granted))
 
 
 def vhost_names(permissions: QuerySet[Any]) -> Subquery:
@@ -66,7 +71,7 @@ USERS = ListSpec(
         Column(
             key="vhosts",
             label="Virtual hosts",
-            order=[VHOST_COUNT],
+            order=[vhost_count(BrokerPermission.objects.all())],
             value=lambda u: ", ".join(u.vhost_names or []) or None,
             descending_first=True,
             help="Where it has a permission.",
@@ -100,7 +105,7 @@ USERS = ListSpec(
             key="no_access",
             label="No access",
             kind="flag",
-            where=lambda _: ~Q(Exists(_GRANTED)),
+            where=lambda _: _without(BrokerPermission.objects.all()),
             help="Without a permission in any virtual host.",
         ),
         Filter(
@@ -111,6 +116,17 @@ USERS = ListSpec(
         ),
     ],
 )
+
+
+def users_for(viewer: AnyUser) -> ListSpec:
+    """The list of users, sorted and filtered by the permissions that the viewer may see: the order of rows
+    would tell of others."""
+    permissions = BrokerPermission.objects.visible_to(viewer)
+    columns = {column.key: column for column in USERS.columns}
+    filters = {one.key: one for one in USERS.filters}
+    columns["vhosts"] = replace(columns["vhosts"], order=[vhost_count(permissions)])
+    filters["no_access"] = replace(filters["no_access"], where=lambda _: _without(permissions))
+    return replace(USERS, columns=list(columns.values()), filters=list(filters.values()))
 
 
 def _column(key: str, label: str, **more: Any) -> Column:

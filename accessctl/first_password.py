@@ -11,8 +11,9 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.http import HttpRequest
 from django.urls import reverse
+
+from console.links import absolute
 
 
 class _Codes(PasswordResetTokenGenerator):
@@ -35,9 +36,9 @@ def person_of_code(code: str) -> User | None:
     return person if person is not None and _codes.check_token(person, token) else None
 
 
-def link_of(request: HttpRequest, code: str) -> str:
+def link_of(code: str) -> str:
     """What the administrator sends to the person."""
-    return f"{request.build_absolute_uri(reverse('access_first_password'))}#{code}"
+    return f"{absolute(reverse('access_first_password'))}#{code}"
 
 
 def good_for_hours() -> int:

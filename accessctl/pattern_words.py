@@ -222,7 +222,7 @@ def _any_character(pattern: str) -> bool:
     """A dot that is neither repeated nor the first of `.*`."""
     before_was_dot = False
     for kind, text in _tokens(pattern):
-        if before_was_dot and not (kind == "repeat" or text in "?{"):
+        if before_was_dot and not (kind == "repeat" or text[0] in "?{"):
             return True
         before_was_dot = kind == "dot"
     return before_was_dot

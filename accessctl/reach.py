@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -90,6 +90,29 @@ class Reach:
             or any(
                 permission in grant.permissions and place.is_within(grant) for grant in self.grants
             )
+        )
+
+    @property
+    def of_the_person(self) -> Reach:
+        """What the grants give, whatever an API token in use leaves of it: what somebody may know to
+        exist does not depend on the token."""
+        return replace(self, only=None)
+
+    def patterns(self, permission: Permission, broker: Broker) -> list[str]:
+        """The patterns of virtual hosts on which grants give the permission on the broker, in order."""
+        if not self.lets(permission):
+            return []
+        return sorted({
+            grant.vhost_pattern
+            for grant in self.grants
+            if permission in grant.permissions and grant.is_on(broker)
+        })  # fmt: skip
+
+    def covers_each(self, permission: Permission, broker: Broker, patterns: Sequence[str]) -> bool:
+        """Whether each of the patterns lies, as a whole, in one grant that gives the permission."""
+        return bool(patterns) and all(
+            self.covers(permission, Place(broker=broker, vhost_pattern=pattern))
+            for pattern in patterns
         )
 
     def brokers(self, permission: Permission = Permission.BROKERS_VIEW, prefix: str = "") -> Q:

@@ -38,10 +38,10 @@ class UserRow:
 
 def users_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Any]:
     """RabbitMQ users with their broker and its status. In the scope of a vhost those with a
-    permission there."""
+    permission there that the person may see."""
     users = BrokerUser.objects.visible_to(user).filter(broker__in=scope.brokers(user))
     if scope.vhost is not None:
-        there = BrokerPermission.objects.filter(
+        there = BrokerPermission.objects.visible_to(user).filter(
             broker=OuterRef("broker"), user=OuterRef("name"), vhost=scope.vhost
         )
         users = users.filter(Exists(there))

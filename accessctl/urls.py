@@ -8,6 +8,7 @@ from accessctl.views import (
     access_people,
     passwords,
     permissions,
+    security,
     user_forms,
     users,
 )
@@ -44,6 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "access/tokens/<int:token_id>/revoke/", access_own.token_revoke, name="access_token_revoke"
     ),
+    path("access/connection/", security.connection, name="access_connection"),
     path("access/sessions/", access_own.sessions, name="access_sessions"),
     path("access/sessions/<uuid:ref>/end/", access_own.session_end, name="access_session_end"),
     path("users/", users.users, name="users"),

@@ -11,6 +11,7 @@ from typing import Literal
 
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.pattern_words import PatternWords, in_words
+from accessctl.reach import AnyUser
 
 RIGHTS = ("configure", "write", "read")
 
@@ -51,18 +52,22 @@ class UserReach:
     idle_topics: tuple[BrokerTopicPermission, ...] = ()
 
 
-def reach_of_users(users: Iterable[BrokerUser]) -> list[UserReach]:
-    """In the order given. Two queries, however many users there are (of however many brokers)."""
+def reach_of_users(users: Iterable[BrokerUser], viewer: AnyUser | None = None) -> list[UserReach]:
+    """In the order given, with a `viewer` within what they may see. Two queries, however many users there
+    are (of however many brokers)."""
     found = list(users)
     mine = {
         "broker__in": {user.broker_id for user in found},
         "user__in": {user.name for user in found},
     }
     permissions: dict[tuple[int, str], list[BrokerPermission]] = {}
-    for row in BrokerPermission.objects.filter(**mine).order_by("vhost"):
+    rows, topic_rows = BrokerPermission.objects.all(), BrokerTopicPermission.objects.all()
+    if viewer is not None:
+        rows, topic_rows = rows.visible_to(viewer), topic_rows.visible_to(viewer)
+    for row in rows.filter(**mine).order_by("vhost"):
         permissions.setdefault((row.broker_id, row.user), []).append(row)
     topics: dict[tuple[int, str], list[BrokerTopicPermission]] = {}
-    for topic in BrokerTopicPermission.objects.filter(**mine).order_by("vhost", "exchange"):
+    for topic in topic_rows.filter(**mine).order_by("vhost", "exchange"):
         topics.setdefault((topic.broker_id, topic.user), []).append(topic)
     return [
         _reach(
@@ -74,8 +79,8 @@ def reach_of_users(users: Iterable[BrokerUser]) -> list[UserReach]:
     ]
 
 
-def reach_of_user(user: BrokerUser) -> UserReach:
-    return reach_of_users([user])[0]
+def reach_of_user(user: BrokerUser, viewer: AnyUser | None = None) -> UserReach:
+    return reach_of_users([user], viewer)[0]
 
 
 def _reach(

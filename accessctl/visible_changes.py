@@ -7,12 +7,24 @@ but not shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accessctl.authorize import AnyUser
 from accessctl.permissions import Permission
 from accessctl.reach import Reach, reach_of
-from console.models import Change, ChangeState, ManagedObject, Step, StepState, Sync
+from console.changes.order import blockers
+from console.models import (
+    OPEN_CHANGES,
+    OPEN_STEPS,
+    Change,
+    ChangeState,
+    ManagedObject,
+    Step,
+    StepState,
+    Sync,
+)
 from console.reconcile.kinds import KINDS
 
 
@@ -49,6 +61,25 @@ def changes_seen_by(user: AnyUser) -> QuerySet[Change]:
     return Change.objects.filter(own | Exists(seen))
 
 
+def blockers_seen_by(
+    user: AnyUser, change: Change, steps: Sequence[Step]
+) -> dict[int, Step | None]:
+    """By the id of each of the change's `steps` that waits for an earlier change: the step that it waits
+    for, None where the user may not see that one. `steps` come with their targets."""
+    if change.state not in OPEN_CHANGES:
+        return {}
+    found: dict[int, Step] = {}
+    open_steps = [step for step in steps if step.state in OPEN_STEPS]
+    for broker_id in {step.broker_id for step in open_steps}:
+        found |= blockers(change, [step for step in open_steps if step.broker_id == broker_id])
+    if not found:
+        return {}
+    ids = {blocker.pk for blocker in found.values()}
+    seen = Step.objects.filter(steps_seen_by(user), pk__in=ids).values_list("pk", flat=True)
+    visible = set(seen)
+    return {pk: blocker if blocker.pk in visible else None for pk, blocker in found.items()}
+
+
 def may_stop(user: AnyUser, change: Change) -> bool:
     """Its author may; anybody else with changes:stop on everything that the change touches."""
     reach = reach_of(user)
@@ -57,7 +88,8 @@ def may_stop(user: AnyUser, change: Change) -> bool:
     if not reach.has(Permission.CHANGES_STOP):
         return False
     steps = Step.objects.filter(change=change)
-    return not steps.exclude(_where(reach, Permission.CHANGES_STOP, "target__")).exists()
+    # Counted: excluding by an empty condition, which stands for all of them, excludes none.
+    return steps.count() == steps.filter(_where(reach, Permission.CHANGES_STOP, "target__")).count()
 
 
 def managed_seen_by(

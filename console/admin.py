@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from console.admin_site import PlainAdmin, SeenAdmin
 from console.errors import InvalidField
-from console.models import AuditEntry, Broker, BrokerStatus, Change, Heartbeat
+from console.models import AuditEntry, Broker, BrokerStatus, Change, Heartbeat, JobRun
 from console.rabbitmq.endpoint import Secret
 from console.registry import (
     BrokerSettings,
@@ -127,6 +127,12 @@ class AuditEntryAdmin(SeenAdmin):
 @admin.register(Heartbeat)
 class HeartbeatAdmin(SeenAdmin):
     list_display = ("name", "at", "host", "pid")
+
+
+@admin.register(JobRun)
+class JobRunAdmin(SeenAdmin):
+    list_display = ("name", "started_at", "succeeded_at", "failed_at", "failures", "error")
+    ordering = ("name",)
 
 
 @admin.register(Change)

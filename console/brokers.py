@@ -1,7 +1,11 @@
-"""The only place where a broker's row becomes a connection."""
+"""The only place where a broker's row becomes a connection; and work on one that is forgotten meanwhile."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
 from django.conf import settings
 
 from console.errors import BrokerTrouble
@@ -9,6 +13,8 @@ from console.models import Broker
 from console.rabbitmq.endpoint import AddressPolicy, Credentials, Endpoint, Secret, Timeouts, Tls
 from console.rabbitmq.management.client import ManagementClient
 from console.secrets import decrypt
+
+log = structlog.get_logger(__name__)
 
 
 def address_policy() -> AddressPolicy:
@@ -59,3 +65,15 @@ def make_endpoint(
 def connect(broker: Broker, *, timeouts: Timeouts | None = None) -> ManagementClient:
     """A client to use in a `with` block. Raises as `endpoint_of`; its methods raise BrokerError."""
     return ManagementClient(endpoint_of(broker, timeouts=timeouts))
+
+
+@contextmanager
+def unless_forgotten(broker_id: int) -> Iterator[None]:
+    """Around background work on a broker: what it raises because somebody removed the broker from the
+    console meanwhile is no failure. Anything else goes on."""
+    try:
+        yield
+    except Exception as error:
+        if Broker.objects.filter(pk=broker_id).exists():
+            raise
+        log.info("broker_forgotten_meanwhile", broker=broker_id, error=type(error).__name__)

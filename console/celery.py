@@ -1,4 +1,4 @@
-"""The Celery application: beat fires one static entry each second, workers do the rest."""
+"""The Celery application: beat fires the static entries of console.jobs, workers do the rest."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from celery import Celery, signals
 from kombu.transport import TRANSPORT_ALIASES
 
+from console.jobs import beat_schedule
 from console.memory import few_arenas
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
@@ -15,17 +16,37 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 TRANSPORT_ALIASES["filesystem"] = "console.file_queue:Transport"
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "console.redis_queue:Transport"
 
 app = Celery("console")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # Django must be set up before this is imported, so it is named and not imported.
 app.conf.beat_scheduler = "console.beat:BeatScheduler"
+app.steps["consumer"].add("console.worker_signs:SignsOfLife")
+
+
+@signals.celeryd_init.connect
+@signals.setup_logging.connect
+def log_as_json(**kwargs: object) -> None:
+    """In place of Celery's own set-up of logging, which writes some lines as text. A worker warns of
+    its account even before that."""
+    # Reads the settings, so not before Celery does.
+    from console.process_logging import log_everything_as_json
+
+    log_everything_as_json()
 
 
 @signals.worker_init.connect
 def keep_memory_small(**kwargs: object) -> None:
     few_arenas()
+
+
+@signals.worker_shutting_down.connect
+def end_changes_early(**kwargs: object) -> None:
+    from console.changes.stopping import stop_soon
+
+    stop_soon()
 
 
 @app.on_after_configure.connect
@@ -36,25 +57,4 @@ def make_queue_folders(sender: Celery, **kwargs: object) -> None:
             Path(str(folder)).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-app.conf.beat_schedule = {
-    "dispatch-due-polls": {
-        "task": "vhosts.tasks.dispatch_due_polls",
-        "schedule": 1.0,
-        "options": {"expires": 5},
-    },
-    "sweep-changes": {
-        "task": "console.tasks.sweep_changes",
-        "schedule": 5.0,
-        "options": {"expires": 5, "queue": "apply"},
-    },
-    "take-backups": {
-        "task": "vhosts.tasks.take_backups",
-        "schedule": 60.0,
-        "options": {"expires": 55, "queue": "apply"},
-    },
-    "keep-history": {
-        "task": "vhosts.tasks.keep_history",
-        "schedule": 60.0,
-        "options": {"expires": 55},
-    },
-}
+app.conf.beat_schedule = beat_schedule()

@@ -71,6 +71,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
                 "access", "Access", "shield-check", Permission.SESSIONS_OWN, "w",
                 ("access_grants", "access_people", "access_person", "access_tokens", "access_sessions", "mfa_index"), scoped=False,
             ),
+            _Place("system", "System", "cpu-chip", Permission.BROKERS_ADD, "s", scoped=False),
             _Place("admin:index", "Administration", "cog-6-tooth", Permission.BROKERS_EDIT, "a", scoped=False),),
     ),
 )  # fmt: skip

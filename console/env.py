@@ -5,12 +5,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 env = environ.FileAwareEnv()
+
+#: In CONSOLE_TRUSTED_PROXIES: whoever connects to the Unix socket, which has no address.
+UNIX = "unix"
+#: Where Django looks for the scheme (SECURE_PROXY_SSL_HEADER). No header becomes a key without HTTP_,
+#: so no client can write it.
+SCHEME_KEY = "CONSOLE_SCHEME"
 
 
 def env_str(name: str, default: str = "") -> str:
@@ -48,3 +55,24 @@ def env_list(name: str, default: str = "") -> list[str]:
 def env_path(name: str, default: Path) -> Path:
     text = env_str(name)
     return Path(text).expanduser().resolve() if text else default
+
+
+def env_proxies(name: str) -> list[str]:
+    """IP networks, each in its one spelling, and `unix`. No host names: what a name resolves to is
+    up to others. Raises ImproperlyConfigured."""
+    found = []
+    for text in env_list(name):
+        try:
+            found.append(UNIX if text == UNIX else str(ipaddress.ip_network(text)))
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} must list IP addresses, networks such as 10.0.0.0/24, or {UNIX}; "
+                f"{text[:60]!r} is none."
+            ) from None
+    return found
+
+
+def refuse_gone(name: str, advice: str) -> None:
+    """Raises ImproperlyConfigured where a setting that is gone is still turned on."""
+    if env_bool(name, False):
+        raise ImproperlyConfigured(f"{name} no longer exists. {advice}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,22 +21,28 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from accessctl.api.authentication import ApiTokenAuthentication
+from console.alive import BEAT
+from console.backlog import read_backlogs
+from console.health_metrics import JobsCollector
+from console.heartbeats import BEAT_LATE, QUEUE_LATE, queue_heartbeat
+from console.job_runs import in_trouble, read_jobs
 from console.models import BrokerStatus, Heartbeat, PollState
+from console.queues import QUEUES, WITHOUT
 from vhosts.polling import partitions
 
-#: Beat signs every 5 s, a worker each second that it works.
-_BEAT_LATE = timedelta(seconds=30)
-_WORKER_LATE = timedelta(seconds=30)
 _POLLS_LATE = timedelta(seconds=60)
+_JOBS = "jobs"
 
 
 @dataclass(frozen=True)
 class Check:
-    """`age_s`: seconds since the last sign of life, None where there is none to have."""
+    """`age_s`: seconds since the last sign of life, None where there is none to have. `backlog`:
+    messages that wait in the queue, None where unknown or not about a queue."""
 
     ok: bool
     detail: str
     age_s: float | None = None
+    backlog: int | None = None
 
 
 @login_not_required
@@ -47,11 +53,17 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 where everything the console needs is there, else 503; each part named."""
-    checks = run_checks(timezone.now())
-    ok = all(check.ok for check in checks.values())
+    """200 where everything the console needs is there, else 503; each part named. A background job
+    that fails is no reason for 503: the console serves people without it. It is named in `degraded`."""
+    now = timezone.now()
+    checks = run_checks(now)
+    ok = all(check.ok for name, check in checks.items() if name != _JOBS)
     return JsonResponse(
-        {"ok": ok, "checks": {name: asdict(check) for name, check in checks.items()}},
+        {
+            "ok": ok,
+            "degraded": _failing_jobs(now) if checks["database"].ok else [],
+            "checks": {name: asdict(check) for name, check in checks.items()},
+        },
         status=200 if ok else 503,
     )
 
@@ -60,6 +72,7 @@ def run_checks(now: datetime) -> dict[str, Check]:
     """Every check by name. Where Postgres is away, that is said of the database, and the others are
     unknown; nothing is raised."""
     checks: dict[str, Check] = {}
+    backlogs = read_backlogs()
     for name, check in _CHECKS.items():
         if name != "database" and not checks["database"].ok:
             checks[name] = Check(False, "Not known without the database.")
@@ -69,6 +82,9 @@ def run_checks(now: datetime) -> dict[str, Check]:
         except DatabaseError:
             # The driver's own words may name the host and the user.
             checks[name] = Check(False, "The database does not answer.")
+    for queue, backlog in backlogs.items():
+        name = queue_heartbeat(queue)
+        checks[name] = replace(checks[name], backlog=backlog)
     return checks
 
 
@@ -107,6 +123,29 @@ def _sign_of(name: str, late: timedelta, remedy: str) -> Callable[[datetime], Ch
     return check
 
 
+def _sign_of_queue(queue: str) -> Callable[[datetime], Check]:
+    return _sign_of(
+        queue_heartbeat(queue),
+        QUEUE_LATE,
+        f"{WITHOUT[queue]} Run beat and a worker that consumes the queue “{queue}”; if it runs, it is "
+        "frozen, or all its threads are busy.",
+    )
+
+
+def _jobs(now: datetime) -> Check:
+    failing = _failing_jobs(now)
+    if failing:
+        return Check(False, f"Failing or late: {', '.join(failing)}. See System in the console.")
+    return Check(True, "Background jobs succeed.")
+
+
+def _failing_jobs(now: datetime) -> list[str]:
+    try:
+        return [job.name for job in in_trouble(read_jobs(now))]
+    except DatabaseError:
+        return []
+
+
 def _polls(now: datetime) -> Check:
     """Brokers past their time although beat and a worker live: too few worker threads, or no worker
     on the queue `polling`."""
@@ -127,9 +166,10 @@ _CHECKS: dict[str, Callable[[datetime], Check]] = {
     "database": _database,
     "migrations": _migrations,
     "partitions": _partitions,
-    "beat": _sign_of("beat", _BEAT_LATE, "Run celery beat."),
-    "worker": _sign_of("worker", _WORKER_LATE, "Run a celery worker."),
+    "beat": _sign_of(BEAT, BEAT_LATE, "Run celery beat."),
+    **{queue_heartbeat(queue): _sign_of_queue(queue) for queue in QUEUES},
     "polls": _polls,
+    _JOBS: _jobs,
 }
 
 
@@ -142,12 +182,6 @@ class FleetCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("warren_build", "What runs.", {"version": settings.VERSION})
-        heartbeats = GaugeMetricFamily(
-            "warren_heartbeat_age_seconds", "Since a process's last sign of life.", labels=["name"]
-        )
-        for heartbeat in Heartbeat.objects.all():
-            heartbeats.add_metric([heartbeat.name], (self._now - heartbeat.at).total_seconds())
-        yield heartbeats
         yield from self._brokers()
 
     def _brokers(self) -> Iterator[Metric]:
@@ -194,6 +228,11 @@ class FleetCollector(Collector):
             ("warren_broker_failures", "Failed polls in a row.", lambda status: status.failures),
             ("warren_broker_queues", "Queues.", lambda status: status.queues),
             (
+                "warren_broker_queues_without_depth",
+                "Queues that the sums of messages leave out: their depth is not known.",
+                lambda status: status.queues_without_depth,
+            ),
+            (
                 "warren_broker_messages_ready",
                 "Messages ready, over all its queues.",
                 lambda status: status.messages_ready,
@@ -236,7 +275,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
         refusal["Content-Type"] = "text/plain; charset=utf-8"
         return refusal
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(FleetCollector(timezone.now()))
+    now = timezone.now()
+    registry.register(FleetCollector(now))
+    registry.register(JobsCollector(now))
     return HttpResponse(
         generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8"
     )

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from console.audit import User, record
 from console.brokers import address_policy
 from console.errors import InvalidField, Stale
-from console.models import Broker, BrokerStatus
+from console.models import Broker, BrokerLease, BrokerStatus
 from console.rabbitmq.addresses import (
     BadAddress,
     ParsedUrl,
@@ -86,11 +86,12 @@ def edit_broker(
     acting_user: User,
     expected_generation: int | None = None,
 ) -> Broker:
-    """Changes what differs. Changing where the broker is, or how it proves who it is, clears the
-    stored password unless a new one is given with it: a saved password is never sent to a server
+    """Changes what differs. Changing where the broker is (scheme, host, port, path prefix), or how it
+    proves who it is, clears the stored password unless a new one is given with it: a saved password is never sent to a server
     that somebody else named. Raises InvalidField, Stale."""
     columns = checked_columns(settings)
     with transaction.atomic():
+        _wait_for_polls(broker)
         broker = Broker.objects.select_for_update().get(pk=broker.pk)
         if expected_generation is not None and broker.generation != expected_generation:
             raise Stale(
@@ -131,8 +132,13 @@ def edit_broker(
 
 
 def forget_broker(broker: Broker, *, acting_user: User) -> None:
-    """Removes the broker and its history from the console. The broker itself is not touched."""
+    """Removes the broker and its history from the console. The broker itself is not touched. What is
+    under way for it ends first, or finds the broker gone and writes nothing."""
     with transaction.atomic():
+        list(BrokerLease.objects.select_for_update().filter(broker=broker))
+        _wait_for_polls(broker)
+        # Whoever writes rollups holds the brokers, so the two never lock each other out.
+        list(Broker.objects.select_for_update().filter(pk=broker.pk))
         record(
             "brokers:forget",
             target_kind="broker",
@@ -142,6 +148,12 @@ def forget_broker(broker: Broker, *, acting_user: User) -> None:
             before=_audited({name: getattr(broker, name) for name in ("name", "management_url")}),
         )
         broker.delete()
+
+
+def _wait_for_polls(broker: Broker) -> None:
+    """Locks the row that polls, inventories and read-backs lock before they write anything about the
+    broker. Everybody locks it before the broker's own row, so that nobody waits in a circle."""
+    list(BrokerStatus.objects.select_for_update().filter(broker=broker))
 
 
 def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
@@ -193,11 +205,9 @@ def is_moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 def _identity(name: str, value: Any) -> Any:
-    """What of a column decides where credentials go: of a URL, all of it but the path prefix."""
-    if name == "management_url":
-        parsed = parse_management_url(value)
-        return (parsed.scheme, parsed.host, parsed.port)
-    return value
+    """What of a column decides where credentials go. Of the management URL that is all of it: behind
+    a shared proxy another path prefix is another tenant's server."""
+    return parse_management_url(value).text if name == "management_url" else value
 
 
 def _refuse_taken_name(broker: Broker) -> None:

@@ -11,7 +11,18 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 
-from console.env import env, env_bool, env_int, env_list, env_path, env_str
+from console import queues
+from console.env import (
+    SCHEME_KEY,
+    env,
+    env_bool,
+    env_int,
+    env_list,
+    env_path,
+    env_proxies,
+    env_str,
+    refuse_gone,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 #: What this machine keeps: generated secrets, the embedded database, logs, the file queue.
@@ -47,6 +58,8 @@ KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, 
 # --- Changes ---
 #: Asked again before a step is applied: may its author still do this?
 CHANGE_AUTHORIZER = "accessctl.authorize.may_by_name"
+#: And once more by what the broker says right before a call, where the right depends on it.
+CHANGE_JUDGE = "accessctl.judging.judge_of"
 #: What a change read back is laid over what was seen, which is kept above the engine.
 CHANGE_OBSERVER = "vhosts.polling.read_back.note_read_back"
 SEEN_OBJECTS = "vhosts.seen_objects.ids_of"
@@ -141,6 +154,8 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+#: The owner of the tables, for `migrate` only; None: the console's role owns them itself.
+DATABASE_OWNER = env.db_url("DATABASE_OWNER_URL") if env_str("DATABASE_OWNER_URL") else None
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DATABASES["default"]["OPTIONS"].setdefault("application_name", "warren")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -148,6 +163,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "console_cache",
+        # The default of 300 would let a flood of guesses push out the counts of failed sign-ins.
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
     },
 }
 
@@ -166,11 +183,22 @@ LOGIN_REDIRECT_URL = "fleet"
 LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "accessctl.adapters.ClosedAccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_FORMS = {"change_password": "accessctl.forms_password.OwnPasswordForm"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/300s/key"}
+#: accessctl.guessing says what counts where. Nothing else limits the sign-in: allauth's own limits
+#: would shut out a known browser too.
+ACCOUNT_RATE_LIMITS = {
+    "login": None,
+    "login_failed": None,
+    "login_address": "10/m/ip",
+    "login_address_and_account": "5/300s/key,20/h/key",
+    "login_account_password": "100/h/key",
+    "login_account_code": "50/h/key",
+    "login_device": "10/300s/key",
+}
 SESSION_ENGINE = "accessctl.sessions"
 SESSION_LASTS = timedelta(hours=env_int("CONSOLE_SESSION_HOURS", 12, least=1, most=720))
 SESSION_IDLE = timedelta(minutes=env_int("CONSOLE_SESSION_IDLE_MINUTES", 30, least=1, most=43200))
@@ -189,10 +217,15 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [CONSOLE_URL]
-#: Only with a proxy in front that always sets the header itself.
-TRUST_PROXY = env_bool("CONSOLE_TRUST_PROXY", False)
-if TRUST_PROXY:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+#: Networks whose X-Forwarded-For and X-Forwarded-Proto count (console/client_address.py).
+TRUSTED_PROXIES = env_proxies("CONSOLE_TRUSTED_PROXIES")
+# It believed whoever connected: an upgrade that only ignored it would take everybody for the proxy.
+refuse_gone(
+    "CONSOLE_TRUST_PROXY",
+    "Set CONSOLE_TRUSTED_PROXIES instead to the addresses that your reverse proxies connect from, such "
+    "as 127.0.0.1 or 10.0.0.0/24.",
+)
+SECURE_PROXY_SSL_HEADER = (SCHEME_KEY, "https")
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": (),
     "DIRECTIVES": {
@@ -253,10 +286,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
     else {"visibility_timeout": 3600}
 )
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
 CELERY_TASK_ROUTES = {
-    "vhosts.tasks.poll_broker": {"queue": "polling"},
-    "vhosts.tasks.take_inventory": {"queue": "polling"},
+    "console.tasks.*": {"queue": queues.APPLY},
+    "vhosts.tasks.take_backups": {"queue": queues.APPLY},
+    "vhosts.tasks.poll_broker": {"queue": queues.POLLING},
+    "vhosts.tasks.take_inventory": {"queue": queues.POLLING},
 }
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

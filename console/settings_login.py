@@ -13,6 +13,11 @@ PASSWORD_RESET_TIMEOUT = 24 * 3600
 # --- A second factor: codes of an authenticator app, and recovery codes ---
 MFA_ADAPTER = "accessctl.adapters.SealedMfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "accessctl.second_factor.SignInCodeForm",
+    "reauthenticate": "accessctl.second_factor.ConfirmCodeForm",
+    "activate_totp": "accessctl.second_factor.ActivateForm",
+}
 MFA_TOTP_ISSUER = "Warren"
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 #: Superusers set one up before anything else.

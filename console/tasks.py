@@ -1,4 +1,4 @@
-"""Tasks of the change engine."""
+"""Tasks of the change engine, and the one that shows that a queue is worked on."""
 
 from __future__ import annotations
 
@@ -9,17 +9,38 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
+from console.brokers import unless_forgotten
+from console.changes.again import forget_secrets
 from console.changes.apply import apply_broker
 from console.changes.doorbell import ring
 from console.changes.sweep import brokers_with_due_steps
+from console.heartbeats import queue_heartbeat, write_heartbeat
+from console.job_runs import recorded
 
 
-@shared_task(queue="apply", expires=60, ignore_result=True)
+@shared_task(expires=60, ignore_result=True)
+@recorded("apply_changes")
 def apply_changes(broker_id: int) -> None:
     owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    apply_broker(broker_id, owner=owner, clock=timezone.now)
+    with unless_forgotten(broker_id):
+        apply_broker(broker_id, owner=owner, clock=timezone.now)
 
 
-@shared_task(queue="apply", expires=5, ignore_result=True)
+@shared_task(expires=300, ignore_result=True)
+@recorded("forget_refused_secrets")
+def forget_refused_secrets() -> None:
+    """Every five minutes, by beat."""
+    forget_secrets(timezone.now())
+
+
+@shared_task(expires=5, ignore_result=True)
+@recorded("sweep_changes")
 def sweep_changes() -> None:
     ring(brokers_with_due_steps(timezone.now()))
+
+
+@shared_task(ignore_result=True)
+def sign_of_life(queue: str) -> None:
+    """Sent by beat into each queue every few seconds: that it arrives here shows that the message
+    queue, a worker on that queue, a free thread of it and Postgres all work."""
+    write_heartbeat(queue_heartbeat(queue))

@@ -9,7 +9,7 @@ from allauth.socialaccount import views as social_views
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from accessctl.views import passwords
+from accessctl.views import passwords, security, single_sign_on
 from console.api.unknown import Unknown
 
 # The administration has no log-in of its own, so rate limits and the rest hold for it too.
@@ -30,8 +30,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/logout/", account_views.logout, name="account_logout"),
     path("accounts/password/", passwords.change_password, name="account_change_password"),
     path("accounts/confirm/", account_views.reauthenticate, name="account_reauthenticate"),
+    # These two before allauth's, which have the same addresses.
+    path("accounts/2fa/", security.index, name="mfa_index"),
+    path("accounts/2fa/totp/activate/", security.activate_totp, name="mfa_activate_totp"),
     path("accounts/2fa/", include("allauth.mfa.urls")),
-    path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path(
+        "accounts/oidc/<str:provider_id>/login/", single_sign_on.login, name="openid_connect_login"
+    ),
+    path(
+        "accounts/oidc/<str:provider_id>/login/callback/",
+        single_sign_on.callback,
+        name="openid_connect_callback",
+    ),
     path(
         "accounts/sso/cancelled/",
         social_views.login_cancelled,

@@ -18,11 +18,19 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
+import hypothesis
 import pika
 import pytest
 
-#: Fixtures of the change engine.
-pytest_plugins = ["tests.engine"]
+# By name for --hypothesis-profile; a test's own settings win. No test fails for being slow.
+hypothesis.settings.register_profile("usual", deadline=None)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=1000)
+#: The same examples each time, so that two runs of bench.mutations compare.
+hypothesis.settings.register_profile("mutations", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("usual")
+
+#: Fixtures of the change engine, and of two tenants of a broker.
+pytest_plugins = ["tests.engine", "tests.tenants"]
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -169,6 +177,23 @@ def guest(live_broker: LiveBroker) -> Iterator[None]:
         live_broker.forget("users", "guest")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _audit_trail_is_emptied_between_tests() -> Iterator[None]:
+    """A test that commits has all tables truncated after it, which the audit trail refuses. The tests' role
+    is a superuser; the console's is not and cannot do this (tests/local/test_database_roles.py)."""
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    flush = DatabaseOperations.execute_sql_flush
+
+    def flush_all(self: Any, statements: list[str]) -> Any:
+        without_triggers = "SET LOCAL session_replication_role = replica"
+        return flush(self, [without_triggers, *statements] if statements else [])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush_all)
+        yield
+
+
 @pytest.fixture
 def now() -> datetime:
     return datetime.now(UTC)
@@ -193,30 +218,28 @@ MakeBroker = Callable[..., Any]
 def make_broker(live_broker: LiveBroker, db: None) -> MakeBroker:
     """make_broker(**columns) -> Broker, with its BrokerStatus, for the live broker unless
     `management_url`, `username` or `password` say otherwise. Due for its first poll."""
-    from console.models import Broker, BrokerStatus
-    from console.rabbitmq.endpoint import Secret
-    from console.secrets import encrypt
+    from tests.factories import register_broker
 
-    def make(**columns: Any) -> Broker:
-        at = columns.pop("now", None) or datetime.now(UTC)
-        password = columns.pop("password", live_broker.password)
-        broker = Broker.objects.create(
+    def make(**columns: Any) -> Any:
+        return register_broker(
             **{
-                "name": f"broker {uuid4().hex[:8]}",
                 "management_url": live_broker.url,
                 "username": live_broker.username,
-                "password_encrypted": encrypt(Secret(password)),
-                "poll_interval_s": 10,
-                "environment": "development",
+                "password": live_broker.password,
                 **columns,
             }
         )
-        BrokerStatus.objects.create(
-            broker=broker, state_since=at, next_poll_at=at, next_inventory_at=at
-        )
-        return broker
 
     return make
+
+
+@pytest.fixture
+def broker_row(db: None) -> MakeBroker:
+    """broker_row(**columns) -> Broker, as make_broker's but with no node behind it: for pages and services
+    that only read what is stored."""
+    from tests.factories import register_broker
+
+    return register_broker
 
 
 @pytest.fixture

@@ -77,6 +77,12 @@ def engine(make_broker: Callable[..., Broker], superuser: Any) -> Engine:
 
 
 @pytest.fixture
+def planner(broker_row: Callable[..., Broker], superuser: Any) -> Engine:
+    """An engine that only asks: there is no node behind its broker."""
+    return Engine(broker_row(), superuser)
+
+
+@pytest.fixture
 def names(live_broker: Any) -> Iterator[Callable[[str], str]]:
     """names("vhost") and names("user") give new names whose objects are removed after the test."""
     made: list[tuple[str, str]] = []

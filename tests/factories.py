@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
 from console.models import Broker, BrokerStatus
+from console.rabbitmq.endpoint import Secret
+from console.secrets import encrypt
 from vhosts.models import KnownSpan, Queue, VirtualHost
 
 #: Names that a broker can really hold, each meant to break something (reliability: N1–N33).
@@ -32,6 +35,28 @@ HOSTILE = [
     "new\nline",
     "'; DROP TABLE vhosts_queue; --",
 ]
+
+
+def register_broker(**columns: Any) -> Broker:
+    """A broker with its BrokerStatus, due for its first poll at `now`. At an address where nothing listens
+    unless `management_url` says otherwise; `password` is clear text."""
+    at = columns.pop("now", None) or datetime.now(UTC)
+    password = columns.pop("password", "correct horse battery")
+    broker = Broker.objects.create(
+        **{
+            "name": f"broker {uuid4().hex[:8]}",
+            "management_url": "http://127.0.0.1:9",
+            "username": "warren",
+            "password_encrypted": encrypt(Secret(password)),
+            "poll_interval_s": 10,
+            "environment": "development",
+            **columns,
+        }
+    )
+    BrokerStatus.objects.create(
+        broker=broker, state_since=at, next_poll_at=at, next_inventory_at=at
+    )
+    return broker
 
 
 def add_broker(name: str, now: datetime, **status: Any) -> Broker:

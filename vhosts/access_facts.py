@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 _PARTS = ("users", "vhosts", "permissions", "topic_permissions", "exchanges", "queues")
 
 
-def facts_for(broker: Broker, question: Question, *, now: datetime) -> Facts:
-    """What bears on the question. A constant number of queries, whatever the broker holds."""
+def facts_for(
+    broker: Broker, question: Question, *, now: datetime, user_hidden: bool = False
+) -> Facts:
+    """What bears on the question. A constant number of queries, whatever the broker holds.
+    `user_hidden`: of the user nothing is told, not even whether it is there."""
     named = {
         question.target,
         question.source,
@@ -37,15 +40,18 @@ def facts_for(broker: Broker, question: Question, *, now: datetime) -> Facts:
     }
     status = broker.status
     known = known_parts(status)
-    user = BrokerUser.objects.filter(broker=broker, name=question.user).first()
+    users = BrokerUser.objects.none() if user_hidden else BrokerUser.objects.filter(broker=broker)
+    user = users.filter(name=question.user).first()
     vhost = VirtualHost.objects.filter(broker=broker, name=question.vhost).first()
     mine = {"broker": broker, "vhost": question.vhost, "user": question.user}
-    permission = BrokerPermission.objects.filter(**mine).first()
+    permission = None if user_hidden else BrokerPermission.objects.filter(**mine).first()
+    topics = BrokerTopicPermission.objects.filter(**mine)
     queues = Queue.objects.present().filter(broker=broker, vhost=question.vhost)
     return Facts(
         known=known,
         rabbitmq_version=status.rabbitmq_version,
         erlang_version=status.erlang_version,
+        user_hidden=user_hidden,
         user=UserFacts(tuple(user.tags), user.has_password, user.limits) if user else None,
         vhost=VhostFacts(vhost.limits, vhost.cluster_state) if vhost else None,
         permission=PermissionFacts(permission.configure, permission.write, permission.read)
@@ -53,7 +59,7 @@ def facts_for(broker: Broker, question: Question, *, now: datetime) -> Facts:
         else None,
         topic_permissions={
             row.exchange: TopicFacts(row.write, row.read)
-            for row in BrokerTopicPermission.objects.filter(**mine)
+            for row in (topics.none() if user_hidden else topics)
         },
         exchanges=_exchanges(broker, question.vhost, named),
         queues=frozenset(queues.filter(name__in=named).values_list("name", flat=True)),

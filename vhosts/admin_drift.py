@@ -13,12 +13,12 @@ from accessctl.views.acts import Asked
 from console.admin_site import SeenAdmin
 from console.changes.accept import Wish
 from console.errors import InvalidField
-from console.models import ManagedObject, Sync
+from console.models import ManagedObject
 from console.reconcile.kinds import Ref
 from console.words import counted
 from vhosts.admin_seen import left_out
 from vhosts.services.manage_vhosts import vhost_objections
-from vhosts.services.resolve_drift import ACCEPT, ACTS, PUSH, resolve_drift
+from vhosts.services.resolve_drift import ACCEPT, ACTS, PUSH, RESOLVABLE, resolve_drift
 
 
 @admin.register(ManagedObject)
@@ -41,7 +41,7 @@ class ManagedObjectAdmin(SeenAdmin):
         self, request: HttpRequest, chosen: QuerySet[ManagedObject], action: str, act: str
     ) -> HttpResponse:
         def ask(request: HttpRequest, rows: Sequence[ManagedObject]) -> Asked:
-            drifted = [row for row in rows if row.sync == Sync.DRIFTED]
+            drifted = [row for row in rows if row.sync in RESOLVABLE[act]]
             if not drifted:
                 raise InvalidField("ids", "None of the chosen objects differs from what was asked.")
             wishes = resolve_drift(drifted, act, acting_user=request.user)

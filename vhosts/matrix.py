@@ -269,7 +269,9 @@ def _unproven(
 ) -> dict[tuple[str, ...], SyncState]:
     """By (vhost, user): cells that are asked for and not seen so."""
     asked = ManagedObject.objects.filter(broker=broker, kind=PERMISSION.name)
-    here = asked.filter(key__0__in=vhosts, key__1__in=users).exclude(sync=Sync.IN_SYNC)
+    here = asked.filter(key__0__in=vhosts, key__1__in=users).exclude(
+        sync__in=[Sync.IN_SYNC, Sync.RETIRED]
+    )
     return {tuple(row.key): sync_state(row) for row in here}
 
 

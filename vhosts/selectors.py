@@ -26,6 +26,7 @@ from vhosts.filters import (
     choice_of,
 )
 from vhosts.models import Queue, VirtualHost
+from vhosts.outages import last_known, outage_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -45,11 +46,15 @@ QUEUE_TOTALS = {
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A queue as a list shows it. `spark`: its total over the last hour, None where not known."""
+    """A queue as a list shows it. `outage`: why it is down, or has no depth because nodes are; "" where
+    that is not so. `last_known`: what its depth was before. `spark`: its total over the last hour, None
+    where not known."""
 
     queue: Queue
     stale: bool
     unknown_reason: str
+    outage: str
+    last_known: str
     features: list[kinds.Feature]
     spark: list[int | None] | None = None
 
@@ -91,10 +96,13 @@ def queue_rows(queues: Iterable[Queue], *, now: datetime, sparks: bool = True) -
 
 def queue_row(queue: Queue, *, now: datetime, spark: list[int | None] | None = None) -> QueueRow:
     status = queue.broker.status
+    outage, last = outage_of(queue, status), last_known(queue, now)
     return QueueRow(
         queue=queue,
         stale=queue.gone_at is not None or status.is_stale(status.depths_at, now),
-        unknown_reason=_why_unknown(queue, status),
+        unknown_reason=f"{outage or _why_unknown(queue, status)} {last}".strip(),
+        outage=outage,
+        last_known=last,
         features=kinds.features(queue),
         spark=spark,
     )

@@ -6,9 +6,12 @@ after each task (celery/fixups/django.py, on_task_postrun), so none is shared or
 
 from __future__ import annotations
 
+from functools import partial
+
 from celery import shared_task
 
-from console.heartbeats import write_heartbeat
+from console.brokers import unless_forgotten
+from console.job_runs import recorded, run_steps
 from console.memory import give_back
 from console.rest.request_counts import forget_old_counts
 from vhosts.polling import dispatch, inventory, partitions, retention, rollups, run, settle
@@ -16,10 +19,10 @@ from vhosts.services import backups
 
 
 @shared_task(ignore_result=True)
+@recorded("dispatch_due_polls")
 def dispatch_due_polls() -> None:
     """Each second, by beat: claims what is due and hands it out. A message that waited too long is
     dropped by the worker; its claim lapses and the broker is due again."""
-    write_heartbeat("worker")
     now = dispatch.database_now()
     for due in dispatch.claim_due_polls(now):
         poll_broker.apply_async((due.broker_id, due.claim), expires=dispatch.EXPIRES_S)
@@ -28,31 +31,52 @@ def dispatch_due_polls() -> None:
 
 
 @shared_task(ignore_result=True)
+@recorded("poll_broker")
 def poll_broker(broker_id: int, claim: int) -> None:
-    run.poll(broker_id, claim, dispatch.database_now())
+    with unless_forgotten(broker_id):
+        run.poll(broker_id, claim, dispatch.database_now())
     give_back()
 
 
 @shared_task(ignore_result=True)
+@recorded("take_inventory")
 def take_inventory(broker_id: int, claim: int) -> None:
-    inventory.take(broker_id, claim, dispatch.database_now())
+    with unless_forgotten(broker_id):
+        inventory.take(broker_id, claim, dispatch.database_now())
     give_back()
 
 
 @shared_task(ignore_result=True)
+@recorded("keep_history")
 def keep_history() -> None:
-    """Each minute, by beat. Harmless to run twice, or beside another."""
+    """Each minute, by beat. Harmless to run twice, or beside another. A step that fails stops no
+    other: history that can't be summed up is still cleaned up."""
     now = dispatch.database_now()
-    partitions.make_ahead(now)
-    settle.settle(now)
-    rollups.fill(now)
-    retention.drop_old(now)
-    forget_old_counts(now.timestamp())
+    run_steps(
+        "keep_history",
+        {
+            "partitions": partial(partitions.make_ahead, now),
+            "settle": partial(settle.settle, now),
+            **{
+                f"rollup_{one.name}": partial(rollups.fill_one, one, now) for one in rollups.ROLLUPS
+            },
+            "drop_partitions": partial(partitions.drop_old, now),
+            "drop_queues": partial(retention.drop_queues, now),
+            "drop_spans": partial(retention.drop_spans, now),
+            "request_counts": partial(forget_old_counts, now.timestamp()),
+        },
+    )
 
 
-@shared_task(queue="apply", ignore_result=True)
+@shared_task(ignore_result=True)
+@recorded("take_backups")
 def take_backups() -> None:
     """Each minute, by beat: backs up the brokers that are due. Harmless beside another."""
     now = dispatch.database_now()
-    backups.take_due_backups(now)
-    backups.drop_old(now)
+    run_steps(
+        "take_backups",
+        {
+            "take": partial(backups.take_due_backups, now),
+            "drop_old": partial(backups.drop_old, now),
+        },
+    )

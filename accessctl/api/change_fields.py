@@ -65,6 +65,19 @@ class PlanRead(serializers.Serializer[Any]):
         ref_name = "Plan"
 
 
+class WaitsForRead(serializers.Serializer[Any]):
+    """A step of an earlier change. Every field is null where you may not see that change."""
+
+    change = serializers.UUIDField(allow_null=True)
+    ordinal = serializers.IntegerField(allow_null=True)
+    op = serializers.CharField(allow_null=True)
+    kind = serializers.CharField(allow_null=True)
+    key = serializers.DictField(child=serializers.CharField(), allow_null=True)
+
+    class Meta:
+        ref_name = "WaitsFor"
+
+
 class StepRead(serializers.Serializer[Any]):
     """One object of a change."""
 
@@ -79,6 +92,9 @@ class StepRead(serializers.Serializer[Any]):
     generation = serializers.IntegerField()
     attempts = serializers.IntegerField()
     next_attempt_at = serializers.SerializerMethodField()
+    waits_for = serializers.SerializerMethodField(
+        help_text="The step of an earlier change that has to end first; null: none."
+    )
     error_code = serializers.CharField()
     error_detail = serializers.CharField(help_text="The broker's words, or the console's.")
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -93,6 +109,20 @@ class StepRead(serializers.Serializer[Any]):
     @extend_schema_field(serializers.DictField(child=serializers.CharField()))
     def get_key(self, step: Step) -> dict[str, str]:
         return dict(zip(KINDS[step.target.kind].identity, step.target.key, strict=True))
+
+    @extend_schema_field(WaitsForRead(allow_null=True))
+    def get_waits_for(self, step: Step) -> dict[str, Any] | None:
+        waits_for: dict[int, Step | None] = self.context.get("waits_for", {})
+        if step.pk not in waits_for:
+            return None
+        found = waits_for[step.pk]
+        return {
+            "change": str(found.change_id) if found else None,
+            "ordinal": found.ordinal if found else None,
+            "op": found.op if found else None,
+            "kind": found.target.kind if found else None,
+            "key": self.get_key(found) if found else None,
+        }
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_next_attempt_at(self, step: Step) -> Any:
@@ -177,6 +207,13 @@ def step_counts(changes: list[Change]) -> dict[Any, dict[str, int]]:
     return found
 
 
+#: One that is there again after it was retired was never asked for: it is unmanaged.
+_SYNC_CHOICES = [
+    *(choice for choice in Sync.choices if choice[0] != Sync.RETIRED),
+    (UNMANAGED, "Unmanaged"),
+]
+
+
 class Managed(serializers.Serializer[Any]):
     """What is asked for of an object, beside what is seen of it."""
 
@@ -188,10 +225,10 @@ class Managed(serializers.Serializer[Any]):
     verified_at = serializers.SerializerMethodField(help_text="When the broker was seen equal.")
     reason = serializers.SerializerMethodField(help_text="Why it is not in sync, in one sentence.")
 
-    @extend_schema_field(serializers.ChoiceField(choices=[*Sync.choices, (UNMANAGED, "Unmanaged")]))
+    @extend_schema_field(serializers.ChoiceField(choices=_SYNC_CHOICES))
     def get_sync(self, row: Any) -> str:
         managed = self._managed(row)
-        return str(managed.sync) if managed else UNMANAGED
+        return str(managed.sync) if managed and managed.sync != Sync.RETIRED else UNMANAGED
 
     @extend_schema_field(serializers.IntegerField())
     def get_generation(self, row: Any) -> int:
@@ -211,7 +248,7 @@ class Managed(serializers.Serializer[Any]):
     @extend_schema_field(serializers.CharField())
     def get_reason(self, row: Any) -> str:
         managed = self._managed(row)
-        return managed.reason if managed else ""
+        return managed.reason if managed and managed.sync != Sync.RETIRED else ""
 
     def _managed(self, row: Any) -> ManagedObject | None:
         found: ManagedObject | None = getattr(row, "managed", None)

@@ -54,6 +54,8 @@ class Facts:
     rabbitmq_version: str = ""
     erlang_version: str = ""
     user: UserFacts | None = None
+    #: Whether who asks may not know if there is such a user.
+    user_hidden: bool = False
     vhost: VhostFacts | None = None
     permission: PermissionFacts | None = None
     #: By exchange.

@@ -45,6 +45,14 @@ def _reasons(question: Question, facts: Facts) -> Iterator[Reason]:
 
 
 def _user(question: Question, facts: Facts) -> Iterator[Reason]:
+    if facts.user_hidden:
+        yield Reason(
+            "user",
+            "unknown",
+            f"You see no user {quoted(question.user)} on this broker. It may not exist, or it may belong "
+            "to virtual hosts that are not yours.",
+        )
+        return
     if facts.user is None:
         if "users" in facts.known:
             yield Reason(

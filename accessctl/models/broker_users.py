@@ -13,7 +13,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from accessctl.permissions import Permission
-from accessctl.reach import reach_of
+from accessctl.reach import Reach, reach_of
 from console.models import Broker
 
 if TYPE_CHECKING:
@@ -47,15 +47,37 @@ class SeenOnBroker(models.Model):
 class BrokerUserQuerySet(SeenQuerySet):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> BrokerUserQuerySet:
         """All users of a broker granted as a whole; of one granted in part, those with a permission
-        in that part."""
-        reach = reach_of(user)
+        in that part, and those that belong to it (`BrokerUser.owner_scope`)."""
+        return self.within(reach_of(user))
+
+    def within(self, reach: Reach) -> BrokerUserQuerySet:
+        """As `visible_to`. One query more for a reach that is limited to some virtual hosts."""
         in_part = BrokerPermission.objects.filter(
             reach.objects(Permission.USERS_VIEW),
             broker=models.OuterRef("broker"),
             user=models.OuterRef("name"),
         )
         whole = reach.objects(Permission.USERS_VIEW, vhost="")
-        return self.filter(whole | models.Q(models.Exists(in_part)) if reach.is_partial else whole)
+        if not reach.is_partial:
+            return self.filter(whole)
+        return self.filter(whole | models.Q(models.Exists(in_part)) | _belonging(reach))
+
+
+def _belonging(reach: Reach) -> models.Q:
+    """The condition that a user belongs to virtual hosts which the reach covers."""
+    scopes = (
+        BrokerUser.objects.filter(reach.brokers(Permission.USERS_VIEW, "broker"))
+        .exclude(owner_scope=None)
+        .order_by()
+        .values_list("broker", "broker__environment", "owner_scope")
+        .distinct()
+    )
+    found = models.Q(pk__in=[])
+    for pk, environment, scope in scopes:
+        broker = Broker(pk=pk, environment=environment)
+        if reach.covers_each(Permission.USERS_VIEW, broker, scope):
+            found |= models.Q(broker=pk, owner_scope=scope)
+    return found
 
 
 class BrokerUser(SeenOnBroker):
@@ -70,6 +92,13 @@ class BrokerUser(SeenOnBroker):
     has_default_password = models.BooleanField(null=True)
     hashing_algorithm = models.TextField(blank=True)
     limits = models.JSONField(default=dict)
+    #: The patterns of virtual hosts that the user belongs to: those on which its creator administered users
+    #: when it was created here. None: it belongs to none, so only who has the whole broker may change it.
+    #: It goes with the row: what was gone and is there again belongs to nobody. Written by
+    #: accessctl.ownership only.
+    owner_scope = ArrayField(models.TextField(), null=True)
+    #: What recognizes the password that the console last saw on a user with an `owner_scope`; no hash.
+    owner_proof = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     objects = BrokerUserQuerySet.as_manager()  # type: ignore[misc]
 

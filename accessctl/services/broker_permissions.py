@@ -9,6 +9,8 @@ from typing import Any
 from accessctl.authorize import AnyUser, require
 from accessctl.patterns import dialect_of, why_not_pattern
 from accessctl.permissions import Permission
+from accessctl.reach import reach_of
+from accessctl.rights_over_users import known_users
 from accessctl.specs import seen_permissions, seen_topic_permissions
 from console.changes.accept import Wish
 from console.changes.standing import Standing, standings
@@ -61,7 +63,7 @@ def set_permissions(
     keys = _pairs(broker, vhosts, users, acting_user)
     spec = patterns.spec(broker)
     _must_exist(broker, VHOST.name, vhosts, making)
-    _must_exist(broker, USER.name, users, making)
+    _must_know(broker, users, acting_user, making)
     seen = seen_permissions(broker, users=users, vhosts=vhosts)
     return [
         _wish(broker, standing, spec, expected_generation)
@@ -141,16 +143,23 @@ def clear_permissions(
 def copy_permissions(
     *, broker: Broker, source: str, target: str, replace: bool, acting_user: AnyUser
 ) -> list[Wish]:
-    """Gives `target` the rights of `source`, topic permissions too. `replace` also takes what `source`
-    does not have. Raises NotAllowed, InvalidField."""
+    """Gives `target` the rights of `source`, topic permissions too, in the virtual hosts whose permissions
+    the person sees. `replace` also takes what `source` does not have there. Raises NotAllowed,
+    InvalidField."""
     if source == target:
         raise InvalidField("target", "Choose another user to copy to.")
-    _must_exist(broker, USER.name, [target])
+    _must_know(broker, [target], acting_user)
+    reach = reach_of(acting_user).of_the_person
     wishes: list[Wish] = []
-    for kind, seen in (
+    for kind, found_there in (
         (PERMISSION, seen_permissions(broker, users=[source, target])),
         (TOPIC_PERMISSION, seen_topic_permissions(broker, users=[source, target])),
     ):
+        seen = {
+            key: spec
+            for key, spec in found_there.items()
+            if reach.has(Permission.PERMISSIONS_VIEW, broker, key[0])
+        }
         wanted = {
             (key[0], target, *key[2:]): spec for key, spec in seen.items() if key[1] == source
         }
@@ -184,7 +193,7 @@ def set_topic_permission(
     except SpecError as error:
         raise InvalidField(error.field, str(error)) from None
     _must_exist(broker, VHOST.name, [vhost], making)
-    _must_exist(broker, USER.name, [user], making)
+    _must_know(broker, [user], acting_user, making)
     return _wish(
         broker,
         _topic(broker, vhost, user, exchange),
@@ -247,6 +256,19 @@ def _must_exist(
     if missing:
         asked = ManagedObject.objects.filter(broker=broker, kind=kind, spec__isnull=False)
         missing -= {row.key[0] for row in asked.filter(key__in=[[name] for name in missing])}
+    _none_missing(broker, kind, missing)
+
+
+def _must_know(
+    broker: Broker, names: Iterable[str], person: AnyUser, making: Collection[Ref] = ()
+) -> None:
+    """As `_must_exist`, of users: one that is hidden from the person is as one that is not there. Raises
+    InvalidField."""
+    missing = {name for name in names if Ref(USER.name, (name,)) not in making}
+    _none_missing(broker, USER.name, missing - known_users(person, broker, missing))
+
+
+def _none_missing(broker: Broker, kind: str, missing: Collection[str]) -> None:
     if missing:
         word = "virtual host" if kind == VHOST.name else kind
         raise InvalidField(kind, f"{broker.name} has no {word} {sorted(missing)[0]}.")

@@ -6,16 +6,23 @@ Clear passwords are hashed here and go no further.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from accessctl.authorize import AnyUser, may
+from accessctl.authorize import AnyUser, may, may_somewhere
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.permissions import Permission
-from accessctl.rights_over_users import why_not_edit_user
+from accessctl.rights_over_users import (
+    NOT_OF_THIS_BROKER,
+    is_taken,
+    knows_user,
+    sees_all_users,
+    why_not_edit_user,
+)
 from accessctl.specs import seen_users
 from console.changes.accept import Wish
+from console.changes.own_login import lock_out
 from console.changes.standing import Standing, standings
 from console.errors import InvalidField, NotAllowed
 from console.models import Broker
@@ -28,13 +35,12 @@ from console.rabbitmq.passwords import (
     is_hash,
     why_no_password,
 )
-from console.reconcile.kinds import USER, SpecError
+from console.reconcile.kinds import USER, Ref, SpecError
 from console.reconcile.names import check_name
 
 #: From RabbitMQ 4.2.9 and 4.3 on; older ones have no limit, but nobody has use for more.
 MOST_TAGS = 32
 LIMITS = ("max-connections", "max-channels")
-ADMINISTRATOR = "administrator"
 MOST_LIMIT = 2**31 - 1
 
 
@@ -92,8 +98,11 @@ def create_user(
     AlreadyThere."""
     _check_name(name)
     spec = {"tags": [], "limits": {}, **check_user_fields(fields)}
-    standing = user_standing(broker, name)
-    permission = _right(acting_user, broker, name, {"tags": [], "limits": {}}, spec)
+    standing = user_standing(broker, name, viewer=acting_user)
+    taken = standing.wanted is None and is_taken(acting_user, broker, name)
+    if standing.wanted is not None and (reason := why_not_edit_user(acting_user, broker, name)):
+        raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
+    permission = _right_to(acting_user, broker, [{"tags": [], "limits": {}}], spec)
     standing.must_be_new(broker)
     return Wish(
         broker=broker,
@@ -102,8 +111,9 @@ def create_user(
         observed=standing.observed,
         permission=permission,
         secrets=password.secrets(),
-        expected_generation=standing.generation,
+        expected_generation=None if taken else user_standing(broker, name).generation,
         new=True,
+        taken=taken,
     )
 
 
@@ -119,16 +129,15 @@ def edit_user(
     """Changes what `fields` names (tags, limits) and the password where one is given, and keeps the
     rest. Raises NotAllowed, InvalidField, NotThere; where somebody asks for something else at the same
     moment, `accept` raises Stale."""
-    standing = user_standing(broker, name)
+    standing = user_standing(broker, name, viewer=acting_user)
     spec = standing.changed(check_user_fields(fields))
-    if reason := why_shut_out(broker, name, standing.wanted or {}, spec):
-        raise InvalidField("tags", reason)
+    _refuse_lock_out(broker, standing, spec, new_password=password is not None)
     return Wish(
         broker=broker,
         ref=standing.ref,
         spec=spec,
         observed=standing.observed,
-        permission=_right(acting_user, broker, name, standing.wanted or {}, spec),
+        permission=_right(acting_user, broker, standing, spec),
         secrets=password.secrets() if password else None,
         expected_generation=standing.generation
         if expected_generation is None
@@ -140,14 +149,9 @@ def delete_user(
     *, broker: Broker, name: str, acting_user: AnyUser, expected_generation: int | None = None
 ) -> Wish:
     """Raises NotAllowed, InvalidField for the console's own user, NotThere."""
-    permission = _right(acting_user, broker, name, {}, {})
-    if name == broker.username:
-        raise InvalidField(
-            "name",
-            f"{name} is the user by which the console itself logs in to {broker.name}. "
-            "Give the broker another user first.",
-        )
-    standing = user_standing(broker, name)
+    standing = user_standing(broker, name, viewer=acting_user)
+    permission = _right(acting_user, broker, standing, None)
+    _refuse_lock_out(broker, standing, None)
     standing.must_be_there()
     return Wish(
         broker=broker,
@@ -159,20 +163,25 @@ def delete_user(
     )
 
 
-def why_shut_out(
-    broker: Broker, name: str, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> str:
-    """Why a change of tags would shut the console itself out of the broker; "" where it would not."""
-    lost = ADMINISTRATOR in before.get("tags", []) and ADMINISTRATOR not in after.get("tags", [])
-    if name != broker.username or not lost:
-        return ""
-    return (
-        f"{name} is the user by which the console itself logs in to {broker.name}: without the tag "
-        f"{ADMINISTRATOR} it could change nothing there. Give the broker another user first."
-    )
+def _refuse_lock_out(
+    broker: Broker,
+    standing: Standing,
+    spec: Mapping[str, Any] | None,
+    *,
+    new_password: bool = False,
+) -> None:
+    """By what the user is to be until now, which may not be seen yet. Raises InvalidField."""
+    found = lock_out(broker, standing.ref, standing.wanted, spec, new_password=new_password)
+    if found is not None:
+        raise InvalidField(found.field, found.message)
 
 
-def user_standing(broker: Broker, name: str) -> Standing:
+def user_standing(broker: Broker, name: str, *, viewer: AnyUser | None = None) -> Standing:
+    """With a `viewer` as they may know it: one that is hidden from them is as one that is not there."""
+    if viewer is not None and not (
+        sees_all_users(viewer, broker) or knows_user(viewer, broker, name)
+    ):
+        return Standing(Ref(USER.name, (name,)), None, None)
     return standings(broker, USER.name, [(name,)], seen_users(broker, [name]))[(name,)]
 
 
@@ -193,24 +202,40 @@ def user_objections(broker: Broker, name: str) -> list[str]:
 
 
 def _right(
+    acting_user: AnyUser, broker: Broker, standing: Standing, after: Mapping[str, Any] | None
+) -> Permission:
+    """The right that this change or deletion (`after` None) of a user takes. Raises NotAllowed."""
+    (name,) = standing.ref.key
+    if standing.wanted is not None or standing.observed is not None:
+        reason = why_not_edit_user(acting_user, broker, name)
+        if reason:
+            raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
+    # What was changed elsewhere is undone by writing what was asked for here.
+    before = [spec for spec in (standing.wanted, standing.observed) if spec is not None]
+    return _right_to(acting_user, broker, before, after)
+
+
+def _right_to(
     acting_user: AnyUser,
     broker: Broker,
-    name: str,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
+    before: Sequence[Mapping[str, Any]],
+    after: Mapping[str, Any] | None,
 ) -> Permission:
-    """The right that this change of a user takes. Raises NotAllowed.
+    """The right that it takes to have a user as `after` (None: deleted), of what it is to be or is seen to
+    be (`before`). Raises NotAllowed.
 
     Tags reach over the whole broker, and so do a user's limits: neither is a vhost administrator's.
     """
-    if reason := why_not_edit_user(acting_user, broker, name):
-        raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
-    limited = before.get("limits", {}) != after.get("limits", {})
+    if not may_somewhere(acting_user, Permission.USERS_EDIT, broker):
+        raise NotAllowed(NOT_OF_THIS_BROKER, {"permission": str(Permission.USERS_EDIT)})
+    if after is None:
+        return Permission.USERS_EDIT
+    limited = any(one.get("limits", {}) != after.get("limits", {}) for one in before)
     if limited and not may(acting_user, Permission.VHOSTS_LIMIT, broker):
         raise NotAllowed(
             "You may not set limits of users here.", {"permission": str(Permission.VHOSTS_LIMIT)}
         )
-    if list(before.get("tags", [])) == list(after.get("tags", [])):
+    if all(sorted(one.get("tags", [])) == sorted(after.get("tags", [])) for one in before):
         return Permission.VHOSTS_LIMIT if limited else Permission.USERS_EDIT
     if not may(acting_user, Permission.USERS_TAG, broker):
         raise NotAllowed(

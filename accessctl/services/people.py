@@ -14,6 +14,7 @@ from accessctl.authorize import require
 from accessctl.first_password import make_code, person_of_code
 from accessctl.permissions import Permission
 from accessctl.services.sessions import end_sessions_of
+from accessctl.services.tokens import revoke_tokens_of
 from console.audit import record
 from console.errors import InvalidField, NotAllowed
 
@@ -42,9 +43,12 @@ def create_person(username: str, *, acting_user: AbstractBaseUser) -> tuple[User
     return person, make_code(person)
 
 
-def reset_password(person: User, *, acting_user: AbstractBaseUser) -> str:
-    """Takes the password away and ends the person's sessions. The code by which its owner sets a new
-    one; codes made before are good for nothing."""
+def reset_password(
+    person: User, *, acting_user: AbstractBaseUser, keep_tokens: bool = False
+) -> tuple[str, int]:
+    """Takes the password away, ends the person's sessions and revokes their API tokens, unless they are
+    kept: whoever knew the password may have made one. The code by which the owner sets a new password
+    (codes made before are good for nothing), and how many tokens were revoked."""
     require(acting_user, Permission.PEOPLE_EDIT)
     with transaction.atomic():
         person.set_unusable_password()  # a new one each time, which voids the codes made before
@@ -57,7 +61,8 @@ def reset_password(person: User, *, acting_user: AbstractBaseUser) -> str:
             after={"password": "to be set by its owner"},
         )
         end_sessions_of(person, acting_user=acting_user)
-    return make_code(person)
+        revoked = 0 if keep_tokens else revoke_tokens_of(person, acting_user=acting_user)
+    return make_code(person), revoked
 
 
 def set_password_by_code(code: str, password: str) -> User:

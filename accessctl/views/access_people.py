@@ -35,7 +35,7 @@ def people(request: HttpRequest) -> HttpResponse:
                 new, code = service.create_person(
                     form.cleaned_data["username"], acting_user=person_of(request)
                 )
-                made, form = (new, link_of(request, code)), PersonForm()
+                made, form = (new, link_of(code)), PersonForm()
             except InvalidField as error:
                 form.refuse(error)
     rows = User.objects.order_by("username").prefetch_related("groups")
@@ -90,8 +90,14 @@ def person_switch(request: HttpRequest, person_id: int) -> HttpResponse:
 def person_password(request: HttpRequest, person_id: int) -> HttpResponse:
     """The old password is void; the link to set a new one is shown in the answer and never again."""
     found = _edited(request, person_id)
-    code = service.reset_password(found, acting_user=person_of(request))
-    return _shown(request, found, link_of(request, code))
+    code, revoked = service.reset_password(
+        found,
+        acting_user=person_of(request),
+        keep_tokens=request.POST.get("keep_tokens") == "on",
+    )
+    if revoked:
+        messages.info(request, f"API tokens revoked: {revoked}.")
+    return _shown(request, found, link_of(code))
 
 
 @require_POST

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account import views as account_views
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -11,7 +13,9 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
+from accessctl.devices import remember_device
 from accessctl.forms_access import FirstPasswordForm
+from accessctl.models import ApiToken
 from accessctl.services.people import set_password_by_code
 from accessctl.views.access import person_of
 from console.errors import InvalidField
@@ -41,7 +45,17 @@ def first_password(request: HttpRequest) -> HttpResponse:
 
 def change_password(request: HttpRequest) -> HttpResponseBase:
     """allauth's page; an account without a password here is told so instead."""
-    if not person_of(request).has_usable_password():
+    person = person_of(request)
+    if not person.has_usable_password():
         return render(request, "accessctl/no_password.html")
-    answer: HttpResponseBase = account_views.password_change(request)
+    before = person.password
+    answer: HttpResponseBase = _OwnPassword.as_view()(request)
+    if person.password != before:
+        remember_device(request, answer, person)
     return answer
+
+
+class _OwnPassword(account_views.PasswordChangeView):  # type: ignore[misc]
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        count = ApiToken.objects.of(self.request.user).count()
+        return {**super().get_context_data(**kwargs), "token_count": count}

@@ -31,6 +31,7 @@ from console.models import Broker
 from console.scope import Scope
 
 _SECRETS = ("password", "password_hash", "sealed")
+_KEPT_OPEN = "Connections that are open stay open; the next log-in needs the new password."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -143,18 +144,9 @@ def edit_asked(request: HttpRequest, user: BrokerUser, form: UserForm, back: str
         wishes=[wish],
         act="Change it",
         back=back,
-        warnings=_password_warnings(user) if password else [],
+        warnings=[_KEPT_OPEN] if password else [],
         once=form.generated,
     )
-
-
-def _password_warnings(user: BrokerUser) -> list[str]:
-    if user.name != user.broker.username:
-        return ["Connections that are open stay open; the next log-in needs the new password."]
-    return [
-        f"The console itself logs in to {user.broker.name} as this user: it is refused from then on, "
-        "until the new password is entered at the broker."
-    ]
 
 
 def _form_page(

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from accessctl import kinds
 from accessctl.authorize import may, may_somewhere, require
-from accessctl.filters import USERS
+from accessctl.filters import users_for
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.permissions import Permission
 from accessctl.rights_over_users import why_not_edit_user
@@ -40,7 +40,9 @@ def users(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.USERS_VIEW)
     now = timezone.now()
     scope, problems = read_scope(request)
-    asked = read_list(USERS, request.GET, hidden=["broker"] if scope.broker else [])
+    asked = read_list(
+        users_for(request.user), request.GET, hidden=["broker"] if scope.broker else []
+    )
     found = users_in_scope(scope, request.user)
     listing = asked.show(found.none() if problems else found)
     brokers = scope.enabled_brokers(request.user)
@@ -67,7 +69,7 @@ def users(request: HttpRequest) -> HttpResponse:
 def users_csv(request: HttpRequest) -> HttpResponseBase:
     require(request.user, Permission.USERS_VIEW)
     scope, problems = read_scope(request)
-    asked = read_list(USERS, request.GET)
+    asked = read_list(users_for(request.user), request.GET)
     found = with_vhosts(users_in_scope(scope, request.user), request.user)
     return csv_response(asked, found, [*problems, *asked.problems])
 
@@ -95,7 +97,7 @@ def user(request: HttpRequest, user_id: int) -> HttpResponse:
         "topic_permissions": permission_rows(topics[:_MOST]),
         "observed": observe([found.broker], "inventory_at", now),
         "rights": kinds.RIGHTS,
-        "reach": reach_of_user(found),
+        "reach": reach_of_user(found, request.user),
         "sync": syncs_of(USER.name, [found])[found.pk],
         "may_resolve": may(request.user, Permission.DRIFT_RESOLVE, found.broker),
         "may_see_connections": may_somewhere(

@@ -48,6 +48,9 @@ class Depths(serializers.Serializer[Any]):
     stale = serializers.BooleanField()
     source = serializers.CharField(source="depths_source", help_text="How they were read.")  # type: ignore[assignment]
     queues = serializers.IntegerField(allow_null=True)
+    queues_without_depth = serializers.IntegerField(
+        allow_null=True, help_text="Queues that the sums leave out: their depth is not known."
+    )
     ready = serializers.IntegerField(source="messages_ready", allow_null=True)
     unacked = serializers.IntegerField(source="messages_unacked", allow_null=True)
 
@@ -139,8 +142,8 @@ class BrokerWrite(StrictSerializer):
         max_length=1000,
         required=False,
         write_only=True,
-        help_text="Left out of an edit, the stored one is kept, unless the address or the TLS "
-        "identity changes: then it is cleared.",
+        help_text="Left out of an edit, the stored one is kept, unless the address (scheme, host, "
+        "port, path prefix) or the TLS identity changes: then it is cleared.",
     )
     tls_verify = Flag(default=True)
     tls_ca_pem = Text(max_length=_PEM_LIMIT, allow_blank=True, default="")

@@ -21,7 +21,12 @@ from rest_framework.reverse import reverse
 from accessctl.api.change_fields import ChangeRead, StepRead, step_counts
 from accessctl.api.permissions import ANYBODY
 from accessctl.permissions import Permission
-from accessctl.visible_changes import changes_seen_by, may_stop, steps_seen_by
+from accessctl.visible_changes import (
+    blockers_seen_by,
+    changes_seen_by,
+    may_stop,
+    steps_seen_by,
+)
 from console.changes.again import CONFIRMED, RETRIED, ask_again, stop_change
 from console.errors import NotAllowed
 from console.models import Change, ChangeState, Step, StepState
@@ -100,7 +105,8 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
     @action(methods=["get"], detail=True, url_path="steps")
     def steps(self, request: Request, pk: str) -> Response:
         """The steps of a change, in their order; those about objects that you may see."""
-        found = self._change(pk).steps.filter(steps_seen_by(request.user))
+        change = self._change(pk)
+        found = change.steps.filter(steps_seen_by(request.user))
         state = request.query_params.get("state")
         if state is not None:
             if state not in StepState.values:
@@ -108,7 +114,8 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
                 raise ValidationError({"state": [f"state must be one of {known}."]})
             found = found.filter(state=state)
         page = self.paginate_queryset(found.select_related("target", "broker").order_by("ordinal"))
-        return self.get_paginated_response(StepRead(page, many=True).data)
+        context = {"waits_for": blockers_seen_by(request.user, change, page or [])}
+        return self.get_paginated_response(StepRead(page, many=True, context=context).data)
 
     @extend_schema(
         request=None,

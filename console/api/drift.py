@@ -24,6 +24,7 @@ from accessctl.api.changing import (
 )
 from accessctl.permissions import Permission
 from accessctl.visible_changes import managed_seen_by
+from console.changes.accept import Wish
 from console.changes.drift import drift_state
 from console.errors import InvalidField
 from console.models import ManagedObject, Sync
@@ -34,7 +35,7 @@ from console.rest.filters import BrokerFilter
 from console.rest.views import ApiView
 from console.words import counted
 from vhosts.seen_objects import SEEN_KINDS
-from vhosts.services.resolve_drift import ACTS, MOST_AT_ONCE, adopt, resolve_drift
+from vhosts.services.resolve_drift import ACTS, MOST_AT_ONCE, adopt, objections, resolve_drift
 
 _STATES = [DriftState.DRIFTED.value, DriftState.MISSING.value, DriftState.RETURNED.value]
 
@@ -140,11 +141,16 @@ class DriftView(ListModelMixin, ApiView):
         if len(rows) != len(set(body["ids"])):
             raise InvalidField("ids", "Not all of these are objects that you may see.")
         count = counted(len(rows), "object")
+
+        def wishes() -> list[Wish]:
+            return resolve_drift(rows, body["act"], acting_user=request.user)
+
         return answer_change(
             request,
             f"{ACTS[body['act']]}: {count}",
-            lambda: resolve_drift(rows, body["act"], acting_user=request.user),
+            wishes,
             reason=body.get("reason", ""),
+            objections=lambda: {wish.ref: objections(wish) for wish in wishes()},
         )
 
     @changing(DriftAdopt)

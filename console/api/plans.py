@@ -15,6 +15,7 @@ from accessctl.api.changing import PARAMETERS, Reasoned, answer_change, changing
 from accessctl.api.permission_writes import PermissionNew, TopicPermissionNew
 from accessctl.api.user_writes import UserNew, password_of
 from accessctl.permissions import Permission
+from accessctl.reach import reach_of
 from accessctl.services.broker_permissions import (
     Patterns,
     clear_permissions,
@@ -138,7 +139,10 @@ def _vhost(fields: _Fields, absent: bool, user: Any, making: Any) -> list[Wish]:
     broker, name = fields.pop("broker"), fields.pop("name")
     if absent:
         return [delete_vhost(broker=broker, name=name, acting_user=user)]
-    make = create_vhost if vhost_standing(broker, name).wanted is None else edit_vhost
+    # Which right is lacking would tell of what the person may not see.
+    seen = reach_of(user).of_the_person.has(Permission.VHOSTS_VIEW, broker, name)
+    there = seen and vhost_standing(broker, name).wanted is not None
+    make = edit_vhost if there else create_vhost
     return [make(broker=broker, name=name, fields=fields, acting_user=user)]
 
 
@@ -149,7 +153,7 @@ def _user(fields: _Fields, absent: bool, user: Any, making: Any) -> list[Wish]:
     if fields.get("generate_password"):
         raise InvalidField("generate_password", "Passwords are generated for one user at a time.")
     password, _ = password_of(fields)
-    if user_standing(broker, name).wanted is not None:
+    if user_standing(broker, name, viewer=user).wanted is not None:
         return [
             edit_user(broker=broker, name=name, fields=fields, password=password, acting_user=user)
         ]

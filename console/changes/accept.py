@@ -15,6 +15,7 @@ from console.audit import record_change
 from console.changes.crashpoints import crashpoint
 from console.changes.credential import token_of
 from console.changes.doorbell import ring
+from console.changes.own_login import PASSWORD_FIELDS, lock_out
 from console.errors import AlreadyThere, IdempotencyMismatch, InvalidField, Stale
 from console.models import Broker, Change, ManagedObject, Step, Sync
 from console.rabbitmq.endpoint import Secret
@@ -43,6 +44,9 @@ class Wish:
     expected_generation: int | None = None
     #: It is to be made: where somebody else was quicker, it is there already.
     new: bool = False
+    #: Its name is taken by something that the person may not know of: it is planned as if it were free, and
+    #: refused when it is accepted.
+    taken: bool = False
     guard: Mapping[str, int] = field(default_factory=dict)
 
     def desired(self) -> Spec | None:
@@ -78,8 +82,11 @@ class Request:
 
 
 def plan_of(request: Request) -> dict[Broker, Plan]:
-    """What would happen, broker by broker; nothing is kept. Raises InvalidField."""
+    """What would happen, broker by broker; nothing is kept. Raises InvalidField, also for what would lock
+    the console out of a broker."""
     plans: dict[Broker, Plan] = {}
+    for wish in request.wishes:
+        refuse_lock_out(wish)
     for broker in {wish.broker.pk: wish.broker for wish in request.wishes}.values():
         wishes = [wish for wish in request.wishes if wish.broker.pk == broker.pk]
         observed = {wish.ref: wish.observed for wish in wishes if wish.observed is not None}
@@ -91,10 +98,13 @@ def plan_of(request: Request) -> dict[Broker, Plan]:
     return plans
 
 
-_SECRET_FIELDS = {"user": ("password_hash", "hashing_algorithm")}
-
-
-_OF_PASSWORD = ("password_hash", "hashing_algorithm")
+def refuse_lock_out(wish: Wish) -> None:
+    """Raises InvalidField."""
+    found = lock_out(
+        wish.broker, wish.ref, wish.observed, wish.spec, new_password=bool(wish.secrets)
+    )
+    if found is not None:
+        raise InvalidField(found.field, found.message)
 
 
 def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
@@ -110,7 +120,7 @@ def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
         replace(
             step,
             fields=(*step.fields, FieldChange("password_hash", None, None, secret=True)),
-            untold=tuple(name for name in step.untold if name not in _OF_PASSWORD),
+            untold=tuple(name for name in step.untold if name not in PASSWORD_FIELDS),
         )
         if step.ref in given
         else step
@@ -125,13 +135,18 @@ def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
 
 def accept(request: Request, *, now: datetime, acting_user: User) -> Change:
     """Keeps the change and answers at once; a worker applies it. The same idempotency key gives back
-    the first change. Raises InvalidField, Stale, IdempotencyMismatch.
+    the first change. Raises InvalidField, AlreadyThere, Stale, IdempotencyMismatch.
 
     Callers have authorized the acts; the right named by each wish is asked again before its step is
     applied.
     """
     plans = plan_of(request)
     digest = request.digest()
+    for wish in request.wishes:
+        if wish.taken:
+            raise AlreadyThere(
+                f"The name {wish.ref.key[-1]} can't be used on {wish.broker.name}. Choose another name."
+            )
     with transaction.atomic():
         change, new = _first_of_key(request, digest, now, acting_user)
         if not new:
@@ -156,6 +171,7 @@ def accept(request: Request, *, now: datetime, acting_user: User) -> Change:
             ],
             batch_size=1000,
         )  # fmt: skip
+        _forget_earlier_secrets(steps)
         Step.objects.bulk_create(steps, batch_size=1000)
         record_change(change, steps, acting_user=acting_user)
         crashpoint("before-accept-commit")
@@ -236,6 +252,12 @@ def _wished(target: ManagedObject, wish: Wish) -> ManagedObject:
     target.drift = []
     target.drifted_since = None
     return target
+
+
+def _forget_earlier_secrets(steps: Sequence[Step]) -> None:
+    """What was refused of the same objects can't be tried again: this takes its place."""
+    earlier = Step.objects.filter(target__in=[step.target.pk for step in steps])
+    earlier.exclude(finished_at=None).exclude(secrets_encrypted="").update(secrets_encrypted="")
 
 
 def _ordered(plan: Plan, wishes: Mapping[Ref, Wish]) -> list[Difference]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -12,9 +12,10 @@ from django.utils.module_loading import import_string
 
 from console.audit import record
 from console.changes.accept import Request, Wish, accept
+from console.changes.attempt import secrets_of
 from console.changes.doorbell import ring
 from console.errors import ConsoleError, NotAllowed
-from console.models import OPEN_CHANGES, OPEN_STEPS, Broker, Change, Step, StepState
+from console.models import OPEN_CHANGES, OPEN_STEPS, Broker, Change, ChangeState, Step, StepState
 from console.reconcile.kinds import Key, Ref, Spec
 
 #: What was last seen of some objects of a broker; see vhosts.seen_objects.
@@ -23,6 +24,8 @@ RETRIED = (StepState.REJECTED, StepState.STOPPED)
 #: accessctl.permissions.Permission.VHOSTS_LIMIT, which stands above.
 _SETS_LIMITS = "vhosts:limit"
 CONFIRMED = (StepState.NEEDS_CONFIRMATION,)
+#: How long a refused step can be tried again with the password that it came with.
+KEPT_FOR = timedelta(days=1)
 
 
 class NothingLeft(ConsoleError):
@@ -69,8 +72,8 @@ def ask_again(
     """A new change of the wishes whose steps ended in one of `states`. What somebody asked otherwise for
     since is left out. Raises NothingLeft, NotAllowed, InvalidField.
 
-    Passwords are not kept once a step has ended, so a step that was to set one is left out too, and named
-    where nothing else is left.
+    A step that the broker refused keeps its password for KEPT_FOR, for this; one whose password is gone is
+    left out too, and named where nothing else is left.
     """
     steps = list(
         change.steps.filter(state__in=list(states)).select_related("target", "broker__status")
@@ -93,12 +96,21 @@ def ask_again(
 
 def needs_password(step: Step) -> bool:
     """Whether the step was to send a secret, which is gone."""
-    return any(field.get("secret") for field in step.fields) and step.after is not None
+    if step.after is None or step.secrets_encrypted:
+        return False
+    return any(field.get("secret") for field in step.fields)
+
+
+def forget_secrets(now: datetime) -> int:
+    """Drops the passwords of steps that were refused too long ago to be tried again; how many."""
+    ended = Change.objects.filter(finished_at__lt=now - KEPT_FOR).exclude(state=ChangeState.DONE)
+    kept = Step.objects.filter(change__in=ended).exclude(secrets_encrypted="")
+    return kept.update(secrets_encrypted="")
 
 
 def _why_nothing(steps: Sequence[Step], latest: Sequence[Step]) -> str:
     if latest:
-        return "Their passwords are not kept. Set them anew on the pages of the users."
+        return "Their passwords are not kept any more. Set them anew on the pages of the users."
     if steps:
         return "Something else was asked for all of these objects since."
     return "There is no such step of this change."
@@ -138,6 +150,7 @@ def _wish(step: Step, observed: Spec | None) -> Wish:
         spec=step.after,
         observed=observed,
         permission=step.permission,
+        secrets=secrets_of(step) or None,
         expected_generation=step.target.generation,
         guard=step.guard,
     )

@@ -8,6 +8,7 @@ that looks first.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,29 +18,37 @@ import structlog
 from console.brokers import connect
 from console.changes import steps as book
 from console.changes.attempt import (
+    NOT_APPLIED,
     Outcome,
     act,
     act_together,
-    judge,
+    compared,
     outcome_of_error,
     reference,
 )
 from console.changes.crashpoints import crashpoint
 from console.changes.lease import Lease, release_lease, renew_lease, take_lease
+from console.changes.look import LISTING_FROM, Look
 from console.changes.parallel import CONNECTIONS, Calls
+from console.changes.recheck import judge_of
+from console.changes.stopping import stopping
 from console.errors import ConsoleError
 from console.models import Broker, Step
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import BrokerError, LoginRefused
-from console.rabbitmq.management.objects import Key, ObjectStore
+from console.rabbitmq.management.objects import ObjectStore
 from console.reconcile.diff import Op
-from console.reconcile.kinds import Spec
 
 log = structlog.get_logger(__name__)
 
 TIMEOUTS = Timeouts(connect=5, read=10, total=10)
-#: From so many steps on, one listing is cheaper than a look at each object.
-LISTING_FROM = 16
+#: A cluster in minority gives up on what it was asked to write after 30 s, and says so.
+WRITES = Timeouts(connect=5, read=35, total=35)
+#: The lease is kept so often while objects are read; while calls are made, twice a second.
+KEEP_EVERY_S = 5
+#: What is not there after a call that the broker accepted is looked at once more: a node of a cluster
+#: may answer before the others' news has reached it.
+LOOK_AGAIN_S = 1
 #: Written in one call, where the kind allows: some 0.4 s of a broker's work.
 TOGETHER = 500
 LONGEST_WAIT_S = 60
@@ -70,9 +79,9 @@ def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
             )
             return ended
         with connect(broker, timeouts=TIMEOUTS) as client:
-            run = _Run(broker, lease, ObjectStore(client.http), clock)
+            run = _Run(broker, lease, ObjectStore(client.http, writes=WRITES), clock)
             try:
-                while renew_lease(lease) and run.next_kind():
+                while not stopping() and renew_lease(lease) and run.next_kind():
                     pass
             except _LeaseLost:
                 log.warning("lease_lost", broker=broker_id, fence=lease.fence)
@@ -102,6 +111,7 @@ class _Run:
 
     def __init__(self, broker: Broker, lease: Lease, store: ObjectStore, clock: Clock) -> None:
         self._broker, self._lease, self._store, self._clock = broker, lease, store, clock
+        self._kept_at = 0.0
         self.ended = 0
         self.trouble: Outcome | None = None
 
@@ -111,11 +121,11 @@ class _Run:
         batch = self._start()
         if batch is None:
             return False
-        with self._calls(batch, _Look(self._store, batch)) as calls:
+        with self._calls(batch, self._look(batch)) as calls:
             results = calls.results(partial(self._go_on, batch))
         while follower := self._start_behind(batch, results):
             # One look is the read-back of one batch and what the next one finds.
-            seen = _Look(self._store, [*batch, *follower])
+            seen = self._look([*batch, *follower])
             with self._calls(follower, seen) as calls:
                 self._record(batch, results, seen)
                 batch, results = follower, calls.results(partial(self._go_on, follower))
@@ -135,13 +145,27 @@ class _Run:
         return self._start(behind=batch) if self._go_on(batch) else None
 
     def _go_on(self, batch: list[Step]) -> bool:
-        return renew_lease(self._lease) and not book.stop_asked(batch[0].change_id)
+        if stopping() or not renew_lease(self._lease):
+            return False
+        return not book.stop_asked(batch[0].change_id)
 
-    def _calls(self, batch: list[Step], before: _Look) -> Calls[Outcome]:
+    def _look(self, steps: list[Step]) -> Look:
+        return Look(self._store, steps, self._keep)
+
+    def _keep(self) -> None:
+        """Raises _LeaseLost."""
+        now = time.monotonic()
+        if now - self._kept_at > KEEP_EVERY_S:
+            if not renew_lease(self._lease):
+                raise _LeaseLost
+            self._kept_at = now
+
+    def _calls(self, batch: list[Step], before: Look) -> Calls[Outcome]:
         if before.error is not None:
             came_to = outcome_of_error(before.error)
             return self._begin([batch], lambda piece: _all(piece, came_to))
-        if _may_go_together(batch):
+        judge = judge_of(batch)
+        if judge is None and _may_go_together(batch):
             pieces = [batch[at : at + TOGETHER] for at in range(0, len(batch), TOGETHER)]
             # The broker spreads such a call over its own workers.
             return self._begin(
@@ -150,7 +174,7 @@ class _Run:
         return self._begin(
             [[step] for step in batch],
             lambda piece: {
-                step.pk: act(self._store, step, before.specs.get(reference(step).key))
+                step.pk: act(self._store, step, before.specs.get(reference(step).key), judge)
                 for step in piece
             },
         )
@@ -169,11 +193,11 @@ class _Run:
             connections=connections,
         )
 
-    def _record(self, batch: list[Step], results: dict[int, Outcome], after: _Look | None) -> None:
+    def _record(self, batch: list[Step], results: dict[int, Outcome], after: Look | None) -> None:
         """`after`: a look taken since the calls came back; None: none was."""
-        sent = [step for step in batch if results[step.pk].state == "sent"]
+        sent = [step for step in batch if _to_be_read_back(results[step.pk])]
         if sent:
-            results |= _read_back(sent, results, after or _Look(self._store, sent))
+            results |= self._read_back(sent, results, after or self._look(sent))
         crashpoint("after-read-back")
         if not book.finish_batch(self._lease, batch, results, now=self._clock()):
             raise _LeaseLost
@@ -183,36 +207,49 @@ class _Run:
         if self.trouble is None:
             self.trouble = next((r for r in results.values() if r.state == "trouble"), None)
 
-
-class _Look:
-    """The objects of steps of one kind as they are: read one by one, or by one listing where there are
-    many. `specs` by key, None where there is none; nothing in it where `error` says why."""
-
-    def __init__(self, store: ObjectStore, steps: list[Step]) -> None:
-        self.specs: dict[Key, Spec | None] = {}
-        self.error: BrokerError | None = None
-        refs = [reference(step) for step in steps]
-        kind = refs[0].kind
-        try:
-            if len(refs) >= LISTING_FROM:
-                listed = store.read_all(kind)
-                self.specs = {ref.key: listed.get(ref.key) for ref in refs}
-            else:
-                self.specs = {ref.key: store.read(kind, ref.key) for ref in refs}
-        except BrokerError as error:
-            self.error = error
+    def _read_back(
+        self, sent: list[Step], results: dict[int, Outcome], after: Look
+    ) -> dict[int, Outcome]:
+        judged = _judged(sent, results, after)
+        doubted = [
+            step
+            for step in sent
+            if results[step.pk].state == "sent"
+            and judged[step.pk].code == NOT_APPLIED
+            and not results[step.pk].together
+        ]
+        if doubted and not stopping():
+            time.sleep(LOOK_AGAIN_S)
+            judged |= _judged(doubted, results, self._look(doubted))
+        return judged
 
 
-def _read_back(sent: list[Step], results: dict[int, Outcome], after: _Look) -> dict[int, Outcome]:
-    if after.error is not None:
-        # Sent, and not seen since: perhaps done. The next look decides.
-        error = after.error
-        detail = f"Sent, but not read back: {error.detail or error.summary}"
-        return _all(sent, Outcome("trouble", detail, error.code, error.status, error))
+def _to_be_read_back(result: Outcome) -> bool:
+    return result.called and result.state in ("sent", "rejected", "failed")
+
+
+def _judged(sent: list[Step], results: dict[int, Outcome], after: Look) -> dict[int, Outcome]:
+    if after.error is None:
+        return {
+            step.pk: compared(step, results[step.pk], after.specs.get(reference(step).key))
+            for step in sent
+        }
+    # Sent, and not seen since: perhaps done, whatever was answered. The next look decides.
+    error = after.error
     return {
-        step.pk: judge(step, results[step.pk], after.specs.get(reference(step).key))
+        step.pk: Outcome(
+            "trouble",
+            f"{_how_sent(results[step.pk])}, but not read back: {error.detail or error.summary}",
+            error.code,
+            error.status,
+            error,
+        )
         for step in sent
     }
+
+
+def _how_sent(result: Outcome) -> str:
+    return "Sent" if result.state == "sent" else f"Refused ({result.detail})"
 
 
 def _may_go_together(batch: list[Step]) -> bool:

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from console.changes.crashpoints import crashpoint
+from console.changes.own_login import PASSWORD_FIELDS, lock_out
+from console.changes.recheck import Judge, read_fresh
 from console.models import Step
 from console.rabbitmq.errors import (
     AccessRefused,
     BrokerError,
     BrokerFailed,
     NotFound,
+    PathRewritten,
     Rejected,
     UnaddressableName,
 )
@@ -23,9 +26,15 @@ from console.reconcile.kinds import KINDS, Key, Ref, Spec
 from console.secrets import decrypt
 
 #: Errors after which asking again would give the same answer.
-FINAL = (Rejected, AccessRefused, NotFound, UnaddressableName)
+FINAL = (Rejected, AccessRefused, NotFound, UnaddressableName, PathRewritten)
+#: Errors of calls that were never sent.
+_NOT_SENT = (UnaddressableName, PathRewritten)
 #: A broker's own failures in a row after which a person has to look.
 MOST_BROKER_FAILURES = 5
+
+
+#: The code of what the broker accepted and did not do.
+NOT_APPLIED = "not_applied"
 
 
 @dataclass(slots=True)
@@ -42,8 +51,12 @@ class Outcome:
     seen: Spec | None = field(default=None, repr=False)
     #: What was sent, None for a deletion; secrets are in it.
     wanted: Spec | None = field(default=None, repr=False)
+    #: The broker was called, so that a refusal counts only once it has been read back.
+    called: bool = False
     #: Sent in one call with others, whose answer tells nothing of this one.
     together: bool = False
+    #: What was there right before the call; None: nothing.
+    before: Spec | None = field(default=None, repr=False)
 
 
 def reference(step: Step) -> Ref:
@@ -65,9 +78,18 @@ def secrets_of(step: Step) -> dict[str, str]:
     return dict(json.loads(decrypt(step.secrets_encrypted).reveal()))
 
 
-def act(store: ObjectStore, step: Step, before: Spec | None) -> Outcome:
-    """Calls the broker where what is differs from what should be. Never raises a BrokerError."""
+def act(store: ObjectStore, step: Step, before: Spec | None, judge: Judge | None = None) -> Outcome:
+    """Calls the broker where what is differs from what should be. With a `judge` the object is read once
+    more, and nothing is sent where the author may no longer do it. Never raises a BrokerError."""
     ref = reference(step)
+    if judge is not None:
+        try:
+            fresh = read_fresh(store, ref)
+        except BrokerError as error:
+            return unread(ref, error)
+        before = fresh.spec
+        if reason := judge(step, fresh, desired_of(step, before)):
+            return Outcome("rejected", reason, "not_allowed")
     desired = desired_of(step, before)
     difference = compare(ref, desired, before)
     if outcome := _without_call(step, difference, before):
@@ -83,8 +105,11 @@ def act(store: ObjectStore, step: Step, before: Spec | None) -> Outcome:
             store.write(ref.kind, ref.key, _whole(ref, desired), before)
         crashpoint("after-call")
     except BrokerError as error:
-        return outcome_of_error(error)
-    return Outcome("sent", wanted=desired)
+        outcome = outcome_of_error(error)
+        outcome.wanted, outcome.called = desired, not isinstance(error, _NOT_SENT)
+        outcome.before = before
+        return outcome
+    return Outcome("sent", wanted=desired, called=True, before=before)
 
 
 def act_together(
@@ -105,7 +130,9 @@ def act_together(
             results[step.pk] = act(store, step, seen)
         else:
             specs[ref.key] = _whole(ref, desired)
-            results[step.pk] = Outcome("sent", wanted=desired, together=True)
+            results[step.pk] = Outcome(
+                "sent", wanted=desired, called=True, together=True, before=seen
+            )
     if not specs:
         return results
     try:
@@ -124,11 +151,23 @@ def act_together(
 
 def _without_call(step: Step, difference: Difference, before: Spec | None) -> Outcome | None:
     if difference.equal:
-        return Outcome("unchanged", seen=before)
+        return Outcome("unchanged", seen=before, before=before)
+    if step.only_look:
+        return Outcome("rejected", step.only_look, "not_allowed")
     if difference.op is Op.REPLACE and step.op != Op.REPLACE:
         return Outcome("rejected", _immutable(difference), "conflict")
     if before is not None and _is_anothers(step):
         return Outcome("rejected", _ANOTHERS, "already_there")
+    # The broker may have been given another user since this was accepted.
+    locked_out = lock_out(
+        step.broker,
+        difference.ref,
+        before,
+        step.target.spec,
+        new_password=any(change.name in PASSWORD_FIELDS for change in difference.fields),
+    )
+    if locked_out is not None:
+        return Outcome("rejected", locked_out.message, "own_login")
     return None
 
 
@@ -150,14 +189,30 @@ def _is_anothers(step: Step) -> bool:
     )
 
 
-def judge(step: Step, sent: Outcome, after: Spec | None) -> Outcome:
-    """Whether what is there after the call is what was asked for, every field of it."""
+def compared(step: Step, sent: Outcome, after: Spec | None) -> Outcome:
+    """Whether what is there after the call is what was asked for, every field of it. A refusal of what is
+    there all the same was none: an earlier call, or this one, has done it. Else it stands."""
     difference = compare(reference(step), sent.wanted, after)
     if difference.equal:
-        return Outcome("ok", seen=after)
+        return Outcome("ok", seen=after, before=sent.before)
+    if sent.state != "sent":
+        return sent
     # What went together with others is tried by itself before it is called refused.
     state = "failed" if sent.together else "rejected"
-    return Outcome(state, _not_applied(difference), "not_applied", seen=after)
+    return Outcome(state, _not_applied(difference), NOT_APPLIED, seen=after)
+
+
+def unread(ref: Ref, error: BrokerError) -> Outcome:
+    """What rests on facts that the broker did not tell is not sent: it waits, or is refused where asking
+    again would give the same answer."""
+    came_to = outcome_of_error(error)
+    if came_to.state == "rejected":
+        came_to.code = "not_allowed"
+        came_to.detail = (
+            f"RabbitMQ did not say what {ref.key[0]} is and may do now, so nothing was sent. "
+            f"Its answer: {came_to.detail}"
+        )
+    return came_to
 
 
 def outcome_of_error(error: BrokerError) -> Outcome:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import structlog
 from celery import current_app
 
+from console.queues import APPLY
+
 log = structlog.get_logger(__name__)
 
 
@@ -16,7 +18,7 @@ def ring(broker_ids: Iterable[int]) -> None:
     for broker_id in broker_ids:
         try:
             current_app.send_task(
-                "console.tasks.apply_changes", [broker_id], queue="apply", expires=60
+                "console.tasks.apply_changes", [broker_id], queue=APPLY, expires=60
             )
         except Exception as error:
             log.warning("doorbell_not_rung", broker=broker_id, error=type(error).__name__)

@@ -12,7 +12,7 @@ from typing import Any
 
 from console.changes.accept import Request, Wish, plan_of
 from console.changes.commands import curl_command, difference_commands
-from console.models import Broker
+from console.models import Broker, Step
 from console.reconcile.diff import Difference, FieldChange, Op
 from console.reconcile.disclose import public_change, public_spec
 from console.reconcile.kinds import KINDS, Ref
@@ -58,6 +58,22 @@ def shown_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(shown_value, value)) or "none"
     return str(value) if value != "" else "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitsFor:
+    """A step of an earlier change that has to end first; None: one that the viewer may not see."""
+
+    step: Step | None
+
+    @property
+    def act(self) -> str:
+        """ "create virtual host", for a sentence with `parts` after it."""
+        return f"{self.step.op} {kind_word(self.step.target.kind)}" if self.step else ""
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        return parts_of(self.step.target.kind, self.step.target.key) if self.step else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,12 @@ class Standing:
 
 def generations_of(wishes: Iterable[Wish]) -> dict[tuple[int, str, Key], int]:
     """How often something was asked here for each wished object; 0: never. By broker, kind and key."""
-    found = {(wish.broker.pk, wish.ref.kind, wish.ref.key): 0 for wish in wishes}
-    for broker, kind in sorted({(broker, kind) for broker, kind, _ in found}):
-        keys = [key for b, k, key in found if (b, k) == (broker, kind)]
+    told = [((wish.broker.pk, wish.ref.kind, wish.ref.key), wish.taken) for wish in wishes]
+    found = {identity: 0 for identity, _ in told}
+    # Of what the person may not know of, nothing is told by this either.
+    asked = [identity for identity, taken in told if not taken]
+    for broker, kind in sorted({(broker, kind) for broker, kind, _ in asked}):
+        keys = [key for b, k, key in asked if (b, k) == (broker, kind)]
         rows = ManagedObject.objects.with_keys(keys).filter(broker=broker, kind=kind)
         for key, generation in rows.values_list("key", "generation"):
             found[broker, kind, tuple(key)] = generation

@@ -9,13 +9,15 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import Count, Exists, F, Min, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef
 from django.utils.module_loading import import_string
 
 from console.changes.attempt import MOST_BROKER_FAILURES, Outcome
 from console.changes.credential import why_withdrawn
 from console.changes.lease import Lease, still_held
 from console.changes.observed import hand_on
+from console.changes.order import next_candidates
+from console.changes.retire import retire_dependents
 from console.models import (
     OPEN_CHANGES,
     OPEN_STEPS,
@@ -33,6 +35,8 @@ from console.models import (
 
 #: Steps begun together.
 BATCH = 1500
+#: A refusal after an attempt of unknown outcome is not final at once.
+ASKED_ONCE_MORE_AFTER = timedelta(seconds=5)
 _OUTCOMES = {
     "ok": "ok",
     "unchanged": "unchanged",
@@ -58,7 +62,7 @@ def start_batch(
         with transaction.atomic():
             if not still_held(lease):
                 return None
-            candidates = _candidates(broker, now, behind)
+            candidates = next_candidates(broker, now=now, behind=behind, most=BATCH)
             if not candidates:
                 return None
             batch = _weed(candidates, now)
@@ -68,43 +72,6 @@ def start_batch(
             _settle({step.change_id for step in candidates}, now)
 
 
-def _candidates(broker: Broker, now: datetime, behind: list[Step] | None) -> list[Step]:
-    open_steps = Step.objects.filter(broker=broker, state__in=OPEN_STEPS)
-    held_back = open_steps.filter(next_at__gt=now).values("change")
-    due = open_steps.filter(next_at__lte=now)
-    if behind is not None:
-        due = due.filter(change=behind[0].change_id, ordinal__gt=behind[-1].ordinal)
-    first = (
-        due.exclude(change__in=held_back)
-        .order_by("change__created_at", "change", "ordinal")
-        .select_related("target", "change__author")
-        .first()
-    )
-    if first is None or (behind is not None and not _alike(first, behind[0])):
-        return []
-    rest = open_steps.filter(change=first.change, ordinal__gte=first.ordinal)
-    # What stands on the first kind waits for it: a user before its permissions.
-    deletes = Q(op="delete") if first.op == "delete" else ~Q(op="delete")
-    other = rest.exclude(deletes, target__kind=first.target.kind).aggregate(at=Min("ordinal"))["at"]
-    if other is not None:
-        rest = rest.filter(ordinal__lt=other)
-    batch = list(
-        rest.select_related("target")
-        .defer("before", "after", "fields", "target__drift")
-        .select_for_update(of=("self",))
-        .order_by("ordinal")[:BATCH]
-    )
-    for step in batch:
-        # One of each for all, not one for every row; grants are read once.
-        step.change, step.broker = first.change, broker
-    return batch
-
-
-def _alike(one: Step, other: Step) -> bool:
-    kinds = one.target.kind, other.target.kind
-    return kinds[0] == kinds[1] and (one.op == "delete") == (other.op == "delete")
-
-
 def _weed(candidates: list[Step], now: datetime) -> list[Step]:
     may: Callable[[User | None, str, Broker, str, list[str]], bool] = import_string(
         settings.CHANGE_AUTHORIZER
@@ -112,12 +79,20 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
     author, broker = candidates[0].change.author, candidates[0].broker
     withdrawn = why_withdrawn(candidates[0].change, author, now)
     batch: list[Step] = []
+    unsure = _of_unknown_outcome(candidates)
     for step in candidates:
         target = step.target
+        step.unsure = step.pk in unsure
         if step.generation != step.target.generation:
             _end(step, StepState.SUPERSEDED, now, "superseded", "A later change took its place.")
         elif withdrawn or not may(author, step.permission, broker, target.kind, target.key):
-            _end(step, StepState.REJECTED, now, "not_allowed", withdrawn or _why_not_allowed(step))
+            reason = withdrawn or _why_not_allowed(step)
+            if step.unsure:
+                # What was sent while it was allowed may be on the broker: that is looked at first.
+                step.only_look = reason
+                batch.append(step)
+                continue
+            _end(step, StepState.REJECTED, now, "not_allowed", reason)
             _move([step], Sync.REJECTED, step.error_detail, now)
         elif step.not_after is not None and step.attempts == 0 and now > step.not_after:
             _end(
@@ -131,6 +106,21 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
         else:
             batch.append(step)
     return batch
+
+
+def _of_unknown_outcome(steps: Sequence[Step]) -> set[int]:
+    """Ids of the steps whose last attempt may have been carried out: its answer was lost, its process
+    died, or the broker failed meanwhile."""
+    tried = [step.pk for step in steps if step.attempts]
+    if not tried:
+        return set()
+    tries = Attempt.objects.filter(step__in=tried).order_by("number")
+    last = {attempt.step_id: attempt for attempt in tries.defer("detail")}
+    return {
+        step
+        for step, attempt in last.items()
+        if attempt.outcome in ("", "unknown") or (attempt.http_status or 0) >= 500
+    }
 
 
 def _why_not_allowed(step: Step) -> str:
@@ -180,11 +170,13 @@ def finish_batch(
         _store_alike(batch, _OUTCOME_FIELDS)
         _close_attempts(lease, batch, results, now)
         _move_targets(batch, results, now)
+        _retire_what_went_with(batch, results, now)
         hand_on(lease.broker_id, batch, results, now)
         _settle({step.change_id for step in batch}, now)
         if any(result.state == "ok" for result in results.values()):
             BrokerLease.objects.filter(broker=lease.broker_id).update(failures=0)
-            # What was changed is to be seen on the pages at once.
+        if any(r.state == "ok" or r.code == "not_allowed" for r in results.values()):
+            # What was changed is to be seen on the pages at once, and so is what was changed elsewhere.
             BrokerStatus.objects.filter(broker=lease.broker_id).update(next_inventory_at=now)
     return True
 
@@ -208,14 +200,21 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
     step.error_code, step.error_detail = result.code, result.detail
     if result.state in ("ok", "unchanged"):
         step.state, step.finished_at, step.secrets_encrypted = StepState.APPLIED, now, ""
+    elif result.state == "rejected" and step.unsure and result.called:
+        # An earlier call may still be under way there; refused once more, it is.
+        step.state, step.next_at = StepState.PENDING, now + ASKED_ONCE_MORE_AFTER
     elif result.state == "rejected":
-        step.state, step.finished_at, step.secrets_encrypted = StepState.REJECTED, now, ""
-    elif result.state == "failed" and step.attempts >= MOST_BROKER_FAILURES:
-        step.state, step.finished_at, step.secrets_encrypted = StepState.REJECTED, now, ""
-        step.error_detail = f"The broker failed {step.attempts} times: {result.detail}"
+        step.state, step.finished_at = StepState.REJECTED, now
+        if step.only_look:
+            step.secrets_encrypted = ""
     elif result.state == "failed":
-        step.state = StepState.PENDING
-        step.next_at = now + timedelta(seconds=2.0**step.attempts)
+        failures = step.tries.filter(outcome=_OUTCOMES["failed"]).count() + 1
+        if failures < MOST_BROKER_FAILURES:
+            step.state = StepState.PENDING
+            step.next_at = now + timedelta(seconds=2.0**failures)
+        else:
+            step.state, step.finished_at = StepState.REJECTED, now
+            step.error_detail = f"The broker failed {failures} times: {result.detail}"
     elif result.state == "skipped":
         # Nothing was sent.
         step.state, step.attempts = StepState.PENDING, step.attempts - 1
@@ -267,6 +266,17 @@ def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime)
         waiting.setdefault((sync, step.error_detail), []).append(step)
     for (sync, reason), steps in waiting.items():
         _move(steps, sync, reason, now)
+
+
+def _retire_what_went_with(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
+    """What hung on the objects that were read back as gone."""
+    gone = [
+        tuple(step.target.key)
+        for step in batch
+        if results[step.pk].state in ("ok", "unchanged") and results[step.pk].seen is None
+    ]
+    if gone:
+        retire_dependents(batch[0].broker_id, batch[0].target.kind, gone, now)
 
 
 def _move(steps: Sequence[Step], sync: Sync, reason: str, now: datetime, **more: object) -> None:

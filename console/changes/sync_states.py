@@ -33,6 +33,8 @@ def sync_states(kind: str, objects: Iterable[tuple[int, Key]]) -> dict[tuple[int
     rows = ManagedObject.objects.with_keys({key for _, key in wanted}).filter(
         kind=kind, broker__in={broker for broker, _ in wanted}
     )
+    # One that is there again after it was retired is another one, never asked for here.
+    rows = rows.exclude(sync=Sync.RETIRED)
     return {
         place: sync_state(row)
         for row in rows

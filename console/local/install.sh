@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Installs Debian packages without letting RabbitMQ's own service start or be enabled by that.
+# Installs Debian packages without letting RabbitMQ's or Redis's own service start or be enabled by that.
 # usage (as root): install.sh PACKAGE...      exit 0: installed
 #
-# A policy file (policy-rc.d, Debian Policy 9.3.3) refuses the start of rabbitmq-server and epmd while
+# A policy file (policy-rc.d, Debian Policy 9.3.3) refuses the start of these services while
 # apt works; one that was there before is asked for everything else and is put back exactly as found.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 policy=/usr/sbin/policy-rc.d saved=/usr/sbin/policy-rc.d.saved-by-warren
 mark='# Written by the installer of Warren; removed when it ends.'
-units='rabbitmq-server.service epmd.service epmd.socket'
+units='rabbitmq-server.service epmd.service epmd.socket redis-server.service'
 
 ours() { [ -f "$policy" ] && grep -qsF "$mark" "$policy"; }
 restore() {
@@ -28,7 +28,7 @@ cat >"$policy" <<POLICY
 #!/bin/sh
 $mark
 for word; do
-  case \$word in rabbitmq-server | rabbitmq-server.service | epmd | epmd.service | epmd.socket) exit 101 ;; esac
+  case \$word in rabbitmq-server | epmd | redis-server | $(echo "$units" | sed 's/ / | /g')) exit 101 ;; esac
 done
 if [ -x $saved ]; then exec $saved "\$@"; fi
 exit 0
@@ -42,6 +42,6 @@ apt install --no-install-recommends "$@" || { apt update && apt install --no-ins
 for unit in $new_units; do
   there "$unit" || continue
   # Without systemd's tools: what they would do.
-  systemctl disable "$unit" >/dev/null 2>&1 || rm -f /etc/systemd/system/*.wants/"$unit"
-  case $unit in rabbitmq-server.service) update-rc.d rabbitmq-server disable >/dev/null 2>&1 || true ;; esac
+  systemctl disable "$unit" >/dev/null 2>&1 || find /etc/systemd/system -lname "*/$unit" -delete
+  case $unit in rabbitmq-server.service | redis-server.service) update-rc.d "${unit%.service}" disable >/dev/null 2>&1 || true ;; esac
 done

@@ -36,6 +36,7 @@ MAKERS = {
     "secret_key": _hexadecimal,
     "encryption_key": _fernet_key,
     "postgres_password": _hexadecimal,
+    "postgres_runtime_password": _hexadecimal,
     "rabbitmq_password": _hexadecimal,
     "rabbitmq_cookie": _hexadecimal,
     "administrator_password": _readable_password,

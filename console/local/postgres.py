@@ -21,6 +21,8 @@ from console.local.services import Service
 from console.local.trouble import Trouble
 
 SUPERUSER = "console"
+#: What web, worker and beat log in with; `manage.py setup_local` creates it.
+RUNTIME_ROLE = "warren"
 DATABASE = "console"
 
 
@@ -72,8 +74,12 @@ class Postgres:
         self.port = port
 
     def url(self, database: str = DATABASE) -> str:
-        """For DATABASE_URL. Holds the password (hexadecimal, so nothing needs quoting)."""
+        """The owner's. Holds the password (hexadecimal, so nothing needs quoting)."""
         return f"postgres://{SUPERUSER}:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def runtime_url(self, password: str) -> str:
+        """For DATABASE_URL: as a role that owns nothing."""
+        return f"postgres://{RUNTIME_ROLE}:{password}@127.0.0.1:{self.port}/{DATABASE}"
 
     def is_new(self) -> bool:
         return not (self._data / "PG_VERSION").exists()

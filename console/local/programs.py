@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from functools import partial
 
+from console.alive import BEAT, WORKER, life_of, run_folder
 from console.local.folder import CHECKOUT, StateFolder
 from console.local.keys import Keys
 from console.local.services import Service
+from console.queues import QUEUES
 
-QUEUES = ("default", "polling", "apply")
 WEB_PROCESSES = 2
 WEB_THREADS = 8
 WORKER_THREADS = 8
+#: The login of the tables' owner, which no lasting process gets.
+OWNER_LOGIN = ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE")
 
 
 def console_environment(
@@ -34,7 +39,7 @@ def console_environment(
         if not given.get(name) and not given.get(f"{name}_FILE"):
             given[name] = value
     # The broker's password is in the database, encrypted; no process needs it from here.
-    for name in ("RABBITMQ_URL", "RABBITMQ_AMQP_URL"):
+    for name in ("RABBITMQ_URL", "RABBITMQ_AMQP_URL", *OWNER_LOGIN):
         given.pop(name, None)
     return given | {"DJANGO_SETTINGS_MODULE": "console.settings", "PYTHONUNBUFFERED": "1"}
 
@@ -62,23 +67,36 @@ def web(folder: StateFolder, environment: dict[str, str], host: str, port: int) 
         "--preload",
         # It would be put where its path may be too long for a socket.
         *("--no-control-socket", "--log-level", "warning"),
+        *("--logger-class", "console.gunicorn_logging.JsonLogger"),
     )
+
+
+def _why_stuck(kind: str, environment: dict[str, str], pid: int) -> str:
+    """A process that has not signed yet is still starting."""
+    life = life_of(kind, pid, run_folder(environment))
+    return life.why_not(time.monotonic()) if life else ""
 
 
 def worker(folder: StateFolder, environment: dict[str, str]) -> Service:
-    return _service(
+    service = _service(
         folder,
         "worker",
         environment,
-        *("celery", "--app", "console", "worker", "--pool", "threads"),
+        *("celery", "--quiet", "--app", "console", "worker", "--pool", "threads"),
         *("--concurrency", str(WORKER_THREADS), "--queues", ",".join(QUEUES)),
         *("--without-gossip", "--without-mingle", "--hostname", "warren@%h"),
     )
+    service.why_stuck = partial(_why_stuck, WORKER, environment)
+    return service
 
 
 def beat(folder: StateFolder, environment: dict[str, str]) -> Service:
     # An empty pidfile: none. Two beats are harmless, a stale file is not.
-    return _service(folder, "beat", environment, "celery", "--app", "console", "beat", "--pidfile=")
+    service = _service(
+        folder, "beat", environment, "celery", "--quiet", "--app", "console", "beat", "--pidfile="
+    )
+    service.why_stuck = partial(_why_stuck, BEAT, environment)
+    return service
 
 
 def demo(folder: StateFolder, *, management_url: str, amqp_url: str) -> Service:

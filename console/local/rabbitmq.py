@@ -11,17 +11,20 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from console.local import processes
 from console.local.folder import StateFolder
+from console.local.node_login import restore_login
 from console.local.ports import Ports
 from console.local.services import Service
-from console.local.trouble import Trouble
+from console.local.trouble import Progress, Trouble
 
 ADMINISTRATOR = "warren"
 NODE_NAME = "warren@localhost"
@@ -63,6 +66,10 @@ def find_server(root: Path = Path("/")) -> Path | None:
     return None
 
 
+class LoginRefused(Trouble):
+    """The node runs, and its user does not get in."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodePorts:
     amqp: int
@@ -85,16 +92,33 @@ class NodePorts:
 
 
 class Node:
-    """One node. `password` and `cookie` are hexadecimal, so no configuration format bites."""
+    """One node. `password` and `cookie` are hexadecimal, so no configuration format bites.
+
+    `settings` are more lines of rabbitmq.conf, `erl_arguments` more arguments of the Erlang VM.
+    """
 
     def __init__(
-        self, folder: StateFolder, *, server: Path, ports: NodePorts, password: str, cookie: str
+        self,
+        folder: StateFolder,
+        *,
+        server: Path,
+        ports: NodePorts,
+        password: str,
+        cookie: str,
+        name: str = NODE_NAME,
+        plugins: Sequence[str] = PLUGINS,
+        settings: Sequence[str] = (),
+        erl_arguments: str = "",
     ) -> None:
         self._folder = folder
         self._home = folder / "rabbitmq"
         self._server = server
         self._password = password
         self._cookie = cookie
+        self._plugins = plugins
+        self._settings = settings
+        self._erl_arguments = erl_arguments
+        self.name = name
         self.ports = ports
 
     @property
@@ -132,7 +156,7 @@ class Node:
         self._folder.write_text("rabbitmq/rabbitmq.conf", self._configuration())
         self._folder.write_text("rabbitmq/advanced.config", self._advanced_configuration())
         self._folder.write_text("rabbitmq/inetrc", _INETRC)
-        plugins = ",".join(name for name in PLUGINS if self._ships(name))
+        plugins = ",".join(name for name in self._plugins if self._ships(name))
         self._folder.write_text("rabbitmq/enabled_plugins", f"[{plugins}].\n")
 
     def epmd_service(self) -> Service:
@@ -163,8 +187,17 @@ class Node:
             folder=self._home,
         )
 
+    def control(self, *arguments: str) -> None:
+        """Runs rabbitmqctl on the node. Raises CalledProcessError."""
+        subprocess.run(
+            [str(self._server.parent / "rabbitmqctl"), "--quiet", *arguments],
+            env=self._environment(),
+            check=True,
+            capture_output=True,
+        )
+
     def is_ready(self) -> bool:
-        """Whether its management API lets us in."""
+        """Whether its management API lets us in. Raises LoginRefused."""
         request = urllib.request.Request(f"{self.management_url}/api/whoami")  # noqa: S310
         login = base64.b64encode(f"{ADMINISTRATOR}:{self._password}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
@@ -174,7 +207,7 @@ class Node:
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as error:
             if error.code == 401:
-                raise Trouble(
+                raise LoginRefused(
                     f"The password in {self._folder / 'secrets.json'} is not that of the RabbitMQ "
                     f"node in {self._home}. Put the right file back, or start anew: "
                     "bin/up --reset"
@@ -183,9 +216,25 @@ class Node:
         except (OSError, ValueError):
             return False
 
-    def wait_until_ready(self, service: Service, *, seconds: float = 90.0) -> None:
-        """Raises Trouble where it ends or stays silent."""
+    def wait_until_ready(
+        self, service: Service, *, seconds: float = 90.0, progress: Progress | None = None
+    ) -> bool:
+        """Until it lets us in. True where the user's password or tags had been changed: they are set
+        right first. Raises Trouble where it ends or stays silent."""
         deadline = time.monotonic() + seconds
+        try:
+            self._wait(service, deadline, seconds)
+            return False
+        except LoginRefused:
+            if progress:
+                progress.step(
+                    f"The node refuses its user {ADMINISTRATOR}. Setting its password and tags again"
+                )
+            restore_login(self._server, self._environment(), ADMINISTRATOR, self._password)
+            self._wait(service, deadline, seconds)
+            return True
+
+    def _wait(self, service: Service, deadline: float, seconds: float) -> None:
         while not self.is_ready():
             if not service.is_running():
                 raise Trouble(self._why_not(service.log_tail(20_000)))
@@ -225,12 +274,13 @@ class Node:
                 "disk_free_limit.absolute = 100MB",
                 "log.file.rotation.size = 10485760",
                 "log.file.rotation.count = 2",
+                *self._settings,
                 "",
             ]
         )
 
     def _has_stream(self) -> bool:
-        return self._ships("rabbitmq_stream")
+        return "rabbitmq_stream" in self._plugins and self._ships("rabbitmq_stream")
 
     def _advanced_configuration(self) -> str:
         """Tracing logs in as guest and writes to /var/tmp unless told otherwise."""
@@ -253,7 +303,7 @@ class Node:
             "ERL_CRASH_DUMP_BYTES": "0",
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self.ports.epmd),
-            "RABBITMQ_NODENAME": NODE_NAME,
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_DIST_PORT": str(self.ports.distribution),
             "RABBITMQ_MNESIA_BASE": str(self._home / "data"),
             "RABBITMQ_LOG_BASE": str(self._home / "log"),
@@ -264,7 +314,9 @@ class Node:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._home / "enabled_plugins"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_PID_FILE": str(self._home / "node.pid"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ("-kernel inet_dist_use_interface {127,0,0,1}"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                f"-kernel inet_dist_use_interface {{127,0,0,1}} {self._erl_arguments}".strip()
+            ),
             # The start script then becomes the node instead of waiting for it: one process to
             # watch and to signal. (Nothing is said to systemd: that needs NOTIFY_SOCKET.)
             "RUNNING_UNDER_SYSTEMD": "true",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,14 +33,15 @@ class Service:
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 6.0
     folder: Path | None = None
+    #: Given its process number: why a process that still runs does no work, "" where it does.
+    why_stuck: Callable[[int], str] | None = None
     identity: Identity | None = None
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Call from the main thread: the kernel's wish above is bound to the starting thread."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.exists() and self.log.stat().st_size > KEPT_LOG_BYTES:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        self.rotate_log()
         wish = ["setpriv", "--pdeathsig", signal.Signals(self.stop_signal).name[3:], "--"]
         fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
@@ -55,8 +58,37 @@ class Service:
             os.close(fd)
         self.identity = processes.identify(self._process.pid)
 
+    def rotate_log(self) -> None:
+        """Keeps a log that has grown past KEPT_LOG_BYTES as `….log.1`, and begins it anew. The program
+        goes on writing to the same file, at its end (O_APPEND): what it writes in the very moment
+        between copying and cutting is lost."""
+        try:
+            if self.log.stat().st_size <= KEPT_LOG_BYTES:
+                return
+            old = self.log.with_suffix(".log.1")
+            fresh = old.with_suffix(".new")
+            with self.log.open("rb") as source, fresh.open("wb") as target:
+                fresh.chmod(0o600)
+                shutil.copyfileobj(source, target)
+                os.truncate(self.log, 0)
+            fresh.replace(old)
+        except OSError:
+            # Gone, or the disk is full: then cutting it is all that can be done.
+            if self.log.exists():
+                os.truncate(self.log, 0)
+
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def trouble(self) -> str:
+        """Why it does no work although it runs; "" where it works, or nothing is known."""
+        if self.why_stuck is None or self._process is None:
+            return ""
+        return self.why_stuck(self._process.pid)
+
+    def kill(self) -> None:
+        """At once, with whatever it had started: a frozen process hears no other signal."""
+        self.wait_until_stopped(0)
 
     @property
     def exit_code(self) -> int | None:

@@ -1,4 +1,9 @@
-"""`bin/test`: a Postgres and a RabbitMQ node of the tests' own around one run of pytest."""
+"""`bin/test`: a Postgres and a RabbitMQ node of the tests' own around one run of pytest.
+
+Three sizes, by the marks that pyproject.toml declares. `--quick` leaves out what needs a browser, breaks
+connections, starts or kills processes, or takes long. Without an option, all is run but what is marked
+`long`: this is what CI runs. `--long` runs everything, with ten times as many generated examples.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from console.local import packages
 from console.local.assets import ensure_assets
@@ -29,14 +36,58 @@ PYTEST_STOP_SECONDS = 20.0
 #: of them: what its tests leave on the shared broker is theirs to mind. Left to itself, xdist keeps the
 #: files with the fewest tests for the end, which are the longest ones.
 WHOLE_SUITE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+QUICK, USUAL, LONG = "--quick", "", "--long"
+#: What each size asks of pytest. An own `-m` among the arguments comes later, and counts.
+SIZES: Mapping[str, tuple[str, ...]] = {
+    QUICK: ("-m", "not (e2e or faults or slow or long)"),
+    USUAL: ("-m", "not long"),
+    LONG: ("--hypothesis-profile", "long"),
+}
+#: In the tests' folder: the ids of tests that failed and then passed, alone; one on each line.
+RETRIED_FILE = "passed-only-on-retry.txt"
 
 
-def run_tests(arguments: list[str]) -> int:
+@dataclass(frozen=True)
+class Run:
+    """What was asked for: a size, and arguments of pytest's own such as paths."""
+
+    size: str
+    arguments: tuple[str, ...]
+
+    @classmethod
+    def asked_by(cls, words: Sequence[str]) -> Run:
+        """Raises Trouble where more than one size is asked for."""
+        sizes = {word for word in words if word in (QUICK, LONG)}
+        if len(sizes) > 1:
+            raise Trouble(f"Choose {QUICK} or {LONG}, not both.")
+        return cls(sizes.pop() if sizes else USUAL, tuple(w for w in words if w not in SIZES))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no tests are named, so that the suite is run side by side and failures are tried again."""
+        return not self.arguments
+
+    def first(self) -> list[str]:
+        """pytest's arguments."""
+        return [*SIZES[self.size], *(self.arguments or WHOLE_SUITE)]
+
+    def again(self, retried: Path) -> list[str]:
+        """pytest's arguments to try once more, alone, what failed. What then passes is named at the end
+        and in the file `retried`."""
+        return [
+            *SIZES[self.size],
+            *("--last-failed", "--last-failed-no-failures=none"),
+            *("-p", "tests.retried", "--retried-file", str(retried)),
+        ]
+
+
+def run_tests(words: list[str]) -> int:
     """pytest's exit code; 1 where the tests could not be run."""
     os.umask(0o077)
     progress = Progress()
     folder = StateFolder(default_state_folder() / "test")
     try:
+        run = Run.asked_by(words)
         StateFolder(default_state_folder()).make()
         folder.make()
         if not folder.lock():
@@ -45,7 +96,7 @@ def run_tests(arguments: list[str]) -> int:
         ended = end_leftovers(folder)
         if ended:
             progress.step(f"Ended what a killed run had left: {', '.join(ended)}")
-        return _run(folder, progress, arguments)
+        return _run(folder, progress, run)
     except Stopped:
         return INTERRUPTED
     except Trouble as trouble:
@@ -53,18 +104,23 @@ def run_tests(arguments: list[str]) -> int:
         return 1
 
 
-def _run(folder: StateFolder, progress: Progress, arguments: list[str]) -> int:
+def _run(folder: StateFolder, progress: Progress, run: Run) -> int:
     server = find_server()
     if server is None:
         packages.install(folder, progress, "rabbitmq-server", otherwise="The tests need it.")
         server = find_server()
     if server is None:
         raise Trouble("rabbitmq-server is installed, but not in a place that is known here.")
-    browser = _browser(folder, progress)
+    # The production form is run against a real Redis.
+    if shutil.which("redis-server") is None and run.size != QUICK:
+        packages.install(folder, progress, "redis-server", otherwise="The tests need it.")
+    browser = "" if run.size == QUICK else _browser(folder, progress)
     ensure_assets(default_state_folder(), progress)
     # What an earlier run left would make this one's outcome depend on it.
     for name in ("postgres", "rabbitmq", "celery"):
         shutil.rmtree(folder / name, ignore_errors=True)
+    retried = folder / RETRIED_FILE
+    retried.unlink(missing_ok=True)
     keys, ports = Keys(folder), Ports(folder)
     supervisor = Supervisor(folder, progress)
     node = Node(
@@ -90,12 +146,12 @@ def _run(folder: StateFolder, progress: Progress, arguments: list[str]) -> int:
         node.wait_until_ready(running_node)
         progress.step("Running pytest")
         environment = _environment(folder, keys, postgres, node, browser)
-        code = _pytest(environment, arguments or WHOLE_SUITE)
-        if code == FAILED and not arguments:
+        code = _pytest(environment, run.first())
+        if code == FAILED and run.is_whole:
             # The processes share one broker, and its figures are some seconds old: a failure counts
-            # when it comes again with nobody beside it.
+            # when it comes again with nobody beside it. What doesn't come again is named all the same.
             progress.step("Trying again, alone, what failed")
-            code = _pytest(environment, ["--last-failed", "--last-failed-no-failures=none"])
+            code = _pytest(environment, run.again(retried))
         return code
     finally:
         # Silent, so that pytest's closing line stays the last.

@@ -17,6 +17,8 @@ from console.local.trouble import Progress
 RECORD = "running.json"
 LONGEST_PAUSE_S = 30.0
 SOUND_AFTER_S = 60.0
+#: How often a service that runs is asked whether it works.
+LOOK_EVERY_S = 5.0
 
 
 class Stage(IntEnum):
@@ -33,6 +35,7 @@ class _Kept:
     stage: Stage
     started_at: float
     failures: int = 0
+    look_at: float = 0.0
     start_again_at: float | None = None
 
 
@@ -71,10 +74,12 @@ class Supervisor:
         )
 
     def watch(self, keep_going: Callable[[], bool]) -> None:
-        """Until `keep_going` says no: start again what ended, with growing pauses, and say so."""
+        """Until `keep_going` says no: start again what ended or does no work, with growing
+        pauses, and say so."""
         while keep_going():
             for kept in self._kept:
                 self._look_after(kept, time.monotonic())
+                kept.service.rotate_log()
             time.sleep(0.25)
 
     def _look_after(self, kept: _Kept, now: float) -> None:
@@ -87,7 +92,14 @@ class Supervisor:
                 self._progress.step(f"Started {service.name} again")
             return
         if service.is_running():
-            return
+            if now < kept.look_at:
+                return
+            kept.look_at = now + LOOK_EVERY_S
+            trouble = service.trouble()
+            if not trouble:
+                return
+            self._progress.step(f"{service.name} does not work: {trouble} Killing it")
+            service.kill()
         kept.failures = 1 if now - kept.started_at > SOUND_AFTER_S else kept.failures + 1
         pause = min(2.0 ** (kept.failures - 1), LONGEST_PAUSE_S)
         kept.start_again_at = now + pause

@@ -113,7 +113,7 @@ class Up:
             self._progress.step(f"Using RabbitMQ {version} at {broker.management_url}")
         else:
             node, running_node = self._start_node(keys, ports)
-        database_url = os.environ.get("DATABASE_URL") or self._start_postgres(keys, ports)
+        database_url, owner = self._database(keys, ports)
         ensure_assets(self._folder.path, self._progress)
         environment = programs.console_environment(
             self._folder,
@@ -123,9 +123,8 @@ class Up:
             allowed_hosts=address.allowed_hosts,
         )
         self._progress.step("Setting up the database")
-        password_is_current = readiness.set_up(
-            self._folder, environment, self._wanted(keys, broker, node)
-        )
+        wanted = self._wanted(keys, broker, node)
+        password_is_current = readiness.set_up(self._folder, environment | owner, wanted)
         self._write_credentials(keys, address, broker, node)
         self._progress.step("Starting web, worker and beat")
         console = [
@@ -136,7 +135,9 @@ class Up:
         for service in console:
             self._supervisor.start(service, Stage.CONSOLE)
         if node and running_node:
-            node.wait_until_ready(running_node)
+            if node.wait_until_ready(running_node, progress=self._progress):
+                # The console was refused meanwhile: it is to knock again at once.
+                readiness.set_up(self._folder, environment | owner, wanted)
             if self._demo:
                 self._start_demo(node)
         readiness.wait_until_ready(address.local_url, console)
@@ -168,7 +169,17 @@ class Up:
         self._supervisor.start(node.epmd_service(), Stage.NAMES)
         return node, self._supervisor.start(node.service(), Stage.STORES)
 
-    def _start_postgres(self, keys: Keys, ports: Ports) -> str:
+    def _database(self, keys: Keys, ports: Ports) -> tuple[str, dict[str, str]]:
+        """What web, worker and beat log in with, and what only the set-up gets: the owner's login."""
+        given = os.environ.get("DATABASE_URL")
+        if given:
+            names = [name for name in programs.OWNER_LOGIN if name in os.environ]
+            return given, {name: os.environ[name] for name in names}
+        postgres = self._start_postgres(keys, ports)
+        runtime_url = postgres.runtime_url(keys["postgres_runtime_password"])
+        return runtime_url, {"DATABASE_OWNER_URL": postgres.url()}
+
+    def _start_postgres(self, keys: Keys, ports: Ports) -> Postgres:
         port = ports.choose("postgres", "CONSOLE_POSTGRES_PORT")
         postgres = Postgres(self._folder, port=port, password=keys["postgres_password"])
         self._progress.step(
@@ -178,7 +189,7 @@ class Up:
         postgres.prepare()
         service = self._supervisor.start(postgres.service(), Stage.STORES)
         postgres.wait_until_ready(service)
-        return postgres.url()
+        return postgres
 
     def _start_demo(self, node: Node) -> None:
         self._progress.step("Starting the demo's producers and consumers")

@@ -13,6 +13,7 @@ from console.models.changes import (
     Sync,
 )
 from console.models.heartbeats import Heartbeat
+from console.models.jobs import JobRun
 
 __all__ = [
     "OPEN_CHANGES",
@@ -26,6 +27,7 @@ __all__ = [
     "ChangeState",
     "Environment",
     "Heartbeat",
+    "JobRun",
     "ManagedObject",
     "PollState",
     "Step",

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.utils.module_loading import import_string
 
+from console.rabbitmq.cluster import ClusterView, stored_view
 from console.secrets import EncryptedField
 
 if TYPE_CHECKING:
@@ -175,6 +176,8 @@ class BrokerStatus(models.Model):
     #: What is wrong although the broker answers: {"depths" | "alarms" | "nodes" | "identity" |
     #: "vhosts" | "queues" | "users" | "permissions" | "topic_permissions": "…sentence"}.
     part_errors = models.JSONField(default=dict)
+    #: What the inventory left out, by part: names, printable. For those who may see the whole broker.
+    left_out = models.JSONField(default=dict, db_default={})
 
     # Vitals: overview and nodes.
     vitals_at = models.DateTimeField(null=True)
@@ -205,6 +208,8 @@ class BrokerStatus(models.Model):
     #: Sources that failed: {"prometheus": {"until": "ISO time of the next try", "reason": "…"}}.
     sources_off = models.JSONField(default=dict)
     queues = models.BigIntegerField(null=True)
+    #: Of these, so many are missing from the sums: the source did not tell their depth.
+    queues_without_depth = models.BigIntegerField(null=True)
     messages_ready = models.BigIntegerField(null=True)
     messages_unacked = models.BigIntegerField(null=True)
 
@@ -241,6 +246,10 @@ class BrokerStatus(models.Model):
     def is_stale(self, at: datetime | None, now: datetime) -> bool:
         """Whether a figure read at `at` is too old to be taken for the present one."""
         return at is None or now - at > self.stale_after()
+
+    def cluster(self) -> ClusterView:
+        """Which nodes ran when they were last read."""
+        return stored_view([node for node in self.nodes if isinstance(node, dict)])
 
     def running_nodes(self) -> int | None:
         if self.vitals_at is None:

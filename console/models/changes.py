@@ -28,6 +28,10 @@ class Sync(models.TextChoices):
     REJECTED = "rejected", "Rejected"
     DRIFTED = "drifted", "Drifted"
     NEEDS_CONFIRMATION = "needs_confirmation", "Needs confirmation"
+    #: Gone with its virtual host or user, which is what differs: settled with that.
+    OWNER_MISSING = "owner_missing", "Owner missing"
+    #: Deleted with what it hung on: nothing is asked for it any more.
+    RETIRED = "retired", "Retired"
 
 
 class ManagedObjectQuerySet(models.QuerySet["ManagedObject"]):
@@ -152,7 +156,8 @@ class Step(models.Model):
     generation = models.PositiveIntegerField()
     #: The permission the author needed, asked again before the step is applied.
     permission = models.CharField(max_length=64)
-    #: Ciphertext of {"password_hash", "hashing_algorithm"}; dropped once the step has ended.
+    #: Ciphertext of {"password_hash", "hashing_algorithm"}; dropped once the step has ended. A step that the
+    #: broker refused keeps it for a day, or until something else is asked of the object.
     secrets_encrypted = EncryptedField(blank=True, default="")
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
@@ -169,6 +174,11 @@ class Step(models.Model):
     #: The broker's words or ours, shown escaped.
     error_detail = models.TextField(blank=True)
     finished_at = models.DateTimeField(null=True)
+
+    #: Of the row in a worker's hands only. Whether an earlier attempt may have reached the broker.
+    unsure = False
+    #: Why nothing may be sent for it any more: it is only looked at. "" where it may.
+    only_look = ""
 
     class Meta:
         ordering = ["change", "ordinal"]

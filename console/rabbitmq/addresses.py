@@ -13,11 +13,11 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
+from console.rabbitmq.address_ranges import IpAddress, why_forbidden
 from console.rabbitmq.deadline import Deadline
 from console.rabbitmq.endpoint import AddressPolicy
 from console.rabbitmq.errors import (
@@ -29,34 +29,10 @@ from console.rabbitmq.errors import (
 )
 from console.rabbitmq.text import printable
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-
 _HOST_LABELS = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
 _MAX_HOST = 253
 _MAX_URL = 2000
 _PREFIX_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+", re.ASCII)
-
-_networks = ipaddress.ip_network
-
-#: Never connected to, whatever the policy says: instance metadata and the hosts beside it.
-_METADATA = (
-    _networks("169.254.0.0/16"),  # AWS, Azure, Google, OpenStack, DigitalOcean; all link-local
-    _networks("100.100.100.200/32"),  # Alibaba
-    _networks("168.63.129.16/32"),  # Azure wire server
-    _networks("192.0.0.192/32"),  # Oracle
-    _networks("fd00:ec2::/32"),  # AWS over IPv6
-    _networks("fd20:ce::254/128"),  # Google over IPv6
-)
-_LOOPBACK = (_networks("127.0.0.0/8"), _networks("::1/128"))
-_PRIVATE = (
-    _networks("10.0.0.0/8"),
-    _networks("172.16.0.0/12"),
-    _networks("192.168.0.0/16"),
-    _networks("100.64.0.0/10"),
-    _networks("fc00::/7"),
-)
-_NAT64 = (_networks("64:ff9b::/96"),)
-_IPV4_COMPATIBLE = _networks("::/96")
 
 
 class BadAddress(ValueError):
@@ -189,63 +165,6 @@ def _checked_prefix(path: str) -> str:
         if not _PREFIX_SEGMENT.fullmatch(segment):
             raise BadAddress("The path in the address holds characters that it cannot have.")
     return "".join(f"/{segment}" for segment in segments)
-
-
-def why_forbidden(address: IpAddress, policy: AddressPolicy) -> str | None:
-    """Why this IP address may not be connected to, as a sentence; None where it may.
-
-    IPv4 addresses hidden in IPv6 ones (mapped, compatible, 6to4, Teredo, NAT64) are judged as what
-    they are.
-    """
-    reasons = (_why_forbidden(form, policy) for form in _unwrapped(address))
-    return next((reason for reason in reasons if reason), None)
-
-
-def _why_forbidden(address: IpAddress, policy: AddressPolicy) -> str | None:
-    if _within(address, _METADATA):
-        return f"{address} is a link-local or cloud metadata address."
-    if address.is_unspecified:
-        return f"{address} names no host."
-    if address.is_link_local:
-        return f"{address} is a link-local address."
-    if address.is_multicast:
-        return f"{address} is a multicast address."
-    allowed_networks = (_networks(text, strict=False) for text in policy.extra_networks)
-    explicitly_allowed = _within(address, tuple(allowed_networks))
-    if _within(address, _LOOPBACK):
-        if policy.allow_loopback or explicitly_allowed:
-            return None
-        return f"{address} is this machine itself; a setting must allow that."
-    if _within(address, _PRIVATE):
-        if policy.allow_private or explicitly_allowed:
-            return None
-        return f"{address} is in a private network; a setting must allow that."
-    if not address.is_global and not explicitly_allowed:
-        return f"{address} is in a reserved range."
-    return None
-
-
-def _unwrapped(address: IpAddress) -> list[IpAddress]:
-    """The addresses a packet to `address` may end up at."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return [address]
-    if address.ipv4_mapped:
-        return [address.ipv4_mapped]
-    if address.sixtofour:
-        return [address.sixtofour]
-    if address.teredo:
-        return [*address.teredo]
-    if _within(address, _NAT64):
-        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
-    if address in _IPV4_COMPATIBLE and int(address) > 1:
-        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
-    return [address]
-
-
-def _within(
-    address: IpAddress, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
-) -> bool:
-    return any(address.version == network.version and address in network for network in networks)
 
 
 def check_literal(host: str, policy: AddressPolicy) -> None:

@@ -16,6 +16,7 @@
     ├─ BrokerFailed            5xx: the broker's own failure, or our request of a wrong type
     ├─ StatsDisabled           the broker keeps no statistics, so it cannot say
     ├─ UnaddressableName       a name that cannot be sent safely in a path; nothing was sent
+    ├─ PathRewritten           a proxy changes this path on the way, so it means another object
     └─ MalformedAnswer         an answer that cannot be used
        ├─ AnswerTooLarge       more bytes, rows or depth than we take
        └─ Redirected           we never follow
@@ -133,6 +134,15 @@ class UnaddressableName(BrokerError):
     code = "unaddressable_name"
     retryable = False
     summary = "This name cannot be addressed over HTTP."
+
+
+class PathRewritten(BrokerError):
+    code = "path_rewritten"
+    retryable = False
+    summary = (
+        "A proxy in front of the broker rewrites escaped characters such as %2F in paths, so this name "
+        "can't be addressed through it."
+    )
 
 
 class MalformedAnswer(BrokerError):

@@ -45,11 +45,13 @@ _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer that is no redirect. `content_type` is lower case, without parameters."""
+    """A whole answer that is no redirect. `content_type` is lower case, without parameters. `server`
+    is what it names as its server, "" where it names none: a proxy, or RabbitMQ's own."""
 
     status: int
     body: bytes
     content_type: str
+    server: str = ""
 
     @property
     def ok(self) -> bool:
@@ -256,6 +258,7 @@ def _whole(
             status=response.status,
             body=body,
             content_type=_header(response, b"content-type").partition(";")[0].strip().lower(),
+            server=_header(response, b"server"),
         )
 
 

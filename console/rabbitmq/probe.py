@@ -22,6 +22,7 @@ from console.rabbitmq.amqp.connection import connected
 from console.rabbitmq.deadline import Deadline
 from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts
 from console.rabbitmq.management.client import ManagementClient
+from console.rabbitmq.passage import read_passage, verdict
 from console.rabbitmq.text import printable
 from console.rabbitmq.tls import tls_context, tls_failure
 from console.rabbitmq.types import Listener, Overview, Whoami
@@ -31,7 +32,9 @@ _STEP_SECONDS = 5.0
 OLDEST = (3, 10)
 NEWEST = (4, 3)
 
-StepName = Literal["resolve", "connect", "tls", "login", "rights", "version", "plugins", "amqp"]
+StepName = Literal[
+    "resolve", "connect", "tls", "login", "rights", "version", "plugins", "proxy", "amqp"
+]
 Outcome = Literal["ok", "failed", "warning", "skipped"]
 
 
@@ -80,6 +83,7 @@ class _Probe:
         self._all(("rights", self._rights), needed=logged_in)
         self._all(("version", self._version), needed=logged_in)
         self._all(("plugins", self._plugins), needed=logged_in)
+        self._all(("proxy", self._proxy), needed=logged_in)
         # AMQP is a door of its own: a given address is tried whatever HTTP says.
         self._all(("amqp", self._amqp), needed=logged_in or self._given_amqp is not None)
         return self._steps
@@ -234,6 +238,11 @@ class _Probe:
                 "warning",
             )
         return _Found(f"Management and Prometheus (port {listener.port}) answer.")
+
+    def _proxy(self) -> _Found:
+        with self._client() as client:
+            passage = read_passage(client.http)
+        return _Found(*verdict(passage))
 
     def _amqp(self) -> _Found:
         amqp = self._given_amqp or self._discovered_amqp()

@@ -22,7 +22,7 @@ from console.rabbitmq.http import BoundedHttp
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import Listener, Listing, QueueDepth, RejectedRow
 
-_PROTOCOLS = {"http/prometheus": "http", "https/prometheus": "https"}
+PROTOCOLS = {"http/prometheus": "http", "https/prometheus": "https"}
 _READY = b"rabbitmq_detailed_queue_messages_ready"
 _UNACKED = b"rabbitmq_detailed_queue_messages_unacked"
 _CONSUMERS = b"rabbitmq_detailed_queue_consumers"
@@ -40,7 +40,7 @@ def scrape_url(management_url: str, listeners: Iterable[Listener]) -> str | None
     """Where the plugin listens on the management URL's host; None where it does not."""
     host = urlsplit(management_url).hostname or ""
     for listener in listeners:
-        scheme = _PROTOCOLS.get(listener.protocol)
+        scheme = PROTOCOLS.get(listener.protocol)
         if scheme and 0 < listener.port < 65536:
             return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.port}"
     return None
@@ -67,7 +67,7 @@ def _escaped(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """Depths of all queues of one node at one moment. Kept as sent, so that comparing two costs less
+    """Depths of all queues that one node leads, or that several do, at one moment. Kept as sent, so that comparing two costs less
     than reading one; only what differs is decoded.
 
     `odd` says that some labels are understood only by `spellings` of the queues known otherwise.
@@ -83,6 +83,14 @@ class Scrape:
     def totals(self) -> tuple[int, int, int]:
         """Queues, ready and unacked messages over all queues that gave a proper number."""
         return len(self.ready), _sum(self.ready), _sum(self.unacked)
+
+    def with_nul(self) -> list[RejectedRow]:
+        """The queues with a NUL in their names: they are there, and their names can't be kept."""
+        return [
+            RejectedRow("The name holds a NUL character.", printable(labels))
+            for labels in self.ready
+            if b"\0" in labels
+        ]
 
     def listing(self, known: Spellings) -> Listing[QueueDepth]:
         return self._decoded(self.ready.keys() | self.unacked.keys(), known)

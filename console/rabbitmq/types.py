@@ -16,10 +16,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that could not be used. `sample` is at most 200 characters, already printable."""
+    """A row that could not be used. `sample` is at most 200 characters, already printable. `said` are the
+    texts that identify it, by field and as the broker wrote them: not to be stored or shown. It lacks
+    those that could not be read either."""
 
     reason: str
     sample: str = ""
+    said: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,6 @@ class QueueInfo:
     operator_policy: str | None
     members: tuple[str, ...] = ()
     online: tuple[str, ...] = ()
-    depth: QueueDepth | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,9 @@ from typing import Any
 
 from console.reconcile.definitions import Definitions, Finding, word_of
 from console.reconcile.definitions_rows import CLUSTERS_OWN, PREDECLARED, Level
-from console.reconcile.disclose import whole_spec
-from console.reconcile.kinds import KINDS, Ref, Spec
+from console.reconcile.kinds import KINDS, Ref
 
 Objects = dict[Ref, dict[str, Any]]
-#: Fields that a file may leave out and that then stay as they are; of others the default counts.
-_KEPT = frozenset({"vhost", "user"})
 _MIRRORING = (
     "ha-mode", "ha-params", "ha-sync-mode", "ha-sync-batch-size", "ha-promote-on-shutdown",
     "ha-promote-on-failure",
@@ -57,20 +54,10 @@ def take_vhost(definitions: Definitions, source: str, target: str) -> Definition
         objects={moved(ref, target): spec for ref, spec in inside.items()},
         findings=tuple(findings),
         implied=frozenset(moved(ref, target) for ref in definitions.implied),
+        removed_limits={
+            moved(ref, target): names for ref, names in definitions.removed_limits.items()
+        },
     )
-
-
-def complete(objects: Mapping[Ref, Spec], observed: Mapping[Ref, Spec]) -> Objects:
-    """Whole specs: what a file does not tell of a virtual host or a user stays as it is."""
-    whole: Objects = {}
-    for ref, spec in objects.items():
-        seen = observed.get(ref)
-        if seen is not None and ref.kind in _KEPT:
-            whole[ref] = {**seen, **spec}
-        else:
-            # A URI that was exported without its password keeps that which the broker has.
-            whole[ref] = whole_spec(ref.kind, spec, None, seen)
-    return whole
 
 
 def check_references(definitions: Definitions, observed: Mapping[Ref, Any]) -> dict[Ref, str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from console.rabbitmq.text import printable
+from console.reconcile.definitions_called import called_row
+from console.reconcile.definitions_emit import EXPLAINED
 from console.reconcile.definitions_rows import (
     INSIDE,
     KINDS_OF,
@@ -22,7 +24,13 @@ from console.reconcile.definitions_rows import (
     ReadRow,
     read_vhost,
 )
-from console.reconcile.definitions_text import MOST_BYTES, read_json
+from console.reconcile.definitions_text import (
+    MOST_BYTES,
+    read_json,
+    read_unchecked,
+    readable,
+    why_unreadable,
+)
 from console.reconcile.kinds import KINDS, Key, Ref, SpecError
 from console.reconcile.names import check_name, name_warnings
 
@@ -30,6 +38,9 @@ _FILE_KEYS = frozenset({
     "rabbit_version", "rabbitmq_version", "product_name", "product_version", "explanation",
     "rabbitmq_definition_format", "original_cluster_name", "original_vhost_name",
 })  # fmt: skip
+_VERSIONS = ("rabbit_version", "rabbitmq_version")
+#: Sections of what others stand on.
+_STOOD_ON = ("vhosts", "users")
 #: What a file of one virtual host says of that virtual host itself.
 _VHOST_KEYS = frozenset({"description", "metadata", "default_queue_type", "limits", "tags"})
 
@@ -52,6 +63,18 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something of a broker that cannot be read or compared. `vhost` None: it belongs to the whole
+    broker, or where it belongs cannot be told. `sentence` names it, printably."""
+
+    vhost: str | None
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@dataclass(frozen=True, slots=True)
 class Definitions:
     """`objects` hold only the fields that the file tells; `sections` are the kinds it speaks of at
     all. Specs hold secrets (password hashes, URIs with passwords): never show them as they are."""
@@ -64,6 +87,10 @@ class Definitions:
     single_vhost: str | None = None
     #: Virtual hosts that are not among the file's own: of these it tells nothing but limits.
     implied: frozenset[Ref] = frozenset()
+    #: Limits that it gives as negative, which is to have none: by virtual host or user.
+    removed_limits: Mapping[Ref, frozenset[str]] = field(default_factory=dict)
+    #: Of a broker's own definitions, one for each of `errors`.
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def errors(self) -> list[Finding]:
@@ -75,13 +102,26 @@ def parse_definitions(
 ) -> Definitions:
     """What a file asks for. `vhost` is where objects go that name none, as in a file of one virtual
     host. Raises TooLarge and NotDefinitions (definitions_text) where nothing can be read at all."""
-    top = read_json(body, most_bytes)
-    return _Reader(top, vhost).read()
+    return _Reader(read_json(body, most_bytes), vhost).read()
+
+
+def parse_live(body: bytes, *, most_bytes: int) -> Definitions:
+    """What a broker says that is on it. A row that cannot be read is left out, and told in `left_out`:
+    one odd name must not stand in the way of all others. Of a virtual host or user only the field goes
+    that cannot be read, as others stand on it. Raises as `parse_definitions`."""
+    top, suspect = read_unchecked(body, most_bytes, tolerant=True)
+    top = {name: value for name, value in top.items() if name in SECTIONS or name in _VERSIONS}
+    return _Reader(top, None, live=True, suspect=suspect).read()
 
 
 class _Reader:
-    def __init__(self, top: dict[str, Any], vhost: str | None) -> None:
+    def __init__(
+        self, top: dict[str, Any], vhost: str | None, *, live: bool = False, suspect: bool = False
+    ) -> None:
         self.top = top
+        self.live, self.suspect = live, suspect
+        self.row: Any = None
+        self.left_out: list[LeftOut] = []
         self.vhost = vhost
         self.objects: dict[Ref, dict[str, Any]] = {}
         self.findings: list[Finding] = []
@@ -90,6 +130,7 @@ class _Reader:
         self.single = _single_vhost(top)
         #: Virtual hosts of which the file tells nothing but limits.
         self.implied: set[Ref] = set()
+        self.removed_limits: dict[Ref, frozenset[str]] = {}
         self.section, self.index = "", -1
 
     def read(self) -> Definitions:
@@ -115,10 +156,15 @@ class _Reader:
             self.version,
             self.single,
             frozenset(self.implied),
+            self.removed_limits,
+            tuple(self.left_out),
         )
 
     def _row(self, reader: ReadRow, row: Any) -> None:
+        self.row = row
         try:
+            if self.live and (why := why_unreadable(row, suspect=self.suspect)):
+                row = self._rest_of(row, why)
             if not isinstance(row, dict):
                 raise self.left(Level.ERROR, "", "This row must be an object.")
             unknown = [key for key in row if key not in ROW_KEYS[self.section]]
@@ -134,6 +180,15 @@ class _Reader:
         except (TypeError, ValueError) as error:
             self._find(Level.ERROR, "", f"{error}.")
 
+    def _rest_of(self, row: Any, why: str) -> Any:
+        """What can be read of the row, where something else stands on it. Raises Left."""
+        rest = readable(row) if self.section in _STOOD_ON and isinstance(row, dict) else {}
+        if "name" not in rest:
+            raise self.left(Level.ERROR, "", why)
+        lost = [name for name in row if name not in rest or rest[name] != row[name]]
+        self._find(Level.ERROR, ", ".join(printable(name, 60) for name in lost), why)
+        return rest
+
     def _file_keys(self) -> None:
         known = _FILE_KEYS | set(SECTIONS)
         if self.single is not None:
@@ -141,6 +196,9 @@ class _Reader:
         for key in self.top:
             if key not in known:
                 self._find(Level.WARNING, key[:60], "This section is not known and has no effect.")
+        told = self.top.get("explanation")
+        if isinstance(told, str) and told.startswith(EXPLAINED):
+            self._find(Level.WARNING, "", printable(told, 20_000))
         if not isinstance(self.top.get("rabbit_version", ""), str):
             self._find(Level.WARNING, "rabbit_version", "rabbit_version must be text: passed over.")
         if self.version and self.version.split(".")[0] not in ("3", "4"):
@@ -158,6 +216,10 @@ class _Reader:
     def _find(self, level: Level, name: str, sentence: str, ref: Ref | None = None) -> None:
         index = self.index if self.index >= 0 else None
         self.findings.append(Finding(level, self.section, index, name, sentence, ref))
+        if self.live and level is Level.ERROR:
+            vhost, called = called_row(self.section, self.row if index is not None else None)
+            what = f"{called}, {name}" if name else called
+            self.left_out.append(LeftOut(vhost, f"{what}: {sentence}"))
 
     # For the readers of rows
 
@@ -192,6 +254,8 @@ class _Reader:
         """One object, checked; the first of two for one object counts, and the other is told."""
         ref = Ref(kind, key)
         whole = KINDS[kind].canonical(spec)
+        if "limits" in spec:
+            self._note_removed(ref, spec["limits"], whole["limits"])
         spec = {name: whole[name] for name in spec}
         if ref in self.objects:
             if self.objects[ref] == spec:
@@ -203,8 +267,15 @@ class _Reader:
             return
         self.objects[ref] = spec
 
-    def limit_vhost(self, vhost: str, limits: Mapping[str, int]) -> None:
+    def _note_removed(self, ref: Ref, said: Mapping[str, int], limits: Mapping[str, int]) -> None:
+        removed = frozenset(said) - frozenset(limits)
+        if removed:
+            self.removed_limits[ref] = self.removed_limits.get(ref, frozenset()) | removed
+
+    def limit_vhost(self, vhost: str, said: Mapping[str, int]) -> None:
         ref = Ref("vhost", (vhost,))
+        limits = KINDS["vhost"].field("limits").canonical(said)
+        self._note_removed(ref, said, limits)
         if ref not in self.objects:
             self.implied.add(ref)
         known = self.objects.setdefault(ref, {})

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from console.reconcile.definitions_rows import INSIDE, KINDS_OF, SECTIONS
 from console.reconcile.kinds import KINDS, Ref
+
+#: How the `explanation` of a file begins that lacks something of its broker.
+EXPLAINED = "Left out, because it can't be read: "
+_MOST_TOLD = 200
 
 
 def emit_definitions(
@@ -16,12 +20,18 @@ def emit_definitions(
     version: str = "",
     vhost: str | None = None,
     secrets: bool = False,
+    left_out: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The objects in RabbitMQ's format, in one order. `vhost` gives the form of a single virtual host,
+    """The objects in RabbitMQ's format, in one order. `left_out` is told in `explanation`, which every
+    version passes over. `vhost` gives the form of a single virtual host,
     which has no users or permissions. Without `secrets` no password hash is in it; URIs are to be
     cleaned by the caller (console.reconcile.disclose)."""
     top: dict[str, Any] = {"rabbit_version": version, "rabbitmq_version": version}
     top["rabbitmq_definition_format"] = "cluster" if vhost is None else "single_virtual_host"
+    if left_out:
+        top["explanation"] = EXPLAINED + " · ".join(left_out[:_MOST_TOLD])
+        if len(left_out) > _MOST_TOLD:
+            top["explanation"] += f" · and {len(left_out) - _MOST_TOLD} more"
     sections: dict[str, list[dict[str, Any]]] = {
         name: [] for name in SECTIONS if vhost is None or name in INSIDE
     }

@@ -18,7 +18,7 @@ from console.rabbitmq.passwords import (
     is_hash,
     why_no_password,
 )
-from console.reconcile.kinds import KINDS, Key, SpecError, arguments_key
+from console.reconcile.kinds import Key, SpecError, arguments_key
 from console.reconcile.names import check_name
 
 #: Belong to the cluster itself: never taken to another one, never deleted.
@@ -54,7 +54,7 @@ class Taker(Protocol):
     def name(self, kind: str, row: Mapping[str, Any], key: str = "name") -> str: ...
     def vhost_of(self, row: Mapping[str, Any]) -> str: ...
     def take(self, kind: str, key: Key, spec: dict[str, Any]) -> None: ...
-    def limit_vhost(self, vhost: str, limits: Mapping[str, int]) -> None: ...
+    def limit_vhost(self, vhost: str, said: Mapping[str, int]) -> None: ...
 
 
 Row = dict[str, Any]
@@ -193,10 +193,11 @@ def read_policy(reader: Taker, row: Row) -> None:
 
 def _policy_spec(row: Mapping[str, Any]) -> dict[str, Any]:
     spec = some(row, "pattern", "priority", "definition")
-    spec["apply_to"] = row.get("apply-to", "all")
+    if "apply-to" in row:
+        spec["apply_to"] = row["apply-to"]
     if not isinstance(row.get("pattern"), str):
         raise SpecError("pattern", "pattern is missing, or not text.")
-    if spec["apply_to"] not in _APPLY_TO:
+    if spec.get("apply_to", "all") not in _APPLY_TO:
         raise SpecError("apply-to", f"apply-to is one of {', '.join(_APPLY_TO)}.")
     if not isinstance(row.get("definition"), dict) or not row["definition"]:
         raise SpecError("definition", "A policy's definition is an object with at least one key.")
@@ -209,8 +210,7 @@ def read_parameter(reader: Taker, row: Row) -> None:
         raise SpecError("value", "value is missing.")
     value = row["value"]
     if component == "vhost-limits":
-        limits = KINDS["vhost"].field("limits").canonical(value or {})
-        reader.limit_vhost(vhost, limits)
+        reader.limit_vhost(vhost, value or {})
         return
     name = reader.name("parameter", row)
     if component in ("operator_policy", "policy"):

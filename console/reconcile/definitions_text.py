@@ -21,6 +21,8 @@ _OTHERS = {
     b"\xff\xfe": "The file is UTF-16, as some shells write it. Save it as UTF-8.",
     b"\xfe\xff": "The file is UTF-16, as some shells write it. Save it as UTF-8.",
 }
+#: Bare characters that only a tolerant reading lets through.
+_ODD = re.compile("[\0\ud800-\udfff]")
 _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -34,50 +36,103 @@ class TooLarge(NotDefinitions):
 
 def read_json(body: bytes, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """The top object. Raises TooLarge, NotDefinitions."""
+    top, suspect = read_unchecked(body, most_bytes)
+    _check(top, 1, suspect)
+    return top
+
+
+def why_unreadable(value: Any, *, suspect: bool = True) -> str:
+    """Why a value of `read_unchecked` has no one meaning, or cannot be kept; "" where it is sound."""
+    try:
+        _check(value, 3, suspect)
+    except NotDefinitions as error:
+        return str(error)
+    return ""
+
+
+def readable(row: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a row that can be read, and those of its metadata."""
+    found = {}
+    for name, value in row.items():
+        if why_unreadable(name):
+            continue
+        if isinstance(value, dict):
+            found[name] = {
+                key: inner
+                for key, inner in value.items()
+                if not (why_unreadable(key) or why_unreadable(inner))
+            }
+        elif not why_unreadable(value):
+            found[name] = value
+    return found
+
+
+def read_unchecked(
+    body: bytes, most_bytes: int = MOST_BYTES, *, tolerant: bool = False
+) -> tuple[dict[str, Any], bool]:
+    """The top object, and whether a text in it may be unfit. What has no one meaning stands in it as a
+    value that `why_unreadable` tells of. `tolerant` takes bytes that are not UTF-8 and bare control
+    characters too. Raises TooLarge, NotDefinitions."""
     if len(body) > most_bytes:
         raise TooLarge(f"The file is larger than {most_bytes // 1024 // 1024} MB.")
     if found := next((what for magic, what in _OTHERS.items() if body.startswith(magic)), None):
         raise NotDefinitions(found)
     try:
-        text = body.decode("utf-8-sig")
+        text = body.decode("utf-8-sig", "surrogateescape" if tolerant else "strict")
     except UnicodeDecodeError as error:
         raise NotDefinitions(f"The file is not UTF-8 (byte {error.start}).") from None
     try:
         top = json.loads(
-            text, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object
+            text,
+            strict=not tolerant,
+            parse_int=_integer,
+            parse_constant=_constant,
+            object_pairs_hook=_object,
         )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise NotDefinitions(f"The file is not JSON ({where}).") from None
     except RecursionError:
         raise NotDefinitions(f"The file is nested deeper than {MOST_DEPTH}.") from None
+    if isinstance(top, _Unfit):
+        raise NotDefinitions(top.sentence)
     if not isinstance(top, dict):
         raise NotDefinitions("The file must hold one JSON object.")
-    _check(top, 1, bool(_SUSPECT.search(text)))
-    return top
+    return top, bool(_SUSPECT.search(text)) or (tolerant and bool(_ODD.search(text)))
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+class _Unfit:
+    """Stands where a value has no one meaning."""
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Unfit:
     found = dict(pairs)
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
         named = [str(value)[:60] for key, value in pairs if key == "name"]
         where = f" of the object named {named[0]!a}" if named else ""
-        raise NotDefinitions(
+        return _Unfit(
             f"The key {twice[:60]!a}{where} is there twice: brokers read that differently."
         )
     return found
 
 
-def _integer(digits: str) -> int:
+def _integer(digits: str) -> int | _Unfit:
     if len(digits) > 20 or abs(int(digits)) > _MOST_INTEGER:
-        raise NotDefinitions(f"The number {digits[:20]} does not fit into 64 bits.")
+        return _Unfit(f"The number {digits[:20]} does not fit into 64 bits.")
     return int(digits)
 
 
-def _constant(name: str) -> float:
-    raise NotDefinitions(f"{name} is not a number that JSON has.")
+def _constant(name: str) -> _Unfit:
+    return _Unfit(f"{name} is not a number that JSON has.")
+
+
+#: What may be unfit whatever the texts are.
+_DEEP = (dict, list, float, _Unfit)
 
 
 def _check(value: Any, depth: int, texts: bool) -> None:
@@ -87,12 +142,14 @@ def _check(value: Any, depth: int, texts: bool) -> None:
         for key, inner in value.items():
             if texts:
                 _check_text(key)
-            if inner.__class__ in (dict, list, float) or texts:
+            if inner.__class__ in _DEEP or texts:
                 _check(inner, depth + 1, texts)
     elif isinstance(value, list):
         for inner in value:
-            if inner.__class__ in (dict, list, float) or texts:
+            if inner.__class__ in _DEEP or texts:
                 _check(inner, depth + 1, texts)
+    elif isinstance(value, _Unfit):
+        raise NotDefinitions(value.sentence)
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise NotDefinitions("A number is not finite.")

@@ -8,6 +8,8 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
+from console.links import on_console_url
+
 if TYPE_CHECKING:
     from rest_framework.views import APIView
 
@@ -37,6 +39,14 @@ class PageNumbers(PageNumberPagination):
                 f"There is no page {number}: the last is {paginator.num_pages}."
             ) from None
         return list(self.page)
+
+    def get_next_link(self) -> str | None:
+        link = super().get_next_link()
+        return on_console_url(link) if link else None
+
+    def get_previous_link(self) -> str | None:
+        link = super().get_previous_link()
+        return on_console_url(link) if link else None
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         return [

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle, UserRateThrottle
 
-from console.client_address import client_address
+from console.client_address import client_network
 from console.rest.request_counts import counts
 
 #: A process tells the others after this share of the limit.
@@ -45,7 +45,7 @@ class PerUser(_Shared, UserRateThrottle):
 class PerAddress(_Shared, AnonRateThrottle):
     def get_ident(self, request: Request) -> str:
         # Not as the framework does it, by X-Forwarded-For, which anybody can write.
-        return client_address(request)
+        return client_network(request)
 
 
 class PerUserProbes(PerUser):

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from console.links import on_console_url
 from console.rest.parsers import MAX_BODY, BodyTooLarge, shown_key
 
 _MAX_QUERY = 8000  # bytes
@@ -39,6 +40,9 @@ class ApiView(GenericViewSet[Any]):
         self, request: Request, *args: Any, **kwargs: Any
     ) -> Response:
         return Response(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+
+    def reverse_action(self, url_name: str, *args: Any, **kwargs: Any) -> str:
+        return on_console_url(super().reverse_action(url_name, *args, **kwargs))
 
     def known_parameters(self) -> frozenset[str]:
         known = self.query_parameters.get(self.action or "", frozenset())

@@ -39,6 +39,18 @@ STATES: dict[str, Look] = {
     "drifted": Look("Drifted", "arrows-right-left", "warn"),
     "outcome_unknown": Look("Outcome unknown", "question-mark-circle", "warn"),
     "needs_confirmation": Look("Needs confirmation", "hand-raised", "warn"),
+    "owner_missing": Look(
+        "Owner missing",
+        "minus-circle",
+        "warn",
+        "Its virtual host or user was deleted elsewhere. Settle that first.",
+    ),
+    "retired": Look(
+        "Retired",
+        "minus-circle",
+        "mute",
+        "Deleted with what it belonged to. Nothing is asked for it any more.",
+    ),
     "missing": Look("Missing", "minus-circle", "warn", "Asked for, and not there."),
     "returned": Look("Came back", "arrow-uturn-left", "warn", "Deleted here, and there again."),
     # A change and its steps.
@@ -55,11 +67,21 @@ STATES: dict[str, Look] = {
     "syncing": Look("Syncing", "arrow-path", "busy"),
     "recovering": Look("Recovering", "arrow-path", "busy"),
     "minority": Look("Minority", "exclamation-triangle", "bad", "Too few members are online."),
-    "down": Look("Down", "x-circle", "bad"),
+    "down": Look("Down", "x-circle", "bad", "Its node is down."),
     "stopped": Look("Stopped", "stop-circle", "bad"),
     "crashed": Look("Crashed", "x-circle", "bad"),
     "terminated": Look("Terminated", "stop-circle", "bad"),
     "gone": Look("Gone", "trash", "mute", "The broker no longer lists it."),
+    # A background job of the console, and who works on its queues.
+    "working": Look("Working", "check-circle", "ok"),
+    "no_errors": Look("No errors", "check-circle", "ok", "No unexpected error lately."),
+    "not_run": Look("Not run yet", "ellipsis-horizontal-circle", "busy"),
+    "retrying": Look(
+        "Retrying", "arrow-path", "warn", "Its last run failed. The next one decides."
+    ),
+    "job_failing": Look("Failing", "exclamation-triangle", "bad", "It has failed for some time."),
+    "late": Look("Late", "clock", "bad", "It has not succeeded for too long."),
+    "no_sign": Look("No sign of life", "signal-slash", "bad"),
     # A step of Test connection.
     "ok": Look("Passed", "check-circle", "ok"),
     "failed": Look("Failed", "x-circle", "bad"),

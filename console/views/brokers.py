@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accessctl.authorize import access_broker, may, require
+from accessctl.authorize import AnyUser, access_broker, may, require
 from accessctl.models import BrokerUser
 from accessctl.permissions import Permission
 from console.errors import ConsoleError, InvalidField, Stale
@@ -46,6 +46,7 @@ def broker(request: HttpRequest, broker_id: int) -> HttpResponse:
         "scope": Scope.at(found),
         "broker": found,
         "row": fleet_row(found, now),
+        "part_notes": _part_notes(request.user, found),
         "polls": Poll.objects.filter(broker=found)[:_SHOWN_POLLS],
         "may": {str(one).partition(":")[2] for one in _acts() if may(request.user, one, found)},
         "range": shown,
@@ -55,6 +56,20 @@ def broker(request: HttpRequest, broker_id: int) -> HttpResponse:
     }
     template = "console/_broker.html" if wants_part(request) else "console/broker.html"
     return render(request, template, context, status=400 if problems else 200)
+
+
+def _part_notes(user: AnyUser, broker: Broker) -> list[tuple[str, str, str]]:
+    """(part, what is wrong with it, names of what was left out of it). Names of the whole broker's
+    objects are for those who may see all of them."""
+    status = broker.status
+    sees_all = may(user, Permission.QUEUES_VIEW, broker) and may(
+        user, Permission.USERS_VIEW, broker
+    )
+    left_out = status.left_out if sees_all else {}
+    return [
+        (part, sentence, ", ".join(left_out.get(part, [])))
+        for part, sentence in status.part_errors.items()
+    ]
 
 
 def _acts() -> list[Permission]:
@@ -172,10 +187,13 @@ def broker_check(request: HttpRequest, broker_id: int | None = None) -> HttpResp
 @sensitive_post_parameters("password", "tls_ca_pem")
 def broker_test(request: HttpRequest, broker_id: int | None = None) -> HttpResponse:
     """Test connection with what stands in the form, or, without a form, with what is stored."""
-    found = _access_for_form(request, broker_id, Permission.BROKERS_TEST)
+    typed = "management_url" in request.POST
+    # An address that was typed leads anywhere, so it takes the right to change the broker's.
+    needed = Permission.BROKERS_EDIT if typed else Permission.BROKERS_TEST
+    found = _access_for_form(request, broker_id, needed)
     context: dict[str, Any] = {"steps": [], "refusals": []}
     try:
-        if found is not None and "management_url" not in request.POST:
+        if found is not None and not typed:
             context["steps"] = probe_broker(found)
         else:
             form = BrokerForm(request.POST, request.FILES, broker=found, testing=True)

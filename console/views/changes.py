@@ -18,10 +18,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accessctl.authorize import AnyUser, require
 from accessctl.permissions import Permission
-from accessctl.visible_changes import changes_seen_by, may_stop, steps_seen_by
+from accessctl.visible_changes import (
+    blockers_seen_by,
+    changes_seen_by,
+    may_stop,
+    steps_seen_by,
+)
 from console.changes.again import CONFIRMED, RETRIED, ask_again, stop_change
 from console.changes.commands import step_commands
-from console.changes.requests import FieldLine, kind_word, parts_of
+from console.changes.requests import FieldLine, WaitsFor, kind_word, parts_of
 from console.errors import ConsoleError, NotAllowed
 from console.listing import (
     Column,
@@ -118,7 +123,7 @@ def changes(request: HttpRequest) -> HttpResponse:
             "now": timezone.now(),
             "scope": scope,
             "listing": listing,
-            "change_rows": change_rows(listing.rows),
+            "change_rows": change_rows(listing.rows, request.user),
             "scope_problems": problems,
         },
         [*problems, *asked.problems],
@@ -143,7 +148,7 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
     asked = read_list(STEPS, request.GET)
     steps = found.steps.filter(steps_seen_by(request.user))
     listing = asked.show(steps.select_related("target", "broker").prefetch_related("tries"))
-    strip = strip_of(found)
+    strip = strip_of(found, request.user)
     states = _counts(found)
     return list_response(
         request,
@@ -155,7 +160,7 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
             "strip": strip,
             "origin": _BY_WAY_OF.get(found.origin, found.origin),
             "listing": listing,
-            "step_rows": _step_rows(list(listing.rows), request.user),
+            "step_rows": _step_rows(found, list(listing.rows), request.user),
             "hidden": strip.total - listing.total,
             "states": [(state, number) for state, number in states.items() if number],
             "may_stop": strip.is_open and found.stop_requested_at is None and may_stop(request.user, found),
@@ -169,7 +174,7 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
 @require_safe
 def change_strip(request: HttpRequest, change_id: UUID) -> HttpResponse:
     found = access_change(request.user, change_id)
-    context = {"strip": strip_of(found), "now": timezone.now()}
+    context = {"strip": strip_of(found, request.user), "now": timezone.now()}
     return render(request, "console/_change_strip.html", context)
 
 
@@ -233,7 +238,7 @@ def _in_scope(user: AnyUser, scope: Scope) -> QuerySet[Change]:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """`brokers`: names, of all that it touches."""
+    """`brokers`: names, of those that it touches and that the viewer sees."""
 
     change: Change
     done: int
@@ -242,7 +247,7 @@ class ChangeRow:
     brokers: list[str]
 
 
-def change_rows(changes: list[Change]) -> list[ChangeRow]:
+def change_rows(changes: list[Change], viewer: AnyUser) -> list[ChangeRow]:
     """Two queries, however many there are."""
     ids = [one.pk for one in changes]
     counts: dict[UUID, dict[str, int]] = {}
@@ -250,7 +255,8 @@ def change_rows(changes: list[Change]) -> list[ChangeRow]:
     of_page = Step.objects.filter(change__in=ids).order_by()
     for pk, state, number in of_page.values_list("change", "state").annotate(n=Count("pk")):
         counts.setdefault(pk, {})[state] = number
-    for pk, name in of_page.values_list("change", "broker__name").distinct():
+    seen = of_page.filter(broker__in=Broker.objects.visible_to(viewer))
+    for pk, name in seen.values_list("change", "broker__name").distinct():
         brokers.setdefault(pk, []).append(name)
     return [
         ChangeRow(
@@ -267,7 +273,7 @@ def change_rows(changes: list[Change]) -> list[ChangeRow]:
 @dataclass(frozen=True, slots=True)
 class Strip:
     """How far a change is. `waiting`: why it waits, the broker's words or ours; `next_at`: when it is
-    tried again."""
+    tried again. `waits_for`: what an earlier change has to do first."""
 
     change: Change
     done: int
@@ -276,6 +282,7 @@ class Strip:
     open: int
     waiting: str
     next_at: datetime | None
+    waits_for: WaitsFor | None
 
     @property
     def is_open(self) -> bool:
@@ -290,16 +297,25 @@ class Strip:
         return {"done": "ok", "partly": "bad", "rejected": "bad", "stopped": "warn", "waiting": "warn"}.get(self.state, "busy")  # fmt: skip
 
 
-def strip_of(change: Change) -> Strip:
+def strip_of(change: Change, viewer: AnyUser) -> Strip:
     """For templates/console/_change_strip.html."""
     states = _counts(change)
-    waiting, next_at = "", None
+    waiting, next_at, waits_for = "", None, None
     if change.state in OPEN_CHANGES:
         held = change.steps.filter(state__in=OPEN_STEPS).exclude(error_code="")
         first = held.order_by("next_at").first()
         if first is not None:
             waiting = first.error_detail
             next_at = held.aggregate(at=Min("next_at"))["at"]
+        else:
+            # The first of each broker: what comes behind them in the change waits for them.
+            fronts = (
+                change.steps.filter(state__in=OPEN_STEPS)
+                .order_by("broker_id", "ordinal")
+                .distinct("broker_id")
+            )
+            waiting_for = blockers_seen_by(viewer, change, list(fronts.select_related("target")))
+            waits_for = next((WaitsFor(step) for step in waiting_for.values()), None)
     return Strip(
         change=change,
         done=states.get(StepState.APPLIED, 0),
@@ -308,6 +324,7 @@ def strip_of(change: Change) -> Strip:
         open=sum(states.get(state, 0) for state in OPEN_STEPS),
         waiting=waiting,
         next_at=next_at,
+        waits_for=waits_for,
     )
 
 
@@ -326,13 +343,15 @@ class StepRow:
     tries: list[Any]
     #: The page of the object; "" where it has none, is not there, or is not for the viewer to see.
     href: str
+    waits_for: WaitsFor | None
 
     @property
     def updates(self) -> bool:
         return self.step.op != "create"
 
 
-def _step_rows(steps: list[Step], viewer: AnyUser) -> list[StepRow]:
+def _step_rows(change: Change, steps: list[Step], viewer: AnyUser) -> list[StepRow]:
+    waits_for = blockers_seen_by(viewer, change, steps)
     alike: dict[tuple[Broker, str], list[Key]] = {}
     for step in steps:
         if step.target.kind in _PAGES:
@@ -343,12 +362,16 @@ def _step_rows(steps: list[Step], viewer: AnyUser) -> list[StepRow]:
         for key, pk in ids_of(broker, kind, keys, viewer=viewer).items()
     }
     return [
-        _step_row(step, hrefs.get((step.broker_id, step.target.kind, tuple(step.target.key)), ""))
+        _step_row(
+            step,
+            hrefs.get((step.broker_id, step.target.kind, tuple(step.target.key)), ""),
+            WaitsFor(waits_for[step.pk]) if step.pk in waits_for else None,
+        )
         for step in steps
     ]
 
 
-def _step_row(step: Step, href: str) -> StepRow:
+def _step_row(step: Step, href: str, waits_for: WaitsFor | None) -> StepRow:
     key = tuple(step.target.key)
     fields = [FieldLine(**field) for field in step.fields]
     secret = any(field.secret for field in fields)
@@ -362,4 +385,5 @@ def _step_row(step: Step, href: str) -> StepRow:
         ),
         tries=list(step.tries.all()),
         href=href,
+        waits_for=waits_for,
     )  # fmt: skip

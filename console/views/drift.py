@@ -36,6 +36,7 @@ from console.words import counted
 from vhosts.seen_objects import SEEN_KINDS
 from vhosts.services.manage_vhosts import vhost_objections
 from vhosts.services.resolve_drift import ACTS, adopt, resolve_drift
+from vhosts.services.resolve_drift import objections as hanging_objections
 
 
 def _fields(row: ManagedObject) -> list[FieldLine]:
@@ -170,8 +171,9 @@ def confirmed_or_shown(
         return redirect("change", change.pk)
     objections = {
         wish.ref: vhost_objections(wish.broker, wish.ref.key[0])
-        for wish in wishes
         if wish.ref.kind == "vhost" and wish.spec is None and wish.observed is not None
+        else hanging_objections(wish)
+        for wish in wishes
     }
     context: dict[str, Any] = {
         "preview": preview(asked, objections=objections),

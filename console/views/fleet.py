@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accessctl.authorize import may, require
 from accessctl.permissions import Permission
+from console.job_runs import in_trouble, read_jobs
 from console.listing import (
     Column,
     Filter,
@@ -172,6 +173,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
             "rows": [fleet_row(broker, now) for broker in listing.rows],
             "figures": _figures(listing.totals, listing.matched),
             "may_add": may(request.user, Permission.BROKERS_ADD),
+            "troubles": in_trouble(read_jobs(now)),
             "scope_problems": problems,
         },
         [*problems, *asked.problems],

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from console.views import audit, brokers, changes, drift, fleet, scope, unmanaged
+from console.views import audit, brokers, changes, drift, fleet, scope, system, unmanaged
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", fleet.fleet, name="fleet"),
@@ -34,4 +34,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/", audit.audit, name="audit"),
     path("audit.csv", audit.audit_csv, name="audit_csv"),
     path("audit/<int:entry_id>/", audit.audit_entry, name="audit_entry"),
+    path("system/", system.system, name="system"),
 ]

@@ -37,9 +37,12 @@ function parsed(text) {
   }
 }
 
+// As the registry compares it: the path prefix counts, a trailing slash or /api does not.
 function place(url) {
   if (!url) return "";
-  return `${url.protocol}//${url.hostname}:${url.port || (url.protocol === "https:" ? 443 : 80)}`;
+  const port = url.port || (url.protocol === "https:" ? 443 : 80);
+  const prefix = url.pathname.replace(/\/+$/, "").replace(/\/api$/, "");
+  return `${url.protocol}//${url.hostname}:${port}${prefix}`;
 }
 
 function isLocal(host) {

@@ -54,14 +54,16 @@ def _objects(broker: Broker) -> None:
     for vhost in ("/", "/team-red", "/team-blue"):
         VirtualHost.objects.create(name=vhost, **seen)
         Queue.objects.create(broker=broker, vhost=vhost, name="jobs", first_seen_at=AT)
-    for name, tags, vhosts in (
-        ("root", ["administrator"], ["/", "/team-red"]),
-        ("red", [], ["/team-red", "/team-blue"]),
-        ("shared", [], ["/", "/team-red"]),
-        ("other", [], ["/"]),
-        ("orphan", [], []),
+    for name, tags, vhosts, scope in (
+        ("root", ["administrator"], ["/", "/team-red"], None),
+        ("red", [], ["/team-red", "/team-blue"], ["/team-*"]),
+        ("borrowed", [], ["/team-red"], None),
+        ("shared", [], ["/", "/team-red"], ["/team-*"]),
+        ("other", [], ["/"], None),
+        ("orphan", [], [], None),
+        ("own", [], [], ["/team-*"]),
     ):
-        BrokerUser.objects.create(name=name, tags=tags, **seen)
+        BrokerUser.objects.create(name=name, tags=tags, owner_scope=scope, **seen)
         for vhost in vhosts:
             BrokerPermission.objects.create(
                 vhost=vhost, user=name, configure=".*", write=".*", read=".*", **seen

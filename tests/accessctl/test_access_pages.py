@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from accessctl.models import ApiToken, ConsoleSession, Grant
 from accessctl.roles import Role
+from accessctl.services.tokens import create_token
 from console.models import AuditEntry
 from tests.accessctl.cast import PASSWORD
 
 SECRET = re.compile(r"<code>([^<]{20,})</code>")
-LINK = re.compile(r"<code>http://testserver/access/first-password/#([^<]{20,})</code>")
+LINK = re.compile(r"<code>http://127\.0\.0\.1:8000/access/first-password/#([^<]{20,})</code>")
 FIRST_PASSWORD = "/access/first-password/"
 PASSWORD_SET = "correct horse battery"
 
@@ -184,6 +185,46 @@ def test_a_link_for_a_new_password_and_disabling_end_sessions(cast, log_in) -> N
     mine = root.post(f"/access/people/{cast.root.pk}/switch/")
     assert mine.status_code == 403
     assert cast.root.is_active
+
+
+@pytest.mark.parametrize(("sent", "left"), [({}, 0), ({"keep_tokens": "on"}, 1)])
+def test_a_password_reset_revokes_tokens_unless_they_are_kept(cast, log_in, sent, left) -> None:
+    for person in (cast.alice, cast.bob):
+        create_token(
+            user=person,
+            name="ci",
+            expires_in=timedelta(days=1),
+            now=timezone.now(),
+            acting_user=None,
+        )
+    root, address = log_in("root"), f"/access/people/{cast.alice.pk}/"
+    assert "its API tokens are revoked" in root.get(address).content.decode()
+    # The link is CONSOLE_URL's, whatever host the administrator came by.
+    _code(root.post(f"{address}password/", sent, headers={"host": "localhost:1"}))
+    assert ApiToken.objects.of(cast.alice).count() == left
+    assert ApiToken.objects.of(cast.bob).count() == 1
+
+
+def test_a_password_set_in_the_administration_revokes_tokens_and_ends_sessions(
+    cast, log_in
+) -> None:
+    create_token(
+        user=cast.alice,
+        name="ci",
+        expires_in=timedelta(days=1),
+        now=timezone.now(),
+        acting_user=None,
+    )
+    root, alice = log_in("root"), log_in("alice")
+    address = f"/admin/auth/user/{cast.alice.pk}/password/"
+    assert "revokes its API tokens" in root.get(address).content.decode()
+    sent = {"password1": PASSWORD_SET + " 2", "password2": "other", "usable_password": "true"}
+    root.post(address, sent)
+    assert ApiToken.objects.of(cast.alice).exists(), "nothing was changed"
+    assert root.post(address, {**sent, "password2": sent["password1"]}).status_code == 302
+    assert not ApiToken.objects.of(cast.alice).exists()
+    assert not ConsoleSession.objects.filter(user=cast.alice).exists()
+    assert alice.get("/access/").status_code == 302
 
 
 def test_an_account_without_a_password_is_told_so_where_passwords_are_changed(cast, log_in) -> None:

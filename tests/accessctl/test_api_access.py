@@ -10,8 +10,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def broker(make_broker: Any, now: Any) -> Any:
-    broker = make_broker(name="orders")
+def broker(broker_row: Any, now: Any) -> Any:
+    broker = broker_row(name="orders")
     seen = {"broker": broker, "first_seen_at": now, "changed_at": now}
     for name, tags in (("<b>x</b>", ["administrator"]), ("app", []), ("a%b", ["monitoring"])):
         BrokerUser.objects.create(**seen, name=name, tags=tags, has_password=None)

@@ -249,6 +249,22 @@ class TestCommands:
         assert "another" not in said
         assert django_user_model.objects.get().check_password("another long one")
 
+    def test_a_new_password_revokes_tokens_unless_they_are_kept(
+        self, monkeypatch: Any, django_user_model: Any
+    ) -> None:
+        self.run("ensure_admin")
+        create_token(
+            user=django_user_model.objects.get(), name="ci", expires_in=timedelta(days=1),
+            now=timezone.now(), acting_user=None,
+        )  # fmt: skip
+        assert "was there already" in self.run("ensure_admin")
+        monkeypatch.setenv("CONSOLE_ADMIN_PASSWORD", "another long one")
+        self.run("ensure_admin", "--keep-tokens")
+        assert ApiToken.objects.count() == 1
+        monkeypatch.setenv("CONSOLE_ADMIN_PASSWORD", "yet another long one")
+        self.run("ensure_admin")
+        assert not ApiToken.objects.exists()
+
     def test_a_poor_password_is_refused(self, monkeypatch: Any) -> None:
         monkeypatch.setenv("CONSOLE_ADMIN_PASSWORD", "admin")
         with pytest.raises(CommandError, match="too short"):
@@ -307,6 +323,9 @@ class TestCommands:
         assert decrypt(Broker.objects.get().password_encrypted).reveal() == "secret one"
         assert "changed" in ensure(management_url="http://10.0.0.2:15672", password="secret two")
         assert decrypt(Broker.objects.get().password_encrypted).reveal() == "secret two"
+        del given["password"]
+        assert "changed" in ensure(management_url="http://10.0.0.2:15672/other-tenant")
+        assert not Broker.objects.get().has_password
 
     @pytest.mark.parametrize(
         "text",

@@ -152,8 +152,8 @@ def test_lists_hold_what_is_in_scope_and_nothing_else(cast) -> None:
     assert all_of_a == _seen(cast.bob)
     assert all_of_a["brokers"] == ["a"]
     assert all_of_a["vhosts"] == all_of_a["queues"] == ["a/", "a/team-blue", "a/team-red"]
-    assert len(all_of_a["users"]) == 5
-    assert len(all_of_a["permissions"]) == 7
+    assert len(all_of_a["users"]) == 7
+    assert len(all_of_a["permissions"]) == 8
     assert _seen(cast.charlie) == {
         kind: [name.replace("a", "b", 1) for name in names] for kind, names in all_of_a.items()
     }
@@ -161,9 +161,10 @@ def test_lists_hold_what_is_in_scope_and_nothing_else(cast) -> None:
         "brokers": ["a"],
         "vhosts": ["a/team-blue", "a/team-red"],
         "queues": ["a/team-blue", "a/team-red"],
-        "users": ["a:red", "a:root", "a:shared"],
+        "users": ["a:borrowed", "a:own", "a:red", "a:root", "a:shared"],
         "permissions": [
             "a/team-blue:red",
+            "a/team-red:borrowed",
             "a/team-red:red",
             "a/team-red:root",
             "a/team-red:shared",
@@ -238,9 +239,13 @@ def test_a_step_is_judged_by_the_virtual_host_it_touches(cast, kind, key, vera_m
         ("red", ""),
         ("brand-new", ""),
         ("root", "The user has tags (administrator)"),
+        ("own", ""),
         ("shared", "The user has permissions in virtual hosts that are not yours"),
-        ("other", "The user has permissions in virtual hosts that are not yours"),
-        ("orphan", "The user has no permission in your virtual hosts"),
+        # A permission in their virtual hosts does not make it theirs.
+        ("borrowed", "The user does not belong to your virtual hosts."),
+        # Hidden from them: one sentence for all.
+        ("other", "The user does not belong to your virtual hosts."),
+        ("orphan", "The user does not belong to your virtual hosts."),
     ],
 )
 def test_a_vhost_administrator_touches_only_users_of_their_own(cast, rabbit, reason) -> None:

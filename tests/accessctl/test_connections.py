@@ -138,11 +138,11 @@ def answer_of(rows: list[Any], total: int | None = None) -> bytes:
     return json.dumps({"total_count": total or len(rows), "items": rows}).encode()
 
 
-def test_names_of_connections_are_text(browser, make_broker):
+def test_names_of_connections_are_text(browser, broker_row):
     rows: list[Any] = [{"name": n, "vhost": n, "user": "u", "node": "<b>n"} for n in HOSTILE]
     rows += [{"name": 5}, "x"]
     with HostileServer(replies(answer_of(rows))) as server:
-        user = found_user(make_broker(management_url=server.url), "u")
+        user = found_user(broker_row(management_url=server.url), "u")
         response = browser.get(reverse("user_connections", args=[user.pk]))
     assert response.status_code == 200
     assert b"<b>n" not in response.content
@@ -159,17 +159,17 @@ def test_names_of_connections_are_text(browser, make_broker):
     ],
     ids=["list", "empty", "other"],
 )
-def test_an_answer_that_is_none_is_trouble(api, make_broker, body):
+def test_an_answer_that_is_none_is_trouble(api, broker_row, body):
     with HostileServer(replies(body)) as server:
-        user = found_user(make_broker(management_url=server.url), "u")
+        user = found_user(broker_row(management_url=server.url), "u")
         told = api.get(f"/api/v1/users/{user.pk}/connections/").json()
     assert (told["trouble"]["code"], told["count"]) == ("malformed_answer", None)
 
 
-def test_more_than_are_read_at_once_are_bounded(browser, api, make_broker):
+def test_more_than_are_read_at_once_are_bounded(browser, api, broker_row):
     rows = [{"name": f"c{n}", "vhost": "/", "user": "u"} for n in range(500)]
     with HostileServer(replies(answer_of(rows, total=100_000))) as server:
-        user = found_user(make_broker(management_url=server.url), "u")
+        user = found_user(broker_row(management_url=server.url), "u")
         told = api.get(f"/api/v1/users/{user.pk}/connections/").json()
         shown = text_of(browser.get(reverse("user_connections", args=[user.pk]), {"page": "40"}))
     assert (told["count"], told["complete"], len(told["results"])) == (2000, False, 100)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,12 +11,19 @@ import jwt
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
+from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.core import signing
+from django.core.cache import cache
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.utils import timezone
 
+from accessctl import devices
 from accessctl.authorize import allowed
+from accessctl.models import ApiToken
 from accessctl.permissions import EVERYBODYS, Permission
+from accessctl.services.tokens import create_token
 from console.models import AuditEntry
 from tests.accessctl.cast import PASSWORD
 
@@ -29,15 +37,95 @@ def _try(client: Client, name: str, password: str, address: str = "192.0.2.1") -
 # --- Throttling ---
 
 
-def test_guessing_at_one_account_stops_from_every_address(cast) -> None:
-    for number in range(5):
+def _limit(settings: Any, action: str, rate: str) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, action: rate}
+
+
+def _is_in(answer: Any) -> bool:
+    return "_auth_user_id" in answer.client.session
+
+
+def test_guessing_at_one_account_stops_from_every_address(cast, settings) -> None:
+    assert settings.ACCOUNT_RATE_LIMITS["login_account_password"] == "100/h/key"
+    _limit(settings, "login_account_password", "20/h/key")
+    for number in range(20):
         answer = _try(Client(), "alice", f"guess {number}", f"192.0.2.{number + 1}")
         assert answer.status_code == 200
     # Even the right password, and even from elsewhere: a guesser learns nothing more.
+    answer = _try(Client(), "ALICE", PASSWORD, "198.51.100.1")
+    assert "Too many failed attempts" in answer.content.decode()
     answer = _try(Client(), "alice", PASSWORD, "198.51.100.1")
-    assert answer.status_code in (200, 429)
-    assert "_auth_user_id" not in answer.client.session
-    assert "_auth_user_id" in _try(Client(), "bob", PASSWORD, "198.51.100.1").client.session
+    assert "Too many failed attempts" in answer.content.decode()
+    assert not _is_in(answer)
+    assert _is_in(_try(Client(), "bob", PASSWORD, "198.51.100.1"))
+
+
+def test_five_wrong_passwords_keep_out_their_address_and_nobody_else(cast) -> None:
+    for number in range(5):
+        _try(Client(), "alice", f"guess {number}", "192.0.2.1")
+    assert not _is_in(_try(Client(), "alice", PASSWORD, "192.0.2.1"))
+    # Another spelling of the name, or another address of the same network, gets no more.
+    for number in range(1, 6):
+        _try(Client(), "ALICE" if number % 2 else "alice", "guess", f"2001:db8::{number}")
+    assert not _is_in(_try(Client(), "alice", PASSWORD, "2001:db8::99"))
+    assert _is_in(_try(Client(), "alice", PASSWORD, "198.51.100.1"))
+
+
+def test_a_browser_that_has_signed_in_before_gets_in_while_others_guess(cast, settings) -> None:
+    _limit(settings, "login_account_password", "20/h/key")
+    browser = Client()
+    answer = _try(browser, "alice", PASSWORD, "192.0.2.77")
+    cookie = next(c for name, c in answer.cookies.items() if name.startswith("warren_device_"))
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert cookie["path"] == "/accounts/"
+    assert cookie["max-age"] > 90 * 24 * 3600
+    assert "alice" not in cookie.key + cookie.value
+    browser.post("/accounts/logout/")
+    # From its own address and from everywhere: the address is shut out, and so is the account.
+    for number in range(20):
+        _try(Client(), "alice", "guess", f"192.0.2.{number + 1}")
+    for _ in range(10):
+        _try(Client(), "bob", "guess", "192.0.2.77")
+    assert not _is_in(_try(Client(), "alice", PASSWORD, "192.0.2.77"))
+    assert _is_in(_try(browser, "alice", PASSWORD, "192.0.2.77"))
+    browser.post("/accounts/logout/")
+    # It's known to that account only, and not beyond its own guesses.
+    assert not _is_in(_try(browser, "bob", PASSWORD, "192.0.2.77"))
+    for _ in range(10):
+        _try(browser, "alice", "guess", "203.0.113.1")
+    assert not _is_in(_try(browser, "alice", PASSWORD, "203.0.113.1"))
+
+
+def test_a_device_cookie_is_no_use_forged_for_another_or_after_a_new_password(cast) -> None:
+    browser = Client()
+    _try(browser, "alice", PASSWORD, "192.0.2.77")
+    name = next(name for name in browser.cookies if name.startswith("warren_device_"))
+    value = browser.cookies[name].value
+
+    def is_known(username: str, sent: str) -> bool:
+        request = RequestFactory().post(LOGIN)
+        request.COOKIES = {devices._cookie(username): sent}
+        return devices.known_device(request, username) is not None
+
+    assert is_known("alice", value)
+    assert is_known("Alice", value)
+    assert not is_known("bob", value)
+    for forged in ("", "x", value[:-1], value[1:], signing.dumps([cast.alice.pk, "a", "b"])):
+        assert not is_known("alice", forged)
+    browser.post(
+        "/accounts/password/",
+        {"oldpassword": PASSWORD, "password1": "battery staple horse", "password2": "battery staple horse"},
+    )  # fmt: skip
+    assert not is_known("alice", value), "somebody else's browser may hold it"
+    assert is_known("alice", browser.cookies[name].value), "the one that changed it stays known"
+
+
+def test_a_flood_of_guesses_does_not_push_out_the_counts(cast, settings) -> None:
+    for _ in range(5):
+        _try(Client(), "alice", "guess", "192.0.2.1")
+    cache.set_many({f"guess {number}": number for number in range(400)}, 300)
+    assert not _is_in(_try(Client(), "alice", PASSWORD, "192.0.2.1"))
 
 
 def test_guessing_from_one_address_stops_for_every_account(cast) -> None:
@@ -80,8 +168,8 @@ def test_the_way_on_stays_here(cast, leads) -> None:
 # --- A second factor ---
 
 
-def _with_totp(client: Client) -> str:
-    """Sets up an authenticator app through the pages; its key."""
+def _with_totp(client: Client, **sent: str) -> str:
+    """Sets up an authenticator app through the pages; its key. `sent` goes with the code."""
     address = "/accounts/2fa/totp/activate/"
     confirm = client.get(address)["Location"]
     assert confirm.startswith("/accounts/confirm/")
@@ -95,7 +183,7 @@ def _with_totp(client: Client) -> str:
     code = totp.format_hotp_value(
         totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time()))
     )
-    answer = client.post("/accounts/2fa/totp/activate/", {"code": code})
+    answer = client.post("/accounts/2fa/totp/activate/", {"code": code, **sent})
     assert answer.status_code == 302, answer.content
     return secret
 
@@ -129,6 +217,109 @@ def test_a_second_factor_is_asked_for_once_set_up_and_a_recovery_code_stands_in(
     _try(third, "alice", PASSWORD)
     third.post("/accounts/2fa/authenticate/", {"code": code})
     assert "_auth_user_id" not in third.session, "a recovery code is good once"
+
+
+def _code_of(secret: str, step: int = 0) -> str:
+    present = next(totp.yield_hotp_counters_from_time())
+    return totp.format_hotp_value(totp.hotp_value(secret, present + step))
+
+
+@pytest.fixture
+def one_step(monkeypatch):
+    """The clock of the codes stands still; `one_step(1)` moves it by a time step."""
+    at = {"step": 60_000_000}
+    monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter([at["step"]]))
+
+    def move(by: int) -> None:
+        at["step"] += by
+
+    return move
+
+
+def _second_step(code: str, address: str = "192.0.2.9") -> Client:
+    client = Client()
+    _try(client, "alice", PASSWORD, address)
+    client.post("/accounts/2fa/authenticate/", {"code": code}, REMOTE_ADDR=address)
+    return client
+
+
+def test_a_code_of_the_app_is_good_once_wherever_it_was_used(cast, one_step) -> None:
+    client = Client()
+    _try(client, "alice", PASSWORD)
+    secret = _with_totp(client)
+    # The one that set the app up.
+    assert "_auth_user_id" not in _second_step(_code_of(secret)).session
+    one_step(1)
+    code = _code_of(secret)
+    spaced = f"{code[:3]} {code[3:]}"
+    assert "_auth_user_id" in _second_step(spaced).session
+    # The same code again, in both spellings, and one of a step that is past.
+    for used in (code, spaced, _code_of(secret, -1)):
+        assert "_auth_user_id" not in _second_step(used).session
+    # Confirming who one is takes a new one too, and then it's used up for the sign-in.
+    answer = client.post("/accounts/2fa/reauthenticate/", {"code": code})
+    assert "was used already" in answer.content.decode()
+    one_step(1)
+    code = _code_of(secret)
+    assert client.post("/accounts/2fa/reauthenticate/", {"code": code}).status_code == 302
+    assert "_auth_user_id" not in _second_step(code).session
+    one_step(1)
+    # From elsewhere: five failures are what one address has.
+    assert "_auth_user_id" in _second_step(_code_of(secret), "192.0.2.10").session
+
+
+def test_wrong_codes_keep_out_their_address_and_no_known_browser(cast, one_step, settings) -> None:
+    assert settings.ACCOUNT_RATE_LIMITS["login_account_code"] == "50/h/key"
+    _limit(settings, "login_account_code", "10/h/key")
+    owner = Client()
+    _try(owner, "alice", PASSWORD)
+    secret = _with_totp(owner)
+    owner.post("/accounts/logout/")
+    for number in range(10):
+        _second_step("000000", f"198.51.{number}.1")
+    one_step(1)
+    assert "_auth_user_id" not in _second_step(_code_of(secret), "203.0.113.1").session
+    _try(owner, "alice", PASSWORD)
+    owner.post("/accounts/2fa/authenticate/", {"code": _code_of(secret)})
+    assert "_auth_user_id" in owner.session
+
+
+@pytest.mark.parametrize(("sent", "left"), [({}, 0), ({"keep_tokens": "on"}, 1)])
+def test_tokens_do_not_outlive_the_set_up_of_a_second_factor_unseen(cast, sent, left) -> None:
+    for name in ("alice", "bob"):
+        create_token(
+            user=getattr(cast, name), name=f"of {name}", expires_in=timedelta(days=1),
+            now=timezone.now(), acting_user=None,
+        )  # fmt: skip
+    client = Client()
+    _try(client, "alice", PASSWORD)
+    with_tokens = _with_totp(client, **sent)
+    assert with_tokens
+    assert ApiToken.objects.of(cast.alice).count() == left
+    assert ApiToken.objects.of(cast.bob).count() == 1
+    revoked = AuditEntry.objects.filter(action="tokens:revoke", username="alice")
+    assert revoked.count() == 1 - left
+
+
+def test_a_changed_password_revokes_tokens_where_its_owner_says_so(cast) -> None:
+    client = Client()
+    client.force_login(cast.alice)
+    create_token(
+        user=cast.alice,
+        name="ci",
+        expires_in=timedelta(days=1),
+        now=timezone.now(),
+        acting_user=None,
+    )
+    sent = {"oldpassword": PASSWORD, "password1": "battery staple horse"}
+    sent["password2"] = sent["password1"]
+    assert "Revoke my API tokens too (1)" in client.get("/accounts/password/").content.decode()
+    assert client.post("/accounts/password/", {**sent, "oldpassword": "no"}).status_code == 200
+    assert client.post("/accounts/password/", sent).status_code == 302
+    assert ApiToken.objects.of(cast.alice).count() == 1
+    sent = {"oldpassword": sent["password1"], "password1": PASSWORD, "password2": PASSWORD}
+    assert client.post("/accounts/password/", {**sent, "revoke_tokens": "on"}).status_code == 302
+    assert not ApiToken.objects.of(cast.alice).exists()
 
 
 def test_pages_of_the_second_factor_show(cast) -> None:
@@ -225,6 +416,8 @@ def _come_by(provider: Any, **claims: Any) -> Client:
     out = client.get("/accounts/oidc/sso/login/")
     assert out.status_code == 302, out.content
     asked = parse_qs(urlsplit(out["Location"]).query)
+    # As it's registered with the provider, whatever host the request names.
+    assert asked["redirect_uri"] == [f"{settings.CONSOLE_URL}/accounts/oidc/sso/login/callback/"]
     assert asked["code_challenge_method"] == ["S256"]
     back = client.get(
         "/accounts/oidc/sso/login/callback/", {"code": "c", "state": asked["state"][0]}

@@ -156,6 +156,70 @@ def test_metadata_and_unroutable_addresses_are_refused_by_every_policy(address: 
     assert why_forbidden(ipaddress.ip_address(address), everything)
 
 
+#: Every range of the IANA special-purpose registries that no setting opens, by its first and last
+#: address, and what else is not global unicast.
+RESERVED = [
+    "0.0.0.0/8", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24",
+    "192.88.99.0/24", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+    "224.0.0.0/4", "240.0.0.0/4", "169.254.0.0/16",
+    "::/128", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001::/32",
+    "2001:1::1/128", "2001:1::2/128", "2001:1::3/128", "2001:2::/48", "2001:3::/32",
+    "2001:4:112::/48", "2001:10::/28", "2001:20::/28", "2001:30::/28", "2001:db8::/32", "2002::/16",
+    "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fe80::/10", "fec0::/10", "ff00::/8",
+    "4000::/3", "6000::/3", "8000::/3", "a000::/3", "c000::/3", "e000::/4", "f000::/5", "f800::/6",
+    "200::/7", "400::/6", "800::/5", "1000::/4",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("network", RESERVED)
+def test_no_setting_opens_a_special_purpose_range(network: str) -> None:
+    everything = AddressPolicy(allow_loopback=True, allow_private=True)
+    found = ipaddress.ip_network(network)
+    for address in (found[0], found[-1]):
+        assert why_forbidden(address, everything), address
+
+
+def _inside(ipv4: str) -> dict[str, int]:
+    """An IPv6 address that leads to this IPv4 one, for each way of writing that."""
+    bits = int(ipaddress.IPv4Address(ipv4))
+    upper, lower = bits >> 16, bits & 0xFFFF
+    nat64 = int(ipaddress.IPv6Address("64:ff9b:1::"))
+    site = int(ipaddress.IPv6Address("2606:4700:0:1::"))
+    return {
+        "mapped": 0xFFFF << 32 | bits,
+        "compatible": bits,
+        "translated (SIIT)": 0xFFFF << 48 | bits,
+        "NAT64": int(ipaddress.IPv6Address("64:ff9b::")) | bits,
+        "local NAT64 /48": nat64 | upper << 64 | lower << 40,
+        "local NAT64 /56": nat64 | (bits >> 24) << 64 | (bits & 0xFFFFFF) << 32,
+        "local NAT64 /64": nat64 | bits << 24,
+        "local NAT64 /96": nat64 | bits,
+        "6to4": 0x2002 << 112 | bits << 80 | 1,
+        "Teredo server": 0x20010000 << 96 | bits << 64 | ~int(ipaddress.IPv4Address("8.8.8.8")) & 0xFFFFFFFF,
+        "Teredo client": 0x20010000 << 96 | int(ipaddress.IPv4Address("8.8.8.8")) << 64 | ~bits & 0xFFFFFFFF,
+        "ISATAP": site | 0x5EFE << 32 | bits,
+        "ISATAP, unique": site | 0x02005EFE << 32 | bits,
+        "ISATAP, private": int(ipaddress.IPv6Address("fd12::")) | 0x02005EFE << 32 | bits,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("way", _inside("169.254.169.254"))
+@pytest.mark.parametrize("ipv4", ["169.254.169.254", "168.63.129.16", "255.255.255.255"])
+def test_an_ipv4_address_inside_an_ipv6_one_is_refused_like_it(way: str, ipv4: str) -> None:
+    # Even where somebody allows the outer range by hand.
+    outer = ("64:ff9b:1::/48", "2001::/32", "2002::/16", "2606:4700::/32")
+    everything = AddressPolicy(allow_loopback=True, allow_private=True, extra_networks=outer)
+    refused = why_forbidden(ipaddress.IPv6Address(_inside(ipv4)[way]), everything)
+    assert refused
+    assert ipv4 in refused or "local NAT64" in way
+
+
+@pytest.mark.parametrize("way", _inside("127.0.0.1"))
+@pytest.mark.parametrize("ipv4", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "100.64.0.1"])
+def test_no_spelling_gets_around_a_policy(way: str, ipv4: str) -> None:
+    assert why_forbidden(ipaddress.IPv6Address(_inside(ipv4)[way]), STRICT)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
 def test_loopback_needs_a_setting(address: str) -> None:
     parsed = ipaddress.ip_address(address)
@@ -178,7 +242,8 @@ def test_private_ranges_follow_the_policy(address: str) -> None:
 
 
 def test_public_addresses_may_be_connected_to() -> None:
-    for address in ("8.8.8.8", "2606:4700::1111"):
+    for address in ("8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "2001:4860:4860::8888",
+                    "2606:4700:0:1:200:5efe:808:808", "2a00:1450::1", "3ffe::1"):  # fmt: skip
         assert why_forbidden(ipaddress.ip_address(address), STRICT) is None
 
 

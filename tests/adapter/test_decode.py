@@ -45,7 +45,7 @@ rows_of_anything = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * settings().max_examples, deadline=None)
 @given(rows_of_anything, st.sampled_from(sorted(KINDS)))
 def test_every_row_becomes_an_item_or_a_rejected_row(rows: list[Any], kind: str) -> None:
     listing = KINDS[kind].listing(json.dumps(rows).encode(), LIMITS)
@@ -54,7 +54,7 @@ def test_every_row_becomes_an_item_or_a_rejected_row(rows: list[Any], kind: str)
     assert "\\x00" not in repr(listing.items).replace("\\\\x00", "")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples, deadline=None)
 @given(st.binary(max_size=60) | values.map(lambda value: json.dumps(value).encode()))
 def test_what_is_no_listing_is_refused_with_one_kind_of_error(body: bytes) -> None:
     for rows in (readings.QUEUES, readings.VHOSTS):

@@ -36,6 +36,8 @@ from tests.faults.hostile import (
     trickles_headers,
 )
 
+pytestmark = pytest.mark.faults
+
 PASSWORD = "s3cret-canary"
 LARGE = Limits(body_bytes=2_000_000)
 

@@ -9,6 +9,13 @@ from console.rabbitmq.endpoint import AddressPolicy, Credentials, Endpoint, Secr
 from console.rabbitmq.management.paths import path
 from console.rabbitmq.probe import ProbeStep, probe
 from tests.adapter.conftest import LOCAL, LiveBroker
+from tests.faults.gate import (
+    Gate,
+    as_nginx_does,
+    encoded_twice,
+    refused_by_apache,
+    without_merging,
+)
 from tests.faults.hostile import (
     HostileServer,
     by_path,
@@ -18,7 +25,7 @@ from tests.faults.hostile import (
     trickles_headers,
 )
 
-STEPS = ["resolve", "connect", "tls", "login", "rights", "version", "plugins", "amqp"]
+STEPS = ["resolve", "connect", "tls", "login", "rights", "version", "plugins", "proxy", "amqp"]
 PASSWORD = "s3cret-canary"
 
 
@@ -164,3 +171,54 @@ def test_a_version_outside_the_supported_range_is_said_and_no_hindrance(
         found = outcomes(probe(endpoint_at(server.url)))
     assert found["login"] == "ok"
     assert found["version"] == outcome
+
+
+def proxy_step(broker: LiveBroker, **gate: object) -> ProbeStep:
+    with Gate(broker.endpoint.url, **gate) as way:  # type: ignore[arg-type]
+        steps = probe(replace(broker.endpoint, url=way.url))
+        assert outcomes(steps)["login"] == "ok"
+        assert not [write for write in way.writes if "warren-probe-" not in write[1]]
+    return next(step for step in steps if step.name == "proxy")
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "server", "directive"),
+    [
+        (as_nginx_does, "nginx/1.22.1", "proxy_pass"),
+        (without_merging, "nginx", "proxy_pass"),
+        (encoded_twice, "nginx/1.29", "proxy_pass"),
+        (refused_by_apache, "Apache/2.4.57 (Debian)", "AllowEncodedSlashes NoDecode"),
+        (as_nginx_does, "Apache", "nocanon"),
+        (as_nginx_does, "", "normalize-uri"),
+    ],
+)
+def test_a_proxy_that_rewrites_paths_is_found_with_what_makes_it(
+    rewrite: object, server: str, directive: str, broker: LiveBroker
+) -> None:
+    step = proxy_step(broker, rewrite=rewrite, server=server)
+    assert step.outcome == "failed"
+    assert "%2F" in step.message
+    assert directive in step.advice
+    assert ("AllowEncodedSlashes" in step.advice) == ("nginx" not in server)
+
+
+def test_a_proxy_that_lets_only_reads_pass_is_found_with_what_makes_it(broker: LiveBroker) -> None:
+    step = proxy_step(broker, only_reads=True)
+    assert step.outcome == "warning"
+    assert "PUT, POST, DELETE (403)" in step.message
+    assert "limit_except" in step.advice
+    both = proxy_step(broker, only_reads=True, rewrite=as_nginx_does)
+    assert both.outcome == "failed"
+    assert "limit_except" in both.advice
+    assert "proxy_pass" in both.advice
+
+
+def test_a_proxy_that_changes_nothing_is_fine_for_every_user(broker: LiveBroker) -> None:
+    assert proxy_step(broker).outcome == "ok"
+    user = f"adapter-{secrets.token_hex(4)}"
+    try:
+        broker.put(path("users", user), {"password": "x", "tags": "management"})
+        steps = probe(broker.as_user(user, "x"))
+        assert outcomes(steps)["proxy"] == "ok"
+    finally:
+        broker.delete(path("users", user))

@@ -29,6 +29,7 @@ ALLOWED = {
     "console.brokerstatus": "",
     "console.change": "",
     "console.heartbeat": "",
+    "console.jobrun": "",
     "console.managedobject": "",
     "vhosts.poll": "",
     "vhosts.queue": "",
@@ -77,7 +78,8 @@ def test_a_broker_is_added_edited_and_forgotten_by_the_same_services(admin_clien
     page = admin_client.get(change).content.decode()
     assert "canary-password" not in page
     assert broker.password_encrypted not in page
-    sent = settings_of(password="", management_url="http://10.0.0.2:15672", seen_generation="1")
+    moved = "http://10.0.0.1:15672/other-tenant"
+    sent = settings_of(password="", management_url=moved, seen_generation="1")
     assert admin_client.post(change, sent).status_code == 302
     broker.refresh_from_db()
     assert (broker.generation, broker.password_encrypted) == (2, "")
@@ -143,9 +145,9 @@ def test_staff_without_superuser_is_kept_out(client: Any, django_user_model: Any
 
 
 def test_lists_take_the_same_queries_for_many_rows_as_for_few(
-    admin_client: Any, make_broker: Any, now: datetime, django_assert_max_num_queries: Any
+    admin_client: Any, broker_row: Any, now: datetime, django_assert_max_num_queries: Any
 ) -> None:
-    broker = make_broker()
+    broker = broker_row()
     Queue.objects.bulk_create(
         Queue(broker=broker, vhost="/", name=f"q{number}", first_seen_at=now)
         for number in range(300)
@@ -158,9 +160,9 @@ def test_lists_take_the_same_queries_for_many_rows_as_for_few(
 
 @pytest.mark.parametrize("label", sorted({*ALLOWED}))
 def test_every_list_and_page_of_the_admin_opens(
-    admin_client: Any, make_broker: Any, now: datetime, label: str, api_token: str
+    admin_client: Any, broker_row: Any, now: datetime, label: str, api_token: str
 ) -> None:
-    broker = make_broker(name="<img src=x onerror=alert(1)>")
+    broker = broker_row(name="<img src=x onerror=alert(1)>")
     Queue.objects.create(broker=broker, vhost="\u202e", name="<svg/onload=1>", first_seen_at=now)
     app, model = label.split(".")
     page = admin_client.get(reverse(f"admin:{app}_{model}_changelist") + "?q=x")

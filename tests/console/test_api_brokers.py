@@ -90,6 +90,7 @@ def test_put_needs_what_a_new_broker_needs(api: Any, broker: dict[str, Any]) -> 
         {"management_url": "http://10.0.0.2:15672"},
         {"management_url": "http://10.0.0.1:15673"},
         {"management_url": "https://10.0.0.1:15672"},
+        {"management_url": "http://10.0.0.1:15672/other-tenant"},
         {"amqp_url": "amqp://10.0.0.2:5672"},
         {"tls_verify": False},
         {"tls_server_name": "other.example"},

@@ -47,7 +47,8 @@ def body_names(operation: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=" ".join)
 @settings(
-    max_examples=25,
+    # Of each operation; ten times as many in bin/test --long.
+    max_examples=settings().max_examples // 4,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from django.urls import reverse
 
@@ -216,3 +218,164 @@ def test_the_page_of_an_object_offers_to_adopt_it(engine, names, look, live_brok
     assert b"Adopt it as it is" in admin_client.get(reverse("user", args=[user.pk])).content
     engine.do(("vhost", [name], {}))
     assert b"Adopt it as it is" not in admin_client.get(reverse("vhost", args=[pk])).content
+
+
+SECRETS = {"password_hash": "", "hashing_algorithm": "rabbit_password_hashing_sha256"}
+
+
+@pytest.fixture
+def hanging(engine, vhost, names, look):
+    """A user with a permission, a topic permission and what else hangs on the vhost; all managed."""
+    user = names("user")
+    change = engine.do(
+        ("user", [user], {"tags": []}, SECRETS),
+        ("permission", [vhost, user], ALL),
+        ("topic_permission", [vhost, user, "amq.topic"], {"write": "a", "read": "b"}),
+        ("policy", [vhost, "p"], {"pattern": "^q", "definition": {"max-length": 5}}),
+        ("queue", [vhost, "q"], {}),
+        ("binding", [vhost, "amq.topic", "queue", "q", "#", "{}"], {}),
+    )
+    assert change.state == "done", list(change.steps.values_list("error_detail", flat=True))
+    look()
+    return user
+
+
+def states(engine, *kinds):
+    rows = ManagedObject.objects.filter(broker=engine.broker, kind__in=kinds)
+    return {row.kind: (row.sync, row.spec is None) for row in rows}
+
+
+GONE = ("retired", True)
+PERMISSIONS = ("permission", "topic_permission")
+
+
+def test_what_hangs_on_a_vhost_deleted_here_is_retired_with_it(
+    engine, vhost, hanging, look, live_broker, seen, api
+):
+    engine.do(("vhost", [vhost], None))
+    inside = (*PERMISSIONS, "policy", "queue", "binding")
+    assert states(engine, *inside) == dict.fromkeys(inside, GONE)
+    look()
+    look()
+    assert api.get("/api/v1/drift/").json()["count"] == 0
+    # Nothing of it comes back with another virtual host of that name.
+    engine.do(("vhost", [vhost], {}))
+    look()
+    look()
+    assert api.get("/api/v1/drift/").json()["count"] == 0
+    assert not [row for row in seen("permissions") if row["user"] == hanging]
+    # What somebody makes there now was never asked for here.
+    live_broker.call("PUT", "permissions", vhost, hanging, body=ALL)
+    look()
+    assert api.get("/api/v1/drift/").json()["count"] == 0
+    permission = api.get(f"/api/v1/permissions/?vhost={quote(vhost)}").json()["results"][0]
+    assert permission["sync"] == "unmanaged"
+
+
+def test_what_hangs_on_a_user_deleted_here_is_retired_with_it(engine, vhost, hanging, look, api):
+    engine.do(("user", [hanging], None))
+    assert states(engine, *PERMISSIONS) == dict.fromkeys(PERMISSIONS, GONE)
+    assert states(engine, "policy") == {"policy": ("in_sync", False)}
+    look()
+    look()
+    assert api.get("/api/v1/drift/").json()["count"] == 0
+
+
+def test_bindings_are_retired_with_their_queue(engine, hanging, vhost):
+    engine.do(("queue", [vhost, "q"], None))
+    assert states(engine, "binding", "policy") == {"binding": GONE, "policy": ("in_sync", False)}
+
+
+@pytest.mark.parametrize("owner", ["vhost", "user"])
+def test_what_went_with_an_owner_deleted_outside_is_one_finding(
+    engine, vhost, hanging, look, live_broker, api, owner
+):
+    name = vhost if owner == "vhost" else hanging
+    live_broker.forget(f"{owner}s", name)
+    look()
+    look()
+    (found,) = api.get("/api/v1/drift/").json()["results"]
+    assert (found["kind"], found["state"]) == (owner, "missing")
+    assert states(engine, *PERMISSIONS) == dict.fromkeys(PERMISSIONS, ("owner_missing", False))
+    answer = api.post("/api/v1/drift/resolve/", {"ids": [found["id"]], "act": "accept"})
+    assert answer.status_code == 202, answer.content
+    engine.apply()
+    assert states(engine, *PERMISSIONS) == dict.fromkeys(PERMISSIONS, GONE)
+    look()
+    assert api.get("/api/v1/drift/").json()["count"] == 0
+
+
+def test_pushing_a_vhost_shows_what_went_with_it_before_any_of_that_is_pushed(
+    engine, vhost, hanging, look, live_broker, seen, api, admin_client
+):
+    live_broker.forget("vhosts", vhost)
+    look()
+    (found,) = api.get("/api/v1/drift/").json()["results"]
+    permission = engine.target("permission", vhost, hanging)
+    body = {"ids": [permission.pk], "act": "push"}
+    assert api.post("/api/v1/drift/resolve/", body).status_code == 400
+    push = {"ids": [found["id"]], "act": "push"}
+    told = "5 objects that you manage hung on it. They aren&#x27;t pushed with it"
+    assert told in admin_client.post(reverse("drift_resolve"), push).content.decode()
+    (step,) = api.post("/api/v1/drift/resolve/?dry_run=true", push).json()["steps"]
+    assert "5 objects that you manage" in step["objections"][0]
+    api.post("/api/v1/drift/resolve/", push)
+    engine.apply()
+    assert seen("vhosts", vhost)["description"] == "orders"
+    assert not [row for row in seen("permissions") if row["user"] == hanging]
+    look()
+    there = api.get("/api/v1/drift/").json()["results"]
+    assert {(one["kind"], one["state"]) for one in there} == {
+        ("permission", "missing"),
+        ("topic_permission", "missing"),
+    }
+    api.post("/api/v1/drift/resolve/", {"ids": [one["id"] for one in there], "act": "push"})
+    engine.apply()
+    assert [row["vhost"] for row in seen("permissions") if row["user"] == hanging] == [vhost]
+
+
+@pytest.mark.parametrize("left", ["drifted", "rejected", "in_sync"])
+def test_what_an_earlier_deletion_left_over_is_retired_by_the_next_inventory(
+    engine, vhost, hanging, look, api, left
+):
+    engine.do(("vhost", [vhost], None))
+    hung = (*PERMISSIONS, "policy", "queue")
+    rows = ManagedObject.objects.filter(broker=engine.broker, kind__in=hung)
+    rows.update(spec=ALL, sync=left, reason="Deleted outside the console.")
+    look()
+    assert states(engine, *hung) == dict.fromkeys(hung, GONE)
+    assert api.get("/api/v1/drift/").json()["count"] == 0
+
+
+def test_a_wish_on_a_vhost_that_somebody_else_made_and_deleted_can_be_let_go_of(
+    engine, names, look, live_broker, api
+):
+    vhost, user = names("vhost"), names("user")
+    live_broker.call("PUT", "vhosts", vhost)
+    engine.do(("user", [user], {"tags": []}, SECRETS), ("permission", [vhost, user], ALL))
+    look()
+    live_broker.forget("vhosts", vhost)
+    look()
+    (found,) = api.get("/api/v1/drift/").json()["results"]
+    assert (found["kind"], found["state"]) == ("permission", "missing")
+    answer = api.post("/api/v1/drift/resolve/", {"ids": [found["id"]], "act": "push"})
+    assert answer.status_code == 400
+    assert f"has no virtual host {vhost}" in answer.json()["errors"][0]["detail"]
+    # So it was refused when it was pushed at the broker all the same.
+    engine.do(("permission", [vhost, user], ALL))
+    assert engine.target("permission", vhost, user).sync == "rejected"
+    answer = api.post("/api/v1/drift/resolve/", {"ids": [found["id"]], "act": "accept"})
+    assert answer.status_code == 202, answer.content
+    engine.apply()
+    target = engine.target("permission", vhost, user)
+    assert (target.sync, target.spec) == ("in_sync", None)
+
+
+def test_a_step_under_way_on_what_was_deleted_gets_the_brokers_own_answer(engine, vhost, hanging):
+    engine.ask(("vhost", [vhost], None))
+    later = engine.ask(("permission", [vhost, hanging], {**ALL, "read": "^later"}))
+    engine.apply()
+    step = later.steps.get()
+    assert (step.state, step.error_detail) == ("rejected", "vhost_or_user_not_found")
+    assert engine.target("permission", vhost, hanging).sync == "rejected"
+    assert states(engine, "topic_permission") == {"topic_permission": GONE}

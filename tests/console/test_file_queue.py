@@ -8,6 +8,7 @@ import pytest
 from kombu import Connection
 
 import console.celery  # noqa: F401 – names the transport
+from console import file_queue
 
 MESSAGES = 400
 
@@ -73,3 +74,14 @@ def test_messages_come_in_the_order_they_were_sent_and_leave_nothing_behind(conn
     assert got == list(range(20))
     assert not list((tmp_path / "queue").iterdir())
     assert not list((tmp_path / "processed").iterdir())
+
+
+def test_the_newest_are_kept_of_a_queue_that_nobody_reads(connection, monkeypatch):
+    monkeypatch.setattr(file_queue, "MOST_WAITING", 20)
+    with connection.SimpleQueue("apply") as queue, connection.SimpleQueue("polling") as other:
+        other.put({"number": -1})
+        for number in range(50):
+            queue.put({"number": number})
+        assert queue.qsize() == 20
+        assert other.qsize() == 1
+        assert [queue.get(block=False).payload["number"] for _ in range(20)] == list(range(30, 50))

@@ -13,7 +13,8 @@ from console.celery import app
 from console.heartbeats import write_heartbeat
 from console.models import BrokerStatus, Heartbeat
 
-READY = ["database", "migrations", "partitions", "beat", "worker", "polls"]
+QUEUES = ["queue.default", "queue.polling", "queue.apply"]
+READY = ["database", "migrations", "partitions", "beat", *QUEUES, "polls", "jobs"]
 
 
 class Away:
@@ -29,7 +30,7 @@ def test_alive_says_nothing_of_what_it_depends_on(client) -> None:
 
 
 @pytest.mark.django_db
-def test_ready_names_beat_and_worker_apart(client) -> None:
+def test_ready_names_beat_and_each_queue_apart(client) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 503
     checks = answer.json()["checks"]
@@ -39,22 +40,59 @@ def test_ready_names_beat_and_worker_apart(client) -> None:
         "migrations",
         "partitions",
         "polls",
+        "jobs",
     ]
-    write_heartbeat("beat")
-    checks = client.get("/readyz").json()["checks"]
-    assert (checks["beat"]["ok"], checks["worker"]["ok"]) == (True, False)
-    write_heartbeat("worker")
+    for name in ("beat", *QUEUES):
+        assert client.get("/readyz").status_code == 503
+        write_heartbeat(name)
+        assert client.get("/readyz").json()["checks"][name]["ok"]
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["ok"]) == (200, True)
-    Heartbeat.objects.filter(name="worker").update(at=datetime.now(UTC) - timedelta(minutes=2))
-    worker = client.get("/readyz").json()["checks"]["worker"]
-    assert not worker["ok"]
-    assert 119 < worker["age_s"] < 130
+    Heartbeat.objects.filter(name="queue.apply").update(at=datetime.now(UTC) - timedelta(minutes=2))
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    checks = answer.json()["checks"]
+    assert [name for name in READY if not checks[name]["ok"]] == ["queue.apply"]
+    assert "No change is applied" in checks["queue.apply"]["detail"]
+    assert 119 < checks["queue.apply"]["age_s"] < 130
 
 
 @pytest.mark.django_db
-def test_polls_that_nobody_makes_are_said(client, make_broker) -> None:
-    broker = make_broker()
+def test_what_waits_in_each_queue_is_told(client, settings, tmp_path, monkeypatch) -> None:
+    settings.METRICS_OPEN = True
+    options = {**app.conf.broker_transport_options}
+    for name in ("data_folder_in", "data_folder_out", "processed_folder", "control_folder"):
+        options[name] = str(tmp_path)
+    monkeypatch.setitem(app.conf, "broker_transport_options", options)
+    for name in (
+        "1_a.polling.msg",
+        "2_b.polling.msg",
+        ".3_c.polling.msg",  # not whole yet
+        "4_d.apply.msg",
+        "5_e.polling.apply.msg",
+    ):
+        (tmp_path / name).write_text("{}")
+    checks = client.get("/readyz").json()["checks"]
+    assert [checks[name]["backlog"] for name in QUEUES] == [0, 2, 1]
+    assert checks["beat"]["backlog"] is None
+    assert 'warren_celery_queue_messages{queue="polling"} 2.0' in (
+        client.get("/metrics").content.decode()
+    )
+
+
+@pytest.mark.django_db
+def test_a_queue_that_cannot_be_asked_is_unknown_and_not_empty(
+    client, settings, monkeypatch
+) -> None:
+    settings.METRICS_OPEN = True
+    monkeypatch.setattr(app, "connection_for_read", Away())
+    assert {queue["backlog"] for queue in client.get("/readyz").json()["checks"].values()} == {None}
+    assert "warren_celery_queue_messages{" not in client.get("/metrics").content.decode()
+
+
+@pytest.mark.django_db
+def test_polls_that_nobody_makes_are_said(client, broker_row) -> None:
+    broker = broker_row()
     late = datetime.now(UTC) - timedelta(minutes=3)
     BrokerStatus.objects.filter(pk=broker.pk).update(next_poll_at=late)
     polls = client.get("/readyz").json()["checks"]["polls"]
@@ -120,6 +158,24 @@ def test_beat_signs_by_itself_and_outlives_postgres() -> None:
     scheduler = BeatScheduler(app=app, lazy=True)
     scheduler.tick()
     assert Heartbeat.objects.filter(name="beat").exists()
-    scheduler._next_sign = 0
     with connection.execute_wrapper(Away()):
-        scheduler._give_sign()
+        scheduler._give_signs()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_beat_sends_a_message_of_life_into_each_queue_also_without_postgres(monkeypatch) -> None:
+    scheduler = BeatScheduler(app=app, lazy=True)
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        scheduler, "send_task", lambda name, args, queue, **_: sent.append((args[0], queue))
+    )
+    with connection.execute_wrapper(Away()):
+        scheduler._give_signs()
+    assert sent == [(name, name) for name in ("default", "polling", "apply")]
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(scheduler, "send_task", refuse)
+    scheduler._give_signs()
+    assert Heartbeat.objects.filter(name="beat").exists()

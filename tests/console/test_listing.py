@@ -220,11 +220,58 @@ def test_header_cells_toggle_and_numbers_start_from_the_top():
     assert "url" not in cells
 
 
-@given(st.text())
-def test_no_exported_text_begins_like_a_formula(text):
+#: How a cell begins that a spreadsheet may run, by name (OWASP, CSV injection).
+FORMULAS = {
+    "equals": "=",
+    "plus": "+",
+    "minus": "-",
+    "at": "@",
+    "tab": "\t",
+    "carriage return": "\r",
+    "line feed": "\n",
+    "NUL": "\0",
+    "full-width equals": "\N{FULLWIDTH EQUALS SIGN}",
+    "full-width plus": "\N{FULLWIDTH PLUS SIGN}",
+    "full-width minus": "\N{FULLWIDTH HYPHEN-MINUS}",
+    "full-width at": "\N{FULLWIDTH COMMERCIAL AT}",
+}
+
+
+@pytest.mark.parametrize("start", FORMULAS.values(), ids=FORMULAS.keys())
+@pytest.mark.parametrize("rest", ["", "1+1", "SUM(A1)", "=1+1", " |cmd"])
+def test_a_cell_that_a_spreadsheet_would_run_begins_with_an_apostrophe(start, rest):
+    assert safe_cell(start + rest) == f"'{start}{rest}"
+    assert safe_cell(f"a{start}{rest}") == f"a{start}{rest}"
+    (line,) = _exported([start + rest])
+    assert line == [f"'{start}{rest}"]
+
+
+@given(st.sampled_from(["", *FORMULAS.values()]), st.text())
+def test_no_exported_text_begins_like_a_formula(start, rest):
+    text = start + rest
     cell = safe_cell(text)
-    assert cell[:1] not in {"=", "+", "-", "@", "\t", "\r", "\n", "\0"}
-    assert cell in (text, f"'{text}")
+    assert cell[:1] not in FORMULAS.values()
+    assert cell == (f"'{text}" if text[:1] in FORMULAS.values() else text)
+
+
+def _exported(texts):
+    """The rows below the header, as csv reads them."""
+    column = Column(key="a", label="A", value=lambda row: row.text)
+    response = stream_csv("x.csv", [column], [SimpleNamespace(text=text) for text in texts])
+    body = b"".join(response.streaming_content).decode()
+    return list(csv.reader(io.StringIO(body, newline="")))[1:]
+
+
+def test_an_export_is_a_download_that_comes_in_pieces():
+    columns = [Column(key="a", label="A", value=str), Column(key="b", label="B")]
+    response = stream_csv("queues.csv", columns, range(1000))
+    pieces = list(response.streaming_content)
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert response["Content-Disposition"] == 'attachment; filename="queues.csv"'
+    assert len(pieces) > 2
+    assert max(piece.count(b"\r\n") for piece in pieces) <= 200
+    lines = ['"a"', *(f'"{number}"' for number in range(1000)), ""]
+    assert b"".join(pieces).decode().split("\r\n") == lines
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=20))
@@ -244,7 +291,11 @@ def test_unknown_is_an_empty_cell_and_zero_is_not():
     assert safe_cell(None) == ""
     assert safe_cell(0) == "0"
     assert safe_cell(False) == "no"
+    assert safe_cell(True) == "yes"
+    assert safe_cell(-1.5) == "-1.5"
+    assert safe_cell("") == ""
     assert safe_cell(NOW) == "2026-11-23T12:00:00+00:00"
+    assert safe_cell(NOW.replace(microsecond=7)) == "2026-11-23T12:00:00+00:00"
 
 
 def _query(**parameters: str) -> QueryDict:

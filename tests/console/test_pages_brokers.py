@@ -178,6 +178,7 @@ def test_an_empty_password_keeps_the_stored_one(admin_client: Client, broker: Br
         {"management_url": "https://other.example.org:15671"},
         {"management_url": "https://rabbit.example.org:15672"},
         {"management_url": "http://rabbit.example.org:15671"},
+        {"management_url": "https://rabbit.example.org:15671/other-tenant"},
         {"tls_verify": ""},
         {"tls_server_name": "other.example.org"},
         {"amqp_url": "amqp://other.example.org"},
@@ -265,9 +266,9 @@ def test_the_stored_password_is_tried_only_where_it_belongs(
     assert "The connection works" in admin_client.post(path).content.decode()
     typed = {**form_of(stored), "name": "local"}
     assert "The connection works" in admin_client.post(path, typed).content.decode()
-    moved = live_broker.url.replace("127.0.0.1", "127.0.0.2")
-    page = admin_client.post(path, {**typed, "management_url": moved}).content.decode()
-    assert "the stored one is not sent to another address" in page
+    for moved in (live_broker.url.replace("127.0.0.1", "127.0.0.2"), live_broker.url + "/tenant"):
+        page = admin_client.post(path, {**typed, "management_url": moved}).content.decode()
+        assert "the stored one is not sent to another address" in page
 
 
 def test_a_broker_without_a_password_is_told_not_tried(

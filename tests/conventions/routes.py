@@ -100,6 +100,7 @@ _PAGES = [
     Route("audit", "super", "none"),
     Route("audit_csv", "super", "none"),
     Route("audit_entry", "super", "none", ("audit",)),
+    Route("system", "super", "none"),
     Route("drift", "empty", "none"),
     Route("drift_csv", "empty", "none"),
     Route("drift_resolve", "none", "super"),
@@ -120,6 +121,7 @@ _PAGES = [
     Route("access_tokens", "person", "person"),
     # One's own: the token of the fixture is the superuser's.
     Route("access_token_revoke", "none", "super", ("token",)),
+    Route("access_connection", "person", "none"),
     Route("access_sessions", "person", "none"),
     Route("access_session_end", "none", "super", ("session",)),
     Route("definitions", "super", "none"),

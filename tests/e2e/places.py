@@ -9,7 +9,16 @@ from accessctl.models import ConsoleSession, Grant
 from accessctl.services.tokens import create_token
 from console.audit import record
 from console.changes.accept import Request, Wish, accept
-from console.models import Broker, Change, ChangeState, ManagedObject, Step, StepState, Sync
+from console.models import (
+    Broker,
+    Change,
+    ChangeState,
+    JobRun,
+    ManagedObject,
+    Step,
+    StepState,
+    Sync,
+)
 from console.reconcile.kinds import Ref
 from tests.factories import add_broker, add_user, add_vhost, permit, permit_topic
 from vhosts.models import Backup, ImportDraft
@@ -46,7 +55,15 @@ def of_changes_and_access(live: Broker, hostile: str, administrator: Any, now: d
     draft = _plan(live, administrator, now)
     first, second = _backups(live, now)
     change = changes[ChangeState.PARTLY].pk
+    for name in ("keep_history", "keep_history.rollup_5m"):
+        hour_ago = now - timedelta(hours=1)
+        JobRun.objects.create(
+            name=name, expected_since=hour_ago, started_at=now, failed_at=now,
+            succeeded_at=hour_ago, error=f"Broker {hostile}: {'x' * 300}", failures=60,
+        )  # fmt: skip
     return {
+        "fleet while a job fails": "/",
+        "system": "/system/",
         "changes": "/changes/",
         "changes, nothing matches": "/changes/?search=nothing-of-that-name",
         **{f"change, {state}": f"/changes/{one.pk}/" for state, one in changes.items()},

@@ -13,7 +13,7 @@ from tests.faults import hostile
 from vhosts.models import KnownSpan, Poll, Queue, RecentSnapshot
 from vhosts.polling import collect
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.faults]
 
 OVERVIEW = {
     "rabbitmq_version": "3.13.7",
@@ -42,6 +42,8 @@ def fake_broker(**parts: Any) -> hostile.Behaviour:
             "/api/nodes": parts.get("nodes", says(NODES)),
             "/api/health/checks/alarms": parts.get("alarms", says(ALARMS)),
             "/api/queues": parts.get("queues", says(QUEUES)),
+            "/api/vhosts": parts.get("vhosts", says([{"name": "/"}])),
+            "/api/vhost-limits": says([]),
         }
     )
 
@@ -270,6 +272,101 @@ def test_a_mass_disappearance_is_believed_only_when_seen_twice(
         server.behaviour = fake_broker(queues=says(listing(9)))
         inventory_now(broker, at + timedelta(seconds=244))
         assert Queue.objects.present().count() == 9  # one of ten is no mass
+
+
+B_IS_DOWN = [{"name": "fake@a", "running": True}, {"name": "fake@b", "running": False}]
+B_IS_BACK = [{"name": "fake@a", "running": True}, {"name": "fake@b", "running": True}]
+ON_A = {**QUEUES[0], "name": "on-a", "type": "classic", "state": "running", "node": "fake@a"}
+ON_B = {**QUEUES[0], "name": "on-b", "type": "classic", "state": "running", "node": "fake@b"}
+ODD = {**QUEUES[0], "name": "odd", "type": "replicated", "state": "running", "node": "fake@a"}
+
+
+def present(broker: Any) -> dict[str, str]:
+    """States of the queues that are not gone."""
+    return dict(Queue.objects.present().filter(broker=broker).values_list("name", "state"))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "left"),
+    [
+        # A listing that leaves out everything: of a running node that is believed, of a dead one not.
+        pytest.param(says(B_IS_DOWN), {"on-b": "down", "odd": ""}, id="one is down"),
+        pytest.param(
+            hostile.replies(b"", status="500 Internal Server Error"),
+            {"on-a": "running", "on-b": "running", "odd": "running"},
+            id="not known which run",
+        ),
+        pytest.param(
+            says([{"name": "fake@a", "running": True, "partitions": ["fake@b"]}, B_IS_BACK[1]]),
+            {"on-a": "running", "on-b": "running", "odd": "running"},
+            id="partitioned",
+        ),
+        pytest.param(says(B_IS_BACK), {}, id="all run"),
+    ],
+)
+def test_no_queue_is_gone_that_a_dead_node_may_hold(
+    nodes, left, make_broker, poll_now, inventory_now
+) -> None:
+    everything = says([ON_A, ON_B, ODD])
+    with hostile.HostileServer(fake_broker(nodes=says(B_IS_BACK), queues=everything)) as server:
+        broker = make_broker(management_url=server.url)
+        at = poll_now(broker).answered_at
+        inventory_now(broker, at)
+        assert present(broker) == {"on-a": "running", "on-b": "running", "odd": "running"}
+
+        server.behaviour = fake_broker(nodes=nodes, queues=says([]))
+        for minutes in range(1, 4):
+            moment = at + timedelta(minutes=minutes)
+            poll_now(broker, moment)
+            inventory_now(broker, moment)
+        assert present(broker) == left
+        assert not Queue.objects.filter(broker=broker, ready__isnull=False).exists()
+        assert set(Queue.objects.values_list("last_ready", flat=True)) == {1}
+
+        server.behaviour = fake_broker(nodes=says(B_IS_BACK), queues=says([ON_A, ON_B]))
+        moment = at + timedelta(minutes=5)
+        poll_now(broker, moment)
+        inventory_now(broker, moment)
+        assert present(broker) == {"on-a": "running", "on-b": "running"}
+        assert Queue.objects.get(name="on-b").ready == 1
+
+
+def test_in_a_partition_no_object_is_dropped(make_broker, poll_now, inventory_now) -> None:
+    from vhosts.models import VirtualHost
+
+    both = says([{"name": "/"}, {"name": "other-side"}])
+    with hostile.HostileServer(fake_broker(nodes=says(B_IS_BACK), vhosts=both)) as server:
+        broker = make_broker(management_url=server.url)
+        at = poll_now(broker).answered_at
+        inventory_now(broker, at)
+        parted = [{"name": "fake@a", "running": True, "partitions": ["fake@b"]}, B_IS_BACK[1]]
+        server.behaviour = fake_broker(nodes=says(parted))
+        inventory_now(broker, at + timedelta(minutes=1))
+        assert VirtualHost.objects.filter(broker=broker).count() == 2
+        server.behaviour = fake_broker(nodes=says(B_IS_DOWN))
+        inventory_now(broker, at + timedelta(minutes=2))
+        assert VirtualHost.objects.filter(broker=broker).count() == 1
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "0xa9fea9fe", "100.100.100.200"])
+def test_a_broker_cannot_send_us_to_an_address_that_is_forbidden(
+    host, make_broker, poll_now
+) -> None:
+    names = ["fake@a", f"fake@{host}"]
+    overview = {
+        **OVERVIEW,
+        "listeners": [
+            {"node": name, "protocol": "http/prometheus", "ip_address": "::", "port": 80}
+            for name in names
+        ],
+    }
+    nodes = [{"name": name, "running": True} for name in names]
+    fake = fake_broker(overview=says(overview), nodes=says(nodes))
+    with hostile.HostileServer(fake) as server:
+        status = poll_now(make_broker(management_url=server.url))
+    assert status.depths_source == "totals"
+    assert "prometheus" in status.sources_off
+    assert sorted(Queue.objects.values_list("name", flat=True)) == ["a", "b"]
 
 
 def test_a_part_that_may_not_be_read_is_said_and_not_emptied(

@@ -22,7 +22,7 @@ from console.local.ports import Ports
 from console.local.postgres import Postgres
 from tests.faults import hostile
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 ROOT = Path(__file__).resolve().parents[2]
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -86,7 +86,7 @@ class Console:
         return process
 
     def start_worker(self) -> subprocess.Popen[bytes]:
-        options = ["-P", "threads", "-c", "4", "-Q", "default,polling", "-l", "ERROR"]
+        options = ["-P", "threads", "-c", "4", "-Q", "default,polling,apply", "-l", "ERROR"]
         return self.start("-m", "celery", "-A", "console", "worker", *options)
 
     def start_beat(self) -> subprocess.Popen[bytes]:

@@ -10,6 +10,8 @@ import pytest
 
 from console.local.folder import CHECKOUT
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def checkout(tmp_path):

@@ -12,6 +12,8 @@ from console.local import demo_topology as topology
 from console.local.demo import PLAYERS, Consumer, Producer
 from console.local.folder import CHECKOUT
 
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
 
 @pytest.fixture(scope="module")
 def demo_vhost(live_broker):

@@ -6,11 +6,17 @@ import subprocess
 import sys
 import time
 
-from console.local import processes
+import pytest
+
+from console import alive
+from console.local import processes, programs
+from console.local import supervisor as supervising
 from console.local.folder import CHECKOUT
 from console.local.services import Service, stop_all
 from console.local.supervisor import Stage, Supervisor, end_leftovers, recorded
 from console.local.trouble import Progress
+
+pytestmark = pytest.mark.faults
 
 
 def shell(folder, script, **options):
@@ -82,6 +88,51 @@ def test_a_service_that_dies_is_started_again_and_that_is_said(folder, capsys):
     assert recorded(folder)[2]["worker"] == service.identity
     supervisor.stop()
     assert not service.is_running()
+
+
+SIGNS = """
+import sys, time
+from pathlib import Path
+from console.alive import Signs
+signs = Signs("worker", ["default"], Path(sys.argv[1]))
+while True:
+    signs.free_at = time.monotonic()
+    signs.write()
+    time.sleep(0.1)
+"""
+
+
+def test_a_service_that_is_frozen_is_killed_and_started_again(folder, capsys, monkeypatch):
+    monkeypatch.setattr(alive, "FROZEN_S", 1.0)
+    monkeypatch.setattr(supervising, "LOOK_EVERY_S", 0.2)
+    environment = dict(os.environ) | {"CONSOLE_STATE_DIR": str(folder.path)}
+    service = Service(
+        name="worker",
+        command=[sys.executable, "-c", SIGNS, str(alive.run_folder(environment))],
+        environment=environment,
+        log=folder.logs / "service.log",
+        folder=CHECKOUT,
+        why_stuck=programs.worker(folder, environment).why_stuck,
+    )
+    supervisor = Supervisor(folder, Progress())
+    supervisor.start(service, Stage.CONSOLE)
+    first = service.identity
+    try:
+        assert until(lambda: alive.life_of("worker", first.pid, alive.run_folder(environment)), 30)
+        supervisor._look_after(supervisor._kept[0], time.monotonic())
+        assert service.identity == first  # it signs
+        os.kill(first.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + 20
+        supervisor.watch(lambda: service.identity == first and time.monotonic() < deadline)
+        assert service.identity != first
+        assert service.is_running()
+        assert not first.is_alive()
+    finally:
+        supervisor.stop()
+    said = capsys.readouterr().out
+    assert "worker does not work: worker" in said
+    assert "is frozen" in said
+    assert "worker ended (killed by signal 9); starting it again in 1 s" in said
 
 
 def test_what_uses_stops_before_what_is_used(folder):

@@ -9,6 +9,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
 
 import psycopg2
@@ -21,6 +22,8 @@ from console.local.postgres import Postgres
 from console.local.rabbitmq import PLUGINS, Node, NodePorts, find_server
 from console.local.services import stop_all
 from console.local.trouble import Trouble
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -241,6 +244,30 @@ def test_a_wrong_password_is_said(running):
             running.node.is_ready()
     finally:
         running.node._password = "aa11"
+
+
+@pytest.mark.parametrize("way", ["another password", "no tags", "no user"])
+def test_a_login_that_was_changed_on_the_node_is_set_right_at_the_next_start(running, way):
+    where = f"{running.node.management_url}/api/users/warren"
+    body = {
+        "another password": b'{"password": "theirs", "tags": "administrator"}',
+        "no tags": b'{"password": "aa11", "tags": ""}',
+        "no user": None,
+    }[way]
+    login = b64encode(f"warren:{PASSWORD}".encode()).decode()
+    request = urllib.request.Request(  # noqa: S310 – an address of our own
+        where, method="PUT" if body else "DELETE", data=body
+    )
+    request.add_header("Authorization", f"Basic {login}")
+    request.add_header("Content-Type", "application/json")
+    urllib.request.build_opener().open(request, timeout=10).close()
+    with pytest.raises(Trouble):
+        running.node.is_ready()
+    assert running.node.wait_until_ready(running.service) is True
+    assert running.node.wait_until_ready(running.service) is False
+    assert get(running, "/api/whoami")["name"] == "warren"
+    assert "administrator" in get(running, "/api/whoami")["tags"]
+    assert get(running, "/api/users/warren/permissions")
 
 
 def test_the_node_stops_by_request_and_leaves_no_epmd(folder):

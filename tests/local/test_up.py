@@ -14,13 +14,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg2
 import pytest
 
 from console.local import processes
 from console.local.folder import CHECKOUT
 from console.local.ports import CANDIDATES, is_free
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 START_SECONDS = 120
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -192,17 +197,61 @@ def test_a_worker_that_is_killed_is_started_again(run):
     assert "worker ended (killed by signal 9)" in run.said()
 
 
+def change_password_of_the_node(run):
+    """As somebody does on RabbitMQ's own pages."""
+    found = urlsplit(run.credentials()["RABBITMQ_URL"])
+    request = urllib.request.Request(
+        f"http://{found.hostname}:{found.port}/api/users/warren",
+        method="PUT",
+        data=b'{"password": "theirs", "tags": "administrator"}',
+    )
+    login = b64encode(f"{found.username}:{found.password}".encode()).decode()
+    request.add_header("Authorization", f"Basic {login}")
+    request.add_header("Content-Type", "application/json")
+    _OPENER.open(request, timeout=30).close()
+
+
+def state_of_the_node(run):
+    _, body = run.get("/api/v1/brokers/", token=run.credentials()["CONSOLE_TOKEN"])
+    return json.loads(body)["results"][0]["status"]["state"]
+
+
+def environment_of(identity):
+    words = Path(f"/proc/{identity.pid}/environ").read_bytes().decode().split("\0")
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def test_what_runs_logs_in_to_postgres_as_a_role_that_cannot_rewrite_the_trail(run):
+    for name in ("web", "worker", "beat"):
+        environment = environment_of(run.services()[name])
+        assert "DATABASE_OWNER_URL" not in environment, name
+    connection = psycopg2.connect(environment["DATABASE_URL"])
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM console_auditentry")
+            assert cursor.fetchone()[0] > 0
+            cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+            assert cursor.fetchone() == (False,)
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute("TRUNCATE console_auditentry")
+    finally:
+        connection.close()
+
+
 def test_a_kill_is_survived_a_stop_leaves_nothing_and_a_given_broker_takes_over(
-    tmp_path, live_broker
+    tmp_path, live_broker, eventually
 ):
     run = Run(tmp_path / "state").start().wait_until_ready()
     password, left = run.credentials()["CONSOLE_PASSWORD"], run.services()
     bystander = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
+        change_password_of_the_node(run)
         run.process.kill()
         run.process.wait()
         run.output.unlink()
         run.start().wait_until_ready()
+        assert "Setting its password and tags again" in run.said()
+        eventually(lambda: state_of_the_node(run) == "reachable", within=40)
         assert not any(identity.is_alive() for identity in left.values())
         assert run.credentials()["CONSOLE_PASSWORD"] == password
         started = time.monotonic()

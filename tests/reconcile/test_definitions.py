@@ -6,13 +6,13 @@ import pytest
 
 from console.reconcile.compare_definitions import (
     check_references,
-    complete,
     prunable,
     take_vhost,
     transform,
 )
 from console.reconcile.definitions import parse_definitions
 from console.reconcile.definitions_emit import emit_definitions
+from console.reconcile.definitions_kept import complete
 from console.reconcile.definitions_text import MOST_BYTES, NotDefinitions, TooLarge
 from console.reconcile.diff import FieldChange, Op, compare
 from console.reconcile.disclose import (
@@ -142,9 +142,11 @@ def test_without_secrets_no_hash_is_written_and_a_user_keeps_what_the_broker_has
     text = json.dumps(emit_definitions(read.objects))
     assert SHA256_HASH not in text
     user = Ref("user", ("app",))
-    bare = parsed(json.loads(text)).objects
-    assert "password_hash" not in bare[user]
-    assert compare(user, complete(bare, read.objects)[user], read.objects[user]).equal
+    bare = parsed(json.loads(text))
+    assert "password_hash" not in bare.objects[user]
+    for whole_truth in (False, True):
+        whole, _ = complete(bare, bare.objects, read.objects, whole_truth=whole_truth)
+        assert compare(user, whole[user], read.objects[user]).equal
 
 
 def test_a_file_of_one_virtual_host_names_none_and_goes_where_it_is_told():

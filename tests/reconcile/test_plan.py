@@ -5,8 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.reconcile.diff import Op
-from console.reconcile.drift import DriftState, find_drift
+from console.reconcile.diff import Op, compare
+from console.reconcile.drift import Drift, DriftState, find_drift
 from console.reconcile.kinds import Ref
 from console.reconcile.plan import fingerprint, make_plan
 
@@ -87,3 +87,48 @@ def test_what_was_never_asked_for_is_unmanaged_and_what_was_deleted_can_return()
         VHOST: DriftState.IN_SYNC,
         QUEUE: DriftState.UNMANAGED,
     }
+
+
+def test_each_verdict_names_its_object_and_tells_how_it_differs():
+    x, y = {"description": "x"}, {"description": "y"}
+    managed = {VHOST: x, USER: None, PERMISSION: ALL, POLICY: None, Ref("vhost", ("b",)): x}
+    seen = {VHOST: y, USER: {}, PERMISSION: ALL, QUEUE: {}}
+    assert list(find_drift(managed, seen, complete=True)) == [
+        Drift(VHOST, DriftState.DRIFTED, compare(VHOST, x, y)),
+        Drift(USER, DriftState.RETURNED, compare(USER, None, {})),
+        Drift(PERMISSION, DriftState.IN_SYNC, compare(PERMISSION, ALL, ALL)),
+        Drift(POLICY, DriftState.IN_SYNC, compare(POLICY, None, None)),
+        Drift(Ref("vhost", ("b",)), DriftState.MISSING, compare(Ref("vhost", ("b",)), x, None)),
+        Drift(QUEUE, DriftState.UNMANAGED),
+    ]
+    half = {drift.ref for drift in find_drift(managed, seen, complete=False)}
+    assert half == {VHOST, USER, PERMISSION, POLICY, QUEUE}
+
+
+def test_a_queue_to_replace_is_a_change_not_a_deletion_and_is_counted():
+    wanted, other = {"durable": True}, {"durable": False}
+    gone = Ref("queue", ("/test/4730", "gone"))
+    plan = make_plan({QUEUE: wanted, gone: None, VHOST: {}}, {QUEUE: other, gone: {}})
+    assert [(step.op, step.ref) for step in plan.steps] == [
+        (Op.CREATE, VHOST),
+        (Op.REPLACE, QUEUE),
+        (Op.DELETE, gone),
+    ]
+    assert [plan.count(op) for op in Op] == [1, 0, 1, 1, 0]
+    assert plan.dies_with == {}
+
+
+def test_what_is_deleted_elsewhere_keeps_its_own_step_when_a_vhost_goes():
+    other = Ref("queue", ("/", "orders"))
+    nested = Ref("vhost", ("/test",))
+    seen = {VHOST: {}, QUEUE: {}, other: {}, USER: {}, nested: {}}
+    plan = make_plan({VHOST: None, QUEUE: None, other: None, USER: None}, seen)
+    assert [step.ref for step in plan.steps] == [other, USER, VHOST]
+    assert plan.dies_with == {VHOST: (QUEUE,)}
+
+
+def test_the_fingerprint_stands_for_meaning_not_for_the_way_it_is_written():
+    one = fingerprint([USER], {USER: {"tags": "b,a"}})
+    assert fingerprint([USER, USER], {USER: {"tags": ["a", "b"]}}) == one
+    assert len(one) == 64
+    assert fingerprint([Ref("vhost", ("a\ud800",))], {}) != one

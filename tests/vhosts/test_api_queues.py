@@ -14,8 +14,8 @@ QUEUES = "/api/v1/queues/"
 
 
 @pytest.fixture
-def broker(make_broker: Any, now: datetime) -> Any:
-    broker = make_broker(name="orders")
+def broker(broker_row: Any, now: datetime) -> Any:
+    broker = broker_row(name="orders")
     broker.status.depths_at = now
     broker.status.save()
     return broker
@@ -60,12 +60,12 @@ def test_unknown_depths_are_null_and_come_last(api: Any, make_queue: Any) -> Non
     assert shown["zero"]["ready"] == 0
 
 
-def test_queues_are_filtered(api: Any, make_queue: Any, make_broker: Any, now: datetime) -> None:
+def test_queues_are_filtered(api: Any, make_queue: Any, broker_row: Any, now: datetime) -> None:
     make_queue("a", type="quorum", state="running", total=3, consumers=0)
     make_queue("b", type="classic", state="down", total=0, consumers=2)
     make_queue("c", vhost="v", total=None, consumers=None)
     make_queue("old", gone_at=now)
-    other = make_broker(name="other")
+    other = broker_row(name="other")
     make_queue("elsewhere", broker=other)
 
     assert names(api, "?broker=orders") == ["a", "b", "c"]

@@ -133,9 +133,9 @@ def test_an_answer_takes_the_same_number_of_queries_however_much_there_is(
 
 
 def test_before_the_first_inventory_nothing_is_known(
-    make_broker: Any, superuser: Any, now: datetime
+    broker_row: Any, superuser: Any, now: datetime
 ) -> None:
-    found = asked(make_broker(), superuser, now, user="guest", vhost="/", act="get", target="q")
+    found = asked(broker_row(), superuser, now, user="guest", vhost="/", act="get", target="q")
     assert found.verdict.allowed is None
 
 
@@ -168,22 +168,22 @@ def test_a_part_that_could_not_be_read_is_not_taken_for_empty(
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_field(
-    make_broker: Any, superuser: Any, now: datetime, field: str, given: dict[str, str]
+    broker_row: Any, superuser: Any, now: datetime, field: str, given: dict[str, str]
 ) -> None:
     whole = {"user": "guest", "vhost": "/", "act": "get", "target": "q", **given}
     with pytest.raises(InvalidField) as refused:
-        asked(make_broker(), superuser, now, **whole)
+        asked(broker_row(), superuser, now, **whole)
     assert refused.value.field == field
 
 
 def test_who_has_no_grant_is_told_nothing(
-    make_broker: Any, django_user_model: Any, now: datetime
+    broker_row: Any, django_user_model: Any, now: datetime
 ) -> None:
     nobody = django_user_model.objects.create_user("nobody")
     with pytest.raises(NotAllowed):
-        asked(make_broker(), nobody, now, user="guest", vhost="/", act="get", target="q")
+        asked(broker_row(), nobody, now, user="guest", vhost="/", act="get", target="q")
     with pytest.raises(NotAllowed):
-        preview_pattern(broker=make_broker(), vhost="/", pattern=".*", acting_user=nobody)
+        preview_pattern(broker=broker_row(), vhost="/", pattern=".*", acting_user=nobody)
 
 
 def test_the_page_answers_and_keeps_what_was_typed(
@@ -253,9 +253,9 @@ def test_the_api_answers_with_rule_and_pattern(
     ],
 )
 def test_the_api_refuses_by_field(
-    api: Any, make_broker: Any, query: dict[str, str], field: str
+    api: Any, broker_row: Any, query: dict[str, str], field: str
 ) -> None:
-    given = {"broker": make_broker().pk, "user": "u", "vhost": "/", **query} if query else {}
+    given = {"broker": broker_row().pk, "user": "u", "vhost": "/", **query} if query else {}
     answer = api.get("/api/v1/explain/", given)
     assert answer.status_code == 400
     assert field in answer.content.decode()

@@ -27,13 +27,13 @@ def at(seconds: float) -> datetime:
 
 
 @pytest.fixture
-def make_queue(make_broker) -> Any:
+def make_queue(broker_row) -> Any:
     """make_queue(changes, spans) with seconds after T0."""
 
     def make(
         changes: list[tuple[int, int | None, int | None]], spans: list[tuple[int, int]]
     ) -> Queue:
-        broker = make_broker()
+        broker = broker_row()
         last = changes[-1] if changes else (0, None, None)
         queue = Queue.objects.create(
             broker=broker,
@@ -203,8 +203,8 @@ def test_a_sparkline_ends_when_the_broker_went_silent(make_queue) -> None:
     assert sparklines([queue.pk], now=at(3600))[queue.pk][-1] is None
 
 
-def test_broker_figures_are_means_with_gaps(make_broker) -> None:
-    broker = make_broker()
+def test_broker_figures_are_means_with_gaps(broker_row) -> None:
+    broker = broker_row()
     BrokerSample.objects.bulk_create(
         BrokerSample(broker_id=broker.pk, at=at(seconds), queues=2, ready=seconds, publish_rate=1.5)
         for seconds in (0, 10, 20, 60)

@@ -325,6 +325,29 @@ def test_a_queue_that_is_gone_says_since_when_and_keeps_its_history(browser):
     assert history["ready"][-1] is None
 
 
+def test_a_queue_on_a_dead_node_says_why_and_what_its_depth_was(browser):
+    nodes = [{"name": "rabbit@a", "running": True}, {"name": "rabbit@b", "running": False}]
+    broker = add_broker("b", NOW, nodes=nodes, vitals_at=NOW)
+    unknown = {"ready": None, "unacked": None, "total": None, "consumers": None}
+    read = datetime.now(UTC) - timedelta(hours=4)
+    last = {"last_ready": 300, "last_unacked": 12, "last_depth_at": read}
+    down = add_queue(broker, "d", NOW, state="down", node="rabbit@b", **unknown, **last)
+    minority = add_queue(broker, "m", NOW, type="quorum", state="minority", **unknown, **last)
+    unlisted = add_queue(broker, "u", NOW, type="quorum", state="", **unknown)
+    listed = browser.get("/queues/").content.decode()
+    assert "Node rabbit@b is down. Last known depth 312, 4 h ago." in listed
+    assert "Too few of its members are online. Node rabbit@b is down." in listed
+    assert listed.count("state-bad") == 2
+    page = text_of(browser.get(f"/queues/{down.pk}/"))
+    assert "Node rabbit@b is down. Last known depth 312, 4 h ago." in page
+    assert "gone" not in page
+    assert "Minority" in text_of(browser.get(f"/queues/{minority.pk}/"))
+    page = text_of(browser.get(f"/queues/{unlisted.pk}/"))
+    assert "Node rabbit@b is down. No depth of it was ever read." in page
+    found = browser.get("/queues/?state=down").content.decode()
+    assert (">d<" in found, ">m<" in found) == (True, False)
+
+
 def test_the_chart_the_table_and_the_csv_tell_the_same_and_gaps_stay_gaps(browser):
     partitions.make_ahead(NOW, back_days=2)
     broker = add_broker("b", NOW)

@@ -67,10 +67,10 @@ def test_what_is_older_than_kept_is_dropped_over_a_gap(settings: Any) -> None:
 
 
 def test_queues_gone_for_long_are_forgotten_with_their_rollups(
-    settings: Any, make_broker: Any
+    settings: Any, broker_row: Any
 ) -> None:
     settings.KEEP_GONE_OBJECTS_DAYS = 32
-    broker = make_broker()
+    broker = broker_row()
     partitions.make_ahead(NOW)
     long_gone, lately_gone = (
         Queue.objects.create(
@@ -84,13 +84,13 @@ def test_queues_gone_for_long_are_forgotten_with_their_rollups(
     )
     for queue in (long_gone, lately_gone):
         QueueRollup5m.objects.create(queue_id=queue.pk, bucket_at=NOW, known_s=300)
-    retention.drop_old(NOW)
+    retention.drop_queues(NOW)
     assert list(Queue.objects.values_list("name", flat=True)) == ["q31"]
     assert [row.queue_id for row in QueueRollup5m.objects.all()] == [lately_gone.pk]
 
 
-def test_forgetting_a_broker_forgets_its_queues_spans_and_rollups(make_broker: Any) -> None:
-    broker = make_broker()
+def test_forgetting_a_broker_forgets_its_queues_spans_and_rollups(broker_row: Any) -> None:
+    broker = broker_row()
     partitions.make_ahead(NOW)
     queue = Queue.objects.create(broker=broker, vhost="/", name="q", first_seen_at=NOW)
     QueueRollup5m.objects.create(queue_id=queue.pk, bucket_at=NOW, known_s=300)

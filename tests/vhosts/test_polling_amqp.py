@@ -11,7 +11,7 @@ import pytest
 from tests.faults.gate import Gate
 from vhosts.models import BrokerSample, Poll, Queue
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.faults]
 
 
 @pytest.fixture

@@ -48,8 +48,8 @@ def stored(broker: Any, claim: int, at: datetime, found: Depths | None) -> Outco
 
 
 @pytest.mark.django_db
-def test_a_due_broker_is_claimed_once_and_again_after_its_interval(make_broker) -> None:
-    broker = make_broker(now=NOW)
+def test_a_due_broker_is_claimed_once_and_again_after_its_interval(broker_row) -> None:
+    broker = broker_row(now=NOW)
     first = dispatch.claim_due_polls(NOW)
     assert [(due.broker_id, due.claim) for due in first] == [(broker.pk, 1)]
     assert dispatch.claim_due_polls(NOW) == []
@@ -62,22 +62,22 @@ def test_a_due_broker_is_claimed_once_and_again_after_its_interval(make_broker) 
 
 
 @pytest.mark.django_db
-def test_a_lost_message_costs_no_more_than_its_claim(make_broker) -> None:
-    make_broker(now=NOW)
+def test_a_lost_message_costs_no_more_than_its_claim(broker_row) -> None:
+    broker_row(now=NOW)
     assert dispatch.claim_due_polls(NOW)
     assert dispatch.claim_due_polls(NOW + timedelta(seconds=19)) == []
     assert [due.claim for due in dispatch.claim_due_polls(NOW + timedelta(seconds=21))] == [2]
 
 
 @pytest.mark.django_db
-def test_a_disabled_broker_is_not_polled(make_broker) -> None:
-    make_broker(now=NOW, enabled=False)
+def test_a_disabled_broker_is_not_polled(broker_row) -> None:
+    broker_row(now=NOW, enabled=False)
     assert dispatch.claim_due_polls(NOW) == []
 
 
 @pytest.mark.django_db
-def test_a_clock_that_was_set_back_does_not_stop_the_polls(make_broker) -> None:
-    broker = make_broker(now=NOW)
+def test_a_clock_that_was_set_back_does_not_stop_the_polls(broker_row) -> None:
+    broker = broker_row(now=NOW)
     hence = NOW + timedelta(hours=1)
     set_status(broker, next_poll_at=hence, claimed_until=hence, slot_at=hence)
     assert len(dispatch.claim_due_polls(NOW)) == 1
@@ -85,8 +85,8 @@ def test_a_clock_that_was_set_back_does_not_stop_the_polls(make_broker) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_beats_at_once_claim_each_broker_once(make_broker) -> None:
-    brokers = {make_broker(now=NOW).pk for _ in range(20)}
+def test_two_beats_at_once_claim_each_broker_once(broker_row) -> None:
+    brokers = {broker_row(now=NOW).pk for _ in range(20)}
     claimed: list[int] = []
     barrier = threading.Barrier(4)
 
@@ -104,8 +104,8 @@ def test_two_beats_at_once_claim_each_broker_once(make_broker) -> None:
 
 
 @pytest.mark.django_db
-def test_a_zombie_poll_writes_nothing(make_broker) -> None:
-    broker = make_broker(now=NOW)
+def test_a_zombie_poll_writes_nothing(broker_row) -> None:
+    broker = broker_row(now=NOW)
     stored(broker, 1, NOW, depths(("a", 1)))
     set_status(broker, claim=3)
     late = Outcome(
@@ -121,8 +121,8 @@ def test_a_zombie_poll_writes_nothing(make_broker) -> None:
 
 
 @pytest.mark.django_db
-def test_only_changes_are_kept_and_missing_is_not_zero(make_broker) -> None:
-    broker = make_broker(now=NOW)
+def test_only_changes_are_kept_and_missing_is_not_zero(broker_row) -> None:
+    broker = broker_row(now=NOW)
     at = [NOW + timedelta(seconds=10 * number) for number in range(5)]
     assert stored(broker, 1, at[0], depths(("a", 1), ("b", 0))).changed == 2
     assert stored(broker, 2, at[1], depths(("a", 1), ("b", 0))).changed == 0
@@ -136,8 +136,8 @@ def test_only_changes_are_kept_and_missing_is_not_zero(make_broker) -> None:
 
 
 @pytest.mark.django_db
-def test_an_empty_answer_makes_depths_unknown_and_wipes_nothing(make_broker) -> None:
-    broker = make_broker(now=NOW)
+def test_an_empty_answer_makes_depths_unknown_and_wipes_nothing(broker_row) -> None:
+    broker = broker_row(now=NOW)
     stored(broker, 1, NOW, depths(*[(f"q{number}", 1) for number in range(30)]))
     outcome = stored(broker, 2, NOW + timedelta(seconds=10), depths())
     assert outcome.inventory_wanted
@@ -146,8 +146,8 @@ def test_an_empty_answer_makes_depths_unknown_and_wipes_nothing(make_broker) -> 
 
 
 @pytest.mark.django_db
-def test_an_incomplete_listing_leaves_the_others_as_they_were(make_broker) -> None:
-    broker = make_broker(now=NOW)
+def test_an_incomplete_listing_leaves_the_others_as_they_were(broker_row) -> None:
+    broker = broker_row(now=NOW)
     stored(broker, 1, NOW, depths(("a", 1), ("b", 2)))
     stored(broker, 2, NOW + timedelta(seconds=10), depths(("a", 4), complete=False))
     assert sorted(Queue.objects.values_list("name", "ready")) == [("a", 4), ("b", 2)]
@@ -155,8 +155,8 @@ def test_an_incomplete_listing_leaves_the_others_as_they_were(make_broker) -> No
 
 
 @pytest.mark.django_db
-def test_a_gap_between_polls_opens_a_new_span(make_broker) -> None:
-    broker = make_broker(now=NOW)
+def test_a_gap_between_polls_opens_a_new_span(broker_row) -> None:
+    broker = broker_row(now=NOW)
     for claim, seconds in enumerate((0, 10, 30, 90, 100), 1):
         stored(broker, claim, NOW + timedelta(seconds=seconds), depths(("a", 1)))
     spans = KnownSpan.objects.filter(broker=broker).order_by("from_at")
@@ -167,8 +167,8 @@ def test_a_gap_between_polls_opens_a_new_span(make_broker) -> None:
 
 
 @pytest.mark.django_db
-def test_history_goes_on_where_no_partition_was_made(make_broker) -> None:
-    broker = make_broker(now=NOW)
+def test_history_goes_on_where_no_partition_was_made(broker_row) -> None:
+    broker = broker_row(now=NOW)
     far = NOW + timedelta(days=40)
     stored(broker, 1, far, depths(("a", 1)))
     assert RecentSnapshot.objects.get().at == far

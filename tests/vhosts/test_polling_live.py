@@ -13,7 +13,7 @@ from vhosts.history import series
 from vhosts.models import BrokerSample, Poll, Queue, RecentSnapshot
 from vhosts.polling.cache import scrapes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def queue_of(broker: Any, name: str) -> Queue | None:

@@ -10,10 +10,12 @@ import pytest
 from django.urls import reverse
 
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
-from console.models import Change
+from console.models import BrokerStatus, Change
 from console.rabbitmq.passwords import SHA256
-from vhosts.models import VirtualHost
-from vhosts.polling import inventory
+from tests.engine import utc_now
+from vhosts.models import Exchange, Queue, VirtualHost
+from vhosts.polling import dispatch, inventory, run
+from vhosts.polling.collect import DepthCollector
 from vhosts.polling.parts import PARTS
 from vhosts.polling.read_back import note_read_back
 
@@ -156,5 +158,87 @@ def test_an_inventory_that_read_before_the_change_does_not_undo_it(
 def test_text_that_cannot_be_kept_does_not_undo_the_outcome(broker, now):
     """A hostile broker says more than was asked for."""
     spec = {"description": "", "tags": [], "default_queue_type": "a\0b", "limits": {}}
-    note_read_back(broker.pk, "vhost", {("v",): spec, ("w",): None}, now=now)
+    note_read_back(broker.pk, "vhost", {("v",): spec, ("w",): None}, now=now, origins={})
     assert not VirtualHost.objects.filter(broker=broker).exists()
+
+
+@pytest.fixture
+def filled(engine, broker, made, live_broker, poll_now, inventory_now):
+    """Queues and an exchange in the vhost of `made`, polled; the names of the queues."""
+    vhost, _ = made
+    live_broker.call(
+        "PUT", "permissions", vhost, live_broker.username,
+        body={"configure": ".*", "write": ".*", "read": ".*"},
+    )  # fmt: skip
+    queues = [f"q{number}" for number in range(7)]
+    for name in queues:
+        live_broker.call("PUT", "queues", vhost, name, body={"durable": True})
+    live_broker.call("PUT", "exchanges", vhost, "e", body={"type": "fanout"})
+    live_broker.call(
+        "POST", "exchanges", vhost, "amq.default", "publish",
+        body={"properties": {}, "routing_key": "q0", "payload": "x", "payload_encoding": "string"},
+    )  # fmt: skip
+    inventory_now(broker)
+    return queues
+
+
+def test_queues_and_exchanges_of_a_deleted_vhost_vanish_at_once_from_lists_and_totals(
+    engine, broker, made, filled, poll_now, eventually, api
+):
+    vhost, _ = made
+
+    def polled() -> bool:
+        poll_now(broker)
+        return Queue.objects.get(broker=broker, vhost=vhost, name="q0").total == 1
+
+    eventually(polled)
+    before = BrokerStatus.objects.get(broker=broker)
+    exchanges = Exchange.objects.filter(broker=broker, vhost=vhost).count()
+    assert exchanges > 1
+    engine.do(("vhost", [vhost], None))
+    listed = api.get(f"/api/v1/queues/?broker={broker.pk}").json()["results"]
+    assert not [one for one in listed if one["vhost"] == vhost]
+    gone = Queue.objects.get(broker=broker, vhost=vhost, name="q0")
+    assert (gone.gone_at is not None, gone.ready, gone.total) == (True, None, None)
+    assert not Exchange.objects.filter(broker=broker, vhost=vhost).exists()
+    after = BrokerStatus.objects.get(broker=broker)
+    assert after.queues == before.queues - len(filled)
+    assert after.messages_ready == before.messages_ready - 1
+    assert after.exchanges == before.exchanges - exchanges
+
+
+def test_a_poll_that_read_before_the_vhost_was_deleted_does_not_bring_its_queues_back(
+    engine, broker, made, filled, poll_now, monkeypatch
+):
+    vhost, _ = made
+    read = DepthCollector.collect
+
+    def read_and_delete(*given: Any, **more: Any) -> Any:
+        depths = read(*given, **more)
+        engine.do(("vhost", [vhost], None))
+        return depths
+
+    poll_now(broker)
+    there = Queue.objects.present().filter(broker=broker, vhost=vhost)
+    assert there.count() == len(filled)
+    monkeypatch.setattr(DepthCollector, "collect", read_and_delete)
+    due = BrokerStatus.objects.filter(broker=broker)
+    due.update(next_poll_at=utc_now(), depths_claim=0)
+    for claimed in dispatch.claim_due_polls(utc_now()):
+        run.poll(claimed.broker_id, claimed.claim, utc_now())
+    assert not there.exists()
+    monkeypatch.undo()
+    poll_now(broker)
+    assert not there.exists()
+
+
+@pytest.mark.parametrize("part", ["queues", "exchanges", "permissions", "topic_permissions"])
+def test_an_inventory_that_read_before_the_vhost_was_deleted_does_not_bring_back_what_was_in_it(
+    engine, broker, made, filled, inventory_now, meanwhile, part
+):
+    vhost, _ = made
+    meanwhile(part, lambda: engine.do(("vhost", [vhost], None)))
+    inventory_now(broker)
+    assert not Queue.objects.present().filter(broker=broker, vhost=vhost).exists()
+    for model in (Exchange, BrokerPermission, BrokerTopicPermission):
+        assert not model.objects.filter(broker=broker, vhost=vhost).exists()

@@ -114,9 +114,9 @@ def test_a_broker_that_never_answers_costs_the_panel_three_seconds_and_no_error(
     assert "stale" in text
 
 
-def test_many_tabs_cost_a_broker_in_trouble_one_call(browser, make_broker, silent_server):
+def test_many_tabs_cost_a_broker_in_trouble_one_call(browser, broker_row, silent_server):
     port, taken = silent_server
-    broker = make_broker(management_url=f"http://127.0.0.1:{port}")
+    broker = broker_row(management_url=f"http://127.0.0.1:{port}")
     queue = add_queue(broker, "q", NOW)
     for _ in range(6):
         assert browser.get(f"/queues/{queue.pk}/now/").status_code == 200
@@ -147,9 +147,9 @@ def test_a_refused_log_in_is_not_tried_again_by_looking(make_broker, scratch_vho
 
 
 @pytest.mark.parametrize("change", [{"enabled": False}, {"password_encrypted": ""}])
-def test_a_broker_that_may_not_be_asked_is_not_asked(make_broker, browser, silent_server, change):
+def test_a_broker_that_may_not_be_asked_is_not_asked(broker_row, browser, silent_server, change):
     port, taken = silent_server
-    broker = make_broker(management_url=f"http://127.0.0.1:{port}", **change)
+    broker = broker_row(management_url=f"http://127.0.0.1:{port}", **change)
     queue = add_queue(broker, "q", NOW)
     response = browser.get(f"/queues/{queue.pk}/now/")
     assert response.status_code == 200
@@ -157,9 +157,9 @@ def test_a_broker_that_may_not_be_asked_is_not_asked(make_broker, browser, silen
     assert taken == []
 
 
-def test_a_broker_known_to_refuse_us_is_not_asked(make_broker, silent_server):
+def test_a_broker_known_to_refuse_us_is_not_asked(broker_row, silent_server):
     port, taken = silent_server
-    broker = make_broker(management_url=f"http://127.0.0.1:{port}")
+    broker = broker_row(management_url=f"http://127.0.0.1:{port}")
     BrokerStatus.objects.filter(broker=broker).update(state="refused")
     broker.status.refresh_from_db()
     queue = add_queue(broker, "q", NOW)
@@ -168,9 +168,9 @@ def test_a_broker_known_to_refuse_us_is_not_asked(make_broker, silent_server):
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a\nb"])
-def test_a_name_that_cannot_be_sent_is_not_sent(make_broker, silent_server, name):
+def test_a_name_that_cannot_be_sent_is_not_sent(broker_row, silent_server, name):
     port, taken = silent_server
-    queue = add_queue(make_broker(management_url=f"http://127.0.0.1:{port}"), name, NOW)
+    queue = add_queue(broker_row(management_url=f"http://127.0.0.1:{port}"), name, NOW)
     reading = read_queue_now(queue, now=NOW)
     assert reading.trouble.code == "unaddressable_name"
     assert taken == []

@@ -203,6 +203,7 @@ def test_a_restart_calls_the_broker_once_and_is_audited(
     assert "was not started" in answer.content.decode()
 
 
+@pytest.mark.faults
 def test_a_restart_whose_answer_is_lost_is_called_unknown_and_not_repeated(
     browser, broker, names, poll_now, inventory_now, live_broker, monkeypatch  # noqa: F811
 ):  # fmt: skip

@@ -69,6 +69,9 @@ class ComparisonRead(serializers.Serializer[Any]):
 
     counts = serializers.DictField(child=serializers.IntegerField())
     rows = PlannedRead(many=True)
+    left_out = serializers.ListField(
+        child=serializers.CharField(), help_text="What could not be read, and so is not compared."
+    )
 
     class Meta:
         ref_name = "BackupComparison"
@@ -84,6 +87,9 @@ class BackupRead(serializers.Serializer[Any]):
     checked_at = serializers.DateTimeField(help_text="When it was last found unchanged.")
     digest = serializers.CharField()
     objects = serializers.IntegerField(source="objects_count")
+    left_out = serializers.ListField(
+        child=serializers.CharField(), help_text="What was there and could not be read."
+    )
     size = serializers.IntegerField(help_text="Bytes.")
     rabbitmq_version = serializers.CharField()
     origin = serializers.CharField()

@@ -96,7 +96,11 @@ _OPTIONS = [
         "from_broker", "Copy from this broker instead of a file; needs `vhost` and `source_vhost`."
     ),
     _bool("permissions", "With `from_broker`: copy permissions too."),
-    _bool("prune", "Delete what the file lacks, of the kinds it speaks of."),
+    _bool(
+        "prune",
+        "Delete what the file lacks, of the kinds it speaks of, and clear limits, tags, descriptions "
+        "and passwords that it leaves empty.",
+    ),
     _bool("replace", "Delete and declare again what has other fixed properties."),
     _bool("force", "Also queues that hold messages."),
     _bool("valid_part", "Leave out what cannot be done, and do the rest."),
@@ -137,7 +141,8 @@ class DefinitionsView(ApiView):
     )
     @also_answers("409")
     def list(self, request: Request) -> Response:
-        """Export definitions, read from the broker now."""
+        """Export definitions, read from the broker now. What cannot be read is left out, and named in
+        `explanation`."""
         found = export_definitions(
             broker=_broker(request, "broker"),
             vhost=request.query_params.get("vhost"),
@@ -216,7 +221,11 @@ class DefinitionsView(ApiView):
         found = backups.compare_backups(
             older, _backup(request, "newer"), acting_user=cast(User, request.user)
         )
-        answer = {"counts": found.counts(), "rows": [row.as_json() for row in found.rows]}
+        answer = {
+            "counts": found.counts(),
+            "rows": [row.as_json() for row in found.rows],
+            "left_out": list(found.left_out),
+        }
         return Response(ComparisonRead(answer).data)
 
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from accessctl.api.change_fields import Managed
 from accessctl.api.fields import Named
 from vhosts.models import Queue
+from vhosts.outages import outage_of
 
 
 class SeenOnBroker(serializers.Serializer[Any]):
@@ -44,7 +45,10 @@ class QueueRead(SeenOnBroker):
     vhost = serializers.CharField()
     name = serializers.CharField()
     type = serializers.CharField(help_text="Empty until first inventoried.")
-    state = serializers.CharField()
+    state = serializers.CharField(
+        help_text="running, idle, flow, down (its node is), minority (too few of its members are "
+        "online), … Empty where it is not known."
+    )
     node = serializers.CharField()
     durable = serializers.BooleanField(allow_null=True)
     auto_delete = serializers.BooleanField(allow_null=True)
@@ -63,12 +67,25 @@ class QueueRead(SeenOnBroker):
         help_text="Whether the depths are too old to be present ones."
     )
     depth_changed_at = serializers.DateTimeField(allow_null=True)
+    last_ready = serializers.IntegerField(
+        allow_null=True, help_text="Where the depth is not known: what was last read."
+    )
+    last_unacked = serializers.IntegerField(allow_null=True)
+    last_depth_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the last known depth was read."
+    )
+    outage = serializers.SerializerMethodField(
+        help_text="Why the queue is down or its depth is not known, where nodes are down; else empty."
+    )
     inventoried_at = serializers.DateTimeField(allow_null=True)
     first_seen_at = serializers.DateTimeField()
     gone_at = serializers.DateTimeField(allow_null=True, help_text="Since when it is gone.")
 
     class Meta:
         ref_name = "Queue"
+
+    def get_outage(self, queue: Queue) -> str:
+        return outage_of(queue, queue.broker.status)
 
     def get_depth_stale(self, queue: Queue) -> bool:
         status = queue.broker.status

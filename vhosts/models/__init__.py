@@ -4,7 +4,7 @@ from vhosts.models.polls import Poll
 from vhosts.models.queues import Queue
 from vhosts.models.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.models.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
-from vhosts.models.spans import KnownSpan, RollupMark
+from vhosts.models.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.models.vhosts import VirtualHost
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "QueueRollup5m",
     "QueueSnapshot",
     "RecentSnapshot",
+    "RollupGap",
     "RollupMark",
     "VirtualHost",
 ]

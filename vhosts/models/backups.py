@@ -44,6 +44,8 @@ class Backup(models.Model):
     #: SHA-256 of the objects, secrets included.
     digest = models.CharField(max_length=64)
     objects_count = models.PositiveIntegerField()
+    #: What was there and could not be read, one sentence each; as of `checked_at`.
+    left_out = models.JSONField(default=list, db_default=[])
     #: Bytes of the definitions before compression.
     size = models.PositiveIntegerField()
     rabbitmq_version = models.CharField(max_length=64, blank=True)

@@ -67,6 +67,11 @@ class Queue(models.Model):
     consumers = models.IntegerField(null=True)
     #: When ready or unacked last changed: from then on, they are as they are now.
     depth_changed_at = models.DateTimeField(null=True)
+    #: Where the depth is not known: what it last was, and when that was read. Older ones are of no
+    #: meaning where it is known.
+    last_ready = models.BigIntegerField(null=True)
+    last_unacked = models.BigIntegerField(null=True)
+    last_depth_at = models.DateTimeField(null=True)
 
     objects = QueueQuerySet.as_manager()
 

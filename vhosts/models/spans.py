@@ -34,3 +34,22 @@ class RollupMark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} until {self.done_until}"
+
+
+class RollupGap(models.Model):
+    """A bucket of a rollup without one broker's part, which could not be computed when its turn came
+    and is tried again (vhosts.polling.rollups)."""
+
+    rollup = models.CharField(max_length=8)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
+    bucket_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rollup", "broker", "bucket_at"], name="one_gap_of_a_bucket"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rollup} of broker {self.broker_id} from {self.bucket_at}"

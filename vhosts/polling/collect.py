@@ -1,18 +1,17 @@
-"""What a poll asks of a broker: its vitals, and the depths of its queues by the cheapest source it
+"""What a poll asks of a broker after its vitals: the depths of its queues by the cheapest source it
 offers. No database transaction is open meanwhile; nothing here writes."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.addresses import BadAddress, parse_amqp_url, parse_management_url
 from console.rabbitmq.amqp.depths import PassiveDepths
+from console.rabbitmq.cluster import ClusterView, view_of
 from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts
 from console.rabbitmq.errors import (
     BrokerError,
@@ -23,40 +22,32 @@ from console.rabbitmq.errors import (
     TimedOut,
 )
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.prometheus import Scrape, scrape_depths, scrape_url, spellings
+from console.rabbitmq.prometheus import Scrape, spellings
+from console.rabbitmq.prometheus_nodes import added_up
+from console.rabbitmq.text import printable
 from console.rabbitmq.types import (
     DepthSource,
     Listener,
     Listing,
-    Node,
-    Overview,
     QueueDepth,
     RejectedRow,
 )
 from vhosts.models import Queue
-from vhosts.polling.quarantine import sound_depths
+from vhosts.polling.quarantine import sound_depths, why_unfit
+from vhosts.polling.scraping import NodeScrapes
+from vhosts.polling.vitals import Vitals, sentence
 
 #: A broker that answers, answers these within a second; a hung one must not hold a thread for long.
 QUICK = Timeouts(connect=3, read=8, total=10)
 #: The totals of 50,000 queues take a broker 10 to 16 s.
 SLOW = Timeouts(connect=3, read=25, total=30)
-_SCRAPE = Timeouts(connect=2, read=10, total=15)
 #: A source that failed is tried again after this time.
 SOURCE_REST = timedelta(minutes=10)
 #: Asking queue by queue costs the broker 0.2 ms each, and us a round trip.
 _PASSIVE_AT_MOST = 2_000
 
-Part = TypeVar("Part")
-
-
-@dataclass(frozen=True)
-class Vitals:
-    """`nodes` and `alarms` are None where only that part failed; `errors` then says why."""
-
-    overview: Overview
-    nodes: Listing[Node] | None
-    alarms: list[str] | None
-    errors: dict[str, str] = field(default_factory=dict)
+#: A new leader has counted its messages by then.
+_SETTLED_MS = 30_000
 
 
 @dataclass(frozen=True)
@@ -77,6 +68,8 @@ class Depths:
     vanished: set[tuple[str, str]] = field(default_factory=set)
     #: To be remembered once this is stored.
     scrape: Scrape | None = None
+    #: Why depths of queues may be missing although `complete`: nodes are down. A sentence, "" if none.
+    why_not_all: str = ""
 
 
 class NoSource(Exception):
@@ -85,30 +78,6 @@ class NoSource(Exception):
     def __init__(self, error: BrokerError) -> None:
         super().__init__(str(error))
         self.error = error
-
-
-def read_vitals(client: ManagementClient) -> Vitals:
-    """Raises BrokerError where the overview cannot be read: then nothing is known."""
-    overview = client.overview()
-    errors: dict[str, str] = {}
-    nodes = _part(errors, "nodes", client.nodes)
-    alarms = _part(errors, "alarms", client.alarms)
-    return Vitals(overview, nodes, alarms, errors)
-
-
-def _part(errors: dict[str, str], name: str, read: Callable[[], Part]) -> Part | None:
-    try:
-        return read()
-    except LoginRefused:
-        raise
-    except BrokerError as error:
-        errors[name] = sentence(error)
-        return None
-
-
-def sentence(error: BrokerError) -> str:
-    """What happened, for a person."""
-    return error.detail or error.summary
 
 
 class DepthCollector:
@@ -121,7 +90,7 @@ class DepthCollector:
         self._broker = broker
         self._client = client
         self._now = now
-        self._ahead: tuple[str, Future[Scrape]] | None = None
+        self._scraping = NodeScrapes(broker, client)
         self._was = status
         self.sources_off = {
             name: off
@@ -132,40 +101,37 @@ class DepthCollector:
     @contextlib.contextmanager
     def ahead(self) -> Iterator[None]:
         """Where the last poll's depths came by a scrape, begins the next one beside what the block
-        does. It is used only if the vitals read meanwhile still say the same address."""
+        does. It is used only if the vitals read meanwhile still say the same nodes and addresses."""
         was = self._was
-        url = None
+        urls = None
         if was.depths_source == "prometheus" and not was.failures and not self.sources_off:
             listeners = [Listener(**listener) for listener in was.listeners]
-            url = scrape_url(self._broker.management_url, listeners)
-        if url is None:
+            urls = self._scraping.urls(was.cluster(), listeners)
+        with self._scraping.ahead(urls):
             yield
-            return
-        # A thread of its own, without a database connection; it ends by the scrape's own deadline.
-        pool = ThreadPoolExecutor(1, thread_name_prefix="scrape")
-        try:
-            http = self._client.http
-            self._ahead = (url, pool.submit(scrape_depths, http, url, timeouts=_SCRAPE))
-            yield
-        finally:
-            pool.shutdown(wait=False)
 
     def collect(self, vitals: Vitals, *, before: Scrape | None) -> Depths:
         """`before` is the scrape whose depths are stored, if it is at hand. Raises NoSource;
         LoginRefused."""
         last: BrokerError = BrokerFailed("No source of depths is open.")
+        view = view_of(vitals.nodes)
         attempts: list[tuple[DepthSource, Callable[[], Depths]]] = [
-            ("totals", self._totals),
+            ("totals", lambda: self._totals(view, vitals)),
             ("passive", lambda: self._passive(vitals)),
         ]
-        url = self._scrape_url(vitals)
-        if url is not None:
-            attempts.insert(0, ("prometheus", lambda: self._prometheus(url, vitals, before)))
+        urls = self._scraping.urls(view, vitals.overview.listeners)
+        told: dict[str, Scrape] = {}
+        if urls is not None:
+            attempts.insert(0, ("prometheus", lambda: self._prometheus(urls, told, vitals, before)))
+        nodes = sorted(view.running)
+        if self.sources_off.get("prometheus", {}).get("nodes", nodes) != nodes:
+            # Other nodes than those that failed.
+            del self.sources_off["prometheus"]
         for name, attempt in attempts:
             if name in self.sources_off:
                 continue
             try:
-                return attempt()
+                return replace(attempt(), why_not_all=view.why_not_whole)
             except LoginRefused:
                 raise
             except BrokerError as error:
@@ -174,40 +140,46 @@ class DepthCollector:
                     self.sources_off[name] = {
                         "until": (self._now + SOURCE_REST).isoformat(),
                         "reason": sentence(error),
+                        "nodes": nodes,
                     }
+                elif told:
+                    silent = sorted(view.running - told.keys())
+                    why = f"{view.why_not_whole} No answer from {printable(', '.join(silent))}."
+                    return replace(self._scraped(told, None), why_not_all=why.strip())
         raise NoSource(last)
 
-    def _scrape_url(self, vitals: Vitals) -> str | None:
-        """None for a cluster: each node tells only of the queues it leads, at its own address, which
-        need not be reachable from here; the totals are of the whole cluster."""
-        if vitals.nodes is None or len(vitals.nodes.items) != 1 or vitals.nodes.rejected:
-            return None
-        return scrape_url(self._broker.management_url, vitals.overview.listeners)
-
-    def _prometheus(self, url: str, vitals: Vitals, before: Scrape | None) -> Depths:
-        if self._ahead is not None and self._ahead[0] == url:
-            scrape = self._ahead[1].result()
-        else:
-            scrape = scrape_depths(self._client.http, url, timeouts=_SCRAPE)
-        overview = vitals.overview
-        if overview.node and scrape.node != overview.node:
-            # Another broker's plugin behind the same host name: a mapped or forwarded port.
-            raise MalformedAnswer(f"Its Prometheus port answers for the node {scrape.node}.")
-        queues, ready, unacked = scrape.totals()
-        if overview.queues and overview.queues >= 10 and queues < overview.queues / 2:
+    def _prometheus(
+        self, urls: dict[str, str], told: dict[str, Scrape], vitals: Vitals, before: Scrape | None
+    ) -> Depths:
+        """Raises where one of the nodes does not answer; what the others said is then in `told`."""
+        answers, failed = self._scraping.of(urls)
+        told.update(answers)
+        for error in failed.values():
+            raise error
+        depths = self._scraped(told, before)
+        known = vitals.overview.queues
+        if known and known >= 10 and depths.queues < known / 2:
+            told.clear()
             raise MalformedAnswer(
-                f"Its Prometheus plugin tells of {queues} of {overview.queues} queues."
+                f"Its Prometheus plugin tells of {depths.queues} of {known} queues."
             )
+        return depths
+
+    def _scraped(self, told: dict[str, Scrape], before: Scrape | None) -> Depths:
+        scrape = added_up(list(told.values()))
+        queues, ready, unacked = scrape.totals()
         listing = None if before is None or scrape.odd else scrape.changed_since(before)
         if listing is None or len(listing.rejected) > len(scrape.rejected):
             # A depth that can no longer be read is not known: only comparing all of them tells.
             before = None
             odd_names = Queue.objects.odd_names_on(self._broker) if scrape.odd else []
             listing = scrape.listing(spellings(odd_names))
-        rejected = list(listing.rejected)
+        # Those are left out of every poll, whether they changed since the one before or not.
+        rejected = [*listing.rejected, *scrape.with_nul()]
+        named = [item for item in listing.items if "\0" not in item.name + item.vhost]
         return Depths(
             source="prometheus",
-            items=sound_depths(listing.items, rejected),
+            items=sound_depths(named, rejected),
             complete=listing.complete,
             whole=before is None,
             queues=queues,
@@ -215,13 +187,20 @@ class DepthCollector:
             unacked=unacked,
             rejected=rejected,
             new=None if before is None else scrape.new_since(before),
-            vanished=set() if before is None else scrape.vanished_since(before),
+            vanished=set() if before is None else _kept(scrape.vanished_since(before)),
             scrape=scrape,
         )
 
-    def _totals(self) -> Depths:
+    def _totals(self, view: ClusterView, vitals: Vitals) -> Depths:
+        settling = len(view.running | view.down) > 1 and self._is_settling(view, vitals)
         with ManagementClient(replace(self._client.endpoint, timeouts=SLOW)) as client:
-            return _whole("totals", client.depths())
+            return _whole("totals", client.depths(settling=settling))
+
+    def _is_settling(self, view: ClusterView, vitals: Vitals) -> bool:
+        """Whether nodes came or went so lately that leaders may still be counting."""
+        uptimes = [node.uptime_ms for node in (vitals.nodes.items if vitals.nodes else [])]
+        young = any(0 < (uptime or 0) < _SETTLED_MS for uptime in uptimes)
+        return young or view.running != self._was.cluster().running
 
     def _passive(self, vitals: Vitals) -> Depths:
         names = Queue.objects.names_on(self._broker)
@@ -233,6 +212,11 @@ class DepthCollector:
         listing = PassiveDepths(endpoint).depths_of(names)
         # Only queues known by name were asked about: what else there is stays untold.
         return _whole("passive", replace(listing, complete=False))
+
+
+def _kept(names: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those that can be in our tables."""
+    return {name for name in names if why_unfit(*name) is None}
 
 
 def _whole(source: DepthSource, listing: Listing[QueueDepth]) -> Depths:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from accessctl.models import BrokerUser
 from accessctl.specs import seen_permissions, seen_topic_permissions, seen_users
 from console.changes.drift import note_drift
+from console.changes.retire import There, retire_leftovers
 from console.models import Broker, ManagedObject
 from console.reconcile.kinds import Key, Spec
+from vhosts.models import VirtualHost
 from vhosts.specs import seen_vhosts
 
 _KINDS: Mapping[str, tuple[str, Callable[[Broker], Mapping[Key, Spec]]]] = {
@@ -21,10 +24,16 @@ _KINDS: Mapping[str, tuple[str, Callable[[Broker], Mapping[Key, Spec]]]] = {
 
 
 def note_part(
-    part: str, items: Sequence[Any], broker: Broker, *, complete: bool, now: datetime
+    part: str,
+    items: Sequence[Any],
+    broker: Broker,
+    *,
+    complete: bool,
+    now: datetime,
+    unread: Collection[Key] = (),
 ) -> int:
     """How many managed objects of the part differ; 0 for a part of which nothing is managed. `items` is
-    what the broker listed, already laid over the mirror."""
+    what the broker listed, already laid over the mirror; `unread` was listed and could not be read."""
     if part not in _KINDS:
         return 0
     kind, seen_of = _KINDS[part]
@@ -34,4 +43,19 @@ def note_part(
     if kind == "vhost" and any(limits is None for _, limits in items):
         # They could not be read: unknown, not none.
         seen = {key: {k: v for k, v in spec.items() if k != "limits"} for key, spec in seen.items()}
-    return note_drift(broker, kind, seen, complete=complete, now=now)
+    there = _there(broker) if kind in _HANGING else {}
+    if kind in _OWNERS:
+        retire_leftovers(broker, kind, seen, now)
+    return note_drift(broker, kind, seen, complete=complete, now=now, there=there, unread=unread)
+
+
+#: Kinds whose objects go with their virtual host and their user.
+_HANGING = ("permission", "topic_permission")
+_OWNERS = ("vhost", "user")
+
+
+def _there(broker: Broker) -> There:
+    return {
+        "vhost": set(VirtualHost.objects.filter(broker=broker).values_list("name", flat=True)),
+        "user": set(BrokerUser.objects.filter(broker=broker).values_list("name", flat=True)),
+    }

@@ -21,17 +21,28 @@ from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.prometheus import scrape_consumers, scrape_url, spellings
+from console.rabbitmq.prometheus import spellings
 from vhosts.models import Queue
 from vhosts.polling import dispatch
-from vhosts.polling.collect import SLOW, sentence
+from vhosts.polling.collect import SLOW
 from vhosts.polling.copying import temporary_table
 from vhosts.polling.drift import note_part
+from vhosts.polling.gone import gone_since, settle_gone_queues
 from vhosts.polling.mirror import Mirrored, lay_over
-from vhosts.polling.parts import NEVER_EMPTY, PARTS, QUEUES, Part
-from vhosts.polling.quarantine import why_unfit
+from vhosts.polling.node_watch import NodeWatch
+from vhosts.polling.parts import (
+    NEVER_EMPTY,
+    PARTS,
+    QUEUES,
+    Part,
+    can_tell_absence,
+    doubt_of,
+)
+from vhosts.polling.quarantine import MOST_NAMED, unfit_rows, why_unfit
 from vhosts.polling.read_back import read_back_since
+from vhosts.polling.scraping import NodeScrapes
 from vhosts.polling.store import Fenced
+from vhosts.polling.vitals import sentence
 
 log = structlog.get_logger(__name__)
 
@@ -40,21 +51,28 @@ _TAKES_AT_MOST = 50
 #: Asked for out of turn, because queues came or went: at most this share.
 _HURRIED_AT_MOST = 10
 _HURRIED_LEAST_S = 5
+#: While nodes are down: at most that share, and no sooner than this.
+_DEGRADED_S = 10
 
 
 def take(broker_id: int, claim: int, now: datetime) -> bool:
-    """Takes the broker's inventory under `claim`. False where the claim was lost. Whatever the broker
-    does ends in `part_errors`."""
+    """Takes the broker's inventory under `claim`. False where the claim was lost, or the broker
+    was forgotten. Whatever the broker does ends in `part_errors`."""
     if not dispatch.hold_inventory(broker_id, claim):
         return False
-    broker = Broker.objects.get(pk=broker_id)
+    broker = Broker.objects.filter(pk=broker_id).first()
+    if broker is None:
+        return False
     began = time.monotonic()
     errors: dict[str, str] = {}
-    whole = True
+    left_out: dict[str, list[str]] = {}
+    whole, degraded = True, False
     try:
         with connect(broker, timeouts=SLOW) as client:
+            nodes = NodeWatch(client)
             for part in PARTS:
-                whole &= _take_part(part, broker, claim, client, now, errors)
+                whole &= _take_part(part, broker, claim, client, nodes, now, errors, left_out)
+            degraded = nodes.missed
             _take_consumers(broker, claim, client)
     except (BrokerError, ConsoleError) as error:
         # The next poll finds out and says what is wrong with the broker as a whole.
@@ -63,7 +81,7 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
     except Fenced:
         return False
     took = time.monotonic() - began
-    _finish(broker, claim, errors, now=now, took=took, whole=whole)
+    _finish(broker, claim, errors, left_out, now=now, took=took, whole=whole, degraded=degraded)
     return True
 
 
@@ -72,47 +90,63 @@ def _take_part(
     broker: Broker,
     claim: int,
     client: ManagementClient,
+    nodes: NodeWatch,
     now: datetime,
     errors: dict[str, str],
+    names_left_out: dict[str, list[str]],
 ) -> bool:
-    """Whether the part is now as the broker says."""
+    """Whether the part is now as the broker says. What can't be kept of it is told in the last two."""
     name = part.kind.name
     try:
         listing = part.read(client)
+        # A node that died meanwhile may have taken its queues out of the listing.
+        view = nodes.since_last()
     except LoginRefused:
         raise
     except BrokerError as error:
         errors[name] = sentence(error)
         return False
-    rows = {row[: len(part.kind.keys)]: row for row in map(part.row, listing.items)}
+    rows = {
+        row[: len(part.kind.keys)]: row for row in (part.row(item, view) for item in listing.items)
+    }
     sound = [row for key, row in rows.items() if why_unfit(*key) is None]
-    unfit = len(rows) - len(sound) + len(listing.rejected)
-    complete = listing.complete and not unfit and bool(sound or name not in NEVER_EMPTY)
-    if unfit:
-        errors[name] = f"{unfit:,} rows could not be read and are left out."
+    left_out = unfit_rows(part.kind, [key for key in rows if why_unfit(*key)], listing.rejected)
+    complete = (
+        listing.complete
+        and not left_out.nameless
+        and bool(sound or name not in NEVER_EMPTY)
+        and can_tell_absence(part.kind, view)
+    )
+    if left_out:
+        errors[name] = left_out.sentence()
+        names_left_out[name] = list(left_out.names[:MOST_NAMED])
     try:
         with transaction.atomic():
             status = _held(broker, claim)
             suspicion = status.suspect.get(name)
+            gone = gone_since(broker, now)
             mirrored = lay_over(
                 part.kind,
                 broker.pk,
-                sound,
+                [row for row in sound if not gone.tells_of(part.kind, row)],
                 now=now,
                 complete=complete,
                 confirmed=suspicion is not None and _is_second(suspicion, now),
-                newer=read_back_since(broker, name, now),
+                newer=[*read_back_since(broker, name, now), *left_out.known],
+                doubtful=doubt_of(part.kind, view),
             )
             _note_suspicion(status, name, mirrored, complete, now)
             if part.kind is QUEUES and mirrored.came_or_went:
-                _settle_gone_queues(broker, now)
+                settle_gone_queues(broker.pk, now)
                 # The next poll compares all depths: a revived row has none yet.
                 BrokerStatus.objects.filter(pk=broker.pk).update(depths_claim=0)
     except DataError:
         log.warning("inventory_unstorable", broker_id=broker.pk, part=name, exc_info=True)
         errors[name] = "The listing holds values that cannot be kept."
         return False
-    note_part(part.kind.name, listing.items, broker, complete=complete, now=now)
+    note_part(
+        name, listing.items, broker, complete=complete, now=now, unread=frozenset(left_out.known)
+    )
     return complete and (mirrored.dropped or not mirrored.missing)
 
 
@@ -143,38 +177,18 @@ def _note_suspicion(
         BrokerStatus.objects.filter(pk=status.pk).update(suspect=suspect)
 
 
-def _settle_gone_queues(broker: Broker, now: datetime) -> None:
-    """What is gone has no depth; its history ends in a gap."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH changed AS (
-                UPDATE vhosts_queue SET ready = NULL, unacked = NULL, total = NULL,
-                       consumers = NULL, depth_changed_at = date_trunc('second', %(now)s)
-                WHERE broker_id = %(broker)s AND gone_at = %(now)s AND ready IS NOT NULL
-                RETURNING id, depth_changed_at
-            )
-            INSERT INTO vhosts_queue_recent (queue_id, at) SELECT id, depth_changed_at FROM changed
-            ON CONFLICT (queue_id, at) DO UPDATE SET ready = NULL, unacked = NULL
-            """,
-            {"broker": broker.pk, "now": now},
-        )
-
-
 def _take_consumers(broker: Broker, claim: int, client: ManagementClient) -> None:
     """Consumers of each queue, where the Prometheus plugin tells; else they stay unknown, as the
     management API would have to gather all statistics for it."""
-    status = BrokerStatus.objects.get(pk=broker.pk)
-    if status.depths_source != "prometheus":
+    status = BrokerStatus.objects.filter(pk=broker.pk).first()
+    if status is None or status.depths_source != "prometheus":
         return
-    url = scrape_url(broker.management_url, client.overview().listeners)
-    if url is None:
+    scraping = NodeScrapes(broker, client)
+    urls = scraping.urls(status.cluster(), client.overview().listeners)
+    if urls is None:
         return
-    try:
-        odd = spellings(Queue.objects.odd_names_on(broker))
-        consumers = scrape_consumers(client.http, url, odd, timeouts=SLOW)
-    except BrokerError:
-        return
+    odd = spellings(Queue.objects.odd_names_on(broker))
+    consumers = scraping.consumers(urls, odd, SLOW)
     rows = [(*names, count) for names, count in consumers.items() if why_unfit(*names) is None]
     with transaction.atomic(), connection.cursor() as cursor:
         _held(broker, claim)
@@ -198,19 +212,24 @@ def _finish(
     broker: Broker,
     claim: int,
     errors: dict[str, str],
+    left_out: dict[str, list[str]],
     *,
     now: datetime,
     took: float,
     whole: bool,
+    degraded: bool,
 ) -> None:
     wait = max(settings.INVENTORY_INTERVAL_S, _TAKES_AT_MOST * took)
+    if degraded:
+        # A node comes back before its queues do: they are looked at again soon.
+        wait = min(wait, max(_DEGRADED_S, _HURRIED_AT_MOST * took))
     with transaction.atomic():
-        status = BrokerStatus.objects.select_for_update().get(pk=broker.pk)
-        if status.inventory_claim != claim:
+        status = BrokerStatus.objects.select_for_update().filter(pk=broker.pk).first()
+        if status is None or status.inventory_claim != claim:
             return
         names = {part.kind.name for part in PARTS}
         kept = {part: text for part, text in status.part_errors.items() if part not in names}
-        columns: dict[str, Any] = {"part_errors": {**kept, **errors}}
+        columns: dict[str, Any] = {"part_errors": {**kept, **errors}, "left_out": left_out}
         following = now + timedelta(seconds=took + wait)
         if now < status.next_inventory_at < following:
             # A change asked for another one while this was under way.

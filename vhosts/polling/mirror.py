@@ -42,6 +42,16 @@ class Kind:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """SQL over the row `t`: which ones are not dropped although a complete listing lacks them, and what
+    is set in them instead. Both are our own words, with `parameters`."""
+
+    where: str
+    marked: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Mirrored:
     changed: int
     added: int
@@ -64,15 +74,17 @@ def lay_over(
     complete: bool,
     confirmed: bool,
     newer: Sequence[tuple[str, ...]] = (),
+    doubtful: Doubt | None = None,
 ) -> Mirrored:
     """Within the caller's transaction. `rows` hold `kind.columns`. `confirmed`: a listing before this
     one already missed as many, so a mass disappearance is believed. `newer`: keys of what was read
-    since the listing began; what it says of them, and that it lacks them, counts for nothing."""
+    since the listing began; what it says of them, and that it lacks them, counts for nothing.
+    `doubtful`: rows of which a complete listing does not tell either that they are gone."""
     if newer:
         left_alone = set(newer)
         rows = [row for row in rows if tuple(row[: len(kind.keys)]) not in left_alone]
     with connection.cursor() as cursor:
-        statements = _Statements(kind, broker_id, now, newer)
+        statements = _Statements(kind, broker_id, now, newer, doubtful)
         with temporary_table(cursor, "seen", kind.columns, rows):
             changed = statements.run(cursor, statements.update)
             added = statements.run(cursor, statements.insert)
@@ -84,6 +96,8 @@ def lay_over(
             dropped = bool(missing and (confirmed or not many))
             if dropped:
                 statements.run(cursor, statements.drop)
+            if doubtful is not None:
+                changed += statements.run(cursor, statements.mark)
     return Mirrored(changed, added, missing, known, dropped)
 
 
@@ -91,7 +105,12 @@ class _Statements:
     # Every name below is one of our own columns; values go as parameters.
 
     def __init__(
-        self, kind: Kind, broker_id: int, now: datetime, newer: Sequence[tuple[str, ...]]
+        self,
+        kind: Kind,
+        broker_id: int,
+        now: datetime,
+        newer: Sequence[tuple[str, ...]],
+        doubtful: Doubt | None,
     ) -> None:
         self.kind = kind
         self.parameters: dict[str, Any] = {"broker": broker_id, "now": now}
@@ -108,6 +127,14 @@ class _Statements:
                 arrays.append(f"%(newer_{at})s::text[]")
             keys = _listed("t", kind.keys)
             unseen += f" AND ({keys}) NOT IN (SELECT * FROM unnest({', '.join(arrays)}))"  # noqa: S608
+        self.mark = ""
+        if doubtful is not None:
+            self.parameters |= doubtful.parameters
+            self.mark = f"""
+                UPDATE {kind.table} t SET {doubtful.marked}
+                WHERE {mine} {there} AND {unseen} AND {doubtful.where}
+            """  # noqa: S608
+            unseen += f" AND NOT {doubtful.where}"
         self.update = f"""
             UPDATE {kind.table} t
             SET {", ".join(f"{name} = s.{name}" for name in kind.values)},

@@ -1,7 +1,8 @@
 """Partitions of the history: made ahead, dropped by age.
 
 Each table has a partition for a day, or a month, of UTC. None is a default partition: it would have
-to be searched whenever another is made.
+to be searched whenever another is made. Functions of the tables' owner create and drop them: the role that
+workers log in as owns no table.
 """
 
 from __future__ import annotations
@@ -9,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from django.conf import settings
 from django.db import connection, transaction
 
+from console.each_alone import each_alone
+
 #: Days for which partitions are made ahead: a weekend without a worker does no harm.
 AHEAD_DAYS = 3
-#: Vacuumed after this many new rows: an index-only scan needs to know which pages are all visible.
-_INSERT_ONLY = (
-    "autovacuum_vacuum_insert_threshold = 20000, autovacuum_vacuum_insert_scale_factor = 0.02"
-)
 _LOCK = 0x57617272  # any number; the same in every worker
 
 
@@ -30,7 +30,6 @@ class Partitioned:
     table: str
     period: Literal["day", "month"]
     keep: str
-    storage: str = ""
 
     def starts(self, first: date, last: date) -> Iterator[date]:
         """The first day of each partition that holds a day from `first` to `last`."""
@@ -64,16 +63,19 @@ class Partitioned:
 
 
 TABLES = (
-    Partitioned("vhosts_queue_snapshot", "day", "KEEP_SNAPSHOTS_DAYS", _INSERT_ONLY),
-    Partitioned("vhosts_broker_sample", "day", "KEEP_SNAPSHOTS_DAYS", _INSERT_ONLY),
+    Partitioned("vhosts_queue_snapshot", "day", "KEEP_SNAPSHOTS_DAYS"),
+    Partitioned("vhosts_broker_sample", "day", "KEEP_SNAPSHOTS_DAYS"),
     Partitioned("vhosts_poll", "day", "KEEP_SNAPSHOTS_DAYS"),
-    Partitioned("vhosts_queue_rollup_5m", "day", "KEEP_ROLLUPS_5M_DAYS", _INSERT_ONLY),
-    Partitioned("vhosts_queue_rollup_1h", "month", "KEEP_ROLLUPS_1H_DAYS", _INSERT_ONLY),
+    Partitioned("vhosts_queue_rollup_5m", "day", "KEEP_ROLLUPS_5M_DAYS"),
+    Partitioned("vhosts_queue_rollup_1h", "month", "KEEP_ROLLUPS_1H_DAYS"),
 )
+BY_NAME = {table.table: table for table in TABLES}
 
 
 def are_migrated() -> bool:
-    return TABLES[0].table in connection.introspection.table_names()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regproc('console_make_partition') IS NOT NULL")
+        return bool(cursor.fetchone()[0])
 
 
 def make_ahead(now: datetime, *, back_days: int = 0) -> list[str]:
@@ -94,24 +96,44 @@ def make_ahead(now: datetime, *, back_days: int = 0) -> list[str]:
     return made
 
 
+def make_for(table_name: str, at: datetime) -> None:
+    """Makes the one partition that a row of `at` goes to, where it is missing: of any age, because
+    what is caught up with may be days old."""
+    table = BY_NAME[table_name]
+    day = at.astimezone(UTC).date()
+    start = next(table.starts(day, day))
+    if table.partition(start) not in _existing(table):
+        _make(table, table.partition(start), start)
+
+
+def kept_from(table_name: str, now: datetime) -> datetime:
+    """The first moment of which `drop_old` has dropped nothing."""
+    days = int(getattr(settings, BY_NAME[table_name].keep))
+    return _midnight(now.astimezone(UTC).date() - timedelta(days=days))
+
+
 def drop_old(now: datetime) -> list[str]:
-    """Drops every partition that ended before what its setting keeps; says which.
+    """Drops every partition that ended before what its setting keeps; says which. One that somebody
+    reads just now stops no other. Raises SomeFailed after the last one.
 
     Looks at what is there instead of counting back from today, so a gap leaves nothing behind.
     """
-    dropped: list[str] = []
-    today = now.astimezone(UTC).date()
-    for table in TABLES:
-        kept_from = today - timedelta(days=getattr(settings, table.keep))
-        for name in sorted(_existing(table)):
-            start = table.start_of(name)
-            if start is not None and table.end(start) <= kept_from:
-                with transaction.atomic(), connection.cursor() as cursor:
-                    # Rather another minute of old history than readers that queue up behind us.
-                    cursor.execute("SET LOCAL lock_timeout = '2s'")
-                    cursor.execute(f"DROP TABLE IF EXISTS {name}")
-                dropped.append(name)
-    return dropped
+    old = [
+        name
+        for table in TABLES
+        for name in sorted(_existing(table))
+        for start in [table.start_of(name)]
+        if start is not None and _midnight(table.end(start)) <= kept_from(table.table, now)
+    ]
+    each_alone((name, partial(_drop, name)) for name in old)
+    return old
+
+
+def _drop(name: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Rather another minute of old history than readers that queue up behind us.
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
+        cursor.execute("SELECT console_drop_partition(%s)", [name])
 
 
 def missing(now: datetime) -> list[str]:
@@ -137,19 +159,13 @@ def _existing(table: Partitioned) -> set[str]:
 
 
 def _make(table: Partitioned, name: str, start: date) -> None:
-    storage = f"WITH ({table.storage})" if table.storage else ""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         if name in _existing(table):
             return
-        # Made apart and attached: that takes no lock on the table that a reader or a poll would feel.
         cursor.execute(
-            f"CREATE TABLE {name} (LIKE {table.table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
-            f" {storage}"
-        )
-        cursor.execute(
-            f"ALTER TABLE {table.table} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)",
-            [_midnight(start), _midnight(table.end(start))],
+            "SELECT console_make_partition(%s, %s, %s, %s)",
+            [table.table, name, _midnight(start), _midnight(table.end(start))],
         )
 
 

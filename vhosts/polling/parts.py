@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from console.rabbitmq.cluster import ClusterView
 from console.rabbitmq.errors import BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
+from console.rabbitmq.queue_states import state_of
 from console.rabbitmq.types import Listing, QueueInfo, VhostInfo
-from vhosts.polling.mirror import Kind
+from vhosts.polling.mirror import Doubt, Kind
 
 _SEEN = "changed_at"
 VHOSTS = Kind(
@@ -94,7 +96,7 @@ NEVER_EMPTY = ("vhosts", "exchanges", "users")
 class Part:
     kind: Kind
     read: Callable[[ManagementClient], Listing[Any]]
-    row: Callable[[Any], tuple[Any, ...]]
+    row: Callable[[Any, ClusterView], tuple[Any, ...]]
 
 
 def _vhosts(client: ManagementClient) -> Listing[Any]:
@@ -113,7 +115,7 @@ def _vhosts(client: ManagementClient) -> Listing[Any]:
     return Listing(pairs, listing.rejected, listing.complete)
 
 
-def _vhost_row(pair: tuple[VhostInfo, dict[str, int] | None]) -> tuple[Any, ...]:
+def _vhost_row(pair: tuple[VhostInfo, dict[str, int] | None], view: ClusterView) -> tuple[Any, ...]:
     vhost, limits = pair
     return (
         vhost.name,
@@ -127,12 +129,32 @@ def _vhost_row(pair: tuple[VhostInfo, dict[str, int] | None]) -> tuple[Any, ...]
     )
 
 
-def _queue_row(queue: QueueInfo) -> tuple[Any, ...]:
+#: A queue that such a listing lacks and that a dead node could hold is not gone: a queue of another
+#: type than classic may have members anywhere. It is down where its node is, else in no known state.
+_HELD_BY_THE_DEAD = "(t.type <> 'classic' OR t.node = '' OR t.node = ANY(%(down)s))"
+_THEIR_STATE = "state = CASE WHEN t.node = ANY(%(down)s) THEN 'down' ELSE '' END"
+
+
+def doubt_of(kind: Kind, view: ClusterView) -> Doubt | None:
+    """Which objects are not gone although a complete listing lacks them. What is replicated to every
+    node – all but queues – is listed whole by any of them."""
+    if kind is not QUEUES or not view.down:
+        return None
+    return Doubt(_HELD_BY_THE_DEAD, _THEIR_STATE, {"down": sorted(view.down)})
+
+
+def can_tell_absence(kind: Kind, view: ClusterView) -> bool:
+    """Whether the lack of an object in a listing says anything at all. Each side of a partition has
+    objects of its own; and where it is not known which nodes run, any may hold queues."""
+    return not view.partitioned and (view.known or kind is not QUEUES)
+
+
+def _queue_row(queue: QueueInfo, view: ClusterView) -> tuple[Any, ...]:
     return (
         queue.vhost,
         queue.name,
         queue.type or "",
-        queue.state or "",
+        state_of(queue, view) or "",
         queue.node or "",
         queue.durable,
         queue.auto_delete,
@@ -149,7 +171,7 @@ PARTS: Sequence[Part] = (
     Part(
         EXCHANGES,
         lambda client: client.exchanges(),
-        lambda row: (
+        lambda row, _: (
             row.vhost,
             row.name,
             row.type,
@@ -163,7 +185,7 @@ PARTS: Sequence[Part] = (
     Part(
         USERS,
         lambda client: client.users(),
-        lambda user: (
+        lambda user, _: (
             user.name,
             list(user.tags),
             user.has_password,
@@ -175,11 +197,11 @@ PARTS: Sequence[Part] = (
     Part(
         PERMISSIONS,
         lambda client: client.permissions(),
-        lambda row: (row.vhost, row.user, row.configure, row.write, row.read),
+        lambda row, _: (row.vhost, row.user, row.configure, row.write, row.read),
     ),
     Part(
         TOPIC_PERMISSIONS,
         lambda client: client.topic_permissions(),
-        lambda row: (row.vhost, row.user, row.exchange, row.write, row.read),
+        lambda row, _: (row.vhost, row.user, row.exchange, row.write, row.read),
     ),
 )

@@ -16,12 +16,13 @@ from typing import Any
 import structlog
 from django.db import DataError, transaction
 
-from accessctl.models import BrokerPermission, BrokerTopicPermission
-from accessctl.models.broker_users import SeenOnBroker
+from accessctl.ownership import note_origins
+from console.changes.observed import Origin
 from console.models import Broker, BrokerStatus, ManagedObject
 from console.rabbitmq.management.readings import tags
 from console.rabbitmq.passwords import is_default_password
-from console.reconcile.kinds import KINDS, Key, Spec, optional_text
+from console.reconcile.kinds import KINDS, USER, Key, Spec, optional_text
+from vhosts.polling.gone import drop_what_hung_on
 from vhosts.polling.mirror import Kind, lay_over
 from vhosts.polling.parts import PERMISSIONS, TOPIC_PERMISSIONS, USERS, VHOSTS
 from vhosts.polling.quarantine import why_unfit
@@ -82,13 +83,32 @@ _KIND_OF_PART = {laid.table.name: kind for kind, laid in _LAID.items()}
 
 
 def note_read_back(
-    broker_id: int, kind: str, seen: Mapping[Key, Spec | None], *, now: datetime
+    broker_id: int,
+    kind: str,
+    seen: Mapping[Key, Spec | None],
+    *,
+    now: datetime,
+    origins: Mapping[Key, Origin],
 ) -> None:
-    """See console.changes.observed.Observer. Kinds that only inventories mirror are left to them."""
+    """See console.changes.observed.Observer. Of the kinds that only inventories mirror it is noted what
+    is gone."""
+    gone = [key for key, spec in seen.items() if spec is None]
     laid = _LAID.get(kind)
-    if laid is None:
+    if laid is None and not gone:
         return
     BrokerStatus.objects.select_for_update().filter(broker=broker_id).first()
+    if laid is not None:
+        _lay(laid, broker_id, kind, seen, now)
+    if gone:
+        _drop(broker_id, kind, gone)
+        drop_what_hung_on(broker_id, kind, gone, now)
+    if kind == USER.name:
+        note_origins(broker_id, seen, origins)
+
+
+def _lay(
+    laid: _Laid, broker_id: int, kind: str, seen: Mapping[Key, Spec | None], now: datetime
+) -> None:
     rows = [laid.row(key, spec) for key, spec in seen.items() if spec is not None]
     sound = [row for row in rows if why_unfit(*row[: len(laid.table.keys)]) is None]
     try:
@@ -98,24 +118,16 @@ def note_read_back(
     except DataError:
         # What was not asked for may hold anything; that must not undo the outcome of the change.
         log.warning("read_back_unstorable", broker_id=broker_id, kind=kind, exc_info=True)
-    _drop(broker_id, kind, [key for key, spec in seen.items() if spec is None])
 
 
 def _drop(broker_id: int, kind: str, gone: Sequence[Key]) -> None:
-    if not gone:
+    if kind not in MODELS:
         return
     columns = KINDS[kind].identity
     named = {f"{name}__in": {key[at] for key in gone} for at, name in enumerate(columns)}
     found = MODELS[kind].objects.filter(broker=broker_id, **named).values_list("pk", *columns)
     keys = set(gone)
     MODELS[kind].objects.filter(pk__in=[pk for pk, *key in found if tuple(key) in keys]).delete()
-    if kind in ("vhost", "user"):
-        # The broker keeps no permission of a vhost or user that is not there.
-        dependent: Sequence[type[SeenOnBroker]] = (BrokerPermission, BrokerTopicPermission)
-        for model in dependent:
-            model.objects.filter(
-                **{"broker": broker_id, f"{kind}__in": [key[0] for key in gone]}
-            ).delete()
 
 
 def read_back_since(broker: Broker, part: str, began: datetime) -> list[Key]:

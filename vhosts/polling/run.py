@@ -18,6 +18,7 @@ from django.db import DataError
 from console.brokers import connect
 from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus, PollState
+from console.rabbitmq.cluster import view_of
 from console.rabbitmq.errors import (
     AccessRefused,
     BrokerError,
@@ -36,12 +37,10 @@ from vhosts.polling.collect import (
     DepthCollector,
     Depths,
     NoSource,
-    Vitals,
-    read_vitals,
-    sentence,
 )
 from vhosts.polling.quarantine import samples
 from vhosts.polling.store import Fenced, Outcome, Slot, store
+from vhosts.polling.vitals import Vitals, read_vitals, sentence
 
 log = structlog.get_logger(__name__)
 
@@ -64,10 +63,10 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     broker is forgotten or switched off: then nothing is written."""
     if not dispatch.hold_poll(broker_id, claim):
         return False
-    status = BrokerStatus.objects.select_related("broker").get(pk=broker_id)
-    broker = status.broker
-    if not broker.enabled:
+    status = BrokerStatus.objects.select_related("broker").filter(pk=broker_id).first()
+    if status is None or not status.broker.enabled:
         return False
+    broker = status.broker
     slot = Slot(broker_id, claim, status.slot_at or now, broker.poll_interval_s)
     began = time.monotonic()
     hold = _holder(broker_id, claim)
@@ -134,6 +133,7 @@ def _look(
 
 def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) -> Outcome:
     overview, depths = seen.vitals.overview, seen.depths
+    view = view_of(seen.vitals.nodes)
     part_errors = {
         # The inventory's own are kept: it runs on a beat of its own.
         **{part: text for part, text in status.part_errors.items() if part not in _OWN_PARTS},
@@ -192,6 +192,8 @@ def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) 
             "deliver_rate": overview.deliver_get_rate,
         },
         depths=depths,
+        # Queues of a node that came or went are in another state now.
+        nodes_changed=bool(status.nodes) and view.known and view != status.cluster(),
     )
 
 
@@ -271,11 +273,17 @@ def _failed(
 def _remember(slot: Slot, status: BrokerStatus, outcome: Outcome, ended: datetime) -> None:
     depths = outcome.depths
     if depths is None:
+        if outcome.nodes_changed:
+            inventory.hurry(status, ended)
         return
     if depths.scrape is not None and depths.complete:
         scrapes.put(slot.broker_id, slot.claim, depths.scrape)
     rejected = len(depths.rejected)
-    if outcome.inventory_wanted or (rejected and rejected != _rejected_before(slot)):
+    if (
+        outcome.inventory_wanted
+        or outcome.nodes_changed
+        or (rejected and rejected != _rejected_before(slot))
+    ):
         inventory.hurry(status, ended)
 
 

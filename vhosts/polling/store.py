@@ -49,6 +49,8 @@ class Outcome:
     #: Set by storing.
     changed: int = 0
     inventory_wanted: bool = field(default=False)
+    #: Whether nodes came or went, or a partition did, since the last poll.
+    nodes_changed: bool = False
 
 
 def store(slot: Slot, outcome: Outcome, *, now: datetime) -> None:
@@ -74,6 +76,7 @@ def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
                 depths_at=now,
                 depths_source=depths.source,
                 depths_claim=slot.claim if depths.complete else 0,
+                queues_without_depth=0,
             )
             if depths.complete:
                 status.update(
@@ -81,11 +84,18 @@ def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
                     messages_ready=depths.ready,
                     messages_unacked=depths.unacked,
                 )
+                if depths.source != "prometheus" or depths.why_not_all:
+                    _say_what_lacks(cursor, slot, depths, outcome, status)
                 _extend_span(slot)
             else:
                 # A sum over a part would pass for the whole, and the last one for a fresh one.
                 known = (outcome.sample or {}).get("queues")
-                status.update(queues=known, messages_ready=None, messages_unacked=None)
+                status.update(
+                    queues=known,
+                    queues_without_depth=None,
+                    messages_ready=None,
+                    messages_unacked=None,
+                )
         else:
             status.update(depths_claim=0)
         if outcome.sample is not None:
@@ -103,6 +113,32 @@ def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
             update_fields=list(poll),
         )
         BrokerStatus.objects.filter(pk=slot.broker_id).update(claimed_until=None, **status)
+
+
+def _say_what_lacks(
+    cursor: CursorWrapper, slot: Slot, depths: Depths, outcome: Outcome, status: dict[str, Any]
+) -> None:
+    """How many queues have no depth goes with the sums. Where nodes are down, the history of the sums
+    has a gap: a sum over the rest would look as if messages had been taken."""
+    cursor.execute(
+        "SELECT count(*), count(*) FILTER (WHERE ready IS NULL) FROM vhosts_queue"
+        " WHERE broker_id = %s AND gone_at IS NULL",
+        [slot.broker_id],
+    )
+    queues, without = cursor.fetchone()
+    status.update(queues=queues, queues_without_depth=without)
+    if outcome.sample is not None:
+        outcome.sample["queues"] = queues
+    if not (depths.why_not_all and without):
+        return
+    sentence = (
+        f"{without:,} of {queues:,} queues are without figures and missing from the sums. "
+        f"{depths.why_not_all}"
+    )
+    status["part_errors"] = {**status["part_errors"], "depths": sentence[:2000]}
+    outcome.poll["complete"] = False
+    if outcome.sample is not None:
+        outcome.sample.update(ready=None, unacked=None)
 
 
 def _hold(cursor: CursorWrapper, slot: Slot) -> None:
@@ -131,6 +167,19 @@ def _store_depths(cursor: CursorWrapper, slot: Slot, depths: Depths) -> tuple[in
             gone = _forget(cursor, slot, depths.vanished)
     return changed + came + gone, bool(came or gone)
 
+
+#: The last depth that was known of a queue, and until when, is kept where it is not known any more.
+KEEP_LAST = """
+    last_ready = CASE WHEN q.ready IS NOT NULL AND {now_unknown} THEN q.ready ELSE q.last_ready END,
+    last_unacked =
+        CASE WHEN q.ready IS NOT NULL AND {now_unknown} THEN q.unacked ELSE q.last_unacked END,
+    last_depth_at = CASE WHEN q.ready IS NOT NULL AND {now_unknown} THEN
+        (SELECT s.depths_at FROM console_brokerstatus s WHERE s.broker_id = %(broker)s)
+        ELSE q.last_depth_at END
+"""
+
+#: The Prometheus plugin tells of a deleted stream until its next clean-up, every two minutes.
+_LINGERS = "interval '3 min'"
 
 _POLLED = {
     "vhost": "text",
@@ -164,18 +213,22 @@ def _keep(cursor: CursorWrapper, changing: str, slot: Slot, **more: Any) -> int:
 
 
 def _update_known(cursor: CursorWrapper, slot: Slot) -> int:
-    """A queue that was gone and is seen again goes on as the row it was."""
+    """A queue that was gone and is seen again goes on as the row it was; where it looks as it did when
+    it went, only an inventory says so."""
     return _keep(
         cursor,
-        """
+        f"""
         UPDATE vhosts_queue q SET ready = p.ready, unacked = p.unacked, total = p.total,
-               depth_changed_at = %(at)s, gone_at = NULL
+               depth_changed_at = %(at)s, gone_at = NULL,
+               {KEEP_LAST.format(now_unknown="p.ready IS NULL")}
         FROM polled p
         WHERE q.broker_id = %(broker)s AND q.vhost = p.vhost AND q.name = p.name
           AND (q.ready, q.unacked, q.total, q.gone_at)
               IS DISTINCT FROM (p.ready, p.unacked, p.total, NULL::timestamptz)
+          AND NOT (q.gone_at IS NOT NULL AND q.gone_at > %(at)s - {_LINGERS}
+                   AND (p.ready, p.unacked) IS NOT DISTINCT FROM (q.last_ready, q.last_unacked))
         RETURNING q.id, q.ready, q.unacked
-        """,
+        """,  # noqa: S608 – no part of it comes from outside
         slot,
     )
 
@@ -199,11 +252,11 @@ def _add_new(cursor: CursorWrapper, slot: Slot) -> int:
 
 
 #: A queue that was not listed: its depth is not known. That it is gone, only an inventory says.
-_UNKNOWN = """
+_UNKNOWN = f"""
 UPDATE vhosts_queue q SET ready = NULL, unacked = NULL, total = NULL, consumers = NULL,
-       depth_changed_at = %(at)s
+       depth_changed_at = %(at)s, {KEEP_LAST.format(now_unknown="TRUE")}
 WHERE q.broker_id = %(broker)s AND (q.ready IS NOT NULL OR q.unacked IS NOT NULL)
-"""
+"""  # noqa: S608 – no part of it comes from outside
 
 
 def _forget_unlisted(cursor: CursorWrapper, slot: Slot) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -13,6 +14,8 @@ from django.http import Http404
 from accessctl.authorize import AnyUser, require
 from accessctl.permissions import Permission
 from console.audit import record
+from console.brokers import unless_forgotten
+from console.each_alone import each_alone, error_text
 from console.errors import ConsoleError, InvalidField
 from console.models import Broker
 from console.reconcile.compare_definitions import Objects
@@ -50,21 +53,27 @@ def take_backup(
     with open_broker(broker) as store:
         live = read_live(store)
     digest = digest_of(live.objects)
+    left_out = [str(one) for one in live.left_out]
     with transaction.atomic():
         # One at a time for a broker, so that the same state is not stored twice.
         Broker.objects.select_for_update().get(pk=broker.pk)
         newest = Backup.objects.filter(broker=broker).first()
         if newest is not None and newest.digest == digest:
-            Backup.objects.filter(pk=newest.pk, checked_at__lt=now).update(checked_at=now)
-            newest.checked_at = max(newest.checked_at, now)
+            Backup.objects.filter(pk=newest.pk, checked_at__lt=now).update(
+                checked_at=now, left_out=left_out
+            )
+            newest.checked_at, newest.left_out = max(newest.checked_at, now), left_out
             return newest
-        content = file_bytes(emit_definitions(live.objects, version=live.version, secrets=True))
+        content = file_bytes(
+            emit_definitions(live.objects, version=live.version, secrets=True, left_out=left_out)
+        )
         backup = Backup.objects.create(
             broker=broker,
             taken_at=now,
             checked_at=now,
             digest=digest,
             objects_count=len(live.objects),
+            left_out=left_out,
             size=len(content),
             rabbitmq_version=live.version[:64],
             content_encrypted=sealed(content),
@@ -107,7 +116,9 @@ def download_backup(backup: Backup, *, secrets: bool, acting_user: AnyUser) -> b
     if secrets:
         return content
     shown = public_objects(objects_of(backup))
-    return file_bytes(emit_definitions(shown, version=backup.rabbitmq_version))
+    return file_bytes(
+        emit_definitions(shown, version=backup.rabbitmq_version, left_out=backup.left_out)
+    )
 
 
 def objects_of(backup: Backup) -> Objects:
@@ -121,10 +132,11 @@ def objects_of(backup: Backup) -> Objects:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What turned the older into the newer."""
+    """What turned the older into the newer. `left_out` could not be read of one of them."""
 
     rows: tuple[Row, ...] = field(repr=False)
     unchanged: int
+    left_out: tuple[str, ...] = ()
 
     def counts(self) -> dict[str, int]:
         return {
@@ -138,11 +150,13 @@ def compare_backups(older: Backup, newer: Backup | None, *, acting_user: AnyUser
     require(acting_user, Permission.DEFINITIONS_EXPORT, older.broker)
     if newer is not None:
         require(acting_user, Permission.DEFINITIONS_EXPORT, newer.broker)
-        after = objects_of(newer)
+        after, left_out = objects_of(newer), list(newer.left_out)
     else:
         with open_broker(older.broker) as store:
-            after = read_live(store).objects
-    return compared(objects_of(older), after)
+            live = read_live(store)
+        after, left_out = live.objects, [str(one) for one in live.left_out]
+    told = dict.fromkeys([*older.left_out, *left_out])
+    return replace(compared(objects_of(older), after), left_out=tuple(told))
 
 
 def compared(before: Objects, after: Objects) -> Comparison:
@@ -197,44 +211,82 @@ def set_schedule(
 
 def take_due_backups(now: datetime) -> int:
     """Backs up every broker that is due; how many went well. Harmless beside another that does the
-    same: a broker is due for one of them only."""
+    same: a broker is due for one of them only. A broker that fails holds up no other. Trouble with a
+    broker is kept with its schedule; raises SomeFailed, after the last one, for anything else."""
     _make_rows(now)
-    done = 0
-    for broker in Broker.objects.filter(pk__in=_claim(now)):
-        error = ""
-        try:
+    taken: list[int] = []
+    brokers = Broker.objects.filter(pk__in=_claim(now)).order_by("name")
+    each_alone((broker.name, partial(_take_due, broker, now, taken)) for broker in brokers)
+    return len(taken)
+
+
+def _take_due(broker: Broker, now: datetime, taken: list[int]) -> None:
+    """Adds the broker's id to `taken` where its backup went well."""
+    error = ""
+    try:
+        with unless_forgotten(broker.pk):
             take_backup(broker, now=now, origin="schedule", acting_user=None)
-            done += 1
-        except ConsoleError as trouble:
-            error = trouble.message
-            log.warning("backup_failed", broker=broker.pk, code=trouble.code)
-        changed: dict[str, object] = {"error": error, "tried_at": now}
-        if error:
-            changed["next_at"] = now + RETRY_AFTER
-        BackupSchedule.objects.filter(broker=broker).update(**changed)
-    return done
+            taken.append(broker.pk)
+    except ConsoleError as trouble:
+        error = trouble.message
+        log.warning("backup_failed", broker=broker.pk, code=trouble.code)
+    except Exception as failure:
+        _note_outcome(broker, now, error_text(failure))
+        raise
+    _note_outcome(broker, now, error)
+
+
+def _note_outcome(broker: Broker, now: datetime, error: str) -> None:
+    """`error` "": the backup was taken, and the next one is due after the schedule's time. Otherwise
+    the claim's stays: soon."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE vhosts_backupschedule SET error = %(error)s, tried_at = %(now)s,
+                   next_at = CASE WHEN %(error)s <> '' OR next_at <> %(soon)s THEN next_at
+                             ELSE %(now)s + make_interval(hours => COALESCE(every_hours, %(hours)s))
+                             END
+            WHERE broker_id = %(broker)s
+            """,
+            {
+                "error": error,
+                "now": now,
+                "soon": now + RETRY_AFTER,
+                "hours": settings.BACKUP_HOURS,
+                "broker": broker.pk,
+            },
+        )
 
 
 def _make_rows(now: datetime) -> None:
-    missing = Broker.objects.filter(backup_schedule=None).values_list("pk", flat=True)
-    BackupSchedule.objects.bulk_create(
-        [BackupSchedule(broker_id=pk, next_at=now) for pk in missing], ignore_conflicts=True
-    )
+    with connection.cursor() as cursor:
+        # One statement, which holds the brokers: one that is forgotten meanwhile is left out.
+        cursor.execute(
+            """
+            INSERT INTO vhosts_backupschedule (broker_id, next_at, error)
+            SELECT b.id, %s, '' FROM console_broker b
+            WHERE NOT EXISTS (SELECT FROM vhosts_backupschedule s WHERE s.broker_id = b.id)
+            ORDER BY b.id FOR KEY SHARE OF b
+            ON CONFLICT (broker_id) DO NOTHING
+            """,
+            [now],
+        )
 
 
 def _claim(now: datetime) -> list[int]:
-    """Due-ness is one conditional UPDATE, so that two beats take each broker once."""
+    """Due-ness is one conditional UPDATE, so that two beats take each broker once. A claim lasts for
+    RETRY_AFTER: a worker that dies over it costs a broker no more than that."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE vhosts_backupschedule AS s
-            SET next_at = %(now)s + make_interval(hours => COALESCE(s.every_hours, %(hours)s))
+            SET next_at = %(soon)s
             FROM console_broker AS b
             WHERE b.id = s.broker_id AND b.enabled AND s.next_at <= %(now)s
               AND COALESCE(s.every_hours, %(hours)s) > 0
             RETURNING s.broker_id
             """,
-            {"now": now, "hours": settings.BACKUP_HOURS},
+            {"now": now, "soon": now + RETRY_AFTER, "hours": settings.BACKUP_HOURS},
         )
         return [row[0] for row in cursor.fetchall()]
 

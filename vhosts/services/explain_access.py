@@ -9,6 +9,7 @@ from accessctl.authorize import AnyUser, require
 from accessctl.explain import ACTS, Act, Facts, Question, Verdict, explain
 from accessctl.explain.rights import DEFAULT_EXCHANGE
 from accessctl.permissions import Permission
+from accessctl.rights_over_users import knows_user, sees_all_users
 from console.errors import InvalidField
 from console.models import Broker
 from vhosts.access_facts import facts_for
@@ -74,7 +75,10 @@ def explain_access(
         alternate_exchange=alternate and _exchange(alternate),
         remote=remote,
     )
-    facts = facts_for(broker, question, now=now)
+    hidden = not (
+        sees_all_users(acting_user, broker) or knows_user(acting_user, broker, question.user)
+    )
+    facts = facts_for(broker, question, now=now, user_hidden=hidden)
     return Explained(question, explain(question, facts), facts)
 
 

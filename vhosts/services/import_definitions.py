@@ -14,19 +14,21 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from accessctl.authorize import AnyUser, may_somewhere
+from accessctl.authorize import AnyUser, may, may_somewhere
 from accessctl.permissions import Permission
+from accessctl.rights_over_users import known_users, sees_all_users
 from console.changes.accept import Request, Wish, accept
 from console.errors import InvalidField, NotAllowed, NotSound, Stale
 from console.models import Broker, Change
 from console.reconcile.compare_definitions import (
+    Objects,
     check_references,
-    complete,
     prunable,
     touched_by,
     vhost_of,
 )
-from console.reconcile.definitions import Definitions, Finding
+from console.reconcile.definitions import Definitions, Finding, LeftOut
+from console.reconcile.definitions_kept import cleared, complete
 from console.reconcile.diff import Op, compare
 from console.reconcile.disclose import public_change, public_spec, secrets_of_spec
 from console.reconcile.kinds import KINDS, Ref, Spec, SpecError
@@ -40,7 +42,8 @@ from vhosts.services.read_definitions import Live, open_broker, read_file, read_
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions:
-    """`prune` deletes what the file lacks, of the kinds it speaks of. `replace` deletes and declares
+    """`prune` deletes what the file lacks, of the kinds it speaks of, and clears what it has empty: limits,
+    tags, descriptions, passwords. `replace` deletes and declares
     again what is there with other fixed properties; a queue only while it is empty, unless `force`.
     `valid_part` goes ahead without what cannot be done."""
 
@@ -136,7 +139,10 @@ class _Planner:
         self.definitions = replace(definitions, objects=objects)
         self.live = live
         self.rows: list[Row] = []
+        self.kept: list[Finding] = []
         self.unchanged: list[Ref] = []
+        #: What of the file may be looked at.
+        self.compared: set[Ref] = set()
         self.wanted: dict[Ref, Spec | None] = {}
         self.rights: dict[Ref, Permission] = {}
 
@@ -149,16 +155,31 @@ class _Planner:
                 self.rows.append(Row(ref, Op.CREATE, "refused", why))
             else:
                 allowed[ref] = spec
-        absent = check_references(self.definitions, observed)
+        self.compared = set(allowed)
+        absent = check_references(self.definitions, self._known())
         for ref, why in absent.items():
             if ref in allowed:
                 del allowed[ref]
                 self.rows.append(Row(ref, Op.CREATE, "impossible", why))
-        for ref, spec in complete(allowed, observed).items():
+        whole, kept = complete(self.definitions, allowed, observed, whole_truth=self.options.prune)
+        self.kept = kept
+        for ref, spec in whole.items():
             self._one(ref, spec)
         if self.options.prune:
             self._prune()
         self._mend_bindings()
+
+    def _known(self) -> Objects:
+        """What is on the broker, without the users that are hidden from the person: a permission for one
+        of them is answered as for one that is not there."""
+        live = self.live.objects
+        if sees_all_users(self.user, self.broker):
+            return live
+        users = {ref.key[0] for ref in live if ref.kind == "user"}
+        known = known_users(self.user, self.broker, users)
+        return {
+            ref: spec for ref, spec in live.items() if ref.kind != "user" or ref.key[0] in known
+        }
 
     def _one(self, ref: Ref, spec: Spec | None) -> None:
         before = self.live.objects.get(ref)
@@ -189,7 +210,8 @@ class _Planner:
             {"name": f.name, "before": f.before, "after": f.after, "secret": f.secret}
             for f in (public_change(ref.kind, change) for change in difference.fields)
         )
-        self.rows.append(Row(ref, difference.op, state, why, fields, 0, difference))
+        clears = tuple(cleared(ref, before, spec)) if spec is not None and before else ()
+        self.rows.append(Row(ref, difference.op, state, why, fields, 0, difference, clears))
         if state == "planned":
             self.wanted[ref] = spec
             self.rights[ref] = right
@@ -233,21 +255,30 @@ class _Planner:
 
     def plan(self, now: datetime) -> ImportPlan:
         rows = sorted(self.rows, key=_in_order)
-        seen = set(self.definitions.objects) | set(self.wanted)
+        # A fingerprint over what may not be looked at would tell when that changes.
+        seen = self.compared | set(self.wanted)
         return ImportPlan(
             broker=self.broker,
             options=self.options,
             rows=tuple(rows),
             unchanged=len(self.unchanged),
-            findings=self.definitions.findings,
+            findings=(*self.definitions.findings, *self.kept),
             objections=tuple(
-                objections(rows, self.broker, force=self.options.force, unread=self.live.unread)
+                objections(rows, self.broker, force=self.options.force, left_out=self._left_out())
             ),
             fingerprint=fingerprint(seen, self.live.objects),
             read_at=now,
             version=self.live.version,
             wishes=tuple(self._wish(ref) for ref in self.wanted),
         )
+
+    def _left_out(self) -> list[LeftOut]:
+        """Of what the person may import into: the rest is other people's."""
+        return [
+            one
+            for one in self.live.left_out_in(self.options.vhost)
+            if may(self.user, Permission.DEFINITIONS_IMPORT, self.broker, one.vhost)
+        ]
 
     def _wish(self, ref: Ref) -> Wish:
         spec, observed = self.wanted[ref], self.live.objects.get(ref)

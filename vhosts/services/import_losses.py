@@ -8,14 +8,19 @@ from typing import Any
 
 from console.models import Broker
 from console.rabbitmq.errors import BrokerError
+from console.rabbitmq.management.answers import must_name, object_of
 from console.rabbitmq.management.objects import ObjectStore
+from console.reconcile.definitions import LeftOut, word_of
 from console.reconcile.diff import Difference, Op
 from console.reconcile.kinds import Ref
+from console.words import counted
 from vhosts.models import Queue
 from vhosts.services.manage_vhosts import vhost_contents
 
 #: Of so many queues the messages are counted now; of more, as they were last polled.
 _COUNTED_LIVE = 50
+#: Of what is left out.
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Row:
     fields: tuple[dict[str, Any], ...] = ()
     lost: int | None = 0
     difference: Difference | None = field(default=None, repr=False)
+    #: What it had and loses, in words: ("limit max-queues (5)", "tags").
+    clears: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -61,8 +68,10 @@ def count_lost(rows: Sequence[Row], store: ObjectStore, broker: Broker) -> list[
     return [replace(row, lost=counts.get(row.ref)) if row.ref in doomed else row for row in rows]
 
 
-def objections(rows: Sequence[Row], broker: Broker, *, force: bool, unread: int) -> Iterable[str]:
-    """What to think of before, worst first."""
+def objections(
+    rows: Sequence[Row], broker: Broker, *, force: bool, left_out: Sequence[LeftOut]
+) -> Iterable[str]:
+    """What to think of before, worst first. `left_out` is what of the broker cannot be read."""
     planned = [row for row in rows if row.state == "planned"]
     for row in planned:
         if row.op is Op.DELETE and row.ref.kind == "vhost":
@@ -83,11 +92,13 @@ def objections(rows: Sequence[Row], broker: Broker, *, force: bool, unread: int)
     )
     if rest:
         yield f"{rest} other objects are deleted."
-    if unread:
-        yield (
-            f"{unread} objects on the broker cannot be compared, by their names for "
-            "example: they are left alone."
-        )
+    for row in planned:
+        if row.clears:
+            yield f"The {word_of(row.ref.kind)} {row.ref.key[0]} loses its {', '.join(row.clears)}."
+    if left_out:
+        yield f"{counted(len(left_out), 'object')} on the broker can't be read, so nothing is done to them."
+    for one in left_out[:_MOST_NAMED]:
+        yield f"Left out: {one}"
 
 
 def _losses(planned: Sequence[Row], op: Op, done: str, force: bool) -> Iterable[str]:
@@ -111,10 +122,11 @@ def _live_counts(store: ObjectStore, queues: Iterable[Ref]) -> dict[Ref, int | N
     found: dict[Ref, int | None] = {}
     for ref in queues:
         try:
-            row = store.get("queues", *ref.key)
+            row = object_of(store.get("queues", *ref.key))
+            must_name(row, vhost=ref.key[0], name=ref.key[1])
         except BrokerError:
             found[ref] = None
             continue
-        count = row.get("messages") if isinstance(row, dict) else None
+        count = row.get("messages")
         found[ref] = count if isinstance(count, int) else None
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, Q, Sum
@@ -39,7 +39,7 @@ def create_vhost(
     except SpecError as error:
         raise InvalidField(error.field, str(error)) from None
     spec = VHOST.canonical(check_vhost_fields(fields))
-    _may_limit(acting_user, broker, name, {}, spec)
+    _may_limit(acting_user, broker, name, [{}], spec)
     standing = vhost_standing(broker, name)
     standing.must_be_new(broker)
     return Wish(
@@ -66,7 +66,9 @@ def edit_vhost(
     require(acting_user, Permission.VHOSTS_EDIT, broker, name)
     standing = vhost_standing(broker, name)
     spec = standing.changed(check_vhost_fields(fields))
-    limited = _may_limit(acting_user, broker, name, standing.wanted or {}, spec)
+    # What was changed elsewhere is undone by writing what was asked for here.
+    before = [one for one in (standing.wanted, standing.observed) if one is not None]
+    limited = _may_limit(acting_user, broker, name, before, spec)
     return Wish(
         broker=broker,
         ref=standing.ref,
@@ -103,11 +105,11 @@ def _may_limit(
     acting_user: AnyUser,
     broker: Broker,
     name: str,
-    before: Mapping[str, Any],
+    before: Sequence[Mapping[str, Any]],
     after: Mapping[str, Any],
 ) -> bool:
-    """Whether limits change. Raises NotAllowed."""
-    limited = bool(before.get("limits", {}) != after.get("limits", {}))
+    """Whether limits change, of any of what it is to be and what it is seen to be. Raises NotAllowed."""
+    limited = any(one.get("limits", {}) != after.get("limits", {}) for one in before)
     if limited:
         require(acting_user, Permission.VHOSTS_LIMIT, broker, name)
     return limited

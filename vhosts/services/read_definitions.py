@@ -20,6 +20,7 @@ from console.rabbitmq.endpoint import MEGABYTE, Timeouts
 from console.rabbitmq.errors import BrokerError
 from console.rabbitmq.management.objects import ObjectStore
 from console.rabbitmq.management.paths import path
+from console.rabbitmq.text import printable
 from console.reconcile.compare_definitions import (
     TRANSFORMATIONS,
     Objects,
@@ -27,11 +28,11 @@ from console.reconcile.compare_definitions import (
     transform,
     within,
 )
-from console.reconcile.definitions import Definitions, parse_definitions
+from console.reconcile.definitions import Definitions, LeftOut, parse_definitions, parse_live
 from console.reconcile.definitions_emit import emit_definitions
-from console.reconcile.definitions_text import NotDefinitions
+from console.reconcile.definitions_text import NotDefinitions, why_unreadable
 from console.reconcile.disclose import public_spec
-from console.reconcile.kinds import Ref
+from console.reconcile.kinds import VHOST, Ref
 
 #: For each request; a broker with 100,000 queues takes some seconds.
 TIMEOUTS = Timeouts(connect=5.0, read=20.0, total=40.0)
@@ -40,12 +41,18 @@ _MOST_BYTES = 128 * MEGABYTE
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """A broker's objects, whole, as it told them just now. `unread` counts those that it told in a
-    form that cannot be compared: they are left alone."""
+    """A broker's objects, whole, as it told them just now. `left_out` names what of them cannot be read
+    or compared: it is left alone."""
 
     objects: Objects = field(repr=False)
     version: str
-    unread: int
+    left_out: tuple[LeftOut, ...]
+
+    def left_out_in(self, vhost: str | None) -> tuple[LeftOut, ...]:
+        """Of one virtual host; of the whole broker where `vhost` is None."""
+        if vhost is None:
+            return self.left_out
+        return tuple(one for one in self.left_out if one.vhost == vhost)
 
 
 @contextmanager
@@ -66,16 +73,32 @@ def read_live(store: ObjectStore) -> Live:
     """In three requests. Raises BrokerError, BrokerTrouble."""
     body = store.raw(path("definitions"))
     try:
-        read = parse_definitions(body, most_bytes=_MOST_BYTES)
+        read = parse_live(body, most_bytes=_MOST_BYTES)
     except NotDefinitions as error:
         raise BrokerTrouble(f"The broker's definitions cannot be read: {error}") from None
     objects: Objects = dict(read.objects)
+    left_out = list(read.left_out)
     # Definitions of older versions tell of a virtual host little more than its name.
     for key, spec in store.read_all("vhost").items():
         ref = Ref("vhost", key)
-        if ref in objects:
-            objects[ref] = {**objects[ref], **spec}
-    return Live(objects=objects, version=read.version, unread=len(read.errors))
+        if ref not in objects:
+            continue
+        objects[ref] = {**objects[ref]}
+        for name, value in spec.items():
+            if why := _why_unreadable(name, value):
+                sentence = f'virtual host "{printable(key[0], 255)}", {name}: {why}'
+                left_out.append(LeftOut(key[0], sentence))
+            else:
+                objects[ref][name] = value
+    return Live(objects=objects, version=read.version, left_out=tuple(left_out))
+
+
+def _why_unreadable(field_name: str, value: Any) -> str:
+    try:
+        VHOST.field(field_name).canonical(value)
+    except (TypeError, ValueError) as error:
+        return f"{error}."
+    return why_unreadable(value)
 
 
 def export_definitions(
@@ -87,7 +110,8 @@ def export_definitions(
     transformations: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The definitions of the broker, or of one virtual host, as RabbitMQ takes them. Without `secrets`
-    there are no password hashes in it and no passwords in URIs. Raises NotAllowed, InvalidField,
+    there are no password hashes in it and no passwords in URIs. What cannot be read is left out and named
+    in its `explanation`. Raises NotAllowed, InvalidField,
     NotThere, BrokerTrouble."""
     require(acting_user, Permission.DEFINITIONS_EXPORT, broker, vhost)
     if secrets:
@@ -102,19 +126,21 @@ def export_definitions(
             raise NotThere(f"There is no virtual host {vhost} on {broker.name}.")
     if names:
         objects = dict(transform(Definitions(objects, frozenset()), names).objects)
+    left_out = [str(one) for one in live.left_out_in(vhost)]
     record(
         "definitions:export",
         target_kind="broker" if vhost is None else "vhost",
         target=broker.name if vhost is None else vhost,
         broker=broker,
         acting_user=acting_user,
-        after={"objects": len(objects), "secrets": secrets},
+        after={"objects": len(objects), "secrets": secrets, "left_out": len(left_out)},
     )
     return emit_definitions(
         objects if secrets else public_objects(objects),
         version=live.version,
         vhost=vhost,
         secrets=secrets,
+        left_out=left_out,
     )
 
 
@@ -139,7 +165,10 @@ def export_for_copy(
 
     secrets = may(acting_user, Permission.HASHES_EXPORT, broker, vhost)
     shown = objects if secrets else public_objects(objects)
-    return file_bytes(emit_definitions(shown, version=live.version, secrets=secrets))
+    left_out = [str(one) for one in live.left_out_in(vhost)]
+    return file_bytes(
+        emit_definitions(shown, version=live.version, secrets=secrets, left_out=left_out)
+    )
 
 
 def check_transformations(names: Sequence[str]) -> list[str]:

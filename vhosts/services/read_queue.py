@@ -8,8 +8,10 @@ from datetime import datetime
 from console.fresh import Trouble, read_fresh
 from console.rabbitmq.types import Binding, Listing, QueueNow
 from vhosts.models import Queue
+from vhosts.outages import outage_of
 
 _MISSING = "The broker says that there is no such queue."
+_OUT_OF_REACH = "The broker says nothing of this queue while nodes are down."
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,11 @@ class Reading:
     trouble: Trouble | None = None
 
 
+def _missing(queue: Queue) -> str:
+    """What a 404 means: RabbitMQ gives one for a queue whose node is down as well."""
+    return _OUT_OF_REACH if outage_of(queue, queue.broker.status) else _MISSING
+
+
 def read_queue_now(queue: Queue, *, now: datetime) -> Reading:
     """Figures, consumers and effective policy; at most console.fresh.SHARED_FOR old."""
     read = read_fresh(
@@ -29,7 +36,7 @@ def read_queue_now(queue: Queue, *, now: datetime) -> Reading:
         queue.broker,
         lambda client: client.queue_now(queue.vhost, queue.name),
         now=now,
-        missing=_MISSING,
+        missing=_missing(queue),
     )
     return Reading(at=read.at, now=read.found, trouble=read.trouble)
 
@@ -40,6 +47,6 @@ def read_queue_bindings(queue: Queue, *, now: datetime) -> Reading:
         queue.broker,
         lambda client: client.queue_bindings(queue.vhost, queue.name),
         now=now,
-        missing=_MISSING,
+        missing=_missing(queue),
     )
     return Reading(at=read.at, bindings=read.found, trouble=read.trouble)

@@ -9,9 +9,12 @@ from accessctl.authorize import AnyUser, require
 from accessctl.permissions import Permission
 from accessctl.rights_over_users import why_not_edit_user
 from console.changes.accept import Wish
+from console.changes.retire import hanging
 from console.errors import InvalidField, NotAllowed, NotThere
 from console.models import Broker, ManagedObject, Sync
+from console.reconcile.dependents import owners_of
 from console.reconcile.kinds import KINDS, Key, Ref, Spec
+from console.words import counted
 from vhosts.seen_objects import SEEN_KINDS, seen_objects
 from vhosts.services.manage_vhosts import vhost_contents
 
@@ -30,9 +33,12 @@ def resolve_drift(rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUs
     if len(rows) > MOST_AT_ONCE:
         raise InvalidField("ids", f"At most {MOST_AT_ONCE} objects go at once.")
     wishes: list[Wish] = []
+    there = _owners_there(rows) if act == PUSH else set()
     for row, observed in _with_seen(rows):
-        if row.sync != Sync.DRIFTED:
+        if row.sync not in RESOLVABLE[act]:
             raise InvalidField("ids", f"{row} does not differ any more. Look at it again.")
+        if act == PUSH and row.spec is not None:
+            _owner_must_be_there(row, there)
         spec = row.spec if act == PUSH else observed
         if act == PUSH and row.kind == "user" and spec is not None and observed is None:
             raise InvalidField(
@@ -45,6 +51,57 @@ def resolve_drift(rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUs
     return wishes
 
 
+#: A wish that was refused, or that went with its owner, can be let go of too.
+RESOLVABLE = {
+    PUSH: (Sync.DRIFTED,),
+    ACCEPT: (Sync.DRIFTED, Sync.OWNER_MISSING, Sync.REJECTED, Sync.NEEDS_CONFIRMATION),
+}
+
+
+def _owners_there(rows: Sequence[ManagedObject]) -> set[tuple[int, Ref]]:
+    """(broker's id, owner) of the virtual hosts and users that are there, as last seen, or that are made
+    by this very act."""
+    found = {(row.broker_id, _ref(row)) for row in rows if row.spec is not None}
+    brokers = {row.broker_id: row.broker for row in rows}
+    for pk, broker in brokers.items():
+        owners = {owner for row in rows if row.broker_id == pk for owner in owners_of(_ref(row))}
+        for kind in ("vhost", "user"):
+            keys = [owner.key for owner in owners if owner.kind == kind]
+            found |= {(pk, Ref(kind, key)) for key in seen_objects(broker, kind, keys)}
+    return found
+
+
+def _owner_must_be_there(row: ManagedObject, there: set[tuple[int, Ref]]) -> None:
+    """Raises InvalidField."""
+    for owner in owners_of(_ref(row)):
+        if (row.broker_id, owner) not in there:
+            word = "user" if owner.kind == "user" else "virtual host"
+            raise InvalidField(
+                "ids",
+                f"{row.broker.name} has no {word} {owner.key[0]}, so {row} can't be pushed. Create the "
+                f"{word} first, or accept what is there.",
+            )
+
+
+def _ref(row: ManagedObject) -> Ref:
+    return Ref(row.kind, tuple(row.key))
+
+
+def objections(wish: Wish) -> list[str]:
+    """What to think of before a virtual host or user is pushed, or accepted to be gone; sentences."""
+    if wish.ref.kind not in ("vhost", "user") or wish.observed is not None:
+        return []
+    number = hanging(wish.broker, wish.ref).count()
+    if not number:
+        return []
+    asked = f"{counted(number, 'object')} that you manage hung on it"
+    if wish.spec is None:
+        return [f"{asked}: accepting that it is gone lets go of them too."]
+    return [
+        f"{asked}. They aren't pushed with it: what is still missing then shows as drift of its own."
+    ]
+
+
 def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUser) -> list[Wish]:
     """Takes objects that were never asked for here under management, as they are there. Raises NotAllowed,
     InvalidField, NotThere."""
@@ -55,6 +112,10 @@ def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUse
         raise InvalidField("key", f"Name each by {', '.join(KINDS[kind].identity)}.")
     if len(wanted) > MOST_AT_ONCE:
         raise InvalidField("key", f"At most {MOST_AT_ONCE} objects go at once.")
+    at = KINDS[kind].vhost_at
+    for vhost in {None if at is None else key[at] for key in wanted}:
+        # Before anything is looked up: the answer would tell what is in other people's virtual hosts.
+        require(acting_user, Permission.DRIFT_RESOLVE, broker, vhost)
     seen = seen_objects(broker, kind, wanted)
     managed = {
         tuple(row.key): row

@@ -42,7 +42,9 @@ def _linked(address: str, shown: SafeString) -> SafeString:
 def _state(context: Context, row: QueueRow, queue: Queue, links: Links) -> SafeString:
     if queue.gone_at:
         return state_badge("gone")
-    return state_badge(queue.state) if queue.state else unknown(_UNSEEN)
+    if not queue.state:
+        return unknown(row.outage or _UNSEEN)
+    return state_badge(queue.state, "", f"{row.outage} {row.last_known}".strip())
 
 
 def _policy(context: Context, row: QueueRow, queue: Queue, links: Links) -> SafeString | str:

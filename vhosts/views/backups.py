@@ -120,6 +120,7 @@ def backup_compare(request: HttpRequest) -> HttpResponse:
         "counts": [(k, n) for k, n in compared.counts().items() if n] if compared else [],
         "rows": [shown_row(row) for row in rows[:_COMPARED]],
         "left_out": max(0, len(rows) - _COMPARED),
+        "unreadable": compared.left_out if compared else (),
     }
     return render(request, "vhosts/definitions_compare.html", context, status=status)
 

@@ -18,6 +18,7 @@ from console.scope import Scope
 from vhosts import history, kinds
 from vhosts.authorize import access_queue
 from vhosts.commands import queue_commands
+from vhosts.outages import outage_of
 from vhosts.ranges import RANGES, TimeRange, read_range
 from vhosts.selectors import queue_row, vhost_of
 from vhosts.services.read_queue import read_queue_bindings, read_queue_now
@@ -109,6 +110,7 @@ def queue_bindings(request: HttpRequest, queue_id: int) -> HttpResponse:
         "bindings": sorted(
             listing.items if listing else [], key=lambda b: (b.source, b.routing_key)
         ),
+        "outage": outage_of(found, found.broker.status),
         "rejected": len(listing.rejected) if listing else 0,
     }
     return render(request, "vhosts/_queue_bindings.html", context)

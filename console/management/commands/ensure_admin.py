@@ -2,7 +2,8 @@
 
 Reads CONSOLE_ADMIN_USER and CONSOLE_ADMIN_PASSWORD (or CONSOLE_ADMIN_PASSWORD_FILE) from the
 environment, so that the password stands on no command line. Running it again changes nothing; with
-another password it sets that one, which ends the person's sessions. Prints no secret.
+another password it sets that one, which ends the person's sessions and revokes their API tokens
+(`--keep-tokens` keeps them). Prints no secret.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from accessctl.services.sessions import end_sessions_of
+from accessctl.services.tokens import revoke_tokens_of
 from console.audit import record
 from console.env import env, env_str
 
@@ -22,16 +25,24 @@ from console.env import env, env_str
 class Command(BaseCommand):
     help = "Makes sure that the administrator named by CONSOLE_ADMIN_USER exists."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--keep-tokens",
+            action="store_true",
+            help="keep the person's API tokens where the password changes",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         name = env_str("CONSOLE_ADMIN_USER")
         # Not env_str: a password is taken as it is, spaces and all.
         password = str(env.str("CONSOLE_ADMIN_PASSWORD", default=""))
         if not name or not password:
             raise CommandError("Set CONSOLE_ADMIN_USER and CONSOLE_ADMIN_PASSWORD.")
-        self.stdout.write(f"Administrator {name}: {ensure_admin(name, password)}.")
+        done = ensure_admin(name, password, keep_tokens=options["keep_tokens"])
+        self.stdout.write(f"Administrator {name}: {done}.")
 
 
-def ensure_admin(name: str, password: str) -> str:
+def ensure_admin(name: str, password: str, *, keep_tokens: bool = False) -> str:
     """What was done, in words. Raises CommandError for a name or password that cannot be used."""
     users = get_user_model()
     wanted = {"is_active": True, "is_staff": True, "is_superuser": True}
@@ -60,4 +71,8 @@ def ensure_admin(name: str, password: str) -> str:
             acting_user=None,
             after={**wanted, "password": "kept" if keeps_password else "set"},
         )
+        if existed and not keeps_password:
+            end_sessions_of(user, acting_user=None)
+            if not keep_tokens:
+                revoke_tokens_of(user, acting_user=None)
     return "updated" if existed else "created"

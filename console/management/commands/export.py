@@ -33,4 +33,6 @@ class Command(BaseCommand):
             )
         except ConsoleError as error:
             pipeline.failed(error)
+        if told := found.get("explanation"):
+            self.stderr.write(str(told))
         self.stdout.write(file_bytes(found).decode(), ending="")

@@ -7,7 +7,7 @@ Reads one JSON object from standard input, so that no secret stands on a command
      "disable": {"name": "local", "username": "…"} or null,
      "collect_static": true}
 
-Migrates, makes the administrator, the token and the broker where they are missing, and collects the
+Migrates (as the tables' owner, where DATABASE_OWNER_URL names one), makes the administrator, the token and the broker where they are missing, and collects the
 static files where that is asked. An administrator who is there already keeps the password. The broker
 to disable, if it is there, is polled no more: its node does not run, and would be unreachable for ever.
 Prints one JSON line: {"password_is_current": bool}. Running it again changes nothing.
@@ -27,11 +27,12 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from console.database_roles import as_owner, set_up_runtime_role
 from console.errors import ConsoleError
 from console.management.commands.ensure_admin import ensure_admin
 from console.management.commands.ensure_broker import ensure_broker
 from console.management.commands.ensure_token import ensure_token
-from console.models import Broker
+from console.models import Broker, BrokerStatus
 
 TOKEN_NAME = "bin/up"  # noqa: S105 (its name, not its value)
 TOKEN_LIVES = timedelta(days=365)
@@ -48,8 +49,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = json.load(sys.stdin)
-        if _migrations_are_missing():
-            call_command("migrate", interactive=False, verbosity=0)
+        with as_owner():
+            if _migrations_are_missing():
+                call_command("migrate", interactive=False, verbosity=0)
+            else:
+                # A start that was killed after its migrations has not come to this.
+                set_up_runtime_role()
         if wanted["collect_static"]:
             call_command("collectstatic", interactive=False, verbosity=0, clear=True)
         try:
@@ -68,7 +73,10 @@ class Command(BaseCommand):
             user = users.get(username=administrator["name"])
         now = timezone.now()
         ensure_token(user, TOKEN_NAME, administrator["token"], TOKEN_LIVES, now)
-        ensure_broker(broker.pop("name"), broker, now)
+        name = broker.pop("name")
+        ensure_broker(name, broker, now)
+        # Looked at now, however long a refused login would have it wait.
+        BrokerStatus.objects.filter(broker__name=name).update(next_poll_at=now, failures=0)
         absent = wanted.get("disable")
         if absent and Broker.objects.filter(**absent, enabled=True).exists():
             ensure_broker(absent["name"], {"enabled": False}, now)

@@ -38,7 +38,14 @@ def object_of(value: Any) -> Spec:
     return value
 
 
+def must_name(row: Spec, **names: str) -> None:
+    """Raises MalformedAnswer unless the row names what was asked for."""
+    if any(row.get(field) != name for field, name in names.items()):
+        raise MalformedAnswer("The broker answered for another object than the one asked for.")
+
+
 def rows_of(value: Any) -> list[Spec]:
-    if not isinstance(value, list):
-        raise MalformedAnswer("The broker answered with something other than a list.")
-    return [row for row in value if isinstance(row, dict)]
+    """Every row: what a listing leaves out counts as absent, so none is passed over."""
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise MalformedAnswer("The broker answered with something other than a list of objects.")
+    return value

@@ -13,11 +13,13 @@ from console.rabbitmq.errors import (
     BrokerFailed,
     MalformedAnswer,
     NotFound,
+    PathRewritten,
     UnaddressableName,
 )
 from console.rabbitmq.http import JSON, BoundedHttp, must_be_json
 from console.rabbitmq.management import readings
 from console.rabbitmq.management.decode import Rows, raw_rows
+from console.rabbitmq.management.escapes import WHAT_TO_DO, Escapes
 from console.rabbitmq.management.paging import PagedRows, first_pages, read_pages
 from console.rabbitmq.management.paths import Query, path, queue_path
 from console.rabbitmq.refusals import error_for_status
@@ -44,12 +46,16 @@ from console.rabbitmq.types import (
 
 Item = TypeVar("Item", QueueDepth, QueueInfo)
 
-#: The cheap listing: no statistics are gathered, yet the totals are there, also where the broker
-#: runs with statistics switched off.
+#: Every queue as declared, with its state: the only listing that keeps the queues of a dead node on
+#: every version. No statistics are gathered for it.
+_DECLARED: Query = {"disable_stats": "true"}
+#: The same with totals, also where the broker runs with statistics switched off. In a cluster that has
+#: lost nodes it leaves out queues: their absence means nothing.
 _TOTALS: Query = {"disable_stats": "true", "enable_queue_totals": "true"}
 _EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy"
 _DEPTH_COLUMNS = "vhost,name,messages,messages_ready,messages_unacknowledged"
 _HEALING_FACTOR = 3
+_NOT_KNOWN = f"Whether it exists isn't known. {WHAT_TO_DO}"
 #: Connections of one user that are read at once.
 MOST_CONNECTIONS = 2000
 _UNLISTABLE = RejectedRow(
@@ -70,6 +76,7 @@ class ManagementClient:
         self.endpoint = endpoint
         self.http = BoundedHttp(endpoint)
         self._limits = endpoint.limits
+        self._escapes = Escapes(self.http)
 
     def __enter__(self) -> ManagementClient:
         return self
@@ -110,8 +117,9 @@ class ManagementClient:
         return self._listing(readings.VHOST_LIMITS, "vhost-limits")
 
     def queues(self) -> Listing[QueueInfo]:
-        """Every queue as declared, with its depth; healed around rows the broker cannot list."""
-        return self._all_queues(readings.QUEUES, _TOTALS)
+        """Every queue as declared, with its state, without its depth; healed around rows the broker
+        cannot list."""
+        return self._all_queues(readings.QUEUES, _DECLARED)
 
     def exchanges(self) -> Listing[ExchangeInfo]:
         """Every exchange as declared, the default one ("") among them."""
@@ -127,7 +135,7 @@ class ManagementClient:
 
     def queue_now(self, vhost: str, name: str) -> QueueNow:
         """One queue, read now; its figures are as old as the broker's statistics, 5 s as a rule."""
-        body = self.http.get(queue_path(vhost, name))
+        body = self._get_named(queue_path(vhost, name), vhost, name)
         now = readings.QUEUE_NOW.one(body, self._limits)
         _must_be(now.info.vhost == vhost and now.info.name == name)
         return now
@@ -135,7 +143,7 @@ class ManagementClient:
     def queue_bindings(self, vhost: str, name: str) -> Listing[Binding]:
         """The bindings to one queue. The broker answers for a queue that does not exist as well, with
         no binding or the one to the default exchange: that there is one, only `queue_now` tells."""
-        body = self.http.get(queue_path(vhost, name, "bindings"))
+        body = self._get_named(queue_path(vhost, name, "bindings"), vhost, name)
         listing = readings.BINDINGS.listing(body, self._limits)
         _must_be(all(item.vhost == vhost and item.destination == name for item in listing.items))
         return listing
@@ -159,18 +167,38 @@ class ManagementClient:
         def get(page: int, size: int) -> bytes:
             deadline.remaining()
             query: Query = {"page": page, "page_size": size}
-            return self.http.get(path("connections", "username", user, query=query))
+            return self._get_named(path("connections", "username", user, query=query), user)
 
         found = first_pages(get, most=MOST_CONNECTIONS)
+        if not found.rows and not self._escapes.prove(user):
+            # Perhaps said of another user, whose name the rewritten path holds.
+            raise PathRewritten(_NOT_KNOWN)
         listing = readings.CONNECTIONS.of(found.rows, self._limits)
         _must_be(all(item.user == user for item in listing.items))
         return Listing(listing.items, listing.rejected, complete=found.complete)
 
     # Depths
 
-    def depths(self) -> Listing[QueueDepth]:
-        """Ready, unacked and total of every queue, in as few bytes as the broker can say it."""
+    def depths(self, *, settling: bool = False) -> Listing[QueueDepth]:
+        """Ready, unacked and total of every queue that has them, in as few bytes as the broker can say
+        it. Streams have none, and queues that a dead node held may not be named at all.
+
+        `settling`: nodes came or went a moment ago. A quorum queue whose leader moved is then said to
+        be empty until its new leader has counted, so that an empty one is taken for unknown."""
+        if settling:
+            columns = f"{_DEPTH_COLUMNS},type"
+            return self._all_queues(readings.SETTLING_DEPTHS, {**_TOTALS, "columns": columns})
         return self._all_queues(readings.DEPTHS, {**_TOTALS, "columns": _DEPTH_COLUMNS})
+
+    def _get_named(self, target: str, *names: str) -> bytes:
+        """The body of an answer about what is called so. Raises PathRewritten instead of NotFound where a
+        proxy changes the path on the way: then nothing is known of it."""
+        try:
+            return self.http.get(target)
+        except NotFound:
+            if self._escapes.prove(*names):
+                raise
+            raise PathRewritten(_NOT_KNOWN) from None
 
     def _listing(self, rows: Rows[Any, Any], endpoint: str) -> Listing[Any]:
         return rows.listing(self.http.get(path(endpoint)), self._limits)
@@ -201,7 +229,7 @@ class ManagementClient:
                 found.add(self._queues_of(vhost.name, query, deadline))
             except NotFound:  # deleted meanwhile
                 continue
-            except UnaddressableName:
+            except (UnaddressableName, PathRewritten):
                 found.complete = False
             if len(found.rows) > self._limits.rows:
                 raise AnswerTooLarge(f"More than {self._limits.rows:,} queues.", status=200)
@@ -210,7 +238,7 @@ class ManagementClient:
     def _queues_of(self, vhost: str, query: Query, deadline: Deadline) -> PagedRows:
         def get(**more: str | int) -> bytes:
             deadline.remaining()
-            return self.http.get(path("queues", vhost, query={**query, **more}))
+            return self._get_named(path("queues", vhost, query={**query, **more}), vhost)
 
         try:
             return PagedRows(raw_rows(get(), self._limits))

@@ -45,8 +45,20 @@ class Rows(Generic[Row, Item]):
                 listing.items.append(self._build(self._row(raw, limits)))
             except _ODD as error:
                 reason = printable(str(error) or type(error).__name__)
-                listing.rejected.append(RejectedRow(reason, printable(bytes(raw))))
+                rejected = RejectedRow(reason, printable(bytes(raw)), self._identity(raw))
+                listing.rejected.append(rejected)
         return listing
+
+    def _identity(self, raw: msgspec.Raw) -> dict[str, str]:
+        """What of the row's identity can be read."""
+        try:
+            row = msgspec.json.decode(raw)
+        except _ODD:
+            return {}
+        if not isinstance(row, dict):
+            return {}
+        named = {name: row.get(name) for name in self._required}
+        return {name: value for name, value in named.items() if isinstance(value, str)}
 
     def one(self, body: bytes, limits: Limits) -> Item:
         """The one object of `body`. Raises MalformedAnswer."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import BrokerFailed, MalformedAnswer, NotFound, Rejected
 from console.rabbitmq.http import BoundedHttp
 from console.rabbitmq.management import bindings, topology
@@ -20,9 +21,11 @@ from console.rabbitmq.management.answers import (
     Listed,
     Spec,
     decoded,
+    must_name,
     object_of,
     rows_of,
 )
+from console.rabbitmq.management.escapes import Escapes
 from console.rabbitmq.management.paths import Query, check_name, path
 from console.rabbitmq.refusals import error_for_status
 
@@ -32,18 +35,29 @@ __all__ = ["Key", "Listed", "ObjectStore", "Spec"]
 class ObjectStore:
     """The objects of one broker by kind and key. Safe to use from threads, as its `http` is.
 
-    Every method raises BrokerError. Keys are in the order of `console.reconcile.kinds`.
+    Every method raises BrokerError. Keys are in the order of `console.reconcile.kinds`. `writes` bounds
+    each call that changes something; None: as reads.
     """
 
-    def __init__(self, http: BoundedHttp) -> None:
+    def __init__(self, http: BoundedHttp, *, writes: Timeouts | None = None) -> None:
         self._http = http
+        self._writes = writes
+        self._escapes = Escapes(http)
 
     def read(self, kind: str, key: Key) -> Spec | None:
-        """The object as it is, without fields that this version does not tell; None: not there."""
+        """The object as it is, without fields that this version does not tell; None: not there.
+
+        Where a proxy rewrites the path, neither a 404 nor a refusal nor another object's row says
+        anything of this one: then the listing of its kind does, whose path holds no name."""
         try:
             return _READERS[kind](self, key)
         except NotFound:
-            return None
+            if self._escapes.prove(*key):
+                return None
+        except (MalformedAnswer, Rejected):
+            if self._escapes.prove(*key):
+                raise
+        return self.read_all(kind).get(key)
 
     def read_all(self, kind: str) -> Listed:
         """Every object of a kind, in one or two requests."""
@@ -99,8 +113,9 @@ class ObjectStore:
         return decoded(self._http.get(path(*segments, query=query)))
 
     def _send(self, method: str, target: str, body: Any = None) -> None:
+        self._escapes.must_be_kept(target)
         encoded = None if body is None else msgspec.json.encode(body)
-        answer = self._http.exchange(method, target, body=encoded)
+        answer = self._http.exchange(method, target, body=encoded, timeouts=self._writes)
         if not answer.ok:
             raise error_for_status(answer.status, answer.body)
 
@@ -144,7 +159,7 @@ def _limits_of(rows: list[Spec], name: str, by: str) -> dict[str, int]:
 
 def _read_vhost(store: ObjectStore, key: Key) -> Spec:
     row = object_of(store.get("vhosts", key[0]))
-    _must_name(row, "name", key[0])
+    must_name(row, name=key[0])
     return _vhost_spec(row, _limits_of(rows_of(store.get("vhost-limits", key[0])), key[0], "vhost"))
 
 
@@ -153,7 +168,6 @@ def _list_vhosts(store: ObjectStore) -> Listed:
     return {
         (row["name"],): _vhost_spec(row, _limits_of(limits, row["name"], "vhost"))
         for row in rows_of(store.get("vhosts"))
-        if isinstance(row.get("name"), str)
     }
 
 
@@ -215,7 +229,7 @@ def _user_spec(row: Spec, limits: Mapping[str, int]) -> Spec:
 
 def _read_user(store: ObjectStore, key: Key) -> Spec:
     row = object_of(store.get("users", key[0]))
-    _must_name(row, "name", key[0])
+    must_name(row, name=key[0])
     return _user_spec(row, _limits_of(rows_of(store.get("user-limits", key[0])), key[0], "user"))
 
 
@@ -224,7 +238,6 @@ def _list_users(store: ObjectStore) -> Listed:
     return {
         (row["name"],): _user_spec(row, _limits_of(limits, row["name"], "user"))
         for row in rows_of(store.get("users"))
-        if isinstance(row.get("name"), str)
     }
 
 
@@ -252,7 +265,7 @@ def _write_user(
 
 def _read_permission(store: ObjectStore, key: Key) -> Spec:
     row = object_of(store.get("permissions", *key))
-    _must_name(row, "user", key[1])
+    must_name(row, vhost=key[0], user=key[1])
     return {field: row.get(field, "") for field in ("configure", "write", "read")}
 
 
@@ -294,11 +307,6 @@ def _write_topic_permission(
     vhost, user, exchange = key
     body = {"exchange": exchange, "write": spec["write"], "read": spec["read"]}
     store.put(body, "topic-permissions", vhost, user)
-
-
-def _must_name(row: Spec, field: str, name: str) -> None:
-    if row.get(field) != name:
-        raise MalformedAnswer("The broker answered for another object than the one asked for.")
 
 
 #: What is written by many, and how a row of definitions tells it.

@@ -30,7 +30,8 @@ def path(*segments: str, query: Query | None = None, max_bytes: int = _SEGMENT_B
     # Should escaping ever let a slash through, another object would be meant.
     if built.count("/") != len(segments) + 1:
         raise UnaddressableName("The name does not fit in one part of a path.")
-    return f"{built}?{urlencode(query, quote_via=quote, safe='')}" if query else built
+    # Commas as they are: a proxy that encodes twice would make one column of all.
+    return f"{built}?{urlencode(query, quote_via=quote, safe=',')}" if query else built
 
 
 def queue_path(vhost: str, name: str, *more: str, query: Query | None = None) -> str:

@@ -43,6 +43,11 @@ def _known(said: str | None) -> str | None:
     return None if said in ("", "undefined", "none") else said
 
 
+def _state(said: str | None) -> str | None:
+    """3.10 and 3.11 say "live" in the listing without totals for what they call "running" elsewhere."""
+    return "running" if said == "live" else _known(said)
+
+
 def _rate(said: Rate | None) -> float | None:
     return said.rate if said else None
 
@@ -114,13 +119,19 @@ def depth(row: DepthRow) -> types.QueueDepth:
     )
 
 
+def settling_depth(row: DepthRow) -> types.QueueDepth:
+    if row.type == "quorum" and row.messages == 0:
+        return types.QueueDepth(row.vhost, row.name, None, None, None)
+    return depth(row)
+
+
 def queue(row: QueueRow) -> types.QueueInfo:
     return types.QueueInfo(
         vhost=row.vhost,
         name=row.name,
         type=_known(row.type),
-        state=_known(row.state),
-        node=_known(row.node),
+        state=_state(row.state),
+        node=_known(row.node) or _known(row.leader),
         durable=row.durable,
         auto_delete=row.auto_delete,
         exclusive=row.exclusive,
@@ -129,7 +140,6 @@ def queue(row: QueueRow) -> types.QueueInfo:
         operator_policy=row.operator_policy or None,
         members=tuple(row.members or ()),
         online=tuple(row.online or ()),
-        depth=_depth_and_consumers(row),
     )
 
 
@@ -265,6 +275,7 @@ OVERVIEW = Rows(OverviewRow, overview)
 NODES = Rows(NodeRow, node)
 WHOAMI = Rows(WhoamiRow, whoami)
 DEPTHS = Rows(DepthRow, depth)
+SETTLING_DEPTHS = Rows(DepthRow, settling_depth)
 QUEUES = Rows(QueueRow, queue)
 CONSUMERS = Rows(ConsumerRow, consumer)
 QUEUE_NOW = Rows(QueueNowRow, queue_now)

@@ -103,6 +103,7 @@ class DepthRow(msgspec.Struct):
     messages: Count | None = None
     messages_ready: Count | None = None
     messages_unacknowledged: Count | None = None
+    type: str | None = None
 
 
 class ChannelDetails(msgspec.Struct):
@@ -124,7 +125,6 @@ class ConsumerRow(msgspec.Struct):
 
 
 class QueueRow(DepthRow):
-    type: str | None = None
     state: str | None = None
     node: str | None = None
     durable: bool | None = None
@@ -133,6 +133,8 @@ class QueueRow(DepthRow):
     arguments: Object | None = None
     policy: str | None = None
     operator_policy: str | None = None
+    #: Of quorum queues in place of `node`; None where they have none at present.
+    leader: str | None = None
     members: list[str] | None = None
     online: list[str] | None = None
     consumers: Count | None = None

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from console.rabbitmq.errors import AccessRefused, NotFound, Unreachable
 from console.rabbitmq.management.answers import (
     Key,
     Listed,
     Seen,
     Spec,
     Store,
+    must_name,
     object_of,
     rows_of,
 )
@@ -18,18 +20,40 @@ from console.rabbitmq.management.paths import Query
 
 
 def read_exchange(store: Store, key: Key) -> Spec:
-    return _declared(
-        object_of(store.get("exchanges", *key)),
-        "type",
-        "durable",
-        "auto_delete",
-        "internal",
-        "arguments",
-    )
+    row = _named(store, "exchanges", key)
+    return _declared(row, "type", "durable", "auto_delete", "internal", "arguments")
 
 
 def read_queue(store: Store, key: Key) -> Spec:
-    return _declared(object_of(store.get("queues", *key)), "durable", "auto_delete", "arguments")
+    """Raises Unreachable for a queue that is there, but on a node that is down: for such a one RabbitMQ
+    answers that it does not exist."""
+    try:
+        row = _named(store, "queues", key)
+    except NotFound:
+        _must_not_be_down(store, key)
+        raise
+    return _declared(row, "durable", "auto_delete", "arguments")
+
+
+def _named(store: Store, endpoint: str, key: Key) -> Spec:
+    """The row of one object of a virtual host. Raises MalformedAnswer where it is another's."""
+    row = object_of(store.get(endpoint, *key))
+    must_name(row, vhost=key[0], name=key[1])
+    return row
+
+
+def _must_not_be_down(store: Store, key: Key) -> None:
+    try:
+        if all(node.get("running") for node in rows_of(store.get("nodes"))):
+            return
+    except AccessRefused:  # then it is not known, and the listing must tell
+        pass
+    vhost, name = key
+    # The listing without statistics keeps them.
+    query: Query = {"disable_stats": "true", "columns": "name,state"}
+    for row in rows_of(store.get("queues", vhost, query=query)):
+        if row.get("name") == name:
+            raise Unreachable("The node that holds the queue is down.")
 
 
 def _declared(row: Spec, *fields: str) -> Spec:
@@ -69,7 +93,7 @@ def _policy_spec(row: Spec) -> Spec:
 
 def _policies(endpoint: str) -> tuple[Any, Any, Any]:
     def read(store: Store, key: Key) -> Spec:
-        return _policy_spec(object_of(store.get(endpoint, *key)))
+        return _policy_spec(_named(store, endpoint, key))
 
     def listed(store: Store) -> Listed:
         return {
@@ -93,7 +117,10 @@ READ_OPERATOR, LIST_OPERATOR, WRITE_OPERATOR = _policies("operator-policies")
 
 
 def read_parameter(store: Store, key: Key) -> Spec:
-    return {"value": object_of(store.get("parameters", *key)).get("value")}
+    component, vhost, name = key
+    row = object_of(store.get("parameters", *key))
+    must_name(row, component=component, vhost=vhost, name=name)
+    return {"value": row.get("value")}
 
 
 def list_parameters(store: Store) -> Listed:
@@ -108,7 +135,9 @@ def write_parameter(store: Store, key: Key, spec: Seen, before: Seen | None) -> 
 
 
 def read_global(store: Store, key: Key) -> Spec:
-    return {"value": object_of(store.get("global-parameters", *key)).get("value")}
+    row = object_of(store.get("global-parameters", *key))
+    must_name(row, name=key[0])
+    return {"value": row.get("value")}
 
 
 def list_globals(store: Store) -> Listed:

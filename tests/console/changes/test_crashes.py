@@ -42,7 +42,7 @@ from tests.engine import utc_now
 from tests.faults.gate import Gate
 from vhosts.models import VirtualHost
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
 KINDS = ("vhost", "user", "permission")
 PATHS = {"vhost": "vhosts", "user": "users", "permission": "permissions"}

@@ -24,8 +24,8 @@ def commands(found):
 
 
 @pytest.fixture
-def broker(make_broker):
-    return make_broker(name="orders")
+def broker(broker_row):
+    return broker_row(name="orders")
 
 
 @pytest.fixture

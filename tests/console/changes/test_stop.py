@@ -14,7 +14,7 @@ from console.rabbitmq.management.objects import ObjectStore
 from tests.console.changes.test_crashes import HASH
 from tests.engine import utc_now
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
 
 @pytest.mark.parametrize("together", [True, False])

@@ -14,7 +14,7 @@ from tests.console.changes.test_crashes import HASH, start
 from tests.console.changes.test_crashes import exit_code as end_of
 from tests.faults.gate import Gate
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
 LESS = {"configure": "^$", "write": "^$", "read": ".*"}
 

@@ -1,0 +1,93 @@
+"""Which nodes of a broker run: only a whole cluster can say that something is not there.
+
+What a broker lists is what the nodes in reach of the one we ask know. A queue that a dead node holds
+is left out of some listings, and on the two sides of a partition everything may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from console.rabbitmq.text import printable
+from console.rabbitmq.types import Listing, Node
+
+#: Of the nodes that are down, so many are named in a sentence.
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """The nodes of a broker at one moment. `known` is False where the broker did not tell all of
+    them: then any may be down."""
+
+    running: frozenset[str] = frozenset()
+    down: frozenset[str] = frozenset()
+    partitioned: bool = False
+    known: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether every node runs and sees every other one."""
+        return self.known and not self.down and not self.partitioned
+
+    @property
+    def why_not_whole(self) -> str:
+        """A sentence; "" where it is whole."""
+        if not self.known:
+            return "Which nodes run is not known."
+        if self.down:
+            return nodes_are_down(self.down)
+        return "The cluster is partitioned." if self.partitioned else ""
+
+
+def view_of(nodes: Listing[Node] | None) -> ClusterView:
+    """`nodes` is None where they could not be read."""
+    if nodes is None or nodes.rejected or not nodes.complete or not nodes.items:
+        return ClusterView(known=False)
+    return ClusterView(
+        running=frozenset(node.name for node in nodes.items if node.running),
+        down=frozenset(node.name for node in nodes.items if not node.running),
+        partitioned=any(node.partitions for node in nodes.items),
+    )
+
+
+def view_during(before: Listing[Node] | None, after: Listing[Node] | None) -> ClusterView:
+    """Of the time between two readings: a node that was down in either, or restarted in between,
+    counts as down."""
+    first, last = view_of(before), view_of(after)
+    restarted = set()
+    if before is not None and after is not None:
+        uptimes = {node.name: node.uptime_ms for node in before.items}
+        for node in after.items:
+            was = uptimes.get(node.name)
+            if was is not None and node.uptime_ms is not None and node.uptime_ms < was:
+                restarted.add(node.name)
+    down = first.down | last.down | restarted
+    return ClusterView(
+        running=(first.running | last.running) - down,
+        down=down,
+        partitioned=first.partitioned or last.partitioned,
+        known=first.known and last.known,
+    )
+
+
+def stored_view(nodes: Sequence[Mapping[str, Any]]) -> ClusterView:
+    """Of BrokerStatus.nodes, which the last poll that read them stored."""
+    return ClusterView(
+        running=frozenset(str(node.get("name")) for node in nodes if node.get("running")),
+        down=frozenset(str(node.get("name")) for node in nodes if not node.get("running")),
+        partitioned=any(node.get("partitions") for node in nodes),
+        known=bool(nodes),
+    )
+
+
+def nodes_are_down(names: Iterable[str]) -> str:
+    """A sentence, as in: Node rabbit@b is down. The names are a broker's: they come out printable."""
+    shown = sorted(printable(name) for name in names)
+    if len(shown) == 1:
+        return f"Node {shown[0]} is down."
+    if len(shown) > _NAMED:
+        return f"{len(shown)} nodes are down: {', '.join(shown[:_NAMED])} and others."
+    return f"Nodes {', '.join(shown[:-1])} and {shown[-1]} are down."

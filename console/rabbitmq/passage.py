@@ -1,0 +1,122 @@
+"""What a proxy in front of a broker does to calls: whether paths arrive as they were sent, and whether
+calls that change something arrive at all. Nothing is changed on the broker."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from console.rabbitmq.http import JSON, Answer, BoundedHttp
+from console.rabbitmq.management.escapes import Escapes
+from console.rabbitmq.management.paths import path
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """`keeps_paths` None: the answers don't tell. `refused`: methods that somebody before RabbitMQ
+    refuses, with the status. `server`: what the answers name as their server, lower case."""
+
+    keeps_paths: bool | None
+    refused: tuple[tuple[str, int], ...]
+    server: str
+
+
+def read_passage(http: BoundedHttp) -> Passage:
+    """Asks for what can't be there. Raises BrokerError."""
+    seen = http.exchange("GET", path("whoami"))
+    refused = [
+        (method, answer.status)
+        for method, target, body in _harmless_writes()
+        for answer in [http.exchange(method, target, body=body)]
+        if (400 <= answer.status < 500 or answer.status == 501) and not _is_rabbitmq(answer)
+    ]
+    return Passage(Escapes(http).kept(), tuple(refused), seen.server.lower())
+
+
+def _harmless_writes() -> list[tuple[str, str, bytes | None]]:
+    """Calls that RabbitMQ refuses, since nothing is called so; a user without rights is refused first."""
+    nobody = f"warren-probe-{secrets.token_hex(8)}"
+    rights = b'{"configure":"^$","write":"^$","read":"^$"}'
+    return [
+        ("PUT", path("permissions", nobody, nobody), rights),
+        ("POST", path("exchanges", nobody, "amq.default", "publish"), b"{}"),
+        ("DELETE", path("users", nobody), None),
+    ]
+
+
+def _is_rabbitmq(answer: Answer) -> bool:
+    """RabbitMQ says in JSON what was wrong, and why."""
+    if answer.content_type != JSON:
+        return False
+    try:
+        said = msgspec.json.decode(answer.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(said, dict) and {"error", "reason"} <= said.keys()
+
+
+#: By the word that names the server: what makes it rewrite paths.
+_PATH_ADVICE = {
+    "nginx": (
+        "nginx: write proxy_pass without a path after the port, not even a slash "
+        "(proxy_pass http://broker:15672;). To serve the API below a prefix: rewrite ^ $request_uri; "
+        "rewrite ^/prefix(/.*)$ $1 break; return 400; proxy_pass http://broker:15672$uri;"
+    ),
+    "apache": (
+        "Apache: set AllowEncodedSlashes NoDecode in the virtual host and add nocanon to ProxyPass."
+    ),
+    "haproxy": "HAProxy: remove http-request normalize-uri, and url_dec from rules that set the path.",
+    "traefik": (
+        "Traefik: set http.encodedCharacters.allowEncodedSlash and allowEncodedPercent of the entry "
+        "point to true."
+    ),
+    "envoy": "Envoy: set path_with_escaped_slashes_action to KEEP_UNCHANGED and merge_slashes to false.",
+}
+_METHOD_ADVICE = {
+    "nginx": "nginx: remove limit_except GET from the location, or add PUT, POST and DELETE to it.",
+    "apache": "Apache: remove <LimitExcept GET>, or add PUT, POST and DELETE to it.",
+    "haproxy": "HAProxy: look for http-request deny with METH_GET or method GET.",
+    "traefik": "Traefik: look for Method(`GET`) in the router's rule.",
+    "envoy": "Envoy: look for :method in the route's headers and in the RBAC filter.",
+}
+
+
+def verdict(passage: Passage) -> tuple[str, str, Literal["ok", "warning", "failed"]]:
+    """What was found, what to do about it ("" where nothing is), and how bad it is."""
+    found: list[str] = []
+    advice: list[str] = []
+    if passage.keeps_paths is False:
+        found.append(
+            "A proxy on the way rewrites or refuses escaped characters in paths: %2F doesn't arrive as it "
+            "is sent. Objects in the virtual host / and names with a slash can't be changed through it."
+        )
+        advice.append(_advice(_PATH_ADVICE, passage.server))
+    if passage.refused:
+        methods = ", ".join(method for method, _ in passage.refused)
+        found.append(
+            f"Reads reach RabbitMQ, but something on the way refuses {methods} "
+            f"({passage.refused[0][1]}). The broker can be watched through it, not changed."
+        )
+        advice.append(_advice(_METHOD_ADVICE, passage.server))
+    if found:
+        return (
+            " ".join(found),
+            " ".join(advice),
+            "failed" if passage.keeps_paths is False else "warning",
+        )
+    if passage.keeps_paths is None:
+        return (
+            "Whether a proxy rewrites paths couldn't be tested: the broker failed to answer.",
+            "Test the connection again.",
+            "warning",
+        )
+    return "Paths and methods reach RabbitMQ as they are sent.", "", "ok"
+
+
+def _advice(by_server: dict[str, str], server: str) -> str:
+    """For the proxy that the answers name, else for each."""
+    named = [advice for word, advice in by_server.items() if word in server]
+    return " ".join(named or by_server.values())

@@ -1,0 +1,43 @@
+"""What a row of definitions is called in a sentence, whatever is in its names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from console.rabbitmq.text import printable
+
+_WORDS = {
+    "vhosts": "virtual host",
+    "users": "user",
+    "permissions": "permission",
+    "topic_permissions": "topic permission",
+    "parameters": "parameter",
+    "global_parameters": "global parameter",
+    "policies": "policy",
+    "queues": "queue",
+    "exchanges": "exchange",
+    "bindings": "binding",
+}
+#: What names a row, with the word before it.
+_NAMED: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "permissions": (("user", "of"), ("vhost", "on")),
+    "topic_permissions": (("user", "of"), ("exchange", "on"), ("vhost", "in")),
+    "bindings": (("source", "from"), ("destination", "to"), ("routing_key", "by"), ("vhost", "in")),
+}
+_USUAL = (("name", ""), ("vhost", "in"))
+
+
+def called_row(section: str, row: Any) -> tuple[str | None, str]:
+    """(its virtual host, None where it tells none; `queue "a\\x00b" in "/"`)."""
+    word = _WORDS.get(section, section)
+    if not isinstance(row, Mapping):
+        return None, word
+    said = [word]
+    for name, before in _NAMED.get(section, _USUAL):
+        value = row.get(name)
+        if isinstance(value, str):
+            said += [before] if before else []
+            said.append(f'"{printable(value, 255)}"')
+    vhost = row.get("name" if section == "vhosts" else "vhost")
+    return (vhost if isinstance(vhost, str) else None), " ".join(said)

@@ -1,0 +1,246 @@
+"""Every act that changes something or reaches out, and the doors to it: page, API and administration.
+
+`right` is what the act demands, said outright; rights to see (`*:view`) only decide what is found and are left out.
+A door is (route, arguments, method, body); `{name}` stands for an object of test_doors.objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Door:
+    """`needs`: what the answer holds where the act was taken as asked, and not only a part of it. `asks`: it lets
+    through and asks for a confirmation, with 400."""
+
+    route: str
+    args: tuple[str, ...] = ()
+    method: str = "post"
+    body: dict[str, Any] = field(default_factory=dict)
+    query: str = ""
+    needs: str = ""
+    asks: bool = False
+
+
+@dataclass(frozen=True)
+class Act:
+    name: str
+    right: frozenset[str]
+    page: tuple[Door, ...] = ()
+    api: tuple[Door, ...] = ()
+    admin: tuple[Door, ...] = ()
+
+
+def act(name: str, right: str, **doors: Any) -> Act:
+    return Act(name, frozenset(right.split()), **{k: tuple(v) for k, v in doors.items()})
+
+
+_SETTINGS = {
+    "name": "another", "environment": "development", "management_url": "http://127.0.0.1:9",
+    "username": "u", "password": "p",
+}  # fmt: skip
+_TYPED = {**_SETTINGS, "poll_interval_s": 10}
+_ALL = {"configure": ".*", "write": ".*", "read": ".*"}
+_CELL = {"broker": "{broker}", "vhost": "/", "user": "app"}
+_AT = "?broker={broker}"
+_DRY = "?dry_run=true"
+_TOPIC = {**_CELL, "exchange": "amq.topic", "write": "a", "read": "a"}
+
+
+def _wish(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"wishes": [{"kind": kind, "broker": "{broker}", **fields}]}
+
+
+ACTS = [
+    # Brokers
+    act("add a broker", "brokers:add",
+        page=[Door("broker_add", body=_TYPED), Door("broker_check", query="?field=name", body=_TYPED)],
+        api=[Door("api-brokers-list", body=_SETTINGS)],
+        admin=[Door("admin:console_broker_add", body=_TYPED)]),
+    act("test a connection that is typed", "brokers:add",
+        page=[Door("broker_test", body=_TYPED)],
+        api=[Door("api-brokers-test-unsaved", body=_SETTINGS)]),
+    act("edit a broker", "brokers:edit",
+        page=[Door("broker_edit", ("broker",), body={**_TYPED, "generation": 1}),
+              Door("broker_switch", ("broker",), body={"enabled": "1"}),
+              Door("broker_check_stored", ("broker",), query="?field=name", body=_TYPED),
+              Door("backup_schedule", ("broker",), body={"hours": "0"})],
+        api=[Door("api-brokers-detail", ("broker",), "patch", {"name": "another"}),
+             Door("api-brokers-detail", ("broker",), "put", _SETTINGS)],
+        admin=[Door("admin:console_broker_change", ("broker",), body={**_TYPED, "seen_generation": 1})]),
+    act("test a connection that is typed over a stored one", "brokers:edit",
+        page=[Door("broker_test_stored", ("broker",), body=_TYPED)]),
+    act("test a stored connection", "brokers:test",
+        page=[Door("broker_test_stored", ("broker",))],
+        api=[Door("api-brokers-test", ("broker",))]),
+    act("forget a broker", "brokers:forget",
+        page=[Door("broker_forget", ("broker",), body={"confirm": "{broker_name}"})],
+        api=[Door("api-brokers-detail", ("broker",), "delete")],
+        admin=[Door("admin:console_broker_delete", ("broker",), body={"post": "yes"})]),
+    # Virtual hosts
+    act("create a virtual host", "vhosts:create",
+        page=[Door("vhost_create", query=_AT, body={"name": "new"})],
+        api=[Door("api-vhosts-list", query=_DRY, body={"broker": "{broker}", "name": "new"}),
+             Door("api-plans-list", body=_wish("vhost", name="new"))],
+        admin=[Door("admin:vhosts_virtualhost_add", query=_AT, body={"name": "new"})]),
+    act("edit a virtual host", "vhosts:edit",
+        page=[Door("vhost_edit", ("vhost",), body={"description": "a", "generation": 0, "max_queues": "5"})],
+        api=[Door("api-vhosts-detail", ("vhost",), "patch", {"description": "a"}, _DRY),
+             Door("api-plans-list", body=_wish("vhost", name="/", description="a"))],
+        admin=[Door("admin:vhosts_virtualhost_change", ("vhost",),
+                    body={"description": "a", "generation": 0, "max_queues": "5"})]),
+    act("limit a virtual host", "vhosts:edit vhosts:limit",
+        page=[Door("vhost_edit", ("vhost",), body={"max_queues": "7", "generation": 0}, needs="max-queues: 7")],
+        api=[Door("api-vhosts-detail", ("vhost",), "patch", {"limits": {"max-queues": 7}}, _DRY),
+             Door("api-limits-list", query=_DRY,
+                  body={"broker": "{broker}", "vhost": "/", "name": "max-queues", "value": 7}),
+             Door("api-limits-detail", ("limit",), "patch", {"value": 7}, _DRY),
+             Door("api-limits-detail", ("limit",), "delete", query=_DRY)]),
+    act("delete a virtual host", "vhosts:delete",
+        page=[Door("vhost_delete", ("vhost",), "get"), Door("vhost_delete", ("vhost",), asks=True)],
+        api=[Door("api-vhosts-detail", ("vhost",), "delete", query=_DRY),
+             Door("api-plans-list", body=_wish("vhost", name="/", absent=True))],
+        admin=[Door("admin:vhosts_virtualhost_delete", ("vhost",), "get")]),
+    act("restart a virtual host", "vhosts:restart",
+        page=[Door("vhost_restart", ("vhost",), body={"node": "rabbit@nowhere"})]),
+    # Users
+    act("create a user", "users:edit",
+        page=[Door("user_create", query=_AT, body={"name": "new", "password_way": "typed", "password": "p"})],
+        api=[Door("api-users-list", query=_DRY, body={"broker": "{broker}", "name": "new", "password": "p"}),
+             Door("api-plans-list", body=_wish("user", name="new", password="p"))],
+        admin=[Door("admin:accessctl_brokeruser_add", query=_AT,
+                    body={"name": "new", "password_way": "typed", "password": "p"})]),
+    act("set a user's password", "users:edit",
+        page=[Door("user_edit", ("user",), body={"password_way": "typed", "password": "p", "generation": 0})],
+        api=[Door("api-users-detail", ("user",), "patch", {"password": "p"}, _DRY),
+             Door("api-plans-list", body=_wish("user", name="app", password="p"))],
+        admin=[Door("admin:accessctl_brokeruser_change", ("user",),
+                    body={"password_way": "typed", "password": "p", "generation": 0})]),
+    act("set a user's tags", "users:edit users:tag",
+        page=[Door("user_edit", ("user",), needs="monitoring",
+                   body={"password_way": "keep", "tags": "monitoring", "generation": 0})],
+        api=[Door("api-users-detail", ("user",), "patch", {"tags": ["monitoring"]}, _DRY),
+             Door("api-plans-list", body=_wish("user", name="app", tags=["monitoring"]))]),
+    act("limit a user", "users:edit vhosts:limit",
+        page=[Door("user_edit", ("user",), needs="max-channels: 7",
+                   body={"password_way": "keep", "max_channels": "7", "generation": 0})],
+        api=[Door("api-users-detail", ("user",), "patch", {"limits": {"max-channels": 7}}, _DRY),
+             Door("api-limits-list", query=_DRY,
+                  body={"broker": "{broker}", "user": "app", "name": "max-channels", "value": 7})]),
+    act("delete a user", "users:edit",
+        page=[Door("user_delete", ("user",), "get"), Door("user_delete", ("user",), asks=True)],
+        api=[Door("api-users-detail", ("user",), "delete", query=_DRY),
+             Door("api-plans-list", body=_wish("user", name="app", absent=True))],
+        admin=[Door("admin:accessctl_brokeruser_delete", ("user",), "get")]),
+    # Permissions
+    act("set a permission", "permissions:edit",
+        page=[Door("permission_edit", query=_AT, body={"user": "app", "vhost": "/", "rights": "full"})],
+        api=[Door("api-permissions-list", query=_DRY, body={**_CELL, **_ALL}),
+             Door("api-permissions-detail", ("permission",), "patch", {"read": "a"}, _DRY),
+             Door("api-permissions-many", query=_DRY,
+                  body={"broker": "{broker}", "vhosts": ["/"], "users": ["app"], **_ALL}),
+             Door("api-plans-list", body=_wish("permission", vhost="/", user="app", **_ALL))],
+        admin=[Door("admin:accessctl_brokerpermission_add", query=_AT,
+                    body={"user": "app", "vhost": "/", "rights": "full"}),
+               Door("admin:accessctl_brokerpermission_change", ("permission",), body={"rights": "full"})]),
+    act("take a permission", "permissions:edit",
+        page=[Door("permission_edit", query=_AT, body={"user": "app", "vhost": "/", "rights": "clear"})],
+        api=[Door("api-permissions-detail", ("permission",), "delete", query=_DRY),
+             Door("api-permissions-many", query=_DRY,
+                  body={"broker": "{broker}", "vhosts": ["/"], "users": ["app"], "clear": True})],
+        admin=[Door("admin:accessctl_brokerpermission_delete", ("permission",), "get")]),
+    act("copy permissions", "permissions:edit",
+        page=[Door("permission_copy", query=_AT, body={"source": "app", "target": "other"})],
+        api=[Door("api-permissions-copy", query=_DRY,
+                  body={"broker": "{broker}", "source": "app", "target": "other"})]),
+    act("set a topic permission", "permissions:edit",
+        page=[Door("topic_permission_edit", query=_AT, body=_TOPIC)],
+        api=[Door("api-topic-permissions-list", query=_DRY, body=_TOPIC),
+             Door("api-topic-permissions-detail", ("topic_permission",), "patch", {"read": "b"}, _DRY)],
+        admin=[Door("admin:accessctl_brokertopicpermission_change", ("topic_permission",),
+                    body={"write": "a", "read": "b", "generation": 0})]),
+    act("take a topic permission", "permissions:edit",
+        page=[Door("topic_permission_clear",
+                   query="?broker={broker}&vhost=/&user=app&exchange=amq.topic", method="get"),
+              Door("topic_permission_clear", asks=True,
+                   query="?broker={broker}&vhost=/&user=app&exchange=amq.topic")],
+        api=[Door("api-topic-permissions-detail", ("topic_permission",), "delete", query=_DRY)],
+        admin=[Door("admin:accessctl_brokertopicpermission_delete", ("topic_permission",), "get")]),
+    # Drift
+    act("resolve the drift of a permission", "drift:resolve permissions:edit",
+        page=[Door("drift_resolve", body={"act": "push", "ids": ["{drifted}"]})],
+        api=[Door("api-drift-resolve", query=_DRY, body={"act": "push", "ids": ["{drifted}"]})],
+        admin=[Door("admin:console_managedobject_changelist",
+                    body={"action": "push_chosen", "_selected_action": ["{drifted}"]})]),
+    act("adopt a permission", "drift:resolve permissions:edit",
+        page=[Door("drift_adopt", body={"broker": "{broker}", "kind": "permission", "key": ["/", "app"]}),
+              Door("unmanaged_adopt", body={"kind": "permission", "ids": ["{permission}"]})],
+        api=[Door("api-drift-adopt", query=_DRY,
+                  body={"broker": "{broker}", "kind": "permission", "keys": [{"vhost": "/", "user": "app"}]})],
+        admin=[Door("admin:accessctl_brokerpermission_changelist",
+                    body={"action": "adopt_chosen", "_selected_action": ["{permission}"]})]),
+    act("adopt a user", "drift:resolve users:edit",
+        page=[Door("drift_adopt", body={"broker": "{broker}", "kind": "user", "key": ["app"]}),
+              Door("unmanaged_adopt", body={"kind": "user", "ids": ["{user}"]})],
+        api=[Door("api-drift-adopt", query=_DRY,
+                  body={"broker": "{broker}", "kind": "user", "keys": [{"name": "app"}]})],
+        admin=[Door("admin:accessctl_brokeruser_changelist",
+                    body={"action": "adopt_chosen", "_selected_action": ["{user}"]})]),
+    # Changes of somebody else
+    act("stop a change", "changes:stop",
+        page=[Door("change_stop", ("open_change",))], api=[Door("api-changes-stop", ("open_change",))]),
+    act("retry a change of a permission", "permissions:edit",
+        page=[Door("change_retry", ("rejected_change",))],
+        api=[Door("api-changes-retry", ("rejected_change",))]),
+    act("confirm a deletion of a permission", "permissions:edit",
+        page=[Door("change_confirm", ("waiting_change",))],
+        api=[Door("api-changes-confirm", ("waiting_change",))]),
+    # Definitions
+    act("export definitions", "definitions:export",
+        page=[Door("definitions_export", body={"export-broker": "{broker}"})],
+        api=[Door("api-definitions-list", query=_AT, method="get")]),
+    act("plan an import of definitions", "definitions:import",
+        page=[Door("definitions_import", body={"import-broker": "{broker}", "import-file": "{file}"})],
+        api=[Door("api-definitions-plan", query=_AT, body={"vhosts": [{"name": "new"}]})]),
+    act("apply an import of a virtual host", "definitions:import vhosts:create",
+        api=[Door("api-definitions-apply", query=_AT, body={"vhosts": [{"name": "new"}]})]),
+    act("copy a virtual host", "definitions:export definitions:import",
+        page=[Door("definitions_copy", body={"copy-source": "{broker}", "copy-source_vhost": "/",
+                                             "copy-broker": "{broker}", "copy-vhost": "new"})],
+        api=[Door("api-definitions-plan",
+                  query="?broker={broker}&from_broker={broker}&source_vhost=/&vhost=new")]),
+    act("take a backup", "definitions:export",
+        page=[Door("backup_take", ("broker",))],
+        api=[Door("api-backups-list", body={"broker": "{broker}"})]),
+    act("download a backup", "definitions:export",
+        page=[Door("backup_download", ("backup",))],
+        api=[Door("api-backups-file", ("backup",), "get")]),
+    # The console's own
+    # Besides, all that the grant holds: a viewer's role holds explain:use.
+    act("give a grant", "explain:use grants:edit",
+        page=[Door("access_grants", body={"to": "user-{person}", "role": "viewer", "place": "broker-{broker}",
+                                          "vhost_pattern": "*"})],
+        api=[Door("api-grants-list", body={"user": "somebody", "role": "viewer", "broker": "{broker}"})]),
+    act("take a grant", "explain:use grants:edit",
+        page=[Door("access_grant_take", ("grant",))],
+        api=[Door("api-grants-detail", ("grant",), "delete")]),
+    act("edit people", "people:edit",
+        page=[Door("access_people", body={"username": "fresh"}),
+              Door("access_person_groups", ("person",)),
+              Door("access_person_switch", ("person",), body={"active": "0"}),
+              Door("access_person_password", ("person",)),
+              Door("access_group_add", body={"name": "another team"}),
+              Door("access_group_delete", ("group",))]),
+]  # fmt: skip
+
+#: Doors to what is one's own, or to a plan that was made at another door: rights are asked there.
+OWN = {
+    "account_change_password", "account_login", "account_logout", "account_reauthenticate",
+    "access_first_password", "access_session_end", "access_token_revoke", "access_tokens",
+    "api-sessions-detail", "api-tokens-detail", "api-tokens-list", "definitions_plan",
+    "mfa_activate_totp", "mfa_authenticate", "mfa_deactivate_totp", "mfa_download_recovery_codes",
+    "mfa_generate_recovery_codes", "mfa_reauthenticate", "openid_connect_callback",
+    "openid_connect_login", "livez", "readyz", "metrics",
+}  # fmt: skip

@@ -1,0 +1,90 @@
+"""The Prometheus plugins of a broker's nodes: where they are, and what all of them say at once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from console.models import Broker
+from console.rabbitmq.cluster import ClusterView
+from console.rabbitmq.endpoint import Timeouts
+from console.rabbitmq.errors import AccessRefused, BrokerError, LoginRefused
+from console.rabbitmq.management.client import ManagementClient
+from console.rabbitmq.prometheus import (
+    Scrape,
+    Spellings,
+    scrape_consumers,
+    scrape_depths,
+    scrape_url,
+)
+from console.rabbitmq.prometheus_nodes import ask_each, must_be_of, node_urls
+from console.rabbitmq.types import Listener
+
+_TIMEOUTS = Timeouts(connect=2, read=10, total=15)
+
+#: What each node told, and why the others did not, by node.
+Answers = tuple[dict[str, Scrape], dict[str, BrokerError]]
+
+
+class NodeScrapes:
+    """Of one poll. `urls` are by node, as `urls()` gives them."""
+
+    def __init__(self, broker: Broker, client: ManagementClient) -> None:
+        self._broker = broker
+        self._client = client
+        self._ahead: tuple[dict[str, str], Future[Answers]] | None = None
+
+    def urls(self, view: ClusterView, listeners: Iterable[Listener]) -> dict[str, str] | None:
+        """Of every node that runs; None where that of one is not known. A node that is alone is asked
+        on the management URL's host, whatever it calls itself."""
+        if not view.known:
+            return None
+        listeners = list(listeners)
+        if len(view.running | view.down) > 1:
+            return node_urls(self._broker.management_url, view.running, listeners)
+        url = scrape_url(self._broker.management_url, listeners)
+        return None if url is None else dict.fromkeys(view.running, url)
+
+    @contextlib.contextmanager
+    def ahead(self, urls: dict[str, str] | None) -> Iterator[None]:
+        """Asks these beside what the block does; nothing for None."""
+        if urls is None:
+            yield
+            return
+        # A thread of its own, without a database connection; it ends by the scrapes' own deadline.
+        pool = ThreadPoolExecutor(1, thread_name_prefix="scrapes")
+        try:
+            self._ahead = (urls, pool.submit(self._ask, urls))
+            yield
+        finally:
+            pool.shutdown(wait=False)
+
+    def of(self, urls: dict[str, str]) -> Answers:
+        """Those that were asked ahead, where they are the same."""
+        if self._ahead is not None and self._ahead[0] == urls:
+            return self._ahead[1].result()
+        return self._ask(urls)
+
+    def _ask(self, urls: dict[str, str]) -> Answers:
+        nodes = {url: node for node, url in urls.items()}
+
+        def ask(url: str) -> Scrape:
+            try:
+                scrape = scrape_depths(self._client.http, url, timeouts=_TIMEOUTS)
+            except LoginRefused as error:
+                # No credentials were sent: that says nothing of ours.
+                raise AccessRefused("Its Prometheus port asks for a log-in.") from error
+            return must_be_of(scrape, nodes[url])
+
+        return ask_each(urls, ask)
+
+    def consumers(
+        self, urls: dict[str, str], known: Spellings, timeouts: Timeouts
+    ) -> dict[tuple[str, str], int]:
+        """Consumers by vhost and name, of the nodes that told."""
+        told, _ = ask_each(
+            urls,
+            lambda url: scrape_consumers(self._client.http, url, known, timeouts=timeouts),
+        )
+        return {names: count for found in told.values() for names, count in found.items()}
