@@ -22,4 +22,4 @@ RUN mkdir -p state/celery && chown warren state/celery
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 DJANGO_SETTINGS_MODULE=console.settings CONSOLE_STATE_DIR=/srv/warren/state CONSOLE_RUN_DIR=/tmp/warren
 USER warren
 EXPOSE 8000
-CMD ["gunicorn", "console.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--no-control-socket", "--logger-class", "console.gunicorn_logging.JsonLogger", "--worker-tmp-dir", "/dev/shm"]
+CMD ["gunicorn", "console.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--no-control-socket", "--logger-class", "console.settings.gunicorn_logs.JsonLogger", "--worker-tmp-dir", "/dev/shm"]

@@ -18,10 +18,10 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from accessctl.models import ApiToken
-from accessctl.services.sessions import end_sessions_of
-from accessctl.services.tokens import revoke_token, revoke_tokens_of
-from accessctl.sessions import ref_of
-from console.admin_site import AuditedAdmin, SeenAdmin
+from accessctl.sessions.service import end_sessions_of
+from accessctl.sessions.store import ref_of
+from accessctl.tokens.service import revoke_token, revoke_tokens_of
+from console.faces.admin.site import AuditedAdmin, SeenAdmin
 
 # E-mail addresses are not used; people and groups get an audit trail. Second factors and single
 # sign-on are kept by their owners and by settings: their secrets are for nobody to see or edit.

@@ -6,4 +6,4 @@ class AccessctlConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
-        from accessctl import signals  # noqa: F401 – connects the receivers
+        from accessctl.people import signals  # noqa: F401 – connects the receivers

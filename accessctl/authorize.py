@@ -16,12 +16,12 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import Http404
 
 from accessctl.models import ApiToken, Grant
-from accessctl.permissions import EVERYBODYS, Permission
 from accessctl.reach import AnyUser, Place, Reach, limit_reach, reach_of
-from accessctl.rights_over_users import is_creating, why_not_edit_user
+from accessctl.rights import EVERYBODYS, Permission
+from accessctl.users.ownership import is_creating, why_not_edit_user
 from console.errors import NotAllowed, NothingGranted
+from console.kinds.base import KINDS, USER
 from console.models import Broker
-from console.reconcile.kinds import KINDS, USER
 
 __all__ = [
     "Answer",
@@ -73,14 +73,14 @@ def may_by_name(
     key: Sequence[str] = (),
 ) -> bool:
     """`may`, for callers below that know a permission by its text and an object by its kind and key
-    (console.reconcile.kinds). False for an unknown permission, and for the author of a change whose
+    (console.kinds.base). False for an unknown permission, and for the author of a change whose
     account is gone."""
     if user is None or permission not in Permission.__members__.values():
         return False
     asked = Permission(permission)
     if kind == USER.name and asked == Permission.USERS_EDIT:
         # An inventory may have seen a user that an earlier try created before that was recorded: whose it
-        # is, is then judged by what the broker says (accessctl.judging).
+        # is, is then judged by what the broker says (accessctl.users.judging).
         return not why_not_edit_user(user, broker, key[0]) or is_creating(user, broker, key[0])
     at = KINDS[kind].vhost_at if kind in KINDS else None
     return may(user, asked, broker, key[at] if at is not None else None)

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from accessctl import sessions
+from accessctl.sessions import store as sessions
 
 
 class SessionMiddleware:

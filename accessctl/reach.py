@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Q
 
 from accessctl import globs
-from accessctl.permissions import CONSOLE_WIDE, EVERYBODYS, OF_ANY_PART, Permission
+from accessctl.rights import CONSOLE_WIDE, EVERYBODYS, OF_ANY_PART, Permission
 
 if TYPE_CHECKING:
     from accessctl.models import Grant

@@ -2,16 +2,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from accessctl.views import (
-    access,
-    access_own,
-    access_people,
-    passwords,
-    permissions,
-    security,
-    user_forms,
-    users,
-)
+from accessctl.access import own_views as access_own
+from accessctl.access import views as access
+from accessctl.people import password_views as passwords
+from accessctl.people import security
+from accessctl.people import views as access_people
+from accessctl.permissions import views as permissions
+from accessctl.users import form_views as user_forms
+from accessctl.users import views as users
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("access/", access.access, name="access"),

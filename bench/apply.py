@@ -136,12 +136,12 @@ def main() -> None:
     from django.db import connection
     from django.utils import timezone
 
-    from console.changes.apply import apply_broker
+    from console.engine.apply import apply_broker
     from console.models import Broker, BrokerStatus, Change
     from console.rabbitmq.endpoint import Secret
     from console.rabbitmq.passwords import hash_password
     from console.secrets import encrypt
-    from vhosts.services.import_definitions import ImportOptions, accept_import, plan_import
+    from vhosts.definitions.import_file import ImportOptions, accept_import, plan_import
 
     live = Live(os.environ["RABBITMQ_URL"])
     wanted = Wanted(given.users, given.vhosts, hash_password(Secret("bench")).reveal())

@@ -5,7 +5,7 @@
 Makes a database `warren_bench_history` beside that of DATABASE_URL, migrates it, and fills the real
 tables in the order in which polls would: every 10 s, the tenth of the queues that is active gets a new
 row each. A *sample* is one queue at one poll, changed or not: 10,000 queues for 24 h are 86.4 million.
-Then reads queues through vhosts.history and adds up the time of their SQL. `--layouts` fills and
+Then reads queues through vhosts.history.read and adds up the time of their SQL. `--layouts` fills and
 measures other layouts of the same rows beside it. The database is dropped at the end.
 """
 
@@ -64,7 +64,7 @@ def _admin(url: str, *statements: str) -> None:
 def _run(options: argparse.Namespace) -> None:
     from django.db import connection
 
-    from vhosts.polling import partitions, rollups
+    from vhosts.history import partitions, rollups
 
     end = datetime.now(UTC).replace(microsecond=0)
     end -= timedelta(seconds=end.second % POLL_S)
@@ -136,7 +136,7 @@ def _make_queues(cursor: CursorWrapper, count: int, start: datetime, end: dateti
 def _fill(cursor: CursorWrapper, start: datetime, end: datetime) -> float:
     """Half an hour of polls at a time into the recent rows, in the order of polls; then settled as
     the worker does; vacuumed as autovacuum would."""
-    from vhosts.polling.settle import settle
+    from vhosts.history.settle import settle
 
     started = time.monotonic()
     begin, stop = int(start.timestamp()), int(end.timestamp())
@@ -180,7 +180,7 @@ def _say_size(cursor: CursorWrapper, name: str, tables: list[str], samples: int)
 
 
 def _measure_reads(active: list[int], queues: int, start: datetime, end: datetime) -> None:
-    from vhosts.history import series, sparklines
+    from vhosts.history.read import series, sparklines
     from vhosts.models import Queue
 
     rng = random.Random(4730)

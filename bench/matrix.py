@@ -32,8 +32,8 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 
+from accessctl.grants.roles import Role  # noqa: E402
 from accessctl.models import BrokerPermission, BrokerUser, Grant  # noqa: E402
-from accessctl.roles import Role  # noqa: E402
 from console.models import Broker, BrokerStatus, ManagedObject  # noqa: E402
 from vhosts.models import VirtualHost  # noqa: E402
 

@@ -34,8 +34,8 @@ from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 
 from console.models import Broker, BrokerStatus  # noqa: E402
+from vhosts.history import partitions  # noqa: E402
 from vhosts.models import KnownSpan, Queue, VirtualHost  # noqa: E402
-from vhosts.polling import partitions  # noqa: E402
 
 BROKERS = 4
 VHOSTS = 25

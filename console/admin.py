@@ -10,17 +10,17 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from console.admin_site import PlainAdmin, SeenAdmin
-from console.errors import InvalidField
-from console.models import AuditEntry, Broker, BrokerStatus, Change, Heartbeat, JobRun
-from console.rabbitmq.endpoint import Secret
-from console.registry import (
+from console.brokers.registry import (
     BrokerSettings,
     add_broker,
     checked_columns,
     edit_broker,
     forget_broker,
 )
+from console.errors import InvalidField
+from console.faces.admin.site import PlainAdmin, SeenAdmin
+from console.models import AuditEntry, Broker, BrokerStatus, Change, Heartbeat, JobRun
+from console.rabbitmq.endpoint import Secret
 
 _COLUMNS = (
     "name",

@@ -9,8 +9,8 @@ class ConsoleConfig(AppConfig):
     verbose_name = "Console"
 
     def ready(self) -> None:
-        from console import checks  # noqa: F401 – registers the system checks
+        from console.settings import checks  # noqa: F401 – registers the system checks
 
 
 class WarrenAdminConfig(AdminConfig):
-    default_site = "console.admin_site.WarrenAdminSite"
+    default_site = "console.faces.admin.site.WarrenAdminSite"

@@ -1,4 +1,4 @@
-"""The Celery application: beat fires the static entries of console.jobs, workers do the rest."""
+"""The Celery application: beat fires the static entries of console.background.jobs, workers do the rest."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from pathlib import Path
 from celery import Celery, signals
 from kombu.transport import TRANSPORT_ALIASES
 
-from console.jobs import beat_schedule
-from console.memory import few_arenas
+from console.background.jobs import beat_schedule
+from console.background.memory import few_arenas
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 # Checks belong to deployment (manage.py check): in a worker they would load every page and the API.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
-TRANSPORT_ALIASES["filesystem"] = "console.file_queue:Transport"
-TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "console.redis_queue:Transport"
+TRANSPORT_ALIASES["filesystem"] = "console.background.file_queue:Transport"
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = (
+    "console.background.redis_queue:Transport"
+)
 
 app = Celery("console")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+app.autodiscover_tasks(["console.engine", "vhosts"])
 # Django must be set up before this is imported, so it is named and not imported.
-app.conf.beat_scheduler = "console.beat:BeatScheduler"
-app.steps["consumer"].add("console.worker_signs:SignsOfLife")
+app.conf.beat_scheduler = "console.background.beat:BeatScheduler"
+app.steps["consumer"].add("console.background.worker_signs:SignsOfLife")
 
 
 @signals.celeryd_init.connect
@@ -32,7 +34,7 @@ def log_as_json(**kwargs: object) -> None:
     """In place of Celery's own set-up of logging, which writes some lines as text. A worker warns of
     its account even before that."""
     # Reads the settings, so not before Celery does.
-    from console.process_logging import log_everything_as_json
+    from console.settings.process_logs import log_everything_as_json
 
     log_everything_as_json()
 
@@ -44,7 +46,7 @@ def keep_memory_small(**kwargs: object) -> None:
 
 @signals.worker_shutting_down.connect
 def end_changes_early(**kwargs: object) -> None:
-    from console.changes.stopping import stop_soon
+    from console.engine.stopping import stop_soon
 
     stop_soon()
 

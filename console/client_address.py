@@ -20,7 +20,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django_structlog.signals import bind_extra_request_metadata
 
-from console.env import SCHEME_KEY, UNIX
+from console.settings.env import SCHEME_KEY, UNIX
 
 #: An address for documentation (RFC 5737), that no client has. The page that shows where a request
 #: comes from sends it as X-Forwarded-For, to see whether the proxy lets a client write that.

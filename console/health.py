@@ -20,15 +20,15 @@ from prometheus_client.registry import Collector
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from accessctl.api.authentication import ApiTokenAuthentication
-from console.alive import BEAT
-from console.backlog import read_backlogs
+from accessctl.rest.authentication import ApiTokenAuthentication
+from console.background.alive import BEAT
+from console.background.backlog import read_backlogs
+from console.background.heartbeats import BEAT_LATE, QUEUE_LATE, queue_heartbeat
+from console.background.job_runs import in_trouble, read_jobs
+from console.background.queues import QUEUES, WITHOUT
 from console.health_metrics import JobsCollector
-from console.heartbeats import BEAT_LATE, QUEUE_LATE, queue_heartbeat
-from console.job_runs import in_trouble, read_jobs
 from console.models import BrokerStatus, Heartbeat, PollState
-from console.queues import QUEUES, WITHOUT
-from vhosts.polling import partitions
+from vhosts.history import partitions
 
 _POLLS_LATE = timedelta(seconds=60)
 _JOBS = "jobs"

@@ -8,8 +8,8 @@ from datetime import datetime
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from console.backlog import read_backlogs
-from console.job_runs import read_jobs
+from console.background.backlog import read_backlogs
+from console.background.job_runs import read_jobs
 from console.models import Heartbeat
 
 

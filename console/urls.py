@@ -9,19 +9,20 @@ from allauth.socialaccount import views as social_views
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from accessctl.views import passwords, security, single_sign_on
-from console.api.unknown import Unknown
+from accessctl.people import password_views as passwords
+from accessctl.people import security, single_sign_on
+from console.pages.rest.unknown import Unknown
 
 # The administration has no log-in of its own, so rate limits and the rest hold for it too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("console.health")),
-    path("", include("console.views.urls")),
-    path("definitions/", include("vhosts.urls_definitions")),
+    path("", include("console.pages.urls")),
+    path("definitions/", include("vhosts.definitions.urls")),
     path("", include("vhosts.urls")),
     path("", include("accessctl.urls")),
-    path("api/v1/", include("console.api.urls")),
+    path("api/v1/", include("console.pages.rest.urls")),
     path("api/", Unknown.as_view(), name="api-root"),
     path("api/<path:rest>", Unknown.as_view(), name="api-unknown"),
     path("admin/", admin.site.urls),

@@ -268,7 +268,7 @@ def superuser(db: None) -> Any:
 @pytest.fixture
 def api_token(superuser: Any, now: datetime) -> str:
     """A token of the superuser."""
-    from accessctl.services.tokens import create_token
+    from accessctl.tokens.service import create_token
 
     return create_token(
         user=superuser, name="tests", expires_in=timedelta(days=1), now=now, acting_user=None
@@ -280,7 +280,7 @@ def api(api_token: str) -> Any:
     """A client of the REST API with the superuser's token; bodies are JSON."""
     from rest_framework.test import APIClient
 
-    from console.rest.request_counts import counts
+    from console.faces.rest.request_counts import counts
 
     counts.clear()
     client = APIClient()
@@ -310,7 +310,8 @@ def inventory_now() -> Callable[..., Any]:
     """inventory_now(broker, at=None) -> BrokerStatus: one inventory in this process, due or not. The
     broker must have been polled."""
     from console.models import BrokerStatus
-    from vhosts.polling import dispatch, inventory
+    from vhosts.polling import dispatch
+    from vhosts.polling.inventory import take as inventory
 
     def take(broker: Any, at: datetime | None = None) -> Any:
         moment = at or dispatch.database_now()

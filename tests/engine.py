@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from console.changes.accept import Request, Wish, accept
-from console.changes.apply import apply_broker
+from console.engine.accept import Request, Wish, accept
+from console.engine.apply import apply_broker
+from console.kinds.base import Ref
 from console.models import Broker, Change, ManagedObject, Step
-from console.reconcile.kinds import Ref
 
 
 def utc_now() -> datetime:

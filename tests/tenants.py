@@ -11,8 +11,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from rest_framework.test import APIClient
 
+from accessctl.grants.roles import Role
 from accessctl.models import BrokerUser, Grant
-from accessctl.roles import Role
 from console.models import Change, Step
 from tests.engine import Engine, utc_now
 

@@ -1,0 +1,1 @@
+"""Virtual hosts and all that lives in one; polling and history."""

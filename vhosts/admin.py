@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from console.admin_site import SeenAdmin
-from vhosts import admin_drift, admin_permissions, admin_users, admin_vhosts
+from console.faces.admin.site import SeenAdmin
+from vhosts.administration import drift as admin_drift
+from vhosts.administration import permissions as admin_permissions
+from vhosts.administration import users as admin_users
+from vhosts.administration import vhosts as admin_vhosts
 from vhosts.models import Poll, Queue
 
 __all__ = ["admin_drift", "admin_permissions", "admin_users", "admin_vhosts"]

@@ -20,7 +20,7 @@ def make_first_partitions(using: str, **kwargs: Any) -> None:
     """A migrated database takes history at once, before any worker has run."""
     from django.utils import timezone
 
-    from vhosts.polling import partitions
+    from vhosts.history import partitions
 
     if partitions.are_migrated():
         partitions.make_ahead(timezone.now())

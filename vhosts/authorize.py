@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import Http404
 
 from accessctl.authorize import AnyUser, require
-from accessctl.permissions import Permission
+from accessctl.rights import Permission
 from vhosts.models import Queue, VirtualHost
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.utils import timezone
 
-from vhosts.polling import partitions
+from vhosts.history import partitions
 
 
 @register(Tags.database)

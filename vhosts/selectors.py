@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accessctl.models import BrokerPermission
-from console.listing import ListRequest
+from console.faces.lists import ListRequest
 from console.models import BrokerStatus
 from console.scope import Scope
-from vhosts import history, kinds
-from vhosts.filters import (
+from vhosts.history import read as history
+from vhosts.lists import (
     GONE,
     QUEUE_COUNT,
     READY_SUM,
@@ -26,7 +26,8 @@ from vhosts.filters import (
     choice_of,
 )
 from vhosts.models import Queue, VirtualHost
-from vhosts.outages import last_known, outage_of
+from vhosts.queues import arguments as kinds
+from vhosts.queues.outages import last_known, outage_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser

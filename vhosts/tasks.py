@@ -10,12 +10,14 @@ from functools import partial
 
 from celery import shared_task
 
-from console.brokers import unless_forgotten
-from console.job_runs import recorded, run_steps
-from console.memory import give_back
-from console.rest.request_counts import forget_old_counts
-from vhosts.polling import dispatch, inventory, partitions, retention, rollups, run, settle
-from vhosts.services import backups
+from console.background.job_runs import recorded, run_steps
+from console.background.memory import give_back
+from console.brokers.connect import unless_forgotten
+from console.faces.rest.request_counts import forget_old_counts
+from vhosts.definitions import backups
+from vhosts.history import partitions, retention, rollups, settle
+from vhosts.polling import dispatch, run
+from vhosts.polling.inventory import take as inventory
 
 
 @shared_task(ignore_result=True)

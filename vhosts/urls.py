@@ -2,7 +2,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from vhosts.views import explain, matrix, permission_forms, queue, queues, vhost_forms, vhosts
+from vhosts.explain_access import views as explain
+from vhosts.matrix import form_views as permission_forms
+from vhosts.matrix import views as matrix
+from vhosts.queues import detail as queue
+from vhosts.queues import views as queues
+from vhosts.virtual_hosts import form_views as vhost_forms
+from vhosts.virtual_hosts import views as vhosts
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/", queues.queues, name="queues"),

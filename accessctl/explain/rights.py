@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from accessctl.explain.facts import Facts, PermissionFacts
 from accessctl.explain.question import Question
 from accessctl.explain.verdict import Outcome, Reason, quoted
-from accessctl.pattern_words import in_words
-from accessctl.patterns import dialect_of, literal, matches
-from accessctl.pcre import TooCostly
+from accessctl.patterns.check import dialect_of, literal, matches
+from accessctl.patterns.pcre import TooCostly
+from accessctl.patterns.words import in_words
 
 #: What the default exchange is called in permissions.
 DEFAULT_EXCHANGE = "amq.default"

@@ -1,7 +1,7 @@
-from accessctl.models.broker_users import BrokerPermission, BrokerTopicPermission, BrokerUser
-from accessctl.models.grants import Grant
-from accessctl.models.sessions import ConsoleSession
-from accessctl.models.tokens import ApiToken
+from accessctl.grants.model import Grant
+from accessctl.sessions.model import ConsoleSession
+from accessctl.tokens.model import ApiToken
+from accessctl.users.model import BrokerPermission, BrokerTopicPermission, BrokerUser
 
 __all__ = [
     "ApiToken",

@@ -22,7 +22,7 @@ def _fernet_key() -> str:
 
 
 def _api_token() -> str:
-    """In the form of the console's own (accessctl.services.tokens)."""
+    """In the form of the console's own (accessctl.tokens.service)."""
     return f"wrn_{secrets.token_hex(32)}"
 
 

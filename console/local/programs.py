@@ -7,11 +7,11 @@ import sys
 import time
 from functools import partial
 
-from console.alive import BEAT, WORKER, life_of, run_folder
+from console.background.alive import BEAT, WORKER, life_of, run_folder
+from console.background.queues import QUEUES
 from console.local.folder import CHECKOUT, StateFolder
 from console.local.keys import Keys
 from console.local.services import Service
-from console.queues import QUEUES
 
 WEB_PROCESSES = 2
 WEB_THREADS = 8
@@ -67,7 +67,7 @@ def web(folder: StateFolder, environment: dict[str, str], host: str, port: int) 
         "--preload",
         # It would be put where its path may be too long for a socket.
         *("--no-control-socket", "--log-level", "warning"),
-        *("--logger-class", "console.gunicorn_logging.JsonLogger"),
+        *("--logger-class", "console.settings.gunicorn_logs.JsonLogger"),
     )
 
 

@@ -14,9 +14,9 @@ from django.core.management.base import CommandError, CommandParser
 
 from console.errors import ConsoleError
 from console.models import Broker
-from console.reconcile.definitions_text import MOST_BYTES
-from vhosts.services.import_definitions import ImportOptions, ImportPlan
-from vhosts.services.import_losses import Row
+from console.reconcile.definitions.text import MOST_BYTES
+from vhosts.definitions.import_file import ImportOptions, ImportPlan
+from vhosts.definitions.import_losses import Row
 
 IN_SYNC, FAILED, PENDING = 0, 1, 2
 _SIGNS = {"create": "+", "update": "~", "replace": "!", "delete": "-"}

@@ -2,7 +2,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    """The table of console.rest.request_counts. Unlogged: nothing in it is worth a write to the log."""
+    """The table of console.faces.rest.request_counts. Unlogged: nothing in it is worth a write to the log."""
 
     dependencies = [("console", "0007_change_superseded")]
 

@@ -216,7 +216,7 @@ class BrokerStatus(models.Model):
     # Inventory: vhosts, queues as declared, users, permissions.
     inventory_at = models.DateTimeField(null=True)
     inventory_took_ms = models.IntegerField(null=True)
-    #: What kept the inventory from being taken as whole, for the page: see vhosts.polling.inventory.
+    #: What kept the inventory from being taken as whole, for the page: see vhosts.polling.inventory.take.
     suspect = models.JSONField(default=dict)
 
     class Meta:

@@ -2,7 +2,7 @@
 
 A ManagedObject is what one object on a broker should be. A Change is one act of one person; its
 Steps are the objects it touches, in order; an Attempt is one try at a step, written before the
-broker is called. Written only by console.changes.
+broker is called. Written only by console.engine.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ManagedObject(models.Model):
 
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=32)
-    #: Identity within the broker, in the order of console.reconcile.kinds.
+    #: Identity within the broker, in the order of console.kinds.base.
     key = ArrayField(models.TextField())
     spec = models.JSONField(null=True)
     #: Rises with each wish.

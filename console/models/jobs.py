@@ -4,8 +4,8 @@ from django.db import models
 
 
 class JobRun(models.Model):
-    """How the last runs of a background job, or of one step of it, went (console.jobs names them).
-    Written by console.job_runs only."""
+    """How the last runs of a background job, or of one step of it, went (console.background.jobs names them).
+    Written by console.background.job_runs only."""
 
     #: `keep_history`, or `keep_history.settle` for a step.
     name = models.CharField(max_length=64, primary_key=True)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from console.rabbitmq.http import JSON, Answer, BoundedHttp
+from console.rabbitmq.http.exchange import JSON, Answer, BoundedHttp
 from console.rabbitmq.management.escapes import Escapes
 from console.rabbitmq.management.paths import path
 

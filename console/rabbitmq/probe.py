@@ -12,19 +12,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from console.rabbitmq import errors
-from console.rabbitmq.addresses import (
+from console.rabbitmq.amqp.connection import connected
+from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts
+from console.rabbitmq.management.client import ManagementClient
+from console.rabbitmq.network.addresses import (
     ParsedUrl,
     open_connection,
     parse_management_url,
     resolve_checked,
 )
-from console.rabbitmq.amqp.connection import connected
-from console.rabbitmq.deadline import Deadline
-from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts
-from console.rabbitmq.management.client import ManagementClient
+from console.rabbitmq.network.deadline import Deadline
+from console.rabbitmq.network.tls import tls_context, tls_failure
 from console.rabbitmq.passage import read_passage, verdict
 from console.rabbitmq.text import printable
-from console.rabbitmq.tls import tls_context, tls_failure
 from console.rabbitmq.types import Listener, Overview, Whoami
 
 PROBE_SECONDS = 15.0

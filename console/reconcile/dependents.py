@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from console.reconcile.kinds import KINDS, Ref
+from console.kinds.base import KINDS, Ref
 
 
 def hanging_on(ref: Ref) -> Iterator[tuple[str, Mapping[int, str]]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from console.reconcile.kinds import KINDS, Ref, Spec, table
+from console.kinds.base import KINDS, Ref, Spec, table
 
 
 class Op(StrEnum):

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from console.kinds.base import KINDS, Ref, Spec
 from console.reconcile.diff import FieldChange
-from console.reconcile.kinds import KINDS, Ref, Spec
 
 _USERINFO = re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/?#\s@]*(?:@[^/?#\s@]*)*@")
 _WITH_URIS = ("parameter", "global_parameter")

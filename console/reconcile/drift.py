@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from console.kinds.base import Ref, Spec
 from console.reconcile.diff import Difference, Op, compare
-from console.reconcile.kinds import Ref, Spec
 
 
 class DriftState(StrEnum):

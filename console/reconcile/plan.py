@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from console.kinds.base import KINDS, Ref, Spec
 from console.reconcile.diff import Difference, Op, compare
-from console.reconcile.kinds import KINDS, Ref, Spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.reconcile.kinds import KINDS, Ref
+from console.kinds.base import KINDS, Ref
 
 
 def stands_on(ref: Ref) -> tuple[Ref, ...]:

@@ -1,5 +1,5 @@
 // Ages tick: <time data-age="12" data-stale-after="25">. The server says the age when it renders,
-// so that a wrong clock in the browser changes nothing; console/templatetags/_text.py says the same words.
+// so that a wrong clock in the browser changes nothing; console/faces/templatetags/_text.py says the same words.
 const seen = new WeakMap();
 
 function words(seconds) {

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from accessctl.grants.roles import Role
 from accessctl.models import BrokerPermission, BrokerUser, Grant
-from accessctl.roles import Role
 from console.models import Broker, BrokerStatus
 from vhosts.models import Queue, VirtualHost
 

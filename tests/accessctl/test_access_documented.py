@@ -4,8 +4,8 @@ import re
 
 from django.conf import settings
 
-from accessctl.permissions import EVERYBODYS, Permission
-from accessctl.roles import PERMISSIONS_OF, Role
+from accessctl.grants.roles import PERMISSIONS_OF, Role
+from accessctl.rights import EVERYBODYS, Permission
 
 
 def test_the_table_of_docs_access_says_what_the_roles_hold() -> None:

@@ -11,9 +11,9 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.test import Client
 from django.utils import timezone
 
+from accessctl.grants.roles import Role
 from accessctl.models import ApiToken, ConsoleSession, Grant
-from accessctl.roles import Role
-from accessctl.services.tokens import create_token
+from accessctl.tokens.service import create_token
 from console.models import AuditEntry
 from tests.accessctl.cast import PASSWORD
 

@@ -18,7 +18,7 @@ from knox.crypto import hash_token
 from rest_framework.test import APIClient
 
 from accessctl.models import ApiToken
-from accessctl.services.tokens import MAX_TOKENS_PER_USER, create_token
+from accessctl.tokens.service import MAX_TOKENS_PER_USER, create_token
 from console.errors import InvalidField, NotAllowed
 from console.models import AuditEntry, Broker
 from console.secrets import decrypt

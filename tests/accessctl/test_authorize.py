@@ -5,10 +5,10 @@ from django.contrib.auth.models import AnonymousUser, Group
 from django.http import Http404
 
 from accessctl.authorize import access_broker, allowed, may, may_by_name, may_somewhere, why
+from accessctl.grants.roles import PERMISSIONS_OF, Role
 from accessctl.models import BrokerPermission, BrokerUser, Grant
-from accessctl.permissions import CONSOLE_WIDE, EVERYBODYS, OF_ANY_PART, Permission
-from accessctl.rights_over_users import why_not_edit_user
-from accessctl.roles import PERMISSIONS_OF, Role
+from accessctl.rights import CONSOLE_WIDE, EVERYBODYS, OF_ANY_PART, Permission
+from accessctl.users.ownership import why_not_edit_user
 from console.errors import NotAllowed
 from console.models import Broker
 from tests.accessctl.cast import AT

@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 
 from accessctl.models import BrokerPermission, BrokerUser
-from accessctl.services import broker_permissions, broker_users
-from accessctl.services.broker_permissions import Patterns
-from accessctl.services.broker_users import Password
-from console.changes.accept import Request, accept
+from accessctl.permissions import rules as broker_permissions
+from accessctl.permissions.rules import Patterns
+from accessctl.users import rules as broker_users
+from accessctl.users.rules import Password
+from console.engine.accept import Request, accept
 from console.errors import AlreadyThere, InvalidField, NotAllowed, NotThere
+from console.kinds.base import Ref
 from console.rabbitmq.endpoint import Secret
-from console.reconcile.kinds import Ref
 from tests.engine import Engine, utc_now
 from vhosts.models import Queue, VirtualHost
-from vhosts.services import manage_vhosts
+from vhosts.virtual_hosts import rules as manage_vhosts
 
 pytestmark = pytest.mark.django_db
 FULL = Patterns(".*", ".*", ".*")

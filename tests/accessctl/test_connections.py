@@ -15,8 +15,8 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from accessctl.grants.roles import Role
 from accessctl.models import BrokerUser, Grant
-from accessctl.roles import Role
 from console.models import Broker
 from tests.factories import HOSTILE
 from tests.faults.hostile import HostileServer, replies

@@ -5,10 +5,10 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
 from accessctl.authorize import may
+from accessctl.grants.roles import Role
+from accessctl.grants.service import GrantSettings, give_grant, take_grant
 from accessctl.models import Grant
-from accessctl.permissions import Permission
-from accessctl.roles import Role
-from accessctl.services.grants import GrantSettings, give_grant, take_grant
+from accessctl.rights import Permission
 from console.errors import InvalidField, NotAllowed
 from console.models import AuditEntry
 from tests.accessctl.cast import AT

@@ -19,11 +19,11 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from accessctl import devices
 from accessctl.authorize import allowed
 from accessctl.models import ApiToken
-from accessctl.permissions import EVERYBODYS, Permission
-from accessctl.services.tokens import create_token
+from accessctl.rights import EVERYBODYS, Permission
+from accessctl.sessions import devices
+from accessctl.tokens.service import create_token
 from console.models import AuditEntry
 from tests.accessctl.cast import PASSWORD
 

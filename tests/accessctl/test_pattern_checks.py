@@ -6,10 +6,10 @@ from unittest.mock import patch
 
 import pytest
 
-from accessctl import patterns
-from accessctl.pattern_words import in_words
-from accessctl.patterns import Matches, check, dialect_of, matches, preview, why_not_pattern
-from accessctl.pcre import Unavailable
+from accessctl.patterns import check as patterns
+from accessctl.patterns.check import Matches, check, dialect_of, matches, preview, why_not_pattern
+from accessctl.patterns.pcre import Unavailable
+from accessctl.patterns.words import in_words
 
 
 def is_sentence(text: str) -> bool:

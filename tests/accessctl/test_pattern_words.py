@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accessctl.pattern_words import (
+from accessctl.patterns.words import (
     ANY_CHARACTER,
     UNANCHORED,
     PatternWords,

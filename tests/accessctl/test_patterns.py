@@ -7,16 +7,9 @@ from typing import Any
 
 import pytest
 
-from accessctl.pattern_words import in_words
-from accessctl.patterns import (
-    beginning_with,
-    check,
-    dialect_of,
-    literal,
-    matches,
-    preview,
-)
-from accessctl.pcre import Regex, TooCostly
+from accessctl.patterns.check import beginning_with, check, dialect_of, literal, matches, preview
+from accessctl.patterns.pcre import Regex, TooCostly
+from accessctl.patterns.words import in_words
 
 RUNAWAYS = [r"^(a+)+$", r"^(a|a)*$", r"^(.*a){12}$", r"(a*)*b|.*x", "a?" * 400 + "a" * 40]
 HUGE = [r"((a{100}){100}){100}", "(a?){60000}"]

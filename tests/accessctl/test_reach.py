@@ -6,10 +6,10 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
 
+from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from accessctl.permissions import Permission
 from accessctl.reach import Place, Reach, brokers_seen_by, limit_reach, reach_of
-from accessctl.roles import Role
+from accessctl.rights import Permission
 from console.models import Broker
 
 A = Broker(pk=1, name="a", environment="production")

@@ -10,11 +10,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accessctl.models import ApiToken
-from accessctl.services.tokens import create_token, revoke_token
-from console.changes.again import ask_again
+from accessctl.tokens.service import create_token, revoke_token
+from console.engine.proposals.retry import ask_again
 from console.models import Change, ManagedObject, StepState, Sync
 from tests.acting import apply
-from vhosts.seen_objects import seen_objects
+from vhosts.drift.seen_objects import seen_objects
 
 pytestmark = pytest.mark.django_db
 

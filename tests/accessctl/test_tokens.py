@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accessctl.grants.roles import Role
 from accessctl.models import ApiToken, Grant
-from accessctl.roles import Role
-from accessctl.services.tokens import create_token
+from accessctl.tokens.service import create_token
 from console.errors import InvalidField
 
 TOKENS, WHOAMI, BROKERS = "/api/v1/tokens/", "/api/v1/whoami/", "/api/v1/brokers/"

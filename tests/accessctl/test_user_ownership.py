@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from accessctl.grants.roles import Role
 from accessctl.models import BrokerUser, Grant
-from accessctl.ownership import is_proven, proof_of
-from accessctl.roles import Role
-from accessctl.services.tokens import create_token
-from console.changes.attempt import secrets_of
+from accessctl.tokens.service import create_token
+from accessctl.users.origins import is_proven, proof_of
+from console.engine.attempt import secrets_of
 from console.models import Change, ManagedObject, Step
 from tests.acting import apply as apply_change
 from tests.acting import confirm, preview

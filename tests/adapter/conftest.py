@@ -30,7 +30,7 @@ from console.rabbitmq.endpoint import (
     Secret,
     Timeouts,
 )
-from console.rabbitmq.http import Answer, BoundedHttp
+from console.rabbitmq.http.exchange import Answer, BoundedHttp
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.management.paths import path, queue_path
 

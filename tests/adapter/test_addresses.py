@@ -5,8 +5,16 @@ import threading
 
 import pytest
 
-from console.rabbitmq import addresses
-from console.rabbitmq.addresses import (
+from console.rabbitmq.endpoint import AddressPolicy, Credentials, Endpoint, Secret
+from console.rabbitmq.errors import (
+    AddressForbidden,
+    ConnectionRefused,
+    NameNotResolved,
+    TimedOut,
+)
+from console.rabbitmq.http.exchange import BoundedHttp
+from console.rabbitmq.network import addresses
+from console.rabbitmq.network.addresses import (
     BadAddress,
     check_literal,
     open_connection,
@@ -15,15 +23,7 @@ from console.rabbitmq.addresses import (
     resolve_checked,
     why_forbidden,
 )
-from console.rabbitmq.deadline import Deadline
-from console.rabbitmq.endpoint import AddressPolicy, Credentials, Endpoint, Secret
-from console.rabbitmq.errors import (
-    AddressForbidden,
-    ConnectionRefused,
-    NameNotResolved,
-    TimedOut,
-)
-from console.rabbitmq.http import BoundedHttp
+from console.rabbitmq.network.deadline import Deadline
 from tests.faults.hostile import HostileServer, replies
 
 STRICT = AddressPolicy(allow_loopback=False, allow_private=False)

@@ -6,8 +6,8 @@ import pytest
 
 from console.rabbitmq.cluster import ClusterView, nodes_are_down, view_during, view_of
 from console.rabbitmq.errors import MalformedAnswer
-from console.rabbitmq.prometheus import Scrape
-from console.rabbitmq.prometheus_nodes import MOST_NODES, added_up, must_be_of, node_urls
+from console.rabbitmq.prometheus.nodes import MOST_NODES, added_up, must_be_of, node_urls
+from console.rabbitmq.prometheus.scrape import Scrape
 from console.rabbitmq.queue_states import state_of
 from console.rabbitmq.types import Listener, Listing, Node, QueueInfo, RejectedRow
 

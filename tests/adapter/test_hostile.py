@@ -13,9 +13,9 @@ import pytest
 
 from console.rabbitmq import errors
 from console.rabbitmq.endpoint import Credentials, Endpoint, Limits, Secret, Timeouts, Tls
-from console.rabbitmq.http import BoundedHttp, mapped
+from console.rabbitmq.http.exchange import BoundedHttp, mapped
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.tls import tls_context
+from console.rabbitmq.network.tls import tls_context
 from tests.adapter.conftest import LOCAL, QUICK
 from tests.faults.hostile import (
     Behaviour,

@@ -17,9 +17,9 @@ from console.rabbitmq.errors import (
     NotFound,
     UnaddressableName,
 )
+from console.rabbitmq.http.refusals import error_for_status
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.management.paths import path, queue_path
-from console.rabbitmq.refusals import error_for_status
 from tests.adapter.conftest import LiveBroker
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.rabbitmq.errors import UnaddressableName
-from console.rabbitmq.http import sendable
+from console.rabbitmq.http.exchange import sendable
 from console.rabbitmq.management.paths import check_name, path, queue_path
 
 any_text = st.text(st.characters(), max_size=300)  # surrogates and control characters too

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from console.alive import FROZEN_S, STUCK_S, Signs, life_of, lives, run_folder
-from console.check_alive import check, main
+from console.background.alive import FROZEN_S, STUCK_S, Signs, life_of, lives, run_folder
+from console.background.check_alive import check, main
 from console.local.processes import Identity
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,11 @@ def test_each_way_of_not_being_alive_has_its_sentence(run: Path) -> None:
 
 def test_files_of_processes_that_ended_are_removed_and_broken_ones_ignored(run: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", "from console.alive import Signs; Signs('worker', ['x']).write()"],
+        [
+            sys.executable,
+            "-c",
+            "from console.background.alive import Signs; Signs('worker', ['x']).write()",
+        ],
         cwd=ROOT,
         check=True,
     )
@@ -97,7 +101,7 @@ def test_the_folder_is_below_the_state_folder_unless_it_is_set() -> None:
 
 def test_the_check_loads_no_django(run: Path) -> None:
     code = (
-        "import sys; import console.check_alive as c; c.main([]);"
+        "import sys; import console.background.check_alive as c; c.main([]);"
         "print([m for m in sys.modules if m == 'django.db' or m.startswith('vhosts')])"
     )
     done = subprocess.run(

@@ -250,7 +250,7 @@ def test_an_uncaught_error_tells_nothing_but_its_id(api: Any, monkeypatch: Any) 
     def fail(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("internals: SELECT secret FROM somewhere")
 
-    monkeypatch.setattr("console.api.brokers.add_broker", fail)
+    monkeypatch.setattr("console.pages.rest.brokers.add_broker", fail)
     api.raise_request_exception = False
     answer = api.post(BROKERS, GOOD)
     refused(answer, 500)
@@ -263,7 +263,7 @@ def test_a_lost_database_is_told_as_such(api: Any, monkeypatch: Any) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("connection to server at 10.0.0.9 failed")
 
-    monkeypatch.setattr("console.api.brokers.add_broker", fail)
+    monkeypatch.setattr("console.pages.rest.brokers.add_broker", fail)
     api.raise_request_exception = False
     answer = api.post(BROKERS, GOOD)
     refused(answer, 503)
@@ -272,7 +272,7 @@ def test_a_lost_database_is_told_as_such(api: Any, monkeypatch: Any) -> None:
 
 
 def test_too_many_requests_are_told_to_wait(api: Any, monkeypatch: Any) -> None:
-    from console.rest.throttles import PerUserProbes
+    from console.faces.rest.throttles import PerUserProbes
 
     monkeypatch.setattr(PerUserProbes, "THROTTLE_RATES", {"probes": "1/min"})
     api.post(f"{BROKERS}test/", {})

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from rest_framework.test import APIClient
 
+from accessctl.grants.roles import Role
 from accessctl.models import BrokerUser, Grant
-from accessctl.roles import Role
 from console.models import Change, ManagedObject, Step
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import password_matches
@@ -244,7 +244,7 @@ def test_waiting_tells_the_outcome_and_a_broker_that_is_down_is_no_error(
     names,
     monkeypatch,
 ):
-    monkeypatch.setattr("accessctl.api.changing.time.sleep", lambda _: engine.apply())
+    monkeypatch.setattr("console.faces.rest.changing.time.sleep", lambda _: engine.apply())
     body = {"broker": engine.broker.pk, "name": names("vhost")}
     answer = api.post(f"{BASE}/vhosts/?wait=5", body)
     assert (answer.status_code, answer.json()["state"]) == (200, "done")
@@ -254,7 +254,7 @@ def test_waiting_tells_the_outcome_and_a_broker_that_is_down_is_no_error(
     from tests.engine import Engine
 
     down = Engine(make_broker(management_url="http://127.0.0.1:9"), None)
-    monkeypatch.setattr("accessctl.api.changing.time.sleep", lambda _: down.apply())
+    monkeypatch.setattr("console.faces.rest.changing.time.sleep", lambda _: down.apply())
     answer = api.post(f"{BASE}/vhosts/?wait=1", {"broker": down.broker.pk, "name": "v"})
     assert (answer.status_code, answer.json()["state"]) == (202, "waiting")
     steps = api.get(f"{answer['Location']}steps/").json()["results"]

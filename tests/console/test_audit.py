@@ -5,8 +5,8 @@ from django.contrib.auth import get_user_model
 from django.db import InternalError, ProgrammingError, connection, transaction
 from django.urls import reverse
 
+from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from accessctl.roles import Role
 from console.audit import record
 from console.models import AuditEntry
 

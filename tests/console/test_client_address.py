@@ -20,16 +20,16 @@ from django.http import HttpResponse
 from django.test import Client
 
 from accessctl.models import ConsoleSession
-from accessctl.services.tokens import create_token
-from console.checks import check_console_url, check_trusted_proxies
+from accessctl.tokens.service import create_token
 from console.client_address import (
     ClientAddressMiddleware,
     client_address,
     client_network,
     origin_of,
 )
-from console.env import refuse_gone
 from console.models import AuditEntry
+from console.settings.checks import check_console_url, check_trusted_proxies
+from console.settings.env import refuse_gone
 
 pytestmark = pytest.mark.django_db
 

@@ -190,8 +190,8 @@ def test_what_was_never_asked_for_is_left_alone_until_it_is_adopted(
 def test_a_viewer_sees_drift_and_settles_none(engine, vhost, look, live_broker, client, now):
     from django.contrib.auth import get_user_model
 
+    from accessctl.grants.roles import Role
     from accessctl.models import Grant
-    from accessctl.roles import Role
 
     live_broker.call("PUT", "vhosts", vhost, body={"description": "theirs"})
     look()

@@ -8,7 +8,7 @@ import pytest
 from kombu import Connection
 
 import console.celery  # noqa: F401 – names the transport
-from console import file_queue
+from console.background import file_queue
 
 MESSAGES = 400
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from console.beat import BeatScheduler
+from console.background.beat import BeatScheduler
+from console.background.heartbeats import write_heartbeat
 from console.celery import app
-from console.heartbeats import write_heartbeat
 from console.models import BrokerStatus, Heartbeat
 
 QUEUES = ["queue.default", "queue.polling", "queue.apply"]

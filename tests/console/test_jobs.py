@@ -10,16 +10,17 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from console import jobs, tasks
+from console.background import jobs
+from console.background.each_alone import SomeFailed, each_alone, error_text
+from console.background.heartbeats import write_heartbeat
+from console.background.job_runs import expect_all, read_jobs, recorded, run_steps
+from console.background.queues import QUEUES
 from console.celery import app
-from console.each_alone import SomeFailed, each_alone, error_text
+from console.engine import tasks
 from console.errors import BrokerTrouble
-from console.heartbeats import write_heartbeat
-from console.job_runs import expect_all, read_jobs, recorded, run_steps
 from console.models import JobRun
-from console.queues import QUEUES
 from vhosts import tasks as vhost_tasks
-from vhosts.polling import partitions, rollups
+from vhosts.history import partitions, rollups
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +46,7 @@ def break_keep_history(monkeypatch: Any) -> None:
 def test_every_task_of_the_console_is_a_listed_job_and_goes_to_a_listed_queue() -> None:
     app.loader.import_default_modules()
     ours = {name for name in app.tasks if name.startswith(("console.", "vhosts.", "accessctl."))}
-    assert ours == {job.task for job in jobs.JOBS} | {"console.tasks.sign_of_life"}
+    assert ours == {job.task for job in jobs.JOBS} | {"console.engine.tasks.sign_of_life"}
     for job in jobs.JOBS:
         route = app.amqp.router.route({}, job.task)
         asked = getattr(app.tasks[job.task], "queue", None) or route.get("queue", "default")

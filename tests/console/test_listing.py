@@ -13,7 +13,7 @@ from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.listing import (
+from console.faces.lists import (
     Column,
     Filter,
     ListSpec,
@@ -209,7 +209,7 @@ def test_counts_say_how_many_match_of_how_many(django_assert_num_queries):
 
 
 def test_header_cells_toggle_and_numbers_start_from_the_top():
-    from console.listing import Listing
+    from console.faces.lists import Listing
 
     listing = Listing(request=read("sort=-interval"), rows=[], matched=0, total=0, page=1, pages=1)
     cells = {cell.column.key: cell for cell in listing.headers}

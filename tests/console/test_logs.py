@@ -13,7 +13,7 @@ from django.test import Client
 
 from console.local import services
 from console.local.services import Service
-from console.settings_logging import make_formatter
+from console.settings.logs import make_formatter
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def _run(code: str, *arguments: str) -> list[str]:
 def test_warnings_and_what_nobody_caught_are_json() -> None:
     said = _run(
         "import threading, warnings\n"
-        "from console.process_logging import log_everything_as_json\n"
+        "from console.settings.process_logs import log_everything_as_json\n"
         "log_everything_as_json()\n"
         "warnings.warn('a warning')\n"
         "thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()\n"
@@ -92,7 +92,7 @@ def test_gunicorn_speaks_json(tmp_path: Any) -> None:
     (tmp_path / "broken.py").write_text("raise RuntimeError('it does not start')")
     said = _run(
         "import sys, runpy; sys.argv = ['gunicorn', *sys.argv[1:]]; runpy.run_module('gunicorn', run_name='__main__')",
-        "--logger-class", "console.gunicorn_logging.JsonLogger", "--bind", "127.0.0.1:0",
+        "--logger-class", "console.settings.gunicorn_logs.JsonLogger", "--bind", "127.0.0.1:0",
         "--no-control-socket", "--pythonpath", str(tmp_path), "broken:app",
     )  # fmt: skip
     # Gunicorn prints why a worker can't start besides logging it; nothing else is not JSON.

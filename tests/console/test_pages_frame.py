@@ -125,7 +125,7 @@ def test_a_fault_of_ours_is_a_plain_page(admin_user: Any, monkeypatch: pytest.Mo
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret-internals")
 
-    monkeypatch.setattr("console.views.fleet.read_list", broken)
+    monkeypatch.setattr("console.pages.fleet.read_list", broken)
     client = Client(raise_request_exception=False)
     client.force_login(admin_user)
     answer = client.get("/")

@@ -13,7 +13,7 @@ from kombu import Connection
 from redis.exceptions import OutOfMemoryError
 
 import console.celery  # noqa: F401 – names the transport
-from console import redis_queue
+from console.background import redis_queue
 from console.local.folder import StateFolder
 from console.local.ports import Ports
 

@@ -9,9 +9,9 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from console.rest import request_counts
-from console.rest.request_counts import RequestCounts, forget_old_counts
-from console.rest.throttles import PerUser
+from console.faces.rest import request_counts
+from console.faces.rest.request_counts import RequestCounts, forget_old_counts
+from console.faces.rest.throttles import PerUser
 from vhosts.tasks import keep_history
 
 pytestmark = pytest.mark.django_db
@@ -86,7 +86,7 @@ def test_a_user_of_two_processes_is_refused_at_the_limit_and_told_how_long(
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {api_token}")
     statuses = []
     for number in range(12):
-        monkeypatch.setattr("console.rest.throttles.counts", processes[number % 2])
+        monkeypatch.setattr("console.faces.rest.throttles.counts", processes[number % 2])
         answer = client.get("/api/v1/whoami/")
         statuses.append(answer.status_code)
     assert statuses == [200] * 10 + [429] * 2

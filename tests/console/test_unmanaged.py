@@ -7,8 +7,8 @@ from urllib.parse import quote
 import pytest
 from django.urls import reverse
 
+from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from accessctl.roles import Role
 from console.models import Change
 from tests.acting import hidden_of
 from tests.factories import HOSTILE, add_user, add_vhost, permit

@@ -195,7 +195,7 @@ ROUTES = {route.name: route for route in (*_PAGES, *_API)}
 
 #: Answer 404 to everybody.
 NOWHERE = {"api-root", "api-unknown"}
-#: Under admin/: one guard for all (console.admin_site), tried in test_routes.
+#: Under admin/: one guard for all (console.faces.admin.site), tried in test_routes.
 ADMIN = "admin/"
 #: Reading these is told in the audit trail: they hand out a broker's definitions.
 AUDITED = {"api-definitions-list", "api-backups-file"}

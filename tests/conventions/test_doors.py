@@ -15,10 +15,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accessctl import reach
+from accessctl.grants.roles import PERMISSIONS_OF, Role
 from accessctl.models import BrokerPermission
-from accessctl.permissions import Permission
 from accessctl.reach import Reach
-from accessctl.roles import PERMISSIONS_OF, Role
+from accessctl.rights import Permission
 from console.models import BrokerStatus, Change, ChangeState, ManagedObject, Step, StepState, Sync
 from tests.conventions.doors import ACTS, OWN, Act, Door
 from tests.conventions.routes import ROUTES

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from accessctl.grants.roles import Role
 from accessctl.models import (
     BrokerPermission,
     BrokerTopicPermission,
@@ -19,14 +20,13 @@ from accessctl.models import (
     ConsoleSession,
     Grant,
 )
-from accessctl.roles import Role
-from accessctl.services.tokens import create_token
+from accessctl.tokens.service import create_token
 from console.audit import record
 from console.models import Broker, Change
 from tests.conventions.routes import ADMIN, AUDITED, NOWHERE, ROUTES, Route
+from vhosts.definitions.import_file import ImportOptions
+from vhosts.definitions.model import sealed
 from vhosts.models import Backup, ImportDraft, Queue, VirtualHost
-from vhosts.models.backups import sealed
-from vhosts.services.import_definitions import ImportOptions
 
 pytestmark = pytest.mark.django_db
 

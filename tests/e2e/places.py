@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accessctl.models import ConsoleSession, Grant
-from accessctl.services.tokens import create_token
+from accessctl.tokens.service import create_token
 from console.audit import record
-from console.changes.accept import Request, Wish, accept
+from console.engine.accept import Request, Wish, accept
+from console.kinds.base import Ref
 from console.models import (
     Broker,
     Change,
@@ -19,12 +20,11 @@ from console.models import (
     StepState,
     Sync,
 )
-from console.reconcile.kinds import Ref
 from tests.factories import add_broker, add_user, add_vhost, permit, permit_topic
+from vhosts.definitions import backups
+from vhosts.definitions.import_drafts import make_draft
+from vhosts.definitions.import_file import ImportOptions
 from vhosts.models import Backup, ImportDraft
-from vhosts.services import backups
-from vhosts.services.import_definitions import ImportOptions
-from vhosts.services.import_drafts import make_draft
 
 Pages = dict[str, str]
 _FILE = b"""{"vhosts": [{"name": "/new"}, {"name": "<b>x</b>"}], "quees": [],

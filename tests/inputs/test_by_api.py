@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from console.changes.attempt import secrets_of
+from console.engine.attempt import secrets_of
 from console.models import Change, ManagedObject
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA512, hash_password, password_matches
@@ -326,7 +326,7 @@ def test_x2_without_if_match_nobody_s_field_is_undone(doors, seen, kind, monkeyp
         "users": ({"limits": {"max-channels": 1}}, {"tags": ["theirs"]}),
         "permissions": ({"read": "^mine"}, {"write": "^theirs"}),
     }[kind]
-    from accessctl.api import changing
+    from console.faces.rest import changing
 
     first = changing.accept
     late = [theirs]

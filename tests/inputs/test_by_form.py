@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from console.changes.attempt import secrets_of
+from console.engine.attempt import secrets_of
 from console.models import Change, ManagedObject
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA512, hash_password, password_matches

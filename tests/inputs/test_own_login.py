@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
-from console.changes.accept import Request, Wish, accept
-from console.changes.own_login import lock_out
+from console.engine.accept import Request, Wish, accept
+from console.engine.own_login import lock_out
+from console.kinds.base import Ref
 from console.models import Broker, Change, ManagedObject, Sync
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import hash_password
-from console.reconcile.kinds import Ref
 from tests.acting import hidden_of
 from tests.engine import utc_now
 from tests.factories import add_user, add_vhost, permit

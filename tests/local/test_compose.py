@@ -10,9 +10,9 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
+from console.background.queues import QUEUES
 from console.celery import app
 from console.local.folder import CHECKOUT
-from console.queues import QUEUES
 from tests.local.production import COMPOSE, STORES, Production, dotenv, queues_of
 
 pytestmark = pytest.mark.faults
@@ -42,7 +42,7 @@ def test_the_manual_and_compose_start_the_same_workers():
 def test_every_task_goes_to_a_queue_that_workers_read():
     app.loader.import_default_modules()
     tasks = [name for name in app.tasks if not name.startswith("celery.")]
-    assert "console.tasks.apply_changes" in tasks
+    assert "console.engine.tasks.apply_changes" in tasks
     for name in tasks:
         assert app.amqp.router.route({}, name)["queue"].name in QUEUES, name
     for name, entry in app.conf.beat_schedule.items():

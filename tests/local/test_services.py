@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from console import alive
+from console.background import alive
 from console.local import processes, programs
 from console.local import supervisor as supervising
 from console.local.folder import CHECKOUT
@@ -93,7 +93,7 @@ def test_a_service_that_dies_is_started_again_and_that_is_said(folder, capsys):
 SIGNS = """
 import sys, time
 from pathlib import Path
-from console.alive import Signs
+from console.background.alive import Signs
 signs = Signs("worker", ["default"], Path(sys.argv[1]))
 while True:
     signs.free_at = time.monotonic()

@@ -4,16 +4,12 @@ import json
 
 import pytest
 
-from console.reconcile.compare_definitions import (
-    check_references,
-    prunable,
-    take_vhost,
-    transform,
-)
-from console.reconcile.definitions import parse_definitions
-from console.reconcile.definitions_emit import emit_definitions
-from console.reconcile.definitions_kept import complete
-from console.reconcile.definitions_text import MOST_BYTES, NotDefinitions, TooLarge
+from console.kinds.base import Ref
+from console.reconcile.definitions.compare import check_references, prunable, take_vhost, transform
+from console.reconcile.definitions.emit import emit_definitions
+from console.reconcile.definitions.kept import complete
+from console.reconcile.definitions.read import parse_definitions
+from console.reconcile.definitions.text import MOST_BYTES, NotDefinitions, TooLarge
 from console.reconcile.diff import FieldChange, Op, compare
 from console.reconcile.disclose import (
     public_change,
@@ -22,7 +18,6 @@ from console.reconcile.disclose import (
     secrets_of_spec,
     whole_spec,
 )
-from console.reconcile.kinds import Ref
 
 SHA256_HASH = "45Dc2/4Fnd9uE/lY95qgMSJ6KEEWzFLQNLvrrPbvELx/9Ig7"
 MD5_HASH = "AQIDBAECAwQFBgcICQoLDA0ODxA="

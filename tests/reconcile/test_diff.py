@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from console.kinds.base import Ref, SpecError
 from console.reconcile.diff import Op, compare
-from console.reconcile.kinds import Ref, SpecError
 
 VHOST = Ref("vhost", ("/test/4730",))
 QUEUE = Ref("queue", ("/", "orders"))

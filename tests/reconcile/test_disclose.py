@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.kinds.base import Ref
 from console.reconcile.diff import FieldChange
 from console.reconcile.disclose import (
     public_change,
@@ -17,7 +18,6 @@ from console.reconcile.disclose import (
     whole_spec,
     without_userinfo,
 )
-from console.reconcile.kinds import Ref
 
 NEW = {"password_hash": "new", "hashing_algorithm": "rabbit_password_hashing_sha256"}
 OLD = {"password_hash": "old", "hashing_algorithm": "rabbit_password_hashing_sha512"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from console.kinds.base import KINDS, Ref, SpecError, arguments_key
 from console.reconcile.diff import Difference, FieldChange, Op, compare
-from console.reconcile.kinds import KINDS, Ref, SpecError, arguments_key
 
 #: What can be changed only by deleting the object and declaring it anew.
 FIXED = {

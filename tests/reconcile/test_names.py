@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from console.reconcile.kinds import SpecError
-from console.reconcile.names import MOST_BYTES, check_name, name_warnings
+from console.kinds.base import SpecError
+from console.kinds.names import MOST_BYTES, check_name, name_warnings
 
 
 @pytest.mark.parametrize(

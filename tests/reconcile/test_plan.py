@@ -5,9 +5,9 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.kinds.base import Ref
 from console.reconcile.diff import Op, compare
 from console.reconcile.drift import Drift, DriftState, find_drift
-from console.reconcile.kinds import Ref
 from console.reconcile.plan import fingerprint, make_plan
 
 VHOST = Ref("vhost", ("/test/4730",))

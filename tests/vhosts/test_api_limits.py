@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from accessctl.grants.roles import Role
 from accessctl.models import BrokerUser, Grant
-from accessctl.roles import Role
 from console.models import AuditEntry, Change, Step
 from console.rabbitmq.passwords import SHA256
 from vhosts.models import VirtualHost

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from accessctl.roles import Role
-from console.changes.apply import apply_broker
+from console.engine.apply import apply_broker
 from console.models import Change
 from tests.engine import utc_now
 

@@ -9,13 +9,13 @@ import pytest
 from django.core.management import call_command
 from django.http import Http404
 
+from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from accessctl.roles import Role
 from console.errors import BrokerTrouble, NotAllowed
 from console.models import AuditEntry
+from vhosts.definitions import backups
+from vhosts.definitions.model import sealed
 from vhosts.models import Backup, BackupSchedule, ImportDraft
-from vhosts.models.backups import sealed
-from vhosts.services import backups
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ def quiet(monkeypatch: Any, scratch_vhost: Any) -> str:
     def read(store: Any) -> Any:
         import dataclasses
 
-        from console.reconcile.compare_definitions import within
+        from console.reconcile.definitions.compare import within
 
         live = real(store)
         return dataclasses.replace(live, objects=within(live.objects, scratch_vhost.name))

@@ -10,8 +10,8 @@ import pytest
 
 from console.models import Change
 from tests.inputs.doors import APPLY, PLAN, Doors
-from vhosts.services.backups import take_backup
-from vhosts.services.import_definitions import ImportOptions, plan_import
+from vhosts.definitions.backups import take_backup
+from vhosts.definitions.import_file import ImportOptions, plan_import
 
 pytestmark = pytest.mark.django_db
 SHA256 = "rabbit_password_hashing_sha256"

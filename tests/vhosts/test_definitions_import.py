@@ -9,15 +9,15 @@ from uuid import uuid4
 
 import pytest
 
+from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from accessctl.roles import Role
-from console.changes.apply import apply_broker
+from console.engine.apply import apply_broker
 from console.errors import InvalidField, NotAllowed, NotSound, NotThere, Stale, TooLarge
+from console.kinds.base import Ref
 from console.models import AuditEntry, Change, ManagedObject, Step
-from console.reconcile.kinds import Ref
 from tests.engine import utc_now
-from vhosts.services.import_definitions import ImportOptions, ImportPlan, accept_import, plan_import
-from vhosts.services.read_definitions import export_definitions, export_for_copy, file_bytes
+from vhosts.definitions.import_file import ImportOptions, ImportPlan, accept_import, plan_import
+from vhosts.definitions.read import export_definitions, export_for_copy, file_bytes
 
 pytestmark = pytest.mark.django_db
 

@@ -14,13 +14,15 @@ from django.contrib.auth.models import Group, User
 from django.db import DataError, IntegrityError, connection
 
 from accessctl.models import ApiToken, BrokerUser, Grant
-from accessctl.services.tokens import create_token
-from console import tasks
+from accessctl.tokens.service import create_token
+from console.background.each_alone import SomeFailed
+from console.background.jobs import JOBS
+from console.brokers.registry import forget_broker
 from console.celery import app
-from console.changes import doorbell
-from console.changes.accept import Request, Wish, accept
-from console.each_alone import SomeFailed
-from console.jobs import JOBS
+from console.engine import notify as doorbell
+from console.engine import tasks
+from console.engine.accept import Request, Wish, accept
+from console.kinds.base import Ref
 from console.models import (
     Broker,
     BrokerLease,
@@ -30,11 +32,12 @@ from console.models import (
     JobRun,
     ManagedObject,
 )
-from console.reconcile.kinds import Ref
-from console.registry import forget_broker
 from tests.factories import add_user, add_vhost, permit
 from tests.vhosts.test_polling_claims import depths, stored
 from vhosts import tasks as vhost_tasks
+from vhosts.definitions import backups
+from vhosts.definitions.model import sealed
+from vhosts.history import partitions, rollups
 from vhosts.models import (
     Backup,
     BackupSchedule,
@@ -49,10 +52,9 @@ from vhosts.models import (
     RollupMark,
     VirtualHost,
 )
-from vhosts.models.backups import sealed
-from vhosts.polling import inventory, partitions, rollups, run
+from vhosts.polling import run
 from vhosts.polling import store as storing
-from vhosts.services import backups
+from vhosts.polling.inventory import take as inventory
 
 NOW = datetime.now(UTC)
 #: A 5-minute bucket that has been closed for long, in the present run of half an hour or the last.
@@ -333,7 +335,7 @@ def test_editing_a_broker_and_storing_its_poll_never_lock_each_other_out(
 ) -> None:
     from dataclasses import replace
 
-    from console.registry import BrokerSettings, edit_broker
+    from console.brokers.registry import BrokerSettings, edit_broker
 
     columns = {
         name: getattr(world.lost, name)

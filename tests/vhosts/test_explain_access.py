@@ -12,10 +12,10 @@ from django.test import Client
 from accessctl.models import BrokerUser
 from console.errors import InvalidField, NotAllowed
 from console.models import BrokerStatus
+from vhosts.explain_access.pattern_preview import preview_pattern
+from vhosts.explain_access.service import explain_access
 from vhosts.models import Exchange
-from vhosts.pattern_preview import preview_pattern
-from vhosts.polling import inventory
-from vhosts.services.explain_access import explain_access
+from vhosts.polling.inventory import take as inventory
 
 pytestmark = pytest.mark.django_db
 

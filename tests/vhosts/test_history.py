@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from console.errors import InvalidField
-from vhosts.history import broker_series, series, sparklines
+from vhosts.history import partitions, rollups
+from vhosts.history.read import broker_series, series, sparklines
 from vhosts.models import BrokerSample, KnownSpan, Queue, QueueRollup5m, QueueSnapshot, RollupMark
-from vhosts.polling import partitions, rollups
 
 pytestmark = pytest.mark.django_db
 #: A whole hour some hours ago, so that rollups of it are closed.

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.shell import shell_word
-from vhosts.kinds import MEANINGS, duration, explain_arguments
+from console.kinds.shell import shell_word
+from vhosts.queues.arguments import MEANINGS, duration, explain_arguments
 
 BASH = shutil.which("bash")
 

@@ -15,7 +15,7 @@ from tests.accessctl.cast import make_cast
 from tests.acting import apply, confirm, hidden_of, preview
 from tests.engine import names, seen  # noqa: F401
 from tests.factories import HOSTILE, add_broker, add_user, add_vhost, permit
-from vhosts.matrix import COLUMNS, in_short
+from vhosts.matrix.cells import COLUMNS, in_short
 from vhosts.models import VirtualHost
 
 pytestmark = pytest.mark.django_db

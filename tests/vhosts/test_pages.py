@@ -11,11 +11,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
+from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from accessctl.roles import Role
 from tests.factories import HOSTILE, add_broker, add_queue, add_user, add_vhost, permit
+from vhosts.history import partitions
 from vhosts.models import Queue, QueueSnapshot
-from vhosts.polling import partitions
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from vhosts.history import partitions, retention
+from vhosts.history.settle import settle
 from vhosts.models import KnownSpan, Queue, QueueRollup5m, QueueSnapshot, RecentSnapshot
-from vhosts.polling import partitions, retention
-from vhosts.polling.settle import settle
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2031, 3, 30, 12, 0, tzinfo=UTC)  # a day of 23 hours in much of Europe

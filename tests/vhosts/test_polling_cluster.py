@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from console.brokers import connect
+from console.brokers.connect import connect
 from console.models import BrokerStatus
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import Unreachable
 from console.rabbitmq.management.objects import ObjectStore
 from tests.cluster import Cluster, three_nodes
-from vhosts.history import series
+from vhosts.history.read import series
 from vhosts.models import BrokerSample, Poll, Queue, RecentSnapshot
 
 pytestmark = [pytest.mark.django_db, pytest.mark.faults]

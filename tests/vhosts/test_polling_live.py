@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from console.models import BrokerStatus
-from vhosts.history import series
+from vhosts.history.read import series
 from vhosts.models import BrokerSample, Poll, Queue, RecentSnapshot
 from vhosts.polling.cache import scrapes
 

@@ -14,10 +14,11 @@ from console.models import BrokerStatus, Change
 from console.rabbitmq.passwords import SHA256
 from tests.engine import utc_now
 from vhosts.models import Exchange, Queue, VirtualHost
-from vhosts.polling import dispatch, inventory, run
+from vhosts.polling import dispatch, run
 from vhosts.polling.collect import DepthCollector
-from vhosts.polling.parts import PARTS
-from vhosts.polling.read_back import note_read_back
+from vhosts.polling.inventory import take as inventory
+from vhosts.polling.inventory.parts import PARTS
+from vhosts.polling.inventory.read_back import note_read_back
 
 pytestmark = pytest.mark.django_db
 ALL = {"configure": ".*", "write": "^a", "read": ""}

@@ -13,7 +13,7 @@ from django.core.cache import cache
 
 from console.models import BrokerStatus
 from tests.factories import add_queue
-from vhosts.services.read_queue import read_queue_bindings, read_queue_now
+from vhosts.queues.read_now import read_queue_bindings, read_queue_now
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)

@@ -11,13 +11,13 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
+from accessctl.grants.roles import Role
 from accessctl.models import BrokerPermission, Grant
-from accessctl.roles import Role
 from console.models import BrokerStatus
 from tests.inputs.doors import APPLY, PLAN, Doors
+from vhosts.definitions.backups import compare_backups, take_backup
+from vhosts.definitions.import_file import ImportOptions, plan_import
 from vhosts.models import Exchange, Poll, Queue, VirtualHost
-from vhosts.services.backups import compare_backups, take_backup
-from vhosts.services.import_definitions import ImportOptions, plan_import
 
 pytestmark = pytest.mark.django_db
 

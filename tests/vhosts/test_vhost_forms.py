@@ -214,7 +214,7 @@ def test_a_restart_whose_answer_is_lost_is_called_unknown_and_not_repeated(
     vhost = VirtualHost.objects.get(broker=broker, name=name)
     (node,) = vhost.cluster_state
     quick = Timeouts(connect=1, read=1, total=1)
-    monkeypatch.setattr("vhosts.services.restart_vhost.DEADLINE", quick)
+    monkeypatch.setattr("vhosts.virtual_hosts.restart.DEADLINE", quick)
     with Gate(live_broker.url, hold="answer") as gate:
         type(broker).objects.filter(pk=broker.pk).update(management_url=gate.url)
         answer = browser.post(f"/vhosts/{vhost.pk}/restart/", {"node": node}, follow=True)

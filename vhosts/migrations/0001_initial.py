@@ -3,7 +3,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 # The history is partitioned by time, which Django cannot say: the tables are made here, the models
-# only stated. Partitions are made by vhosts.polling.partitions, first after this migration.
+# only stated. Partitions are made by vhosts.history.partitions, first after this migration.
 _ROLLUP = """
 CREATE TABLE {table} (
     bucket_at timestamptz NOT NULL,

@@ -1,11 +1,11 @@
-from vhosts.models.backups import Backup, BackupSchedule, ImportDraft
-from vhosts.models.exchanges import Exchange
-from vhosts.models.polls import Poll
-from vhosts.models.queues import Queue
-from vhosts.models.rollups import QueueRollup1h, QueueRollup5m
-from vhosts.models.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
-from vhosts.models.spans import KnownSpan, RollupGap, RollupMark
-from vhosts.models.vhosts import VirtualHost
+from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
+from vhosts.exchanges.model import Exchange
+from vhosts.history.polls import Poll
+from vhosts.history.rollup_model import QueueRollup1h, QueueRollup5m
+from vhosts.history.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
+from vhosts.history.spans import KnownSpan, RollupGap, RollupMark
+from vhosts.queues.model import Queue
+from vhosts.virtual_hosts.model import VirtualHost
 
 __all__ = [
     "Backup",

@@ -1,0 +1,1 @@
+"""Reading brokers on a schedule."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from console.rabbitmq.prometheus import Scrape
+from console.rabbitmq.prometheus.scrape import Scrape
 
 #: Queues kept for all brokers together: some 0.5 KB each.
 MAX_QUEUES = 60_000

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from console.models import Broker, BrokerStatus
-from console.rabbitmq.addresses import BadAddress, parse_amqp_url, parse_management_url
 from console.rabbitmq.amqp.depths import PassiveDepths
 from console.rabbitmq.cluster import ClusterView, view_of
 from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts
@@ -22,8 +21,9 @@ from console.rabbitmq.errors import (
     TimedOut,
 )
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.prometheus import Scrape, spellings
-from console.rabbitmq.prometheus_nodes import added_up
+from console.rabbitmq.network.addresses import BadAddress, parse_amqp_url, parse_management_url
+from console.rabbitmq.prometheus.nodes import added_up
+from console.rabbitmq.prometheus.scrape import Scrape, spellings
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import (
     DepthSource,
@@ -33,7 +33,7 @@ from console.rabbitmq.types import (
     RejectedRow,
 )
 from vhosts.models import Queue
-from vhosts.polling.quarantine import sound_depths, why_unfit
+from vhosts.polling.inventory.quarantine import sound_depths, why_unfit
 from vhosts.polling.scraping import NodeScrapes
 from vhosts.polling.vitals import Vitals, sentence
 

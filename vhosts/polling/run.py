@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from django.db import DataError
 
-from console.brokers import connect
+from console.brokers.connect import connect
 from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus, PollState
 from console.rabbitmq.cluster import view_of
@@ -30,7 +30,7 @@ from console.rabbitmq.errors import (
 )
 from console.rabbitmq.management.client import ManagementClient
 from vhosts.models import Poll
-from vhosts.polling import backoff, dispatch, inventory
+from vhosts.polling import backoff, dispatch
 from vhosts.polling.cache import scrapes
 from vhosts.polling.collect import (
     QUICK,
@@ -38,7 +38,8 @@ from vhosts.polling.collect import (
     Depths,
     NoSource,
 )
-from vhosts.polling.quarantine import samples
+from vhosts.polling.inventory import take as inventory
+from vhosts.polling.inventory.quarantine import samples
 from vhosts.polling.store import Fenced, Outcome, Slot, store
 from vhosts.polling.vitals import Vitals, read_vitals, sentence
 

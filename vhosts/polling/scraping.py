@@ -11,14 +11,14 @@ from console.rabbitmq.cluster import ClusterView
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import AccessRefused, BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.prometheus import (
+from console.rabbitmq.prometheus.nodes import ask_each, must_be_of, node_urls
+from console.rabbitmq.prometheus.scrape import (
     Scrape,
     Spellings,
     scrape_consumers,
     scrape_depths,
     scrape_url,
 )
-from console.rabbitmq.prometheus_nodes import ask_each, must_be_of, node_urls
 from console.rabbitmq.types import Listener
 
 _TIMEOUTS = Timeouts(connect=2, read=10, total=15)

@@ -13,8 +13,8 @@ from django.db.backends.utils import CursorWrapper
 
 from console.models import BrokerStatus
 from console.rabbitmq.types import QueueDepth
+from vhosts.history import partitions
 from vhosts.models import BrokerSample, KnownSpan, Poll
-from vhosts.polling import partitions
 from vhosts.polling.collect import Depths
 from vhosts.polling.copying import temporary_table
 

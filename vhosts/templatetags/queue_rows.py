@@ -15,7 +15,7 @@ from django.template import Context
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from console.templatetags.warren import (
+from console.faces.templatetags.warren import (
     age,
     marks,
     name_tag,
@@ -25,8 +25,8 @@ from console.templatetags.warren import (
     unknown,
 )
 from vhosts.models import Queue
+from vhosts.queues.links import Links
 from vhosts.selectors import QueueRow
-from vhosts.views.links import Links
 
 register = template.Library()
 
@@ -118,7 +118,7 @@ _OPENINGS = {key: _opening(style, label) for key, (style, label, _) in _CELLS.it
 def queue_table_rows(
     context: Context, rows: Iterable[tuple[QueueRow, Queue, Links]], shows: Mapping[str, bool]
 ) -> SafeString:
-    """`rows` of vhosts.views.links.linked; of the columns, those that `shows` names."""
+    """`rows` of vhosts.queues.links.linked; of the columns, those that `shows` names."""
     cells = [(_OPENINGS[key], cell) for key, (_, _, cell) in _CELLS.items() if shows.get(key)]
     return format_html_join("\n", "{}", ((_row(context, cells, *one),) for one in rows))
 

@@ -17,11 +17,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from console.changes.apply import apply_broker
+from console.engine.apply import apply_broker
 from console.errors import ConsoleError
 from console.management import pipeline
 from console.models import OPEN_CHANGES, Change, StepState
-from vhosts.services.import_definitions import accept_import, plan_import
+from vhosts.definitions.import_file import accept_import, plan_import
 
 _LOOK_EVERY_S = 0.5
 

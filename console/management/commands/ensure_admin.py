@@ -16,10 +16,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from accessctl.services.sessions import end_sessions_of
-from accessctl.services.tokens import revoke_tokens_of
+from accessctl.sessions.service import end_sessions_of
+from accessctl.tokens.service import revoke_tokens_of
 from console.audit import record
-from console.env import env, env_str
+from console.settings.env import env, env_str
 
 
 class Command(BaseCommand):

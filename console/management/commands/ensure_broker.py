@@ -5,7 +5,7 @@ Reads one JSON object from standard input, so that the password stands on no com
     {"management_url": "http://127.0.0.1:15672", "username": "warren", "password": "…",
      "amqp_url": "amqp://127.0.0.1:5672", "environment": "development", "poll_interval_s": 10}
 
-Keys are the fields of console.registry.BrokerSettings but `name`. What is left out keeps its value
+Keys are the fields of console.brokers.registry.BrokerSettings but `name`. What is left out keeps its value
 (or, for a new broker, gets its default). Running it again changes nothing. Prints no secret.
 """
 
@@ -21,10 +21,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
+from console.brokers.registry import BrokerSettings, add_broker, edit_broker
 from console.errors import ConsoleError, WrongEncryptionKey
 from console.models import Broker
 from console.rabbitmq.endpoint import Secret
-from console.registry import BrokerSettings, add_broker, edit_broker
 from console.secrets import decrypt
 
 _FIELDS = {field.name: field for field in dataclasses.fields(BrokerSettings)}

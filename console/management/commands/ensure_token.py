@@ -23,7 +23,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accessctl.models import ApiToken
-from accessctl.services.tokens import create_token, find_token, revoke_token
+from accessctl.tokens.service import create_token, find_token, revoke_token
 from console.errors import ConsoleError
 
 _RENEW_BEFORE = timedelta(days=31)

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from console.errors import ConsoleError
 from console.management import pipeline
-from vhosts.services.read_definitions import export_definitions, file_bytes
+from vhosts.definitions.read import export_definitions, file_bytes
 
 
 class Command(BaseCommand):

@@ -1,6 +1,6 @@
 """`manage.py migrate`, as the owner of the tables where DATABASE_OWNER_URL names one.
 
-Afterwards the role of DATABASE_URL gets its rights on what is there: see console.database_roles.
+Afterwards the role of DATABASE_URL gets its rights on what is there: see console.models.roles.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.commands import migrate
 from django.db import connection
 
-from console.database_roles import AUDIT_TABLE, as_owner, set_up_runtime_role
+from console.models.roles import AUDIT_TABLE, as_owner, set_up_runtime_role
 
 
 class Command(migrate.Command):

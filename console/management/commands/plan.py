@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from console.errors import ConsoleError
 from console.management import pipeline
-from vhosts.services.import_definitions import plan_import
+from vhosts.definitions.import_file import plan_import
 
 
 class Command(BaseCommand):

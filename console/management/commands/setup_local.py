@@ -27,12 +27,12 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from console.database_roles import as_owner, set_up_runtime_role
 from console.errors import ConsoleError
 from console.management.commands.ensure_admin import ensure_admin
 from console.management.commands.ensure_broker import ensure_broker
 from console.management.commands.ensure_token import ensure_token
 from console.models import Broker, BrokerStatus
+from console.models.roles import as_owner, set_up_runtime_role
 
 TOKEN_NAME = "bin/up"  # noqa: S105 (its name, not its value)
 TOKEN_LIVES = timedelta(days=365)

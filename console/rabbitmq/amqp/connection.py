@@ -11,8 +11,6 @@ import pika
 from pika import exceptions
 from pika.adapters.utils import connection_workflow as workflow
 
-from console.rabbitmq.addresses import resolve_checked
-from console.rabbitmq.deadline import Deadline
 from console.rabbitmq.endpoint import AmqpEndpoint
 from console.rabbitmq.errors import (
     AccessRefused,
@@ -29,8 +27,10 @@ from console.rabbitmq.errors import (
     UnaddressableName,
     Unreachable,
 )
+from console.rabbitmq.network.addresses import resolve_checked
+from console.rabbitmq.network.deadline import Deadline
+from console.rabbitmq.network.tls import tls_context, tls_failure
 from console.rabbitmq.text import printable
-from console.rabbitmq.tls import tls_context, tls_failure
 
 HEARTBEAT_SECONDS = 10
 _BLOCKED_SECONDS = 10

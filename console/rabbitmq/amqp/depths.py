@@ -9,9 +9,9 @@ import pika
 from pika.exceptions import ChannelClosedByBroker, ShortStringTooLong
 
 from console.rabbitmq.amqp.connection import connected
-from console.rabbitmq.deadline import Deadline
 from console.rabbitmq.endpoint import AmqpEndpoint
 from console.rabbitmq.errors import AccessRefused, NotFound
+from console.rabbitmq.network.deadline import Deadline
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import Listing, QueueDepth, RejectedRow
 

@@ -1,0 +1,1 @@
+"""RabbitMQ's management HTTP API, 3.10 to 4.3."""

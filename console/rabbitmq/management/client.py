@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from console.rabbitmq.deadline import Deadline
 from console.rabbitmq.endpoint import Endpoint
 from console.rabbitmq.errors import (
     AnswerTooLarge,
@@ -16,13 +15,14 @@ from console.rabbitmq.errors import (
     PathRewritten,
     UnaddressableName,
 )
-from console.rabbitmq.http import JSON, BoundedHttp, must_be_json
+from console.rabbitmq.http.exchange import JSON, BoundedHttp, must_be_json
+from console.rabbitmq.http.refusals import error_for_status
 from console.rabbitmq.management import readings
 from console.rabbitmq.management.decode import Rows, raw_rows
 from console.rabbitmq.management.escapes import WHAT_TO_DO, Escapes
 from console.rabbitmq.management.paging import PagedRows, first_pages, read_pages
 from console.rabbitmq.management.paths import Query, path, queue_path
-from console.rabbitmq.refusals import error_for_status
+from console.rabbitmq.network.deadline import Deadline
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import (
     Binding,

@@ -12,9 +12,9 @@ import threading
 from urllib.parse import quote
 
 from console.rabbitmq.errors import PathRewritten, StatsDisabled
-from console.rabbitmq.http import JSON, BoundedHttp
+from console.rabbitmq.http.exchange import JSON, BoundedHttp
+from console.rabbitmq.http.refusals import error_for_status
 from console.rabbitmq.management.paths import path
-from console.rabbitmq.refusals import error_for_status
 
 #: What a proxy may take for a part of the path's own syntax once it has decoded it.
 _SYNTAX = "/%\\?#;"

@@ -14,7 +14,8 @@ import msgspec
 
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import BrokerFailed, MalformedAnswer, NotFound, Rejected
-from console.rabbitmq.http import BoundedHttp
+from console.rabbitmq.http.exchange import BoundedHttp
+from console.rabbitmq.http.refusals import error_for_status
 from console.rabbitmq.management import bindings, topology
 from console.rabbitmq.management.answers import (
     Key,
@@ -27,7 +28,6 @@ from console.rabbitmq.management.answers import (
 )
 from console.rabbitmq.management.escapes import Escapes
 from console.rabbitmq.management.paths import Query, check_name, path
-from console.rabbitmq.refusals import error_for_status
 
 __all__ = ["Key", "Listed", "ObjectStore", "Spec"]
 
@@ -35,7 +35,7 @@ __all__ = ["Key", "Listed", "ObjectStore", "Spec"]
 class ObjectStore:
     """The objects of one broker by kind and key. Safe to use from threads, as its `http` is.
 
-    Every method raises BrokerError. Keys are in the order of `console.reconcile.kinds`. `writes` bounds
+    Every method raises BrokerError. Keys are in the order of `console.kinds.base`. `writes` bounds
     each call that changes something; None: as reads.
     """
 

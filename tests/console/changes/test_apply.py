@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from console.errors import IdempotencyMismatch, InvalidField, Stale
+from console.kinds.base import Ref
 from console.models import Attempt, AuditEntry, BrokerLease, Change, ManagedObject, Step
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA256, hash_password
-from console.reconcile.kinds import Ref
 from console.secrets import encrypt
 from tests.engine import utc_now
 
@@ -238,7 +238,7 @@ def test_another_worker_finds_the_broker_taken(engine, names):
 
 
 def test_a_worker_that_slept_through_its_lease_records_nothing(engine, names, monkeypatch):
-    from console.changes import apply
+    from console.engine import apply
 
     change = engine.ask(("vhost", [names("vhost")], {}))
     real = apply.Look

@@ -24,8 +24,9 @@ import pytest
 from django.db import connections
 from django.test import Client
 
-from console.changes import crashpoints
-from console.changes.sweep import brokers_with_due_steps
+from console.engine import crashpoints
+from console.engine.sweep import brokers_with_due_steps
+from console.kinds.base import Ref
 from console.models import (
     Attempt,
     AuditEntry,
@@ -37,7 +38,6 @@ from console.models import (
 )
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA256, hash_password
-from console.reconcile.kinds import Ref
 from tests.engine import utc_now
 from tests.faults.gate import Gate
 from vhosts.models import VirtualHost
@@ -255,7 +255,7 @@ def test_c5_what_the_broker_did_is_found_although_its_answer_was_lost(story, liv
 
 
 def test_c8_death_in_the_middle_of_many_steps_goes_on_with_the_rest(story_of_three, monkeypatch):
-    monkeypatch.setattr("console.changes.steps.BATCH", 1)
+    monkeypatch.setattr("console.engine.step_store.BATCH", 1)
     story = story_of_three
     for _ in story:
         change = story.ask()

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from accessctl.roles import Role
-from console.changes.again import stop_change
+from console.engine.proposals.retry import stop_change
+from console.kinds.base import Ref
 from console.models import OPEN_STEPS, Attempt, Change, Step
-from console.reconcile.kinds import Ref
 from tests.console.changes.test_crashes import HASH
 from tests.engine import utc_now
 

@@ -4,13 +4,13 @@ import pytest
 from django.template.loader import render_to_string
 
 from accessctl.models import BrokerUser
-from accessctl.services.broker_permissions import PRESETS, set_permissions
-from accessctl.services.broker_users import Password, create_user, delete_user, edit_user
-from console.changes.accept import Request
-from console.changes.requests import as_data, preview
+from accessctl.permissions.rules import PRESETS, set_permissions
+from accessctl.users.rules import Password, create_user, delete_user, edit_user
+from console.engine.accept import Request
+from console.engine.proposals.preview import as_data, preview
 from console.rabbitmq.endpoint import Secret
 from console.reconcile.diff import Op
-from vhosts.services.manage_vhosts import create_vhost
+from vhosts.virtual_hosts.rules import create_vhost
 
 pytestmark = pytest.mark.django_db
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from console.changes.attempt import act, act_together
+from console.engine.attempt import act, act_together
+from console.kinds.base import Ref
 from console.models import ManagedObject, Step
 from console.rabbitmq.management.objects import ObjectStore
 from console.reconcile.diff import Op
-from console.reconcile.kinds import Ref
 
 pytestmark = pytest.mark.django_db
 

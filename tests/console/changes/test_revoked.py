@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from rest_framework.test import APIClient
 
+from accessctl.grants.roles import Role
 from accessctl.models import BrokerPermission, BrokerUser, Grant
-from accessctl.roles import Role
 from console.models import Attempt, Change
 from vhosts.models import VirtualHost
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from console.brokers import connect
+from console.brokers.connect import connect
+from console.kinds.base import Ref
 from console.models import Attempt
 from console.rabbitmq.errors import PathRewritten
 from console.rabbitmq.management.objects import ObjectStore
-from console.reconcile.kinds import Ref
 from tests.console.changes.test_crashes import HASH, reach_by
 from tests.faults.gate import (
     Gate,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from console.kinds.base import Ref
 from console.models import Attempt
 from console.rabbitmq.management.objects import ObjectStore
-from console.reconcile.kinds import Ref
 from tests.console.changes.test_crashes import ALL, HASH, LESS, die_at, let_the_lease_run_out
 
 MANY = 40

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from celery import signals
 
-from console.changes import apply as applying
-from console.changes import lease, stopping
-from console.changes.again import KEPT_FOR, RETRIED, NothingLeft, ask_again, forget_secrets
+from console.engine import apply as applying
+from console.engine import lease, stopping
+from console.engine.proposals.retry import KEPT_FOR, RETRIED, NothingLeft, ask_again, forget_secrets
+from console.kinds.base import Ref
 from console.models import Attempt, BrokerLease, Step
 from console.rabbitmq.endpoint import Timeouts
-from console.reconcile.kinds import Ref
 from tests.console.changes.test_crashes import HASH, reach_by
 from tests.engine import utc_now
 from tests.faults.gate import Gate
@@ -283,7 +283,7 @@ def stopped():
 def test_a_worker_that_is_asked_to_stop_ends_its_call_and_begins_no_other(
     engine, live_broker, names, stopped, monkeypatch
 ):
-    monkeypatch.setattr("console.changes.steps.BATCH", 1)
+    monkeypatch.setattr("console.engine.step_store.BATCH", 1)
     change = engine.ask(*[("vhost", [names("vhost")], {}) for _ in range(3)])
     with Gate(live_broker.url, hold="answer") as gate:
         reach_by(engine, gate.url)

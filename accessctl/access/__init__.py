@@ -1,0 +1,1 @@
+"""The Access pages: people, groups, grants, tokens, sessions."""

@@ -1,0 +1,187 @@
+"""Forms of the pages under /access/. Rules are the services'; forms only read what was typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import Group, User
+
+from accessctl.grants.roles import ABOUT, Role
+from accessctl.grants.service import GrantSettings
+from accessctl.reach import AnyUser
+from accessctl.rights import Permission
+from console.errors import InvalidField
+from console.models import Broker, Environment
+
+_TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
+_SELECT = {"class": "form-select"}
+
+
+class AccessForm(forms.Form):
+    use_required_attribute = False
+
+    def refuse(self, error: InvalidField) -> None:
+        self.add_error(error.field if error.field in self.fields else None, error.message)
+
+
+class GrantForm(AccessForm):
+    to = forms.ChoiceField(label="To", widget=forms.Select(_SELECT))
+    role = forms.ChoiceField(
+        choices=[(role.value, role.label) for role in Role],
+        widget=forms.Select(_SELECT),
+        help_text=" ".join(f"{role.label}: {ABOUT[role]}" for role in Role),
+    )
+    place = forms.ChoiceField(label="On", widget=forms.Select(_SELECT))
+    vhost_pattern = forms.CharField(
+        label="Virtual hosts",
+        required=False,
+        strip=False,
+        max_length=255,
+        widget=forms.TextInput({**_TEXT, "placeholder": "*"}),
+        help_text="* stands for any run of characters: /team-* is every virtual host whose name "
+        "begins with /team-. Empty: all of them.",
+    )
+    reads_messages = forms.BooleanField(
+        label="Messages",
+        required=False,
+        widget=forms.CheckboxInput({"class": "form-check-input"}),
+        help_text="No role includes it: what is inside messages is more than running a broker needs.",
+    )
+
+    def __init__(self, *args: Any, user: AnyUser, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._user = user
+        people = User.objects.order_by("username").values_list("pk", "username")
+        groups = Group.objects.order_by("name").values_list("pk", "name")
+        choices: Any = [
+            ("", "Choose"),
+            ("People", [(f"user-{pk}", name) for pk, name in people]),
+            ("Groups", [(f"group-{pk}", name) for pk, name in groups]),
+        ]
+        self.fields["to"].choices = choices  # type: ignore[attr-defined]
+        brokers = Broker.objects.visible_to(user).values_list("pk", "name")
+        environments = [
+            (f"env-{value}", f"All {label.lower()} brokers") for value, label in Environment.choices
+        ]
+        places: Any = [
+            ("", "Choose"),
+            ("Brokers", [(f"broker-{pk}", name) for pk, name in brokers]),
+            ("Wider", [*environments, ("all", "All brokers")]),
+        ]
+        self.fields["place"].choices = places  # type: ignore[attr-defined]
+
+    def settings(self) -> GrantSettings:
+        kind, _, to = self.cleaned_data["to"].partition("-")
+        where, _, at = self.cleaned_data["place"].partition("-")
+        return GrantSettings(
+            user=User.objects.filter(pk=to).first() if kind == "user" else None,
+            group=Group.objects.filter(pk=to).first() if kind == "group" else None,
+            role=self.cleaned_data["role"],
+            broker=Broker.objects.visible_to(self._user).filter(pk=at).first()
+            if where == "broker"
+            else None,
+            environment=at if where == "env" else "",
+            vhost_pattern=self.cleaned_data["vhost_pattern"],
+            reads_messages=self.cleaned_data["reads_messages"],
+        )
+
+
+class WhyForm(AccessForm):
+    """May somebody do something, somewhere, and why? `person` only for those who see people."""
+
+    person = forms.ModelChoiceField(
+        User.objects.order_by("username"), widget=forms.Select(_SELECT), to_field_name="username"
+    )
+    permission = forms.ChoiceField(
+        choices=[(p.value, p.value) for p in Permission], widget=forms.Select(_SELECT)
+    )
+    broker = forms.ModelChoiceField(
+        Broker.objects.none(), required=False, widget=forms.Select(_SELECT),
+        empty_label="No broker in particular",
+    )  # fmt: skip
+    vhost = forms.CharField(
+        label="Virtual host", required=False, strip=False, max_length=255,
+        widget=forms.TextInput({**_TEXT, "placeholder": "the whole broker"}),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, user: AnyUser, sees_people: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["broker"].queryset = Broker.objects.visible_to(user)  # type: ignore[attr-defined]
+        if not sees_people:
+            del self.fields["person"]
+
+
+class PersonForm(AccessForm):
+    username = forms.CharField(label="Name", max_length=150, widget=forms.TextInput(_TEXT))
+
+
+class FirstPasswordForm(AccessForm):
+    """The code comes out of the link's end (static/js/first_password.js), or is pasted."""
+
+    code = forms.CharField(
+        label="Code",
+        max_length=200,
+        widget=forms.TextInput({**_TEXT, "data-code": ""}),
+        help_text="The end of the link, behind the #.",
+        error_messages={"required": "Open the link that you were given, or paste its end here."},
+    )
+    password1 = forms.CharField(
+        label="New password",
+        strip=False,
+        max_length=1000,
+        widget=forms.PasswordInput({"class": "form-control", "autocomplete": "new-password"}),
+        help_text="At least 12 characters, not a common password, not like your name.",
+        error_messages={"required": "Enter a password."},
+    )
+    password2 = forms.CharField(
+        label="Once more",
+        strip=False,
+        max_length=1000,
+        widget=forms.PasswordInput({"class": "form-control", "autocomplete": "new-password"}),
+        error_messages={"required": "Enter it once more."},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or self.cleaned_data
+        first, second = said.get("password1"), said.get("password2")
+        if first and second and first != second:
+            self.add_error("password2", "The two passwords are not the same.")
+        return said
+
+
+class GroupForm(AccessForm):
+    name = forms.CharField(max_length=150, widget=forms.TextInput(_TEXT))
+
+
+class GroupsForm(AccessForm):
+    groups = forms.ModelMultipleChoiceField(
+        Group.objects.order_by("name"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+
+class TokenForm(AccessForm):
+    name = forms.CharField(
+        max_length=100, widget=forms.TextInput(_TEXT), help_text="What it is for."
+    )
+    expires_in_days = forms.IntegerField(
+        label="Good for",
+        initial=90,
+        min_value=1,
+        max_value=366,
+        widget=forms.NumberInput({**_TEXT, "min": 1, "max": 366}),
+        help_text="1 to 366 days.",
+    )
+    scopes = forms.MultipleChoiceField(
+        required=False,
+        choices=[(p.value, p.value) for p in Permission],
+        widget=forms.SelectMultiple({**_SELECT, "size": 8}),
+        help_text="What it may be used for. None chosen: all that you may do, now and later. "
+        "It never reaches further than you.",
+    )
+    networks = forms.CharField(
+        required=False,
+        max_length=1000,
+        widget=forms.TextInput({**_TEXT, "placeholder": "10.1.0.0/16, 192.0.2.7"}),
+        help_text="Where it may be used from, with commas between. Empty: anywhere.",
+    )

@@ -1,0 +1,1 @@
+"""What a console user may do, and where."""

@@ -1,0 +1,67 @@
+"""The five roles and what each may do. Fixed: a role means the same on every console.
+
+docs/access.md has the table with the reasons. Not in any role: people:edit (accounts and groups are
+for superusers: whoever edits a group edits what it is granted) and messages:read (what is inside
+messages is more than running a broker needs; it is given by a flag on a grant).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import models
+
+from accessctl.rights import Permission
+
+
+class Role(models.TextChoices):
+    VIEWER = "viewer", "Viewer"
+    OPERATOR = "operator", "Operator"
+    VHOST_ADMINISTRATOR = "vhost_administrator", "Vhost administrator"
+    BROKER_ADMINISTRATOR = "broker_administrator", "Broker administrator"
+    AUDITOR = "auditor", "Auditor"
+
+
+_VIEWER = frozenset({
+    Permission.BROKERS_VIEW, Permission.CHANGES_VIEW, Permission.CONNECTIONS_VIEW, Permission.DRIFT_VIEW, Permission.EXPLAIN_USE, Permission.PERMISSIONS_VIEW,
+    Permission.POLICIES_VIEW, Permission.POLLS_VIEW, Permission.QUEUES_VIEW, Permission.USERS_VIEW, Permission.VHOSTS_VIEW,
+})  # fmt: skip
+_OPERATOR = _VIEWER | {
+    Permission.BROKERS_TEST, Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DRIFT_RESOLVE, Permission.POLICIES_EDIT,
+    Permission.VHOSTS_RESTART,
+}  # fmt: skip
+# No tags, no limits, no hashes: each of them reaches beyond the virtual hosts of the grant.
+_VHOST_ADMINISTRATOR = _VIEWER | {
+    Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.DRIFT_RESOLVE,
+    Permission.PERMISSIONS_EDIT, Permission.POLICIES_EDIT, Permission.USERS_EDIT, Permission.VHOSTS_CREATE, Permission.VHOSTS_DELETE,
+    Permission.VHOSTS_EDIT, Permission.VHOSTS_RESTART,
+}  # fmt: skip
+_BROKER_ADMINISTRATOR = _OPERATOR | _VHOST_ADMINISTRATOR | {
+    Permission.BROKERS_ADD, Permission.BROKERS_EDIT, Permission.BROKERS_FORGET, Permission.GRANTS_EDIT, Permission.GRANTS_VIEW,
+    Permission.HASHES_EXPORT, Permission.PEOPLE_VIEW, Permission.USERS_TAG, Permission.VHOSTS_LIMIT,
+}  # fmt: skip
+_AUDITOR = _VIEWER | {Permission.AUDIT_VIEW, Permission.GRANTS_VIEW, Permission.PEOPLE_VIEW}
+
+PERMISSIONS_OF: Mapping[Role, frozenset[Permission]] = {
+    Role.VIEWER: _VIEWER,
+    Role.OPERATOR: _OPERATOR,
+    Role.VHOST_ADMINISTRATOR: _VHOST_ADMINISTRATOR,
+    Role.BROKER_ADMINISTRATOR: _BROKER_ADMINISTRATOR,
+    Role.AUDITOR: _AUDITOR,
+}
+#: One sentence each, for pages.
+ABOUT: Mapping[Role, str] = {
+    Role.VIEWER: "Sees queues, virtual hosts, users, permissions and changes; changes nothing.",
+    Role.OPERATOR: "As a viewer; tests connections, stops changes, settles drift, sets policies.",
+    Role.VHOST_ADMINISTRATOR: (
+        "As a viewer; makes, changes and deletes virtual hosts, their permissions and the users "
+        "that belong to them alone. Sets no tags and no limits."
+    ),
+    Role.BROKER_ADMINISTRATOR: (
+        "Everything on the broker, its settings and the grants on it; reads no messages."
+    ),
+    Role.AUDITOR: "As a viewer; sees the audit trail and who may do what.",
+}
+#: Roles that mean a whole broker: with a pattern of virtual hosts they would promise what they
+#: cannot hold.
+WHOLE_BROKER = frozenset({Role.BROKER_ADMINISTRATOR})

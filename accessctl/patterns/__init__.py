@@ -1,0 +1,1 @@
+"""RabbitMQ's permission patterns: PCRE as the broker runs it, checks, plain words."""

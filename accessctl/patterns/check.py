@@ -1,0 +1,271 @@
+"""The three patterns of a permission: are they regular expressions, what do they mean, what do they match?
+
+Sources: RabbitMQ's access control guide; `rabbit_auth_backend_internal.erl` (an empty pattern is
+`^$`; a match anywhere in the name is a match); `rabbit_re.erl` (from 4.2.6: 1,024 bytes at most, and a
+match that takes over 50,000 steps denies). A pattern is only ever run by `accessctl.patterns.pcre`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from accessctl.patterns.pcre import Dialect, PatternError, Regex, TooCostly, Unavailable
+from accessctl.patterns.words import (
+    ANY_CHARACTER,
+    UNANCHORED,
+    PatternWords,
+    in_words,
+    repeats_in_repeats,
+)
+
+MAX_BYTES = 1_024
+#: As it is, and in an escape: brokers take it, and no name holds one.
+_NUL = re.compile(r"\x00|\\x00")
+#: Seconds that a preview may take before it is given up.
+PREVIEW_BUDGET = 0.2
+#: Seconds that are spent on looking for a name that makes a pattern run away.
+_PROBING_BUDGET = 0.03
+
+_RUNAWAY = (
+    "Takes too many steps on some names. Brokers before 4.2.6 set no limit and are slowed down by it; "
+    "later ones deny such a match."
+)
+_NESTED = (
+    "Repeats what itself repeats, which on some names can take very many steps. Brokers before 4.2.6 "
+    "set no limit to that; later ones deny such a match."
+)
+_RECURSION = (
+    "Calls itself, which brokers on Erlang before 28 may refuse. The broker decides when it is set."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """`code`: runaway | nested | unanchored | dot | recursion | variables | unchecked."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is known of a pattern without asking the broker.
+
+    `valid` None: the broker has to decide (`error` says why). `position` is the character where a
+    pattern that is not valid goes wrong. `risky`: may run away.
+    """
+
+    pattern: str
+    valid: bool | None
+    words: PatternWords
+    error: str = ""
+    position: int | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def risky(self) -> bool:
+        return any(note.code in ("runaway", "nested") for note in self.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """How many of `of` names a pattern matches, and the first of them. `refused`: why the count is
+    not of all names (then it is of those that were tried); None: it is whole."""
+
+    count: int
+    sample: tuple[str, ...]
+    of: int
+    refused: str | None = None
+
+
+def dialect_of(erlang_version: str) -> Dialect | None:
+    """PCRE 8 up to Erlang/OTP 27, PCRE2 from 28 on (OTP 28's release notes). None: not known."""
+    major = erlang_version.split(".")[0]
+    if not (major.isascii() and major.isdecimal()):
+        return None
+    return "pcre2" if int(major) >= 28 else "pcre8"
+
+
+def check(pattern: str, *, dialect: Dialect | None = None, topic: bool = False) -> Checked:
+    """`dialect` None: that of no broker in particular, where PCRE2 is taken. `topic`: the pattern is
+    of a topic permission, where {username} and {vhost} stand for something."""
+    words = in_words(pattern)
+    if problem := _refused_outright(pattern):
+        return Checked(pattern, False, words, *problem)
+    if pattern == "":
+        return Checked(pattern, True, words)
+    notes = [Note("variables", _variables(pattern))] if topic and _variables(pattern) else []
+    try:
+        regex = Regex(pattern, dialect or "pcre2")
+    except Unavailable:
+        sentence = "Not checked here, where libpcre2 is missing. The broker decides when it is set."
+        return Checked(pattern, None, words, sentence, notes=(Note("unchecked", sentence),))
+    except PatternError as error:
+        position = _character(pattern, error)
+        if not error.certain:
+            sentence = f"Brokers differ on this ({error}). The broker decides when it is set."
+            return Checked(pattern, None, words, sentence, position, tuple(notes))
+        return Checked(pattern, False, words, _no_regex(pattern, error), position, tuple(notes))
+    notes += _notes(pattern, words, regex)
+    doubt = dialect != "pcre2" and any(note.code == "recursion" for note in notes)
+    return Checked(
+        pattern, None if doubt else True, words, _RECURSION if doubt else "", None, tuple(notes)
+    )
+
+
+@lru_cache(maxsize=4096)
+def why_not_pattern(pattern: str, dialect: Dialect | None = None) -> str:
+    """Why no permission can have this pattern, in one sentence; "" where it can, or the broker has to
+    decide. Without the looking for risks that `check` does, so that thousands are checked at once."""
+    if problem := _refused_outright(pattern):
+        return problem[0]
+    try:
+        Regex(pattern, dialect or "pcre2")
+    except Unavailable:
+        return ""
+    except PatternError as error:
+        return _no_regex(pattern, error) if error.certain else ""
+    return ""
+
+
+def _no_regex(pattern: str, error: PatternError) -> str:
+    return f"Not a regular expression: {error}, at character {_character(pattern, error) + 1}."
+
+
+def _character(pattern: str, error: PatternError) -> int:
+    before = pattern.encode("utf-8", "replace")[: error.position]
+    return len(before.decode(errors="ignore"))
+
+
+def preview(
+    pattern: str,
+    names: Sequence[str],
+    limit: int = 20,
+    *,
+    dialect: Dialect | None = None,
+    budget: float = PREVIEW_BUDGET,
+) -> Matches:
+    """Which of the names the pattern matches; ends within about `budget` seconds whatever the
+    pattern. The sample holds the first `limit` of them."""
+    if (problem := _refused_outright(pattern)) is not None:
+        return Matches(0, (), len(names), problem[0])
+    try:
+        regex = Regex(pattern or "^$", dialect or "pcre2")
+    except Unavailable:
+        return Matches(0, (), len(names), "Not shown here, where libpcre2 is missing.")
+    except PatternError as error:
+        return Matches(0, (), len(names), f"Not a regular expression: {error}.")
+    ends = time.monotonic() + budget
+    found: list[str] = []
+    refused = None
+    for tried, name in enumerate(names):
+        if time.monotonic() > ends:
+            refused = f"Given up after {tried:,} of {len(names):,} names: it takes too long."
+            break
+        try:
+            if regex.matches(name):
+                found.append(name)
+        except TooCostly:
+            refused = f"Given up after {tried:,} of {len(names):,} names. {_RUNAWAY}"
+            break
+    return Matches(len(found), tuple(found[:limit]), len(names), refused)
+
+
+def matches(pattern: str, name: str, *, dialect: Dialect | None = None) -> bool | None:
+    """Whether a permission's pattern matches, as the broker would have it. None where that cannot
+    be told: the dialects differ and the broker's is not known, the pattern is one that only the
+    broker can judge, or libpcre2 is missing. Raises TooCostly.
+
+    A pattern that is no regular expression denies, as at the broker."""
+    if dialect is None:
+        one, other = (matches(pattern, name, dialect=each) for each in ("pcre8", "pcre2"))
+        return one if one == other else None
+    if dialect == "pcre8" and _recurses(pattern):
+        return None
+    try:
+        return Regex(pattern or "^$", dialect).matches(name)
+    except Unavailable:
+        return None
+    except PatternError as error:
+        return False if error.certain else None
+
+
+def literal(text: str) -> str:
+    """A pattern that matches this text and no other character of it specially."""
+    return "".join(f"\\{char}" if char in r"\^$.|?*+()[]{}-" else char for char in text)
+
+
+def beginning_with(prefix: str) -> str:
+    """The preset for names of a prefix."""
+    return f"^{literal(prefix)}.*"
+
+
+def _refused_outright(pattern: str) -> tuple[str, int | None] | None:
+    if (nul := _NUL.search(pattern)) is not None:
+        return "A pattern cannot hold a NUL character.", nul.start()
+    size = len(pattern.encode("utf-8", "surrogatepass"))
+    if size > MAX_BYTES:
+        return (
+            f"The pattern has {size:,} bytes. Newer brokers take at most {MAX_BYTES:,}.",
+            None,
+        )
+    try:
+        pattern.encode()
+    except UnicodeEncodeError as error:
+        return "The pattern is not valid Unicode.", error.start
+    return None
+
+
+def _notes(pattern: str, words: PatternWords, regex: Regex) -> Iterable[Note]:
+    if _runs_away(pattern, regex):
+        yield Note("runaway", _RUNAWAY)
+    elif repeats_in_repeats(pattern):
+        yield Note("nested", _NESTED)
+    if not words.anchored:
+        yield Note("unanchored", UNANCHORED)
+    if words.any_character:
+        yield Note("dot", ANY_CHARACTER)
+    if _recurses(pattern):
+        yield Note("recursion", _RECURSION)
+
+
+def _runs_away(pattern: str, regex: Regex) -> bool:
+    """Tries names made of the pattern's own characters, which is what a runaway pattern runs on."""
+    ends = time.monotonic() + _PROBING_BUDGET
+    letters = dict.fromkeys(char for char in pattern if char.isalnum() or char in "._-/:")
+    probes = [char * 60 for char in islice(letters, 12)] + ["".join(letters) * 4, "a" * 60]
+    try:
+        for probe in probes:
+            for ending in ("", "\x01"):
+                regex.matches(probe[:250] + ending)
+            if time.monotonic() > ends:
+                break
+    except TooCostly:
+        return True
+    return False
+
+
+def _recurses(pattern: str) -> bool:
+    return any(call in pattern for call in ("(?R", "(?&", "(?P>", "(?+", "(?-", r"\g<")) or any(
+        f"(?{digit}" in pattern for digit in "0123456789"
+    )
+
+
+def _variables(pattern: str) -> str:
+    known = {
+        "{username}": "the user's name",
+        "{vhost}": "the virtual host's name",
+        "{client_id}": "the MQTT client's id",
+    }
+    meant = [f"{name} stands for {meaning}" for name, meaning in known.items() if name in pattern]
+    if not meant:
+        return ""
+    return (
+        f"{'; '.join(meant)}. The broker puts it in when it checks; before 4.3 as it is, so that "
+        "special characters in it count as part of the expression."
+    )

@@ -1,0 +1,1 @@
+"""The console's own accounts: invite, sign in, passwords."""

@@ -1,0 +1,1 @@
+"""RabbitMQ's permissions and topic permissions."""

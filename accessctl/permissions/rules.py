@@ -1,0 +1,296 @@
+"""RabbitMQ's permissions and topic permissions: wishes to set and clear them, for one or many."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from accessctl.authorize import AnyUser, require
+from accessctl.patterns.check import dialect_of, why_not_pattern
+from accessctl.reach import reach_of
+from accessctl.rights import Permission
+from accessctl.users.ownership import known_users
+from accessctl.users.specs import seen_permissions, seen_topic_permissions
+from console.engine.accept import Wish
+from console.engine.proposals.current_state import Standing, standings
+from console.errors import InvalidField
+from console.faces.seen import ids_of
+from console.kinds.base import PERMISSION, TOPIC_PERMISSION, USER, VHOST, Ref, SpecError
+from console.kinds.names import check_name
+from console.models import Broker, ManagedObject
+
+#: Cells of one bulk act; beyond it a file with `manage.py apply` is the better way.
+MOST_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Regular expressions on names, in RabbitMQ's dialect. Empty matches nothing."""
+
+    configure: str
+    write: str
+    read: str
+
+    def spec(self, broker: Broker) -> dict[str, Any]:
+        """Raises InvalidField for what the broker would not take."""
+        spec = {"configure": self.configure, "write": self.write, "read": self.read}
+        check_patterns(spec, broker)
+        return spec
+
+
+#: The usual sets of rights, for pages and the API.
+PRESETS: Mapping[str, Patterns] = {
+    "full": Patterns(".*", ".*", ".*"),
+    "read only": Patterns("^$", "^$", ".*"),
+    "write only": Patterns("^$", ".*", "^$"),
+    "none": Patterns("^$", "^$", "^$"),
+}
+
+
+def set_permissions(
+    *,
+    broker: Broker,
+    vhosts: Sequence[str],
+    users: Sequence[str],
+    patterns: Patterns,
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+    making: Collection[Ref] = (),
+) -> list[Wish]:
+    """The same rights for every named user on every named vhost. `making` names users and vhosts that
+    the same request makes. Raises NotAllowed, InvalidField."""
+    keys = _pairs(broker, vhosts, users, acting_user)
+    spec = patterns.spec(broker)
+    _must_exist(broker, VHOST.name, vhosts, making)
+    _must_know(broker, users, acting_user, making)
+    seen = seen_permissions(broker, users=users, vhosts=vhosts)
+    return [
+        _wish(broker, standing, spec, expected_generation)
+        for standing in standings(broker, PERMISSION.name, keys, seen).values()
+    ]
+
+
+def edit_permission(
+    *,
+    broker: Broker,
+    vhost: str,
+    user: str,
+    fields: Mapping[str, str],
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> Wish:
+    """Changes the patterns that `fields` names and keeps the others. Raises NotAllowed, InvalidField,
+    NotThere; where somebody asks for something else at the same moment, `accept` raises Stale."""
+    require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
+    key = (vhost, user)
+    seen = seen_permissions(broker, users=[user], vhosts=[vhost])
+    standing = standings(broker, PERMISSION.name, [key], seen)[key]
+    return _edited(broker, standing, fields, expected_generation)
+
+
+def edit_topic_permission(
+    *,
+    broker: Broker,
+    vhost: str,
+    user: str,
+    exchange: str,
+    fields: Mapping[str, str],
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> Wish:
+    """As `edit_permission`."""
+    require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
+    standing = _topic(broker, vhost, user, exchange)
+    return _edited(broker, standing, fields, expected_generation)
+
+
+def _edited(
+    broker: Broker,
+    standing: Standing,
+    fields: Mapping[str, str],
+    expected_generation: int | None,
+) -> Wish:
+    check_patterns(fields, broker)
+    if expected_generation is None:
+        expected_generation = standing.generation
+    return _wish(broker, standing, standing.changed(fields), expected_generation)
+
+
+def clear_permissions(
+    *,
+    broker: Broker,
+    vhosts: Sequence[str],
+    users: Sequence[str],
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> list[Wish]:
+    """Takes all rights of every named user on every named vhost; a cell without any is left out.
+    Raises NotAllowed, NotThere where none of them has rights."""
+    keys = _pairs(broker, vhosts, users, acting_user)
+    seen = seen_permissions(broker, users=users, vhosts=vhosts)
+    found = standings(broker, PERMISSION.name, keys, seen)
+    there = [
+        s
+        for s in found.values()
+        if not s.deletion_open and (s.wanted is not None or s.observed is not None)
+    ]
+    if not there:
+        next(iter(found.values())).must_be_there()
+    return [_wish(broker, standing, None, expected_generation) for standing in there]
+
+
+def copy_permissions(
+    *, broker: Broker, source: str, target: str, replace: bool, acting_user: AnyUser
+) -> list[Wish]:
+    """Gives `target` the rights of `source`, topic permissions too, in the virtual hosts whose permissions
+    the person sees. `replace` also takes what `source` does not have there. Raises NotAllowed,
+    InvalidField."""
+    if source == target:
+        raise InvalidField("target", "Choose another user to copy to.")
+    _must_know(broker, [target], acting_user)
+    reach = reach_of(acting_user).of_the_person
+    wishes: list[Wish] = []
+    for kind, found_there in (
+        (PERMISSION, seen_permissions(broker, users=[source, target])),
+        (TOPIC_PERMISSION, seen_topic_permissions(broker, users=[source, target])),
+    ):
+        seen = {
+            key: spec
+            for key, spec in found_there.items()
+            if reach.has(Permission.PERMISSIONS_VIEW, broker, key[0])
+        }
+        wanted = {
+            (key[0], target, *key[2:]): spec for key, spec in seen.items() if key[1] == source
+        }
+        gone = {key for key in seen if key[1] == target} - set(wanted) if replace else set()
+        for key in [*wanted, *gone]:
+            require(acting_user, Permission.PERMISSIONS_EDIT, broker, key[0])
+        found = standings(broker, kind.name, [*wanted, *gone], seen)
+        wishes += [_wish(broker, found[key], wanted.get(key), None) for key in [*wanted, *gone]]
+    if not wishes:
+        raise InvalidField("source", f"{source} has no permissions to copy.")
+    return wishes
+
+
+def set_topic_permission(
+    *,
+    broker: Broker,
+    vhost: str,
+    user: str,
+    exchange: str,
+    write: str,
+    read: str,
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+    making: Collection[Ref] = (),
+) -> Wish:
+    """`making` as with `set_permissions`. Raises NotAllowed, InvalidField."""
+    require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
+    check_patterns({"write": write, "read": read}, broker)
+    try:
+        check_name("topic_permission", exchange, "exchange")
+    except SpecError as error:
+        raise InvalidField(error.field, str(error)) from None
+    _must_exist(broker, VHOST.name, [vhost], making)
+    _must_know(broker, [user], acting_user, making)
+    return _wish(
+        broker,
+        _topic(broker, vhost, user, exchange),
+        {"write": write, "read": read},
+        expected_generation,
+    )
+
+
+def clear_topic_permission(
+    *,
+    broker: Broker,
+    vhost: str,
+    user: str,
+    exchange: str,
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> Wish:
+    """Raises NotAllowed, NotThere."""
+    require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
+    standing = _topic(broker, vhost, user, exchange)
+    standing.must_be_there()
+    return _wish(broker, standing, None, expected_generation)
+
+
+def check_patterns(patterns: Mapping[str, Any], broker: Broker) -> None:
+    """Refuses what the broker should not be sent; what only it can judge is left to it. Raises
+    InvalidField."""
+    dialect = dialect_of(broker.status.erlang_version)
+    for field, pattern in patterns.items():
+        if not isinstance(pattern, str):
+            raise InvalidField(field, f"{field} must be text.")
+        if reason := why_not_pattern(pattern, dialect):
+            raise InvalidField(field, f"{field.capitalize()}: {reason}")
+
+
+def _pairs(
+    broker: Broker, vhosts: Iterable[str], users: Iterable[str], acting_user: AnyUser
+) -> list[tuple[str, str]]:
+    vhosts, users = list(dict.fromkeys(vhosts)), list(dict.fromkeys(users))
+    if not vhosts:
+        raise InvalidField("vhost", "Choose a virtual host.")
+    if not users:
+        raise InvalidField("user", "Choose a user.")
+    if len(vhosts) * len(users) > MOST_AT_ONCE:
+        raise InvalidField(
+            "user", f"That is {len(vhosts) * len(users)} permissions; {MOST_AT_ONCE} go at once."
+        )
+    for vhost in vhosts:
+        require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
+    return [(vhost, user) for vhost in vhosts for user in users]
+
+
+def _must_exist(
+    broker: Broker, kind: str, names: Iterable[str], making: Collection[Ref] = ()
+) -> None:
+    """A typing error should not wait for the broker to tell it. What is asked for counts, here (`making`)
+    or before. Raises InvalidField."""
+    missing = {name for name in names if Ref(kind, (name,)) not in making}
+    missing -= {key[0] for key in ids_of(broker, kind, [(name,) for name in missing])}
+    if missing:
+        asked = ManagedObject.objects.filter(broker=broker, kind=kind, spec__isnull=False)
+        missing -= {row.key[0] for row in asked.filter(key__in=[[name] for name in missing])}
+    _none_missing(broker, kind, missing)
+
+
+def _must_know(
+    broker: Broker, names: Iterable[str], person: AnyUser, making: Collection[Ref] = ()
+) -> None:
+    """As `_must_exist`, of users: one that is hidden from the person is as one that is not there. Raises
+    InvalidField."""
+    missing = {name for name in names if Ref(USER.name, (name,)) not in making}
+    _none_missing(broker, USER.name, missing - known_users(person, broker, missing))
+
+
+def _none_missing(broker: Broker, kind: str, missing: Collection[str]) -> None:
+    if missing:
+        word = "virtual host" if kind == VHOST.name else kind
+        raise InvalidField(kind, f"{broker.name} has no {word} {sorted(missing)[0]}.")
+
+
+def _topic(broker: Broker, vhost: str, user: str, exchange: str) -> Standing:
+    key = (vhost, user, exchange)
+    seen = seen_topic_permissions(broker, users=[user], vhosts=[vhost])
+    return standings(broker, TOPIC_PERMISSION.name, [key], seen)[key]
+
+
+def _wish(
+    broker: Broker,
+    standing: Standing,
+    spec: Mapping[str, Any] | None,
+    expected_generation: int | None,
+) -> Wish:
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=spec,
+        observed=standing.observed,
+        permission=Permission.PERMISSIONS_EDIT,
+        expected_generation=expected_generation,
+    )

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accessctl.models import ApiToken
+from accessctl.reach import limit_reach
+from accessctl.tokens.service import find_token, note_use
+from console.client_address import client_address
+from console.engine.proposals.token import note_token
+
+
+class ApiTokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer wrn_…`. Where the header is there, nothing else counts: a request
+    with a bad token is refused even if a browser's session came along."""
+
+    def authenticate(self, request: Request) -> tuple[AbstractBaseUser, ApiToken] | None:
+        parts = get_authorization_header(request).split()
+        if not parts:
+            return None
+        if parts[0].lower() != b"bearer" or len(parts) != 2:
+            raise AuthenticationFailed("Send the token as: Authorization: Bearer wrn_…")
+        now = timezone.now()
+        token = find_token(parts[1].decode("ascii", "replace"))
+        # One sentence for all: whether a token ever existed is nobody's business.
+        if token is None or token.is_expired(now) or not token.user.is_active:
+            raise AuthenticationFailed("The token is unknown, expired or revoked.")
+        address = client_address(request)
+        if not token.is_good_from(address):
+            raise AuthenticationFailed(f"The token may not be used from {address}.")
+        note_use(token, now=now)
+        limit_reach(token.user, token.only)
+        note_token(token.user, token.pk)
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class _TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = ApiTokenAuthentication
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "wrn_…"}

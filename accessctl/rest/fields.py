@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from console.faces.rest.change_fields import Managed
+from console.faces.rest.fields import Number, StrictSerializer, Text
+from console.kinds.names import name_warnings
+
+
+class SeenOnBroker(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    broker = serializers.IntegerField(source="broker_id", help_text="The broker's id.")
+    broker_name = serializers.CharField(source="broker.name")
+    first_seen_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+    inventory_at = serializers.DateTimeField(
+        source="broker.status.inventory_at",
+        allow_null=True,
+        help_text="When the broker's objects were last listed.",
+    )
+
+
+class Named(serializers.Serializer[Any]):
+    confusable = serializers.SerializerMethodField(
+        help_text="Whether the name can be taken for another: spaces at its ends, another Unicode form, "
+        "invisible or direction-changing characters."
+    )
+
+    @extend_schema_field(serializers.BooleanField())
+    def get_confusable(self, row: Any) -> bool:
+        return bool(name_warnings(row.name))
+
+
+class UserRead(Managed, Named, SeenOnBroker):
+    """A RabbitMQ user as found on a broker."""
+
+    name = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
+    has_password = serializers.BooleanField(allow_null=True)
+    hashing_algorithm = serializers.CharField()
+    limits = serializers.DictField()
+
+    class Meta:
+        ref_name = "User"
+
+
+class TroubleRead(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+    class Meta:
+        ref_name = "Trouble"
+
+
+class ConnectionRead(serializers.Serializer[Any]):
+    """An open connection of a client."""
+
+    name = serializers.CharField(help_text="The client's address and port, then the broker's.")
+    vhost = serializers.CharField()
+    node = serializers.CharField(allow_null=True)
+
+    class Meta:
+        ref_name = "Connection"
+
+
+class ConnectionsRead(serializers.Serializer[Any]):
+    """The open connections of a user, read fresh from its broker, by virtual host and name."""
+
+    read_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the broker told them; null: it did not."
+    )
+    trouble = TroubleRead(
+        allow_null=True, help_text="Why the broker does not tell now. `results` are older then."
+    )
+    complete = serializers.BooleanField(
+        help_text="False: more than are read at once, some could not be read, or none was told."
+    )
+    in_part = serializers.BooleanField(
+        help_text="Only those to virtual hosts that you may see are among them."
+    )
+    count = serializers.IntegerField(allow_null=True, help_text="Null: not known.")
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = ConnectionRead(many=True)
+
+    class Meta:
+        ref_name = "Connections"
+
+
+class PermissionRead(Managed, SeenOnBroker):
+    """What a RabbitMQ user may do in a virtual host: three regular expressions over names."""
+
+    vhost = serializers.CharField()
+    user = serializers.CharField()
+    configure = serializers.CharField()
+    write = serializers.CharField()
+    read = serializers.CharField()
+
+    class Meta:
+        ref_name = "Permission"
+
+
+class TopicPermissionRead(Managed, SeenOnBroker):
+    """Which routing keys a RabbitMQ user may use at a topic exchange."""
+
+    vhost = serializers.CharField()
+    user = serializers.CharField()
+    exchange = serializers.CharField()
+    write = serializers.CharField()
+    read = serializers.CharField()
+
+    class Meta:
+        ref_name = "TopicPermission"
+
+
+class TokenRead(serializers.Serializer[Any]):
+    """An API token. Its value is given out once, when it is made."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    owner = serializers.CharField(source="user.username")
+    key = serializers.CharField(source="token_key", help_text="How the token begins.")
+    created_at = serializers.DateTimeField(source="created")
+    expires_at = serializers.DateTimeField(source="expiry", allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+    scopes = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Permissions it is limited to; null: all that its owner has.",
+    )
+    networks = serializers.ListField(
+        child=serializers.CharField(), help_text="Where it may be used from; empty: anywhere."
+    )
+
+    class Meta:
+        ref_name = "Token"
+
+
+class TokenMade(TokenRead):
+    token = serializers.CharField(help_text="Keep it now: it cannot be read again.")
+
+    class Meta:
+        ref_name = "NewToken"
+
+
+class TokenWrite(StrictSerializer):
+    name = Text(max_length=100, help_text="What the token is for.")
+    expires_in_days = Number(min_value=1, max_value=366, default=90)
+    scopes = serializers.ListField(
+        child=Text(max_length=64),
+        allow_null=True,
+        default=None,
+        max_length=100,
+        help_text="Permissions to limit it to; null: all that you have, now and later.",
+    )
+    networks = serializers.ListField(
+        child=Text(max_length=64),
+        default=list,
+        max_length=20,
+        help_text="Networks it may be used from, such as 10.1.0.0/16; empty: anywhere.",
+    )
+
+    class Meta:
+        ref_name = "TokenRequest"
+
+
+class WhoamiRead(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    is_superuser = serializers.BooleanField()
+    authenticated_by = serializers.ChoiceField(choices=["session", "token"])
+    token = TokenRead(allow_null=True)
+    permissions = serializers.ListField(
+        child=serializers.CharField(), help_text="What the console lets them do anywhere."
+    )

@@ -1,0 +1,57 @@
+"""What a console user may do, as one alphabetized enum of `<resource>:<action>`.
+
+Not to be confused with RabbitMQ's own permissions (accessctl.models.BrokerPermission). Which role
+holds what, and why: accessctl/grants/roles.py and docs/access.md.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    AUDIT_VIEW = "audit:view"
+    BROKERS_ADD = "brokers:add"
+    BROKERS_EDIT = "brokers:edit"
+    BROKERS_FORGET = "brokers:forget"
+    BROKERS_TEST = "brokers:test"
+    BROKERS_VIEW = "brokers:view"
+    CHANGES_STOP = "changes:stop"
+    CHANGES_VIEW = "changes:view"
+    CONNECTIONS_VIEW = "connections:view"
+    DEFINITIONS_EXPORT = "definitions:export"
+    DEFINITIONS_IMPORT = "definitions:import"
+    DRIFT_RESOLVE = "drift:resolve"
+    DRIFT_VIEW = "drift:view"
+    EXPLAIN_USE = "explain:use"
+    GRANTS_EDIT = "grants:edit"
+    GRANTS_VIEW = "grants:view"
+    HASHES_EXPORT = "hashes:export"
+    MESSAGES_READ = "messages:read"
+    PEOPLE_EDIT = "people:edit"
+    PEOPLE_VIEW = "people:view"
+    PERMISSIONS_EDIT = "permissions:edit"
+    PERMISSIONS_VIEW = "permissions:view"
+    POLICIES_EDIT = "policies:edit"
+    POLICIES_VIEW = "policies:view"
+    POLLS_VIEW = "polls:view"
+    QUEUES_VIEW = "queues:view"
+    SESSIONS_OWN = "sessions:own"
+    TOKENS_OWN = "tokens:own"
+    USERS_EDIT = "users:edit"
+    USERS_TAG = "users:tag"
+    USERS_VIEW = "users:view"
+    VHOSTS_CREATE = "vhosts:create"
+    VHOSTS_DELETE = "vhosts:delete"
+    VHOSTS_EDIT = "vhosts:edit"
+    VHOSTS_LIMIT = "vhosts:limit"
+    VHOSTS_RESTART = "vhosts:restart"
+    VHOSTS_VIEW = "vhosts:view"
+
+
+#: For every account that may log in, on nothing but what is its own.
+EVERYBODYS = frozenset({Permission.SESSIONS_OWN, Permission.TOKENS_OWN})
+#: About no broker in particular: only over all brokers, with all their virtual hosts.
+CONSOLE_WIDE = frozenset({Permission.BROKERS_ADD, Permission.PEOPLE_EDIT})
+#: Facts about a broker as such: with a grant on any part of it.
+OF_ANY_PART = frozenset({Permission.BROKERS_VIEW, Permission.POLLS_VIEW})

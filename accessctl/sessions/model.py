@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
+from django.db import models
+
+from accessctl.reach import reach_of
+from accessctl.rights import Permission
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+    from accessctl.sessions.store import SessionStore
+
+
+class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ConsoleSessionQuerySet:
+        """Sessions of people who are logged in: one's own; all for whoever edits people."""
+        reach = reach_of(user)
+        if not reach.lets(Permission.SESSIONS_OWN):
+            return self.none()
+        logged_in = self.filter(user__isnull=False)
+        if reach.has(Permission.PEOPLE_EDIT):
+            return logged_in
+        return logged_in.filter(user=user.pk)
+
+
+class ConsoleSession(AbstractBaseSession):
+    """A browser that is logged in. `session_key` is a digest of what the browser holds, so that a
+    copy of the database lets nobody in. Written by accessctl.sessions.store only."""
+
+    #: Names the session on pages and in the API; stays when the key is changed.
+    ref = models.UUIDField(default=uuid.uuid4, db_index=True, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
+    )
+    begun_at = models.DateTimeField(null=True)
+    #: To the minute.
+    seen_at = models.DateTimeField(null=True)
+    address = models.TextField(blank=True)
+    user_agent = models.TextField(blank=True)
+
+    objects = BaseSessionManager.from_queryset(ConsoleSessionQuerySet)()  # type: ignore[misc]
+
+    class Meta:
+        ordering = ["-seen_at", "ref"]
+
+    def __str__(self) -> str:
+        return f"session {str(self.ref)[:8]}"
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionStore]:
+        from accessctl.sessions.store import SessionStore
+
+        return SessionStore

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from datetime import datetime
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from knox.models import AbstractAuthToken
+
+from accessctl.reach import reach_of
+from accessctl.rights import Permission
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ApiTokenQuerySet:
+        """One's own; all for whoever edits people."""
+        reach = reach_of(user)
+        if not reach.lets(Permission.TOKENS_OWN):
+            return self.none()
+        return self if reach.has(Permission.PEOPLE_EDIT) else self.of(user)
+
+    def of(self, user: AbstractBaseUser | AnonymousUser) -> ApiTokenQuerySet:
+        return self.filter(user_id=user.pk)
+
+
+class ApiToken(AbstractAuthToken):
+    """A bearer token of a console user. Only its SHA-512 is kept; the token is shown once."""
+
+    #: knox has the digest as the primary key; ours is a number, so that no address holds a digest.
+    digest = models.CharField(max_length=128, unique=True, editable=False)
+    name = models.CharField(max_length=100)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    #: Permissions it is limited to; None: all that its owner has. Never more than the owner has.
+    scopes = ArrayField(models.CharField(max_length=64), null=True)
+    #: Networks it may be used from, such as 10.0.0.0/8; empty: any.
+    networks = ArrayField(models.CharField(max_length=64), default=list)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created", "-id"]
+        verbose_name = "API token"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.token_key}…)"
+
+    @property
+    def only(self) -> frozenset[Permission] | None:
+        """The scopes that are still known, for accessctl.reach."""
+        if self.scopes is None:
+            return None
+        return frozenset(permission for permission in Permission if permission in self.scopes)
+
+    def is_good_from(self, address: str) -> bool:
+        """Whether it may be used from this IP address. No where the address is none."""
+        if not self.networks:
+            return True
+        try:
+            asking = ip_address(address)
+        except ValueError:
+            return False
+        # An IPv4 client of a listener for both arrives as ::ffff:10.0.0.1.
+        asking = getattr(asking, "ipv4_mapped", None) or asking
+        return any(asking in ip_network(network) for network in self.networks)
+
+    def is_expired(self, now: datetime) -> bool:
+        return self.expiry is not None and self.expiry <= now

@@ -1,0 +1,209 @@
+"""Forms of RabbitMQ's users. Rules are the services'; forms only read what was typed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+
+from accessctl import words as kinds
+from accessctl.users.rules import Password
+from console.errors import WrongEncryptionKey
+from console.faces.acts.forms import CHECK, SELECT, TEXT, ActForm, Limit, Name, words_of
+from console.rabbitmq.endpoint import Secret
+from console.rabbitmq.passwords import MD5, SHA256, SHA512
+from console.secrets import decrypt, encrypt
+
+_ALPHABET = string.ascii_letters + string.digits
+#: 24 of 62 characters: 142 bits.
+_LENGTH = 24
+_LIMITS = {"max_connections": "max-connections", "max_channels": "max-channels"}
+_TAGS = ("administrator", "monitoring", "policymaker", "management", "impersonator")
+
+KEEP, TYPED, GENERATED, HASHED, NONE = "keep", "typed", "generated", "hashed", "none"
+_WAYS = [
+    (KEEP, "Keep it as it is"),
+    (TYPED, "Enter a password"),
+    (GENERATED, "Generate a strong one, shown once"),
+    (HASHED, "Enter a hash that was made elsewhere"),
+    (NONE, "None: it logs in by certificate, or not at all"),
+]
+
+
+class _Once(forms.PasswordInput):
+    """Legible while it is typed, and never sent back."""
+
+    input_type = "text"
+
+
+class UserForm(ActForm):
+    """`spec` is what the user is to be at present, None for a new one.
+
+    A password that was typed or generated is hashed at once. What goes from the preview to the
+    confirmation is the hash, encrypted for this very user of the broker and this very person
+    (`sealed`); the password itself is never sent back to the browser, but for a generated one in its
+    one preview.
+    """
+
+    secret_fields: ClassVar[tuple[str, ...]] = ("password", "password_hash", "sealed")
+
+    name = Name(
+        help_text="1 to 255 bytes, without a colon: clients could not log in over HTTP with one.",
+        error_messages={"required": "Enter a name."},
+    )
+    password_way = forms.ChoiceField(
+        label="Password",
+        choices=_WAYS,
+        widget=forms.RadioSelect(attrs=CHECK),
+        help_text="Hashed here, with a salt, as RabbitMQ does it; never stored or logged.",
+    )
+    password = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=2000,
+        label="The password",
+        widget=forms.PasswordInput(attrs={**TEXT, "autocomplete": "new-password"}),
+        help_text="Taken exactly as typed, spaces too.",
+    )
+    password_hash = forms.CharField(
+        required=False,
+        max_length=500,
+        label="The hash",
+        widget=_Once(attrs=TEXT),
+        help_text="Base64 of the 4 bytes of salt and the digest, as in definitions: password_hash.",
+    )
+    hashing_algorithm = forms.ChoiceField(
+        label="Hashing",
+        choices=[(SHA256, "SHA-256"), (SHA512, "SHA-512"), (MD5, "MD5, only for an old hash")],
+        required=False,
+        widget=forms.Select(attrs=SELECT),
+        help_text="SHA-256 is what RabbitMQ uses unless it is told otherwise.",
+    )
+    tags = forms.MultipleChoiceField(
+        required=False,
+        choices=[(tag, f"{tag}: {kinds.TAGS[tag]}") for tag in _TAGS],
+        widget=forms.CheckboxSelectMultiple(attrs=CHECK),
+        help_text="None: an application that only uses AMQP needs no tag.",
+    )
+    other_tags = forms.CharField(
+        required=False,
+        max_length=5000,
+        widget=forms.TextInput(attrs=TEXT),
+        help_text="Words with commas between; RabbitMQ itself gives them no meaning.",
+    )
+    max_connections = Limit(
+        help_text="Connections at once; 0 keeps it out. Empty: no limit. RabbitMQ: max-connections."
+    )
+    max_channels = Limit(
+        help_text="Channels at once, over all its connections. Empty: no limit. RabbitMQ: max-channels."
+    )
+    sealed = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(
+        self,
+        *args: Any,
+        spec: Mapping[str, Any] | None = None,
+        may_tag: bool,
+        may_limit: bool,
+        seal_for: str,
+        generation: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """`seal_for` names the person and the broker, and the user where it is known."""
+        initial = {**_initial(spec or {}), "generation": generation}
+        initial["password_way"] = TYPED if spec is None else KEEP
+        kwargs["initial"] = initial
+        super().__init__(*args, **kwargs)
+        self._seal_for = seal_for
+        self.generated = ""
+        if spec is not None:
+            del self.fields["name"]
+        else:
+            self.fields["password_way"].choices = _WAYS[1:]  # type: ignore[attr-defined]
+        if not may_tag:
+            del self.fields["tags"], self.fields["other_tags"]
+        if not may_limit:
+            del self.fields["max_connections"], self.fields["max_channels"]
+        self._fresh: dict[str, str] | None = None
+
+    def field_of(self, field: str) -> str | None:
+        if field == "limits":
+            field = "max_connections"
+        if field == "tags":
+            field = "other_tags"
+        return super().field_of(field)
+
+    def password_given(self) -> Password | None:
+        """The new password, of a valid form; None keeps the one there is."""
+        way = self.cleaned_data["password_way"]
+        if way == KEEP:
+            return None
+        if way == NONE:
+            return Password(none=True)
+        if found := self._unsealed():
+            self._fresh = found
+            return Password(hashed=found["password_hash"], algorithm=found["hashing_algorithm"])
+        algorithm = self.cleaned_data["hashing_algorithm"] or SHA256
+        if way == HASHED:
+            given = Password(hashed=self.cleaned_data["password_hash"], algorithm=algorithm)
+        elif way == GENERATED:
+            self.generated = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+            given = Password(
+                clear=Secret(self.generated), algorithm=algorithm if algorithm != MD5 else SHA256
+            )
+        else:
+            given = Password(clear=Secret(self.cleaned_data["password"]), algorithm=algorithm)
+        self._fresh = given.secrets()
+        return Password(
+            hashed=self._fresh["password_hash"], algorithm=self._fresh["hashing_algorithm"]
+        )
+
+    def wanted(self) -> dict[str, Any]:
+        """The fields for the service, of a valid form; what is not offered is left as it is."""
+        said = self.cleaned_data
+        fields: dict[str, Any] = {}
+        if "tags" in self.fields:
+            fields["tags"] = [*said["tags"], *words_of(said["other_tags"])]
+        if "max_connections" in self.fields:
+            fields["limits"] = {limit: said[name] for name, limit in _LIMITS.items()}
+        return fields
+
+    def carried(self) -> list[tuple[str, str]]:
+        sealed = []
+        if self._fresh is not None:
+            kept = {"for": self._owner(), **self._fresh}
+            sealed = [("sealed", encrypt(Secret(json.dumps(kept))))]
+        return super().carried() + sealed
+
+    @property
+    def password_lost(self) -> bool:
+        """Whether a password or a hash was typed that the form cannot show again."""
+        data: Any = self.data
+        return self.is_bound and any(data.get(name) for name in self.secret_fields)
+
+    def _owner(self) -> str:
+        return f"{self._seal_for} {self.cleaned_data.get('name', '')}"
+
+    def _unsealed(self) -> dict[str, str] | None:
+        if not self.cleaned_data["sealed"]:
+            return None
+        try:
+            kept = json.loads(decrypt(self.cleaned_data["sealed"]).reveal())
+        except (WrongEncryptionKey, ValueError):
+            return None
+        if kept.pop("for", None) != self._owner():
+            return None
+        return {str(name): str(value) for name, value in kept.items()}
+
+
+def _initial(spec: Mapping[str, Any]) -> dict[str, Any]:
+    limits, tags = spec.get("limits") or {}, spec.get("tags") or []
+    return {
+        "tags": [tag for tag in tags if tag in _TAGS],
+        "other_tags": ", ".join(tag for tag in tags if tag not in _TAGS),
+        **{name: limits.get(limit) for name, limit in _LIMITS.items()},
+    }

@@ -1,0 +1,113 @@
+"""Rights over RabbitMQ's users and limits, judged by what the broker says right before a call.
+
+Only for authors whose right depends on what an object has: who may set tags and limits on the whole broker
+may do all of it whatever the facts. See console.engine.recheck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from django.contrib.auth.models import User
+
+from accessctl.models import BrokerUser
+from accessctl.reach import Reach, reach_of
+from accessctl.rights import Permission
+from accessctl.users.origins import is_proven
+from accessctl.users.ownership import NOT_OF_THIS_BROKER, why_not_theirs
+from console.engine.recheck import Fresh, Judge
+from console.kinds.base import USER, VHOST, Spec
+from console.models import Broker, Step
+from console.reconcile.diff import Op
+
+_TAKEN = "The name is taken on the broker by a user that this change did not create. Choose another name."
+_CHANGED = (
+    "The user is not known to be the one that was created here: its password was changed elsewhere, or it "
+    "was deleted and created again. A broker administrator may change it."
+)
+
+
+def judge_of(author: User | None, broker: Broker, kind: str, names: Sequence[str]) -> Judge | None:
+    """See console.engine.recheck.JudgeOf."""
+    if author is None or kind not in (USER.name, VHOST.name):
+        return None
+    reach = reach_of(author)
+    limits = reach.has(Permission.VHOSTS_LIMIT, broker)
+    if kind == VHOST.name:
+        return None if limits else _judge_vhost
+    tags = reach.has(Permission.USERS_TAG, broker) and reach.has(Permission.USERS_EDIT, broker)
+    if tags and limits:
+        return None
+    rows = BrokerUser.objects.filter(broker=broker, name__in=names).exclude(owner_scope=None)
+    owned = {row.name: (row.owner_scope, row.owner_proof) for row in rows}
+    return _UserJudge(reach, broker, owned)
+
+
+class _UserJudge:
+    """`owned`: (scope, proof) of the users that belong to virtual hosts, by name."""
+
+    def __init__(
+        self, reach: Reach, broker: Broker, owned: Mapping[str, tuple[list[str], str]]
+    ) -> None:
+        self._reach, self._broker, self._owned = reach, broker, owned
+
+    def __call__(self, step: Step, fresh: Fresh, wanted: Spec | None) -> str:
+        if not self._reach.has_somewhere(Permission.USERS_EDIT, self._broker):
+            return NOT_OF_THIS_BROKER
+        if fresh.spec is None:
+            return ""
+        if step.op == Op.CREATE:
+            return self._why_not_created(step, fresh.spec, wanted)
+        name, hashed = step.target.key[0], fresh.spec.get("password_hash")
+        scope, proof = self._owned.get(name, (None, ""))
+        proven = scope is None or is_proven(proof, hashed)
+        whole = self._reach.has(Permission.USERS_EDIT, self._broker)
+        if not whole and not proven:
+            return _CHANGED
+        return why_not_theirs(
+            self._reach,
+            self._broker,
+            tags=_tags(fresh.spec),
+            vhosts=fresh.vhosts,
+            belongs_to=scope,
+        ) or self._why_not_set(fresh.spec, wanted)
+
+    def _why_not_created(self, step: Step, there: Spec, wanted: Spec | None) -> str:
+        """It is there already. Of an earlier try whose answer was lost the salted hash tells."""
+        hashed = there.get("password_hash")
+        if step.attempts <= 1 or not hashed or hashed != (wanted or {}).get("password_hash"):
+            return _TAKEN
+        return self._why_not_set(there, wanted)
+
+    def _why_not_set(self, there: Spec, wanted: Spec | None) -> str:
+        """A call writes the whole user, so what was changed elsewhere since would be undone by it."""
+        if wanted is None:
+            return ""
+        if _tags(wanted) != _tags(there) and not self._reach.has(
+            Permission.USERS_TAG, self._broker
+        ):
+            return "The user's tags were changed on the broker since, and you may not set tags."
+        if _limits(wanted) != _limits(there) and not self._reach.has(
+            Permission.VHOSTS_LIMIT, self._broker
+        ):
+            return _limits_changed("user")
+        return ""
+
+
+def _judge_vhost(step: Step, fresh: Fresh, wanted: Spec | None) -> str:
+    if fresh.spec is None or wanted is None or _limits(wanted) == _limits(fresh.spec):
+        return ""
+    return _limits_changed("virtual host")
+
+
+def _limits_changed(what: str) -> str:
+    return f"The {what}'s limits were changed on the broker since, and you may not set limits."
+
+
+def _tags(spec: Spec) -> list[str]:
+    return list(USER.field("tags").canonical(spec.get("tags", [])))
+
+
+def _limits(spec: Spec) -> Mapping[str, int]:
+    found: Mapping[str, int] = USER.field("limits").canonical(spec.get("limits", {}))
+    return found

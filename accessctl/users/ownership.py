@@ -1,0 +1,144 @@
+"""Who may change which RabbitMQ user, and who may know that it is there.
+
+A user belongs to a broker, not to a virtual host, but a person may be granted virtual hosts only. The
+console acts with a powerful account, so these rules are all that keeps a vhost administrator from
+taking over somebody else's user: by its tags, its password, or by deleting it. docs/access.md has them in
+words, docs/decisions/0031-users-belong-to-a-scope.md the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from django.db.models import F, QuerySet
+
+from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
+from accessctl.reach import AnyUser, Reach, reach_of
+from accessctl.rights import Permission
+from console.kinds.base import USER
+from console.models import OPEN_STEPS, Broker, ManagedObject, Step
+from console.reconcile.diff import Op
+
+NOT_OF_THIS_BROKER = "You may not change users of this broker."
+NOT_YOURS = (
+    "The user does not belong to your virtual hosts. Only a user that was created here for them does; a "
+    "permission in them is not enough."
+)
+ELSEWHERE = "The user has permissions in virtual hosts that are not yours to administer."
+
+
+def why_not_edit_user(user: AnyUser, broker: Broker, name: str) -> str:
+    """Why `user` may not create, change or delete the RabbitMQ user `name`: one sentence; "" where
+    they may. What the user has is taken from the last inventory.
+
+    - On the whole broker: any user without tags; one with tags takes users:tag as well, or an
+      administrator's password would be theirs to set.
+    - On some virtual hosts: a new user; one without tags that belongs to them, and whose every
+      permission lies in them.
+    Tags and limits are apart: users:tag, vhosts:limit.
+    """
+    reach = reach_of(user)
+    if not reach.has_somewhere(Permission.USERS_EDIT, broker):
+        return NOT_OF_THIS_BROKER
+    if reach.has(Permission.USERS_EDIT, broker) and reach.has(Permission.USERS_TAG, broker):
+        return ""
+    if not knows_user(user, broker, name):
+        return "" if not is_anywhere(broker, name) else NOT_YOURS
+    seen = BrokerUser.objects.filter(broker=broker, name=name).first()
+    if not isinstance(seen, BrokerUser):
+        return ""
+    vhosts: set[str] = set()
+    if not reach.has(Permission.USERS_EDIT, broker):
+        for model in (BrokerPermission, BrokerTopicPermission):
+            rows = model.objects.filter(broker=broker, user=name)
+            vhosts.update(rows.values_list("vhost", flat=True))
+    return why_not_theirs(reach, broker, tags=seen.tags, vhosts=vhosts, belongs_to=seen.owner_scope)
+
+
+def is_creating(person: AnyUser, broker: Broker, name: str) -> bool:
+    """Whether the person may create users and what they asked for last is that this one be created, which
+    has not come to an end."""
+    return (
+        reach_of(person).has_somewhere(Permission.USERS_EDIT, broker)
+        and Step.objects.filter(
+            target__in=_asked_for(broker, [name]),
+            generation=F("target__generation"),
+            op=Op.CREATE,
+            state__in=OPEN_STEPS,
+            change__author=person.pk,
+        ).exists()
+    )
+
+
+def why_not_theirs(
+    reach: Reach,
+    broker: Broker,
+    *,
+    tags: Sequence[str],
+    vhosts: Iterable[str],
+    belongs_to: Sequence[str] | None,
+) -> str:
+    """As `why_not_edit_user`, by what a user that is there has: `vhosts` are those in which it has
+    permissions, `belongs_to` is its scope. Needs users:edit somewhere on the broker."""
+    whole = reach.has(Permission.USERS_EDIT, broker)
+    if tags and not (whole and reach.has(Permission.USERS_TAG, broker)):
+        return f"The user has tags ({', '.join(tags)}), so it takes the right to set tags."
+    if whole:
+        return ""
+    if any(not reach.has(Permission.USERS_EDIT, broker, vhost) for vhost in vhosts):
+        return ELSEWHERE
+    if not reach.covers_each(Permission.USERS_EDIT, broker, belongs_to or ()):
+        return NOT_YOURS
+    return ""
+
+
+def knows_user(person: AnyUser, broker: Broker, name: str) -> bool:
+    """See `known_users`."""
+    return bool(known_users(person, broker, [name]))
+
+
+def known_users(person: AnyUser, broker: Broker, names: Collection[str]) -> set[str]:
+    """Those of the named users, there or asked for, of which the person may know: all for who sees the
+    whole broker; else those that they see, and those that are not there yet and that they asked for
+    last. An API token leaves what its owner may know. At most four queries."""
+    if sees_all_users(person, broker):
+        return _anywhere(broker, names)
+    within = BrokerUser.objects.within(reach_of(person).of_the_person)
+    seen = within.filter(broker=broker, name__in=names)
+    found = set(seen.values_list("name", flat=True))
+    left = set(names) - found
+    if not left:
+        return found
+    there = BrokerUser.objects.filter(broker=broker, name__in=left).values_list("name", flat=True)
+    own = Step.objects.filter(
+        target__in=_asked_for(broker, left - set(there)),
+        generation=F("target__generation"),
+        change__author=person.pk,
+    )
+    return found | {key[0] for key in own.values_list("target__key", flat=True)}
+
+
+def sees_all_users(person: AnyUser, broker: Broker) -> bool:
+    """Whether no user of the broker is hidden from the person."""
+    return reach_of(person).of_the_person.has(Permission.USERS_VIEW, broker)
+
+
+def is_taken(person: AnyUser, broker: Broker, name: str) -> bool:
+    """Whether there is such a user, or it is asked for, and the person may not know that."""
+    return is_anywhere(broker, name) and not knows_user(person, broker, name)
+
+
+def is_anywhere(broker: Broker, name: str) -> bool:
+    """Whether there is such a user on the broker, or it is asked for."""
+    return bool(_anywhere(broker, [name]))
+
+
+def _anywhere(broker: Broker, names: Collection[str]) -> set[str]:
+    seen = BrokerUser.objects.filter(broker=broker, name__in=names)
+    asked = _asked_for(broker, names).values_list("key", flat=True)
+    return {*seen.values_list("name", flat=True), *(key[0] for key in asked)}
+
+
+def _asked_for(broker: Broker, names: Iterable[str]) -> QuerySet[ManagedObject]:
+    rows = ManagedObject.objects.with_keys([(name,) for name in names])
+    return rows.filter(broker=broker, kind=USER.name, spec__isnull=False)

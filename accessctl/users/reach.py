@@ -1,0 +1,136 @@
+"""How far a RabbitMQ user reaches on its broker: where it has rights, in words, and what deserves a look.
+
+Not to be confused with `accessctl.reach`, which is about people of the console.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
+from accessctl.patterns.words import PatternWords, in_words
+from accessctl.reach import AnyUser
+
+RIGHTS = ("configure", "write", "read")
+
+
+@dataclass(frozen=True, slots=True)
+class VhostReach:
+    """What the user may do in one virtual host. `words` is one sentence over the three rights."""
+
+    vhost: str
+    rights: dict[str, PatternWords]
+    words: str
+    topics: tuple[BrokerTopicPermission, ...] = ()
+
+    @property
+    def is_everything(self) -> bool:
+        return all(words.kind == "all" for words in self.rights.values())
+
+    @property
+    def is_nothing(self) -> bool:
+        return all(words.kind == "nothing" for words in self.rights.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """`code`: administrator | default_password | everything | unused."""
+
+    code: Literal["administrator", "default_password", "everything", "unused"]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserReach:
+    """Topic permissions in a virtual host without a permission reach nowhere: `idle_topics`."""
+
+    user: BrokerUser
+    vhosts: tuple[VhostReach, ...]
+    flags: tuple[Flag, ...]
+    idle_topics: tuple[BrokerTopicPermission, ...] = ()
+
+
+def reach_of_users(users: Iterable[BrokerUser], viewer: AnyUser | None = None) -> list[UserReach]:
+    """In the order given, with a `viewer` within what they may see. Two queries, however many users there
+    are (of however many brokers)."""
+    found = list(users)
+    mine = {
+        "broker__in": {user.broker_id for user in found},
+        "user__in": {user.name for user in found},
+    }
+    permissions: dict[tuple[int, str], list[BrokerPermission]] = {}
+    rows, topic_rows = BrokerPermission.objects.all(), BrokerTopicPermission.objects.all()
+    if viewer is not None:
+        rows, topic_rows = rows.visible_to(viewer), topic_rows.visible_to(viewer)
+    for row in rows.filter(**mine).order_by("vhost"):
+        permissions.setdefault((row.broker_id, row.user), []).append(row)
+    topics: dict[tuple[int, str], list[BrokerTopicPermission]] = {}
+    for topic in topic_rows.filter(**mine).order_by("vhost", "exchange"):
+        topics.setdefault((topic.broker_id, topic.user), []).append(topic)
+    return [
+        _reach(
+            user,
+            permissions.get((user.broker_id, user.name), []),
+            topics.get((user.broker_id, user.name), []),
+        )
+        for user in found
+    ]
+
+
+def reach_of_user(user: BrokerUser, viewer: AnyUser | None = None) -> UserReach:
+    return reach_of_users([user], viewer)[0]
+
+
+def _reach(
+    user: BrokerUser, permissions: list[BrokerPermission], topics: list[BrokerTopicPermission]
+) -> UserReach:
+    vhosts = []
+    for row in permissions:
+        rights = {right: in_words(getattr(row, right)) for right in RIGHTS}
+        there = tuple(topic for topic in topics if topic.vhost == row.vhost)
+        vhosts.append(VhostReach(row.vhost, rights, rights_in_words(rights), there))
+    allowed = {row.vhost for row in permissions}
+    idle = tuple(topic for topic in topics if topic.vhost not in allowed)
+    return UserReach(user, tuple(vhosts), tuple(_flags(user, vhosts)), idle)
+
+
+def rights_in_words(rights: dict[str, PatternWords]) -> str:
+    """One sentence over the three rights."""
+    kinds = {words.kind for words in rights.values()}
+    if kinds == {"all"}:
+        return "May do everything."
+    if kinds == {"nothing"}:
+        return "May connect, and nothing else."
+    verbs = {"configure": "configure", "write": "write to", "read": "read from"}
+    said = [
+        f"{verbs[right]} {words.words}"
+        for right, words in rights.items()
+        if words.kind != "nothing"
+    ]
+    return f"May {'; '.join(said)}."
+
+
+def _flags(user: BrokerUser, vhosts: list[VhostReach]) -> Iterable[Flag]:
+    if user.has_default_password:
+        yield Flag(
+            "default_password", "Its password is still the one that every RabbitMQ comes with."
+        )
+    everywhere = [reach.vhost for reach in vhosts if reach.is_everything]
+    if "administrator" in user.tags:
+        yield Flag(
+            "administrator",
+            "An administrator: may give itself any right in every virtual host."
+            + (" It has all rights in each it may enter." if _all(everywhere, vhosts) else ""),
+        )
+    elif everywhere and _all(everywhere, vhosts):
+        yield Flag("everything", "May do everything in each virtual host that it may enter.")
+    if not vhosts and not set(user.tags) & {"administrator", "monitoring"}:
+        yield Flag(
+            "unused", "Has no permission in any virtual host, so that it cannot use the broker."
+        )
+
+
+def _all(everywhere: list[str], vhosts: list[VhostReach]) -> bool:
+    return bool(vhosts) and len(everywhere) == len(vhosts)

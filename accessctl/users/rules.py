@@ -1,0 +1,305 @@
+"""RabbitMQ's users: wishes to create, change and delete them.
+
+Every function authorizes and checks, and gives back a Wish; the caller shows its plan or accepts it.
+Clear passwords are hashed here and go no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from accessctl.authorize import AnyUser, may, may_somewhere
+from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.rights import Permission
+from accessctl.users.ownership import (
+    NOT_OF_THIS_BROKER,
+    is_taken,
+    knows_user,
+    sees_all_users,
+    why_not_edit_user,
+)
+from accessctl.users.specs import seen_users
+from console.engine.accept import Wish
+from console.engine.own_login import lock_out
+from console.engine.proposals.current_state import Standing, standings
+from console.errors import InvalidField, NotAllowed
+from console.kinds.base import USER, Ref, SpecError
+from console.kinds.names import check_name
+from console.models import Broker
+from console.rabbitmq.endpoint import Secret
+from console.rabbitmq.passwords import (
+    MD5,
+    SHA256,
+    SHA512,
+    hash_password,
+    is_hash,
+    why_no_password,
+)
+
+#: From RabbitMQ 4.2.9 and 4.3 on; older ones have no limit, but nobody has use for more.
+MOST_TAGS = 32
+LIMITS = ("max-connections", "max-channels")
+MOST_LIMIT = 2**31 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Password:
+    """One of three: a clear password, a hash made elsewhere, or none at all (log-in by certificate)."""
+
+    clear: Secret | None = field(default=None, repr=False)
+    hashed: str = field(default="", repr=False)
+    algorithm: str = SHA256
+    none: bool = False
+
+    def secrets(self) -> dict[str, str]:
+        """What is sent. Raises InvalidField where it is not exactly one of the three."""
+        if (self.clear is not None) + bool(self.hashed) + self.none != 1:
+            raise InvalidField(
+                "password",
+                "Give a password, or a password hash, or choose no password; one of them.",
+            )
+        if self.none:
+            return {"password_hash": "", "hashing_algorithm": SHA256}
+        if self.clear is not None:
+            return self._hash(self.clear)
+        if self.algorithm not in (SHA256, SHA512, MD5):
+            raise InvalidField(
+                "hashing_algorithm", f"RabbitMQ has no algorithm {self.algorithm[:60]}."
+            )
+        if not is_hash(self.hashed, self.algorithm):
+            raise InvalidField(
+                "password_hash",
+                "This is not a password hash: base64 of 4 bytes of salt and the digest is needed.",
+            )
+        return {"password_hash": self.hashed, "hashing_algorithm": self.algorithm}
+
+    def _hash(self, clear: Secret) -> dict[str, str]:
+        if reason := why_no_password(clear.reveal()):
+            raise InvalidField("password", reason)
+        if self.algorithm not in (SHA256, SHA512):
+            raise InvalidField("hashing_algorithm", "Choose SHA-256 or SHA-512.")
+        return {
+            "password_hash": hash_password(clear, self.algorithm).reveal(),
+            "hashing_algorithm": self.algorithm,
+        }
+
+
+def create_user(
+    *,
+    broker: Broker,
+    name: str,
+    password: Password,
+    fields: Mapping[str, Any],
+    acting_user: AnyUser,
+) -> Wish:
+    """A user that is not there yet. `fields`: tags, limits. Raises NotAllowed, InvalidField,
+    AlreadyThere."""
+    _check_name(name)
+    spec = {"tags": [], "limits": {}, **check_user_fields(fields)}
+    standing = user_standing(broker, name, viewer=acting_user)
+    taken = standing.wanted is None and is_taken(acting_user, broker, name)
+    if standing.wanted is not None and (reason := why_not_edit_user(acting_user, broker, name)):
+        raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
+    permission = _right_to(acting_user, broker, [{"tags": [], "limits": {}}], spec)
+    standing.must_be_new(broker)
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=spec,
+        observed=standing.observed,
+        permission=permission,
+        secrets=password.secrets(),
+        expected_generation=None if taken else user_standing(broker, name).generation,
+        new=True,
+        taken=taken,
+    )
+
+
+def edit_user(
+    *,
+    broker: Broker,
+    name: str,
+    fields: Mapping[str, Any],
+    acting_user: AnyUser,
+    password: Password | None = None,
+    expected_generation: int | None = None,
+) -> Wish:
+    """Changes what `fields` names (tags, limits) and the password where one is given, and keeps the
+    rest. Raises NotAllowed, InvalidField, NotThere; where somebody asks for something else at the same
+    moment, `accept` raises Stale."""
+    standing = user_standing(broker, name, viewer=acting_user)
+    spec = standing.changed(check_user_fields(fields))
+    _refuse_lock_out(broker, standing, spec, new_password=password is not None)
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=spec,
+        observed=standing.observed,
+        permission=_right(acting_user, broker, standing, spec),
+        secrets=password.secrets() if password else None,
+        expected_generation=standing.generation
+        if expected_generation is None
+        else expected_generation,
+    )
+
+
+def delete_user(
+    *, broker: Broker, name: str, acting_user: AnyUser, expected_generation: int | None = None
+) -> Wish:
+    """Raises NotAllowed, InvalidField for the console's own user, NotThere."""
+    standing = user_standing(broker, name, viewer=acting_user)
+    permission = _right(acting_user, broker, standing, None)
+    _refuse_lock_out(broker, standing, None)
+    standing.must_be_there()
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=None,
+        observed=standing.observed,
+        permission=permission,
+        expected_generation=expected_generation,
+    )
+
+
+def _refuse_lock_out(
+    broker: Broker,
+    standing: Standing,
+    spec: Mapping[str, Any] | None,
+    *,
+    new_password: bool = False,
+) -> None:
+    """By what the user is to be until now, which may not be seen yet. Raises InvalidField."""
+    found = lock_out(broker, standing.ref, standing.wanted, spec, new_password=new_password)
+    if found is not None:
+        raise InvalidField(found.field, found.message)
+
+
+def user_standing(broker: Broker, name: str, *, viewer: AnyUser | None = None) -> Standing:
+    """With a `viewer` as they may know it: one that is hidden from them is as one that is not there."""
+    if viewer is not None and not (
+        sees_all_users(viewer, broker) or knows_user(viewer, broker, name)
+    ):
+        return Standing(Ref(USER.name, (name,)), None, None)
+    return standings(broker, USER.name, [(name,)], seen_users(broker, [name]))[(name,)]
+
+
+def user_objections(broker: Broker, name: str) -> list[str]:
+    """What dies with the user and what to think of; sentences, shown before it is deleted."""
+    vhosts = list(
+        BrokerPermission.objects.filter(broker=broker, user=name).values_list("vhost", flat=True)
+    )
+    topics = BrokerTopicPermission.objects.filter(broker=broker, user=name).count()
+    found: list[str] = []
+    if vhosts:
+        shown = ", ".join(vhosts[:5]) + (" and more" if len(vhosts) > 5 else "")
+        found.append(f"Its permissions on {len(vhosts)} virtual hosts go with it: {shown}.")
+    if topics:
+        found.append(f"Its {topics} topic permissions go with it.")
+    found.append("Connections that are open stay open until they are closed; new ones are refused.")
+    return found
+
+
+def _right(
+    acting_user: AnyUser, broker: Broker, standing: Standing, after: Mapping[str, Any] | None
+) -> Permission:
+    """The right that this change or deletion (`after` None) of a user takes. Raises NotAllowed."""
+    (name,) = standing.ref.key
+    if standing.wanted is not None or standing.observed is not None:
+        reason = why_not_edit_user(acting_user, broker, name)
+        if reason:
+            raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
+    # What was changed elsewhere is undone by writing what was asked for here.
+    before = [spec for spec in (standing.wanted, standing.observed) if spec is not None]
+    return _right_to(acting_user, broker, before, after)
+
+
+def _right_to(
+    acting_user: AnyUser,
+    broker: Broker,
+    before: Sequence[Mapping[str, Any]],
+    after: Mapping[str, Any] | None,
+) -> Permission:
+    """The right that it takes to have a user as `after` (None: deleted), of what it is to be or is seen to
+    be (`before`). Raises NotAllowed.
+
+    Tags reach over the whole broker, and so do a user's limits: neither is a vhost administrator's.
+    """
+    if not may_somewhere(acting_user, Permission.USERS_EDIT, broker):
+        raise NotAllowed(NOT_OF_THIS_BROKER, {"permission": str(Permission.USERS_EDIT)})
+    if after is None:
+        return Permission.USERS_EDIT
+    limited = any(one.get("limits", {}) != after.get("limits", {}) for one in before)
+    if limited and not may(acting_user, Permission.VHOSTS_LIMIT, broker):
+        raise NotAllowed(
+            "You may not set limits of users here.", {"permission": str(Permission.VHOSTS_LIMIT)}
+        )
+    if all(sorted(one.get("tags", [])) == sorted(after.get("tags", [])) for one in before):
+        return Permission.VHOSTS_LIMIT if limited else Permission.USERS_EDIT
+    if not may(acting_user, Permission.USERS_TAG, broker):
+        raise NotAllowed(
+            "You may not set tags of users here.", {"permission": str(Permission.USERS_TAG)}
+        )
+    return Permission.USERS_TAG
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_name("user", name)
+    except SpecError as error:
+        raise InvalidField(error.field, str(error)) from None
+
+
+def check_user_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields (tags, limits), each in its one form. Raises InvalidField."""
+    unknown = set(fields) - {"tags", "limits"}
+    if unknown:
+        raise InvalidField(sorted(unknown)[0], f"A user has no field {sorted(unknown)[0]!r}.")
+    checked = dict(fields)
+    if "tags" in checked:
+        checked["tags"] = check_tags(checked["tags"])
+    if "limits" in checked:
+        checked["limits"] = check_limits(checked["limits"], LIMITS)
+    return checked
+
+
+def check_tags(tags: Any, most: int = MOST_TAGS) -> list[str]:
+    """A set of words, sorted. Raises InvalidField."""
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
+        raise InvalidField("tags", "Tags are a list of words.")
+    words = sorted(set(tags))
+    if len(words) > most:
+        raise InvalidField("tags", f"At most {most} tags are allowed; these are {len(words)}.")
+    for word in words:
+        # RabbitMQ takes them as one text, cut at commas and trimmed.
+        if not word or word != word.strip():
+            raise InvalidField("tags", "A tag cannot be empty, or begin or end with a space.")
+        if "," in word:
+            raise InvalidField("tags", "A tag cannot hold a comma.")
+        try:
+            check_name("tag", word, "tags")
+        except SpecError as error:
+            raise InvalidField("tags", str(error).replace("name", "tag")) from None
+    return words
+
+
+def check_limits(limits: Any, known: tuple[str, ...]) -> dict[str, int]:
+    """Limits by name, None and absent meaning no limit. Raises InvalidField."""
+    if not isinstance(limits, Mapping):
+        raise InvalidField("limits", "Limits are whole numbers by name.")
+    checked: dict[str, int] = {}
+    for name, value in limits.items():
+        if name not in known:
+            raise InvalidField(
+                "limits", f"There is no limit {str(name)[:60]!r}; known: {', '.join(known)}."
+            )
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_LIMIT:
+            raise InvalidField(
+                "limits",
+                f"{name} must be a whole number from 0 to {MOST_LIMIT}; leave it out for no limit.",
+            )
+        checked[name] = value
+    return checked

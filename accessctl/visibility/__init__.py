@@ -1,0 +1,1 @@
+"""Which changes, managed objects and audit entries a console user may see."""

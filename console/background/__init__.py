@@ -1,0 +1,1 @@
+"""What keeps workers and beat going: the schedule, signs of life, the file transport."""

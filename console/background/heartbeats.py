@@ -1,0 +1,31 @@
+"""Signs of life of processes that nobody waits for."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import timedelta
+
+from django.db import connection
+
+#: Beat signs every EVERY_S, and sends a message of life into each queue as often (console.background.beat).
+BEAT_LATE = timedelta(seconds=30)
+QUEUE_LATE = timedelta(seconds=45)
+
+
+def queue_heartbeat(queue: str) -> str:
+    """The name of the heartbeat that a worker writes for a queue it consumes."""
+    return f"queue.{queue}"
+
+
+def write_heartbeat(name: str) -> None:
+    """Write a sign of life of this process, at the database's time. `beat`: the scheduler itself;
+    `queue.polling`: a worker that took a message from that queue."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO console_heartbeat (name, at, host, pid)"
+            " VALUES (%s, clock_timestamp(), %s, %s)"
+            " ON CONFLICT (name) DO UPDATE"
+            " SET at = excluded.at, host = excluded.host, pid = excluded.pid",
+            [name, socket.gethostname(), os.getpid()],
+        )

@@ -1,0 +1,133 @@
+"""The background jobs: what beat starts, how often, in which queue, and what their steps are.
+
+Imports no Django: console.celery makes beat's schedule from this before Django is set up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from console.background.queues import APPLY, DEFAULT, POLLING
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`every_s` None: not started by beat but once for each broker, so that only its unexpected
+    errors are recorded. `expires_s`: a message older than this is dropped by the worker.
+    `without` is one sentence: what stops while the job fails. `steps`: name and label of each."""
+
+    name: str
+    label: str
+    task: str
+    queue: str
+    without: str
+    every_s: float | None = None
+    expires_s: int = 55
+    steps: tuple[tuple[str, str], ...] = ()
+
+
+JOBS = (
+    Job(
+        name="dispatch_due_polls",
+        label="Hand out due polls",
+        task="vhosts.tasks.dispatch_due_polls",
+        queue=DEFAULT,
+        every_s=1.0,
+        expires_s=5,
+        without="Brokers aren't polled.",
+    ),
+    Job(
+        name="sweep_changes",
+        label="Find changes to apply",
+        task="console.engine.tasks.sweep_changes",
+        queue=APPLY,
+        every_s=5.0,
+        expires_s=5,
+        without="Changes that wait for a broker aren't retried.",
+    ),
+    Job(
+        name="forget_refused_secrets",
+        label="Forget passwords of refused steps",
+        task="console.engine.tasks.forget_refused_secrets",
+        queue=APPLY,
+        every_s=300.0,
+        expires_s=300,
+        without="Passwords of refused steps are kept longer than a day.",
+    ),
+    Job(
+        name="take_backups",
+        label="Back up definitions",
+        task="vhosts.tasks.take_backups",
+        queue=APPLY,
+        every_s=60.0,
+        without="Definitions aren't backed up.",
+        steps=(
+            ("take", "Take the backups that are due"),
+            ("drop_old", "Delete old backups and plans"),
+        ),
+    ),
+    Job(
+        name="keep_history",
+        label="Keep history",
+        task="vhosts.tasks.keep_history",
+        queue=DEFAULT,
+        every_s=60.0,
+        without="History isn't summed up or cleaned up.",
+        steps=(
+            ("partitions", "Create partitions ahead"),
+            ("settle", "Sort what polls wrote"),
+            ("rollup_5m", "Sum up 5 minutes"),
+            ("rollup_1h", "Sum up hours"),
+            ("drop_partitions", "Delete old partitions"),
+            ("drop_queues", "Delete queues that are long gone"),
+            ("drop_spans", "Delete old polling spans"),
+            ("request_counts", "Delete old request counts"),
+        ),
+    ),
+    Job(
+        name="poll_broker",
+        label="Poll a broker",
+        task="vhosts.tasks.poll_broker",
+        queue=POLLING,
+        without="Some brokers aren't polled.",
+    ),
+    Job(
+        name="take_inventory",
+        label="Take a broker's inventory",
+        task="vhosts.tasks.take_inventory",
+        queue=POLLING,
+        without="The objects of some brokers aren't read.",
+    ),
+    Job(
+        name="apply_changes",
+        label="Apply changes on a broker",
+        task="console.engine.tasks.apply_changes",
+        queue=APPLY,
+        without="Changes of some brokers aren't applied.",
+    ),
+)
+BY_NAME = {job.name: job for job in JOBS}
+
+
+def step_name(job: str, step: str) -> str:
+    return f"{job}.{step}"
+
+
+def names(job: Job) -> Iterator[tuple[str, str]]:
+    """(name, label) of the job, then of its steps."""
+    yield job.name, job.label
+    for step, label in job.steps:
+        yield step_name(job.name, step), label
+
+
+def beat_schedule() -> dict[str, dict[str, object]]:
+    return {
+        job.name: {
+            "task": job.task,
+            "schedule": job.every_s,
+            "options": {"expires": job.expires_s, "queue": job.queue},
+        }
+        for job in JOBS
+        if job.every_s is not None
+    }

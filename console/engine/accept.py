@@ -1,0 +1,297 @@
+"""Accepting a change: one transaction that keeps the wish, its steps and its audit rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from console.audit import record_change
+from console.engine.crashpoints import crashpoint
+from console.engine.notify import ring
+from console.engine.own_login import PASSWORD_FIELDS, lock_out
+from console.engine.proposals.token import token_of
+from console.errors import AlreadyThere, IdempotencyMismatch, InvalidField, Stale
+from console.kinds.base import KINDS, Ref, Spec, SpecError
+from console.models import Broker, Change, ManagedObject, Step, Sync
+from console.rabbitmq.endpoint import Secret
+from console.reconcile.diff import Difference, FieldChange, Op
+from console.reconcile.disclose import public_change, public_spec, whole_spec
+from console.reconcile.plan import Plan, make_plan, step_order
+from console.secrets import encrypt
+
+#: How long a confirmed deletion may wait for its broker before it asks again.
+DELETION_GOOD_FOR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """One object as it should be. `spec` None deletes it; otherwise it is the whole spec, without
+    secrets. `observed` is what was last seen of it, None where it was not there. `secrets` None keeps
+    what the broker has. `expected_generation` refuses the wish where somebody else was quicker."""
+
+    broker: Broker
+    ref: Ref
+    spec: Spec | None
+    observed: Spec | None
+    permission: str
+    secrets: Mapping[str, str] | None = field(default=None, repr=False)
+    expected_generation: int | None = None
+    #: It is to be made: where somebody else was quicker, it is there already.
+    new: bool = False
+    #: Its name is taken by something that the person may not know of: it is planned as if it were free, and
+    #: refused when it is accepted.
+    taken: bool = False
+    guard: Mapping[str, int] = field(default_factory=dict)
+
+    def desired(self) -> Spec | None:
+        """What the plan compares. A secret is compared only where a new one is given."""
+        if self.spec is None:
+            return None
+        return whole_spec(self.ref.kind, self.spec, self.secrets, self.observed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person asked for in one act."""
+
+    title: str
+    wishes: Sequence[Wish]
+    #: page | api | admin | command
+    origin: str
+    reason: str = ""
+    idempotency_key: str = ""
+    #: What tells one request from another under the same key; made of the wishes where empty. The API
+    #: gives a digest of what was sent: a repeated request may no longer have the same wishes.
+    fingerprint: str = ""
+
+    def digest(self) -> str:
+        if self.fingerprint:
+            return self.fingerprint
+        asked = [
+            [w.broker.pk, w.ref.kind, list(w.ref.key), w.spec, sorted(w.secrets or {})]
+            for w in self.wishes
+        ]
+        text = json.dumps([self.title, asked], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def plan_of(request: Request) -> dict[Broker, Plan]:
+    """What would happen, broker by broker; nothing is kept. Raises InvalidField, also for what would lock
+    the console out of a broker."""
+    plans: dict[Broker, Plan] = {}
+    for wish in request.wishes:
+        refuse_lock_out(wish)
+    for broker in {wish.broker.pk: wish.broker for wish in request.wishes}.values():
+        wishes = [wish for wish in request.wishes if wish.broker.pk == broker.pk]
+        observed = {wish.ref: wish.observed for wish in wishes if wish.observed is not None}
+        try:
+            plan = make_plan({wish.ref: wish.desired() for wish in wishes}, observed)
+        except SpecError as error:
+            raise InvalidField(error.field, str(error)) from None
+        plans[broker] = _with_passwords(plan, wishes)
+    return plans
+
+
+def refuse_lock_out(wish: Wish) -> None:
+    """Raises InvalidField."""
+    found = lock_out(
+        wish.broker, wish.ref, wish.observed, wish.spec, new_password=bool(wish.secrets)
+    )
+    if found is not None:
+        raise InvalidField(found.field, found.message)
+
+
+def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
+    """Inventories keep no hashes, so a new password has nothing to be compared with: it counts as a
+    change, or the plan would say that nothing happens."""
+    given = {
+        w.ref for w in wishes if w.secrets and w.observed and "password_hash" not in w.observed
+    }
+    if not given:
+        return plan
+    unchanged = [Difference(ref, Op.UPDATE) for ref in plan.unchanged if ref in given]
+    steps = [
+        replace(
+            step,
+            fields=(*step.fields, FieldChange("password_hash", None, None, secret=True)),
+            untold=tuple(name for name in step.untold if name not in PASSWORD_FIELDS),
+        )
+        if step.ref in given
+        else step
+        for step in (*plan.steps, *unchanged)
+    ]
+    return replace(
+        plan,
+        steps=tuple(sorted(steps, key=step_order)),
+        unchanged=tuple(ref for ref in plan.unchanged if ref not in given),
+    )
+
+
+def accept(request: Request, *, now: datetime, acting_user: User) -> Change:
+    """Keeps the change and answers at once; a worker applies it. The same idempotency key gives back
+    the first change. Raises InvalidField, AlreadyThere, Stale, IdempotencyMismatch.
+
+    Callers have authorized the acts; the right named by each wish is asked again before its step is
+    applied.
+    """
+    plans = plan_of(request)
+    digest = request.digest()
+    for wish in request.wishes:
+        if wish.taken:
+            raise AlreadyThere(
+                f"The name {wish.ref.key[-1]} can't be used on {wish.broker.name}. Choose another name."
+            )
+    with transaction.atomic():
+        change, new = _first_of_key(request, digest, now, acting_user)
+        if not new:
+            return change
+        targets = _locked_targets(request.wishes)
+        ordinal = 0
+        steps: list[Step] = []
+        for broker, plan in plans.items():
+            wishes = {wish.ref: wish for wish in request.wishes if wish.broker.pk == broker.pk}
+            for difference in _ordered(plan, wishes):
+                wish = wishes[difference.ref]
+                target = _wished(targets[_identity(wish)], wish)
+                ordinal += 1
+                steps.append(_step(change, ordinal, target, wish, difference, now))
+        # An upsert by the key, since bulk_update would build a CASE of every row.
+        ManagedObject.objects.bulk_create(
+            [step.target for step in steps],
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=[
+                "spec", "generation", "sync", "reason", "drift", "drifted_since", "updated_at",
+            ],
+            batch_size=1000,
+        )  # fmt: skip
+        _forget_earlier_secrets(steps)
+        Step.objects.bulk_create(steps, batch_size=1000)
+        record_change(change, steps, acting_user=acting_user)
+        crashpoint("before-accept-commit")
+        brokers = {step.broker_id for step in steps}
+        transaction.on_commit(lambda: ring(brokers))
+    crashpoint("after-accept-commit")
+    return change
+
+
+def _first_of_key(
+    request: Request, digest: str, now: datetime, acting_user: User
+) -> tuple[Change, bool]:
+    wanted = {
+        "created_at": now,
+        "author_name": acting_user.get_username(),
+        "token_id_then": token_of(acting_user),
+        "origin": request.origin,
+        "title": request.title[:500],
+        "reason": request.reason,
+        "request_digest": digest,
+    }
+    if not request.idempotency_key:
+        return Change.objects.create(author=acting_user, **wanted), True
+    change, new = Change.objects.get_or_create(
+        author=acting_user, idempotency_key=request.idempotency_key, defaults=wanted
+    )
+    if not new and change.request_digest != digest:
+        raise IdempotencyMismatch(
+            "This idempotency key was used for another request. Use a new key."
+        )
+    return change, new
+
+
+def _identity(wish: Wish) -> tuple[int, str, tuple[str, ...]]:
+    return (wish.broker.pk, wish.ref.kind, wish.ref.key)
+
+
+def _locked_targets(
+    wishes: Sequence[Wish],
+) -> dict[tuple[int, str, tuple[str, ...]], ManagedObject]:
+    """The wished objects' rows, locked in one order, so that two requests never lock each other out."""
+    found: dict[tuple[int, str, tuple[str, ...]], ManagedObject] = {}
+    ordered = sorted({_identity(wish) for wish in wishes})
+    ManagedObject.objects.bulk_create(
+        [
+            ManagedObject(broker_id=broker, kind=kind, key=list(key), generation=0)
+            for broker, kind, key in ordered
+        ],
+        ignore_conflicts=True,
+        batch_size=1000,
+    )
+    for broker, kind in sorted({(broker, kind) for broker, kind, _ in ordered}):
+        keys = [key for b, k, key in ordered if (b, k) == (broker, kind)]
+        rows = ManagedObject.objects.with_keys(keys).filter(broker=broker, kind=kind)
+        for row in rows.select_for_update().order_by("pk"):
+            found[broker, kind, tuple(row.key)] = row
+    return found
+
+
+def _wished(target: ManagedObject, wish: Wish) -> ManagedObject:
+    if wish.expected_generation is not None and wish.expected_generation != target.generation:
+        if wish.new:
+            raise AlreadyThere(f"{target} is already asked for. Edit it instead.")
+        raise Stale(
+            f"{target} was changed by somebody else meanwhile. Look at it again first.",
+            {"generation": target.generation},
+        )
+    kind = KINDS[wish.ref.kind]
+    if wish.spec is None:
+        target.spec = None
+    else:
+        public = public_spec(kind.name, kind.canonical(wish.spec))
+        # Which algorithm a user's hash has is known only with the hash.
+        target.spec = {k: v for k, v in public.items() if k != "hashing_algorithm"}
+    target.generation += 1
+    target.sync = Sync.PENDING
+    target.reason = ""
+    target.drift = []
+    target.drifted_since = None
+    return target
+
+
+def _forget_earlier_secrets(steps: Sequence[Step]) -> None:
+    """What was refused of the same objects can't be tried again: this takes its place."""
+    earlier = Step.objects.filter(target__in=[step.target.pk for step in steps])
+    earlier.exclude(finished_at=None).exclude(secrets_encrypted="").update(secrets_encrypted="")
+
+
+def _ordered(plan: Plan, wishes: Mapping[Ref, Wish]) -> list[Difference]:
+    """The plan's steps, then what is equal already: proven by a look at the broker all the same."""
+    planned = list(plan.steps)
+    named = {difference.ref for difference in planned}
+    return planned + [Difference(ref, Op.UNCHANGED) for ref in sorted(wishes) if ref not in named]
+
+
+def _step(
+    change: Change,
+    ordinal: int,
+    target: ManagedObject,
+    wish: Wish,
+    difference: Difference,
+    now: datetime,
+) -> Step:
+    destructive = difference.op in (Op.DELETE, Op.REPLACE)
+    return Step(
+        change=change,
+        ordinal=ordinal,
+        broker=wish.broker,
+        target=target,
+        op=difference.op.value,
+        generation=target.generation,
+        permission=wish.permission,
+        secrets_encrypted=encrypt(Secret(json.dumps(dict(wish.secrets)))) if wish.secrets else "",
+        before=None if wish.observed is None else public_spec(wish.ref.kind, wish.observed),
+        after=None if wish.spec is None else public_spec(wish.ref.kind, wish.spec),
+        fields=[
+            {"name": f.name, "before": f.before, "after": f.after, "secret": f.secret}
+            for f in (public_change(wish.ref.kind, change) for change in difference.fields)
+        ],
+        guard=dict(wish.guard),
+        not_after=now + DELETION_GOOD_FOR if destructive else None,
+        next_at=now,
+    )

@@ -1,0 +1,273 @@
+"""Applying: a worker, alone on its broker, takes due steps to their end.
+
+Level-triggered: a step carries out what its object should be now, compared with what is there now.
+So a step that is tried twice does its work once, and a worker that dies anywhere is followed by one
+that looks first.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from console.brokers.connect import connect
+from console.engine import step_store as book
+from console.engine.attempt import (
+    NOT_APPLIED,
+    Outcome,
+    act,
+    act_together,
+    compared,
+    outcome_of_error,
+    reference,
+)
+from console.engine.crashpoints import crashpoint
+from console.engine.lease import Lease, release_lease, renew_lease, take_lease
+from console.engine.look import LISTING_FROM, Look
+from console.engine.parallel import CONNECTIONS, Calls
+from console.engine.recheck import judge_of
+from console.engine.stopping import stopping
+from console.errors import ConsoleError
+from console.models import Broker, Step
+from console.rabbitmq.endpoint import Timeouts
+from console.rabbitmq.errors import BrokerError, LoginRefused
+from console.rabbitmq.management.objects import ObjectStore
+from console.reconcile.diff import Op
+
+log = structlog.get_logger(__name__)
+
+TIMEOUTS = Timeouts(connect=5, read=10, total=10)
+#: A cluster in minority gives up on what it was asked to write after 30 s, and says so.
+WRITES = Timeouts(connect=5, read=35, total=35)
+#: The lease is kept so often while objects are read; while calls are made, twice a second.
+KEEP_EVERY_S = 5
+#: What is not there after a call that the broker accepted is looked at once more: a node of a cluster
+#: may answer before the others' news has reached it.
+LOOK_AGAIN_S = 1
+#: Written in one call, where the kind allows: some 0.4 s of a broker's work.
+TOGETHER = 500
+LONGEST_WAIT_S = 60
+_ENDED = ("ok", "unchanged", "rejected")
+_CLEAR = ("sent", "unchanged", "rejected")
+Clock = Callable[[], datetime]
+
+
+def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
+    """Applies what is due on the broker; the number of steps that ended. 0 where another worker holds
+    the broker. Trouble with the broker is recorded, not raised."""
+    lease = take_lease(broker_id, owner)
+    if lease is None:
+        return 0
+    crashpoint("after-claim")
+    ended = 0
+    try:
+        broker = Broker.objects.get(pk=broker_id)
+        ended += book.stop_requested(broker, now=clock())
+        if not book.any_due(broker, now=clock()):
+            return ended
+        if not broker.enabled:
+            book.wait(
+                broker,
+                "disabled",
+                "The broker is disabled in the console.",
+                clock() + timedelta(minutes=1),
+            )
+            return ended
+        with connect(broker, timeouts=TIMEOUTS) as client:
+            run = _Run(broker, lease, ObjectStore(client.http, writes=WRITES), clock)
+            try:
+                while not stopping() and renew_lease(lease) and run.next_kind():
+                    pass
+            except _LeaseLost:
+                log.warning("lease_lost", broker=broker_id, fence=lease.fence)
+            ended += run.ended
+            if run.trouble is not None:
+                _wait(broker, run.trouble, clock())
+    except BrokerError as error:
+        _wait(Broker.objects.get(pk=broker_id), outcome_of_error(error), clock())
+    except ConsoleError as error:
+        book.wait(
+            Broker.objects.get(pk=broker_id),
+            error.code,
+            error.message,
+            clock() + timedelta(seconds=60),
+        )
+    finally:
+        release_lease(lease)
+    return ended
+
+
+class _LeaseLost(Exception):
+    """Another worker has the broker now: nothing more may be stored."""
+
+
+class _Run:
+    """Takes batches to their end. `ended` counts the steps; after `trouble` the broker is left alone."""
+
+    def __init__(self, broker: Broker, lease: Lease, store: ObjectStore, clock: Clock) -> None:
+        self._broker, self._lease, self._store, self._clock = broker, lease, store, clock
+        self._kept_at = 0.0
+        self.ended = 0
+        self.trouble: Outcome | None = None
+
+    def next_kind(self) -> bool:
+        """What is due next, of one kind of a change: while a batch is sent, the one before is read back
+        and recorded. False where nothing is due, or nothing more can be done now. Raises _LeaseLost."""
+        batch = self._start()
+        if batch is None:
+            return False
+        with self._calls(batch, self._look(batch)) as calls:
+            results = calls.results(partial(self._go_on, batch))
+        while follower := self._start_behind(batch, results):
+            # One look is the read-back of one batch and what the next one finds.
+            seen = self._look([*batch, *follower])
+            with self._calls(follower, seen) as calls:
+                self._record(batch, results, seen)
+                batch, results = follower, calls.results(partial(self._go_on, follower))
+        self._record(batch, results, None)
+        return self.trouble is None
+
+    def _start(self, behind: list[Step] | None = None) -> list[Step] | None:
+        batch = book.start_batch(self._broker, self._lease, now=self._clock(), behind=behind)
+        if batch is not None:
+            crashpoint("after-attempt")
+        return batch
+
+    def _start_behind(self, batch: list[Step], results: dict[int, Outcome]) -> list[Step] | None:
+        """Only after calls that all came to something: else the outcome decides what is due."""
+        if any(result.state not in _CLEAR for result in results.values()):
+            return None
+        return self._start(behind=batch) if self._go_on(batch) else None
+
+    def _go_on(self, batch: list[Step]) -> bool:
+        if stopping() or not renew_lease(self._lease):
+            return False
+        return not book.stop_asked(batch[0].change_id)
+
+    def _look(self, steps: list[Step]) -> Look:
+        return Look(self._store, steps, self._keep)
+
+    def _keep(self) -> None:
+        """Raises _LeaseLost."""
+        now = time.monotonic()
+        if now - self._kept_at > KEEP_EVERY_S:
+            if not renew_lease(self._lease):
+                raise _LeaseLost
+            self._kept_at = now
+
+    def _calls(self, batch: list[Step], before: Look) -> Calls[Outcome]:
+        if before.error is not None:
+            came_to = outcome_of_error(before.error)
+            return self._begin([batch], lambda piece: _all(piece, came_to))
+        judge = judge_of(batch)
+        if judge is None and _may_go_together(batch):
+            pieces = [batch[at : at + TOGETHER] for at in range(0, len(batch), TOGETHER)]
+            # The broker spreads such a call over its own workers.
+            return self._begin(
+                pieces, lambda piece: act_together(self._store, piece, before.specs), connections=2
+            )
+        return self._begin(
+            [[step] for step in batch],
+            lambda piece: {
+                step.pk: act(self._store, step, before.specs.get(reference(step).key), judge)
+                for step in piece
+            },
+        )
+
+    def _begin(
+        self,
+        pieces: Sequence[Sequence[Step]],
+        call: Callable[[Sequence[Step]], Mapping[int, Outcome]],
+        connections: int = CONNECTIONS,
+    ) -> Calls[Outcome]:
+        return Calls(
+            pieces,
+            call,
+            halted=lambda outcome: outcome.state == "trouble",
+            skipped=lambda: Outcome("skipped"),
+            connections=connections,
+        )
+
+    def _record(self, batch: list[Step], results: dict[int, Outcome], after: Look | None) -> None:
+        """`after`: a look taken since the calls came back; None: none was."""
+        sent = [step for step in batch if _to_be_read_back(results[step.pk])]
+        if sent:
+            results |= self._read_back(sent, results, after or self._look(sent))
+        crashpoint("after-read-back")
+        if not book.finish_batch(self._lease, batch, results, now=self._clock()):
+            raise _LeaseLost
+        crashpoint("after-commit")
+        self.ended += sum(1 for result in results.values() if result.state in _ENDED)
+        self.ended += book.stop_requested(self._broker, now=self._clock())
+        if self.trouble is None:
+            self.trouble = next((r for r in results.values() if r.state == "trouble"), None)
+
+    def _read_back(
+        self, sent: list[Step], results: dict[int, Outcome], after: Look
+    ) -> dict[int, Outcome]:
+        judged = _judged(sent, results, after)
+        doubted = [
+            step
+            for step in sent
+            if results[step.pk].state == "sent"
+            and judged[step.pk].code == NOT_APPLIED
+            and not results[step.pk].together
+        ]
+        if doubted and not stopping():
+            time.sleep(LOOK_AGAIN_S)
+            judged |= _judged(doubted, results, self._look(doubted))
+        return judged
+
+
+def _to_be_read_back(result: Outcome) -> bool:
+    return result.called and result.state in ("sent", "rejected", "failed")
+
+
+def _judged(sent: list[Step], results: dict[int, Outcome], after: Look) -> dict[int, Outcome]:
+    if after.error is None:
+        return {
+            step.pk: compared(step, results[step.pk], after.specs.get(reference(step).key))
+            for step in sent
+        }
+    # Sent, and not seen since: perhaps done, whatever was answered. The next look decides.
+    error = after.error
+    return {
+        step.pk: Outcome(
+            "trouble",
+            f"{_how_sent(results[step.pk])}, but not read back: {error.detail or error.summary}",
+            error.code,
+            error.status,
+            error,
+        )
+        for step in sent
+    }
+
+
+def _how_sent(result: Outcome) -> str:
+    return "Sent" if result.state == "sent" else f"Refused ({result.detail})"
+
+
+def _may_go_together(batch: list[Step]) -> bool:
+    """Many at their first try: a second one is told apart from the others."""
+    return len(batch) >= LISTING_FROM and all(
+        step.op != Op.DELETE and step.attempts == 1 for step in batch
+    )
+
+
+def _all(batch: Sequence[Step], outcome: Outcome) -> dict[int, Outcome]:
+    return {step.pk: outcome for step in batch}
+
+
+def _wait(broker: Broker, trouble: Outcome, now: datetime) -> None:
+    failures = book.count_failure(broker)
+    if isinstance(trouble.error, LoginRefused):
+        # Knocking with a refused password can lock the account.
+        delay = float(LONGEST_WAIT_S)
+    else:
+        delay = random.uniform(0.5, min(LONGEST_WAIT_S, 2.0**failures))  # noqa: S311 – jitter
+    book.wait(broker, trouble.code, trouble.detail, now + timedelta(seconds=delay))

@@ -1,0 +1,102 @@
+"""What is asked of an object and what is seen of it, side by side, as the base of the next wish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.engine.accept import Wish
+from console.errors import AlreadyThere, NotThere
+from console.kinds.base import KINDS, Key, Ref, Spec
+from console.models import Broker, ManagedObject, Sync
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`managed` None: never asked for here. `observed` None: not seen there."""
+
+    ref: Ref
+    managed: ManagedObject | None
+    observed: Spec | None
+
+    @property
+    def generation(self) -> int:
+        """How often something was asked for it here; 0: never."""
+        return self.managed.generation if self.managed else 0
+
+    @property
+    def deletion_open(self) -> bool:
+        return (
+            self.managed is not None
+            and self.managed.spec is None
+            and self.managed.verified_generation != self.managed.generation
+            and self.managed.sync not in (Sync.REJECTED, Sync.NEEDS_CONFIRMATION)
+        )
+
+    @property
+    def wanted(self) -> Spec | None:
+        """What it is to be as far as we know: as asked here, else as it is there. None: not to be.
+
+        A tombstone or a refused wish says nothing of what is there, so what is seen counts then."""
+        if self.managed is not None and self.managed.spec is not None:
+            return self.managed.spec if self.managed.sync != Sync.REJECTED else self.observed
+        return None if self.deletion_open else self.observed
+
+    def must_be_new(self, broker: Broker) -> None:
+        """Raises AlreadyThere."""
+        if self.wanted is not None and (self.observed is not None or self.managed is not None):
+            where = "is already on" if self.observed is not None else "is already asked for on"
+            raise AlreadyThere(
+                f"{_called(self.ref)} {where} {broker.name}. Edit it instead.",
+                {"managed": self.managed is not None},
+            )
+
+    def changed(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The whole spec with `fields` laid over what it is to be. Raises NotThere."""
+        if self.wanted is None:
+            reason = "is being deleted" if self.deletion_open else "is not there"
+            raise NotThere(f"{_called(self.ref)} {reason}, so it cannot be changed.")
+        kind = KINDS[self.ref.kind]
+        kept = {f.name for f in kind.fields if not f.secret and f.name != "hashing_algorithm"}
+        return {**{name: value for name, value in self.wanted.items() if name in kept}, **fields}
+
+    def must_be_there(self) -> None:
+        """Raises NotThere where there is nothing to delete, or it is asked for already."""
+        if self.deletion_open:
+            raise NotThere(f"{_called(self.ref)} is being deleted already.")
+        if self.observed is None and (self.managed is None or self.managed.spec is None):
+            raise NotThere(f"{_called(self.ref)} is not there.")
+
+
+def generations_of(wishes: Iterable[Wish]) -> dict[tuple[int, str, Key], int]:
+    """How often something was asked here for each wished object; 0: never. By broker, kind and key."""
+    told = [((wish.broker.pk, wish.ref.kind, wish.ref.key), wish.taken) for wish in wishes]
+    found = {identity: 0 for identity, _ in told}
+    # Of what the person may not know of, nothing is told by this either.
+    asked = [identity for identity, taken in told if not taken]
+    for broker, kind in sorted({(broker, kind) for broker, kind, _ in asked}):
+        keys = [key for b, k, key in asked if (b, k) == (broker, kind)]
+        rows = ManagedObject.objects.with_keys(keys).filter(broker=broker, kind=kind)
+        for key, generation in rows.values_list("key", "generation"):
+            found[broker, kind, tuple(key)] = generation
+    return found
+
+
+def standings(
+    broker: Broker, kind: str, keys: Iterable[Key], seen: Mapping[Key, Spec]
+) -> dict[Key, Standing]:
+    """The standing of each key, in one query. `seen` holds what is seen of them."""
+    wanted = list(dict.fromkeys(keys))
+    rows = ManagedObject.objects.with_keys(wanted).filter(broker=broker, kind=kind)
+    managed = {tuple(row.key): row for row in rows}
+    return {key: Standing(Ref(kind, key), managed.get(key), seen.get(key)) for key in wanted}
+
+
+def _called(ref: Ref) -> str:
+    if ref.kind == "permission":
+        return f"The permission of {ref.key[1]} on {ref.key[0]}"
+    if ref.kind == "topic_permission":
+        return f"The topic permission of {ref.key[1]} on {ref.key[2]} in {ref.key[0]}"
+    word = "virtual host" if ref.kind == "vhost" else ref.kind.replace("_", " ")
+    return f"The {word} {' / '.join(ref.key)}"

@@ -1,0 +1,267 @@
+"""A request as it is shown before it is accepted, to a person or a program: its plan in words.
+
+Pages include templates/components/_plan.html with `preview`; the API answers `as_data(preview)`.
+Nothing here is kept, and no secret is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from console.engine.accept import Request, Wish, plan_of
+from console.engine.proposals.commands import curl_command, difference_commands
+from console.kinds.base import KINDS, Ref
+from console.kinds.names import name_warnings
+from console.models import Broker, Step
+from console.reconcile.diff import Difference, FieldChange, Op
+from console.reconcile.disclose import public_change, public_spec
+
+#: How many lines of one preview are shown; the rest is counted.
+MOST_LINES = 200
+WORDS = {
+    "vhost": "virtual host",
+    "user": "user",
+    "permission": "permission",
+    "topic_permission": "topic permission",
+    "operator_policy": "operator policy",
+    "global_parameter": "global parameter",
+}
+OPS = {
+    Op.CREATE: "Create",
+    Op.UPDATE: "Change",
+    Op.REPLACE: "Delete and declare again",
+    Op.DELETE: "Delete",
+    Op.UNCHANGED: "Leave as it is",
+}
+
+
+def kind_word(kind: str) -> str:
+    """What a kind of object is called on pages."""
+    return WORDS.get(kind, kind.replace("_", " "))
+
+
+def parts_of(kind: str, key: Sequence[str]) -> list[tuple[str, str]]:
+    """The key in words: [("vhost", "/"), ("user", "app")]. A binding's arguments come last."""
+    return list(zip(KINDS[kind].identity, key, strict=True))
+
+
+def shown_value(value: Any) -> str:
+    """A value of a field as a person reads it: lists with commas, objects as `name: value`."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {shown_value(one)}" for name, one in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(shown_value, value)) or "none"
+    return str(value) if value != "" else "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitsFor:
+    """A step of an earlier change that has to end first; None: one that the viewer may not see."""
+
+    step: Step | None
+
+    @property
+    def act(self) -> str:
+        """ "create virtual host", for a sentence with `parts` after it."""
+        return f"{self.step.op} {kind_word(self.step.target.kind)}" if self.step else ""
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        return parts_of(self.step.target.kind, self.step.target.key) if self.step else []
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLine:
+    """One field that differs. `secret`: only that it changes may be told."""
+
+    name: str
+    before: Any
+    after: Any
+    secret: bool
+
+    @property
+    def label(self) -> str:
+        return "password" if self.secret else self.name.replace("_", " ")
+
+    @property
+    def was(self) -> str:
+        return shown_value(self.before)
+
+    @property
+    def becomes(self) -> str:
+        return shown_value(self.after)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanLine:
+    """One object of the plan."""
+
+    broker: Broker
+    ref: Ref
+    op: Op
+    fields: tuple[FieldLine, ...] = ()
+    dies_with: tuple[Ref, ...] = ()
+    objections: tuple[str, ...] = ()
+    commands: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def act(self) -> str:
+        return OPS[self.op]
+
+    @property
+    def word(self) -> str:
+        return kind_word(self.ref.kind)
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        return parts_of(self.ref.kind, self.ref.key)
+
+    @property
+    def destructive(self) -> bool:
+        return self.op in (Op.DELETE, Op.REPLACE)
+
+    @property
+    def updates(self) -> bool:
+        return self.op is not Op.CREATE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """`lines` at most MOST_LINES, what changes first; `counts` are of all."""
+
+    title: str
+    lines: tuple[PlanLine, ...]
+    counts: Mapping[str, int]
+    left_out: int
+    objections: tuple[str, ...] = field(default=())
+
+    @property
+    def changes_nothing(self) -> bool:
+        return not any(number for op, number in self.counts.items() if op != Op.UNCHANGED)
+
+    @property
+    def destructive(self) -> bool:
+        return bool(self.counts["delete"] or self.counts["replace"])
+
+    @property
+    def brokers(self) -> list[Broker]:
+        return list({line.broker.pk: line.broker for line in self.lines}.values())
+
+    @property
+    def summary(self) -> list[tuple[str, int]]:
+        """[("create", 2), …] of what there is."""
+        return [(op, number) for op, number in self.counts.items() if number]
+
+    @property
+    def commands(self) -> list[tuple[str, str]]:
+        return [command for line in self.lines for command in line.commands]
+
+
+def preview(
+    request: Request,
+    *,
+    objections: Mapping[Ref, Sequence[str]] | None = None,
+    remarks: Sequence[str] = (),
+) -> Preview:
+    """The plan of a request, ready to be shown. `objections` are sentences on single objects (what is
+    lost with them), `remarks` on the whole. Raises InvalidField as `plan_of` does."""
+    plans = plan_of(request)
+    wishes = {(wish.broker.pk, wish.ref): wish for wish in request.wishes}
+    counts = {op.value: 0 for op in Op}
+    shown: list[PlanLine] = []
+    total = 0
+    for broker, plan in plans.items():
+        unchanged = [Difference(ref, Op.UNCHANGED) for ref in plan.unchanged]
+        for difference in [*plan.steps, *unchanged]:
+            counts[difference.op.value] += 1
+            total += 1
+            if len(shown) >= MOST_LINES:
+                continue
+            wish = wishes[(broker.pk, difference.ref)]
+            shown.append(
+                PlanLine(
+                    broker=broker,
+                    ref=difference.ref,
+                    op=difference.op,
+                    fields=tuple(
+                        _field(public_change(wish.ref.kind, change)) for change in difference.fields
+                    ),
+                    dies_with=plan.dies_with.get(difference.ref, ()),
+                    objections=tuple(_objections(difference, (objections or {}))),
+                    commands=tuple(_commands(wish, difference)),
+                )
+            )
+    return Preview(
+        title=request.title,
+        lines=tuple(shown),
+        counts=counts,
+        left_out=total - len(shown),
+        objections=tuple(remarks),
+    )
+
+
+def as_data(found: Preview) -> dict[str, Any]:
+    """The preview as the API answers it."""
+    return {
+        "title": found.title,
+        "changes": not found.changes_nothing,
+        "counts": dict(found.counts),
+        "left_out": found.left_out,
+        "steps": [
+            {
+                "broker": line.broker.pk,
+                "broker_name": line.broker.name,
+                "op": line.op.value,
+                "kind": line.ref.kind,
+                "key": dict(line.parts),
+                "fields": [
+                    {"name": f.name, "before": f.before, "after": f.after, "secret": f.secret}
+                    for f in line.fields
+                ],
+                "objections": list(line.objections),
+                "commands": [text for _, text in line.commands],
+            }
+            for line in found.lines
+        ],
+    }
+
+
+def _field(change: FieldChange) -> FieldLine:
+    return FieldLine(change.name, change.before, change.after, change.secret)
+
+
+def _objections(difference: Difference, given: Mapping[Ref, Sequence[str]]) -> Iterator[str]:
+    yield from given.get(difference.ref, ())
+    if difference.op is Op.CREATE:
+        for name in difference.ref.key:
+            yield from name_warnings(name)
+    if difference.op is Op.REPLACE:
+        names = ", ".join(change.name for change in difference.fields)
+        yield f"{names} can only be changed by deleting it and declaring it again."
+    for name in difference.untold:
+        yield (
+            f"The broker does not tell {name.replace('_', ' ')} of what is there: "
+            "this version may not have it."
+        )
+
+
+def _commands(wish: Wish, difference: Difference) -> Iterator[tuple[str, str]]:
+    spec = None if wish.spec is None else public_spec(wish.ref.kind, wish.spec)
+    for line in difference_commands(difference, spec):
+        yield "rabbitmqctl", line
+    curl = curl_command(
+        wish.broker.management_url,
+        wish.broker.username,
+        wish.ref,
+        difference.op,
+        spec,
+        [change.name for change in difference.fields],
+    )
+    if curl:
+        yield "curl", curl

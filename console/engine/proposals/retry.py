@@ -1,0 +1,156 @@
+"""Stopping a change, and asking again for what was not done of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from console.audit import record
+from console.engine.accept import Request, Wish, accept
+from console.engine.attempt import secrets_of
+from console.engine.notify import ring
+from console.errors import ConsoleError, NotAllowed
+from console.kinds.base import Key, Ref, Spec
+from console.models import OPEN_CHANGES, OPEN_STEPS, Broker, Change, ChangeState, Step, StepState
+
+#: What was last seen of some objects of a broker; see vhosts.drift.seen_objects.
+Seen = Callable[[Broker, str, Sequence[Key]], Mapping[Key, Spec]]
+RETRIED = (StepState.REJECTED, StepState.STOPPED)
+#: accessctl.rights.Permission.VHOSTS_LIMIT, which stands above.
+_SETS_LIMITS = "vhosts:limit"
+CONFIRMED = (StepState.NEEDS_CONFIRMATION,)
+#: How long a refused step can be tried again with the password that it came with.
+KEPT_FOR = timedelta(days=1)
+
+
+class NothingLeft(ConsoleError):
+    """There is nothing of the change to stop or to ask for again."""
+
+    code = "nothing_left"
+    http_status = 409
+
+
+def stop_change(change: Change, *, now: datetime, acting_user: User) -> None:
+    """Asks that no further step of it begins; what is under way is carried to its end. Raises
+    NothingLeft where it has ended."""
+    with transaction.atomic():
+        change = Change.objects.select_for_update().get(pk=change.pk)
+        if change.state not in OPEN_CHANGES:
+            raise NothingLeft("This change has ended already; there is nothing to stop.")
+        if change.stop_requested_at is None:
+            change.stop_requested_at = now
+            change.save(update_fields=["stop_requested_at"])
+            record(
+                "change:stop",
+                target_kind="change",
+                target=change.title,
+                acting_user=acting_user,
+                reason=f"Change {change.pk}",
+            )
+        brokers = set(
+            Step.objects.filter(change=change, state__in=OPEN_STEPS).values_list(
+                "broker", flat=True
+            )
+        )
+        transaction.on_commit(lambda: ring(brokers))
+
+
+def ask_again(
+    change: Change,
+    states: Iterable[StepState],
+    *,
+    seen: Seen,
+    origin: str,
+    now: datetime,
+    acting_user: User,
+) -> Change:
+    """A new change of the wishes whose steps ended in one of `states`. What somebody asked otherwise for
+    since is left out. Raises NothingLeft, NotAllowed, InvalidField.
+
+    A step that the broker refused keeps its password for KEPT_FOR, for this; one whose password is gone is
+    left out too, and named where nothing else is left.
+    """
+    steps = list(
+        change.steps.filter(state__in=list(states)).select_related("target", "broker__status")
+    )
+    latest = [step for step in steps if step.generation == step.target.generation]
+    kept = [step for step in latest if not needs_password(step)]
+    if not kept:
+        raise NothingLeft(_why_nothing(steps, latest))
+    placed = list(_with_seen(kept, seen))
+    for step, observed in placed:
+        _authorize(step, observed, acting_user)
+    request = Request(
+        title=change.title if change.title.startswith("Again: ") else f"Again: {change.title}",
+        wishes=[_wish(step, observed) for step, observed in placed],
+        origin=origin,
+        reason=change.reason,
+    )
+    return accept(request, now=now, acting_user=acting_user)
+
+
+def needs_password(step: Step) -> bool:
+    """Whether the step was to send a secret, which is gone."""
+    if step.after is None or step.secrets_encrypted:
+        return False
+    return any(field.get("secret") for field in step.fields)
+
+
+def forget_secrets(now: datetime) -> int:
+    """Drops the passwords of steps that were refused too long ago to be tried again; how many."""
+    ended = Change.objects.filter(finished_at__lt=now - KEPT_FOR).exclude(state=ChangeState.DONE)
+    kept = Step.objects.filter(change__in=ended).exclude(secrets_encrypted="")
+    return kept.update(secrets_encrypted="")
+
+
+def _why_nothing(steps: Sequence[Step], latest: Sequence[Step]) -> str:
+    if latest:
+        return "Their passwords are not kept any more. Set them anew on the pages of the users."
+    if steps:
+        return "Something else was asked for all of these objects since."
+    return "There is no such step of this change."
+
+
+def _authorize(step: Step, observed: Spec | None, user: User) -> None:
+    """Whoever asks again needs the rights of who asked first: the step's own, and that to set limits
+    where it would set some."""
+    may: Callable[[User, str, Broker, str, list[str]], bool] = import_string(
+        settings.CHANGE_AUTHORIZER
+    )
+    needed = [step.permission]
+    wanted = (step.after or {}).get("limits", {})
+    if step.after is not None and wanted != (observed or {}).get("limits", {}):
+        needed.append(_SETS_LIMITS)
+    for permission in needed:
+        if not may(user, permission, step.broker, step.target.kind, step.target.key):
+            raise NotAllowed(
+                f"You may not do this here ({permission}).", {"permission": permission}
+            )
+
+
+def _with_seen(steps: Sequence[Step], seen: Seen) -> Iterable[tuple[Step, Spec | None]]:
+    by_kind: dict[tuple[int, str], list[Step]] = {}
+    for step in steps:
+        by_kind.setdefault((step.broker_id, step.target.kind), []).append(step)
+    for (_, kind), group in by_kind.items():
+        found = seen(group[0].broker, kind, [tuple(step.target.key) for step in group])
+        for step in group:
+            yield step, found.get(tuple(step.target.key), None if found else step.before)
+
+
+def _wish(step: Step, observed: Spec | None) -> Wish:
+    return Wish(
+        broker=step.broker,
+        ref=Ref(step.target.kind, tuple(step.target.key)),
+        spec=step.after,
+        observed=observed,
+        permission=step.permission,
+        secrets=secrets_of(step) or None,
+        expected_generation=step.target.generation,
+        guard=step.guard,
+    )

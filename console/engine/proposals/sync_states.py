@@ -1,0 +1,70 @@
+"""How far what was asked for here is proven, for the rows of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from console.kinds.base import Key
+from console.models import ManagedObject, Sync
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """`state` is a word of the pages' vocabulary; *waiting* is pending with a broker that cannot be
+    reached. `reason` may hold the broker's words. `checked_at`: when the broker was last seen equal to
+    what is asked for, None: never."""
+
+    state: str
+    reason: str = ""
+    checked_at: datetime | None = None
+    generation: int = 0
+
+
+#: Never asked for here: left alone.
+UNMANAGED = SyncState("unmanaged")
+
+
+def sync_states(kind: str, objects: Iterable[tuple[int, Key]]) -> dict[tuple[int, Key], SyncState]:
+    """By (broker's id, key), one query; what is missing is unmanaged."""
+    wanted = set(objects)
+    rows = ManagedObject.objects.with_keys({key for _, key in wanted}).filter(
+        kind=kind, broker__in={broker for broker, _ in wanted}
+    )
+    # One that is there again after it was retired is another one, never asked for here.
+    rows = rows.exclude(sync=Sync.RETIRED)
+    return {
+        place: sync_state(row)
+        for row in rows
+        if (place := (row.broker_id, tuple(row.key))) in wanted
+    }
+
+
+def sync_state(row: ManagedObject) -> SyncState:
+    state, reason = str(row.sync), row.reason
+    if row.sync == Sync.PENDING and reason:
+        state = "waiting"
+    elif row.sync == Sync.IN_SYNC and row.verified_generation != row.generation:
+        state = "verifying"
+    if row.spec is None:
+        reason = reason or (
+            "It was deleted; the list is read again soon."
+            if state == Sync.IN_SYNC
+            else "It is being deleted."
+        )
+    return SyncState(state, reason, row.verified_at, row.generation)
+
+
+class _Named(Protocol):
+    pk: Any
+    broker_id: int
+    name: str
+
+
+def syncs_of(kind: str, rows: Iterable[_Named]) -> dict[Any, SyncState]:
+    """By primary key, of rows that are known by their name; one query."""
+    found = list(rows)
+    states = sync_states(kind, [(row.broker_id, (row.name,)) for row in found])
+    return {row.pk: states.get((row.broker_id, (row.name,)), UNMANAGED) for row in found}

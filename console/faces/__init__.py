@@ -1,0 +1,1 @@
+"""Pages, lists, forms, REST and admin for any kind of object. Names no kind."""

@@ -1,0 +1,1 @@
+"""One act in the browser: form, preview, confirmation, accepted change."""

@@ -1,0 +1,243 @@
+"""From a form to a change: the flow of every act on a broker.
+
+A form is posted with `step`: *preview* (also without one) checks it and shows the plan; *edit* goes
+back to the form with all that was typed; *apply* takes the plan that was shown, and shows it anew
+where the broker has changed meanwhile. Works without JavaScript.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accessctl.access.views import person_of
+from console.engine.accept import Request, Wish, accept, plan_of
+from console.engine.proposals.current_state import generations_of
+from console.engine.proposals.preview import preview
+from console.errors import ConsoleError
+from console.faces.acts.forms import ActForm
+from console.kinds.base import Ref
+from console.models import Change
+from console.reconcile.plan import Plan
+from console.scope import Scope
+
+_MOST_REASON = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a valid form asks for. `title` names the change. `act` is the word on the button. `back` is
+    where to go once it is accepted. `dies` are sentences on what goes with it, of the one object or by
+    object; `warnings` deserve a second look. `typed`: a name that has to be typed to confirm. `once`: a secret that is shown with
+    this preview and never again."""
+
+    title: str
+    wishes: Sequence[Wish]
+    act: str
+    back: str
+    dies: Sequence[str] | Mapping[Ref, Sequence[str]] = ()
+    warnings: Sequence[str] = ()
+    typed: str = ""
+    danger: bool = False
+    once: str = ""
+    context: dict[str, Any] = field(default_factory=dict)
+
+    def objections(self) -> Mapping[Ref, Sequence[str]]:
+        return self.dies if isinstance(self.dies, Mapping) else {self.wishes[0].ref: self.dies}
+
+
+class Edge:
+    """Where people ask: the console's own pages here; the administration has another."""
+
+    origin = "page"
+    template = "components/act_preview.html"
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        """What the template needs besides."""
+        return {}
+
+    def landed(self, request: HttpRequest, back: str, change: Change) -> HttpResponse:
+        """What follows once the change is accepted; `back` as in Asked."""
+        return redirect(_followed(back, change))
+
+
+PAGES = Edge()
+
+
+def carry_out(
+    request: HttpRequest,
+    form: ActForm,
+    ask: Callable[[], Asked],
+    show: Callable[[int], HttpResponse],
+    edge: Edge = PAGES,
+) -> HttpResponse:
+    """`show(status)` renders the form. `ask()` turns the valid form into wishes; what it refuses
+    (ConsoleError) is told at the form."""
+    step = request.POST.get("step", "preview")
+    if request.method != "POST" or step == "open":
+        return _private(show(200))
+    if not form.is_valid():
+        return _private(show(400))
+    if step == "edit":
+        return _private(show(200))
+    if step == "apply" and (done := _done_already(request)):
+        return done
+    try:
+        asked = ask()
+        if step == "apply" and not (problem := _missing(request, asked)):
+            change = accept_asked(request, asked, edge)
+            return edge.landed(request, asked.back, change)
+        return _private(_preview(request, asked, form, problem if step == "apply" else "", edge))
+    except ConsoleError as error:
+        form.refuse(error)
+        return _private(show(error.http_status))
+
+
+def confirm(
+    request: HttpRequest,
+    ask: Callable[[], Asked],
+    cancel: str,
+    *,
+    edge: Edge = PAGES,
+    shown_first: bool = False,
+    **context: Any,
+) -> HttpResponse:
+    """An act without a form of its own, such as deleting: GET shows the preview, POST takes it. What
+    `ask()` refuses is shown in the place of the plan. `shown_first`: this is the act chosen from a list,
+    which comes as a POST too, and is to be shown."""
+    confirming = request.method == "POST" and not shown_first
+    if confirming and (done := _done_already(request)):
+        return done
+    try:
+        asked = ask()
+        problem = ""
+        if confirming and not (problem := _missing(request, asked)):
+            change = accept_asked(request, asked, edge)
+            return edge.landed(request, asked.back, change)
+        return _private(_preview(request, asked, None, problem, edge, cancel=cancel, **context))
+    except ConsoleError as error:
+        found = {**edge.context(request), "refusal": error.message, "cancel": cancel, **context}
+        return render(request, edge.template, found, status=error.http_status)
+
+
+def accept_asked(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Change:
+    """Raises as `accept`."""
+    return accept(
+        request_of(asked, request.POST, _key(request), edge),
+        now=timezone.now(),
+        acting_user=person_of(request),
+    )
+
+
+def request_of(asked: Asked, post: QueryDict, key: str = "", edge: Edge = PAGES) -> Request:
+    return Request(
+        title=asked.title,
+        wishes=asked.wishes,
+        origin=edge.origin,
+        reason=_clean(post.get("reason", "")),
+        idempotency_key=key,
+    )
+
+
+def fingerprint_of(plans: Sequence[Plan], asked: Asked) -> str:
+    """Stands for what was shown: what was seen of each object, what had been asked for it until then,
+    and what is to be done with it."""
+    shown: list[Any] = [
+        (plan.fingerprint, repr(plan.steps), repr(plan.unchanged)) for plan in plans
+    ]
+    shown.append(sorted(generations_of(asked.wishes).items()))
+    return hashlib.sha256(repr(shown).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def back_to(request: HttpRequest, otherwise: str) -> str:
+    """The page that the person came from (`next`), where it is one of ours."""
+    given = request.POST.get("next") or request.GET.get("next") or ""
+    if given.startswith("/") and url_has_allowed_host_and_scheme(given, allowed_hosts=None):
+        return given
+    return otherwise
+
+
+def _done_already(request: HttpRequest) -> HttpResponse | None:
+    """To the change where this very confirmation was sent before, as by a second click."""
+    key = _key(request)
+    made = Change.objects.filter(author=person_of(request), idempotency_key=key) if key else None
+    found = made.first() if made is not None else None
+    return redirect("change", found.pk) if found else None
+
+
+def _missing(request: HttpRequest, asked: Asked) -> str:
+    """Why the confirmation cannot be taken: one sentence; "" where it can."""
+    typed = request.POST.get("typed", "")
+    # Spaces at the ends are easily lost on the way, unless the name is nothing else.
+    if asked.typed and typed != asked.typed and typed.strip() != (asked.typed.strip() or None):
+        return "That is not the name. Nothing was done."
+    if asked.once:  # made only now: nobody has seen it yet
+        return "The generated password was lost on the way. Here is another one."
+    plans = plan_of(request_of(asked, request.POST))
+    if request.POST.get("seen") != fingerprint_of(list(plans.values()), asked):
+        return "What is on the broker, or asked of it, has changed since the plan was shown. Look at it again."
+    return ""
+
+
+def _preview(
+    request: HttpRequest,
+    asked: Asked,
+    form: ActForm | None,
+    problem: str,
+    edge: Edge,
+    **context: Any,
+) -> HttpResponse:
+    wanted = request_of(asked, request.POST)
+    plans = plan_of(wanted)
+    broker = asked.wishes[0].broker
+    found: dict[str, Any] = {
+        **edge.context(request),
+        "now": timezone.now(),
+        "scope": Scope.at(broker),
+        "broker": broker,
+        "asked": asked,
+        "preview": preview(wanted, objections=asked.objections(), remarks=asked.warnings),
+        "hidden": form.carried() if form else [],
+        "has_form": form is not None,
+        "seen": fingerprint_of(list(plans.values()), asked),
+        "key": _key(request) or uuid4().hex,
+        "reason": _clean(request.POST.get("reason", "")),
+        "typed": request.POST.get("typed", ""),
+        "problem": problem,
+        "next": back_to(request, ""),
+        "cancel": asked.back,
+        **asked.context,
+        **context,
+    }
+    return render(request, edge.template, found, status=400 if problem else 200)
+
+
+def _followed(address: str, change: Change) -> str:
+    """The address with the change that its page is to follow."""
+    parts = urlsplit(address)
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "change"]
+    return urlunsplit(parts._replace(query=urlencode([*kept, ("change", str(change.pk))])))
+
+
+def _key(request: HttpRequest) -> str:
+    return request.POST.get("key", "")[:100].replace("\0", "")
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "").strip()[:_MOST_REASON]
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    """Forms and previews may hold what is shown once."""
+    add_never_cache_headers(response)
+    return response

@@ -1,0 +1,262 @@
+"""Acts on brokers in the Django admin: the same plan, change and read-back as on the console's pages.
+
+Nothing here saves a row. What the admin lists is what inventories found; adding, changing and deleting
+show the plan first, which is the dry run, and become a Change once it is confirmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import ModelAdmin
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.views.decorators.debug import sensitive_post_parameters
+
+from console.errors import InvalidField
+from console.faces.acts.acts import Asked, Edge, carry_out, confirm
+from console.faces.acts.forms import ActForm
+from console.faces.admin.site import SeenAdmin
+from console.kinds.base import Ref
+from console.models import Broker, Change, PollState
+
+MOST_AT_ONCE = 1000
+_NOT_ANSWERING = (PollState.REFUSED, PollState.UNREACHABLE)
+
+
+class AdminEdge(Edge):
+    origin = "admin"
+    template = "admin/act_preview.html"
+
+    def __init__(self, model_admin: Any) -> None:
+        self._admin = model_admin
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        return {
+            **self._admin.admin_site.each_context(request),
+            "opts": self._admin.opts,
+            "title": "What will happen",
+        }
+
+    def landed(self, request: HttpRequest, back: str, change: Change) -> HttpResponse:
+        messages.success(
+            request,
+            format_html(
+                'Accepted: <a href="{}">{}</a>. The link shows how far it is.',
+                reverse("change", args=[change.pk]),
+                change.title,
+            ),
+        )
+        for sentence in waits(Broker.objects.filter(pk__in=change.steps.values("broker"))):
+            messages.warning(request, sentence)
+        return redirect(back)
+
+
+def waits(brokers: QuerySet[Broker]) -> list[str]:
+    """One sentence for each broker that cannot carry out anything at present."""
+    found = []
+    for broker in brokers.select_related("status").order_by("name"):
+        if not broker.enabled:
+            found.append(
+                f"The broker {broker.name} is disabled: the change waits until it is enabled."
+            )
+        elif broker.status.state in _NOT_ANSWERING:
+            found.append(
+                f"The broker {broker.name} did not answer when it was last asked: the change waits for "
+                "it, and is applied when it is back."
+            )
+    return found
+
+
+class ActAdmin(SeenAdmin):
+    """Subclasses say what is asked for: `form_of`, `wanted` and `deleting`. They raise here because a
+    ModelAdmin has a metaclass of its own, so it cannot be an ABC."""
+
+    #: What one row is called: "virtual host".
+    word: str
+    #: What is said above the form.
+    about: str = ""
+
+    def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> ActForm:
+        """`row` None: a new one. Bound to what was sent, if anything was."""
+        raise NotImplementedError
+
+    def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
+        """What a valid form asks for. Raises ConsoleError."""
+        raise NotImplementedError
+
+    def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
+        """Raises ConsoleError."""
+        raise NotImplementedError
+
+    # --- Superusers only, as the whole administration is (console.faces.admin.site) ---
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.admin_site.has_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.admin_site.has_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.admin_site.has_permission(request)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Without Django's own deletion, which would delete what was seen and nothing on the broker."""
+        actions = super().get_actions(request)
+        return {name: action for name, action in actions.items() if name != "delete_selected"}
+
+    # --- Views ---
+
+    @property
+    def list_address(self) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+    @method_decorator(sensitive_post_parameters())
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        brokers = list(Broker.objects.visible_to(request.user).select_related("status"))
+        chosen = request.GET.get("broker", "")
+        if not chosen and len(brokers) == 1:
+            chosen = str(brokers[0].pk)
+        if not chosen:
+            found = {"brokers": sorted(brokers, key=lambda one: one.name), "admin": self}
+            return self._page(request, "admin/act_broker.html", f"Add a {self.word}", found)
+        broker = next((one for one in brokers if str(one.pk) == chosen), None)
+        if broker is None:
+            raise Http404("No such broker.")
+        return self._formed(request, broker, None)
+
+    @method_decorator(sensitive_post_parameters())
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        row = self._row(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined, no-any-return]
+        return self._formed(request, row.broker, row)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        row = self._row(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined, no-any-return]
+        return confirm(
+            request,
+            lambda: self.deleting(request, [row]),
+            self.list_address,
+            edge=AdminEdge(self),
+        )
+
+    def act_on(
+        self,
+        request: HttpRequest,
+        chosen: QuerySet[Any],
+        action: str,
+        ask: Callable[[HttpRequest, Sequence[Any]], Asked],
+    ) -> HttpResponse:
+        """An action on the chosen rows: its plan, and the change where that plan was confirmed."""
+        return act_on_chosen(self, request, chosen, action, ask)
+
+    def _row(self, request: HttpRequest, object_id: str) -> Any:
+        return self.get_object(request, unquote(object_id))
+
+    def _formed(self, request: HttpRequest, broker: Broker, row: Any) -> HttpResponse:
+        form = self.form_of(request, broker, row)
+
+        def show(status: int) -> HttpResponse:
+            form.mark()
+            found = {
+                "form": form,
+                "broker": broker,
+                "row": row,
+                "about": self.about,
+                "facts": _facts(row) if row else [],
+                "waits": waits(Broker.objects.filter(pk=broker.pk)),
+                "list_address": self.list_address,
+            }
+            title = f"{'Change' if row else 'Add'} a {self.word}"
+            return self._page(request, "admin/act_form.html", title, found, status)
+
+        edge = AdminEdge(self)
+        return carry_out(request, form, lambda: self.wanted(request, broker, row, form), show, edge)
+
+    def _page(
+        self,
+        request: HttpRequest,
+        template: str,
+        title: str,
+        found: dict[str, Any],
+        status: int = 200,
+    ) -> HttpResponse:
+        context = {**AdminEdge(self).context(request), "title": title, **found}
+        return render(request, template, context, status=status)
+
+
+def act_on_chosen(
+    model_admin: ModelAdmin[Any],
+    request: HttpRequest,
+    chosen: QuerySet[Any],
+    action: str,
+    ask: Callable[[HttpRequest, Sequence[Any]], Asked],
+) -> HttpResponse:
+    rows = list(chosen.select_related("broker__status")[: MOST_AT_ONCE + 1])
+
+    def asked() -> Asked:
+        if not rows:
+            raise InvalidField("ids", "What was chosen is not there any more.")
+        if len(rows) > MOST_AT_ONCE:
+            raise InvalidField("ids", f"At most {MOST_AT_ONCE} go at once.")
+        return ask(request, rows)
+
+    across = request.POST.get("select_across") == "1"
+    named = rows[:1] if across else rows
+    return confirm(
+        request,
+        asked,
+        request.get_full_path(),
+        edge=AdminEdge(model_admin),
+        shown_first=request.POST.get("step") != "apply",
+        hidden=[
+            ("action", action),
+            ("select_across", "1" if across else "0"),
+            *((ACTION_CHECKBOX_NAME, str(row.pk)) for row in named),
+        ],
+    )
+
+
+def by_broker(rows: Sequence[Any]) -> dict[Broker, list[Any]]:
+    found: dict[Broker, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row.broker, []).append(row)
+    return found
+
+
+def told_of_each(
+    rows: Sequence[Any], ref: Callable[[Any], Ref], tell: Callable[[Any], Sequence[str]]
+) -> dict[Ref, list[str]]:
+    """Sentences by object. Of the same name on several brokers all are told, with the broker's name."""
+    several = len({row.broker_id for row in rows}) > 1
+    found: dict[Ref, list[str]] = {}
+    for row in rows:
+        sentences = [f"{row.broker.name}: {one}" if several else one for one in tell(row)]
+        found.setdefault(ref(row), []).extend(sentences)
+    return found
+
+
+def _facts(row: Any) -> list[tuple[str, Any]]:
+    """What was last seen of it, column by column."""
+    return [
+        (str(field.verbose_name), getattr(row, field.attname))
+        for field in row._meta.concrete_fields
+        if not field.primary_key and not field.is_relation
+    ]

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from django.contrib.auth.models import AnonymousUser
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+
+from console.faces.pages.outage import is_outage, unavailable
+
+log = structlog.get_logger(__name__)
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class NoStoreMiddleware:
+    """What a logged-in person sees is in no cache, and no other site may embed or read it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "no-store"
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
+        return response
+
+
+#: These answer without a user, and most of all while Postgres is away.
+_WITHOUT_USER = ("/livez", "/readyz")
+
+
+class DatabaseOutageMiddleware:
+    """An outage of Postgres is 503 with Retry-After, not a failure. Right after the one that gives
+    requests their user: whoever is logged in is looked up here, so that no middleware further in
+    meets the outage where it cannot be answered."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            _ = request.user.is_authenticated
+        except (OperationalError, InterfaceError) as error:
+            request.user = AnonymousUser()
+            if request.path not in _WITHOUT_USER:
+                return self._unavailable(request, error)
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return self._unavailable(request, exception) if is_outage(exception) else None
+
+    def _unavailable(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        log.warning("database_outage", path=request.path, error=type(error).__name__)
+        return unavailable(request)

@@ -1,0 +1,255 @@
+"""Changes and plans as the API answers them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from console.faces.seen import ids_of
+from console.kinds.base import KINDS, Key
+from console.models import Broker, Change, ChangeState, ManagedObject, Step, StepState, Sync
+from console.reconcile.diff import Op
+
+UNMANAGED = "unmanaged"
+#: Objects that the answer to a writing operation names.
+MOST_OBJECTS = 100
+
+
+class FieldChangeRead(serializers.Serializer[Any]):
+    """`before` and `after` of a secret are null: only that it changes is told."""
+
+    name = serializers.CharField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+    secret = serializers.BooleanField()
+
+    class Meta:
+        ref_name = "FieldChange"
+
+
+class PlanStepRead(serializers.Serializer[Any]):
+    broker = serializers.IntegerField()
+    broker_name = serializers.CharField()
+    op = serializers.ChoiceField(choices=[op.value for op in Op])
+    kind = serializers.CharField()
+    key = serializers.DictField(child=serializers.CharField())
+    fields_ = FieldChangeRead(many=True)
+    objections = serializers.ListField(child=serializers.CharField())
+    commands = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="The lines of rabbitmqctl and curl that do the same.",
+    )
+
+    class Meta:
+        ref_name = "PlanStep"
+
+    def get_fields(self) -> dict[str, Any]:
+        # `fields` is a word of DRF's own.
+        found = super().get_fields()
+        return {name.rstrip("_"): field for name, field in found.items()}
+
+
+class PlanRead(serializers.Serializer[Any]):
+    """What would happen. Nothing of it is kept."""
+
+    title = serializers.CharField()
+    changes = serializers.BooleanField(help_text="Whether anything differs at all.")
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="Steps by op.")
+    left_out = serializers.IntegerField(help_text="Steps beyond those that are listed.")
+    steps = PlanStepRead(many=True)
+
+    class Meta:
+        ref_name = "Plan"
+
+
+class WaitsForRead(serializers.Serializer[Any]):
+    """A step of an earlier change. Every field is null where you may not see that change."""
+
+    change = serializers.UUIDField(allow_null=True)
+    ordinal = serializers.IntegerField(allow_null=True)
+    op = serializers.CharField(allow_null=True)
+    kind = serializers.CharField(allow_null=True)
+    key = serializers.DictField(child=serializers.CharField(), allow_null=True)
+
+    class Meta:
+        ref_name = "WaitsFor"
+
+
+class StepRead(serializers.Serializer[Any]):
+    """One object of a change."""
+
+    ordinal = serializers.IntegerField()
+    broker = serializers.IntegerField(source="broker_id")
+    broker_name = serializers.CharField(source="broker.name")
+    kind = serializers.CharField(source="target.kind")
+    key = serializers.SerializerMethodField()
+    op = serializers.CharField()
+    state = serializers.ChoiceField(choices=StepState.choices)
+    fields_ = FieldChangeRead(many=True)
+    generation = serializers.IntegerField()
+    attempts = serializers.IntegerField()
+    next_attempt_at = serializers.SerializerMethodField()
+    waits_for = serializers.SerializerMethodField(
+        help_text="The step of an earlier change that has to end first; null: none."
+    )
+    error_code = serializers.CharField()
+    error_detail = serializers.CharField(help_text="The broker's words, or the console's.")
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+    class Meta:
+        ref_name = "Step"
+
+    def get_fields(self) -> dict[str, Any]:
+        found = super().get_fields()
+        return {name.rstrip("_"): field for name, field in found.items()}
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField()))
+    def get_key(self, step: Step) -> dict[str, str]:
+        return dict(zip(KINDS[step.target.kind].identity, step.target.key, strict=True))
+
+    @extend_schema_field(WaitsForRead(allow_null=True))
+    def get_waits_for(self, step: Step) -> dict[str, Any] | None:
+        waits_for: dict[int, Step | None] = self.context.get("waits_for", {})
+        if step.pk not in waits_for:
+            return None
+        found = waits_for[step.pk]
+        return {
+            "change": str(found.change_id) if found else None,
+            "ordinal": found.ordinal if found else None,
+            "op": found.op if found else None,
+            "kind": found.target.kind if found else None,
+            "key": self.get_key(found) if found else None,
+        }
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_next_attempt_at(self, step: Step) -> Any:
+        return step.next_at if step.state in ("pending", "verifying") else None
+
+
+class ChangeRead(serializers.Serializer[Any]):
+    """One act of one person. Only `done` means that every step was read back from its broker."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    reason = serializers.CharField()
+    author = serializers.CharField(source="author_name")
+    origin = serializers.CharField()
+    state = serializers.ChoiceField(choices=ChangeState.choices)
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    stop_requested_at = serializers.DateTimeField(allow_null=True)
+    steps = serializers.SerializerMethodField(help_text="How many steps are in which state.")
+
+    class Meta:
+        ref_name = "Change"
+
+    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
+    def get_steps(self, change: Change) -> dict[str, int]:
+        counted: dict[Any, dict[str, int]] | None = self.context.get("steps")
+        if counted is not None:
+            return counted.get(change.pk, {})
+        return step_counts([change]).get(change.pk, {})
+
+
+class ChangedObject(serializers.Serializer[Any]):
+    broker = serializers.IntegerField()
+    kind = serializers.CharField()
+    key = serializers.DictField(child=serializers.CharField())
+    id = serializers.IntegerField(
+        allow_null=True,
+        help_text="Under /api/v1/ of its kind; null: not there (yet), or not for you to see.",
+    )
+
+    class Meta:
+        ref_name = "ChangedObject"
+
+
+class ChangeMade(ChangeRead):
+    objects = serializers.SerializerMethodField(
+        help_text=f"What it is about: of a large change the first {MOST_OBJECTS}."
+    )
+    password = serializers.CharField(
+        required=False,
+        help_text="The generated password, where one was asked for. It cannot be read again.",
+    )
+
+    class Meta:
+        ref_name = "ChangeMade"
+
+    @extend_schema_field(ChangedObject(many=True))
+    def get_objects(self, change: Change) -> list[dict[str, Any]]:
+        steps = list(change.steps.select_related("target", "broker")[:MOST_OBJECTS])
+        viewer = self.context["request"].user
+        alike: dict[tuple[Broker, str], list[Key]] = {}
+        for step in steps:
+            alike.setdefault((step.broker, step.target.kind), []).append(tuple(step.target.key))
+        ids = {of: ids_of(*of, keys, viewer=viewer) for of, keys in alike.items()}
+        return [
+            {
+                "broker": step.broker_id,
+                "kind": step.target.kind,
+                "key": dict(zip(KINDS[step.target.kind].identity, step.target.key, strict=True)),
+                "id": ids[step.broker, step.target.kind].get(tuple(step.target.key)),
+            }
+            for step in steps
+        ]
+
+
+def step_counts(changes: list[Change]) -> dict[Any, dict[str, int]]:
+    """How many steps of each change are in which state; one query."""
+    found: dict[Any, dict[str, int]] = {}
+    steps = Step.objects.filter(change__in=[change.pk for change in changes]).order_by()
+    for pk, state, number in steps.values_list("change", "state").annotate(n=Count("pk")):
+        found.setdefault(pk, {})[state] = number
+    return found
+
+
+#: One that is there again after it was retired was never asked for: it is unmanaged.
+_SYNC_CHOICES = [
+    *(choice for choice in Sync.choices if choice[0] != Sync.RETIRED),
+    (UNMANAGED, "Unmanaged"),
+]
+
+
+class Managed(serializers.Serializer[Any]):
+    """What is asked for of an object, beside what is seen of it."""
+
+    sync = serializers.SerializerMethodField()
+    generation = serializers.SerializerMethodField(help_text="Rises with each wish; 0: none yet.")
+    verified_generation = serializers.SerializerMethodField(
+        help_text="The generation that was last read back from the broker."
+    )
+    verified_at = serializers.SerializerMethodField(help_text="When the broker was seen equal.")
+    reason = serializers.SerializerMethodField(help_text="Why it is not in sync, in one sentence.")
+
+    @extend_schema_field(serializers.ChoiceField(choices=_SYNC_CHOICES))
+    def get_sync(self, row: Any) -> str:
+        managed = self._managed(row)
+        return str(managed.sync) if managed and managed.sync != Sync.RETIRED else UNMANAGED
+
+    @extend_schema_field(serializers.IntegerField())
+    def get_generation(self, row: Any) -> int:
+        managed = self._managed(row)
+        return managed.generation if managed else 0
+
+    @extend_schema_field(serializers.IntegerField())
+    def get_verified_generation(self, row: Any) -> int:
+        managed = self._managed(row)
+        return managed.verified_generation if managed else 0
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_verified_at(self, row: Any) -> Any:
+        managed = self._managed(row)
+        return managed.verified_at if managed else None
+
+    @extend_schema_field(serializers.CharField())
+    def get_reason(self, row: Any) -> str:
+        managed = self._managed(row)
+        return managed.reason if managed and managed.sync != Sync.RETIRED else ""
+
+    def _managed(self, row: Any) -> ManagedObject | None:
+        found: ManagedObject | None = getattr(row, "managed", None)
+        return found

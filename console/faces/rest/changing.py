@@ -1,0 +1,301 @@
+"""What every writing operation of the API has in common: a plan with `dry_run`, else a change.
+
+The answer never waits for a broker unless `wait` asks for it, and a broker in trouble is a state of the
+change, not an error.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_field,
+)
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request as ApiRequest
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from accessctl.patterns.notes import pattern_notes
+from console.engine.accept import Request, Wish, accept
+from console.engine.proposals.preview import as_data, preview
+from console.errors import ConsoleError, IdempotencyMismatch, InvalidField, Stale
+from console.faces.rest.change_fields import ChangeMade, PlanRead
+from console.faces.rest.fields import StrictSerializer, Text
+from console.faces.rest.schema import also_answers
+from console.kinds.base import Key, Ref
+from console.models import OPEN_CHANGES, Broker, Change, ManagedObject
+
+MOST_WAIT_S = 30
+_KEY = re.compile(r"[!-~]{1,100}")
+_ENTITY_TAG = re.compile(r'(W/)?"([0-9]{1,9})"')
+PARAMETERS = frozenset({"dry_run", "wait"})
+_DOCUMENTED = [
+    OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="`true`: the plan, and no change."),
+    OpenApiParameter(
+        "wait", {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_S},
+        description="Seconds to wait for the outcome before answering.",
+    ),
+    OpenApiParameter(
+        "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER,
+        description="At most 100 visible ASCII characters. The same key gives the first change again.",
+    ),
+]  # fmt: skip
+IF_MATCH = OpenApiParameter(
+    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER,
+    description="The ETag of the object as you know it; 412 if something else was asked for since.",
+)  # fmt: skip
+ETAG = OpenApiParameter(
+    "ETag", OpenApiTypes.STR, OpenApiParameter.HEADER, response=True,
+    description="The generation of what is asked for; 0 where nothing is.",
+)  # fmt: skip
+_OUTCOME = PolymorphicProxySerializer(
+    component_name="Outcome", serializers=[PlanRead, ChangeMade], resource_type_field_name=None
+)
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+class Reasoned(StrictSerializer):
+    reason = Text(
+        required=False, allow_blank=True, max_length=2000, help_text="Kept with the change."
+    )
+
+
+class ReasonOnly(Reasoned):
+    class Meta:
+        ref_name = "Reason"
+
+
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
+class BrokerField(serializers.Field[Broker, Any, Any, Any]):
+    """A broker by its id, or by its name. One that the user cannot see does not exist."""
+
+    def to_internal_value(self, data: Any) -> Broker:
+        user = self.context["request"].user
+        brokers = Broker.objects.visible_to(user).select_related("status")
+        if isinstance(data, bool) or not isinstance(data, int | str):
+            raise ValidationError("Give a broker's id or its name.")
+        if isinstance(data, int):
+            found = brokers.filter(pk=data).first() if 0 < data < 2**63 else None
+        else:
+            found = brokers.filter(name=data[:200]).first()
+        if found is None:
+            raise ValidationError("There is no such broker. Give its id or its name.")
+        return found
+
+    def to_representation(self, value: Any) -> Any:
+        return value.pk
+
+
+def changing(body: Any, *, if_match: bool = False) -> Callable[[_View], _View]:
+    """Documents a writing operation. The first sentence of its docstring is its summary."""
+
+    def mark(action: _View) -> _View:
+        documented = extend_schema(
+            request=body,
+            parameters=[*_DOCUMENTED, *([IF_MATCH] if if_match else [])],
+            responses={
+                200: OpenApiResponse(
+                    _OUTCOME, "The plan, with `dry_run`; the ended change, with `wait`."
+                ),
+                202: OpenApiResponse(ChangeMade, "Accepted: follow the change at Location."),
+            },
+        )
+        statuses = ("409", "412") if if_match else ("409",)
+        return cast(_View, also_answers(*statuses)(documented(action)))
+
+    return mark
+
+
+def sent(serializer: type[StrictSerializer], request: ApiRequest, body: Mapping[str, Any], *,
+         partial: bool = False) -> dict[str, Any]:  # fmt: skip
+    """The checked body. Raises ValidationError."""
+    read = serializer(data=dict(body), partial=partial, context={"request": request})
+    read.is_valid(raise_exception=True)
+    found: dict[str, Any] = read.validated_data
+    return found
+
+
+def expected_generation(request: ApiRequest) -> int | None:
+    """What If-Match asks for; None without one. Raises ValidationError, Stale."""
+    header = request.META.get("HTTP_IF_MATCH", "").strip()
+    if header in ("", "*"):
+        return None
+    tag = _ENTITY_TAG.fullmatch(header)
+    if tag is None:
+        raise ValidationError({"If-Match": ['Give the one ETag in quotes, such as "3".']})
+    if tag[1]:
+        raise Stale("A weak ETag does not prove that nothing was changed since.")
+    return int(tag[2])
+
+
+def answer_change(
+    request: ApiRequest,
+    title: str,
+    make: Callable[[], Sequence[Wish]],
+    *,
+    reason: str = "",
+    objections: Callable[[], Mapping[Ref, Sequence[str]]] | None = None,
+    password: str = "",
+    dry_run: bool = False,
+) -> Response:
+    """The plan (200) or the change (202, or 200 where `wait` saw it end). `make` authorizes and makes the
+    wishes; it is not asked where the Idempotency-Key is known already. `password` is one that was
+    generated, told with a new change alone."""
+    only_plan = dry_run or _flag(request, "dry_run")
+    wait_s = _wait(request)
+    key, digest = _idempotency_key(request), _digest(request)
+    author = cast(User, request.user)
+    known = None if only_plan else _known(author, key, digest)
+    if known is not None:
+        return _told(request, known, wait_s)
+
+    def asked() -> Request:
+        return Request(
+            title=title, wishes=make(), origin="api", reason=reason,
+            idempotency_key=key, fingerprint=digest if key else "",
+        )  # fmt: skip
+
+    if only_plan:
+        wanted = asked()
+        _refuse_stale(wanted.wishes)
+        about = {**pattern_notes(wanted.wishes), **(objections() if objections else {})}
+        return Response(as_data(preview(wanted, objections=about)))
+    for again in (True, True, False):
+        try:
+            change = accept(asked(), now=timezone.now(), acting_user=author)
+        except ConsoleError as error:
+            # Perhaps the same request came twice at once, and the other was first.
+            known = _known(author, key, digest)
+            if known is not None:
+                return _told(request, known, wait_s)
+            # Whoever names no generation means what is asked for now, which has just moved.
+            if not (again and isinstance(error, Stale)) or "HTTP_IF_MATCH" in request.META:
+                raise
+        else:
+            break
+    return _told(request, change, wait_s, password=password)
+
+
+def _told(request: ApiRequest, change: Change, wait_s: int, *, password: str = "") -> Response:
+    ends = time.monotonic() + wait_s
+    while change.state in OPEN_CHANGES and time.monotonic() < ends:
+        time.sleep(0.1)
+        change.refresh_from_db()
+    is_open = change.state in OPEN_CHANGES
+    body = dict(ChangeMade(change, context={"request": request}).data)
+    if password:
+        body["password"] = password
+    answer = Response(body, status=202 if is_open or not wait_s else 200)
+    answer["Location"] = reverse("api-changes-detail", args=[change.pk], request=request)
+    return answer
+
+
+def _known(author: User, key: str, digest: str) -> Change | None:
+    """The change of this author and key. Raises IdempotencyMismatch where it was another request."""
+    if not key:
+        return None
+    found = Change.objects.filter(author=author, idempotency_key=key).first()
+    if found is not None and found.request_digest != digest:
+        raise IdempotencyMismatch(
+            "This idempotency key was used for another request. Use a new key."
+        )
+    return found
+
+
+def _digest(request: ApiRequest) -> str:
+    """Keyed, since a password may be in the body."""
+    text = repr((request.method, request.path, sorted(dict(request.data).items(), key=repr)))
+    return salted_hmac("console.faces.rest.changing", text.encode("utf-8", "surrogatepass"),
+                       algorithm="sha256").hexdigest()  # fmt: skip
+
+
+def _idempotency_key(request: ApiRequest) -> str:
+    key: str = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
+    if key and not _KEY.fullmatch(key):
+        raise ValidationError({"Idempotency-Key": ["1 to 100 visible ASCII characters."]})
+    return key
+
+
+def _flag(request: ApiRequest, name: str) -> bool:
+    text = request.query_params.get(name, "false")
+    if text not in ("true", "1", "false", "0"):
+        raise ValidationError({name: [f"{name} must be true or false."]})
+    return text in ("true", "1")
+
+
+def _wait(request: ApiRequest) -> int:
+    text = request.query_params.get("wait", "0")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 2 and int(text) <= MOST_WAIT_S):
+        raise ValidationError({"wait": [f"wait must be a whole number from 0 to {MOST_WAIT_S}."]})
+    return int(text)
+
+
+def _refuse_stale(wishes: Iterable[Wish]) -> None:
+    for wish in wishes:
+        if wish.expected_generation is None:
+            continue
+        row = ManagedObject.objects.filter(
+            broker=wish.broker, kind=wish.ref.kind, key=list(wish.ref.key)
+        ).first()
+        if wish.expected_generation != (row.generation if row else 0):
+            raise Stale(
+                "Something else was asked for this object meanwhile. Look at it again.",
+                {"generation": row.generation if row else 0},
+            )
+
+
+class WithManaged:
+    """For views whose rows are seen on brokers: each gets `managed`, in one query for a page; one row
+    also answers its ETag. `managed_kind` and `managed_key` say how a row is called."""
+
+    managed_kind: str
+    managed_key: tuple[str, ...]
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        rows = super().paginate_queryset(queryset)  # type: ignore[misc]
+        self._lay_managed(rows or [])
+        return rows
+
+    def get_object(self) -> Any:
+        row = super().get_object()  # type: ignore[misc]
+        self._lay_managed([row])
+        return row
+
+    @extend_schema(parameters=[ETAG])
+    def retrieve(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
+        answer: Response = super().retrieve(request, *args, **kwargs)  # type: ignore[misc]
+        answer["ETag"] = f'"{answer.data["generation"]}"'
+        return answer
+
+    def key_of(self, row: Any) -> Key:
+        return tuple(getattr(row, name) for name in self.managed_key)
+
+    def _lay_managed(self, rows: Sequence[Any]) -> None:
+        keys = [list(self.key_of(row)) for row in rows]
+        found = ManagedObject.objects.filter(
+            kind=self.managed_kind, key__in=keys, broker__in={row.broker_id for row in rows}
+        )
+        by_key = {(one.broker_id, tuple(one.key)): one for one in found} if rows else {}
+        for row in rows:
+            row.managed = by_key.get((row.broker_id, self.key_of(row)))
+
+
+def one_of(body: Mapping[str, Any], *names: str) -> str | None:
+    """The one of the fields that is given; None where none is. Raises InvalidField for two."""
+    given = [name for name in names if body.get(name) not in (None, False)]
+    if len(given) > 1:
+        raise InvalidField(given[1], f"Give only one of {', '.join(names)}.")
+    return given[0] if given else None

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from console.faces.rest.problems import problem
+
+_KEPT = ("Allow", "Retry-After", "WWW-Authenticate")
+
+
+class ApiProblemMiddleware:
+    """Never HTML from /api: an error that no API view has answered (a foreign Host header, a
+    failing middleware) gets the same JSON as all others."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code < 400 or not request.path_info.startswith("/api/"):
+            return response
+        if response.get("Content-Type", "").startswith("application/json"):
+            return response
+        answer = problem(request, response.status_code)
+        for name in _KEPT:
+            if response.has_header(name):
+                answer[name] = response[name]
+        return answer

@@ -1,0 +1,54 @@
+"""How often one user, or one address, may ask, over all web processes (console.faces.rest.request_counts)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle, UserRateThrottle
+
+from console.client_address import client_network
+from console.faces.rest.request_counts import counts
+
+#: A process tells the others after this share of the limit.
+_TELLS = 20
+
+
+class _Shared(SimpleRateThrottle):
+    """Counts in windows of a minute."""
+
+    # Read from the rate by the framework.
+    num_requests: int | None
+    duration: int | None
+    _wait = 0.0
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        key = self.get_cache_key(request, view)
+        if key is None:
+            return True
+        now, limit = self.timer(), self.num_requests or 0
+        count, until = counts.add(
+            key, now=now, seconds=self.duration or 60, tell_after=max(1, limit // _TELLS)
+        )
+        self._wait = max(1.0, until - now)
+        return count <= limit
+
+    def wait(self) -> float:
+        return self._wait
+
+
+class PerUser(_Shared, UserRateThrottle):
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
+        return super().get_cache_key(request, view) if request.user.is_authenticated else None
+
+
+class PerAddress(_Shared, AnonRateThrottle):
+    def get_ident(self, request: Request) -> str:
+        # Not as the framework does it, by X-Forwarded-For, which anybody can write.
+        return client_network(request)
+
+
+class PerUserProbes(PerUser):
+    """Acts that make the console connect to an address."""
+
+    scope = "probes"

@@ -1,0 +1,326 @@
+"""How Warren writes names, numbers, times and states. One spelling of each, on every page.
+
+All output is built by format_html: whatever a broker says is text, never markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.http import QueryDict
+from django.template import Context
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from heroicons.templatetags.heroicons import heroicon_micro
+
+from console.faces.templatetags._states import STATES, Look
+from console.faces.templatetags._text import (
+    ages_ago,
+    grouped,
+    is_special,
+    lasted,
+    pieces,
+    plain,
+    sized,
+    truncated,
+)
+from console.models import Broker
+
+register = template.Library()
+
+_DASH = "—"
+
+
+@register.simple_tag
+def unknown(reason: str = "The broker did not say.") -> SafeString:
+    """An em dash that says why on hover and focus: unknown is never shown as zero."""
+    return format_html(
+        '<span class="unknown" tabindex="0" data-tip="{}"><span aria-hidden="true">{}</span>'
+        '<span class="visually-hidden">unknown: {}</span></span>',
+        reason,
+        _DASH,
+        reason,
+    )
+
+
+@register.simple_tag
+def number(value: float | None, reason: str = "The broker did not say.") -> SafeString:
+    """`10 482`, with narrow no-break spaces; `unknown` for None."""
+    if value is None or value == "":  # a key that is missing is "" in templates
+        return unknown(reason)
+    return format_html('<span class="num">{}</span>', grouped(value))
+
+
+@register.simple_tag
+def rate(
+    value: float | None, reason: str = "The broker keeps no rates.", unit: str = "/s"
+) -> SafeString:
+    """Messages per second: two digits below ten, `0.04/s` rather than a rounded zero."""
+    if value is None or value == "":  # a key that is missing is "" in templates
+        return unknown(reason)
+    if value != 0 and abs(value) < 0.01:
+        text = "<0.01"
+    elif abs(value) < 10:
+        text = f"{value:.2f}".rstrip("0").rstrip(".") or "0"
+    else:
+        text = grouped(round(value))
+    return format_html('<span class="num">{}<span class="unit">{}</span></span>', text, unit)
+
+
+@register.simple_tag(name="bytes")
+def bytes_tag(value: int | None, reason: str = "The broker did not say.") -> SafeString:
+    """`1.4 GiB`; the exact number of bytes on hover."""
+    if value is None or value == "":  # a key that is missing is "" in templates
+        return unknown(reason)
+    amount, unit = sized(value)
+    return format_html(
+        '<span class="num" title="{} bytes">{}<span class="unit"> {}</span></span>',
+        grouped(value),
+        amount,
+        unit,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def age(
+    context: Context,
+    at: datetime | None,
+    stale_after: Any = None,
+    never: str = "never",
+    stale: bool | None = None,
+) -> SafeString:
+    """`12 s ago`, ticking in the browser; exact time in UTC and local on hover and focus.
+
+    `stale_after` (seconds or timedelta) greys it and says so in words once it is older. `stale`
+    True says so whatever the age. None shows `never`.
+    """
+    if at is None:
+        return format_html('<span class="age age-never">{}</span>', never)
+    now = context.get("now") or timezone.now()
+    seconds = max(0, int((now - at).total_seconds()))
+    limit = _seconds(stale_after)
+    is_stale = stale if stale is not None else (limit is not None and seconds > limit)
+    return format_html(
+        '<time class="age{}" tabindex="0" datetime="{}" data-age="{}"{}{}>{}{}</time>',
+        " is-stale" if is_stale else "",
+        at.astimezone(UTC).isoformat(timespec="seconds"),
+        seconds,
+        format_html(' data-stale-after="{}"', limit) if limit is not None else "",
+        format_html(" data-stale") if stale else "",
+        "stale, " if is_stale else "",
+        ages_ago(seconds),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def until(context: Context, at: datetime | None) -> str:
+    """`in 40 s`, or `now due`; not ticking."""
+    if at is None:
+        return "not planned"
+    seconds = int((at - (context.get("now") or timezone.now())).total_seconds())
+    return f"in {lasted(seconds)}" if seconds > 0 else "now due"
+
+
+@register.simple_tag
+def lasting(milliseconds: int | None) -> SafeString:
+    """How long something has lasted: `12 days`."""
+    if milliseconds is None or milliseconds == "":
+        return unknown()
+    return format_html('<span class="num">{}</span>', lasted(milliseconds // 1000))
+
+
+@register.simple_tag(name="name")
+@lru_cache(maxsize=4096)  # a list shows the same few names on every row, every few seconds
+def name_tag(value: str | None, most: int = 56, empty: str = "(empty name)") -> SafeString:
+    """A broker's name for something: control and bidi characters visible, long ones shortened in
+    the middle with the whole on hover and focus, isolated from the text around it."""
+    if not value:
+        return format_html('<span class="name-empty">{}</span>', empty)
+    shown = truncated(value, most)
+    body = format_html_join(
+        "",
+        "{}",
+        (
+            (format_html('<span class="name-char">{}</span>', text) if special else text,)
+            for text, special in pieces(shown)
+        ),
+    )
+    if shown != value:
+        return format_html(
+            '<bdi class="name" data-tip="{}" title="{}">{}</bdi>', plain(value), plain(value), body
+        )
+    return format_html('<bdi class="name">{}</bdi>', body)
+
+
+@register.filter(name="plain_name")
+def plain_name(value: str | None) -> str:
+    """The same as text, for titles, labels and attributes."""
+    return plain(value or "(empty name)")
+
+
+@register.filter
+def said(value: Any) -> str:
+    """A sentence that may hold a broker's words: characters that hide or reorder text are shown."""
+    if (text := str(value)).isascii() and text.isprintable():
+        return text
+    return "".join(f"⟨U+{ord(c):04X}⟩" if is_special(c) and c != "\n" else c for c in str(value))
+
+
+@register.simple_tag
+@lru_cache(maxsize=512)  # drawing an icon copies its XML tree
+def state_badge(state: str, label: str = "", tip: str = "") -> SafeString:
+    """Icon, word and colour of a state in the one vocabulary; any other word is shown as it is."""
+    look = STATES.get(state) or Look(plain(str(state)) or "Unknown", "question-mark-circle", "mute")
+    return format_html(
+        '<span class="state state-{}"{}>{}<span>{}</span></span>',
+        look.tone,
+        format_html(' tabindex="0" data-tip="{}"', said(tip or look.help))
+        if tip or look.help
+        else "",
+        heroicon_micro(look.icon, size=14, aria_hidden="true"),
+        label or look.label,
+    )
+
+
+@register.simple_tag
+def marks(features: Sequence[Any], shown: int = 2) -> SafeString:
+    """Short marks with their meaning on hover and focus: the first `shown` of them, the rest as one.
+    Each has `mark` and `meaning`."""
+    return _marks(tuple((one.mark, one.meaning) for one in features), shown)
+
+
+@lru_cache(maxsize=2048)  # many queues have the same features
+def _marks(features: tuple[tuple[str, str], ...], shown: int) -> SafeString:
+    one = '<span class="tag" tabindex="0" data-tip="{}">{}</span>'
+    parts = [(said(meaning), mark) for mark, meaning in features[:shown]]
+    if rest := features[shown:]:
+        parts.append(
+            (" · ".join(f"{mark}: {said(meaning)}" for mark, meaning in rest), f"+{len(rest)}")
+        )
+    return format_html('<span class="tags">{}</span>', format_html_join("", one, parts))
+
+
+@register.simple_tag(takes_context=True)
+def shown_state(context: Context, broker: Broker) -> str:
+    """BrokerStatus.shown_state at the time of the page."""
+    return broker.status.shown_state(context.get("now") or timezone.now())
+
+
+@register.simple_tag
+def environment_badge(environment: str) -> SafeString:
+    return format_html(
+        '<span class="env env-{}">{}</span>', environment, str(environment).capitalize()
+    )
+
+
+@register.simple_tag(takes_context=True)
+def scope_url(context: Context, route: str, *args: Any, **extra: Any) -> str:
+    """The address of a page in the present scope; keyword arguments become more parameters, None
+    drops one. Empty where there is no such page (yet)."""
+    try:
+        url = reverse(route, args=args)
+    except NoReverseMatch:
+        return ""
+    scope = context.get("scope")
+    parameters: dict[str, Any] = dict(scope.parameters()) if scope else {}
+    parameters.update(extra)
+    kept = {key: value for key, value in parameters.items() if value is not None}
+    return f"{url}?{urlencode(kept)}" if kept else url
+
+
+@register.simple_tag(takes_context=True)
+def keep_query(context: Context, **changes: Any) -> str:
+    """`?…`: the present query string with some parameters changed; None drops one."""
+    query: QueryDict = context["request"].GET.copy()
+    for key, value in changes.items():
+        if value is None:
+            query.pop(key, None)
+        else:
+            query[key] = str(value)
+    text = query.urlencode()
+    return f"?{text}" if text else "?"
+
+
+@register.simple_tag
+def sparkline(
+    points: Sequence[float | None] | None,
+    label: str = "Messages over the last hour",
+    width: int = 96,
+    height: int = 20,
+) -> SafeString:
+    """A small line from zero to its own peak. None in the list is a gap, and stays one."""
+    values = list(points or [])
+    known = [value for value in values if value is not None]
+    if not known:
+        return unknown("Nothing is known of that time.")
+    peak, step = max(max(known), 1), width / max(len(values) - 1, 1)
+
+    def at(position: int, value: float) -> str:
+        return f"{position * step:.1f},{height - 1.5 - (height - 3) * value / peak:.1f}"
+
+    runs: list[list[str]] = [[]]
+    for position, value in enumerate(values):
+        if value is None:
+            runs.append([])
+        else:
+            runs[-1].append(at(position, value))
+    lines = format_html_join(
+        "",
+        '<polyline points="{}"/>',
+        # A single known point between two gaps is drawn as a dot: a line to itself.
+        ((" ".join(run if len(run) > 1 else run * 2),) for run in runs if run),
+    )
+    first, last = known[0], known[-1]
+    return format_html(
+        '<svg class="spark" viewBox="0 0 {} {}" width="{}" height="{}" role="img" '
+        'preserveAspectRatio="none" aria-label="{}: from {} to {}, at most {}">{}</svg>',
+        width, height, width, height, label, grouped(first), grouped(last), grouped(max(known)),
+        lines,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def bar(
+    used: float | None, limit: float | None, label: str, danger: bool = False, high: float = 0.8
+) -> str:
+    """How much of a limit is used, as a bar 0..100 drawn by SVG attributes (no inline style)."""
+    if not isinstance(used, int | float) or not isinstance(limit, int | float) or not limit:
+        return ""
+    share = min(max(used / limit, 0), 1)
+    tone = "danger" if danger else "warn" if share >= high else "ok"
+    return format_html(
+        '<svg class="bar bar-{}" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" '
+        'aria-label="{}: {} %"><rect class="bar-track" width="100" height="6" rx="3"/>'
+        '<rect class="bar-fill" width="{}" height="6" rx="3"/></svg>',
+        tone,
+        label,
+        round(share * 100),
+        f"{share * 100:.1f}",
+    )
+
+
+@register.filter
+def join_lines(values: Sequence[Any]) -> str:
+    """One to a line, as text for a tip."""
+    return "\n".join(said(value) for value in values)
+
+
+@register.filter
+def item(mapping: Mapping[Any, Any] | None, key: Any) -> Any:
+    """`mapping[key]`, or None."""
+    return mapping.get(key) if mapping else None
+
+
+def _seconds(value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    if hasattr(value, "total_seconds"):
+        return int(value.total_seconds())
+    return int(value)

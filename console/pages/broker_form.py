@@ -1,0 +1,213 @@
+"""The form of a broker: what a person types, as BrokerSettings. Its rules are the registry's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from console.brokers.registry import BrokerSettings, checked_columns
+from console.errors import InvalidField
+from console.models import Broker, Environment
+from console.models.brokers import default_poll_interval_s
+from console.rabbitmq.endpoint import Secret
+
+_LARGEST_PEM = 200_000
+#: Names of the registry's columns that the form has a field for.
+_COLUMNS = (
+    "name", "environment", "management_url", "amqp_url", "username", "tls_verify", "tls_ca_pem",
+    "tls_server_name", "enabled", "poll_interval_s",
+)  # fmt: skip
+#: Values that the registry takes, in the place of those that are in error already.
+_HARMLESS: dict[str, Any] = {
+    "name": "broker", "environment": Environment.PRODUCTION, "management_url": "https://broker.example",
+    "amqp_url": "", "username": "user", "tls_verify": True, "tls_ca_pem": "", "tls_server_name": "",
+    "enabled": True, "poll_interval_s": 10,
+}  # fmt: skip
+
+
+class BrokerForm(forms.Form):
+    """`broker` is the one that is edited, None for a new one. `testing` reads only what Test
+    connection needs: a name is not asked for."""
+
+    name = forms.CharField(
+        max_length=100,
+        help_text="What people call it here. Unique; shown everywhere beside its queues.",
+        error_messages={"required": "Enter a name for the broker."},
+    )
+    environment = forms.ChoiceField(
+        choices=Environment.choices,
+        initial=Environment.PRODUCTION,
+        help_text="Production is marked on every page, and dangerous acts there ask for more.",
+    )
+    enabled = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Polling",
+        help_text="Off: Warren leaves the broker alone and keeps what it has seen so far.",
+    )
+    management_url = forms.CharField(
+        max_length=500,
+        label="Management URL",
+        help_text="Address of RabbitMQ’s management API, such as https://rabbit.example.org:15671, "
+        "with the path prefix if it has one. User and password do not belong here.",
+        error_messages={"required": "Enter the address of the management API."},
+    )
+    username = forms.CharField(
+        max_length=255,
+        strip=False,
+        label="User",
+        help_text="A RabbitMQ user with the tag monitoring to watch, or administrator to manage.",
+        error_messages={"required": "Enter the broker’s user."},
+    )
+    password = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=1000,
+        help_text="Stored encrypted and never shown again.",
+    )
+    amqp_url = forms.CharField(
+        required=False,
+        max_length=500,
+        label="AMQP URL",
+        help_text="Such as amqps://rabbit.example.org:5671. Empty: found out from the broker’s "
+        "listeners. Used to publish, to look into queues and for depths of last resort.",
+    )
+    tls_verify = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Verify the certificate",
+        help_text="Whether the broker must prove who it is. Off only for a first try on a test system.",
+    )
+    tls_ca_pem = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=_LARGEST_PEM,
+        label="CA certificates",
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="PEM of the authority that signed the broker’s certificate; it then takes the "
+        "place of the system’s trust store. Empty: the system’s trust store.",
+    )
+    tls_ca_file = forms.FileField(required=False, label="… or a file with them")
+    tls_server_name = forms.CharField(
+        required=False,
+        max_length=253,
+        label="Certificate name",
+        help_text="Where the certificate is made out to another name than the host in the URL.",
+    )
+    poll_interval_s = forms.IntegerField(
+        min_value=5,
+        max_value=3600,
+        label="Poll interval",
+        help_text="5 to 3600 seconds. Depths are read this often; figures older than twice as much "
+        "count as stale.",
+        error_messages={
+            "required": "Enter the seconds between two polls, from 5 to 3600.",
+            "invalid": "The poll interval must be a whole number of seconds.",
+            "min_value": "The poll interval must be at least 5 seconds.",
+            "max_value": "The poll interval can be at most 3600 seconds.",
+        },
+    )
+    generation = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(
+        self, *args: Any, broker: Broker | None = None, testing: bool = False, **kwargs: Any
+    ) -> None:
+        initial: dict[str, Any] = {"poll_interval_s": default_poll_interval_s()}
+        if broker is not None:
+            initial = {name: getattr(broker, name) for name in _COLUMNS}
+            initial["generation"] = broker.generation
+        kwargs["initial"] = initial
+        super().__init__(*args, **kwargs)
+        self.broker, self.testing = broker, testing
+        self.fields["name"].required = not testing
+        if broker is None:
+            self.fields["password"].error_messages["required"] = (
+                "Enter the password of the broker’s user."
+            )
+            self.fields["password"].required = True
+        elif broker.has_password:
+            self.fields["password"].help_text = "Stored. Leave empty to keep it."
+        else:
+            self.fields["password"].help_text = "None is stored: polling waits for it."
+        self._dress()
+
+    def _dress(self) -> None:
+        """The look of the controls, and what assistive technology is told of them."""
+        for name, field in self.fields.items():
+            attributes = field.widget.attrs
+            if isinstance(field, forms.BooleanField):
+                attributes["class"] = "form-check-input"
+            elif isinstance(field, forms.ChoiceField):
+                attributes["class"] = "form-select"
+            else:
+                attributes["class"] = "form-control"
+            attributes |= {"autocomplete": "off", "spellcheck": "false"}
+            described = [f"id_{name}_error"] + ([f"id_{name}_helptext"] if field.help_text else [])
+            attributes["aria-describedby"] = " ".join(described)
+        self.fields["password"].widget = forms.PasswordInput(
+            attrs={
+                **self.fields["password"].widget.attrs,
+                "autocomplete": "new-password",
+            }
+        )
+        for name in ("management_url", "amqp_url"):
+            self.fields[name].widget.input_type = "text"
+            self.fields[name].widget.attrs |= {"inputmode": "url", "autocapitalize": "none"}
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        taken = Broker.objects.filter(name=name)
+        if self.broker is not None:
+            taken = taken.exclude(pk=self.broker.pk)
+        if not self.testing and taken.exists():
+            raise forms.ValidationError(f"There is already a broker called {name}.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        given = self.cleaned_data
+        if uploaded := given.get("tls_ca_file"):
+            given["tls_ca_pem"] = self._uploaded_pem(uploaded)
+        # The registry names one field at a time: with that one out of the way it is asked again,
+        # so that somebody sees all that is wrong at once.
+        values = {**_HARMLESS, **{name: given[name] for name in _COLUMNS if name in given}}
+        values["name"] = values["name"] or _HARMLESS["name"]
+        for _ in _COLUMNS:
+            try:
+                checked_columns(BrokerSettings(**values))
+            except InvalidField as error:
+                self.refuse(error)
+                if error.field not in values or values[error.field] == _HARMLESS[error.field]:
+                    break
+                values[error.field] = _HARMLESS[error.field]
+            else:
+                break
+        return given
+
+    def refuse(self, error: InvalidField) -> None:
+        """Shows what the registry refused at its field."""
+        self.add_error(error.field if error.field in self.fields else None, error.message)
+
+    def settings(self) -> BrokerSettings:
+        """What was typed; for a form that has been cleaned."""
+        given = {name: self.cleaned_data[name] for name in _COLUMNS}
+        given["name"] = given["name"] or (self.broker.name if self.broker else "unnamed")
+        password = self.cleaned_data["password"]
+        return BrokerSettings(**given, password=Secret(password) if password else None)
+
+    def invalid_fields(self) -> None:
+        """Marks the controls in error, for assistive technology and for the eye."""
+        for name in self.errors:
+            if name in self.fields:
+                self.fields[name].widget.attrs["aria-invalid"] = "true"
+
+    def _uploaded_pem(self, uploaded: Any) -> str:
+        if uploaded.size > _LARGEST_PEM:
+            self.add_error("tls_ca_file", "The file is larger than 200 KB: is it a certificate?")
+            return ""
+        try:
+            return str(uploaded.read().decode("ascii"))
+        except UnicodeDecodeError:
+            self.add_error("tls_ca_file", "The file is not PEM text (-----BEGIN CERTIFICATE-----).")
+            return ""

@@ -1,0 +1,280 @@
+"""Pages of one broker: look at it, add, edit, switch, test, forget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accessctl.authorize import AnyUser, access_broker, may, require
+from accessctl.models import BrokerUser
+from accessctl.rights import Permission
+from console.brokers.probing import probe_broker, probe_edited, probe_settings
+from console.brokers.registry import BrokerSettings, add_broker, edit_broker, forget_broker
+from console.errors import ConsoleError, InvalidField, Stale
+from console.faces.lists import wants_part
+from console.models import Broker
+from console.pages.broker_form import BrokerForm
+from console.pages.fleet import fleet_row
+from console.scope import Scope
+from vhosts.history.ranges import RANGES, read_range
+from vhosts.history.read import broker_series
+from vhosts.models import Poll, Queue, VirtualHost
+
+_SHOWN_POLLS = 8
+
+
+@require_safe
+def broker(request: HttpRequest, broker_id: int) -> HttpResponse:
+    """What the last polls say of a broker; refreshed in place."""
+    now = timezone.now()
+    found = access_broker(request.user, broker_id, Permission.BROKERS_VIEW)
+    problems: list[InvalidField] = []
+    try:
+        shown = read_range(request.GET, now=now)
+    except InvalidField as error:
+        problems.append(error)
+        shown = read_range({}, now=now)
+    context = {
+        "now": now,
+        "scope": Scope.at(found),
+        "broker": found,
+        "row": fleet_row(found, now),
+        "part_notes": _part_notes(request.user, found),
+        "polls": Poll.objects.filter(broker=found)[:_SHOWN_POLLS],
+        "may": {str(one).partition(":")[2] for one in _acts() if may(request.user, one, found)},
+        "range": shown,
+        "ranges": [(key, label, key == shown.name) for key, (label, _) in RANGES.items()],
+        "command": f"curl -u {found.username} {found.management_url}/api/overview",
+        "problems": problems,
+    }
+    template = "console/_broker.html" if wants_part(request) else "console/broker.html"
+    return render(request, template, context, status=400 if problems else 200)
+
+
+def _part_notes(user: AnyUser, broker: Broker) -> list[tuple[str, str, str]]:
+    """(part, what is wrong with it, names of what was left out of it). Names of the whole broker's
+    objects are for those who may see all of them."""
+    status = broker.status
+    sees_all = may(user, Permission.QUEUES_VIEW, broker) and may(
+        user, Permission.USERS_VIEW, broker
+    )
+    left_out = status.left_out if sees_all else {}
+    return [
+        (part, sentence, ", ".join(left_out.get(part, [])))
+        for part, sentence in status.part_errors.items()
+    ]
+
+
+def _acts() -> list[Permission]:
+    return [Permission.BROKERS_EDIT, Permission.BROKERS_FORGET, Permission.BROKERS_TEST]
+
+
+@require_safe
+def broker_history(request: HttpRequest, broker_id: int) -> JsonResponse:
+    """The charts' data, by columns: `at` in Unix seconds, null where nothing is known."""
+    now = timezone.now()
+    found = access_broker(request.user, broker_id, Permission.BROKERS_VIEW)
+    try:
+        shown = read_range(request.GET, now=now)
+        read = broker_series(found, start=shown.start, end=shown.end, now=now)
+    except InvalidField as error:
+        return JsonResponse({"field": error.field, "message": error.message}, status=400)
+    columns: dict[str, Any] = {
+        name: [getattr(point, column) for point in read.points]
+        for name, column in (
+            ("ready", "ready"),
+            ("unacked", "unacked"),
+            ("publish", "publish_rate"),
+            ("deliver", "deliver_rate"),
+        )
+    }
+    return JsonResponse({
+        "from": int(shown.start.timestamp()),
+        "to": int(shown.end.timestamp()),
+        "at": [int(point.at.timestamp()) for point in read.points],
+        **columns,
+    })  # fmt: skip
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("password", "tls_ca_pem")
+def broker_add(request: HttpRequest) -> HttpResponse:
+    require(request.user, Permission.BROKERS_ADD)
+    if request.method != "POST":
+        return _form_page(request, BrokerForm())
+    form = BrokerForm(request.POST, request.FILES)
+    if form.is_valid():
+        try:
+            added = add_broker(form.settings(), now=timezone.now(), acting_user=request.user)
+        except InvalidField as error:
+            form.refuse(error)
+        else:
+            messages.success(request, f"{added.name} is added. Its first poll is on its way.")
+            return redirect("broker", added.pk)
+    return _form_page(request, form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("password", "tls_ca_pem")
+def broker_edit(request: HttpRequest, broker_id: int) -> HttpResponse:
+    found = access_broker(request.user, broker_id, Permission.BROKERS_EDIT)
+    if request.method != "POST":
+        return _form_page(request, BrokerForm(broker=found), found)
+    form = BrokerForm(request.POST, request.FILES, broker=found)
+    if form.is_valid():
+        try:
+            edited = edit_broker(
+                found,
+                form.settings(),
+                now=timezone.now(),
+                acting_user=request.user,
+                expected_generation=form.cleaned_data["generation"],
+            )
+        except InvalidField as error:
+            form.refuse(error)
+        except Stale as error:
+            form.add_error(None, error.message)
+        else:
+            _tell_edited(request, found, edited)
+            return redirect("broker", edited.pk)
+    return _form_page(request, form, found)
+
+
+def _tell_edited(request: HttpRequest, before: Broker, after: Broker) -> None:
+    if before.has_password and not after.has_password:
+        messages.warning(
+            request,
+            f"{after.name} is saved, and its stored password is cleared, because the connection "
+            "may lead to another server now. Edit the broker and enter the password.",
+        )
+    elif before.generation == after.generation:
+        messages.info(request, "Nothing was different, so nothing was changed.")
+    else:
+        messages.success(request, f"{after.name} is saved.")
+
+
+def _form_page(request: HttpRequest, form: BrokerForm, found: Broker | None = None) -> HttpResponse:
+    form.invalid_fields()
+    context = {
+        "form": form,
+        "broker": found,
+        **({"scope": Scope.at(found)} if found else {}),
+        "password_lost": form.is_bound and bool(form.data.get("password")),
+    }
+    status = 400 if form.is_bound and form.errors else 200
+    return render(request, "console/broker_form.html", context, status=status)
+
+
+@require_POST
+@sensitive_post_parameters("password", "tls_ca_pem")
+def broker_check(request: HttpRequest, broker_id: int | None = None) -> HttpResponse:
+    """What the server says of one field (`?field=`) while the form is being filled in."""
+    found = _access_for_form(request, broker_id)
+    form = BrokerForm(request.POST, request.FILES, broker=found)
+    name = request.GET.get("field", "")
+    errors = list(form.errors.get(name, ())) if name in form.fields else []
+    return render(request, "console/_field_errors.html", {"errors": errors})
+
+
+@require_POST
+@sensitive_post_parameters("password", "tls_ca_pem")
+def broker_test(request: HttpRequest, broker_id: int | None = None) -> HttpResponse:
+    """Test connection with what stands in the form, or, without a form, with what is stored."""
+    typed = "management_url" in request.POST
+    # An address that was typed leads anywhere, so it takes the right to change the broker's.
+    needed = Permission.BROKERS_EDIT if typed else Permission.BROKERS_TEST
+    found = _access_for_form(request, broker_id, needed)
+    context: dict[str, Any] = {"steps": [], "refusals": []}
+    try:
+        if found is not None and not typed:
+            context["steps"] = probe_broker(found)
+        else:
+            form = BrokerForm(request.POST, request.FILES, broker=found, testing=True)
+            if form.is_valid():
+                settings = form.settings()
+                context["steps"] = (
+                    probe_edited(found, settings) if found else probe_settings(settings)
+                )
+            else:
+                context["refusals"] = [
+                    (
+                        form.fields[name].label or name.capitalize() if name in form.fields else "",
+                        error,
+                    )
+                    for name, errors in form.errors.items()
+                    for error in errors
+                ]
+    except ConsoleError as error:
+        context["refusals"] = [("", error.message)]
+    context["failed"] = any(step.outcome == "failed" for step in context["steps"])
+    context["warned"] = any(step.outcome == "warning" for step in context["steps"])
+    return render(request, "console/_probe.html", context)
+
+
+def _access_for_form(
+    request: HttpRequest, broker_id: int | None, permission: Permission = Permission.BROKERS_EDIT
+) -> Broker | None:
+    if broker_id is None:
+        require(request.user, Permission.BROKERS_ADD)
+        return None
+    return access_broker(request.user, broker_id, permission)
+
+
+@require_POST
+def broker_switch(request: HttpRequest, broker_id: int) -> HttpResponse:
+    """Polling on (`enabled=1`) or off."""
+    found = access_broker(request.user, broker_id, Permission.BROKERS_EDIT)
+    enabled = request.POST.get("enabled") == "1"
+    columns = {
+        name: getattr(found, name)
+        for name in BrokerSettings.__dataclass_fields__
+        if name != "password"
+    }
+    settings = replace(BrokerSettings(**columns), enabled=enabled)
+    try:
+        edit_broker(found, settings, now=timezone.now(), acting_user=request.user)
+    except InvalidField as error:
+        messages.error(request, f"{error.message} Edit the broker to mend that first.")
+    else:
+        messages.success(request, f"Polling of {found.name} is {'on' if enabled else 'off'}.")
+    return redirect("broker", found.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def broker_forget(request: HttpRequest, broker_id: int) -> HttpResponse:
+    """Asks for the broker's name, then forgets it."""
+    found = access_broker(request.user, broker_id, Permission.BROKERS_FORGET)
+    error = ""
+    if request.method == "POST":
+        if request.POST.get("confirm", "").strip() == found.name.strip():
+            forget_broker(found, acting_user=request.user)
+            messages.success(
+                request, f"{found.name} is forgotten. The broker itself goes on as before."
+            )
+            return redirect("fleet")
+        error = "That is not the broker’s name. Nothing was forgotten."
+    context = {
+        "broker": found,
+        "scope": Scope.at(found),
+        "error": error,
+        "typed": request.POST.get("confirm", ""),
+        "lost": _lost_with(found),
+    }
+    return render(request, "console/broker_forget.html", context, status=400 if error else 200)
+
+
+def _lost_with(found: Broker) -> list[tuple[int, str]]:
+    """What the console knows of the broker and will know no more: (how many, of what)."""
+    return [
+        (Queue.objects.filter(broker=found).count(), "queues with the history of their depths"),
+        (VirtualHost.objects.filter(broker=found).count(), "virtual hosts as found"),
+        (BrokerUser.objects.filter(broker=found).count(), "users as found, with their permissions"),
+        (Poll.objects.filter(broker=found).count(), "polls"),
+    ]

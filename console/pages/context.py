@@ -1,0 +1,134 @@
+"""What the page frame needs on every page: the navigation and the scope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from accessctl.authorize import may
+from accessctl.rights import Permission
+from accessctl.visibility.changes import changes_to_look_at, drifted
+from console.errors import ConsoleError
+from console.models import Broker
+from console.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An entry of the left rail. `route` also names the active page; `also` are routes below it."""
+
+    route: str
+    label: str
+    icon: str
+    permission: Permission
+    key: str = ""
+    also: tuple[str, ...] = ()
+    scoped: bool = True
+
+
+_RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
+    (
+        "Watch",
+        (
+            _Place(
+                "fleet", "Fleet", "server-stack", Permission.BROKERS_VIEW, "f",
+                ("broker", "broker_add", "broker_edit", "broker_forget"),
+            ),
+            _Place("queues", "Queues", "queue-list", Permission.QUEUES_VIEW, "q", ("queue",)),
+        ),
+    ),
+    (
+        "Manage",
+        (
+            _Place("vhosts", "Virtual hosts", "square-3-stack-3d", Permission.VHOSTS_VIEW, "v", ("vhost", "vhost_create", "vhost_edit", "vhost_delete")),
+            _Place("users", "Users", "users", Permission.USERS_VIEW, "u", ("user", "user_create", "user_edit", "user_delete")),
+            _Place(
+                "permissions", "Permissions", "key", Permission.PERMISSIONS_VIEW, "p",
+                ("topic_permissions", "matrix", "permission_edit", "permission_copy", "topic_permission_edit", "topic_permission_clear"),
+            ),
+            _Place(
+                "definitions", "Definitions", "document-duplicate", Permission.DEFINITIONS_EXPORT, "e",
+                ("definitions_plan", "backups", "backup_compare"),
+            ),
+        ),
+    ),
+    (
+        "Govern",
+        (
+            _Place(
+                "changes", "Changes", "arrow-path-rounded-square", Permission.CHANGES_VIEW, "c", ("change",),
+            ),
+            _Place("drift", "Drift", "arrows-right-left", Permission.DRIFT_VIEW, "d"),
+            _Place("audit", "Audit", "clipboard-document-list", Permission.AUDIT_VIEW, "l", ("audit_entry",)),
+            _Place("explain", "Explain access", "question-mark-circle", Permission.EXPLAIN_USE, "x"),
+            _Place(
+                "access", "Access", "shield-check", Permission.SESSIONS_OWN, "w",
+                ("access_grants", "access_people", "access_person", "access_tokens", "access_sessions", "mfa_index"), scoped=False,
+            ),
+            _Place("system", "System", "cpu-chip", Permission.BROKERS_ADD, "s", scoped=False),
+            _Place("admin:index", "Administration", "cog-6-tooth", Permission.BROKERS_EDIT, "a", scoped=False),),
+    ),
+)  # fmt: skip
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Nothing here asks the database unless the page's template uses it: error pages do not."""
+    rail = SimpleLazyObject(lambda: _rail(request))
+    return {
+        "version": settings.VERSION,
+        "sso_name": settings.OIDC_NAME,
+        "now": timezone.now(),
+        "scope": SimpleLazyObject(lambda: _scope(request)),
+        "rail": rail,
+        "active_place": SimpleLazyObject(lambda: _active_place(rail)),
+        "brokers_in_trouble": SimpleLazyObject(lambda: _brokers_in_trouble(request)),
+        "changes_to_look_at": SimpleLazyObject(lambda: changes_to_look_at(request.user)),
+        "drifted": SimpleLazyObject(lambda: drifted(request.user)),
+    }
+
+
+def _scope(request: HttpRequest) -> Scope:
+    """What the URL says; the whole fleet where the page itself already refuses what it says."""
+    try:
+        return Scope.read(request.GET, request.user)
+    except (ConsoleError, Http404):
+        return Scope()
+
+
+def _rail(request: HttpRequest) -> list[dict[str, Any]]:
+    match = request.resolver_match
+    here = match.view_name if match else ""
+    groups = []
+    for title, places in _RAIL:
+        shown = []
+        for place in places:
+            if not may(request.user, place.permission):
+                continue
+            try:
+                url = reverse(place.route)
+            except NoReverseMatch:
+                continue
+            shown.append({
+                "url": url, "label": place.label, "icon": place.icon, "key": place.key,
+                "route": place.route, "scoped": place.scoped,
+                "active": here == place.route or here in place.also,
+            })  # fmt: skip
+        if shown:
+            groups.append({"title": title, "places": shown})
+    return groups
+
+
+def _brokers_in_trouble(request: HttpRequest) -> int:
+    return Broker.objects.visible_to(request.user).in_trouble(timezone.now()).count()
+
+
+def _active_place(rail: Any) -> str:
+    """The route of the rail's entry that is lit: where the scope picker's links lead."""
+    lit = (place for group in rail for place in group["places"] if place["active"])
+    return next((place["route"] for place in lit if place["scoped"]), "fleet")

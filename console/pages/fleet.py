@@ -1,0 +1,219 @@
+"""The fleet: every broker in scope with what the last polls say of it, trouble first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accessctl.authorize import may, require
+from accessctl.rights import Permission
+from console.background.job_runs import in_trouble, read_jobs
+from console.faces.lists import (
+    Column,
+    Filter,
+    ListSpec,
+    contains,
+    csv_response,
+    equals,
+    list_response,
+    read_list,
+    read_scope,
+)
+from console.models import Broker, Environment
+from console.models.brokers import ANSWERING, BrokerQuerySet
+from console.rabbitmq.probe import advice_for
+
+STATES = {
+    "reachable": "Reachable",
+    "failing": "Failing",
+    "refused": "Refused",
+    "unreachable": "Unreachable",
+    "stale": "Stale",
+    "new": "Not polled yet",
+    "disabled": "Disabled",
+}
+
+
+def _status(name: str) -> Callable[[Broker], Any]:
+    return lambda broker: getattr(broker.status, name)
+
+
+def _figure(key: str, label: str, column: str, help: str = "") -> Column:  # noqa: A002
+    return Column(
+        key=key,
+        label=label,
+        order=[f"status__{column}"],
+        value=_status(column),
+        align="end",
+        descending_first=True,
+        help=help,
+    )
+
+
+FLEET = ListSpec(
+    name="fleet",
+    columns=[
+        Column(key="name", label="Broker", order=["name"], value=lambda b: b.name),
+        Column(
+            key="state", label="State", order=["attention"], value=lambda b: STATES[b.shown],
+            help="What wants attention comes first.",
+        ),
+        Column(key="environment", label="Environment", order=["environment"], value=lambda b: b.environment, shown=False),
+        Column(key="version", label="Version", order=["status__rabbitmq_version"], value=_status("rabbitmq_version")),
+        Column(
+            key="nodes", label="Nodes", align="end",
+            value=lambda b: b.status.running_nodes(), help="Running, of all that belong to the cluster.",
+        ),
+        _figure("queues", "Queues", "queues"),
+        _figure("connections", "Connections", "connections"),
+        _figure("ready", "Ready", "messages_ready", "Messages waiting to be delivered."),
+        _figure("unacked", "Unacked", "messages_unacked", "Messages delivered, not yet acknowledged."),
+        _figure("publish", "Publish/s", "publish_rate", "Messages published, a second."),
+        _figure("deliver", "Deliver/s", "deliver_rate", "Messages delivered or fetched, a second."),
+        Column(
+            key="alarms", label="Alarms",
+            value=lambda b: None if b.status.alarms is None else "; ".join(map(str, b.status.alarms)),
+        ),
+        Column(key="seen", label="Read", order=["status__answered_at"], value=_status("answered_at"),
+               descending_first=True, help="When these figures were read from the broker."),
+        Column(key="url", label="Management URL", order=["management_url"], value=lambda b: b.management_url, shown=False),
+    ],
+    filters=[
+        Filter(key="search", label="Name or address", where=contains("name", "management_url")),
+        Filter(key="environment", label="Environment", where=equals("environment"), kind="choice",
+               choices=dict(Environment.choices)),
+        Filter(key="state", label="State", where=equals("shown"), kind="choice", choices=STATES),
+    ],
+    default_sort="state",
+    tiebreak=["name", "id"],
+)  # fmt: skip
+
+#: Sums of what is known, each with how many brokers it is not known of.
+_SUMMED = {
+    "queues": "status__queues",
+    "connections": "status__connections",
+    "ready": "status__messages_ready",
+    "unacked": "status__messages_unacked",
+    "publish": "status__publish_rate",
+    "deliver": "status__deliver_rate",
+}
+_TOTALS = {
+    **{name: Sum(column) for name, column in _SUMMED.items()},
+    **{f"{name}_unknown": Count("id", Q(**{column: None})) for name, column in _SUMMED.items()},
+    "old": Count("id", ~Q(shown__in=ANSWERING)),
+    "troubled": Count("id", Q(attention__lte=2)),
+    "stale": Count("id", Q(shown="stale")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """A broker with what is judged at `now`. `unknown` is why a figure may be missing."""
+
+    broker: Broker
+    state: str
+    vitals_old: bool
+    depths_old: bool
+    unknown: str
+    advice: str
+
+    @property
+    def is_down(self) -> bool:
+        return self.state in ("refused", "unreachable")
+
+
+def fleet_row(broker: Broker, now: datetime) -> FleetRow:
+    status = broker.status
+    state = status.shown_state(now)
+    return FleetRow(
+        broker=broker,
+        state=state,
+        vitals_old=status.is_stale(status.vitals_at, now),
+        depths_old=status.is_stale(status.depths_at, now),
+        unknown=_why_unknown(state),
+        advice=advice_for(status.error_code) if status.error_code else "",
+    )
+
+
+def _why_unknown(state: str) -> str:
+    return {
+        "new": "This broker has not been polled yet.",
+        "refused": "The broker refuses us, so it could not be asked.",
+        "unreachable": "The broker could not be reached, so it could not be asked.",
+        "stale": "No poll has finished, so it could not be asked.",
+        "disabled": "Polling of this broker is switched off.",
+    }.get(state, "The broker answers, but did not say.")
+
+
+@require_safe
+def fleet(request: HttpRequest) -> HttpResponse:
+    require(request.user, Permission.BROKERS_VIEW)
+    now = timezone.now()
+    scope, problems = read_scope(request)
+    asked = read_list(FLEET, request.GET)
+    rows = _rows(scope.brokers(request.user), now)
+    if problems:
+        rows = rows.none()
+    listing = asked.show(rows, totals=_TOTALS)
+    return list_response(
+        request,
+        "console/fleet.html",
+        "console/_fleet.html",
+        {
+            "now": now,
+            "scope": scope,
+            "listing": listing,
+            "rows": [fleet_row(broker, now) for broker in listing.rows],
+            "figures": _figures(listing.totals, listing.matched),
+            "may_add": may(request.user, Permission.BROKERS_ADD),
+            "troubles": in_trouble(read_jobs(now)),
+            "scope_problems": problems,
+        },
+        [*problems, *asked.problems],
+    )
+
+
+@require_safe
+def fleet_csv(request: HttpRequest) -> HttpResponseBase:
+    require(request.user, Permission.BROKERS_VIEW)
+    scope, problems = read_scope(request)
+    asked = read_list(FLEET, request.GET)
+    rows = _rows(scope.brokers(request.user), timezone.now())
+    return csv_response(asked, rows, [*problems, *asked.problems])
+
+
+def _rows(brokers: BrokerQuerySet, now: datetime) -> BrokerQuerySet:
+    return brokers.select_related("status").with_shown_state(now)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFigure:
+    """A sum over the brokers that match. `note` says what it leaves out."""
+
+    key: str
+    label: str
+    value: float | None
+    note: str
+    is_rate: bool
+
+
+def _figures(totals: Any, matched: int) -> list[FleetFigure]:
+    labels = {
+        "queues": "Queues", "connections": "Connections", "ready": "Ready", "unacked": "Unacked",
+        "publish": "Publish", "deliver": "Deliver",
+    }  # fmt: skip
+    figures = []
+    for key, label in labels.items():
+        unknown = totals.get(f"{key}_unknown") or 0
+        note = f"{unknown} of {matched} unknown" if unknown else ""
+        figures.append(
+            FleetFigure(key, label, totals.get(key), note, key in ("publish", "deliver"))
+        )
+    return figures

@@ -1,0 +1,1 @@
+"""The API of brokers, changes, drift, plans and the audit log."""

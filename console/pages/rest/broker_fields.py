@@ -1,0 +1,193 @@
+"""A broker in JSON: what people set, and what polling saw of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from console.brokers.registry import BrokerSettings
+from console.faces.rest.fields import Flag, Number, StrictSerializer, Text
+from console.models import Broker, BrokerStatus, Environment
+from console.rabbitmq.endpoint import Secret
+
+_STATES = ["new", "reachable", "failing", "refused", "unreachable", "stale", "disabled"]
+_PEM_LIMIT = 200_000
+
+
+class Vitals(serializers.Serializer[Any]):
+    """The broker's overview and nodes."""
+
+    at = serializers.DateTimeField(source="vitals_at", allow_null=True)
+    stale = serializers.BooleanField(
+        help_text="Whether the figures are too old to be present ones."
+    )
+    rabbitmq_version = serializers.CharField()
+    erlang_version = serializers.CharField()
+    cluster_name = serializers.CharField()
+    stats_enabled = serializers.BooleanField(allow_null=True)
+    connections = serializers.IntegerField(allow_null=True)
+    channels = serializers.IntegerField(allow_null=True)
+    consumers = serializers.IntegerField(allow_null=True)
+    exchanges = serializers.IntegerField(allow_null=True)
+    publish_rate = serializers.FloatField(allow_null=True, help_text="Messages per second.")
+    deliver_rate = serializers.FloatField(allow_null=True, help_text="Messages per second.")
+    nodes = serializers.ListField(child=serializers.DictField())
+    alarms = serializers.ListField(
+        child=serializers.CharField(), allow_null=True, help_text="Empty: the broker says none."
+    )
+    listeners = serializers.ListField(child=serializers.DictField())
+
+
+class Depths(serializers.Serializer[Any]):
+    """Messages, summed over the broker's queues."""
+
+    at = serializers.DateTimeField(source="depths_at", allow_null=True)
+    stale = serializers.BooleanField()
+    source = serializers.CharField(source="depths_source", help_text="How they were read.")  # type: ignore[assignment]
+    queues = serializers.IntegerField(allow_null=True)
+    queues_without_depth = serializers.IntegerField(
+        allow_null=True, help_text="Queues that the sums leave out: their depth is not known."
+    )
+    ready = serializers.IntegerField(source="messages_ready", allow_null=True)
+    unacked = serializers.IntegerField(source="messages_unacked", allow_null=True)
+
+
+class Inventory(serializers.Serializer[Any]):
+    """When virtual hosts, queues, users and permissions were last listed as a whole."""
+
+    at = serializers.DateTimeField(source="inventory_at", allow_null=True)
+    stale = serializers.BooleanField()
+    suspect = serializers.DictField(help_text="What kept a listing from being taken as whole.")
+
+
+class Status(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(choices=_STATES, help_text="As of this answer.")
+    state_since = serializers.DateTimeField()
+    attempted_at = serializers.DateTimeField(allow_null=True)
+    answered_at = serializers.DateTimeField(allow_null=True)
+    next_poll_at = serializers.DateTimeField()
+    failures = serializers.IntegerField(help_text="Failed polls in a row.")
+    error_code = serializers.CharField()
+    error_detail = serializers.CharField()
+    part_errors = serializers.DictField(
+        help_text="Parts that could not be read although the broker answers, and why."
+    )
+    vitals = Vitals()
+    depths = Depths()
+    inventory = Inventory()
+
+    def to_representation(self, status: BrokerStatus) -> dict[str, Any]:
+        now = self.context["now"]
+        names = [str(name) for name in self.fields]
+        given = {name: getattr(status, name) for name in names if hasattr(status, name)}
+        columns = {field.attname: getattr(status, field.attname) for field in status._meta.fields}
+        overdue = now - status.stale_after()
+        return dict(
+            super().to_representation(
+                {
+                    **given,
+                    "state": status.shown_state(now),
+                    "vitals": {**columns, "stale": status.is_stale(status.vitals_at, now)},
+                    "depths": {**columns, "stale": status.is_stale(status.depths_at, now)},
+                    "inventory": {
+                        **columns,
+                        "stale": status.inventory_at is None or status.next_inventory_at < overdue,
+                    },
+                }
+            )
+        )
+
+
+class BrokerRead(serializers.Serializer[Any]):
+    """A broker. The password is never given out; `has_password` says whether one is stored."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    environment = serializers.ChoiceField(choices=Environment.choices)
+    management_url = serializers.CharField()
+    amqp_url = serializers.CharField(help_text="Empty: discovered from the broker's listeners.")
+    username = serializers.CharField()
+    has_password = serializers.BooleanField()
+    tls_verify = serializers.BooleanField()
+    tls_ca_pem = serializers.CharField(help_text="Empty: the system's trust store.")
+    tls_server_name = serializers.CharField()
+    enabled = serializers.BooleanField()
+    poll_interval_s = serializers.IntegerField()
+    generation = serializers.IntegerField(help_text="Rises with each edit; the ETag.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    status = Status()
+
+    class Meta:
+        ref_name = "Broker"
+
+
+class BrokerWrite(StrictSerializer):
+    name = Text(max_length=100)
+    environment = serializers.ChoiceField(
+        choices=Environment.choices, default=Environment.PRODUCTION
+    )
+    management_url = Text(max_length=500, help_text="http(s)://host[:port][/prefix]")
+    amqp_url = Text(
+        max_length=500,
+        allow_blank=True,
+        default="",
+        help_text="amqp(s)://host[:port]; empty: discovered from the broker's listeners.",
+    )
+    username = Text(max_length=255)
+    password = Text(
+        max_length=1000,
+        required=False,
+        write_only=True,
+        help_text="Left out of an edit, the stored one is kept, unless the address (scheme, host, "
+        "port, path prefix) or the TLS identity changes: then it is cleared.",
+    )
+    tls_verify = Flag(default=True)
+    tls_ca_pem = Text(max_length=_PEM_LIMIT, allow_blank=True, default="")
+    tls_server_name = Text(max_length=253, allow_blank=True, default="")
+    enabled = Flag(default=True)
+    poll_interval_s = Number(min_value=5, max_value=3600, required=False, help_text="Seconds.")
+
+    class Meta:
+        ref_name = "BrokerSettings"
+
+    def settings(self, base: Broker | None = None) -> BrokerSettings:
+        """What was sent, over `base` where only a part was (PATCH)."""
+        given = dict(self.validated_data)
+        password = given.pop("password", None)
+        given.setdefault(
+            "poll_interval_s", base.poll_interval_s if base else settings.POLL_INTERVAL_DEFAULT_S
+        )
+        if self.partial and base is not None:
+            columns = [str(name) for name in self.fields if name != "password"]
+            given = {**{name: getattr(base, name) for name in columns}, **given}
+        return BrokerSettings(**given, password=Secret(password) if password else None)
+
+
+class ProbeStepRead(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=["ok", "failed", "warning", "skipped"])
+    message = serializers.CharField()
+    advice = serializers.CharField(help_text="What to do about it; empty where nothing is.")
+    took_ms = serializers.IntegerField()
+
+    class Meta:
+        ref_name = "ProbeStep"
+
+
+class ProbeRead(serializers.Serializer[Any]):
+    """The steps of reaching the broker, each apart. After one that failed, those that need it are
+    skipped."""
+
+    ok = serializers.SerializerMethodField(help_text="Whether no step failed.")
+    steps = ProbeStepRead(many=True)
+
+    class Meta:
+        ref_name = "Probe"
+
+    @extend_schema_field(serializers.BooleanField())
+    def get_ok(self, probe: dict[str, Any]) -> bool:
+        return all(step.outcome != "failed" for step in probe["steps"])

@@ -1,0 +1,174 @@
+"""Drift by the API: what differs, and settling it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accessctl.rights import Permission
+from accessctl.visibility.changes import managed_seen_by
+from console.engine.accept import Wish
+from console.engine.drift import drift_state
+from console.errors import InvalidField
+from console.faces.pages.words import counted
+from console.faces.rest.change_fields import FieldChangeRead
+from console.faces.rest.changing import (
+    PARAMETERS,
+    BrokerField,
+    Reasoned,
+    answer_change,
+    changing,
+    sent,
+)
+from console.faces.rest.fields import Number, Text
+from console.faces.rest.filters import BrokerFilter
+from console.faces.rest.views import ApiView
+from console.kinds.base import KINDS
+from console.models import ManagedObject, Sync
+from console.reconcile.drift import DriftState
+from vhosts.drift.resolve import ACTS, MOST_AT_ONCE, adopt, objections, resolve_drift
+from vhosts.drift.seen_objects import SEEN_KINDS
+
+_STATES = [DriftState.DRIFTED.value, DriftState.MISSING.value, DriftState.RETURNED.value]
+
+
+class DriftRead(serializers.Serializer[Any]):
+    """An object that differs from what was asked for. In `fields`, `before` is what was asked for and
+    `after` what is there."""
+
+    id = serializers.IntegerField()
+    broker = serializers.IntegerField(source="broker_id")
+    broker_name = serializers.CharField(source="broker.name")
+    kind = serializers.CharField()
+    key = serializers.SerializerMethodField()
+    state = serializers.SerializerMethodField(help_text="Changed, missing, or there again.")
+    reason = serializers.CharField()
+    since = serializers.DateTimeField(source="drifted_since")
+    generation = serializers.IntegerField()
+    fields_ = FieldChangeRead(many=True)
+
+    class Meta:
+        ref_name = "Drift"
+
+    def get_fields(self) -> dict[str, Any]:
+        found = super().get_fields()
+        found["fields"] = FieldChangeRead(many=True, source="drift")
+        del found["fields_"]
+        return found
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField()))
+    def get_key(self, row: ManagedObject) -> dict[str, str]:
+        return dict(zip(KINDS[row.kind].identity, row.key, strict=True))
+
+    @extend_schema_field(serializers.ChoiceField(choices=_STATES))
+    def get_state(self, row: ManagedObject) -> str:
+        return drift_state(row).value
+
+
+class DriftFilters(django_filters.FilterSet):
+    broker = BrokerFilter()
+    kind = django_filters.ChoiceFilter(choices=[(kind, kind) for kind in SEEN_KINDS])
+
+    class Meta:
+        model = ManagedObject
+        fields: list[str] = []
+
+
+class DriftResolve(Reasoned):
+    act = serializers.ChoiceField(choices=list(ACTS.items()))
+    ids = serializers.ListField(
+        child=Number(min_value=1, max_value=2**63 - 1), min_length=1, max_length=MOST_AT_ONCE
+    )
+
+    class Meta:
+        ref_name = "DriftResolve"
+
+
+class DriftAdopt(Reasoned):
+    broker = BrokerField(help_text="A broker's id or name.")
+    kind = serializers.ChoiceField(choices=list(SEEN_KINDS))
+    keys = serializers.ListField(
+        child=serializers.DictField(child=Text(max_length=255)), min_length=1, max_length=MOST_AT_ONCE,
+        help_text='Such as `{"vhost": "/", "user": "app"}`.',
+    )  # fmt: skip
+
+    class Meta:
+        ref_name = "DriftAdopt"
+
+
+class DriftView(ListModelMixin, ApiView):
+    """Objects that were asked for here and were changed elsewhere since."""
+
+    serializer_class = DriftRead
+    filterset_class = DriftFilters
+    ordering_fields = {"since": "drifted_since", "broker": "broker__name", "kind": "kind"}
+    ordering = ("-since",)
+    console_permissions = {
+        "list": Permission.DRIFT_VIEW,
+        "resolve": Permission.DRIFT_RESOLVE,
+        "adopt": Permission.DRIFT_RESOLVE,
+    }
+    query_parameters = {"resolve": PARAMETERS, "adopt": PARAMETERS}
+
+    def get_queryset(self) -> QuerySet[ManagedObject]:
+        rows = managed_seen_by(self.request.user).filter(sync=Sync.DRIFTED)
+        return rows.select_related("broker")
+
+    @changing(DriftResolve)
+    @action(
+        methods=["post"],
+        detail=False,
+        url_path="resolve",
+        pagination_class=None,
+        filter_backends=(),
+    )
+    def resolve(self, request: Request) -> Response:
+        """Push what was asked, or accept what is there."""
+        body = sent(DriftResolve, request, self.body())
+        rows = list(
+            managed_seen_by(request.user)
+            .filter(pk__in=body["ids"])
+            .select_related("broker__status")
+        )
+        if len(rows) != len(set(body["ids"])):
+            raise InvalidField("ids", "Not all of these are objects that you may see.")
+        count = counted(len(rows), "object")
+
+        def wishes() -> list[Wish]:
+            return resolve_drift(rows, body["act"], acting_user=request.user)
+
+        return answer_change(
+            request,
+            f"{ACTS[body['act']]}: {count}",
+            wishes,
+            reason=body.get("reason", ""),
+            objections=lambda: {wish.ref: objections(wish) for wish in wishes()},
+        )
+
+    @changing(DriftAdopt)
+    @action(
+        methods=["post"], detail=False, url_path="adopt", pagination_class=None, filter_backends=()
+    )
+    def adopt(self, request: Request) -> Response:
+        """Take objects that were never asked for here under management, as they are there."""
+        body = sent(DriftAdopt, request, self.body())
+        names = KINDS[body["kind"]].identity
+        keys = []
+        for number, key in enumerate(body["keys"]):
+            if set(key) != set(names):
+                raise InvalidField(f"keys.{number}", f"A key has {', '.join(names)}.")
+            keys.append(tuple(key[name] for name in names))
+        return answer_change(
+            request,
+            f"Adopt {counted(len(keys), 'object')} on {body['broker'].name}",
+            lambda: adopt(body["broker"], body["kind"], keys, acting_user=request.user),
+            reason=body.get("reason", ""),
+        )

@@ -1,0 +1,361 @@
+"""One bounded HTTP exchange: nothing a broker sends can cost more time or bytes than was granted.
+
+No redirects, no cookies, no proxies from the environment, no compression, no answer whose end only
+the closing of the connection would tell. Paths go out exactly as they were built.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore2
+
+from console.rabbitmq.endpoint import Credentials, Endpoint, Secret, Timeouts
+from console.rabbitmq.errors import (
+    AnswerTooLarge,
+    BrokerError,
+    ConnectionLost,
+    LoginRefused,
+    MalformedAnswer,
+    Redirected,
+    TimedOut,
+    UnaddressableName,
+    Unreachable,
+)
+from console.rabbitmq.http.refusals import error_for_status
+from console.rabbitmq.http.wire import Exchange, pinned_pool, under
+from console.rabbitmq.network.addresses import ParsedUrl, parse_management_url
+from console.rabbitmq.network.tls import tls_context
+from console.rabbitmq.text import printable
+
+JSON = "application/json"
+_REFUSAL_BYTES = 64_000
+_HEADER_BYTES = 200_000
+#: What may stand in a path and a query as it is; the rest is percent-encoded by who builds them.
+_TARGET = re.compile(r"(?:/[\w.~!$&'()*+,;=:@%-]*)+(?:\?[\w.~!$&'()*+,;=:@%/?-]*)?", re.ASCII)
+#: What a server may take for a step to another resource.
+_DOTS = re.compile(r"/\.{1,2}(?:/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer that is no redirect. `content_type` is lower case, without parameters. `server`
+    is what it names as its server, "" where it names none: a proxy, or RabbitMQ's own."""
+
+    status: int
+    body: bytes
+    content_type: str
+    server: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class BoundedHttp:
+    """HTTP to one broker, with its credentials, limits and connections. Safe to use from threads.
+
+    Paths begin with a slash and are taken below the endpoint's prefix. A whole URL instead of a path
+    reaches another port of the same host (the Prometheus plugin's).
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        try:
+            self._base = parse_management_url(endpoint.url)
+        except ValueError as error:
+            raise Unreachable(str(error)) from None
+        self._pool = pinned_pool(endpoint.policy, tls_context(endpoint.tls))
+        self._authorization = Secret(_basic(endpoint.credentials))
+
+    def __enter__(self) -> BoundedHttp:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def get(
+        self,
+        path_or_url: str,
+        *,
+        accept: str = JSON,
+        authenticated: bool = True,
+        timeouts: Timeouts | None = None,
+        max_bytes: int | None = None,
+    ) -> bytes:
+        """The body of a 2xx answer; any other status is raised. Retried once, and only where an idle
+        kept-alive connection turned out to be dead. `max_bytes` defaults to the endpoint's limit."""
+        answer = self.exchange(
+            "GET",
+            path_or_url,
+            accept=accept,
+            authenticated=authenticated,
+            timeouts=timeouts,
+            max_bytes=max_bytes,
+        )
+        if not answer.ok:
+            raise error_for_status(answer.status, answer.body)
+        if accept == JSON:
+            must_be_json(answer)
+        return answer.body
+
+    def exchange(
+        self,
+        method: str,
+        path_or_url: str,
+        *,
+        body: bytes | None = None,
+        accept: str | None = None,
+        authenticated: bool = True,
+        timeouts: Timeouts | None = None,
+        max_bytes: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """One request and its whole answer, of any status but a redirect. Raises BrokerError.
+
+        `accept` is JSON for reads and anything for writes, some of which refuse to give JSON (limits).
+        """
+        if accept is None:
+            accept = JSON if method == "GET" else "*/*"
+        cap = self.endpoint.limits.body_bytes if max_bytes is None else max_bytes
+        request = self._request(method, path_or_url, body, accept, authenticated, headers)
+        timeouts = timeouts or self.endpoint.timeouts
+        exchange = _new_exchange(timeouts, cap)
+        try:
+            return _whole(self._pool, request, exchange, cap)
+        except ConnectionLost:
+            if method != "GET" or not exchange.reused or exchange.received:
+                raise
+        again = _new_exchange(timeouts, cap)
+        again.deadline = exchange.deadline
+        return _whole(self._pool, request, again, cap)
+
+    @contextlib.contextmanager
+    def stream(
+        self,
+        path_or_url: str,
+        *,
+        accept: str,
+        authenticated: bool = False,
+        timeouts: Timeouts | None = None,
+        max_bytes: int | None = None,
+    ) -> Iterator[Iterator[bytes]]:
+        """The body of a 2xx answer in pieces as they come, under the same bounds. Not retried.
+
+        The pieces must be read in the thread that opened the stream.
+        """
+        cap = self.endpoint.limits.body_bytes if max_bytes is None else max_bytes
+        request = self._request("GET", path_or_url, None, accept, authenticated, None)
+        exchange = _new_exchange(timeouts or self.endpoint.timeouts, cap)
+        with _mapped(exchange), under(exchange), _opened(self._pool, request) as response:
+            if not 200 <= response.status < 300:
+                raise error_for_status(response.status, _beginning(response))
+            yield _pieces(response, exchange, cap)
+
+    def _request(
+        self,
+        method: str,
+        path_or_url: str,
+        body: bytes | None,
+        accept: str,
+        authenticated: bool,
+        extra: dict[str, str] | None,
+    ) -> httpcore2.Request:
+        base, target = self._base, path_or_url
+        if path_or_url.startswith("/"):
+            target = base.prefix + path_or_url
+        else:
+            base, target = self._elsewhere(path_or_url, authenticated)
+        if not sendable(target):
+            # It would have to be sent otherwise than it is written, and mean another object.
+            raise UnaddressableName("This path cannot be sent as it is written.")
+        headers = [
+            ("Host", base.authority),
+            ("Accept", accept),
+            ("Accept-Encoding", "identity"),
+            ("User-Agent", "Warren"),
+            *(extra or {}).items(),
+        ]
+        if body is not None:
+            headers += [("Content-Type", JSON), ("Content-Length", str(len(body)))]
+        extensions: dict[str, Any] = {"timeout": _WITHIN_DEADLINE}
+        if self.endpoint.tls.server_name:
+            extensions["sni_hostname"] = self.endpoint.tls.server_name
+        # In its parts: from a whole URL a library may resolve dot segments or encode anew.
+        url = httpcore2.URL(scheme=base.scheme, host=base.host, port=base.port, target=target)
+        request = httpcore2.Request(
+            method, url, headers=headers, content=body, extensions=extensions
+        )
+        if authenticated:
+            # Last, so that no variable of a frame that fails above shows it in a debug page.
+            secret = self._authorization.reveal().encode("ascii")
+            request.headers.append((b"Authorization", secret))
+        return request
+
+    def _elsewhere(self, url: str, authenticated: bool) -> tuple[ParsedUrl, str]:
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        base = parse_management_url(f"{parts.scheme}://{parts.netloc}")
+        same_host = base.host == self._base.host
+        downgraded = self._base.scheme == "https" and base.scheme == "http"
+        if authenticated and (not same_host or downgraded):
+            raise ValueError("Credentials go only to the broker's own host, never in clearer text.")
+        return base, target
+
+
+def sendable(target: str) -> bool:
+    """Whether a path with its query reaches the server as it is written, and means what it says."""
+    return bool(_TARGET.fullmatch(target)) and not _DOTS.search(target.partition("?")[0])
+
+
+#: httpcore2's own time-outs per read; the exchange's deadline cuts each of them shorter.
+_WITHIN_DEADLINE = {"connect": None, "read": None, "write": None, "pool": None}
+
+
+def must_be_json(answer: Answer) -> None:
+    """Raises MalformedAnswer unless the answer says that it is JSON: a log-in page is often a 200."""
+    if answer.content_type != JSON:
+        kind = printable(answer.content_type, 60) or "nothing said"
+        raise MalformedAnswer(
+            f"Expected JSON, but got {kind}: is this RabbitMQ's management address?",
+            status=answer.status,
+        )
+
+
+def _basic(credentials: Credentials) -> str:
+    if ":" in credentials.username:
+        raise LoginRefused("A user name with a colon cannot log in over HTTP.")
+    pair = f"{credentials.username}:{credentials.password.reveal()}"
+    try:
+        return "Basic " + b64encode(pair.encode()).decode("ascii")
+    except UnicodeEncodeError:
+        raise LoginRefused("The user name or password is not valid Unicode.") from None
+
+
+def _new_exchange(timeouts: Timeouts, cap: int) -> Exchange:
+    # Chunk framing may cost a few bytes for each of the body's, never more than this.
+    return Exchange(timeouts, max_wire_bytes=2 * cap + _HEADER_BYTES)
+
+
+def _whole(
+    pool: httpcore2.ConnectionPool, request: httpcore2.Request, exchange: Exchange, cap: int
+) -> Answer:
+    with _mapped(exchange), under(exchange), _opened(pool, request) as response:
+        if 200 <= response.status < 300:
+            body = b"".join(_pieces(response, exchange, cap))
+        else:
+            body = _beginning(response)
+        return Answer(
+            status=response.status,
+            body=body,
+            content_type=_header(response, b"content-type").partition(";")[0].strip().lower(),
+            server=_header(response, b"server"),
+        )
+
+
+def _header(response: httpcore2.Response, name: bytes) -> str:
+    """All values of a header, joined; "" where there is none."""
+    values = [value for key, value in response.headers if key.lower() == name]
+    return b", ".join(values).decode("latin-1")
+
+
+@contextlib.contextmanager
+def _opened(
+    pool: httpcore2.ConnectionPool, request: httpcore2.Request
+) -> Iterator[httpcore2.Response]:
+    response = pool.handle_request(request)
+    try:
+        _must_be_plain(response)
+        yield response
+    finally:
+        response.close()
+
+
+def _must_be_plain(response: httpcore2.Response) -> None:
+    if 300 <= response.status < 400:
+        raise Redirected(_where_to(response), status=response.status)
+    encoding = _header(response, b"content-encoding").strip().lower()
+    if encoding not in ("", "identity"):
+        raise MalformedAnswer(f"The answer is compressed ({printable(encoding, 40)}) unasked.")
+    framed = _header(response, b"content-length") or "chunked" in _header(
+        response, b"transfer-encoding"
+    )
+    if not framed and response.status != 204:
+        # Its end would be the end of the connection: a cut answer would pass for a whole one.
+        raise MalformedAnswer("The answer does not say how long it is.")
+
+
+def _where_to(response: httpcore2.Response) -> str:
+    said = f"The address answers with a redirect ({response.status})"
+    with contextlib.suppress(ValueError):
+        target = urlsplit(_header(response, b"location"))
+        if target.scheme and target.hostname:
+            port = f":{target.port}" if target.port else ""
+            return f"{said} to {printable(f'{target.scheme}://{target.hostname}{port}')}."
+    return f"{said}."
+
+
+def _pieces(response: httpcore2.Response, exchange: Exchange, cap: int) -> Iterator[bytes]:
+    announced = _header(response, b"content-length")
+    too_large = f"The answer is larger than {cap:,} bytes."
+    if announced.isdecimal() and len(announced) < 20 and int(announced) > cap:
+        raise AnswerTooLarge(too_large, status=response.status)
+    taken = 0
+    for piece in response.iter_stream():
+        taken += len(piece)
+        if taken > cap:
+            raise AnswerTooLarge(too_large, status=response.status)
+        exchange.deadline.remaining()
+        yield piece
+
+
+def _beginning(response: httpcore2.Response) -> bytes:
+    """What a refusal says, as far as it is worth reading: the status counts, not the length."""
+    body = b""
+    for piece in response.iter_stream():
+        body += piece
+        if len(body) > _REFUSAL_BYTES:
+            break
+    return body[:_REFUSAL_BYTES]
+
+
+@contextlib.contextmanager
+def _mapped(exchange: Exchange) -> Iterator[None]:
+    """The one edge where exceptions of httpcore2 and what is below it become ours."""
+    try:
+        yield
+    except BrokerError:
+        raise
+    except Exception as error:
+        raise mapped(error, cut=exchange.cut) from error
+
+
+def mapped(error: Exception, *, cut: bool = False) -> BrokerError:
+    """`error`, of httpcore2 or below, as one of ours. `cut`: the connection had been closed by then.
+
+    An exception that is no transport's is our own defect and is raised as it is.
+    """
+    if isinstance(error, (httpcore2.TimeoutException, TimeoutError)):
+        return TimedOut("No complete answer in time.")
+    if isinstance(error, (httpcore2.ProxyError, httpcore2.UnsupportedProtocol)):
+        return Unreachable("The address cannot be used.")
+    if isinstance(error, httpcore2.ConnectError):
+        return Unreachable("No connection could be made.")
+    if isinstance(error, (httpcore2.NetworkError, httpcore2.ConnectionNotAvailable)) or cut:
+        return ConnectionLost()
+    if isinstance(error, httpcore2.LocalProtocolError):
+        return Unreachable("The request could not be sent as it is.")
+    if isinstance(error, httpcore2.ProtocolError):
+        return MalformedAnswer("The answer is not proper HTTP.")
+    if isinstance(error, OSError):
+        return ConnectionLost()
+    raise error

@@ -1,0 +1,1 @@
+"""What every transport shares: address checks, deadlines, TLS."""

@@ -1,0 +1,270 @@
+"""Broker addresses: what may be written in a form, and what may be connected to.
+
+Two gates. The first reads what somebody typed and refuses what is not a plain address. The second
+looks at the IP addresses a name resolves to, on every connect, and the connection then goes to the
+very address that was checked: a name that changes its answer in between gains nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import queue
+import re
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, unquote, urlsplit
+
+from console.rabbitmq.endpoint import AddressPolicy
+from console.rabbitmq.errors import (
+    AddressForbidden,
+    ConnectionRefused,
+    NameNotResolved,
+    TimedOut,
+    Unreachable,
+)
+from console.rabbitmq.network.deadline import Deadline
+from console.rabbitmq.network.ranges import IpAddress, why_forbidden
+from console.rabbitmq.text import printable
+
+_HOST_LABELS = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
+_MAX_HOST = 253
+_MAX_URL = 2000
+_PREFIX_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+", re.ASCII)
+
+
+class BadAddress(ValueError):
+    """What was typed is no address we take. The message is one sentence for the person who typed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedUrl:
+    """A checked address. `host` is lower case, an IPv6 address without brackets. `prefix` is "" or
+    begins with a slash and does not end with one. `vhost` is set for AMQP addresses only."""
+
+    scheme: Literal["http", "https", "amqp", "amqps"]
+    host: str
+    port: int
+    prefix: str = ""
+    vhost: str = "/"
+
+    @property
+    def authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def text(self) -> str:
+        """The one spelling that is stored and compared."""
+        vhost = "" if self.vhost == "/" else "/" + quote(self.vhost, safe="")
+        return f"{self.scheme}://{self.authority}{self.prefix}{vhost}"
+
+
+def parse_management_url(text: str) -> ParsedUrl:
+    """`http(s)://host[:port][/prefix]`. Without a port: 80 or 443, as URLs mean it.
+
+    A trailing `/api` is taken off, because people copy it along. Raises BadAddress.
+    """
+    scheme, host, port, path = _split(text, {"http": 80, "https": 443})
+    prefix = _checked_prefix(path)
+    if prefix == "/api" or prefix.endswith("/api"):
+        prefix = prefix.removesuffix("/api")
+    return ParsedUrl("https" if scheme == "https" else "http", host, port, prefix)
+
+
+def parse_amqp_url(text: str) -> ParsedUrl:
+    """`amqp(s)://host[:port][/vhost]`, the vhost percent-encoded. Raises BadAddress."""
+    scheme, host, port, path = _split(text, {"amqp": 5672, "amqps": 5671})
+    vhost = "/"
+    if path not in ("", "/"):
+        if "/" in path[1:]:
+            raise BadAddress("Write a slash in the virtual host's name as %2F.")
+        vhost = unquote(path[1:], errors="strict") if _is_utf8(path[1:]) else ""
+        if not vhost or any(ord(character) < 32 for character in vhost):
+            raise BadAddress("The virtual host in the AMQP address is not readable.")
+    return ParsedUrl("amqps" if scheme == "amqps" else "amqp", host, port, vhost=vhost)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _split(text: str, default_ports: dict[str, int]) -> tuple[str, str, int, str]:
+    schemes = " or ".join(f"{scheme}://" for scheme in default_ports)
+    if not text or not text.strip():
+        raise BadAddress("Give the address.")
+    text = text.strip(" ")
+    if len(text) > _MAX_URL:
+        raise BadAddress(f"The address is longer than {_MAX_URL} characters.")
+    if any(ord(character) <= 32 or ord(character) == 127 for character in text):
+        raise BadAddress("The address holds a space or a control character.")
+    if "\\" in text:
+        raise BadAddress("The address holds a backslash.")
+    scheme, separator, rest = text.partition("://")
+    scheme = scheme.lower()
+    if not separator or scheme not in default_ports:
+        raise BadAddress(f"The address must begin with {schemes}.")
+    if "#" in rest:
+        raise BadAddress("The address must not hold a # part: give it up to the port or the path.")
+    if "?" in rest:
+        raise BadAddress("The address must not hold a query (?…).")
+    authority = rest.partition("/")[0]
+    if "@" in authority:
+        raise BadAddress(
+            "Leave user and password out of the address: they have fields of their own."
+        )
+    try:
+        parts = urlsplit(f"{scheme}://{rest}")
+        port = parts.port
+    except ValueError:
+        raise BadAddress("The host or port in the address is not readable.") from None
+    if port == 0:
+        raise BadAddress("The port must be between 1 and 65535.")
+    if authority.endswith(":"):
+        raise BadAddress("The port after the colon is missing.")
+    return (
+        scheme,
+        _checked_host(parts.hostname or "", authority),
+        port or default_ports[scheme],
+        parts.path,
+    )
+
+
+def _checked_host(host: str, authority: str) -> str:
+    host = host.removesuffix(".")
+    if not host:
+        raise BadAddress("The address has no host.")
+    if len(host) > _MAX_HOST:
+        raise BadAddress(f"The host name is longer than {_MAX_HOST} characters.")
+    if authority.startswith("["):
+        try:
+            address = ipaddress.IPv6Address(host)
+        except ValueError:
+            address = None
+        if address is None or address.scope_id:
+            raise BadAddress("The IPv6 address in brackets is not readable.")
+        return str(address)
+    if not host.isascii():
+        raise BadAddress("Write the host name in its ASCII form (xn--…).")
+    if not all(_HOST_LABELS.fullmatch(label) for label in host.split(".")):
+        raise BadAddress("The host name holds characters that a host name cannot have.")
+    return host.lower()
+
+
+def _checked_prefix(path: str) -> str:
+    segments = path.strip("/").split("/") if path.strip("/") else []
+    for segment in segments:
+        if segment in (".", ".."):
+            raise BadAddress("The path in the address must not hold . or .. parts.")
+        if not _PREFIX_SEGMENT.fullmatch(segment):
+            raise BadAddress("The path in the address holds characters that it cannot have.")
+    return "".join(f"/{segment}" for segment in segments)
+
+
+def check_literal(host: str, policy: AddressPolicy) -> None:
+    """Refuse, without a look-up, a host that is already an IP address in any spelling the system's
+    resolver would take (`127.1`, `0x7f000001`, `2130706433`). Other names pass: they are checked
+    when they resolve. Raises AddressForbidden."""
+    literal = _literal(host)
+    reason = why_forbidden(literal, policy) if literal is not None else None
+    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
+        reason = why_forbidden(ipaddress.IPv4Address("127.0.0.1"), policy)
+    if reason:
+        raise AddressForbidden(reason)
+
+
+def _literal(host: str) -> IpAddress | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    if not re.fullmatch(r"[0-9a-fA-FxX.]+", host):
+        return None
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
+def resolve_checked(
+    host: str, port: int, policy: AddressPolicy, deadline: Deadline
+) -> list[IpAddress]:
+    """Every address of `host`, in the resolver's order, all of them allowed.
+
+    One forbidden address among many refuses them all: which one is used would be up to whoever
+    answers for the name. Raises NameNotResolved, AddressForbidden, TimedOut.
+    """
+    addresses = [ipaddress.ip_address(text) for text in _looked_up(host, port, deadline)]
+    for address in addresses:
+        reason = why_forbidden(address, policy)
+        if reason:
+            raise AddressForbidden(reason)
+    return addresses
+
+
+def lookup(host: str, port: int) -> list[str]:
+    """The system's answer for `host`, as IP addresses without duplicates. Blocks as long as it likes."""
+    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+
+
+def _looked_up(host: str, port: int, deadline: Deadline) -> list[str]:
+    literal = _literal(host)
+    if literal is not None:
+        return [str(literal)]
+    # getaddrinfo takes no time-out: a thread of its own waits for a dead name server, not we.
+    answer: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(lookup(host, port))
+        except Exception as error:
+            answer.put(error)
+
+    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    try:
+        result = answer.get(timeout=deadline.remaining())
+    except queue.Empty:
+        raise TimedOut(f"Looking up {printable(host)} took too long.") from None
+    if isinstance(result, (OSError, UnicodeError)):
+        raise NameNotResolved(f"The host name {printable(host)} has no address.") from result
+    if isinstance(result, Exception):
+        raise NameNotResolved(f"Looking up {printable(host)} failed.") from result
+    if not result:
+        raise NameNotResolved(f"The host name {printable(host)} has no address.")
+    # A scope id ("fe80::1%eth0") can only come with a link-local address, refused anyway.
+    return [text.partition("%")[0] for text in result]
+
+
+def open_connection(
+    host: str, port: int, policy: AddressPolicy, deadline: Deadline, connect_timeout: float
+) -> socket.socket:
+    """A TCP connection to the first allowed address that answers, within `connect_timeout` seconds
+    for all of them. Raises NameNotResolved, AddressForbidden, ConnectionRefused, Unreachable, TimedOut."""
+    addresses = resolve_checked(host, port, policy, deadline)
+    ends = min(time.monotonic() + connect_timeout, deadline.ends)
+    last: OSError | None = None
+    for position, address in enumerate(addresses):
+        left = ends - time.monotonic()
+        if left <= 0:
+            break
+        share = left / (len(addresses) - position)
+        try:
+            connection = socket.create_connection((str(address), port), timeout=share)
+        except OSError as error:
+            last = error
+            continue
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+    where = f"{printable(host)} port {port}"
+    if isinstance(last, ConnectionRefusedError):
+        raise ConnectionRefused(f"Nothing listens on {where}.") from last
+    if last is None or isinstance(last, TimeoutError):
+        raise TimedOut(f"Connecting to {where} took too long.") from last
+    raise Unreachable(f"{where} cannot be reached ({last.strerror or 'no route'}).") from last

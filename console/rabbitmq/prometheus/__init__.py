@@ -1,0 +1,1 @@
+"""RabbitMQ's Prometheus plugin: per-queue depths, of one node or of all."""

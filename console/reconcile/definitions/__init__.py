@@ -1,0 +1,1 @@
+"""Definitions files: read, check, compare, transform and write them. Pure."""

@@ -1,0 +1,106 @@
+"""What a file leaves out or gives as empty, and the broker has.
+
+It is no wish to clear, unless the file is the whole truth: then it is told before it is done. Exports of
+RabbitMQ are full of such values (`"limits": []` and `"description": ""` of every virtual host), and its
+own import clears some of them (tags, passwords, limits among the parameters) and not others (limits in
+the row of a virtual host). Where an empty value means something (the patterns of a permission, where it
+matches nothing) it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from console.kinds.base import Ref, Spec
+from console.reconcile.definitions.read import Definitions, Finding, word_of
+from console.reconcile.definitions.rows import Level
+from console.reconcile.disclose import whole_spec
+
+Objects = dict[Ref, dict[str, Any]]
+#: Fields that a file may give as empty, with what else goes with a field.
+_CLEARED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "vhost": {"description": (), "tags": ()},
+    "user": {"tags": (), "password_hash": ("hashing_algorithm",)},
+}
+_ABOUT = {"password_hash": "password"}
+
+
+def complete(
+    definitions: Definitions,
+    allowed: Mapping[Ref, Spec],
+    observed: Mapping[Ref, Spec],
+    *,
+    whole_truth: bool,
+) -> tuple[Objects, list[Finding]]:
+    """Whole specs of the `allowed` objects of the file, and what is kept of them on the broker although
+    the file has it empty or not at all. `whole_truth`: what is empty in it is to be cleared."""
+    whole: Objects = {}
+    kept: list[Finding] = []
+    for ref, spec in allowed.items():
+        seen = observed.get(ref)
+        if seen is None:
+            whole[ref] = whole_spec(ref.kind, spec, None, None)
+        elif ref.kind in _CLEARED:
+            whole[ref], named = _laid_over(definitions, ref, spec, seen, whole_truth)
+            if named and not whole_truth:
+                kept.append(_kept(ref, named))
+        else:
+            # A URI that was exported without its password keeps that which the broker has.
+            told = whole_spec(ref.kind, spec, None, seen)
+            whole[ref] = told if whole_truth else {**seen, **told}
+    return whole, kept
+
+
+def cleared(ref: Ref, before: Spec, after: Spec) -> list[str]:
+    """What of an object is there before and not after, in words: ["limit max-queues (5)", "tags"]."""
+    found = [
+        f"limit {name} ({value})"
+        for name, value in sorted(before.get("limits", {}).items())
+        if name not in after.get("limits", {})
+    ]
+    for name in _CLEARED.get(ref.kind, {}):
+        if before.get(name) and not after.get(name):
+            found.append(_ABOUT.get(name, name))
+    return found
+
+
+def _laid_over(
+    definitions: Definitions, ref: Ref, spec: Spec, seen: Spec, whole_truth: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """The whole spec, and what of `seen` the file does not have."""
+    told = dict(spec)
+    named: list[str] = []
+    for name, more in _CLEARED[ref.kind].items():
+        if name in told and not told[name] and seen.get(name):
+            named.append(_ABOUT.get(name, name))
+            if not whole_truth:
+                for one in (name, *more):
+                    told.pop(one, None)
+    limits = dict(told.get("limits", {}))
+    if not whole_truth:
+        removed = definitions.removed_limits.get(ref, frozenset())
+        left = {
+            name: value
+            for name, value in seen.get("limits", {}).items()
+            if name not in removed and name not in limits
+        }
+        if "limits" in told or removed:
+            named += [f"limit {name} ({value})" for name, value in sorted(left.items())]
+            told["limits"] = {**left, **limits}
+    elif ref.kind == "vhost" and "parameter" in definitions.sections:
+        # Limits of virtual hosts are parameters, and the file has all that there are to be.
+        told["limits"] = limits
+    return {**seen, **told}, named
+
+
+def _kept(ref: Ref, named: list[str]) -> Finding:
+    return Finding(
+        Level.NOTE,
+        "",
+        None,
+        "",
+        f"The {word_of(ref.kind)} {ref.key[0]} keeps its {', '.join(named)}, which the file leaves empty "
+        "or out. To clear that too, choose to delete what the file lacks.",
+        ref,
+    )

@@ -1,0 +1,301 @@
+"""RabbitMQ's definitions files, 3.10 to 4.3: read into specs with what is to be said of them, and
+written from specs. The whole cluster's form and that of a single virtual host.
+
+Sources: `rabbit_definitions.erl`, `rabbit_mgmt_wm_definitions.erl`. Unlike the broker's own import,
+nothing is passed over in silence: whatever is left out, unknown or impossible becomes a Finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from console.kinds.base import KINDS, Key, Ref, SpecError
+from console.kinds.names import check_name, name_warnings
+from console.rabbitmq.text import printable
+from console.reconcile.definitions.called import called_row
+from console.reconcile.definitions.emit import EXPLAINED
+from console.reconcile.definitions.rows import (
+    INSIDE,
+    KINDS_OF,
+    ROW_KEYS,
+    SECTIONS,
+    Left,
+    Level,
+    ReadRow,
+    read_vhost,
+)
+from console.reconcile.definitions.text import (
+    MOST_BYTES,
+    read_json,
+    read_unchecked,
+    readable,
+    why_unreadable,
+)
+
+_FILE_KEYS = frozenset({
+    "rabbit_version", "rabbitmq_version", "product_name", "product_version", "explanation",
+    "rabbitmq_definition_format", "original_cluster_name", "original_vhost_name",
+})  # fmt: skip
+_VERSIONS = ("rabbit_version", "rabbitmq_version")
+#: Sections of what others stand on.
+_STOOD_ON = ("vhosts", "users")
+#: What a file of one virtual host says of that virtual host itself.
+_VHOST_KEYS = frozenset({"description", "metadata", "default_queue_type", "limits", "tags"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`index` counts the section's rows from 0; None where it is about the whole section or file."""
+
+    level: Level
+    section: str
+    index: int | None
+    field: str
+    sentence: str
+    ref: Ref | None = None
+
+    def __str__(self) -> str:
+        where = self.section if self.index is None else f"{self.section}[{self.index}]"
+        where = f"{where}.{self.field}" if self.field and where else where or self.field
+        return f"{where}: {self.sentence}" if where else self.sentence
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something of a broker that cannot be read or compared. `vhost` None: it belongs to the whole
+    broker, or where it belongs cannot be told. `sentence` names it, printably."""
+
+    vhost: str | None
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """`objects` hold only the fields that the file tells; `sections` are the kinds it speaks of at
+    all. Specs hold secrets (password hashes, URIs with passwords): never show them as they are."""
+
+    objects: Mapping[Ref, dict[str, Any]] = field(repr=False)
+    sections: frozenset[str]
+    findings: tuple[Finding, ...] = ()
+    version: str = ""
+    #: The virtual host that a file of a single one is of, as it was called there; "" where not told.
+    single_vhost: str | None = None
+    #: Virtual hosts that are not among the file's own: of these it tells nothing but limits.
+    implied: frozenset[Ref] = frozenset()
+    #: Limits that it gives as negative, which is to have none: by virtual host or user.
+    removed_limits: Mapping[Ref, frozenset[str]] = field(default_factory=dict)
+    #: Of a broker's own definitions, one for each of `errors`.
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def errors(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.level is Level.ERROR]
+
+
+def parse_definitions(
+    body: bytes, *, vhost: str | None = None, most_bytes: int = MOST_BYTES
+) -> Definitions:
+    """What a file asks for. `vhost` is where objects go that name none, as in a file of one virtual
+    host. Raises TooLarge and NotDefinitions (definitions_text) where nothing can be read at all."""
+    return _Reader(read_json(body, most_bytes), vhost).read()
+
+
+def parse_live(body: bytes, *, most_bytes: int) -> Definitions:
+    """What a broker says that is on it. A row that cannot be read is left out, and told in `left_out`:
+    one odd name must not stand in the way of all others. Of a virtual host or user only the field goes
+    that cannot be read, as others stand on it. Raises as `parse_definitions`."""
+    top, suspect = read_unchecked(body, most_bytes, tolerant=True)
+    top = {name: value for name, value in top.items() if name in SECTIONS or name in _VERSIONS}
+    return _Reader(top, None, live=True, suspect=suspect).read()
+
+
+class _Reader:
+    def __init__(
+        self, top: dict[str, Any], vhost: str | None, *, live: bool = False, suspect: bool = False
+    ) -> None:
+        self.top = top
+        self.live, self.suspect = live, suspect
+        self.row: Any = None
+        self.left_out: list[LeftOut] = []
+        self.vhost = vhost
+        self.objects: dict[Ref, dict[str, Any]] = {}
+        self.findings: list[Finding] = []
+        version = top.get("rabbitmq_version") or top.get("rabbit_version") or ""
+        self.version = version if isinstance(version, str) else ""
+        self.single = _single_vhost(top)
+        #: Virtual hosts of which the file tells nothing but limits.
+        self.implied: set[Ref] = set()
+        self.removed_limits: dict[Ref, frozenset[str]] = {}
+        self.section, self.index = "", -1
+
+    def read(self) -> Definitions:
+        self._file_keys()
+        told: set[str] = set()
+        if self.single is not None and self.vhost is not None and _VHOST_KEYS & set(self.top):
+            self._single_vhosts_own()
+        for name, reader in SECTIONS.items():
+            if name not in self.top:
+                continue
+            rows = self.top[name]
+            self.section, self.index = name, -1
+            told |= KINDS_OF[name]
+            if not isinstance(rows, list):
+                self._find(Level.ERROR, "", f"The section {name} must be a list.")
+                continue
+            for self.index, row in enumerate(rows):
+                self._row(reader, row)
+        return Definitions(
+            self.objects,
+            frozenset(told),
+            tuple(self.findings),
+            self.version,
+            self.single,
+            frozenset(self.implied),
+            self.removed_limits,
+            tuple(self.left_out),
+        )
+
+    def _row(self, reader: ReadRow, row: Any) -> None:
+        self.row = row
+        try:
+            if self.live and (why := why_unreadable(row, suspect=self.suspect)):
+                row = self._rest_of(row, why)
+            if not isinstance(row, dict):
+                raise self.left(Level.ERROR, "", "This row must be an object.")
+            unknown = [key for key in row if key not in ROW_KEYS[self.section]]
+            for key in unknown:
+                self._find(
+                    Level.WARNING, key[:60], "This key is not known and has no effect. Misspelt?"
+                )
+            reader(self, row)
+        except Left:
+            pass
+        except SpecError as error:
+            self._find(Level.ERROR, error.field, str(error))
+        except (TypeError, ValueError) as error:
+            self._find(Level.ERROR, "", f"{error}.")
+
+    def _rest_of(self, row: Any, why: str) -> Any:
+        """What can be read of the row, where something else stands on it. Raises Left."""
+        rest = readable(row) if self.section in _STOOD_ON and isinstance(row, dict) else {}
+        if "name" not in rest:
+            raise self.left(Level.ERROR, "", why)
+        lost = [name for name in row if name not in rest or rest[name] != row[name]]
+        self._find(Level.ERROR, ", ".join(printable(name, 60) for name in lost), why)
+        return rest
+
+    def _file_keys(self) -> None:
+        known = _FILE_KEYS | set(SECTIONS)
+        if self.single is not None:
+            known |= _VHOST_KEYS
+        for key in self.top:
+            if key not in known:
+                self._find(Level.WARNING, key[:60], "This section is not known and has no effect.")
+        told = self.top.get("explanation")
+        if isinstance(told, str) and told.startswith(EXPLAINED):
+            self._find(Level.WARNING, "", printable(told, 20_000))
+        if not isinstance(self.top.get("rabbit_version", ""), str):
+            self._find(Level.WARNING, "rabbit_version", "rabbit_version must be text: passed over.")
+        if self.version and self.version.split(".")[0] not in ("3", "4"):
+            self._find(
+                Level.WARNING,
+                "rabbit_version",
+                f"The file is of RabbitMQ {printable(self.version, 20)}; files of 3 and 4 are known.",
+            )
+
+    def _single_vhosts_own(self) -> None:
+        self.section, self.index = "vhosts", -1
+        row = {key: self.top[key] for key in _VHOST_KEYS if key in self.top}
+        self._row(read_vhost, {"name": self.vhost, **row})
+
+    def _find(self, level: Level, name: str, sentence: str, ref: Ref | None = None) -> None:
+        index = self.index if self.index >= 0 else None
+        self.findings.append(Finding(level, self.section, index, name, sentence, ref))
+        if self.live and level is Level.ERROR:
+            vhost, called = called_row(self.section, self.row if index is not None else None)
+            what = f"{called}, {name}" if name else called
+            self.left_out.append(LeftOut(vhost, f"{what}: {sentence}"))
+
+    # For the readers of rows
+
+    def left(self, level: Level, name: str, sentence: str) -> Left:
+        self._find(level, name, sentence)
+        return Left()
+
+    def note(self, level: Level, name: str, sentence: str) -> None:
+        self._find(level, name, sentence)
+
+    def name(self, kind: str, row: Mapping[str, Any], key: str = "name") -> str:
+        if key not in row:
+            raise SpecError(key, f"{key} is missing.")
+        value = row[key]
+        if not isinstance(value, str):
+            raise SpecError(key, f"{key} must be text.")
+        check_name(kind, value, key)
+        for warning in name_warnings(value):
+            self.note(Level.WARNING, key, warning)
+        return value
+
+    def vhost_of(self, row: Mapping[str, Any]) -> str:
+        if "vhost" in row:
+            return self.name("vhost", row, "vhost")
+        if self.vhost is None:
+            raise SpecError(
+                "vhost", "The file names no virtual host. Choose the one to import into."
+            )
+        return self.vhost
+
+    def take(self, kind: str, key: Key, spec: dict[str, Any]) -> None:
+        """One object, checked; the first of two for one object counts, and the other is told."""
+        ref = Ref(kind, key)
+        whole = KINDS[kind].canonical(spec)
+        if "limits" in spec:
+            self._note_removed(ref, spec["limits"], whole["limits"])
+        spec = {name: whole[name] for name in spec}
+        if ref in self.objects:
+            if self.objects[ref] == spec:
+                self.note(Level.WARNING, "", f"The {word_of(kind)} is there twice, the same.")
+                return
+            self._find(
+                Level.ERROR, "", f"The {word_of(kind)} is there twice, and not the same.", ref
+            )
+            return
+        self.objects[ref] = spec
+
+    def _note_removed(self, ref: Ref, said: Mapping[str, int], limits: Mapping[str, int]) -> None:
+        removed = frozenset(said) - frozenset(limits)
+        if removed:
+            self.removed_limits[ref] = self.removed_limits.get(ref, frozenset()) | removed
+
+    def limit_vhost(self, vhost: str, said: Mapping[str, int]) -> None:
+        ref = Ref("vhost", (vhost,))
+        limits = KINDS["vhost"].field("limits").canonical(said)
+        self._note_removed(ref, said, limits)
+        if ref not in self.objects:
+            self.implied.add(ref)
+        known = self.objects.setdefault(ref, {})
+        known["limits"] = {**known.get("limits", {}), **limits}
+
+
+def _single_vhost(top: Mapping[str, Any]) -> str | None:
+    """None: the file is of a cluster. Files before 4.1 do not say what they are."""
+    told = top.get("rabbitmq_definition_format")
+    if told is not None:
+        return str(top.get("original_vhost_name") or "") if told == "single_virtual_host" else None
+    if "vhosts" in top or "users" in top:
+        return None
+    rows = [row for name in INSIDE for row in _listed(top.get(name))]
+    return "" if rows and all("vhost" not in row for row in rows) else None
+
+
+def _listed(value: Any) -> Iterator[dict[str, Any]]:
+    yield from (row for row in value if isinstance(row, dict)) if isinstance(value, list) else ()
+
+
+def word_of(kind: str) -> str:
+    return "virtual host" if kind == "vhost" else kind.replace("_", " ")

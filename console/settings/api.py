@@ -1,0 +1,74 @@
+"""Settings of the REST API and its tokens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from console.settings.env import env_int
+
+REST_FRAMEWORK: dict[str, Any] = {
+    # The token first: its "401 with WWW-Authenticate: Bearer" is what a program understands.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accessctl.rest.authentication.ApiTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    # Denied by default: a view whose action names no permission is for nobody.
+    "DEFAULT_PERMISSION_CLASSES": ["accessctl.rest.rights.MayUse"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["console.faces.rest.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "console.faces.rest.pagination.PageNumbers",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "console.faces.rest.ordering.AllowedOrdering",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "console.faces.rest.throttles.PerUser",
+        "console.faces.rest.throttles.PerAddress",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "user": f"{env_int('CONSOLE_API_REQUESTS_PER_MINUTE', 1200, least=1)}/min",
+        "anon": "60/min",
+        "probes": "30/min",
+    },
+    "DEFAULT_SCHEMA_CLASS": "console.faces.rest.schema.ApiSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+REST_KNOX = {
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "TOKEN_PREFIX": "wrn_",
+    "TOKEN_TTL": timedelta(days=90),
+    "TOKEN_MODEL": "accessctl.ApiToken",
+    "AUTO_REFRESH": False,
+}
+KNOX_TOKEN_MODEL = "accessctl.ApiToken"
+#: knox's own token table is not ours: without this its migrations would make it.
+MIGRATION_MODULES = {"knox": None}
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "console.faces.rest.problems.ProblemHandler",
+    "EXCEPTION_FORMATTER_CLASS": "console.faces.rest.problems.ProblemFormatter",
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Warren",
+    "DESCRIPTION": (
+        "Fleets of RabbitMQ brokers: what is on them, how deep their queues are, over time.\n\n"
+        "Send `Authorization: Bearer wrn_…`. Figures are as of the times beside them; a figure "
+        "that is not known is null, never zero. docs/api.md has examples."
+    ),
+    "VERSION": "1",
+    "LICENSE": {"name": "Apache-2.0"},
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ChangeStateEnum": "console.models.ChangeState",
+        "EnvironmentEnum": "console.models.Environment",
+        "StepStateEnum": "console.models.StepState",
+    },
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
+}

@@ -1,0 +1,1 @@
+"""The Django admin of what is seen on brokers."""

@@ -1,0 +1,73 @@
+"""What was asked for here, in the Django admin: to look at, to push again, to accept what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from console.engine.accept import Wish
+from console.errors import InvalidField
+from console.faces.acts.acts import Asked
+from console.faces.admin.acts import act_on_chosen, told_of_each
+from console.faces.admin.site import SeenAdmin
+from console.faces.pages.words import counted
+from console.kinds.base import Ref
+from console.models import ManagedObject
+from vhosts.administration.seen import left_out
+from vhosts.drift.resolve import ACCEPT, ACTS, PUSH, RESOLVABLE, resolve_drift
+from vhosts.virtual_hosts.rules import vhost_objections
+
+
+@admin.register(ManagedObject)
+class ManagedObjectAdmin(SeenAdmin):
+    list_display = ("__str__", "broker", "sync", "verified_at", "drifted_since", "reason")
+    list_filter = ("sync", "kind", "broker")
+    list_select_related = ("broker",)
+    search_fields = ("key",)
+    actions = ("push_chosen", "accept_chosen")
+
+    @admin.action(description="Push what was asked: show the plan")
+    def push_chosen(self, request: HttpRequest, chosen: QuerySet[ManagedObject]) -> HttpResponse:
+        return self._resolve(request, chosen, "push_chosen", PUSH)
+
+    @admin.action(description="Accept what is there: show the plan")
+    def accept_chosen(self, request: HttpRequest, chosen: QuerySet[ManagedObject]) -> HttpResponse:
+        return self._resolve(request, chosen, "accept_chosen", ACCEPT)
+
+    def _resolve(
+        self, request: HttpRequest, chosen: QuerySet[ManagedObject], action: str, act: str
+    ) -> HttpResponse:
+        def ask(request: HttpRequest, rows: Sequence[ManagedObject]) -> Asked:
+            drifted = [row for row in rows if row.sync in RESOLVABLE[act]]
+            if not drifted:
+                raise InvalidField("ids", "None of the chosen objects differs from what was asked.")
+            wishes = resolve_drift(drifted, act, acting_user=request.user)
+            gone = [
+                row
+                for row, wish in zip(_in_order(drifted, wishes), wishes, strict=True)
+                if row.kind == "vhost" and wish.spec is None and wish.observed is not None
+            ]
+            return Asked(
+                title=f"{ACTS[act]}: {counted(len(drifted), 'object')}",
+                wishes=wishes,
+                act=ACTS[act],
+                back=request.get_full_path(),
+                dies=told_of_each(
+                    gone,
+                    lambda row: Ref(row.kind, tuple(row.key)),
+                    lambda row: vhost_objections(row.broker, row.key[0]),
+                ),
+                warnings=left_out(len(rows) - len(drifted), "do not differ and are left out."),
+                danger=bool(gone),
+            )
+
+        return act_on_chosen(self, request, chosen, action, ask)
+
+
+def _in_order(rows: Sequence[ManagedObject], wishes: Sequence[Wish]) -> list[ManagedObject]:
+    """The row of each wish: resolve_drift goes by broker and kind."""
+    named = {(row.broker_id, row.kind, tuple(row.key)): row for row in rows}
+    return [named[wish.broker.pk, wish.ref.kind, wish.ref.key] for wish in wishes]

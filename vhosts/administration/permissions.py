@@ -1,0 +1,147 @@
+"""Permissions and topic permissions in the Django admin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.patterns.check import dialect_of
+from accessctl.permissions import rules as service
+from accessctl.users.specs import seen_permissions, seen_topic_permissions
+from console.engine.accept import Wish
+from console.engine.proposals.current_state import Standing, standings
+from console.faces.acts.acts import Asked
+from console.faces.acts.forms import ActForm
+from console.faces.pages.words import counted
+from console.models import Broker
+from vhosts.administration.seen import SeenObjectAdmin
+from vhosts.drift.unmanaged import key_of
+from vhosts.matrix.form_views import title_of, wishes_of
+from vhosts.matrix.forms import PermissionForm, TopicPermissionForm, grouped, rights_of
+
+
+class _OfUsers(SeenObjectAdmin):
+    """What both kinds of permission share: taking away. `clearing` is theirs; it raises here because a
+    ModelAdmin cannot be an ABC (see ActAdmin)."""
+
+    def clearing(self, request: HttpRequest, row: Any) -> Wish:
+        raise NotImplementedError
+
+    def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
+        many = counted(len(rows), self.word)
+        return Asked(
+            title=f"Take away {f'the {self.word} of {rows[0]}' if len(rows) == 1 else many}",
+            wishes=[self.clearing(request, row) for row in rows],
+            act="Take it away" if len(rows) == 1 else "Take them away",
+            back=self.list_address,
+            danger=True,
+        )
+
+
+@admin.register(BrokerPermission)
+class BrokerPermissionAdmin(_OfUsers):
+    word = "permission"
+    kind = "permission"
+    about = "What a user may do in a virtual host: three regular expressions on names."
+    list_display = ("user", "vhost", "broker", "configure", "write", "read")
+    search_fields = ("user", "vhost")
+
+    def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> ActForm:
+        dialect = dialect_of(broker.status.erlang_version)
+        if row is None:
+            return PermissionForm(request.POST or None, dialect=dialect)
+        standing = self._standing(row)
+        return PermissionForm(
+            request.POST or None,
+            cells=grouped([(row.user, row.vhost)]),
+            dialect=dialect,
+            initial={
+                "generation": standing.generation,
+                **rights_of(standing.wanted or standing.observed),
+            },
+        )
+
+    def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
+        wishes, clear = wishes_of(request, broker, form), form.wanted() is None
+        return Asked(
+            title=title_of(wishes, clear=clear),
+            wishes=wishes,
+            act="Take it away" if clear else "Set it",
+            back=self.list_address,
+            warnings=form.notes,
+            danger=clear,
+        )
+
+    def clearing(self, request: HttpRequest, row: Any) -> Wish:
+        return service.clear_permissions(
+            broker=row.broker, vhosts=[row.vhost], users=[row.user], acting_user=request.user
+        )[0]
+
+    def _standing(self, row: Any) -> Standing:
+        key = key_of(self.kind, row)
+        seen = seen_permissions(row.broker, users=[row.user], vhosts=[row.vhost])
+        return standings(row.broker, self.kind, [key], seen)[key]
+
+
+@admin.register(BrokerTopicPermission)
+class BrokerTopicPermissionAdmin(_OfUsers):
+    word = "topic permission"
+    kind = "topic_permission"
+    about = "Which routing keys a user may publish and bind with at one topic exchange."
+    list_display = ("user", "vhost", "exchange", "broker", "write", "read")
+    search_fields = ("user", "vhost", "exchange")
+
+    def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> ActForm:
+        initial: dict[str, Any] = {}
+        if row is not None:
+            key = key_of(self.kind, row)
+            seen = seen_topic_permissions(broker, users=[row.user], vhosts=[row.vhost])
+            standing = standings(broker, self.kind, [key], seen)[key]
+            initial = {
+                "generation": standing.generation,
+                **(standing.wanted or standing.observed or {}),
+            }
+        form = TopicPermissionForm(
+            request.POST or None, dialect=dialect_of(broker.status.erlang_version), initial=initial
+        )
+        if row is not None:
+            for name in ("user", "vhost", "exchange"):
+                del form.fields[name]
+        return form
+
+    def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
+        said = form.cleaned_data
+        if row is None:
+            vhost, user, exchange = said["vhost"], said["user"], said["exchange"]
+        else:
+            vhost, user, exchange = key_of(self.kind, row)
+        wish = service.set_topic_permission(
+            broker=broker,
+            vhost=vhost,
+            user=user,
+            exchange=exchange,
+            write=said["write"],
+            read=said["read"],
+            acting_user=request.user,
+            expected_generation=said["generation"],
+        )
+        return Asked(
+            title=f"Set the topic permission of {user} on {exchange} in {vhost}",
+            wishes=[wish],
+            act="Set it",
+            back=self.list_address,
+            warnings=form.notes,
+        )
+
+    def clearing(self, request: HttpRequest, row: Any) -> Wish:
+        return service.clear_topic_permission(
+            broker=row.broker,
+            vhost=row.vhost,
+            user=row.user,
+            exchange=row.exchange,
+            acting_user=request.user,
+        )

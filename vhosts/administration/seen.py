@@ -1,0 +1,68 @@
+"""What users, virtual hosts and permissions share in the Django admin: deleting and adopting chosen rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from console.engine.accept import Wish
+from console.errors import InvalidField
+from console.faces.acts.acts import Asked
+from console.faces.admin.acts import ActAdmin, told_of_each
+from console.faces.pages.words import counted
+from console.kinds.base import Ref
+from vhosts.drift.unmanaged import adopt_seen, key_of, unmanaged
+
+
+class SeenObjectAdmin(ActAdmin):
+    #: As in console.kinds.base.
+    kind: str
+    list_filter = ("broker",)
+    list_select_related = ("broker",)
+    actions: Sequence[str] = ("delete_chosen", "adopt_chosen")
+
+    @admin.action(description="Delete on the broker: show the plan")
+    def delete_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
+        return self.act_on(request, chosen, "delete_chosen", self.deleting)
+
+    @admin.action(description="Adopt what was never asked for here: show the plan")
+    def adopt_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
+        return self.act_on(request, chosen, "adopt_chosen", self._adopting)
+
+    def _adopting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
+        """Those that are managed already are left out."""
+        found = unmanaged(self.kind, request.user).filter(pk__in=[row.pk for row in rows])
+        new = list(found.select_related("broker__status"))
+        if not new:
+            raise InvalidField("key", "All of them are managed already.")
+        return Asked(
+            title=f"Adopt {counted(len(new), 'object')}",
+            wishes=adopt_seen(self.kind, new, acting_user=request.user),
+            act="Adopt",
+            back=self.list_address,
+            warnings=left_out(len(rows) - len(new), "are managed already and left out."),
+        )
+
+    def named_deletion(
+        self, rows: Sequence[Any], wishes: Sequence[Wish], dies: Callable[[Any], Sequence[str]]
+    ) -> Asked:
+        """Of what has a name, which is typed to confirm; of several, how many they are."""
+        one = rows[0].name if len(rows) == 1 else ""
+        many = counted(len(rows), self.word)
+        return Asked(
+            title=f"Delete the {self.word} {one}" if one else f"Delete {many}",
+            wishes=wishes,
+            act=f"Delete this {self.word}" if one else f"Delete these {self.word}s",
+            back=self.list_address,
+            dies=told_of_each(rows, lambda row: Ref(self.kind, key_of(self.kind, row)), dies),
+            typed=one or many,
+            danger=True,
+        )
+
+
+def left_out(number: int, why: str) -> list[str]:
+    return [f"{number} of the chosen objects {why}"] if number else []

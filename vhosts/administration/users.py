@@ -1,0 +1,71 @@
+"""RabbitMQ's users in the Django admin. Passwords are only ever written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from accessctl.models import BrokerPermission, BrokerUser
+from accessctl.permissions.rules import clear_permissions
+from accessctl.users.form_views import creation_asked, edit_asked, user_form
+from accessctl.users.forms import UserForm
+from accessctl.users.rules import delete_user, user_objections
+from console.engine.accept import Wish
+from console.errors import InvalidField
+from console.faces.acts.acts import Asked
+from console.faces.admin.acts import by_broker
+from console.faces.pages.words import counted
+from console.models import Broker
+from vhosts.administration.seen import SeenObjectAdmin
+
+
+@admin.register(BrokerUser)
+class BrokerUserAdmin(SeenObjectAdmin):
+    kind = "user"
+    word = "user"
+    about = "A user of RabbitMQ, for an application or a person; not an account of this console."
+    list_display = ("name", "broker", "tags", "has_password", "changed_at")
+    search_fields = ("name",)
+    actions = ("delete_chosen", "clear_chosen", "adopt_chosen")
+
+    def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> UserForm:
+        return user_form(request, broker, row)
+
+    def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
+        if row is None:
+            return creation_asked(request, broker, form, self.list_address)
+        return edit_asked(request, row, form, self.list_address)
+
+    def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
+        wishes = [
+            delete_user(broker=row.broker, name=row.name, acting_user=request.user) for row in rows
+        ]
+        return self.named_deletion(rows, wishes, lambda row: user_objections(row.broker, row.name))
+
+    @admin.action(description="Take away all their permissions: show the plan")
+    def clear_chosen(self, request: HttpRequest, chosen: QuerySet[BrokerUser]) -> HttpResponse:
+        return self.act_on(request, chosen, "clear_chosen", self._clearing)
+
+    def _clearing(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
+        wishes: list[Wish] = []
+        for broker, users in by_broker(rows).items():
+            names = [user.name for user in users]
+            held = BrokerPermission.objects.filter(broker=broker, user__in=names)
+            vhosts = list(held.values_list("vhost", flat=True).distinct().order_by("vhost"))
+            if vhosts:
+                wishes += clear_permissions(
+                    broker=broker, vhosts=vhosts, users=names, acting_user=request.user
+                )
+        if not wishes:
+            raise InvalidField("user", "None of them has a permission.")
+        return Asked(
+            title=f"Take away all permissions of {counted(len(rows), self.word)}",
+            wishes=wishes,
+            act="Take them away",
+            back=self.list_address,
+            danger=True,
+        )

@@ -1,0 +1,1 @@
+"""Definitions files: export, import as a plan, copy, backups, compare."""

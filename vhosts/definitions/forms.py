@@ -1,0 +1,131 @@
+"""Forms of export and import. Rules are the services'; forms only read what was typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from console.errors import ConsoleError, InvalidField
+from console.models import Broker
+from console.reconcile.definitions.compare import ABOUT_TRANSFORMATIONS
+from console.reconcile.definitions.text import MOST_BYTES
+from vhosts.definitions.import_file import ImportOptions
+
+_TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
+_SELECT = {"class": "form-select"}
+_CHECK = {"class": "form-check-input"}
+
+
+class _Form(forms.Form):
+    def __init__(self, *args: Any, brokers: list[Broker], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.brokers = {str(one.pk): one for one in brokers}
+        for name in ("broker", "source"):
+            if name in self.fields:
+                field = self.fields[name]
+                field.choices = [(pk, one.name) for pk, one in self.brokers.items()]  # type: ignore[attr-defined]
+
+    def chosen(self, name: str = "broker") -> Broker:
+        return self.brokers[self.cleaned_data[name]]
+
+    def refuse(self, error: ConsoleError) -> None:
+        known = isinstance(error, InvalidField) and error.field in self.fields
+        self.add_error(error.data["field"] if known else None, error.message)
+
+
+def _vhost(about: str, **more: Any) -> forms.CharField:
+    return forms.CharField(
+        max_length=255,
+        strip=False,
+        label="Virtual host",
+        widget=forms.TextInput(attrs={**_TEXT, "list": "known-vhosts"}),
+        help_text=about,
+        **more,
+    )
+
+
+def _switch(label: str, about: str) -> forms.BooleanField:
+    return forms.BooleanField(
+        required=False, label=label, widget=forms.CheckboxInput(attrs=_CHECK), help_text=about
+    )
+
+
+def _transformations() -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        required=False,
+        choices=[(name, about) for name, about in ABOUT_TRANSFORMATIONS.items()],
+        widget=forms.CheckboxSelectMultiple(attrs=_CHECK),
+        label="On the way",
+        help_text="The transformations of rabbitmqadmin v2.",
+    )
+
+
+class ExportForm(_Form):
+    prefix = "export"
+    broker = forms.ChoiceField(
+        widget=forms.Select(attrs=_SELECT), help_text="Read now, in one request."
+    )
+    vhost = _vhost("Empty: the whole broker, with users and permissions.", required=False)
+    secrets = _switch(
+        "Secrets",
+        "Password hashes, and passwords in the addresses of shovels and federation upstreams. "
+        "Whoever has the file can try to break them.",
+    )
+    transformations = _transformations()
+
+
+class ImportForm(_Form):
+    prefix = "import"
+    file = forms.FileField(
+        required=False,
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"class": "form-control", "accept": ".json,application/json"}),
+        help_text="RabbitMQ definitions as JSON, up to 20 MB: from this page, rabbitmqctl "
+        "export_definitions, rabbitmqadmin or the management plugin.",
+    )
+    broker = forms.ChoiceField(widget=forms.Select(attrs=_SELECT), help_text="Where it goes.")
+    vhost = _vhost(
+        "Empty: everything in the file. Otherwise only into this one, which is made where it is "
+        "missing; users stay behind.",
+        required=False,
+    )
+    prune = _switch(
+        "What the file lacks",
+        "Deleted, of the kinds that the file speaks of. Never the console’s own user.",
+    )
+    transformations = _transformations()
+
+    def clean_file(self) -> Any:
+        sent = self.cleaned_data.get("file")
+        if not sent:
+            raise forms.ValidationError("Choose a file.")
+        if sent.size > MOST_BYTES:
+            raise forms.ValidationError(f"The file is larger than {MOST_BYTES // 1024 // 1024} MB.")
+        return sent
+
+    def options(self) -> ImportOptions:
+        given = self.cleaned_data
+        return ImportOptions(
+            vhost=given["vhost"] or None,
+            prune=given["prune"],
+            transformations=tuple(given["transformations"]),
+        )
+
+
+class CopyForm(_Form):
+    prefix = "copy"
+    source = forms.ChoiceField(widget=forms.Select(attrs=_SELECT), label="From broker")
+    source_vhost = _vhost("With everything in it but messages.")
+    broker = forms.ChoiceField(widget=forms.Select(attrs=_SELECT), label="To broker")
+    vhost = _vhost("Its name there. Empty: the same.", required=False)
+    permissions = _switch("Permissions", "Of users that the other broker has too.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["source_vhost"].label = "From virtual host"
+        self.fields["vhost"].label = "To virtual host"
+
+    def options(self) -> ImportOptions:
+        source = self.cleaned_data["source_vhost"]
+        return ImportOptions(vhost=self.cleaned_data["vhost"] or source, source_vhost=source)

@@ -1,0 +1,128 @@
+"""An import on its way: a file that was sent, planned, looked at, and then applied or not."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.http import Http404
+
+from accessctl.authorize import AnyUser
+from console.models import Broker, Change
+from vhosts.definitions.import_file import ImportOptions, ImportPlan, accept_import, plan_import
+from vhosts.definitions.model import sealed, unsealed
+from vhosts.models import ImportDraft
+
+#: More rows than these are counted, and not kept with the draft.
+MOST_ROWS = 20_000
+
+
+def make_draft(
+    *,
+    broker: Broker,
+    body: bytes,
+    title: str,
+    options: ImportOptions,
+    acting_user: User,
+    now: datetime,
+) -> ImportDraft:
+    """The plan of a file, kept for a day for its author. Raises as `plan_import`."""
+    plan = plan_import(broker=broker, body=body, options=options, acting_user=acting_user, now=now)
+    return ImportDraft.objects.create(
+        broker=broker,
+        author=acting_user,
+        created_at=now,
+        title=title.replace("\0", "")[:255],
+        content_encrypted=sealed(body),
+        options=dataclasses.asdict(options),
+        plan=shown_plan(plan),
+        planned_at=now,
+    )
+
+
+def access_draft(user: AnyUser, draft_id: UUID) -> ImportDraft:
+    """Only one's own. Raises Http404."""
+    mine = ImportDraft.objects.filter(author=user.pk, pk=draft_id)
+    draft = mine.select_related("broker__status", "change").first()
+    if draft is None:
+        raise Http404("There is no such plan, or it is older than a day.")
+    return draft
+
+
+def options_of(draft: ImportDraft) -> ImportOptions:
+    told = dict(draft.options)
+    return ImportOptions(**{**told, "transformations": tuple(told["transformations"])})
+
+
+def plan_again(
+    draft: ImportDraft, *, options: ImportOptions, acting_user: User, now: datetime
+) -> None:
+    """Compares with the broker as it is now. Raises as `plan_import`, WrongEncryptionKey."""
+    plan = plan_import(
+        broker=draft.broker,
+        body=unsealed(draft.content_encrypted),
+        options=options,
+        acting_user=acting_user,
+        now=now,
+    )
+    _keep(draft, plan, options, now)
+
+
+def apply_draft(
+    draft: ImportDraft, *, reason: str, acting_user: User, now: datetime
+) -> Change | None:
+    """The plan that was shown, as a change; None: nothing to do. Where the broker has changed since,
+    the new plan is kept in place of the old one and Stale is raised. Raises as `accept_import`."""
+    if draft.change is not None:
+        return draft.change
+    options = options_of(draft)
+    plan = plan_import(
+        broker=draft.broker,
+        body=unsealed(draft.content_encrypted),
+        options=options,
+        acting_user=acting_user,
+        now=now,
+    )
+    expected = draft.plan["fingerprint"]
+    if plan.fingerprint != expected:
+        _keep(draft, plan, options, now)
+    change = accept_import(
+        plan,
+        acting_user=acting_user,
+        now=now,
+        origin="page",
+        reason=reason,
+        title=f"Import {draft.title} into {options.vhost or draft.broker.name}",
+        expected_fingerprint=expected,
+        idempotency_key=f"import-{draft.pk}",
+    )
+    if change is not None:
+        ImportDraft.objects.filter(pk=draft.pk).update(change=change)
+    return change
+
+
+def _keep(draft: ImportDraft, plan: ImportPlan, options: ImportOptions, now: datetime) -> None:
+    draft.plan, draft.planned_at = shown_plan(plan), now
+    draft.options = dataclasses.asdict(options)
+    draft.save(update_fields=["plan", "planned_at", "options"])
+
+
+def shown_plan(plan: ImportPlan) -> dict[str, Any]:
+    """The plan as pages and the API show it: without secrets."""
+    return {
+        "in_sync": plan.in_sync,
+        "sound": plan.sound,
+        "counts": plan.counts(),
+        "rows": [row.as_json() for row in plan.rows[:MOST_ROWS]],
+        "rows_left_out": max(0, len(plan.rows) - MOST_ROWS),
+        "findings": [
+            {"level": str(finding.level), "text": str(finding)} for finding in plan.findings[:5000]
+        ],
+        "findings_left_out": max(0, len(plan.findings) - 5000),
+        "objections": list(plan.objections),
+        "fingerprint": plan.fingerprint,
+        "version": plan.version,
+    }

@@ -1,0 +1,132 @@
+"""What an import would destroy, counted and said in sentences before it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from console.faces.pages.words import counted
+from console.kinds.base import Ref
+from console.models import Broker
+from console.rabbitmq.errors import BrokerError
+from console.rabbitmq.management.answers import must_name, object_of
+from console.rabbitmq.management.objects import ObjectStore
+from console.reconcile.definitions.read import LeftOut, word_of
+from console.reconcile.diff import Difference, Op
+from vhosts.models import Queue
+from vhosts.virtual_hosts.rules import vhost_contents
+
+#: Of so many queues the messages are counted now; of more, as they were last polled.
+_COUNTED_LIVE = 50
+#: Of what is left out.
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One object of the plan. `state`: planned, or why it is not: refused (no right), held (needs
+    `replace`), impossible. `lost` are messages that go with it; None: not known."""
+
+    ref: Ref
+    op: Op
+    state: str
+    why: str = ""
+    fields: tuple[dict[str, Any], ...] = ()
+    lost: int | None = 0
+    difference: Difference | None = field(default=None, repr=False)
+    #: What it had and loses, in words: ("limit max-queues (5)", "tags").
+    clears: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.ref.kind,
+            "key": list(self.ref.key),
+            "op": str(self.op),
+            "state": self.state,
+            "why": self.why,
+            "fields": list(self.fields),
+            "messages_lost": self.lost,
+        }
+
+
+def count_lost(rows: Sequence[Row], store: ObjectStore, broker: Broker) -> list[Row]:
+    """The rows, with how many messages go with each queue that is deleted or replaced."""
+    doomed = {
+        row.ref for row in rows if row.ref.kind == "queue" and row.op in (Op.DELETE, Op.REPLACE)
+    }
+    if not doomed:
+        return list(rows)
+    if len(doomed) <= _COUNTED_LIVE:
+        counts = _live_counts(store, doomed)
+    else:
+        polled = Queue.objects.filter(broker=broker, gone_at=None)
+        counts = {
+            Ref("queue", (vhost, name)): total
+            for vhost, name, total in polled.values_list("vhost", "name", "total")
+        }
+    return [replace(row, lost=counts.get(row.ref)) if row.ref in doomed else row for row in rows]
+
+
+def objections(
+    rows: Sequence[Row], broker: Broker, *, force: bool, left_out: Sequence[LeftOut]
+) -> Iterable[str]:
+    """What to think of before, worst first. `left_out` is what of the broker cannot be read."""
+    planned = [row for row in rows if row.state == "planned"]
+    for row in planned:
+        if row.op is Op.DELETE and row.ref.kind == "vhost":
+            held = vhost_contents(broker, row.ref.key[0])
+            yield (
+                f"The virtual host {row.ref.key[0]} is deleted with all that is in it: "
+                f"{held['queues']} queues and {held['messages']} messages as last seen."
+            )
+    yield from _losses(planned, Op.REPLACE, "deleted and declared again", force)
+    yield from _losses(planned, Op.DELETE, "deleted", force)
+    users = sum(1 for row in planned if row.op is Op.DELETE and row.ref.kind == "user")
+    if users:
+        yield f"{users} users are deleted, with their permissions."
+    rest = sum(
+        1
+        for row in planned
+        if row.op is Op.DELETE and row.ref.kind not in ("vhost", "queue", "user")
+    )
+    if rest:
+        yield f"{rest} other objects are deleted."
+    for row in planned:
+        if row.clears:
+            yield f"The {word_of(row.ref.kind)} {row.ref.key[0]} loses its {', '.join(row.clears)}."
+    if left_out:
+        yield f"{counted(len(left_out), 'object')} on the broker can't be read, so nothing is done to them."
+    for one in left_out[:_MOST_NAMED]:
+        yield f"Left out: {one}"
+
+
+def _losses(planned: Sequence[Row], op: Op, done: str, force: bool) -> Iterable[str]:
+    queues = [row for row in planned if row.op is op and row.ref.kind == "queue"]
+    if not queues:
+        return
+    lost = sum(row.lost or 0 for row in queues)
+    unknown = sum(1 for row in queues if row.lost is None)
+    sentence = f"{len(queues)} queues are {done}, and {lost} messages in them are lost."
+    if not force:
+        sentence = (
+            f"{len(queues)} queues are {done}, each only while it is empty; {lost} messages are in "
+            "them now. RabbitMQ cannot do that with quorum queues and streams: those need force."
+        )
+    yield sentence
+    if unknown:
+        yield f"How many messages {unknown} of them hold is not known."
+
+
+def _live_counts(store: ObjectStore, queues: Iterable[Ref]) -> dict[Ref, int | None]:
+    found: dict[Ref, int | None] = {}
+    for ref in queues:
+        try:
+            row = object_of(store.get("queues", *ref.key))
+            must_name(row, vhost=ref.key[0], name=ref.key[1])
+        except BrokerError:
+            found[ref] = None
+            continue
+        count = row.get("messages")
+        found[ref] = count if isinstance(count, int) else None
+    return found

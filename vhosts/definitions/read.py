@@ -1,0 +1,229 @@
+"""What is on a broker, read live and whole, and exported in RabbitMQ's format."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from accessctl.authorize import AnyUser, require
+from accessctl.rights import Permission
+from console.audit import record
+from console.brokers.connect import connect
+from console.errors import BrokerTrouble, InvalidField, NotThere
+from console.kinds.base import VHOST, Ref
+from console.models import Broker
+from console.rabbitmq.endpoint import MEGABYTE, Timeouts
+from console.rabbitmq.errors import BrokerError
+from console.rabbitmq.management.objects import ObjectStore
+from console.rabbitmq.management.paths import path
+from console.rabbitmq.text import printable
+from console.reconcile.definitions.compare import (
+    TRANSFORMATIONS,
+    Objects,
+    take_vhost,
+    transform,
+    within,
+)
+from console.reconcile.definitions.emit import emit_definitions
+from console.reconcile.definitions.read import Definitions, LeftOut, parse_definitions, parse_live
+from console.reconcile.definitions.text import NotDefinitions, why_unreadable
+from console.reconcile.disclose import public_spec
+
+#: For each request; a broker with 100,000 queues takes some seconds.
+TIMEOUTS = Timeouts(connect=5.0, read=20.0, total=40.0)
+_MOST_BYTES = 128 * MEGABYTE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """A broker's objects, whole, as it told them just now. `left_out` names what of them cannot be read
+    or compared: it is left alone."""
+
+    objects: Objects = field(repr=False)
+    version: str
+    left_out: tuple[LeftOut, ...]
+
+    def left_out_in(self, vhost: str | None) -> tuple[LeftOut, ...]:
+        """Of one virtual host; of the whole broker where `vhost` is None."""
+        if vhost is None:
+            return self.left_out
+        return tuple(one for one in self.left_out if one.vhost == vhost)
+
+
+@contextmanager
+def open_broker(broker: Broker) -> Iterator[ObjectStore]:
+    """The broker's objects; trouble with it inside the block becomes BrokerTrouble."""
+    if not broker.enabled:
+        raise BrokerTrouble(f"{broker.name} is disabled in the console, so it is not asked.")
+    try:
+        with connect(broker, timeouts=TIMEOUTS) as client:
+            yield ObjectStore(client.http)
+    except BrokerError as error:
+        raise BrokerTrouble(
+            f"{broker.name}: {error.detail or error.summary}", {"broker_error": error.code}
+        ) from None
+
+
+def read_live(store: ObjectStore) -> Live:
+    """In three requests. Raises BrokerError, BrokerTrouble."""
+    body = store.raw(path("definitions"))
+    try:
+        read = parse_live(body, most_bytes=_MOST_BYTES)
+    except NotDefinitions as error:
+        raise BrokerTrouble(f"The broker's definitions cannot be read: {error}") from None
+    objects: Objects = dict(read.objects)
+    left_out = list(read.left_out)
+    # Definitions of older versions tell of a virtual host little more than its name.
+    for key, spec in store.read_all("vhost").items():
+        ref = Ref("vhost", key)
+        if ref not in objects:
+            continue
+        objects[ref] = {**objects[ref]}
+        for name, value in spec.items():
+            if why := _why_unreadable(name, value):
+                sentence = f'virtual host "{printable(key[0], 255)}", {name}: {why}'
+                left_out.append(LeftOut(key[0], sentence))
+            else:
+                objects[ref][name] = value
+    return Live(objects=objects, version=read.version, left_out=tuple(left_out))
+
+
+def _why_unreadable(field_name: str, value: Any) -> str:
+    try:
+        VHOST.field(field_name).canonical(value)
+    except (TypeError, ValueError) as error:
+        return f"{error}."
+    return why_unreadable(value)
+
+
+def export_definitions(
+    *,
+    broker: Broker,
+    acting_user: AnyUser,
+    vhost: str | None = None,
+    secrets: bool = False,
+    transformations: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The definitions of the broker, or of one virtual host, as RabbitMQ takes them. Without `secrets`
+    there are no password hashes in it and no passwords in URIs. What cannot be read is left out and named
+    in its `explanation`. Raises NotAllowed, InvalidField,
+    NotThere, BrokerTrouble."""
+    require(acting_user, Permission.DEFINITIONS_EXPORT, broker, vhost)
+    if secrets:
+        require(acting_user, Permission.HASHES_EXPORT, broker, vhost)
+    names = check_transformations(transformations)
+    with open_broker(broker) as store:
+        live = read_live(store)
+    objects = live.objects
+    if vhost is not None:
+        objects = within(objects, vhost)
+        if Ref("vhost", (vhost,)) not in objects:
+            raise NotThere(f"There is no virtual host {vhost} on {broker.name}.")
+    if names:
+        objects = dict(transform(Definitions(objects, frozenset()), names).objects)
+    left_out = [str(one) for one in live.left_out_in(vhost)]
+    record(
+        "definitions:export",
+        target_kind="broker" if vhost is None else "vhost",
+        target=broker.name if vhost is None else vhost,
+        broker=broker,
+        acting_user=acting_user,
+        after={"objects": len(objects), "secrets": secrets, "left_out": len(left_out)},
+    )
+    return emit_definitions(
+        objects if secrets else public_objects(objects),
+        version=live.version,
+        vhost=vhost,
+        secrets=secrets,
+        left_out=left_out,
+    )
+
+
+def export_for_copy(
+    *, broker: Broker, vhost: str, permissions: bool, acting_user: AnyUser
+) -> bytes:
+    """A file with the virtual host, to be planned on another broker. Its secrets are in it as far as
+    the person may export them; it never leaves the console. Raises as `export_definitions`."""
+    require(acting_user, Permission.DEFINITIONS_EXPORT, broker, vhost)
+    with open_broker(broker) as store:
+        live = read_live(store)
+    objects = within(live.objects, vhost)
+    if Ref("vhost", (vhost,)) not in objects:
+        raise NotThere(f"There is no virtual host {vhost} on {broker.name}.")
+    if not permissions:
+        objects = {
+            ref: spec
+            for ref, spec in objects.items()
+            if ref.kind not in ("permission", "topic_permission")
+        }
+    from accessctl.authorize import may
+
+    secrets = may(acting_user, Permission.HASHES_EXPORT, broker, vhost)
+    shown = objects if secrets else public_objects(objects)
+    left_out = [str(one) for one in live.left_out_in(vhost)]
+    return file_bytes(
+        emit_definitions(shown, version=live.version, secrets=secrets, left_out=left_out)
+    )
+
+
+def check_transformations(names: Sequence[str]) -> list[str]:
+    """Raises InvalidField for a name that is not known: rabbitmqadmin ignores it in silence."""
+    for name in names:
+        if name not in TRANSFORMATIONS:
+            raise InvalidField(
+                "transformations",
+                f"There is no transformation {name[:60]}. Known: {', '.join(TRANSFORMATIONS)}.",
+            )
+    return list(names)
+
+
+def public_objects(objects: Mapping[Ref, Mapping[str, Any]]) -> Objects:
+    return {
+        ref: {
+            name: value
+            for name, value in public_spec(ref.kind, spec).items()
+            if name != "hashing_algorithm"
+        }
+        for ref, spec in objects.items()
+    }
+
+
+def file_bytes(definitions: Mapping[str, Any]) -> bytes:
+    return json.dumps(definitions, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def digest_of(objects: Mapping[Ref, Mapping[str, Any]]) -> str:
+    """Equal exactly where the objects are, secrets included."""
+    told = [[ref.kind, list(ref.key), objects[ref]] for ref in sorted(objects)]
+    return hashlib.sha256(
+        json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")
+    ).hexdigest()
+
+
+def read_file(
+    body: bytes, *, vhost: str | None, source_vhost: str | None, transformations: Sequence[str]
+) -> Definitions:
+    """A file as it is asked for: one virtual host of it or all, after transformations. Raises
+    InvalidField, and TooLarge (413)."""
+    from console.errors import TooLarge
+    from console.reconcile.definitions.text import TooLarge as FileTooLarge
+
+    names = check_transformations(transformations)
+    try:
+        read = parse_definitions(body, vhost=vhost)
+    except FileTooLarge as error:
+        raise TooLarge(str(error), {"field": "file"}) from None
+    except NotDefinitions as error:
+        raise InvalidField("file", str(error)) from None
+    if vhost is not None and read.single_vhost is None:
+        read = take_vhost(read, source_vhost or vhost, vhost)
+    return transform(read, names)
+
+
+def as_of(now: datetime) -> str:
+    return now.strftime("%Y-%m-%dT%H%MZ")

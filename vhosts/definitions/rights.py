@@ -1,0 +1,66 @@
+"""What each object of an import takes of the person who asks for it.
+
+The console acts with a powerful account, so these rules are all that keeps the administrator of some
+virtual hosts in them: never users, tags, operator policies, or parameters that make the broker connect
+to other servers (shovels, federation upstreams).
+"""
+
+from __future__ import annotations
+
+from accessctl.authorize import AnyUser, may
+from accessctl.rights import Permission
+from console.kinds.base import Ref, Spec
+from console.models import Broker
+from console.reconcile.definitions.compare import vhost_of
+from console.reconcile.diff import Difference, Op
+from console.reconcile.disclose import reaches_elsewhere
+
+_WHOLE_BROKER = "It belongs to the whole broker, and your rights are on virtual hosts of it only."
+
+
+def why_not_import(user: AnyUser, broker: Broker, ref: Ref, spec: Spec | None) -> str:
+    """Whether the object may be looked at and compared at all; "" where it may. Asked before the
+    comparison, whose outcome would tell what is in other people's virtual hosts."""
+    vhost = vhost_of(ref)
+    if ref.kind == "operator_policy" or reaches_elsewhere(ref, spec):
+        # A virtual host's administrator is held by the one, and would reach out by the other.
+        if not may(user, Permission.BROKERS_EDIT, broker):
+            return "This takes the rights of a broker administrator."
+        return ""
+    if not may(user, Permission.DEFINITIONS_IMPORT, broker, vhost):
+        if vhost is None:
+            return _WHOLE_BROKER
+        return f"You may not import into the virtual host {vhost}."
+    return ""
+
+
+def right_for(
+    user: AnyUser, broker: Broker, difference: Difference, before: Spec | None, after: Spec | None
+) -> tuple[Permission, str]:
+    """The right that is asked again before the step is applied, and why the person lacks what the
+    step takes; "" where nothing is lacking."""
+    vhost = vhost_of(difference.ref)
+    needed = _needed(difference, before, after)
+    lacking = [one for one in needed if not may(user, one, broker, vhost)]
+    return needed[0], f"This takes the right {lacking[0]}." if lacking else ""
+
+
+def _needed(difference: Difference, before: Spec | None, after: Spec | None) -> list[Permission]:
+    ref, op = difference.ref, difference.op
+    changed = {field.name for field in difference.fields}
+    if ref.kind == "vhost":
+        by_op = {Op.CREATE: Permission.VHOSTS_CREATE, Op.DELETE: Permission.VHOSTS_DELETE}
+        limits = [Permission.VHOSTS_LIMIT] if "limits" in changed else []
+        return [*limits, by_op.get(op, Permission.VHOSTS_EDIT)]
+    if ref.kind == "user":
+        # An imported hash is somebody's password: whoever may set tags could take it anyway.
+        limits = [Permission.VHOSTS_LIMIT] if "limits" in changed else []
+        return [Permission.USERS_TAG, Permission.USERS_EDIT, *limits]
+    if ref.kind in ("permission", "topic_permission"):
+        return [Permission.PERMISSIONS_EDIT]
+    if ref.kind == "policy":
+        return [Permission.POLICIES_EDIT]
+    reaching = reaches_elsewhere(ref, after) or reaches_elsewhere(ref, before)
+    if reaching or ref.kind in ("operator_policy", "global_parameter"):
+        return [Permission.BROKERS_EDIT]
+    return [Permission.DEFINITIONS_IMPORT]

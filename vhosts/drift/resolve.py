@@ -1,0 +1,195 @@
+"""Settling what differs from what was asked for, as wishes like any other: push ours, accept theirs, adopt
+what was never asked for here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from accessctl.authorize import AnyUser, require
+from accessctl.rights import Permission
+from accessctl.users.ownership import why_not_edit_user
+from console.engine.accept import Wish
+from console.engine.retire import hanging
+from console.errors import InvalidField, NotAllowed, NotThere
+from console.faces.pages.words import counted
+from console.kinds.base import KINDS, Key, Ref, Spec
+from console.models import Broker, ManagedObject, Sync
+from console.reconcile.dependents import owners_of
+from vhosts.drift.seen_objects import SEEN_KINDS, seen_objects
+from vhosts.virtual_hosts.rules import vhost_contents
+
+PUSH, ACCEPT = "push", "accept"
+ACTS = {PUSH: "Push what was asked", ACCEPT: "Accept what is there"}
+MOST_AT_ONCE = 1000
+
+
+def resolve_drift(rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUser) -> list[Wish]:
+    """Makes each object on its broker what was asked (`push`), or takes what is there as what is asked
+    from now on (`accept`). Raises NotAllowed, InvalidField."""
+    if act not in ACTS:
+        raise InvalidField("act", f"act must be one of {', '.join(ACTS)}.")
+    if not rows:
+        raise InvalidField("ids", "Choose at least one object.")
+    if len(rows) > MOST_AT_ONCE:
+        raise InvalidField("ids", f"At most {MOST_AT_ONCE} objects go at once.")
+    wishes: list[Wish] = []
+    there = _owners_there(rows) if act == PUSH else set()
+    for row, observed in _with_seen(rows):
+        if row.sync not in RESOLVABLE[act]:
+            raise InvalidField("ids", f"{row} does not differ any more. Look at it again.")
+        if act == PUSH and row.spec is not None:
+            _owner_must_be_there(row, there)
+        spec = row.spec if act == PUSH else observed
+        if act == PUSH and row.kind == "user" and spec is not None and observed is None:
+            raise InvalidField(
+                "ids",
+                f"The user {row.key[0]} is gone and its password is not kept here. "
+                "Create it anew, or accept that it is gone.",
+            )
+        wishes.append(_wish(row.broker, row.kind, tuple(row.key), spec, observed, acting_user,
+                            generation=row.generation))  # fmt: skip
+    return wishes
+
+
+#: A wish that was refused, or that went with its owner, can be let go of too.
+RESOLVABLE = {
+    PUSH: (Sync.DRIFTED,),
+    ACCEPT: (Sync.DRIFTED, Sync.OWNER_MISSING, Sync.REJECTED, Sync.NEEDS_CONFIRMATION),
+}
+
+
+def _owners_there(rows: Sequence[ManagedObject]) -> set[tuple[int, Ref]]:
+    """(broker's id, owner) of the virtual hosts and users that are there, as last seen, or that are made
+    by this very act."""
+    found = {(row.broker_id, _ref(row)) for row in rows if row.spec is not None}
+    brokers = {row.broker_id: row.broker for row in rows}
+    for pk, broker in brokers.items():
+        owners = {owner for row in rows if row.broker_id == pk for owner in owners_of(_ref(row))}
+        for kind in ("vhost", "user"):
+            keys = [owner.key for owner in owners if owner.kind == kind]
+            found |= {(pk, Ref(kind, key)) for key in seen_objects(broker, kind, keys)}
+    return found
+
+
+def _owner_must_be_there(row: ManagedObject, there: set[tuple[int, Ref]]) -> None:
+    """Raises InvalidField."""
+    for owner in owners_of(_ref(row)):
+        if (row.broker_id, owner) not in there:
+            word = "user" if owner.kind == "user" else "virtual host"
+            raise InvalidField(
+                "ids",
+                f"{row.broker.name} has no {word} {owner.key[0]}, so {row} can't be pushed. Create the "
+                f"{word} first, or accept what is there.",
+            )
+
+
+def _ref(row: ManagedObject) -> Ref:
+    return Ref(row.kind, tuple(row.key))
+
+
+def objections(wish: Wish) -> list[str]:
+    """What to think of before a virtual host or user is pushed, or accepted to be gone; sentences."""
+    if wish.ref.kind not in ("vhost", "user") or wish.observed is not None:
+        return []
+    number = hanging(wish.broker, wish.ref).count()
+    if not number:
+        return []
+    asked = f"{counted(number, 'object')} that you manage hung on it"
+    if wish.spec is None:
+        return [f"{asked}: accepting that it is gone lets go of them too."]
+    return [
+        f"{asked}. They aren't pushed with it: what is still missing then shows as drift of its own."
+    ]
+
+
+def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUser) -> list[Wish]:
+    """Takes objects that were never asked for here under management, as they are there. Raises NotAllowed,
+    InvalidField, NotThere."""
+    wanted = list(dict.fromkeys(keys))
+    if kind not in SEEN_KINDS:
+        raise InvalidField("kind", f"kind must be one of {', '.join(SEEN_KINDS)}.")
+    if not wanted or any(len(key) != len(KINDS[kind].identity) for key in wanted):
+        raise InvalidField("key", f"Name each by {', '.join(KINDS[kind].identity)}.")
+    if len(wanted) > MOST_AT_ONCE:
+        raise InvalidField("key", f"At most {MOST_AT_ONCE} objects go at once.")
+    at = KINDS[kind].vhost_at
+    for vhost in {None if at is None else key[at] for key in wanted}:
+        # Before anything is looked up: the answer would tell what is in other people's virtual hosts.
+        require(acting_user, Permission.DRIFT_RESOLVE, broker, vhost)
+    seen = seen_objects(broker, kind, wanted)
+    managed = {
+        tuple(row.key): row
+        for row in ManagedObject.objects.with_keys(wanted).filter(broker=broker, kind=kind)
+    }
+    wishes: list[Wish] = []
+    for key in wanted:
+        row = managed.get(key)
+        if row is not None and row.spec is not None:
+            raise InvalidField("key", f"{row} is managed already.")
+        if key not in seen:
+            raise NotThere(f"{Ref(kind, key)} is not there.")
+        wishes.append(_wish(broker, kind, key, seen[key], seen[key], acting_user,
+                            generation=row.generation if row else 0))  # fmt: skip
+    return wishes
+
+
+def _with_seen(rows: Sequence[ManagedObject]) -> Iterable[tuple[ManagedObject, Spec | None]]:
+    groups: dict[tuple[int, str], list[ManagedObject]] = {}
+    for row in rows:
+        groups.setdefault((row.broker_id, row.kind), []).append(row)
+    for (_, kind), group in groups.items():
+        if kind not in SEEN_KINDS:
+            raise InvalidField("ids", f"Nothing is known of what is there of {group[0]}.")
+        seen = seen_objects(group[0].broker, kind, [tuple(row.key) for row in group])
+        for row in group:
+            yield row, seen.get(tuple(row.key))
+
+
+def _wish(
+    broker: Broker,
+    kind: str,
+    key: Key,
+    spec: Spec | None,
+    observed: Spec | None,
+    acting_user: AnyUser,
+    *,
+    generation: int,
+) -> Wish:
+    deletes = kind == "vhost" and spec is None and observed is not None
+    return Wish(
+        broker=broker,
+        ref=Ref(kind, key),
+        spec=spec,
+        observed=observed,
+        permission=_right(acting_user, broker, kind, key, spec, observed),
+        expected_generation=generation,
+        guard=vhost_contents(broker, key[0]) if deletes else {},
+    )
+
+
+def _right(
+    user: AnyUser, broker: Broker, kind: str, key: Key, spec: Spec | None, observed: Spec | None
+) -> Permission:
+    """drift:resolve and the right to edit such an object itself. Raises NotAllowed."""
+    at = KINDS[kind].vhost_at
+    vhost = None if at is None else key[at]
+    require(user, Permission.DRIFT_RESOLVE, broker, vhost)
+    after, before = spec or {}, observed or {}
+    sets_limits = spec is not None and after.get("limits", {}) != before.get("limits", {})
+    if kind in ("vhost", "user") and sets_limits:
+        require(user, Permission.VHOSTS_LIMIT, broker, vhost)
+    if kind == "user":
+        if reason := why_not_edit_user(user, broker, key[0]):
+            raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
+        if spec is None or list(after.get("tags", [])) == list(before.get("tags", [])):
+            return Permission.USERS_EDIT
+        require(user, Permission.USERS_TAG, broker)
+        return Permission.USERS_TAG
+    if kind != "vhost":
+        needed = Permission.PERMISSIONS_EDIT
+    elif spec is None:
+        needed = Permission.VHOSTS_DELETE
+    else:
+        needed = Permission.VHOSTS_EDIT if observed is not None else Permission.VHOSTS_CREATE
+    require(user, needed, broker, vhost)
+    return needed

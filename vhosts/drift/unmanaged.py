@@ -1,0 +1,51 @@
+"""What is on the brokers and was never asked for here: left alone, until somebody adopts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import Exists, Func, OuterRef, QuerySet, TextField
+
+from accessctl.authorize import AnyUser
+from accessctl.users.model import SeenOnBroker
+from console.engine.accept import Wish
+from console.errors import InvalidField
+from console.kinds.base import KINDS, Key
+from console.models import ManagedObject
+from vhosts.drift.resolve import MOST_AT_ONCE, adopt
+from vhosts.drift.seen_objects import MODELS, SEEN_KINDS
+
+
+def unmanaged(kind: str, user: AnyUser) -> QuerySet[Any]:
+    """Objects of the kind (one of SEEN_KINDS) that the user may see, as last seen, and that nobody
+    asked for here or that were deleted here since. Raises InvalidField."""
+    if kind not in SEEN_KINDS:
+        raise InvalidField("kind", f"kind must be one of {', '.join(SEEN_KINDS)}.")
+    names = [OuterRef(name) for name in KINDS[kind].identity]
+    key = Func(*names, template="ARRAY[%(expressions)s]", output_field=ArrayField(TextField()))
+    asked_for = ManagedObject.objects.filter(
+        broker=OuterRef("broker"), kind=kind, key=key, spec__isnull=False
+    )
+    return MODELS[kind].objects.visible_to(user).filter(~Exists(asked_for))
+
+
+def key_of(kind: str, row: SeenOnBroker) -> Key:
+    return tuple(getattr(row, name) for name in KINDS[kind].identity)
+
+
+def adopt_seen(kind: str, rows: Iterable[SeenOnBroker], *, acting_user: AnyUser) -> list[Wish]:
+    """As `adopt`, for rows of `unmanaged`, of several brokers too. Raises NotAllowed, InvalidField."""
+    chosen = sorted(rows, key=lambda row: (row.broker_id, row.pk))
+    if not chosen:
+        raise InvalidField("ids", "Choose at least one object.")
+    if len(chosen) > MOST_AT_ONCE:
+        raise InvalidField("ids", f"At most {MOST_AT_ONCE} objects go at once.")
+    wishes: list[Wish] = []
+    for _, group in groupby(chosen, key=lambda row: row.broker_id):
+        of_broker = list(group)
+        keys = [key_of(kind, row) for row in of_broker]
+        wishes += adopt(of_broker[0].broker, kind, keys, acting_user=acting_user)
+    return wishes

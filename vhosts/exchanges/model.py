@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from django.db import models
+
+from accessctl.rights import Permission
+from accessctl.users.model import SeenOnBroker
+
+
+class Exchange(SeenOnBroker):
+    """An exchange as found on a broker; the default one has the name "". Written by polling only."""
+
+    view_permission = Permission.QUEUES_VIEW
+
+    vhost = models.TextField()
+    name = models.TextField(blank=True)
+    type = models.TextField()
+    durable = models.BooleanField(null=True)
+    auto_delete = models.BooleanField(null=True)
+    internal = models.BooleanField(null=True)
+    arguments = models.JSONField(default=dict)
+    policy = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["broker", "vhost", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["broker", "vhost", "name"], name="one_exchange_of_a_name"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or "(default exchange)"
+
+    @property
+    def alternate_exchange(self) -> str | None:
+        """Where messages that no binding takes go, by its arguments; None: nowhere, or where a
+        policy says."""
+        found = self.arguments.get("alternate-exchange")
+        return found if isinstance(found, str) else None

@@ -1,0 +1,1 @@
+"""Explain access on facts from the mirror."""

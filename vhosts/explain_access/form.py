@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from accessctl.authorize import AnyUser
+from accessctl.explain import ACTS, Act
+from accessctl.reach import reach_of
+from accessctl.rights import Permission
+from console.models import Broker
+
+_LONGEST = 1_000
+
+
+class _Name(forms.CharField):
+    """A name of RabbitMQ's: spaces at its ends count."""
+
+    def __init__(self, offered: str = "", **kwargs: Any) -> None:
+        attrs = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
+        if offered:
+            attrs["list"] = offered
+        super().__init__(
+            strip=False, max_length=_LONGEST, widget=forms.TextInput(attrs=attrs), **kwargs
+        )
+
+
+class ExplainForm(forms.Form):
+    """May a RabbitMQ user do something? Sent by GET, so that the answer has an address."""
+
+    broker = forms.ModelChoiceField(
+        Broker.objects.none(),
+        empty_label=None,
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+    vhost = _Name(label="Virtual host", offered="known-vhosts", initial="/", required=False)
+    user = _Name(label="RabbitMQ user", offered="known-users")
+    act = forms.ChoiceField(
+        label="May it …",
+        choices=[(act.value, words.label) for act, words in ACTS.items()],
+        initial=Act.PUBLISH,
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+    target = _Name(
+        label="Queue or exchange",
+        required=False,
+        help_text="The name of what it acts on. amq.default, or nothing, is the default exchange; no "
+        "name for a declared queue is one that the server names.",
+    )
+    source = _Name(
+        label="Bound from",
+        required=False,
+        help_text="For binding and unbinding: the exchange that messages come from.",
+    )
+    routing_key = _Name(
+        label="Routing key",
+        required=False,
+        help_text="Matters at topic exchanges, where the user has a topic permission. Nothing: any.",
+    )
+    dead_letter_exchange = _Name(
+        label="Dead letter exchange",
+        required=False,
+        help_text="For declaring a queue with x-dead-letter-exchange.",
+    )
+    alternate_exchange = _Name(
+        label="Alternate exchange",
+        required=False,
+        help_text="For declaring an exchange with alternate-exchange.",
+    )
+    remote = forms.BooleanField(
+        label="From elsewhere",
+        required=False,
+        widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+    )
+
+    def __init__(self, *args: Any, user: AnyUser, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        brokers = Broker.objects.visible_to(user).select_related("status")
+        choices = brokers.filter(reach_of(user).brokers(Permission.EXPLAIN_USE))
+        self.fields["broker"].queryset = choices  # type: ignore[attr-defined]
+
+    def asked(self) -> dict[str, Any]:
+        """The arguments of explain_access, of a valid form. An empty field is one not given."""
+        said = dict(self.cleaned_data)
+        for name in ("routing_key", "dead_letter_exchange", "alternate_exchange", "remote"):
+            said[name] = said[name] or None
+        return said

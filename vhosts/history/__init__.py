@@ -1,0 +1,1 @@
+"""Depths over time: samples, rollups, partitions, retention."""

@@ -1,0 +1,310 @@
+"""Depths over time, read back: of one queue, of a page of queues, of a broker.
+
+What is stored is sparse (vhosts.history.snapshots, rollups, spans); what is given out is one point
+for each step, None where nothing was known: no poll, a switched-off broker, a queue not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple
+
+from django.conf import settings
+from django.db import connection
+
+from console.errors import InvalidField
+from console.models import Broker
+from vhosts.history.steps import Change, Point, Span, Steps, Summary
+from vhosts.models import Queue
+
+__all__ = [
+    "BrokerPoint",
+    "BrokerSeries",
+    "Point",
+    "Series",
+    "broker_series",
+    "series",
+    "sparklines",
+]
+
+Source = Literal["raw", "5m", "1h"]
+MAX_POINTS = 20_000
+_AIM_POINTS = 1_000
+_STEPS = (5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+_WIDTH: dict[Source, int] = {"raw": 1, "5m": 300, "1h": 3600}
+_TABLE: dict[Source, str] = {"5m": "vhosts_queue_rollup_5m", "1h": "vhosts_queue_rollup_1h"}
+SPARKLINE_POINTS = 13
+_SPARKLINE_STEP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """`source` says what was read: every change, or sums over 5 minutes or an hour."""
+
+    step_s: int
+    source: Source
+    points: list[Point]
+
+
+class BrokerPoint(NamedTuple):
+    """Means over one step of what the broker said at each poll; rates are messages per second."""
+
+    at: datetime
+    queues: int | None
+    connections: int | None
+    ready: int | None
+    unacked: int | None
+    publish_rate: float | None
+    deliver_rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSeries:
+    step_s: int
+    points: list[BrokerPoint]
+
+
+def series(
+    queue: Queue, *, start: datetime, end: datetime, step_s: int | None = None, now: datetime
+) -> Series:
+    """The depth of `queue` from `start` to `end`, at most to `now`.
+
+    Without `step_s`, a step that gives at most about 1,000 points. A step finer than what is still
+    kept of that time is widened: see `step_s` of the answer. Raises InvalidField naming `from`,
+    `to` or `step`.
+    """
+    begin, stop = _range(start, end, now)
+    step = _step(begin, stop, step_s, least=queue.broker.poll_interval_s)
+    source = _source(begin, stop, step, now)
+    width = _WIDTH[source]
+    step = -(-step // width) * width
+    steps = Steps(begin, stop, step)
+    if begin >= stop:
+        return Series(step, source, [])
+    spans = _spans(queue.broker_id, begin - begin % width, stop)
+    if source == "raw":
+        steps.add_changes(_changes(queue, begin, stop), spans, stop)
+    else:
+        _add_rollups(steps, queue, source, begin - begin % width, stop, spans)
+    return Series(step, source, steps.points())
+
+
+def sparklines(queue_ids: Sequence[int], *, now: datetime) -> dict[int, list[int | None]]:
+    """For each queue its ready and unacked messages together, every 5 minutes of the last hour:
+    13 values, the oldest first, the last one the present. One query."""
+    instants = [
+        now - (SPARKLINE_POINTS - 1 - number) * _SPARKLINE_STEP
+        for number in range(SPARKLINE_POINTS)
+    ]
+    lines: dict[int, list[int | None]] = {}
+    if not queue_ids:
+        return lines
+    with connection.cursor() as cursor:
+        cursor.execute(_SPARKLINES, {"ids": list(queue_ids), "instants": instants, "now": now})
+        for queue_id, values in cursor.fetchall():
+            lines[queue_id] = values
+    return lines
+
+
+#: A poll is always a little late: until it is stale, the newest span reaches to `now`.
+_SPARKLINES = """
+SELECT q.id, array_agg(
+    CASE WHEN NOT EXISTS (
+        SELECT FROM vhosts_knownspan k
+        WHERE k.broker_id = q.broker_id AND k.from_at <= i.at
+          AND (CASE WHEN i.at = %(now)s
+               THEN k.until_at + (k.until_at - k.last_at) + interval '5 s' ELSE k.until_at END) > i.at
+    ) THEN NULL
+    WHEN q.depth_changed_at <= i.at THEN q.ready + q.unacked
+    ELSE (SELECT depth FROM (
+              (SELECT s.ready + s.unacked AS depth FROM vhosts_queue_recent s
+               WHERE s.queue_id = q.id AND s.at <= i.at ORDER BY s.at DESC LIMIT 1)
+              UNION ALL
+              (SELECT s.ready + s.unacked FROM vhosts_queue_snapshot s
+               WHERE s.queue_id = q.id AND s.at <= i.at ORDER BY s.at DESC LIMIT 1)
+          ) known LIMIT 1)
+    END ORDER BY i.at)
+FROM vhosts_queue q CROSS JOIN unnest(%(instants)s::timestamptz[]) AS i(at)
+WHERE q.id = ANY(%(ids)s)
+GROUP BY q.id
+"""
+
+
+def broker_series(
+    broker: Broker, *, start: datetime, end: datetime, step_s: int | None = None, now: datetime
+) -> BrokerSeries:
+    """The broker's own figures from `start` to `end`, at most to `now`; as far back as snapshots are
+    kept. A step finer than the poll interval is widened to it. Raises InvalidField."""
+    begin, stop = _range(start, end, now)
+    step = max(_step(begin, stop, step_s, least=broker.poll_interval_s), broker.poll_interval_s)
+    first = begin - begin % step
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT extract(epoch FROM date_bin(make_interval(secs => %(step)s), at, 'epoch'))::bigint,
+                   avg(queues), avg(connections), avg(ready), avg(unacked),
+                   avg(publish_rate), avg(deliver_rate)
+            FROM vhosts_broker_sample
+            WHERE broker_id = %(broker)s AND at >= %(from)s AND at < %(to)s
+            GROUP BY 1
+            """,
+            {"step": step, "broker": broker.pk, "from": _moment(first), "to": _moment(stop)},
+        )
+        found = {row[0]: row[1:] for row in cursor.fetchall()}
+    spans = _spans(broker.pk, first, stop)
+    points: list[BrokerPoint] = []
+    last: tuple[Any, ...] = (None,) * 6
+    for at in range(first, stop, step):
+        # A poll that was a little late leaves a step without a row, but no gap.
+        seen = any(from_at <= at < until_at for from_at, until_at in spans)
+        last = found.get(at) or (last if seen else (None,) * 6)
+        points.append(
+            BrokerPoint(
+                _moment(at),
+                *(None if value is None else round(value) for value in last[:4]),
+                *last[4:],
+            )
+        )
+    return BrokerSeries(step, points)
+
+
+def _range(start: datetime, end: datetime, now: datetime) -> Span:
+    if start >= end:
+        raise InvalidField("from", "The beginning must lie before the end.")
+    if start.year < 2000:
+        raise InvalidField("from", "There is no history from before the year 2000.")
+    return int(start.timestamp()), max(int(min(end, now).timestamp()), int(start.timestamp()))
+
+
+def _step(begin: int, stop: int, asked: int | None, *, least: int) -> int:
+    if asked is None:
+        wanted = max((stop - begin) / _AIM_POINTS, least)
+        return next((step for step in _STEPS if step >= wanted), -(-(stop - begin) // _AIM_POINTS))
+    if asked < 1:
+        raise InvalidField("step", "The step must be at least one second.")
+    if (stop - begin) / asked > MAX_POINTS:
+        raise InvalidField(
+            "step", f"That would be more than {MAX_POINTS:,} points: ask for a wider step."
+        )
+    return asked
+
+
+def _source(begin: int, stop: int, step: int, now: datetime) -> Source:
+    """The coarsest source that loses nothing at this step, of those that still hold that time."""
+
+    def kept(days: int) -> bool:
+        return begin >= int((now - timedelta(days=days)).timestamp())
+
+    if kept(settings.KEEP_SNAPSHOTS_DAYS) and (step % 300 or stop - begin < 86400):
+        return "raw"
+    if kept(settings.KEEP_ROLLUPS_5M_DAYS) and (step % 3600 or stop - begin < 14 * 86400):
+        return "5m"
+    return "1h"
+
+
+def _spans(broker_id: int, begin: int, stop: int) -> list[Span]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM from_at)::bigint, extract(epoch FROM until_at)::bigint"
+            " FROM vhosts_knownspan WHERE broker_id = %s AND from_at < %s AND until_at > %s"
+            " ORDER BY from_at",
+            [broker_id, _moment(stop), _moment(begin)],
+        )
+        return [(row[0], row[1]) for row in cursor.fetchall()]
+
+
+def _changes(queue: Queue, begin: int, stop: int) -> list[Change]:
+    """The depth in force at `begin`, and each change from then to before `stop`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGES, {"queue": queue.pk, "from": _moment(begin), "to": _moment(stop)})
+        rows = sorted(map(Change._make, cursor.fetchall()), key=attrgetter("at"))
+    return [_opening(queue, begin), *rows]
+
+
+#: Sorted here: rows lie in runs of half an hour each, so that costs next to nothing.
+_CHANGES = """
+SELECT extract(epoch FROM at)::bigint, ready, unacked FROM vhosts_queue_snapshot
+WHERE queue_id = %(queue)s AND at > %(from)s AND at < %(to)s
+UNION ALL
+SELECT extract(epoch FROM at)::bigint, ready, unacked FROM vhosts_queue_recent
+WHERE queue_id = %(queue)s AND at > %(from)s AND at < %(to)s
+"""
+
+
+def _opening(queue: Queue, begin: int) -> Change:
+    """The depth in force at `begin`: of a queue that did not change since, the present one; else
+    that of the last change before, in the finest table that still has one."""
+    at = _moment(begin)
+    if queue.depth_changed_at is not None and queue.depth_changed_at <= at:
+        return Change(begin, queue.ready, queue.unacked)
+    with connection.cursor() as cursor:
+        cursor.execute(_OPENING, {"queue": queue.pk, "at": at})
+        row = cursor.fetchone()
+    return Change(begin, *row) if row else Change(begin, None, None)
+
+
+#: The newest first; each branch is only run where those before it found nothing.
+_OPENING = """
+(SELECT ready, unacked FROM vhosts_queue_recent
+ WHERE queue_id = %(queue)s AND at <= %(at)s ORDER BY at DESC LIMIT 1)
+UNION ALL
+(SELECT ready, unacked FROM vhosts_queue_snapshot
+ WHERE queue_id = %(queue)s AND at <= %(at)s ORDER BY at DESC LIMIT 1)
+UNION ALL
+(SELECT ready_last, unacked_last FROM vhosts_queue_rollup_5m
+ WHERE queue_id = %(queue)s AND bucket_at <= %(at)s - interval '5 min'
+ ORDER BY bucket_at DESC LIMIT 1)
+UNION ALL
+(SELECT ready_last, unacked_last FROM vhosts_queue_rollup_1h
+ WHERE queue_id = %(queue)s AND bucket_at <= %(at)s - interval '1 h'
+ ORDER BY bucket_at DESC LIMIT 1)
+LIMIT 1
+"""
+
+
+def _add_rollups(
+    steps: Steps, queue: Queue, source: Source, begin: int, stop: int, spans: list[Span]
+) -> None:
+    """Rollups as far as they are filled, and every change from there on."""
+    width = _WIDTH[source]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM done_until)::bigint FROM vhosts_rollupmark WHERE name = %s",
+            [source],
+        )
+        row = cursor.fetchone()
+        filled = min(row[0], stop - stop % width) if row else begin
+        cursor.execute(
+            f"SELECT extract(epoch FROM bucket_at)::bigint, ready_min, ready_max, ready_avg,"  # noqa: S608
+            f" unacked_min, unacked_max, unacked_avg, ready_last, unacked_last, known_s"
+            f" FROM {_TABLE[source]} WHERE queue_id = %s AND bucket_at >= %s AND bucket_at < %s"
+            f" ORDER BY bucket_at",
+            [queue.pk, _moment(begin), _moment(filled)],
+        )
+        rows = [_summary(row) for row in cursor.fetchall()]
+    # Between the rows, what was last in force holds on.
+    opening = _opening(queue, begin)
+    for summary in rows:
+        steps.add_changes([opening], spans, summary.at)
+        steps.add_summary(summary)
+        opening = Change(summary.at + width, *summary.closing)
+    steps.add_changes([opening], spans, filled)
+    if filled < stop:
+        steps.add_changes(_changes(queue, max(begin, filled), stop), spans, stop)
+
+
+def _summary(row: tuple[Any, ...]) -> Summary:
+    return Summary(
+        at=row[0],
+        ready=row[1:4] if row[3] is not None else None,
+        unacked=row[4:7] if row[6] is not None else None,
+        closing=(row[7], row[8]),
+        known_s=row[9],
+    )
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,1 @@
+"""Limits of virtual hosts and users, one by one."""

@@ -1,0 +1,56 @@
+"""Setting and taking one limit, as a wish on the virtual host or user that it is part of."""
+
+from __future__ import annotations
+
+from accessctl.authorize import AnyUser, require
+from accessctl.rights import Permission
+from accessctl.users.rules import check_limits, edit_user, user_standing
+from console.engine.accept import Wish
+from console.errors import InvalidField, NotThere
+from console.kinds.base import VHOST
+from console.models import Broker
+from vhosts.limits.find import NAMES
+from vhosts.virtual_hosts.rules import edit_vhost, vhost_standing
+
+
+def set_limit(
+    *,
+    broker: Broker,
+    kind: str,
+    owner: str,
+    name: str,
+    value: int | None,
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> Wish:
+    """`kind` and `owner` name the virtual host or user; `value` None takes the limit. What is asked of
+    the owner otherwise stays. Raises NotAllowed, InvalidField, NotThere; where somebody asks for
+    something else of the owner at the same moment, `accept` raises Stale."""
+    on_vhost = kind == VHOST.name
+    require(acting_user, Permission.VHOSTS_LIMIT, broker, owner if on_vhost else None)
+    if name not in NAMES[kind]:
+        word = "virtual host" if on_vhost else "user"
+        raise InvalidField("name", f"The limits of a {word} are {', '.join(NAMES[kind])}.")
+    try:
+        check_limits({name: value}, NAMES[kind])
+    except InvalidField as error:
+        raise InvalidField("value", error.message) from None
+    standing = (vhost_standing if on_vhost else user_standing)(broker, owner)
+    if standing.wanted is None and not standing.deletion_open:
+        word = "virtual host" if on_vhost else "user"
+        raise InvalidField(kind, f"{broker.name} has no {word} {owner}.")
+    limits = dict((standing.wanted or {}).get("limits", {}))
+    if value is not None:
+        limits[name] = value
+    elif limits.pop(name, None) is None:
+        raise NotThere(f"{owner} has no limit {name} that could be taken.")
+    # Or else two who set different limits at once would undo each other.
+    known = standing.managed.generation if standing.managed else 0
+    edit = edit_vhost if on_vhost else edit_user
+    return edit(
+        broker=broker,
+        name=owner,
+        fields={"limits": limits},
+        acting_user=acting_user,
+        expected_generation=known if expected_generation is None else expected_generation,
+    )

@@ -1,0 +1,261 @@
+"""What the lists of queues and virtual hosts show, sort and filter by: for pages, CSV and the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Aggregate, Count, Exists, OuterRef, Q, Subquery, Sum
+
+from accessctl.models import BrokerPermission
+from console.faces.lists import Column, Filter, ListSpec, contains, equals
+from vhosts.models import Queue
+from vhosts.queues import arguments as kinds
+
+_OTHER, _UNKNOWN = "other", "unknown"
+#: A state of ours: the broker no longer lists the queue. Such queues are left out unless asked for.
+GONE = "gone"
+TYPE_CHOICES = {**kinds.TYPES, _OTHER: "Another type", _UNKNOWN: "Not known yet"}
+STATE_CHOICES = {
+    **kinds.STATES,
+    _OTHER: "Another state",
+    _UNKNOWN: "Not known yet",
+    GONE: "Gone",
+}
+
+
+def choice_of(value: str, choices: dict[str, str]) -> str:
+    """Which of the choices a stored type or state falls under."""
+    return (value if value in choices else _OTHER) if value else _UNKNOWN
+
+
+def _one_of(field: str, known: dict[str, str]) -> Any:
+    def where(choice: str) -> Q:
+        if choice == GONE:
+            return Q(gone_at__isnull=False)
+        if choice == _UNKNOWN:
+            return Q(**{field: ""})
+        if choice == _OTHER:
+            return ~Q(**{f"{field}__in": ["", *known]})
+        return Q(**{field: choice})
+
+    return where
+
+
+SEARCH = Filter(key="search", label="Name", where=contains("name"), help="Part of the name.")
+TYPE = Filter(
+    key="type",
+    label="Type",
+    kind="choice",
+    choices=TYPE_CHOICES,
+    where=_one_of("type", kinds.TYPES),
+)
+STATE = Filter(
+    key="state",
+    label="State",
+    kind="choice",
+    choices=STATE_CHOICES,
+    where=_one_of("state", kinds.STATES),
+)
+NON_EMPTY = Filter(
+    key="non_empty",
+    label="Not empty",
+    kind="flag",
+    where=lambda _: Q(total__gt=0),
+    help="With at least one message, ready or unacked.",
+)
+NO_CONSUMERS = Filter(
+    key="no_consumers",
+    label="No consumers",
+    kind="flag",
+    where=lambda _: Q(consumers=0),
+    help="The broker said that nobody consumes.",
+)
+POLICY = Filter(key="policy", label="Policy", where=equals("policy"), control=False)
+
+QUEUES = ListSpec(
+    name="queues",
+    # What is piling up comes first.
+    default_sort="-total",
+    tiebreak=("broker__name", "vhost", "name", "id"),
+    columns=[
+        Column(key="name", label="Name", order=["name"], value=lambda q: q.name),
+        Column(key="vhost", label="Virtual host", order=["vhost", "name"], value=lambda q: q.vhost),
+        Column(key="broker", label="Broker", order=["broker__name"], value=lambda q: q.broker.name),
+        Column(key="type", label="Type", order=["type"], value=lambda q: q.type or None),
+        Column(key="state", label="State", order=["state"], value=lambda q: q.state or None),
+        Column(
+            key="ready",
+            label="Ready",
+            order=["ready"],
+            value=lambda q: q.ready,
+            align="end",
+            descending_first=True,
+            help="Messages waiting to be delivered.",
+        ),
+        Column(
+            key="unacked",
+            label="Unacked",
+            order=["unacked"],
+            value=lambda q: q.unacked,
+            align="end",
+            descending_first=True,
+            help="Messages delivered but not yet acknowledged.",
+        ),
+        Column(
+            key="total",
+            label="Total",
+            order=["total"],
+            value=lambda q: q.total,
+            align="end",
+            descending_first=True,
+            help="Ready and unacked together.",
+        ),
+        Column(
+            key="consumers",
+            label="Consumers",
+            order=["consumers"],
+            value=lambda q: q.consumers,
+            align="end",
+            descending_first=True,
+        ),
+        Column(key="change", label="Last hour", help="Total over the last hour."),
+        Column(key="policy", label="Policy", order=["policy"], value=lambda q: q.policy or None),
+        Column(
+            key="operator_policy",
+            label="Operator policy",
+            order=["operator_policy"],
+            value=lambda q: q.operator_policy or None,
+            shown=False,
+        ),
+        Column(
+            key="features",
+            label="Features",
+            value=lambda q: " ".join(feature.mark for feature in kinds.features(q)) or None,
+        ),
+        Column(
+            key="node", label="Node", order=["node"], value=lambda q: q.node or None, shown=False
+        ),
+        Column(
+            key="first_seen",
+            label="First seen",
+            order=["first_seen_at"],
+            value=lambda q: q.first_seen_at,
+            shown=False,
+            descending_first=True,
+        ),
+        Column(
+            key="depths_at",
+            label="Depth read",
+            order=["broker__status__depths_at"],
+            value=lambda q: q.broker.status.depths_at,
+            shown=False,
+            descending_first=True,
+        ),
+    ],
+    filters=[SEARCH, TYPE, STATE, NON_EMPTY, NO_CONSUMERS, POLICY],
+)
+
+
+def _of_queues(figure: Aggregate) -> Subquery:
+    """A figure over the queues of a vhost, None where it has none: to sort by and to export."""
+    queues = Queue.objects.present().filter(broker=OuterRef("broker"), vhost=OuterRef("name"))
+    return Subquery(queues.order_by().values("broker").annotate(n=figure).values("n"))
+
+
+_PERMITTED = BrokerPermission.objects.filter(broker=OuterRef("broker"), vhost=OuterRef("name"))
+QUEUE_COUNT = _of_queues(Count("pk"))
+READY_SUM = _of_queues(Sum("ready"))
+UNACKED_SUM = _of_queues(Sum("unacked"))
+USER_COUNT = Subquery(_PERMITTED.order_by().values("broker").annotate(n=Count("pk")).values("n"))
+
+VHOSTS = ListSpec(
+    name="virtual-hosts",
+    default_sort="broker",
+    tiebreak=("name", "id"),
+    columns=[
+        Column(key="name", label="Name", order=["name"], value=lambda v: v.name),
+        Column(key="broker", label="Broker", order=["broker__name"], value=lambda v: v.broker.name),
+        Column(
+            key="sync",
+            label="Sync",
+            help="How far what was asked for here is proven on the broker.",
+        ),
+        Column(
+            key="queues",
+            label="Queues",
+            order=[QUEUE_COUNT],
+            value=lambda v: v.queue_count or 0,
+            align="end",
+            descending_first=True,
+        ),
+        Column(
+            key="ready",
+            label="Ready",
+            order=[READY_SUM],
+            value=lambda v: v.ready_sum,
+            align="end",
+            descending_first=True,
+            help="Messages waiting to be delivered, over its queues.",
+        ),
+        Column(
+            key="unacked",
+            label="Unacked",
+            order=[UNACKED_SUM],
+            value=lambda v: v.unacked_sum,
+            align="end",
+            descending_first=True,
+            help="Messages delivered but not yet acknowledged, over its queues.",
+        ),
+        Column(
+            key="users",
+            label="Users",
+            order=[USER_COUNT],
+            value=lambda v: v.user_count or 0,
+            align="end",
+            descending_first=True,
+            help="Users with a permission in it.",
+        ),
+        Column(key="state", label="State", help="On the nodes of the broker."),
+        Column(
+            key="default_queue_type",
+            label="Default queue type",
+            order=["default_queue_type"],
+            value=lambda v: v.default_queue_type or None,
+            help="The type of queues that are declared without one.",
+        ),
+        Column(key="tracing", label="Tracing", order=["tracing"], value=lambda v: v.tracing),
+        Column(
+            key="limits",
+            label="Limits",
+            value=lambda v: ", ".join(f"{k}={n}" for k, n in sorted(v.limits.items())) or None,
+        ),
+        Column(key="tags", label="Tags", value=lambda v: ", ".join(v.tags) or None),
+        Column(
+            key="description",
+            label="Description",
+            order=["description"],
+            value=lambda v: v.description or None,
+        ),
+    ],
+    filters=[
+        Filter(
+            key="search",
+            label="Name or description",
+            where=contains("name", "description"),
+            help="Part of the name or description.",
+        ),
+        Filter(
+            key="tag",
+            label="Tag",
+            where=lambda tag: Q(tags__contains=[tag]),
+        ),
+        Filter(key="tracing", label="Tracing on", kind="flag", where=lambda _: Q(tracing=True)),
+        Filter(
+            key="no_users",
+            label="No users",
+            kind="flag",
+            where=lambda _: ~Q(Exists(_PERMITTED)),
+            help="Nobody has a permission in it.",
+        ),
+    ],
+)

@@ -1,0 +1,1 @@
+"""Permissions of users × virtual hosts as a table, and the forms that edit them."""

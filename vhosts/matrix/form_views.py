@@ -1,0 +1,302 @@
+"""Setting, clearing and copying permissions; topic permissions beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from accessctl.authorize import may
+from accessctl.models import BrokerUser
+from accessctl.patterns.check import dialect_of
+from accessctl.permissions import rules as service
+from accessctl.rights import Permission
+from accessctl.targets import target_broker
+from accessctl.users.specs import seen_permissions, seen_topic_permissions
+from console.engine.accept import Wish
+from console.engine.proposals.current_state import Standing, standings
+from console.errors import InvalidField, NotThere
+from console.faces.acts.acts import Asked, back_to, carry_out, confirm
+from console.faces.lists import wants_part
+from console.kinds.base import PERMISSION, TOPIC_PERMISSION
+from console.models import Broker
+from console.scope import Scope
+from vhosts.matrix.forms import (
+    Cells,
+    CopyForm,
+    PermissionForm,
+    TopicPermissionForm,
+    grouped,
+    packed,
+    rights_of,
+    unpacked,
+)
+from vhosts.models import VirtualHost
+
+#: Names that are offered while typing.
+_OFFERED = 200
+_SHOWN = 30
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def permission_edit(request: HttpRequest) -> HttpResponse:
+    """One cell (`?broker=&user=&vhost=`), or many that were chosen in the matrix (POST, `step=open`)."""
+    broker, _ = target_broker(request, Permission.PERMISSIONS_EDIT)
+    cells = _chosen(request)
+    standing = _standing(request, broker) if cells is None else None
+    opened = request.method != "POST" or request.POST.get("step") == "open"
+    form = PermissionForm(
+        None if opened else request.POST,
+        cells=cells,
+        dialect=dialect_of(broker.status.erlang_version),
+        initial={
+            "user": request.GET.get("user", ""),
+            "vhost": request.GET.get("vhost", ""),
+            "cells": packed(cells) if cells else "",
+            "generation": standing.generation if standing else None,
+            **rights_of(standing.wanted if standing else None),
+        },
+    )
+    back = back_to(request, _matrix(broker))
+
+    def ask() -> Asked:
+        wishes = wishes_of(request, broker, form)
+        return Asked(
+            title=title_of(wishes, clear=form.wanted() is None),
+            wishes=wishes,
+            act="Take them away" if form.wanted() is None else "Set them",
+            back=back,
+            warnings=form.notes,
+            danger=form.wanted() is None,
+        )
+
+    def show(status: int) -> HttpResponse:
+        form.mark()
+        places = sorted(
+            (user, vhost) for vs, us in (cells or {}).items() for user in us for vhost in vs
+        )
+        context = {
+            **_context(request, broker, back),
+            "form": form,
+            "cells": places[:_SHOWN],
+            "cell_count": len(places),
+            "standing": standing,
+        }
+        part = wants_part(request) and request.method != "POST"
+        template = "vhosts/_permission_form.html" if part else "vhosts/permission_form.html"
+        return render(request, template, context, status=status)
+
+    return carry_out(request, form, ask, show)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def permission_copy(request: HttpRequest) -> HttpResponse:
+    broker, _ = target_broker(request, Permission.PERMISSIONS_EDIT)
+    form = CopyForm(request.POST or None, initial={"source": request.GET.get("user", "")})
+    back = back_to(request, _matrix(broker))
+
+    def ask() -> Asked:
+        source, target = form.cleaned_data["source"], form.cleaned_data["target"]
+        wishes = service.copy_permissions(
+            broker=broker,
+            source=source,
+            target=target,
+            replace=form.cleaned_data["replace"],
+            acting_user=request.user,
+        )
+        return Asked(
+            title=f"Copy the permissions of {source} to {target}",
+            wishes=wishes,
+            act="Copy them",
+            back=back,
+        )
+
+    def show(status: int) -> HttpResponse:
+        form.mark()
+        context = {**_context(request, broker, back), "form": form}
+        return render(request, "vhosts/permission_copy.html", context, status=status)
+
+    return carry_out(request, form, ask, show)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def topic_permission_edit(request: HttpRequest) -> HttpResponse:
+    broker, _ = target_broker(request, Permission.PERMISSIONS_EDIT)
+    standing = _topic_standing(request, broker)
+    form = TopicPermissionForm(
+        request.POST or None,
+        dialect=dialect_of(broker.status.erlang_version),
+        initial={
+            **{n: request.GET[n] for n in ("user", "vhost", "exchange") if n in request.GET},
+            "generation": standing.generation if standing else None,
+            **((standing.wanted or {}) if standing else {}),
+        },
+    )
+    back = back_to(request, f"{reverse('topic_permissions')}?{urlencode({'broker': broker.pk})}")
+
+    def ask() -> Asked:
+        said = form.cleaned_data
+        wish = service.set_topic_permission(
+            broker=broker,
+            acting_user=request.user,
+            expected_generation=said["generation"],
+            **{n: said[n] for n in ("vhost", "user", "exchange", "write", "read")},
+        )
+        return Asked(
+            title=f"Set the topic permission of {said['user']} on {said['exchange']} in {said['vhost']}",
+            wishes=[wish],
+            act="Set it",
+            back=back,
+            warnings=form.notes,
+        )
+
+    def show(status: int) -> HttpResponse:
+        form.mark()
+        context = {**_context(request, broker, back), "form": form, "standing": standing}
+        return render(request, "vhosts/topic_permission_form.html", context, status=status)
+
+    return carry_out(request, form, ask, show)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def topic_permission_clear(request: HttpRequest) -> HttpResponse:
+    """`?broker=&vhost=&user=&exchange=`"""
+    broker, _ = target_broker(request, Permission.PERMISSIONS_EDIT)
+    named = {name: _text(request, name) for name in ("vhost", "user", "exchange")}
+    back = back_to(request, f"{reverse('topic_permissions')}?{urlencode({'broker': broker.pk})}")
+
+    def ask() -> Asked:
+        wish = service.clear_topic_permission(
+            broker=broker,
+            acting_user=request.user,
+            vhost=named["vhost"],
+            user=named["user"],
+            exchange=named["exchange"],
+        )
+        return Asked(
+            title=f"Take away the topic permission of {named['user']} on {named['exchange']} in "
+            f"{named['vhost']}",
+            wishes=[wish],
+            act="Take it away",
+            back=back,
+            dies=[
+                "Without a topic permission on the exchange every routing key is allowed there, "
+                "as far as its permission on the exchange goes."
+            ],
+            danger=True,
+        )
+
+    return confirm(request, ask, back, broker=broker)
+
+
+def wishes_of(request: HttpRequest, broker: Broker, form: PermissionForm) -> list[Wish]:
+    patterns, wishes = form.wanted(), []
+    places = form.places()
+    one = sum(len(vhosts) * len(users) for vhosts, users in places.items()) == 1
+    nothing: NotThere | None = None
+    for vhosts, users in places.items():
+        where: dict[str, Any] = {"broker": broker, "vhosts": vhosts, "users": users}
+        if patterns is not None:
+            generation = form.cleaned_data["generation"] if one else None
+            wishes += service.set_permissions(
+                **where,
+                patterns=patterns,
+                acting_user=request.user,
+                expected_generation=generation,
+            )
+            continue
+        try:
+            wishes += service.clear_permissions(**where, acting_user=request.user)
+        except NotThere as error:
+            nothing = error
+    if not wishes and nothing is not None:
+        raise nothing
+    return wishes
+
+
+def title_of(wishes: list[Wish], *, clear: bool) -> str:
+    act = "Take away" if clear else "Set"
+    if len(wishes) == 1:
+        vhost, user = wishes[0].ref.key
+        return f"{act} the permission of {user} on {vhost}"
+    vhosts, users = ({wish.ref.key[n] for wish in wishes} for n in (0, 1))
+    return (
+        f"{act} {len(wishes)} permissions: {len(users)} user{'s' * (len(users) != 1)}, "
+        f"{len(vhosts)} virtual host{'s' * (len(vhosts) != 1)}"
+    )
+
+
+def _chosen(request: HttpRequest) -> Cells | None:
+    """The cells of a choice in the matrix. None: one cell, to be typed. Chosen rows stand for all the
+    columns that were shown, unless columns are chosen too, and the other way round. Raises
+    InvalidField."""
+    if request.method != "POST":
+        return None
+    if request.POST.get("step") != "open":
+        return unpacked(request.POST.get("cells", ""))
+    users, vhosts = (request.POST.getlist(name) for name in ("user", "vhost"))
+    pairs = [_pair(text) for text in request.POST.getlist("cell")]
+    if users or vhosts:
+        rows = users or request.POST.getlist("shown_user")
+        columns = vhosts or request.POST.getlist("shown_vhost")
+        pairs += [(user, vhost) for user in rows for vhost in columns]
+    if not pairs:
+        raise InvalidField("cell", "Choose cells, users or virtual hosts first.")
+    cells = unpacked(packed(grouped(pairs)))
+    if cells is None:
+        raise InvalidField("cell", "No user and no virtual host has a name like that.")
+    return cells
+
+
+def _pair(text: str) -> tuple[str, str]:
+    try:
+        user, vhost = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidField("cell", "A cell is named by its user and its virtual host.") from None
+    return str(user), str(vhost)
+
+
+def _text(request: HttpRequest, name: str) -> str:
+    return request.GET.get(name, "").replace("\0", "")
+
+
+def _standing(request: HttpRequest, broker: Broker) -> Standing | None:
+    """What the cell in the URL has, where the person may see it."""
+    user, vhost = _text(request, "user"), _text(request, "vhost")
+    if not (user and vhost and may(request.user, Permission.PERMISSIONS_VIEW, broker, vhost)):
+        return None
+    seen = seen_permissions(broker, users=[user], vhosts=[vhost])
+    return standings(broker, PERMISSION.name, [(vhost, user)], seen)[vhost, user]
+
+
+def _topic_standing(request: HttpRequest, broker: Broker) -> Standing | None:
+    vhost, user, _ = key = tuple(_text(request, n) for n in ("vhost", "user", "exchange"))
+    if not (all(key) and may(request.user, Permission.PERMISSIONS_VIEW, broker, vhost)):
+        return None
+    seen = seen_topic_permissions(broker, users=[user], vhosts=[vhost])
+    return standings(broker, TOPIC_PERMISSION.name, [key], seen)[key]
+
+
+def _matrix(broker: Broker) -> str:
+    return f"{reverse('matrix')}?{urlencode({'broker': broker.pk})}"
+
+
+def _context(request: HttpRequest, broker: Broker, back: str) -> Mapping[str, Any]:
+    def names(model: type[BrokerUser | VirtualHost]) -> list[str]:
+        rows = model.objects.visible_to(request.user).filter(broker=broker).order_by("name")
+        return list(rows.values_list("name", flat=True)[:_OFFERED])
+
+    return {
+        "broker": broker,
+        "cancel": back,
+        "next": back,
+        "scope": Scope.at(broker),
+        "users": names(BrokerUser),
+        "vhosts": names(VirtualHost),
+    }

@@ -1,0 +1,1 @@
+"""Everything declared on a broker, mirrored in Postgres on a slower beat."""

@@ -1,0 +1,257 @@
+"""What is declared on a broker – vhosts, queues, users, permissions – laid over our mirror of it, on a
+slower beat than depths and under a claim of its own, so that a long one delays no poll.
+
+Each part is read and stored by itself: one that fails is said in `part_errors` and leaves what was
+known. Nothing is dropped but on a complete listing, and when much is missing at once (an erased node,
+a user that lost its rights, another broker behind the address) not before a second one agrees.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DataError, connection, transaction
+
+from console.brokers.connect import connect
+from console.errors import ConsoleError
+from console.models import Broker, BrokerStatus
+from console.rabbitmq.errors import BrokerError, LoginRefused
+from console.rabbitmq.management.client import ManagementClient
+from console.rabbitmq.prometheus.scrape import spellings
+from vhosts.models import Queue
+from vhosts.polling import dispatch
+from vhosts.polling.collect import SLOW
+from vhosts.polling.copying import temporary_table
+from vhosts.polling.inventory.drift import note_part
+from vhosts.polling.inventory.gone import gone_since, settle_gone_queues
+from vhosts.polling.inventory.mirror import Mirrored, lay_over
+from vhosts.polling.inventory.node_watch import NodeWatch
+from vhosts.polling.inventory.parts import (
+    NEVER_EMPTY,
+    PARTS,
+    QUEUES,
+    Part,
+    can_tell_absence,
+    doubt_of,
+)
+from vhosts.polling.inventory.quarantine import MOST_NAMED, unfit_rows, why_unfit
+from vhosts.polling.inventory.read_back import read_back_since
+from vhosts.polling.scraping import NodeScrapes
+from vhosts.polling.store import Fenced
+from vhosts.polling.vitals import sentence
+
+log = structlog.get_logger(__name__)
+
+#: An inventory costs the broker at most this share of its time.
+_TAKES_AT_MOST = 50
+#: Asked for out of turn, because queues came or went: at most this share.
+_HURRIED_AT_MOST = 10
+_HURRIED_LEAST_S = 5
+#: While nodes are down: at most that share, and no sooner than this.
+_DEGRADED_S = 10
+
+
+def take(broker_id: int, claim: int, now: datetime) -> bool:
+    """Takes the broker's inventory under `claim`. False where the claim was lost, or the broker
+    was forgotten. Whatever the broker does ends in `part_errors`."""
+    if not dispatch.hold_inventory(broker_id, claim):
+        return False
+    broker = Broker.objects.filter(pk=broker_id).first()
+    if broker is None:
+        return False
+    began = time.monotonic()
+    errors: dict[str, str] = {}
+    left_out: dict[str, list[str]] = {}
+    whole, degraded = True, False
+    try:
+        with connect(broker, timeouts=SLOW) as client:
+            nodes = NodeWatch(client)
+            for part in PARTS:
+                whole &= _take_part(part, broker, claim, client, nodes, now, errors, left_out)
+            degraded = nodes.missed
+            _take_consumers(broker, claim, client)
+    except (BrokerError, ConsoleError) as error:
+        # The next poll finds out and says what is wrong with the broker as a whole.
+        whole = False
+        log.info("inventory_failed", broker_id=broker_id, code=error.code)
+    except Fenced:
+        return False
+    took = time.monotonic() - began
+    _finish(broker, claim, errors, left_out, now=now, took=took, whole=whole, degraded=degraded)
+    return True
+
+
+def _take_part(
+    part: Part,
+    broker: Broker,
+    claim: int,
+    client: ManagementClient,
+    nodes: NodeWatch,
+    now: datetime,
+    errors: dict[str, str],
+    names_left_out: dict[str, list[str]],
+) -> bool:
+    """Whether the part is now as the broker says. What can't be kept of it is told in the last two."""
+    name = part.kind.name
+    try:
+        listing = part.read(client)
+        # A node that died meanwhile may have taken its queues out of the listing.
+        view = nodes.since_last()
+    except LoginRefused:
+        raise
+    except BrokerError as error:
+        errors[name] = sentence(error)
+        return False
+    rows = {
+        row[: len(part.kind.keys)]: row for row in (part.row(item, view) for item in listing.items)
+    }
+    sound = [row for key, row in rows.items() if why_unfit(*key) is None]
+    left_out = unfit_rows(part.kind, [key for key in rows if why_unfit(*key)], listing.rejected)
+    complete = (
+        listing.complete
+        and not left_out.nameless
+        and bool(sound or name not in NEVER_EMPTY)
+        and can_tell_absence(part.kind, view)
+    )
+    if left_out:
+        errors[name] = left_out.sentence()
+        names_left_out[name] = list(left_out.names[:MOST_NAMED])
+    try:
+        with transaction.atomic():
+            status = _held(broker, claim)
+            suspicion = status.suspect.get(name)
+            gone = gone_since(broker, now)
+            mirrored = lay_over(
+                part.kind,
+                broker.pk,
+                [row for row in sound if not gone.tells_of(part.kind, row)],
+                now=now,
+                complete=complete,
+                confirmed=suspicion is not None and _is_second(suspicion, now),
+                newer=[*read_back_since(broker, name, now), *left_out.known],
+                doubtful=doubt_of(part.kind, view),
+            )
+            _note_suspicion(status, name, mirrored, complete, now)
+            if part.kind is QUEUES and mirrored.came_or_went:
+                settle_gone_queues(broker.pk, now)
+                # The next poll compares all depths: a revived row has none yet.
+                BrokerStatus.objects.filter(pk=broker.pk).update(depths_claim=0)
+    except DataError:
+        log.warning("inventory_unstorable", broker_id=broker.pk, part=name, exc_info=True)
+        errors[name] = "The listing holds values that cannot be kept."
+        return False
+    note_part(
+        name, listing.items, broker, complete=complete, now=now, unread=frozenset(left_out.known)
+    )
+    return complete and (mirrored.dropped or not mirrored.missing)
+
+
+def _held(broker: Broker, claim: int) -> BrokerStatus:
+    if not dispatch.hold_inventory(broker.pk, claim):
+        raise Fenced
+    return BrokerStatus.objects.select_for_update().get(pk=broker.pk)
+
+
+def _is_second(suspicion: dict[str, Any], now: datetime) -> bool:
+    """A second look right after the first would see the same mistake."""
+    since = datetime.fromisoformat(suspicion["since"])
+    return now - since >= timedelta(seconds=min(settings.INVENTORY_INTERVAL_S, 30))
+
+
+def _note_suspicion(
+    status: BrokerStatus, name: str, mirrored: Mirrored, complete: bool, now: datetime
+) -> None:
+    if not complete:
+        return
+    suspect = dict(status.suspect)
+    if mirrored.missing and not mirrored.dropped:
+        since = suspect.get(name, {}).get("since", now.isoformat())
+        suspect[name] = {"since": since, "missing": mirrored.missing, "known": mirrored.known}
+    else:
+        suspect.pop(name, None)
+    if suspect != status.suspect:
+        BrokerStatus.objects.filter(pk=status.pk).update(suspect=suspect)
+
+
+def _take_consumers(broker: Broker, claim: int, client: ManagementClient) -> None:
+    """Consumers of each queue, where the Prometheus plugin tells; else they stay unknown, as the
+    management API would have to gather all statistics for it."""
+    status = BrokerStatus.objects.filter(pk=broker.pk).first()
+    if status is None or status.depths_source != "prometheus":
+        return
+    scraping = NodeScrapes(broker, client)
+    urls = scraping.urls(status.cluster(), client.overview().listeners)
+    if urls is None:
+        return
+    odd = spellings(Queue.objects.odd_names_on(broker))
+    consumers = scraping.consumers(urls, odd, SLOW)
+    rows = [(*names, count) for names, count in consumers.items() if why_unfit(*names) is None]
+    with transaction.atomic(), connection.cursor() as cursor:
+        _held(broker, claim)
+        with temporary_table(cursor, "consuming", _CONSUMING, rows):
+            cursor.execute(
+                """
+                UPDATE vhosts_queue q SET consumers = least(c.consumers, 2147483647)
+                FROM consuming c
+                WHERE q.broker_id = %s AND q.vhost = c.vhost AND q.name = c.name
+                  AND q.gone_at IS NULL
+                  AND q.consumers IS DISTINCT FROM least(c.consumers, 2147483647)
+                """,
+                [broker.pk],
+            )
+
+
+_CONSUMING = {"vhost": "text", "name": "text", "consumers": "bigint"}
+
+
+def _finish(
+    broker: Broker,
+    claim: int,
+    errors: dict[str, str],
+    left_out: dict[str, list[str]],
+    *,
+    now: datetime,
+    took: float,
+    whole: bool,
+    degraded: bool,
+) -> None:
+    wait = max(settings.INVENTORY_INTERVAL_S, _TAKES_AT_MOST * took)
+    if degraded:
+        # A node comes back before its queues do: they are looked at again soon.
+        wait = min(wait, max(_DEGRADED_S, _HURRIED_AT_MOST * took))
+    with transaction.atomic():
+        status = BrokerStatus.objects.select_for_update().filter(pk=broker.pk).first()
+        if status is None or status.inventory_claim != claim:
+            return
+        names = {part.kind.name for part in PARTS}
+        kept = {part: text for part, text in status.part_errors.items() if part not in names}
+        columns: dict[str, Any] = {"part_errors": {**kept, **errors}, "left_out": left_out}
+        following = now + timedelta(seconds=took + wait)
+        if now < status.next_inventory_at < following:
+            # A change asked for another one while this was under way.
+            following = status.next_inventory_at
+        if whole or not errors:
+            columns["inventory_at"] = now
+        BrokerStatus.objects.filter(pk=broker.pk).update(
+            inventory_claimed_until=None,
+            inventory_took_ms=round(took * 1000),
+            next_inventory_at=following,
+            **columns,
+        )
+
+
+def hurry(status: BrokerStatus, now: datetime) -> None:
+    """Asks for an inventory before its turn, because queues came or went; not so often that a broker
+    whose queues come and go all the time would be kept busy with it."""
+    took = (status.inventory_took_ms or 0) / 1000
+    soonest = now
+    if status.inventory_at is not None:
+        least = timedelta(seconds=max(_HURRIED_LEAST_S, _HURRIED_AT_MOST * took))
+        soonest = max(now, status.inventory_at + least)
+    BrokerStatus.objects.filter(pk=status.pk, next_inventory_at__gt=soonest).update(
+        next_inventory_at=soonest
+    )

@@ -1,0 +1,170 @@
+"""One queue: its page, its chart's data, and the parts that are read fresh from the broker."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accessctl.authorize import may
+from accessctl.rights import Permission
+from console.errors import InvalidField
+from console.faces.lists import Column, stream_csv
+from console.scope import Scope
+from vhosts.authorize import access_queue
+from vhosts.crumbs import crumbs
+from vhosts.history import read as history
+from vhosts.history.ranges import RANGES, TimeRange, read_range
+from vhosts.queues import arguments as kinds
+from vhosts.queues.commands import queue_commands
+from vhosts.queues.outages import outage_of
+from vhosts.queues.read_now import read_queue_bindings, read_queue_now
+from vhosts.selectors import queue_row, vhost_of
+
+HISTORY_COLUMNS = [
+    Column(key="at", label="Time", value=lambda p: p.at),
+    Column(key="ready", label="Ready", value=lambda p: p.ready),
+    Column(key="ready_min", label="Least ready", value=lambda p: p.ready_min),
+    Column(key="ready_max", label="Most ready", value=lambda p: p.ready_max),
+    Column(key="unacked", label="Unacked", value=lambda p: p.unacked),
+    Column(key="unacked_min", label="Least unacked", value=lambda p: p.unacked_min),
+    Column(key="unacked_max", label="Most unacked", value=lambda p: p.unacked_max),
+]
+
+
+@require_safe
+def queue(request: HttpRequest, queue_id: int) -> HttpResponse:
+    now = timezone.now()
+    found = access_queue(request.user, queue_id, Permission.QUEUES_VIEW)
+    problems: list[InvalidField] = []
+    try:
+        shown = read_range(request.GET, now=now)
+    except InvalidField as error:
+        problems.append(error)
+        shown = read_range({}, now=now)
+    context = {
+        "now": now,
+        "scope": Scope.at(found.broker, found.vhost),
+        "queue": found,
+        "row": queue_row(found, now=now),
+        "vhost": vhost_of(found) if may(request.user, Permission.VHOSTS_VIEW) else None,
+        "range": shown,
+        "ranges": [(key, label, key == shown.name) for key, (label, _) in RANGES.items()],
+        "arguments": kinds.explain_arguments(found.arguments, found.type),
+        "features": kinds.features(found),
+        "commands": queue_commands(found),
+        "crumbs": crumbs(found.broker, found.vhost),
+        "range_query": "?" + urlencode(shown.parameters()),
+        "problems": problems,
+    }
+    return render(request, "vhosts/queue.html", context, status=400 if problems else 200)
+
+
+@require_safe
+def queue_now(request: HttpRequest, queue_id: int) -> HttpResponse:
+    """The figures of this moment; those of the last poll where the broker gives none."""
+    now = timezone.now()
+    found = access_queue(request.user, queue_id, Permission.QUEUES_VIEW)
+    context = {
+        "now": now,
+        "queue": found,
+        "row": queue_row(found, now=now),
+        "reading": read_queue_now(found, now=now),
+    }
+    return render(request, "vhosts/_queue_now.html", context)
+
+
+@require_safe
+def queue_details(request: HttpRequest, queue_id: int) -> HttpResponse:
+    """Effective policy, members and consumers of this moment: of the same reading as the figures."""
+    now = timezone.now()
+    found = access_queue(request.user, queue_id, Permission.QUEUES_VIEW)
+    reading = read_queue_now(found, now=now)
+    policy = None
+    if reading.now is not None and reading.now.effective_policy is not None:
+        policy = kinds.explain_policy(reading.now.effective_policy, found.type)
+    context = {
+        "now": now,
+        "queue": found,
+        "reading": reading,
+        "effective_policy": policy,
+        "consumers": None if reading.now is None else reading.now.consumers,
+    }
+    return render(request, "vhosts/_queue_details.html", context)
+
+
+@require_safe
+def queue_bindings(request: HttpRequest, queue_id: int) -> HttpResponse:
+    now = timezone.now()
+    found = access_queue(request.user, queue_id, Permission.QUEUES_VIEW)
+    reading = read_queue_bindings(found, now=now)
+    listing = reading.bindings
+    context = {
+        "now": now,
+        "queue": found,
+        "reading": reading,
+        # The binding to the default exchange, which every queue has, comes first.
+        "bindings": sorted(
+            listing.items if listing else [], key=lambda b: (b.source, b.routing_key)
+        ),
+        "outage": outage_of(found, found.broker.status),
+        "rejected": len(listing.rejected) if listing else 0,
+    }
+    return render(request, "vhosts/_queue_bindings.html", context)
+
+
+@require_safe
+def queue_history(request: HttpRequest, queue_id: int) -> JsonResponse:
+    """The chart's data, by columns: `at` in Unix seconds, null where nothing is known."""
+    try:
+        shown, read = _history(request, queue_id)
+    except InvalidField as error:
+        return JsonResponse({"field": error.field, "message": error.message}, status=400)
+    points = read.points
+    return JsonResponse(
+        {
+            "from": int(shown.start.timestamp()),
+            "to": int(shown.end.timestamp()),
+            "step_s": read.step_s,
+            "source": read.source,
+            "at": [int(point.at.timestamp()) for point in points],
+            "ready": [point.ready for point in points],
+            "unacked": [point.unacked for point in points],
+        }
+    )
+
+
+@require_safe
+def queue_history_table(request: HttpRequest, queue_id: int) -> HttpResponse:
+    """The same as a table, the newest first."""
+    try:
+        shown, read = _history(request, queue_id)
+    except InvalidField as error:
+        return HttpResponse(error.message, status=400, content_type="text/plain; charset=utf-8")
+    context: dict[str, Any] = {
+        "queue_id": queue_id,
+        "range": shown,
+        "step_s": read.step_s,
+        "points": read.points[::-1],
+    }
+    return render(request, "vhosts/_queue_history.html", context)
+
+
+@require_safe
+def queue_history_csv(request: HttpRequest, queue_id: int) -> HttpResponseBase:
+    try:
+        _, read = _history(request, queue_id)
+    except InvalidField as error:
+        return HttpResponse(error.message, status=400, content_type="text/plain; charset=utf-8")
+    return stream_csv(f"queue-{queue_id}-history.csv", HISTORY_COLUMNS, read.points)
+
+
+def _history(request: HttpRequest, queue_id: int) -> tuple[TimeRange, history.Series]:
+    now = timezone.now()
+    found = access_queue(request.user, queue_id, Permission.QUEUES_VIEW)
+    shown = read_range(request.GET, now=now)
+    return shown, history.series(found, start=shown.start, end=shown.end, now=now)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+
+from accessctl.reach import reach_of
+from accessctl.rights import Permission
+from console.models import Broker
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class QueueQuerySet(models.QuerySet["Queue"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> QueueQuerySet:
+        return self.filter(reach_of(user).objects(Permission.QUEUES_VIEW))
+
+    def present(self) -> QueueQuerySet:
+        """Queues not known to be gone."""
+        return self.filter(gone_at=None)
+
+    def names_on(self, broker: Broker) -> list[tuple[str, str]]:
+        """(vhost, name) of the queues present on a broker."""
+        return list(self.present().filter(broker=broker).values_list("vhost", "name"))
+
+    def odd_names_on(self, broker: Broker) -> list[tuple[str, str]]:
+        """Those whose names hold what Prometheus labels may or may not escape."""
+        odd = Q()
+        for character in ('"', "\\"):
+            odd |= Q(name__contains=character) | Q(vhost__contains=character)
+        return list(self.filter(odd, broker=broker).values_list("vhost", "name"))
+
+
+class Queue(models.Model):
+    """A queue as found on a broker, with its present depth. Written by polling only.
+
+    No index holds a depth, so that updating depths stays a HOT update on Postgres; sorting by
+    depth reads the broker's rows instead.
+    """
+
+    id = models.AutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
+    vhost = models.TextField()
+    name = models.TextField()
+    #: Empty until the first inventory has seen it: classic | quorum | stream | …
+    type = models.TextField(blank=True)
+    state = models.TextField(blank=True)
+    node = models.TextField(blank=True)
+    durable = models.BooleanField(null=True)
+    auto_delete = models.BooleanField(null=True)
+    exclusive = models.BooleanField(null=True)
+    arguments = models.JSONField(default=dict)
+    policy = models.TextField(blank=True)
+    operator_policy = models.TextField(blank=True)
+    #: None until inventoried.
+    inventoried_at = models.DateTimeField(null=True)
+    first_seen_at = models.DateTimeField()
+    #: Set when a complete listing no longer had it.
+    gone_at = models.DateTimeField(null=True)
+
+    # Present depth, as of the broker's last complete poll (BrokerStatus.depths_at). None: unknown.
+    ready = models.BigIntegerField(null=True)
+    unacked = models.BigIntegerField(null=True)
+    total = models.BigIntegerField(null=True)
+    consumers = models.IntegerField(null=True)
+    #: When ready or unacked last changed: from then on, they are as they are now.
+    depth_changed_at = models.DateTimeField(null=True)
+    #: Where the depth is not known: what it last was, and when that was read. Older ones are of no
+    #: meaning where it is known.
+    last_ready = models.BigIntegerField(null=True)
+    last_unacked = models.BigIntegerField(null=True)
+    last_depth_at = models.DateTimeField(null=True)
+
+    objects = QueueQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["broker", "vhost", "name"], name="one_queue_of_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

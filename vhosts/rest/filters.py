@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import django_filters
+from django.db.models import Q, QuerySet
+
+from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter, TimeFilter
+from vhosts.models import Poll, Queue, VirtualHost
+
+
+class QueueFilters(django_filters.FilterSet):
+    broker = BrokerFilter()
+    vhost = TextFilter(help_text="The exact name of the virtual host.")
+    name = TextFilter(help_text="The exact name.")
+    type = TextFilter(help_text="classic, quorum, stream, …")
+    state = TextFilter(help_text="running, down, …, as the broker says it.")
+    non_empty = FlagFilter(method="by_messages", help_text="With messages, or known to have none.")
+    no_consumers = FlagFilter(method="by_consumers", help_text="Known to have none, or some.")
+    search = TextFilter(field_name="name", lookup_expr="icontains", help_text="Part of the name.")
+    gone = FlagFilter(
+        method="by_presence",
+        help_text="Left out or false: queues that are there. True: those that are there no more.",
+    )
+
+    class Meta:
+        model = Queue
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[Queue]) -> QuerySet[Queue]:
+        queryset = super().filter_queryset(queryset)
+        # A bool of False counts as "no value" with django-filter's own check, so here.
+        return (
+            queryset
+            if self.form.cleaned_data.get("gone") is True
+            else queryset.filter(gone_at=None)
+        )
+
+    def by_messages(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
+        return queryset.filter(total__gt=0) if value else queryset.filter(total=0)
+
+    def by_consumers(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
+        return queryset.filter(consumers=0) if value else queryset.filter(consumers__gt=0)
+
+    def by_presence(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
+        return queryset.filter(~Q(gone_at=None)) if value else queryset
+
+
+class VhostFilters(django_filters.FilterSet):
+    broker = BrokerFilter()
+    name = TextFilter(help_text="The exact name.")
+    search = TextFilter(field_name="name", lookup_expr="icontains", help_text="Part of the name.")
+
+    class Meta:
+        model = VirtualHost
+        fields: list[str] = []
+
+
+class PollFilters(django_filters.FilterSet):
+    broker = BrokerFilter()
+    complete = FlagFilter()
+
+    class Meta:
+        model = Poll
+        fields: list[str] = []
+
+
+# `from` is a word of Python's own, so these two cannot be written as attributes.
+PollFilters.base_filters["from"] = TimeFilter(
+    field_name="slot_at", lookup_expr="gte", help_text="Not before this time (ISO 8601, with zone)."
+)
+PollFilters.base_filters["to"] = TimeFilter(
+    field_name="slot_at", lookup_expr="lt", help_text="Before this time (ISO 8601, with zone)."
+)

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from vhosts.definitions.rest.views import BackupsView, DefinitionsView
+from vhosts.explain_access.api import ExplainView, PatternsView
+from vhosts.limits.api import LimitsView
+from vhosts.rest.views import PollsView, QueuesView, VhostsView
+
+#: (address under /api/v1/, view, name of the route)
+routes = (
+    ("queues", QueuesView, "api-queues"),
+    ("vhosts", VhostsView, "api-vhosts"),
+    ("limits", LimitsView, "api-limits"),
+    ("polls", PollsView, "api-polls"),
+    ("explain", ExplainView, "api-explain"),
+    ("patterns", PatternsView, "api-patterns"),
+    ("definitions/backups", BackupsView, "api-backups"),
+    ("definitions", DefinitionsView, "api-definitions"),
+)

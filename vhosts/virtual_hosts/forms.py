@@ -1,0 +1,114 @@
+"""Forms of virtual hosts. Rules are the services'; forms only read what was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from console.faces.acts.forms import CHECK, SELECT, TEXT, ActForm, Limit, Name, words_of
+from vhosts.virtual_hosts.rules import MOST_DESCRIPTION, QUEUE_TYPES
+
+_LIMITS = {"max_connections": "max-connections", "max_queues": "max-queues"}
+
+
+class VhostForm(ActForm):
+    """`spec` is what the virtual host is to be at present, None for a new one. `may_limit`: whether
+    limits are offered; `knows_protection`: whether the broker has deletion protection."""
+
+    name = Name(
+        help_text="1 to 255 bytes, such as / or /test/4730. It cannot be changed later, and no page "
+        "of it needs the slashes written in any other way.",
+        error_messages={"required": "Enter a name."},
+    )
+    description = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=MOST_DESCRIPTION,
+        widget=forms.TextInput(attrs=TEXT),
+        help_text="What it is for. RabbitMQ: description.",
+    )
+    tags = forms.CharField(
+        required=False,
+        max_length=5000,
+        widget=forms.TextInput(attrs=TEXT),
+        help_text="Words with commas between, for people and tools; RabbitMQ gives them no meaning.",
+    )
+    default_queue_type = forms.ChoiceField(
+        required=False,
+        widget=forms.Select(attrs=SELECT),
+        help_text="The type of queues that are declared without x-queue-type. RabbitMQ: "
+        "default_queue_type.",
+    )
+    max_connections = Limit(
+        help_text="Client connections at once; 0 lets nobody in. Empty: no limit. RabbitMQ: "
+        "max-connections."
+    )
+    max_queues = Limit(
+        help_text="Queues that may exist at once; 0 allows none. Empty: no limit. RabbitMQ: max-queues."
+    )
+    tracing = forms.BooleanField(
+        required=False,
+        widget=forms.CheckboxInput(attrs=CHECK),
+        help_text="For looking into a problem: costs throughput while it is on. RabbitMQ: tracing.",
+    )
+    protected_from_deletion = forms.BooleanField(
+        required=False,
+        label="Deletion",
+        widget=forms.CheckboxInput(attrs=CHECK),
+        help_text="The broker then refuses to delete it, whoever asks, until this is lifted.",
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        spec: Mapping[str, Any] | None = None,
+        may_limit: bool,
+        knows_protection: bool,
+        generation: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["initial"] = {**_initial(spec or {}), "generation": generation}
+        super().__init__(*args, **kwargs)
+        present = (spec or {}).get("default_queue_type") or ""
+        types = [one for one in (*QUEUE_TYPES, present) if one]
+        choices = [("", "Not set: the node decides, classic as a rule")]
+        self.fields["default_queue_type"].choices = choices + [  # type: ignore[attr-defined]
+            (one, one) for one in dict.fromkeys(types)
+        ]
+        if spec is not None:
+            del self.fields["name"]
+        if not may_limit:
+            del self.fields["max_connections"], self.fields["max_queues"]
+        if not knows_protection:
+            del self.fields["protected_from_deletion"]
+
+    def field_of(self, field: str) -> str | None:
+        if field == "limits":
+            return "max_connections" if "max_connections" in self.fields else None
+        return super().field_of(field)
+
+    def wanted(self) -> dict[str, Any]:
+        """The fields for the service, of a valid form; what is not offered is left as it is."""
+        said = self.cleaned_data
+        fields: dict[str, Any] = {
+            "description": said["description"],
+            "tags": words_of(said["tags"]),
+            "default_queue_type": said["default_queue_type"] or None,
+            "tracing": said["tracing"],
+        }
+        if "protected_from_deletion" in self.fields:
+            fields["protected_from_deletion"] = said["protected_from_deletion"]
+        if "max_connections" in self.fields:
+            fields["limits"] = {limit: said[name] for name, limit in _LIMITS.items()}
+        return fields
+
+
+def _initial(spec: Mapping[str, Any]) -> dict[str, Any]:
+    limits = spec.get("limits") or {}
+    return {
+        **{name: value for name, value in spec.items() if name not in ("tags", "limits")},
+        "tags": ", ".join(spec.get("tags") or []),
+        **{name: limits.get(limit) for name, limit in _LIMITS.items()},
+    }

@@ -1,0 +1,72 @@
+"""Starting a virtual host that a node has stopped: an act that is done once, not a state to hold."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accessctl.authorize import AnyUser, require
+from accessctl.rights import Permission
+from console.audit import record
+from console.brokers.connect import connect
+from console.errors import BrokerTrouble, InvalidField
+from console.models import BrokerStatus
+from console.rabbitmq.endpoint import Timeouts
+from console.rabbitmq.errors import BrokerError, ConnectionLost, MalformedAnswer, TimedOut
+from console.rabbitmq.management.objects import ObjectStore
+from vhosts.models import VirtualHost
+
+#: The broker answers when the virtual host has started, with its queues.
+DEADLINE = Timeouts(connect=3.0, read=20.0, total=20.0)
+#: After these the broker may have acted or not.
+_LOST = (ConnectionLost, TimedOut, MalformedAnswer)
+#: Stands in the trail by itself where this process died before it knew more.
+_ASKED = "asked; unknown unless a later entry says it"
+
+
+def restart_vhost(*, vhost: VirtualHost, node: str, acting_user: AnyUser, now: datetime) -> None:
+    """Calls the broker once and never again by itself; on a node where it runs nothing happens.
+
+    The audit row is kept before the call, and its outcome in a second one. Raises NotAllowed,
+    InvalidField for a node that was not seen, BrokerTrouble with the broker's words, or saying that
+    the outcome is unknown where its answer was lost.
+    """
+    require(acting_user, Permission.VHOSTS_RESTART, vhost.broker, vhost.name)
+    if node not in vhost.cluster_state:
+        raise InvalidField("node", f"{vhost.broker.name} has no node {node[:100]}.")
+    client = connect(vhost.broker, timeouts=DEADLINE)
+    _record(vhost, node, acting_user, _ASKED)
+    try:
+        with client:
+            ObjectStore(client.http).post("vhosts", vhost.name, "start", node)
+    except BrokerError as error:
+        said = error.detail or error.summary
+        if isinstance(error, _LOST):
+            _record(vhost, node, acting_user, f"unknown: {said}")
+            _look_again(vhost, now)
+            raise BrokerTrouble(
+                f"It is not known whether {vhost.name} was started on {node}: {said} "
+                "It is not tried again by itself: look at its state first."
+            ) from None
+        _record(vhost, node, acting_user, said)
+        raise BrokerTrouble(f"{vhost.name} was not started on {node}: {said}") from None
+    _record(vhost, node, acting_user, "done")
+    _look_again(vhost, now)
+
+
+def _look_again(vhost: VirtualHost, now: datetime) -> None:
+    """Its state on the nodes is read again soon."""
+    BrokerStatus.objects.filter(broker=vhost.broker).update(next_inventory_at=now)
+
+
+@transaction.atomic
+def _record(vhost: VirtualHost, node: str, acting_user: AnyUser, outcome: str) -> None:
+    record(
+        "vhost:restart",
+        target_kind="vhost",
+        target=vhost.name,
+        broker=vhost.broker,
+        acting_user=acting_user,
+        after={"node": node, "outcome": outcome},
+    )

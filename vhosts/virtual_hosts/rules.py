@@ -1,0 +1,190 @@
+"""Virtual hosts: wishes to create, change and delete them, and what to think of before."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+
+from accessctl.authorize import AnyUser, require
+from accessctl.models import BrokerPermission
+from accessctl.rights import Permission
+from accessctl.users.rules import check_limits, check_tags
+from console.engine.accept import Wish
+from console.engine.proposals.current_state import Standing, standings
+from console.errors import InvalidField, NotAllowed
+from console.faces.pages.words import counted
+from console.kinds.base import VHOST, SpecError
+from console.kinds.names import check_name
+from console.models import Broker
+from vhosts.models import Queue, VirtualHost
+from vhosts.virtual_hosts.specs import seen_vhosts
+
+LIMITS = ("max-connections", "max-queues")
+QUEUE_TYPES = ("classic", "quorum", "stream")
+MOST_DESCRIPTION = 1000
+MOST_TAGS = 32
+
+
+def create_vhost(
+    *, broker: Broker, name: str, fields: Mapping[str, Any], acting_user: AnyUser
+) -> Wish:
+    """A vhost that is not there yet. `fields`: description, tags, default_queue_type, tracing, limits,
+    protected_from_deletion. Raises NotAllowed, InvalidField, AlreadyThere."""
+    require(acting_user, Permission.VHOSTS_CREATE, broker, name)
+    try:
+        check_name("vhost", name)
+    except SpecError as error:
+        raise InvalidField(error.field, str(error)) from None
+    spec = VHOST.canonical(check_vhost_fields(fields))
+    _may_limit(acting_user, broker, name, [{}], spec)
+    standing = vhost_standing(broker, name)
+    standing.must_be_new(broker)
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=spec,
+        observed=standing.observed,
+        permission=Permission.VHOSTS_CREATE,
+        expected_generation=standing.generation,
+        new=True,
+    )
+
+
+def edit_vhost(
+    *,
+    broker: Broker,
+    name: str,
+    fields: Mapping[str, Any],
+    acting_user: AnyUser,
+    expected_generation: int | None = None,
+) -> Wish:
+    """Changes what `fields` names and keeps the rest. Raises NotAllowed, InvalidField, NotThere; where
+    somebody asks for something else at the same moment, `accept` raises Stale."""
+    require(acting_user, Permission.VHOSTS_EDIT, broker, name)
+    standing = vhost_standing(broker, name)
+    spec = standing.changed(check_vhost_fields(fields))
+    # What was changed elsewhere is undone by writing what was asked for here.
+    before = [one for one in (standing.wanted, standing.observed) if one is not None]
+    limited = _may_limit(acting_user, broker, name, before, spec)
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=spec,
+        observed=standing.observed,
+        permission=Permission.VHOSTS_LIMIT if limited else Permission.VHOSTS_EDIT,
+        expected_generation=standing.generation
+        if expected_generation is None
+        else expected_generation,
+    )
+
+
+def delete_vhost(
+    *, broker: Broker, name: str, acting_user: AnyUser, expected_generation: int | None = None
+) -> Wish:
+    """Raises NotAllowed (also where it is protected from deletion), NotThere."""
+    require(acting_user, Permission.VHOSTS_DELETE, broker, name)
+    standing = vhost_standing(broker, name)
+    standing.must_be_there()
+    if (standing.observed or {}).get("protected_from_deletion"):
+        raise NotAllowed(f"The virtual host {name} is protected from deletion. Lift that first.")
+    return Wish(
+        broker=broker,
+        ref=standing.ref,
+        spec=None,
+        observed=standing.observed,
+        permission=Permission.VHOSTS_DELETE,
+        expected_generation=expected_generation,
+        guard=vhost_contents(broker, name),
+    )
+
+
+def _may_limit(
+    acting_user: AnyUser,
+    broker: Broker,
+    name: str,
+    before: Sequence[Mapping[str, Any]],
+    after: Mapping[str, Any],
+) -> bool:
+    """Whether limits change, of any of what it is to be and what it is seen to be. Raises NotAllowed."""
+    limited = any(one.get("limits", {}) != after.get("limits", {}) for one in before)
+    if limited:
+        require(acting_user, Permission.VHOSTS_LIMIT, broker, name)
+    return limited
+
+
+def vhost_standing(broker: Broker, name: str) -> Standing:
+    return standings(broker, VHOST.name, [(name,)], seen_vhosts(broker, [name]))[(name,)]
+
+
+def vhost_contents(broker: Broker, name: str) -> dict[str, int]:
+    """{"queues", "messages"} as last seen; messages of unknown depth count nothing, which is told by
+    {"unknown"}: queues of unknown depth."""
+    found = Queue.objects.filter(broker=broker, vhost=name, gone_at=None).aggregate(
+        queues=Count("pk"), messages=Sum("total"), unknown=Count("pk", filter=Q(total=None))
+    )
+    return {name: found[name] or 0 for name in ("queues", "messages", "unknown")}
+
+
+def vhost_objections(broker: Broker, name: str) -> list[str]:
+    """What dies with the vhost; sentences, shown before it is deleted."""
+    contents = vhost_contents(broker, name)
+    users = list(
+        BrokerPermission.objects.filter(broker=broker, vhost=name).values_list("user", flat=True)
+    )
+    found = [
+        f"Lost for good: {counted(contents['queues'], 'queue')}, and in {'it' if contents['queues'] == 1 else 'them'} {counted(contents['messages'], 'message')}."
+        if contents["queues"]
+        else "It has no queues, as far as was seen."
+    ]
+    if contents["unknown"]:
+        found.append(f"How many messages {contents['unknown']} of its queues hold is not known.")
+    found.append("Its exchanges, bindings, policies and parameters go with it.")
+    if users:
+        shown = ", ".join(users[:5]) + (" and more" if len(users) > 5 else "")
+        found.append(
+            f"{counted(len(users), 'user')} with permissions on it, which go with it: {shown}."
+        )
+    found.append("Connections to it are closed.")
+    if name == "/":
+        found.append("It is the default virtual host: clients that name none connect to it.")
+    if VirtualHost.objects.filter(broker=broker, name=name, tracing=True).exists():
+        found.append("Tracing is switched on in it.")
+    return found
+
+
+def check_vhost_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, each in its one form. Raises InvalidField."""
+    known = {field.name for field in VHOST.fields}
+    for name in fields:
+        if name not in known:
+            raise InvalidField(name, f"A virtual host has no field {name!r}.")
+    checked = dict(fields)
+    if "description" in checked:
+        checked["description"] = _description(checked["description"])
+    if "tags" in checked:
+        checked["tags"] = check_tags(checked["tags"], MOST_TAGS)
+    if checked.get("default_queue_type") not in (None, "", *QUEUE_TYPES):
+        raise InvalidField(
+            "default_queue_type", f"The default queue type is one of {', '.join(QUEUE_TYPES)}."
+        )
+    if "limits" in checked:
+        checked["limits"] = check_limits(checked["limits"], LIMITS)
+    for name in ("tracing", "protected_from_deletion"):
+        if name in checked and not isinstance(checked[name], bool):
+            raise InvalidField(name, f"{name} must be true or false.")
+    return checked
+
+
+def _description(text: Any) -> str:
+    if not isinstance(text, str):
+        raise InvalidField("description", "The description must be text.")
+    if len(text) > MOST_DESCRIPTION:
+        raise InvalidField(
+            "description", f"The description has at most {MOST_DESCRIPTION} characters."
+        )
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise InvalidField("description", "The description must not hold control characters.")
+    return text

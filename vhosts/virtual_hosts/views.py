@@ -1,0 +1,110 @@
+"""Virtual hosts, as found on the brokers."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accessctl.authorize import may, require
+from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.rights import Permission
+from accessctl.users.selectors import permission_rows
+from accessctl.words import RIGHTS
+from console.brokers.observation import observe
+from console.engine.proposals.sync_states import syncs_of
+from console.faces.lists import csv_response, list_response, read_list, read_scope
+from console.kinds.base import VHOST
+from console.scope import Scope
+from vhosts.authorize import access_vhost
+from vhosts.crumbs import crumbs
+from vhosts.lists import VHOSTS
+from vhosts.models import Queue
+from vhosts.queues import arguments as kinds
+from vhosts.queues.commands import vhost_commands
+from vhosts.selectors import queue_rows, vhost_figures, vhost_rows, vhosts_in_scope, with_figures
+
+#: Rows of the tables on one vhost's page; the whole lists are a link away.
+_DEEPEST = 10
+_MOST = 200
+
+
+@require_safe
+def vhosts(request: HttpRequest) -> HttpResponse:
+    require(request.user, Permission.VHOSTS_VIEW)
+    now = timezone.now()
+    scope, problems = read_scope(request)
+    asked = read_list(VHOSTS, request.GET, hidden=["broker"] if scope.broker else [])
+    found = vhosts_in_scope(scope, request.user)
+    listing = asked.show(found.none() if problems else found)
+    brokers = scope.enabled_brokers(request.user)
+    return list_response(
+        request,
+        "vhosts/vhosts.html",
+        "vhosts/_vhosts.html",
+        {
+            "now": now,
+            "scope": scope,
+            "listing": listing,
+            "vhost_rows": vhost_rows(listing.rows),
+            "syncs": syncs_of(VHOST.name, listing.rows),
+            "may_create": may(request.user, Permission.VHOSTS_CREATE),
+            "observed": observe(brokers, "inventory_at", now),
+            "scope_problems": problems,
+        },
+        [*problems, *asked.problems],
+    )
+
+
+@require_safe
+def vhosts_csv(request: HttpRequest) -> HttpResponseBase:
+    require(request.user, Permission.VHOSTS_VIEW)
+    scope, problems = read_scope(request)
+    asked = read_list(VHOSTS, request.GET)
+    found = with_figures(vhosts_in_scope(scope, request.user))
+    return csv_response(asked, found, [*problems, *asked.problems])
+
+
+@require_safe
+def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
+    now = timezone.now()
+    found = access_vhost(request.user, vhost_id, Permission.VHOSTS_VIEW)
+    of_vhost = {"broker": found.broker, "vhost": found.name}
+    deepest = (
+        Queue.objects.present().filter(**of_vhost, total__gt=0).select_related("broker__status")
+    )
+    context = {
+        "now": now,
+        "scope": Scope.at(found.broker, found.name),
+        "vhost": found,
+        "figures": vhost_figures(found),
+        "limits": [
+            (key, value, kinds.LIMITS.get(key, "")) for key, value in sorted(found.limits.items())
+        ],
+        "nodes": sorted(found.cluster_state.items()),
+        "deepest": queue_rows(deepest.order_by("-total", "name")[:_DEEPEST], now=now),
+        "rights": RIGHTS,
+        "sync": syncs_of(VHOST.name, [found])[found.pk],
+        "may_resolve": may(request.user, Permission.DRIFT_RESOLVE, found.broker, found.name),
+        "may": {
+            str(one).partition(":")[2]
+            for one in (
+                Permission.VHOSTS_EDIT,
+                Permission.VHOSTS_DELETE,
+                Permission.VHOSTS_RESTART,
+            )
+            if may(request.user, one, found.broker, found.name)
+        },
+        "may_permit": may(request.user, Permission.PERMISSIONS_EDIT, found.broker, found.name),
+        "commands": vhost_commands(found.broker, found.name),
+        "crumbs": crumbs(found.broker),
+        "observed": observe([found.broker], "inventory_at", now),
+        "depths_stale": found.broker.status.is_stale(found.broker.status.depths_at, now),
+    }
+    if may(request.user, Permission.PERMISSIONS_VIEW, found.broker):
+        permissions = BrokerPermission.objects.filter(**of_vhost).order_by("user")
+        topics = BrokerTopicPermission.objects.filter(**of_vhost).order_by("user", "exchange")
+        context["permissions"] = permission_rows(permissions[:_MOST])
+        context["topic_permissions"] = permission_rows(topics[:_MOST])
+    return render(request, "vhosts/vhost.html", context)
