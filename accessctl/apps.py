@@ -6,4 +6,21 @@ class AccessctlConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
+        from accessctl.authorize import limit_to_token, may, may_by_name, require
         from accessctl.people import signals  # noqa: F401 – connects the receivers
+        from accessctl.reach import brokers_seen_by
+        from accessctl.targets import target_broker
+        from console.engine.ports import AUTHORIZE, LIMIT_TO_TOKEN
+        from console.faces.ports import MAY, REQUIRE, TARGET_BROKER
+        from console.ports import BROKERS_VISIBLE_TO
+
+        MAY.give(may)
+        REQUIRE.give(require)
+        TARGET_BROKER.give(target_broker)
+        from accessctl.users.judging import judge_of
+        from console.engine.ports import JUDGE_OF
+
+        JUDGE_OF.give(judge_of)
+        AUTHORIZE.give(may_by_name)
+        LIMIT_TO_TOKEN.give(limit_to_token)
+        BROKERS_VISIBLE_TO.give(brokers_seen_by)

@@ -20,7 +20,8 @@ from accessctl.reach import AnyUser, Place, Reach, limit_reach, reach_of
 from accessctl.rights import EVERYBODYS, Permission
 from accessctl.users.ownership import is_creating, why_not_edit_user
 from console.errors import NotAllowed, NothingGranted
-from console.kinds.base import KINDS, USER
+from console.kinds.registry import KINDS
+from console.kinds.user import USER
 from console.models import Broker
 
 __all__ = [
@@ -73,7 +74,7 @@ def may_by_name(
     key: Sequence[str] = (),
 ) -> bool:
     """`may`, for callers below that know a permission by its text and an object by its kind and key
-    (console.kinds.base). False for an unknown permission, and for the author of a change whose
+    (console.kinds.registry). False for an unknown permission, and for the author of a change whose
     account is gone."""
     if user is None or permission not in Permission.__members__.values():
         return False

@@ -12,7 +12,7 @@ import pytest
 
 from console.engine.accept import Request, Wish, accept
 from console.engine.apply import apply_broker
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import Broker, Change, ManagedObject, Step
 
 

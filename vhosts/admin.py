@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from console.faces.admin.objects import admin_of
 from console.faces.admin.site import SeenAdmin
+from console.faces.face import FACES
 from vhosts.administration import drift as admin_drift
 from vhosts.administration import permissions as admin_permissions
 from vhosts.administration import users as admin_users
@@ -13,6 +15,10 @@ from vhosts.administration import vhosts as admin_vhosts
 from vhosts.models import Poll, Queue
 
 __all__ = ["admin_drift", "admin_permissions", "admin_users", "admin_vhosts"]
+
+
+for _face in FACES.values():
+    admin.site.register(_face.model, admin_of(_face))
 
 
 @admin.register(Queue)

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from accessctl.patterns.check import check, dialect_of
 from console.engine.accept import Wish
-from console.kinds.base import PERMISSION, TOPIC_PERMISSION, Ref
+from console.kinds.common.kind import Ref
+from console.kinds.permission import PERMISSION
+from console.kinds.topic_permission import TOPIC_PERMISSION
 
 #: More than are shown of one plan are not looked at: each may take some hundredths of a second.
 _MOST_PATTERNS = 50

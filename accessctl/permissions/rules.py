@@ -16,8 +16,12 @@ from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField
 from console.faces.seen import ids_of
-from console.kinds.base import PERMISSION, TOPIC_PERMISSION, USER, VHOST, Ref, SpecError
-from console.kinds.names import check_name
+from console.kinds.common.kind import Ref, SpecError
+from console.kinds.common.names import check_name
+from console.kinds.permission import PERMISSION
+from console.kinds.topic_permission import TOPIC_PERMISSION
+from console.kinds.user import USER
+from console.kinds.vhost import VHOST
 from console.models import Broker, ManagedObject
 
 #: Cells of one bulk act; beyond it a file with `manage.py apply` is the better way.

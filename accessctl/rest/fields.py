@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from console.faces.rest.change_fields import Managed
 from console.faces.rest.fields import Number, StrictSerializer, Text
-from console.kinds.names import name_warnings
+from console.kinds.common.names import name_warnings
 
 
 class SeenOnBroker(serializers.Serializer[Any]):

@@ -23,7 +23,7 @@ from console.faces.rest.changing import (
     sent,
 )
 from console.faces.rest.fields import Flag, Number, Text
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA256, generate_password
 

@@ -1,7 +1,7 @@
 """Rights over RabbitMQ's users and limits, judged by what the broker says right before a call.
 
 Only for authors whose right depends on what an object has: who may set tags and limits on the whole broker
-may do all of it whatever the facts. See console.engine.recheck.
+may do all of it whatever the facts. See console.engine.ports.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from accessctl.reach import Reach, reach_of
 from accessctl.rights import Permission
 from accessctl.users.origins import is_proven
 from accessctl.users.ownership import NOT_OF_THIS_BROKER, why_not_theirs
-from console.engine.recheck import Fresh, Judge
-from console.kinds.base import USER, VHOST, Spec
+from console.engine.ports import Fresh, Judge
+from console.kinds.common.kind import Op, Spec
+from console.kinds.user import USER
+from console.kinds.vhost import VHOST
 from console.models import Broker, Step
-from console.reconcile.diff import Op
 
 _TAKEN = "The name is taken on the broker by a user that this change did not create. Choose another name."
 _CHANGED = (
@@ -28,7 +29,7 @@ _CHANGED = (
 
 
 def judge_of(author: User | None, broker: Broker, kind: str, names: Sequence[str]) -> Judge | None:
-    """See console.engine.recheck.JudgeOf."""
+    """See console.engine.ports.JudgeOf."""
     if author is None or kind not in (USER.name, VHOST.name):
         return None
     reach = reach_of(author)

@@ -15,8 +15,8 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from accessctl.models import BrokerUser
 from accessctl.reach import AnyUser, reach_of
 from accessctl.rights import Permission
-from console.engine.observed import Origin
-from console.kinds.base import Key, Spec
+from console.engine.ports import Origin
+from console.kinds.common.kind import Key, Spec
 from console.models import Broker
 
 _SALT = "accessctl.users.origins"

@@ -15,9 +15,9 @@ from django.db.models import F, QuerySet
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.reach import AnyUser, Reach, reach_of
 from accessctl.rights import Permission
-from console.kinds.base import USER
+from console.kinds.common.kind import Op
+from console.kinds.user import USER
 from console.models import OPEN_STEPS, Broker, ManagedObject, Step
-from console.reconcile.diff import Op
 
 NOT_OF_THIS_BROKER = "You may not change users of this broker."
 NOT_YOURS = (

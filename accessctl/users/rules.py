@@ -25,8 +25,9 @@ from console.engine.accept import Wish
 from console.engine.own_login import lock_out
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotAllowed
-from console.kinds.base import USER, Ref, SpecError
-from console.kinds.names import check_name
+from console.kinds.common.kind import Ref, SpecError
+from console.kinds.common.names import check_name
+from console.kinds.user import USER
 from console.models import Broker
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import (

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.db.models import Q
 
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
-from console.kinds.base import Key, Spec
+from console.kinds.common.kind import Key, Spec
 from console.models import Broker
 
 

@@ -27,7 +27,7 @@ from accessctl.users.selectors import (
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
 from console.faces.lists import csv_response, list_response, read_list, read_scope
-from console.kinds.base import USER
+from console.kinds.user import USER
 from console.scope import Scope
 
 #: Permissions shown on one user's page; the whole list is a link away.
@@ -58,7 +58,7 @@ def users(request: HttpRequest) -> HttpResponse:
             "tag_meanings": kinds.TAGS,
             "syncs": syncs_of(USER.name, listing.rows),
             "may_create": may(request.user, Permission.USERS_EDIT),
-            "observed": observe(brokers, "inventory_at", now),
+            "observed": observe(brokers, "inventory_at", now, parts=("users",)),
             "scope_problems": problems,
         },
         [*problems, *asked.problems],
@@ -95,7 +95,7 @@ def user(request: HttpRequest, user_id: int) -> HttpResponse:
         "limits": sorted(found.limits.items()),
         "permissions": permission_rows(permissions[:_MOST]),
         "topic_permissions": permission_rows(topics[:_MOST]),
-        "observed": observe([found.broker], "inventory_at", now),
+        "observed": observe([found.broker], "inventory_at", now, parts=("users",)),
         "rights": kinds.RIGHTS,
         "reach": reach_of_user(found, request.user),
         "sync": syncs_of(USER.name, [found])[found.pk],

@@ -15,7 +15,7 @@ from accessctl.authorize import AnyUser
 from accessctl.reach import Reach, reach_of
 from accessctl.rights import Permission
 from console.engine.order import blockers
-from console.kinds.base import KINDS
+from console.kinds.registry import KINDS
 from console.models import (
     OPEN_CHANGES,
     OPEN_STEPS,

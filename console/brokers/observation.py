@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -17,7 +17,7 @@ What = Literal["inventory_at", "depths_at"]
 class Observation:
     """`oldest`: when the oldest part of what is shown was read; None: nothing was. `never`:
     brokers of which nothing was read yet; `behind`: those whose figures are stale; `doubtful`:
-    (broker, sentence) where the last reading was not taken as whole."""
+    (broker, sentence) where a part of the last inventory that is shown could not be read whole."""
 
     brokers: int
     oldest: datetime | None
@@ -36,8 +36,11 @@ class Observation:
         return self.brokers > 0 and not self.never
 
 
-def observe(brokers: Iterable[Broker], what: What, now: datetime) -> Observation:
-    """One query, or none for brokers in hand (with their status)."""
+def observe(
+    brokers: Iterable[Broker], what: What, now: datetime, *, parts: Sequence[str] = ()
+) -> Observation:
+    """One query, or none for brokers in hand (with their status). `parts` of the inventory are what is
+    shown: "vhosts", "users" …, as in `BrokerStatus.part_errors`."""
     seen = list(brokers)
     times, never, behind, doubtful = [], [], [], []
     for broker in seen:
@@ -55,8 +58,9 @@ def observe(brokers: Iterable[Broker], what: What, now: datetime) -> Observation
         )
         if stale:
             behind.append(broker)
-        if what == "inventory_at" and (reason := status.part_errors.get("inventory")):
-            doubtful.append((broker, str(reason)))
+        doubtful += [
+            (broker, str(reason)) for part in parts if (reason := status.part_errors.get(part))
+        ]
     return Observation(
         brokers=len(seen),
         oldest=min(times, default=None),

@@ -14,14 +14,15 @@ from django.db import transaction
 from console.audit import record_change
 from console.engine.crashpoints import crashpoint
 from console.engine.notify import ring
-from console.engine.own_login import PASSWORD_FIELDS, lock_out
+from console.engine.own_login import lock_out
 from console.engine.proposals.token import token_of
 from console.errors import AlreadyThere, IdempotencyMismatch, InvalidField, Stale
-from console.kinds.base import KINDS, Ref, Spec, SpecError
+from console.kinds.common.kind import Op, Ref, Spec, SpecError
+from console.kinds.registry import KINDS
 from console.models import Broker, Change, ManagedObject, Step, Sync
 from console.rabbitmq.endpoint import Secret
-from console.reconcile.diff import Difference, FieldChange, Op
-from console.reconcile.disclose import public_change, public_spec, whole_spec
+from console.reconcile.diff import Difference, FieldChange
+from console.reconcile.disclose import beside_secrets, public_change, public_spec, whole_spec
 from console.reconcile.plan import Plan, make_plan, step_order
 from console.secrets import encrypt
 
@@ -94,7 +95,7 @@ def plan_of(request: Request) -> dict[Broker, Plan]:
             plan = make_plan({wish.ref: wish.desired() for wish in wishes}, observed)
         except SpecError as error:
             raise InvalidField(error.field, str(error)) from None
-        plans[broker] = _with_passwords(plan, wishes)
+        plans[broker] = _with_secrets(plan, wishes)
     return plans
 
 
@@ -107,11 +108,11 @@ def refuse_lock_out(wish: Wish) -> None:
         raise InvalidField(found.field, found.message)
 
 
-def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
-    """Inventories keep no hashes, so a new password has nothing to be compared with: it counts as a
+def _with_secrets(plan: Plan, wishes: Sequence[Wish]) -> Plan:
+    """Inventories keep no secrets, so a new password has nothing to be compared with: it counts as a
     change, or the plan would say that nothing happens."""
     given = {
-        w.ref for w in wishes if w.secrets and w.observed and "password_hash" not in w.observed
+        w.ref for w in wishes if w.secrets and w.observed and not set(w.secrets) & set(w.observed)
     }
     if not given:
         return plan
@@ -119,8 +120,8 @@ def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
     steps = [
         replace(
             step,
-            fields=(*step.fields, FieldChange("password_hash", None, None, secret=True)),
-            untold=tuple(name for name in step.untold if name not in PASSWORD_FIELDS),
+            fields=(*step.fields, *_secret_changes(step.ref)),
+            untold=tuple(name for name in step.untold if name not in beside_secrets(step.ref.kind)),
         )
         if step.ref in given
         else step
@@ -130,6 +131,14 @@ def _with_passwords(plan: Plan, wishes: Sequence[Wish]) -> Plan:
         plan,
         steps=tuple(sorted(steps, key=step_order)),
         unchanged=tuple(ref for ref in plan.unchanged if ref not in given),
+    )
+
+
+def _secret_changes(ref: Ref) -> tuple[FieldChange, ...]:
+    return tuple(
+        FieldChange(field.name, None, None, secret=True)
+        for field in KINDS[ref.kind].fields
+        if field.secret
     )
 
 
@@ -244,8 +253,8 @@ def _wished(target: ManagedObject, wish: Wish) -> ManagedObject:
         target.spec = None
     else:
         public = public_spec(kind.name, kind.canonical(wish.spec))
-        # Which algorithm a user's hash has is known only with the hash.
-        target.spec = {k: v for k, v in public.items() if k != "hashing_algorithm"}
+        # What goes with a secret, such as a hash's algorithm, is known only with it.
+        target.spec = {k: v for k, v in public.items() if k not in beside_secrets(kind.name)}
     target.generation += 1
     target.sync = Sync.PENDING
     target.reason = ""

@@ -26,6 +26,7 @@ from console.engine.attempt import (
     outcome_of_error,
     reference,
 )
+from console.engine.broker_objects import BrokerObjects
 from console.engine.crashpoints import crashpoint
 from console.engine.lease import Lease, release_lease, renew_lease, take_lease
 from console.engine.look import LISTING_FROM, Look
@@ -33,11 +34,10 @@ from console.engine.parallel import CONNECTIONS, Calls
 from console.engine.recheck import judge_of
 from console.engine.stopping import stopping
 from console.errors import ConsoleError
+from console.kinds.common.kind import Op
 from console.models import Broker, Step
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import BrokerError, LoginRefused
-from console.rabbitmq.management.objects import ObjectStore
-from console.reconcile.diff import Op
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
             )
             return ended
         with connect(broker, timeouts=TIMEOUTS) as client:
-            run = _Run(broker, lease, ObjectStore(client.http, writes=WRITES), clock)
+            run = _Run(broker, lease, BrokerObjects(client.http, writes=WRITES), clock)
             try:
                 while not stopping() and renew_lease(lease) and run.next_kind():
                     pass
@@ -109,7 +109,7 @@ class _LeaseLost(Exception):
 class _Run:
     """Takes batches to their end. `ended` counts the steps; after `trouble` the broker is left alone."""
 
-    def __init__(self, broker: Broker, lease: Lease, store: ObjectStore, clock: Clock) -> None:
+    def __init__(self, broker: Broker, lease: Lease, store: BrokerObjects, clock: Clock) -> None:
         self._broker, self._lease, self._store, self._clock = broker, lease, store, clock
         self._kept_at = 0.0
         self.ended = 0

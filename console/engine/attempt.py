@@ -6,10 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from console.engine.broker_objects import BrokerObjects
 from console.engine.crashpoints import crashpoint
 from console.engine.own_login import PASSWORD_FIELDS, lock_out
-from console.engine.recheck import Judge, read_fresh
-from console.kinds.base import KINDS, Key, Ref, Spec
+from console.engine.ports import Judge
+from console.engine.recheck import read_fresh
+from console.kinds.common.kind import Key, Op, Ref, Spec
+from console.kinds.registry import KINDS
 from console.models import Step
 from console.rabbitmq.errors import (
     AccessRefused,
@@ -20,8 +23,7 @@ from console.rabbitmq.errors import (
     Rejected,
     UnaddressableName,
 )
-from console.rabbitmq.management.objects import ObjectStore
-from console.reconcile.diff import Difference, Op, compare
+from console.reconcile.diff import Difference, compare
 from console.reconcile.disclose import whole_spec
 from console.secrets import decrypt
 
@@ -78,7 +80,9 @@ def secrets_of(step: Step) -> dict[str, str]:
     return dict(json.loads(decrypt(step.secrets_encrypted).reveal()))
 
 
-def act(store: ObjectStore, step: Step, before: Spec | None, judge: Judge | None = None) -> Outcome:
+def act(
+    store: BrokerObjects, step: Step, before: Spec | None, judge: Judge | None = None
+) -> Outcome:
     """Calls the broker where what is differs from what should be. With a `judge` the object is read once
     more, and nothing is sent where the author may no longer do it. Never raises a BrokerError."""
     ref = reference(step)
@@ -98,7 +102,9 @@ def act(store: ObjectStore, step: Step, before: Spec | None, judge: Judge | None
         crashpoint("before-call")
         if difference.op in (Op.DELETE, Op.REPLACE):
             store.delete(
-                ref.kind, ref.key, if_empty=ref.kind == "queue" and not step.guard.get("force")
+                ref.kind,
+                ref.key,
+                if_empty=KINDS[ref.kind].deleted_if_empty and not step.guard.get("force"),
             )
         if difference.op is not Op.DELETE:
             assert desired is not None  # noqa: S101 – only a deletion has none
@@ -113,7 +119,7 @@ def act(store: ObjectStore, step: Step, before: Spec | None, judge: Judge | None
 
 
 def act_together(
-    store: ObjectStore, steps: Sequence[Step], before: Mapping[Key, Spec | None]
+    store: BrokerObjects, steps: Sequence[Step], before: Mapping[Key, Spec | None]
 ) -> dict[int, Outcome]:
     """As `act` does for each, but what is to be written goes in one call; all are of one kind. Where the
     broker refuses that call it does not say what of it was done: then each is written by itself."""
@@ -185,7 +191,7 @@ def _is_anothers(step: Step) -> bool:
         step.op == Op.CREATE
         and step.attempts <= 1
         and step.target.verified_generation == 0
-        and step.target.kind in ("vhost", "user")
+        and KINDS[step.target.kind].claimed
     )
 
 

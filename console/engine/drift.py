@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F
 
 from console.engine.retire import There, managed_owners
-from console.kinds.base import Key, Ref, Spec
+from console.kinds.common.kind import Key, Ref, Spec
 from console.models import Broker, ManagedObject, Sync
 from console.reconcile.dependents import owners_of
 from console.reconcile.disclose import public_change, whole_spec

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from console.engine.attempt import reference
-from console.kinds.base import Spec
+from console.engine.broker_objects import BrokerObjects
+from console.kinds.common.kind import Key, Spec
 from console.models import Step
 from console.rabbitmq.errors import BrokerError
 from console.rabbitmq.management.escapes import at_risk
-from console.rabbitmq.management.objects import Key, ObjectStore
 
 #: From so many steps on, one listing is cheaper than a look at each object.
 LISTING_FROM = 16
@@ -20,7 +20,7 @@ class Look:
     many. `specs` by key, None where there is none; nothing in it where `error` says why. `keep` is
     called before each read."""
 
-    def __init__(self, store: ObjectStore, steps: list[Step], keep: Callable[[], None]) -> None:
+    def __init__(self, store: BrokerObjects, steps: list[Step], keep: Callable[[], None]) -> None:
         self.specs: dict[Key, Spec | None] = {}
         self.error: BrokerError | None = None
         refs = [reference(step) for step in steps]

@@ -3,43 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
-
-from django.conf import settings
-from django.contrib.auth.models import User
-from django.utils.module_loading import import_string
 
 from console.engine.attempt import Outcome, reference
-from console.kinds.base import Key, Spec
+from console.engine.ports import OBSERVE, Origin
+from console.kinds.common.kind import Op
 from console.models import Step
-from console.reconcile.diff import Op
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """How a change came to what it read back. `author` None: the account is gone. `before` is what the
-    broker had right before, None where it had nothing. `created`: the change itself created the object."""
-
-    author: User | None
-    before: Spec | None = field(repr=False)
-    created: bool
-
-
-class Observer(Protocol):
-    """`seen` None: it is not there. `origins` has the same keys. Called within the transaction that
-    records the outcome."""
-
-    def __call__(
-        self,
-        broker_id: int,
-        kind: str,
-        seen: Mapping[Key, Spec | None],
-        *,
-        now: datetime,
-        origins: Mapping[Key, Origin],
-    ) -> None: ...
 
 
 def hand_on(
@@ -53,9 +22,7 @@ def hand_on(
         if results[step.pk].state in ("ok", "unchanged")
     }
     if proven:
-        # The mirror stands above the engine, so it is named by a setting, as the authorizer is.
-        observer: Observer = import_string(settings.CHANGE_OBSERVER)
-        observer(
+        OBSERVE.ask(
             broker_id,
             batch[0].target.kind,
             {key: result.seen for key, (_, result) in proven.items()},

@@ -16,10 +16,9 @@ from uuid import UUID
 from django.db.models import Min, Q, QuerySet
 
 from console.engine.attempt import reference
-from console.kinds.base import Key, Ref
+from console.kinds.common.kind import Key, Op, Ref
 from console.models import OPEN_STEPS, Broker, Change, ManagedObject, Step
-from console.reconcile.diff import Op
-from console.reconcile.references import stands_on
+from console.reconcile.dependents import stands_on
 
 _REMOVES = (Op.DELETE, Op.REPLACE)
 

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.kinds.base import PERMISSION, USER, Ref
+from console.kinds.common.kind import Ref
+from console.kinds.permission import PERMISSION
+from console.kinds.user import USER
 from console.models import Broker
 
 PASSWORD_FIELDS = ("password_hash", "hashing_algorithm")

@@ -7,46 +7,42 @@ here is read from the broker.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from django.conf import settings
-from django.contrib.auth.models import User
-from django.utils.module_loading import import_string
-
-from console.kinds.base import USER, Ref, Spec
-from console.models import Broker, Step
-from console.rabbitmq.management.objects import ObjectStore
-from console.rabbitmq.management.user_vhosts import vhosts_of_user
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """An object as the broker tells it now. `spec` None: it is not there. `vhosts`: of a user, where it
-    has a permission or a topic permission; empty for other kinds."""
-
-    spec: Spec | None = field(repr=False)
-    vhosts: frozenset[str] = frozenset()
-
-
-#: (step, fresh facts, what it is to be) to the reason why the author may not, one sentence; "": may.
-#: Called in threads, so it must not touch the database.
-Judge = Callable[[Step, Fresh, Spec | None], str]
-#: Gives a judge for steps of one kind, None where the author's right depends on no such fact.
-JudgeOf = Callable[[User | None, Broker, str, Sequence[str]], Judge | None]
+from console.engine.broker_objects import BrokerObjects
+from console.engine.ports import JUDGE_OF, Fresh, Judge
+from console.kinds.common.kind import Ref
+from console.kinds.user import USER
+from console.models import Step
+from console.rabbitmq.errors import MalformedAnswer
+from console.rabbitmq.management.answers import rows_of
 
 
 def judge_of(batch: Sequence[Step]) -> Judge | None:
     """For a batch of one change and kind."""
-    found: JudgeOf = import_string(settings.CHANGE_JUDGE)
     first = batch[0]
     names = [step.target.key[0] for step in batch]
-    return found(first.change.author, first.broker, first.target.kind, names)
+    return JUDGE_OF.ask(first.change.author, first.broker, first.target.kind, names)
 
 
-def read_fresh(store: ObjectStore, ref: Ref) -> Fresh:
+def read_fresh(store: BrokerObjects, ref: Ref) -> Fresh:
     """Raises BrokerError where the broker does not tell all of it."""
     spec = store.read(ref.kind, ref.key)
     if spec is None or ref.kind != USER.name:
         return Fresh(spec)
-    return Fresh(spec, vhosts_of_user(store, ref.key[0]))
+    return Fresh(spec, _vhosts_of_user(store, ref.key[0]))
+
+
+def _vhosts_of_user(store: BrokerObjects, name: str) -> frozenset[str]:
+    """The virtual hosts in which the user has a permission or a topic permission. Raises BrokerError;
+    NotFound where the user is not there."""
+    found: set[str] = set()
+    for what in ("permissions", "topic-permissions"):
+        for row in rows_of(store.get("users", name, what)):
+            vhost = row.get("vhost")
+            if row.get("user") != name or not isinstance(vhost, str):
+                raise MalformedAnswer(
+                    "The broker answered for another user than the one asked for."
+                )
+            found.add(vhost)
+    return frozenset(found)

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from console.kinds.base import Key, Ref
+from console.kinds.common.kind import Key, Ref
 from console.models import OPEN_STEPS, Broker, ManagedObject, Step, Sync
 from console.reconcile.dependents import hanging_on
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Count, Exists, F, OuterRef
-from django.utils.module_loading import import_string
 
 from console.engine.attempt import MOST_BROKER_FAILURES, Outcome
 from console.engine.lease import Lease, still_held
 from console.engine.observed import hand_on
 from console.engine.order import next_candidates
+from console.engine.ports import AUTHORIZE
 from console.engine.proposals.token import why_withdrawn
 from console.engine.retire import retire_dependents
 from console.models import (
@@ -73,9 +71,7 @@ def start_batch(
 
 
 def _weed(candidates: list[Step], now: datetime) -> list[Step]:
-    may: Callable[[User | None, str, Broker, str, list[str]], bool] = import_string(
-        settings.CHANGE_AUTHORIZER
-    )
+    may = AUTHORIZE.ask
     author, broker = candidates[0].change.author, candidates[0].broker
     withdrawn = why_withdrawn(candidates[0].change, author, now)
     batch: list[Step] = []

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from django.conf import settings
-from django.utils.module_loading import import_string
-
-from console.kinds.base import Key
+from console.kinds.common.kind import Key
 from console.models import Broker
+from console.ports import Port
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -26,6 +24,9 @@ class SeenIds(Protocol):
     ) -> dict[Key, int]: ...
 
 
+SEEN_IDS: Port[SeenIds] = Port("SEEN_IDS")
+
+
 def ids_of(
     broker: Broker,
     kind: str,
@@ -35,5 +36,4 @@ def ids_of(
 ) -> dict[Key, int]:
     """The ids of those of `keys` that are there, by which pages and the API address them; with a
     `viewer`, of those that they may see. One query; empty for a kind that inventories do not keep."""
-    asked: SeenIds = import_string(settings.SEEN_OBJECTS)
-    return asked(broker, kind, keys, viewer=viewer)
+    return SEEN_IDS.ask(broker, kind, keys, viewer=viewer)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +7,8 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
-from django.utils.module_loading import import_string
 
+from console.ports import BROKERS_VISIBLE_TO
 from console.rabbitmq.cluster import ClusterView, stored_view
 from console.secrets import EncryptedField
 
@@ -44,12 +43,8 @@ def default_poll_interval_s() -> int:
 
 class BrokerQuerySet(models.QuerySet["Broker"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> BrokerQuerySet:
-        """Brokers of which the user may see any part. Who may what is accessctl's to know, which
-        stands above: it is asked by a setting, as changes ask for their authorizer."""
-        seen_by: Callable[[AbstractBaseUser | AnonymousUser], Q] = import_string(
-            settings.BROKER_VISIBILITY
-        )
-        return self.filter(seen_by(user))
+        """Brokers of which the user may see any part."""
+        return self.filter(BROKERS_VISIBLE_TO.ask(user))
 
     def due_for_poll(self, now: datetime) -> BrokerQuerySet:
         """Enabled, at or past their next poll, and not claimed by a poll that may still run."""

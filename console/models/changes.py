@@ -52,7 +52,7 @@ class ManagedObject(models.Model):
 
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=32)
-    #: Identity within the broker, in the order of console.kinds.base.
+    #: Identity within the broker, in the order of console.kinds.registry.
     key = ArrayField(models.TextField())
     spec = models.JSONField(null=True)
     #: Rises with each wish.

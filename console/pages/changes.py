@@ -20,7 +20,7 @@ from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
 from accessctl.visibility.changes import blockers_seen_by, changes_seen_by, may_stop, steps_seen_by
 from console.engine.proposals.commands import step_commands
-from console.engine.proposals.preview import FieldLine, WaitsFor, kind_word, parts_of
+from console.engine.proposals.preview import FieldLine, WaitsFor
 from console.engine.proposals.retry import CONFIRMED, RETRIED, ask_again, stop_change
 from console.errors import ConsoleError, NotAllowed
 from console.faces.lists import (
@@ -34,7 +34,8 @@ from console.faces.lists import (
     read_list,
     read_scope,
 )
-from console.kinds.base import Key, Ref
+from console.kinds.common.kind import Key, Op, Ref
+from console.kinds.registry import KINDS, parts_of
 from console.models import (
     OPEN_CHANGES,
     OPEN_STEPS,
@@ -44,7 +45,6 @@ from console.models import (
     Step,
     StepState,
 )
-from console.reconcile.diff import Op
 from console.scope import Scope
 from vhosts.drift.seen_objects import ids_of, seen_objects
 
@@ -98,7 +98,7 @@ STEPS = ListSpec(
     filters=[
         Filter(key="state", label="State", kind="choice", choices=dict(StepState.choices), where=equals("state")),
         Filter(key="kind", label="Kind", kind="choice", where=equals("target__kind"),
-               choices={k: kind_word(k).capitalize() for k in ("vhost", "user", "permission", "topic_permission", "policy", "exchange", "queue", "binding")}),
+               choices={k: KINDS[k].noun.capitalize() for k in KINDS}),
     ],
 )  # fmt: skip
 
@@ -372,7 +372,7 @@ def _step_row(step: Step, href: str, waits_for: WaitsFor | None) -> StepRow:
     secret = any(field.secret for field in fields)
     return StepRow(
         step=step,
-        word=kind_word(step.target.kind),
+        word=KINDS[step.target.kind].noun,
         parts=parts_of(step.target.kind, key),
         fields=fields,
         commands=step_commands(

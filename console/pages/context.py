@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from accessctl.authorize import may
 from accessctl.rights import Permission
 from accessctl.visibility.changes import changes_to_look_at, drifted
 from console.errors import ConsoleError
+from console.faces.face import FACES, Face, tabs_of
 from console.models import Broker
 from console.scope import Scope
 
@@ -77,6 +79,30 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
 )  # fmt: skip
 
 
+def _places() -> Iterator[tuple[str, tuple[_Place, ...]]]:
+    """The rail's groups; kinds with a face come after the first place of *Manage*."""
+    for title, places in _RAIL:
+        if title != "Manage":
+            yield title, places
+            continue
+        shown = tuple(_place_of(face) for face in FACES.values() if not face.tab_of)
+        yield title, (*places[:1], *shown, *places[1:])
+
+
+def _place_of(face: Face) -> _Place:
+    """The kind's own list and those that are tabs beside it."""
+    below = tuple(
+        route
+        for one in tabs_of(face)
+        for route in (
+            one.route, one.name, f"{one.name}_create", f"{one.name}_edit", f"{one.name}_delete",
+        )
+    )  # fmt: skip
+    return _Place(
+        face.route, face.kind.plural.capitalize(), face.icon, face.rights.view, also=below
+    )
+
+
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Nothing here asks the database unless the page's template uses it: error pages do not."""
     rail = SimpleLazyObject(lambda: _rail(request))
@@ -105,7 +131,7 @@ def _rail(request: HttpRequest) -> list[dict[str, Any]]:
     match = request.resolver_match
     here = match.view_name if match else ""
     groups = []
-    for title, places in _RAIL:
+    for title, places in _places():
         shown = []
         for place in places:
             if not may(request.user, place.permission):

@@ -17,7 +17,7 @@ from accessctl.rights import Permission
 from accessctl.visibility.changes import managed_seen_by
 from console.engine.accept import Request, Wish, accept
 from console.engine.drift import drift_state
-from console.engine.proposals.preview import FieldLine, kind_word, parts_of, preview
+from console.engine.proposals.preview import FieldLine, preview
 from console.errors import InvalidField
 from console.faces.lists import (
     Column,
@@ -31,11 +31,12 @@ from console.faces.lists import (
     read_scope,
 )
 from console.faces.pages.words import counted
+from console.kinds.registry import KINDS, parts_of
 from console.models import Broker, ManagedObject, Sync
 from console.scope import Scope
 from vhosts.drift.resolve import ACTS, adopt, resolve_drift
 from vhosts.drift.resolve import objections as hanging_objections
-from vhosts.drift.seen_objects import SEEN_KINDS
+from vhosts.drift.seen_objects import seen_kinds
 from vhosts.virtual_hosts.rules import vhost_objections
 
 
@@ -53,7 +54,7 @@ DRIFT = ListSpec(
     tiebreak=("broker__name", "kind", "key", "id"),
     columns=[
         Column(key="object", label="Object", order=["key"], value=lambda m: " / ".join(m.key)),
-        Column(key="kind", label="Kind", order=["kind"], value=lambda m: kind_word(m.kind)),
+        Column(key="kind", label="Kind", order=["kind"], value=lambda m: KINDS[m.kind].noun),
         Column(key="broker", label="Broker", order=["broker__name"], value=lambda m: m.broker.name),
         Column(key="state", label="What happened", order=["reason"], value=lambda m: m.reason),
         Column(key="fields", label="Asked → there", value=_told),
@@ -63,7 +64,7 @@ DRIFT = ListSpec(
     filters=[
         Filter(key="search", label="Name", where=contains("key")),
         Filter(key="kind", label="Kind", kind="choice", where=equals("kind"),
-               choices={kind: kind_word(kind).capitalize() for kind in SEEN_KINDS}),
+               choices={kind: KINDS[kind].noun.capitalize() for kind in seen_kinds()}),
     ],
 )  # fmt: skip
 
@@ -81,7 +82,7 @@ def drift_row(row: ManagedObject) -> DriftRow:
     return DriftRow(
         managed=row,
         state=drift_state(row).value,
-        word=kind_word(row.kind),
+        word=KINDS[row.kind].noun,
         parts=parts_of(row.kind, row.key),
         fields=_fields(row),
     )
@@ -154,7 +155,7 @@ def drift_adopt(request: HttpRequest) -> HttpResponse:
         raise InvalidField("key", "No object has a name like that.")
     wishes = adopt(broker, kind, [key], acting_user=request.user)
     fields = [("broker", text), ("kind", kind), *(("key", part) for part in key)]
-    title = f"Adopt the {kind_word(kind)} {' / '.join(key)} on {broker.name}"
+    title = f"Adopt the {KINDS[kind].noun} {' / '.join(key)} on {broker.name}"
     return confirmed_or_shown(request, wishes, title, fields, "drift_adopt")
 
 

@@ -11,7 +11,6 @@ from django.views.decorators.http import require_POST, require_safe
 from accessctl.authorize import may, require
 from accessctl.rights import Permission
 from console.brokers.observation import observe
-from console.engine.proposals.preview import kind_word, parts_of
 from console.errors import InvalidField
 from console.faces.lists import (
     Column,
@@ -23,20 +22,13 @@ from console.faces.lists import (
     read_scope,
 )
 from console.faces.pages.words import counted
-from console.kinds.base import KINDS
+from console.kinds.registry import KINDS, parts_of
 from console.models import Broker
 from console.pages.drift import confirmed_or_shown
 from console.scope import Scope
 from vhosts.drift.resolve import MOST_AT_ONCE
-from vhosts.drift.seen_objects import SEEN_KINDS
+from vhosts.drift.seen_objects import seen_kinds
 from vhosts.drift.unmanaged import adopt_seen, key_of, unmanaged
-
-_WORDS = {
-    "vhost": "Virtual hosts",
-    "user": "Users",
-    "permission": "Permissions",
-    "topic_permission": "Topic permissions",
-}
 
 
 def _spec(kind: str) -> ListSpec:
@@ -55,7 +47,7 @@ def _spec(kind: str) -> ListSpec:
     )
 
 
-_SPECS = {kind: _spec(kind) for kind in SEEN_KINDS}
+_SPECS = {kind: _spec(kind) for kind in seen_kinds()}
 
 
 def _in_scope(request: HttpRequest, kind: str, scope: Scope) -> Any:
@@ -71,8 +63,11 @@ def unmanaged_objects(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     scope, problems = read_scope(request)
     kind = request.GET.get("kind") or "vhost"
-    if kind not in SEEN_KINDS:
-        problems = [*problems, InvalidField("kind", f"The kind is one of {', '.join(SEEN_KINDS)}.")]
+    if kind not in seen_kinds():
+        problems = [
+            *problems,
+            InvalidField("kind", f"The kind is one of {', '.join(seen_kinds())}."),
+        ]
         kind = "vhost"
     asked = read_list(_SPECS[kind], request.GET, hidden=["broker"] if scope.broker else [])
     found = _in_scope(request, kind, scope)
@@ -83,7 +78,7 @@ def unmanaged_objects(request: HttpRequest) -> HttpResponse:
         "listing": listing,
         "object_rows": [(row, parts_of(kind, key_of(kind, row))) for row in listing.rows],
         "kind": kind,
-        "kinds": [(one, _WORDS[one]) for one in SEEN_KINDS],
+        "kinds": [(one, KINDS[one].plural.capitalize()) for one in seen_kinds()],
         "may_resolve": may(request.user, Permission.DRIFT_RESOLVE),
         "most": MOST_AT_ONCE,
         "observed": observe(scope.enabled_brokers(request.user), "inventory_at", now),
@@ -115,13 +110,13 @@ def unmanaged_adopt(request: HttpRequest) -> HttpResponse:
     wishes = adopt_seen(kind, rows, acting_user=request.user)
     if len(rows) == 1:
         name = " / ".join(key_of(kind, rows[0]))
-        title = f"Adopt the {kind_word(kind)} {name} on {rows[0].broker.name}"
+        title = f"Adopt the {KINDS[kind].noun} {name} on {rows[0].broker.name}"
     else:
         brokers: dict[int, Broker] = {row.broker_id: row.broker for row in rows}
         where = (
             next(iter(brokers.values())).name if len(brokers) == 1 else f"{len(brokers)} brokers"
         )
-        title = f"Adopt {counted(len(wishes), 'object')} on {where}: {_WORDS[kind].lower()}"
+        title = f"Adopt {counted(len(wishes), 'object')} on {where}: {KINDS[kind].plural}"
     fields = [("kind", kind), ("ids", ",".join(str(row.pk) for row in rows))]
     return confirmed_or_shown(request, wishes, title, fields, "unmanaged_adopt")
 

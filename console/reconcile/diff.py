@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from console.kinds.base import KINDS, Ref, Spec, table
+from console.kinds.common.kind import Op, Ref, Spec
+from console.kinds.registry import KINDS
 
-
-class Op(StrEnum):
-    CREATE = "create"
-    UPDATE = "update"
-    #: A field that is fixed at declare differs: delete and declare again, with all that this loses.
-    REPLACE = "replace"
-    DELETE = "delete"
-    UNCHANGED = "unchanged"
+__all__ = ["Difference", "FieldChange", "Op", "compare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +49,7 @@ def compare(ref: Ref, desired: Spec | None, observed: Spec | None) -> Difference
     if observed is None:
         return Difference(ref, Op.CREATE, _creation(ref, wanted))
     seen = kind.canonical(observed)
-    if ref.kind == "queue":
-        _take_type(wanted, seen)
-    elif ref.kind == "vhost" and wanted["default_queue_type"] is None:
-        # Not asked for: 4.x then sets its own, and none of them can be made to forget it.
-        wanted["default_queue_type"] = seen["default_queue_type"]
+    kind.align(wanted, seen)
     changes: list[FieldChange] = []
     untold: list[str] = []
     replace = False
@@ -76,16 +65,6 @@ def compare(ref: Ref, desired: Spec | None, observed: Spec | None) -> Difference
             changes.append(_change(field.name, before, after, field.secret))
     op = Op.REPLACE if replace else Op.UPDATE if changes else Op.UNCHANGED
     return Difference(ref, op, tuple(changes), tuple(untold))
-
-
-def _take_type(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
-    """A queue for which no type is asked takes that of its virtual host, which 4.x then shows among
-    its arguments; one without a shown type is classic."""
-    asked, shown = wanted["arguments"], seen["arguments"]
-    if "x-queue-type" not in asked and "x-queue-type" in shown:
-        wanted["arguments"] = table({**asked, "x-queue-type": shown["x-queue-type"]})
-    elif asked.get("x-queue-type") == "classic" and "x-queue-type" not in shown:
-        seen["arguments"] = table({**shown, "x-queue-type": "classic"})
 
 
 def _creation(ref: Ref, wanted: dict[str, Any]) -> tuple[FieldChange, ...]:

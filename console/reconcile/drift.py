@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from console.kinds.base import Ref, Spec
-from console.reconcile.diff import Difference, Op, compare
+from console.kinds.common.kind import Op, Ref, Spec
+from console.reconcile.diff import Difference, compare
 
 
 class DriftState(StrEnum):

@@ -8,13 +8,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from console.kinds.base import KINDS, Ref, Spec
-from console.reconcile.diff import Difference, Op, compare
+from console.kinds.common.kind import Op, Ref, Spec
+from console.kinds.registry import KINDS, vhost_of
+from console.reconcile.diff import Difference, compare
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`steps` in the order they are to be applied. `dies_with` tells for a vhost that is deleted what
+    """`steps` in the order they are to be applied. `dies_with` tells for a container (a vhost) that is deleted what
     goes with it without a step of its own. `fingerprint` stands for what was seen of every object the
     plan touches: a plan is applied only while a new look gives the same."""
 
@@ -31,7 +32,7 @@ def make_plan(desired: Mapping[Ref, Spec | None], observed: Mapping[Ref, Spec]) 
     """`desired` names every object the plan may touch, None for one to delete; what only `observed`
     names is left alone. Raises SpecError on an impossible spec."""
     differences = [compare(ref, spec, observed.get(ref)) for ref, spec in desired.items()]
-    doomed = {d.ref for d in differences if d.ref.kind == "vhost" and d.op is Op.DELETE}
+    doomed = {d.ref for d in differences if KINDS[d.ref.kind].is_container and d.op is Op.DELETE}
     dies_with = {ref: tuple(sorted(_inside(ref, observed))) for ref in doomed}
     implied = {inner for inners in dies_with.values() for inner in inners}
     steps = [
@@ -70,9 +71,7 @@ def step_order(step: Difference) -> tuple[int, int, Ref]:
     return (int(deleting), -rank if deleting else rank, step.ref)
 
 
-def _inside(vhost: Ref, observed: Mapping[Ref, Spec]) -> Iterable[Ref]:
-    name = vhost.key[0]
+def _inside(container: Ref, observed: Mapping[Ref, Spec]) -> Iterable[Ref]:
     for ref in observed:
-        at = KINDS[ref.kind].vhost_at
-        if ref.kind != "vhost" and at is not None and ref.key[at] == name:
+        if ref != container and vhost_of(ref) == container.key[0]:
             yield ref

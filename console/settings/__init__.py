@@ -55,22 +55,9 @@ BACKUP_HOURS = env_int("CONSOLE_BACKUP_HOURS", 24, least=0, most=8760)
 KEEP_BACKUPS_DAYS = env_int("CONSOLE_KEEP_BACKUPS_DAYS", 32, least=1, most=36600)
 KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, most=3660)
 
-# --- Changes ---
-#: Asked again before a step is applied: may its author still do this?
-CHANGE_AUTHORIZER = "accessctl.authorize.may_by_name"
-#: And once more by what the broker says right before a call, where the right depends on it.
-CHANGE_JUDGE = "accessctl.users.judging.judge_of"
-#: What a change read back is laid over what was seen, which is kept above the engine.
-CHANGE_OBSERVER = "vhosts.polling.inventory.read_back.note_read_back"
-SEEN_OBJECTS = "vhosts.drift.seen_objects.ids_of"
-#: And is the API token that it was asked with still good for it?
-CHANGE_TOKEN_LIMITER = "accessctl.authorize.limit_to_token"
-
 # --- Access ---
 #: Whom people without rights are told to ask.
 CONTACT = env_str("CONSOLE_CONTACT")[:200].rstrip(".")
-#: The kernel's brokers, as far as a person sees them; accessctl stands above it.
-BROKER_VISIBILITY = "accessctl.reach.brokers_seen_by"
 
 #: Whether /metrics is open to anybody; else it takes a superuser's token or session.
 METRICS_OPEN = env_bool("CONSOLE_METRICS_OPEN", False)

@@ -11,7 +11,7 @@ from accessctl.users import rules as broker_users
 from accessctl.users.rules import Password
 from console.engine.accept import Request, accept
 from console.errors import AlreadyThere, InvalidField, NotAllowed, NotThere
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.rabbitmq.endpoint import Secret
 from tests.engine import Engine, utc_now
 from vhosts.models import Queue, VirtualHost

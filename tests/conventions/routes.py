@@ -66,6 +66,18 @@ _PAGES = [
         for name in ("queues", "vhosts", "users", "permissions", "topic_permissions")
         for suffix in ("", "_csv")
     ),
+    *(
+        route
+        for kind, many in (("policy", "policies"), ("operator_policy", "operator_policies"))
+        for route in (
+            Route(many, "empty", "none"),
+            Route(f"{many}_csv", "empty", "none"),
+            Route(kind, "super", "none", (kind,)),
+            Route(f"{kind}_create", "super", "super"),
+            Route(f"{kind}_edit", "super", "super", (kind,)),
+            Route(f"{kind}_delete", "super", "super", (kind,)),
+        )
+    ),
     Route("queue", "super", "none", ("queue",)),
     Route("queue_now", "super", "none", ("queue",)),
     Route("queue_details", "super", "none", ("queue",)),
@@ -158,6 +170,10 @@ _API = [
     Route("api-topic-permissions-detail", "super", "none", ("topic_permission",)),
     Route("api-permissions-many", "none", "super"),
     Route("api-permissions-copy", "none", "super"),
+    Route("api-policies-list", "super", "super"),
+    Route("api-policies-detail", "super", "none", ("policy",)),
+    Route("api-operator-policies-list", "super", "super"),
+    Route("api-operator-policies-detail", "super", "none", ("operator_policy",)),
     Route("api-changes-list", "super", "none"),
     Route("api-changes-detail", "super", "none", ("change",)),
     Route("api-changes-steps", "super", "none", ("change",)),

@@ -9,7 +9,7 @@ from accessctl.models import ConsoleSession, Grant
 from accessctl.tokens.service import create_token
 from console.audit import record
 from console.engine.accept import Request, Wish, accept
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import (
     Broker,
     Change,

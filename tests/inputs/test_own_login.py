@@ -10,7 +10,7 @@ import pytest
 
 from console.engine.accept import Request, Wish, accept
 from console.engine.own_login import lock_out
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import Broker, Change, ManagedObject, Sync
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import hash_password

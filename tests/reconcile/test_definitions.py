@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from console.kinds.base import Ref
-from console.reconcile.definitions.compare import check_references, prunable, take_vhost, transform
+from console.kinds.common.kind import Op, Ref
+from console.reconcile.definitions.compare import check_references, prunable, take_vhost
 from console.reconcile.definitions.emit import emit_definitions
 from console.reconcile.definitions.kept import complete
 from console.reconcile.definitions.read import parse_definitions
 from console.reconcile.definitions.text import MOST_BYTES, NotDefinitions, TooLarge
-from console.reconcile.diff import FieldChange, Op, compare
+from console.reconcile.definitions.transformations import transform
+from console.reconcile.diff import FieldChange, compare
 from console.reconcile.disclose import (
     public_change,
     public_spec,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from console.kinds.base import Ref, SpecError
-from console.reconcile.diff import Op, compare
+from console.kinds.common.kind import Op, Ref, SpecError
+from console.reconcile.diff import compare
 
 VHOST = Ref("vhost", ("/test/4730",))
 QUEUE = Ref("queue", ("/", "orders"))

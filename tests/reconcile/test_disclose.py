@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
+from console.kinds.common.secrets import without_userinfo
 from console.reconcile.diff import FieldChange
 from console.reconcile.disclose import (
     public_change,
@@ -16,7 +17,6 @@ from console.reconcile.disclose import (
     reaches_elsewhere,
     secrets_of_spec,
     whole_spec,
-    without_userinfo,
 )
 
 NEW = {"password_hash": "new", "hashing_algorithm": "rabbit_password_hashing_sha256"}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from console.kinds.base import KINDS, Ref, SpecError, arguments_key
-from console.reconcile.diff import Difference, FieldChange, Op, compare
+from console.kinds.common.kind import Op, Ref, SpecError
+from console.kinds.common.values import arguments_key
+from console.kinds.registry import KINDS
+from console.reconcile.diff import Difference, FieldChange, compare
 
 #: What can be changed only by deleting the object and declaring it anew.
 FIXED = {

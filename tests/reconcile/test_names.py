@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from console.kinds.base import SpecError
-from console.kinds.names import MOST_BYTES, check_name, name_warnings
+from console.kinds.common.kind import SpecError
+from console.kinds.common.names import MOST_BYTES, check_name, name_warnings
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.kinds.base import Ref
-from console.reconcile.diff import Op, compare
+from console.kinds.common.kind import Op, Ref
+from console.reconcile.diff import compare
 from console.reconcile.drift import Drift, DriftState, find_drift
 from console.reconcile.plan import fingerprint, make_plan
 

@@ -13,7 +13,7 @@ from accessctl.grants.roles import Role
 from accessctl.models import Grant
 from console.engine.apply import apply_broker
 from console.errors import InvalidField, NotAllowed, NotSound, NotThere, Stale, TooLarge
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import AuditEntry, Change, ManagedObject, Step
 from tests.engine import utc_now
 from vhosts.definitions.import_file import ImportOptions, ImportPlan, accept_import, plan_import

@@ -22,7 +22,7 @@ from console.celery import app
 from console.engine import notify as doorbell
 from console.engine import tasks
 from console.engine.accept import Request, Wish, accept
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import (
     Broker,
     BrokerLease,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.kinds.shell import shell_word
+from console.kinds.common.shell import shell_word
 from vhosts.queues.arguments import MEANINGS, duration, explain_arguments
 
 BASH = shutil.which("bash")

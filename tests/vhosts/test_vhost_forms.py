@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from console.kinds.common.kind import Op
 from console.models import AuditEntry, Change, ManagedObject
 from console.rabbitmq.endpoint import Timeouts
-from console.reconcile.diff import Op
 from tests.accessctl.cast import make_cast
 from tests.acting import apply, confirm, hidden_of, preview
 from tests.engine import names, seen  # noqa: F401

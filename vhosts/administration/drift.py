@@ -14,7 +14,7 @@ from console.faces.acts.acts import Asked
 from console.faces.admin.acts import act_on_chosen, told_of_each
 from console.faces.admin.site import SeenAdmin
 from console.faces.pages.words import counted
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import ManagedObject
 from vhosts.administration.seen import left_out
 from vhosts.drift.resolve import ACCEPT, ACTS, PUSH, RESOLVABLE, resolve_drift

@@ -14,12 +14,12 @@ from console.errors import InvalidField
 from console.faces.acts.acts import Asked
 from console.faces.admin.acts import ActAdmin, told_of_each
 from console.faces.pages.words import counted
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from vhosts.drift.unmanaged import adopt_seen, key_of, unmanaged
 
 
 class SeenObjectAdmin(ActAdmin):
-    #: As in console.kinds.base.
+    #: As in console.kinds.registry.
     kind: str
     list_filter = ("broker",)
     list_select_related = ("broker",)

@@ -17,13 +17,13 @@ from console.audit import record
 from console.background.each_alone import each_alone, error_text
 from console.brokers.connect import unless_forgotten
 from console.errors import ConsoleError, InvalidField
-from console.kinds.base import SpecError
+from console.kinds.common.kind import Op, SpecError
 from console.models import Broker
 from console.reconcile.definitions.compare import Objects
 from console.reconcile.definitions.emit import emit_definitions
 from console.reconcile.definitions.read import parse_definitions
 from console.reconcile.definitions.text import NotDefinitions
-from console.reconcile.diff import Op, compare
+from console.reconcile.diff import compare
 from console.reconcile.disclose import public_change
 from vhosts.definitions.import_losses import Row
 from vhosts.definitions.model import sealed, unsealed

@@ -8,8 +8,8 @@ from django import forms
 
 from console.errors import ConsoleError, InvalidField
 from console.models import Broker
-from console.reconcile.definitions.compare import ABOUT_TRANSFORMATIONS
 from console.reconcile.definitions.text import MOST_BYTES
+from console.reconcile.definitions.transformations import ABOUT_TRANSFORMATIONS
 from vhosts.definitions.import_file import ImportOptions
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}

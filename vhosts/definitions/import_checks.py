@@ -9,9 +9,9 @@ from accessctl.permissions.rules import check_patterns
 from accessctl.users.rules import check_user_fields
 from console.engine.own_login import PASSWORD_FIELDS, lock_out
 from console.errors import InvalidField
-from console.kinds.base import Spec
+from console.kinds.common.kind import Op, Spec
 from console.models import Broker
-from console.reconcile.diff import Difference, Op
+from console.reconcile.diff import Difference
 from vhosts.virtual_hosts.rules import check_vhost_fields
 
 

@@ -19,18 +19,13 @@ from accessctl.rights import Permission
 from accessctl.users.ownership import known_users, sees_all_users
 from console.engine.accept import Request, Wish, accept
 from console.errors import InvalidField, NotAllowed, NotSound, Stale
-from console.kinds.base import KINDS, Ref, Spec, SpecError
+from console.kinds.common.kind import Op, Ref, Spec, SpecError
+from console.kinds.registry import KINDS, vhost_of
 from console.models import Broker, Change
-from console.reconcile.definitions.compare import (
-    Objects,
-    check_references,
-    prunable,
-    touched_by,
-    vhost_of,
-)
+from console.reconcile.definitions.compare import Objects, check_references, prunable, touched_by
 from console.reconcile.definitions.kept import cleared, complete
 from console.reconcile.definitions.read import Definitions, Finding, LeftOut
-from console.reconcile.diff import Op, compare
+from console.reconcile.diff import compare
 from console.reconcile.disclose import public_change, public_spec, secrets_of_spec
 from console.reconcile.plan import fingerprint
 from vhosts.definitions.import_checks import why_not_possible

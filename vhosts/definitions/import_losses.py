@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from console.engine.broker_objects import BrokerObjects
 from console.faces.pages.words import counted
-from console.kinds.base import Ref
+from console.kinds.common.kind import Op, Ref
+from console.kinds.registry import KINDS
 from console.models import Broker
 from console.rabbitmq.errors import BrokerError
-from console.rabbitmq.management.answers import must_name, object_of
-from console.rabbitmq.management.objects import ObjectStore
-from console.reconcile.definitions.read import LeftOut, word_of
-from console.reconcile.diff import Difference, Op
+from console.rabbitmq.management.answers import must_name
+from console.reconcile.definitions.read import LeftOut
+from console.reconcile.diff import Difference
 from vhosts.models import Queue
 from vhosts.virtual_hosts.rules import vhost_contents
 
@@ -50,7 +51,7 @@ class Row:
         }
 
 
-def count_lost(rows: Sequence[Row], store: ObjectStore, broker: Broker) -> list[Row]:
+def count_lost(rows: Sequence[Row], store: BrokerObjects, broker: Broker) -> list[Row]:
     """The rows, with how many messages go with each queue that is deleted or replaced."""
     doomed = {
         row.ref for row in rows if row.ref.kind == "queue" and row.op in (Op.DELETE, Op.REPLACE)
@@ -94,7 +95,7 @@ def objections(
         yield f"{rest} other objects are deleted."
     for row in planned:
         if row.clears:
-            yield f"The {word_of(row.ref.kind)} {row.ref.key[0]} loses its {', '.join(row.clears)}."
+            yield f"The {KINDS[row.ref.kind].noun} {row.ref.key[0]} loses its {', '.join(row.clears)}."
     if left_out:
         yield f"{counted(len(left_out), 'object')} on the broker can't be read, so nothing is done to them."
     for one in left_out[:_MOST_NAMED]:
@@ -118,11 +119,11 @@ def _losses(planned: Sequence[Row], op: Op, done: str, force: bool) -> Iterable[
         yield f"How many messages {unknown} of them hold is not known."
 
 
-def _live_counts(store: ObjectStore, queues: Iterable[Ref]) -> dict[Ref, int | None]:
+def _live_counts(store: BrokerObjects, queues: Iterable[Ref]) -> dict[Ref, int | None]:
     found: dict[Ref, int | None] = {}
     for ref in queues:
         try:
-            row = object_of(store.get("queues", *ref.key))
+            row = store.get("queues", *ref.key)
             must_name(row, vhost=ref.key[0], name=ref.key[1])
         except BrokerError:
             found[ref] = None

@@ -14,24 +14,20 @@ from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
 from console.audit import record
 from console.brokers.connect import connect
+from console.engine.broker_objects import BrokerObjects
 from console.errors import BrokerTrouble, InvalidField, NotThere
-from console.kinds.base import VHOST, Ref
+from console.kinds.common.kind import Ref
+from console.kinds.vhost import VHOST
 from console.models import Broker
 from console.rabbitmq.endpoint import MEGABYTE, Timeouts
 from console.rabbitmq.errors import BrokerError
-from console.rabbitmq.management.objects import ObjectStore
 from console.rabbitmq.management.paths import path
 from console.rabbitmq.text import printable
-from console.reconcile.definitions.compare import (
-    TRANSFORMATIONS,
-    Objects,
-    take_vhost,
-    transform,
-    within,
-)
+from console.reconcile.definitions.compare import Objects, take_vhost, within
 from console.reconcile.definitions.emit import emit_definitions
 from console.reconcile.definitions.read import Definitions, LeftOut, parse_definitions, parse_live
 from console.reconcile.definitions.text import NotDefinitions, why_unreadable
+from console.reconcile.definitions.transformations import TRANSFORMATIONS, transform
 from console.reconcile.disclose import public_spec
 
 #: For each request; a broker with 100,000 queues takes some seconds.
@@ -56,20 +52,20 @@ class Live:
 
 
 @contextmanager
-def open_broker(broker: Broker) -> Iterator[ObjectStore]:
+def open_broker(broker: Broker) -> Iterator[BrokerObjects]:
     """The broker's objects; trouble with it inside the block becomes BrokerTrouble."""
     if not broker.enabled:
         raise BrokerTrouble(f"{broker.name} is disabled in the console, so it is not asked.")
     try:
         with connect(broker, timeouts=TIMEOUTS) as client:
-            yield ObjectStore(client.http)
+            yield BrokerObjects(client.http)
     except BrokerError as error:
         raise BrokerTrouble(
             f"{broker.name}: {error.detail or error.summary}", {"broker_error": error.code}
         ) from None
 
 
-def read_live(store: ObjectStore) -> Live:
+def read_live(store: BrokerObjects) -> Live:
     """In three requests. Raises BrokerError, BrokerTrouble."""
     body = store.raw(path("definitions"))
     try:

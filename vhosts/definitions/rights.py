@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from accessctl.authorize import AnyUser, may
 from accessctl.rights import Permission
-from console.kinds.base import Ref, Spec
+from console.kinds.common.kind import Op, Ref, Spec
+from console.kinds.registry import vhost_of
 from console.models import Broker
-from console.reconcile.definitions.compare import vhost_of
-from console.reconcile.diff import Difference, Op
+from console.reconcile.diff import Difference
 from console.reconcile.disclose import reaches_elsewhere
 
 _WHOLE_BROKER = "It belongs to the whole broker, and your rights are on virtual hosts of it only."

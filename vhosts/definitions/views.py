@@ -22,7 +22,7 @@ from accessctl.reach import reach_of
 from accessctl.rights import Permission
 from console.errors import ConsoleError, Stale
 from console.faces.lists import read_scope
-from console.kinds.base import KINDS
+from console.kinds.registry import KINDS
 from console.models import Broker
 from console.scope import Scope
 from vhosts.definitions.forms import CopyForm, ExportForm, ImportForm

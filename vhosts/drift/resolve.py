@@ -11,11 +11,13 @@ from accessctl.users.ownership import why_not_edit_user
 from console.engine.accept import Wish
 from console.engine.retire import hanging
 from console.errors import InvalidField, NotAllowed, NotThere
+from console.faces.face import FACES
 from console.faces.pages.words import counted
-from console.kinds.base import KINDS, Key, Ref, Spec
+from console.kinds.common.kind import Key, Ref, Spec
+from console.kinds.registry import KINDS
 from console.models import Broker, ManagedObject, Sync
 from console.reconcile.dependents import owners_of
-from vhosts.drift.seen_objects import SEEN_KINDS, seen_objects
+from vhosts.drift.seen_objects import seen_kinds, seen_objects
 from vhosts.virtual_hosts.rules import vhost_contents
 
 PUSH, ACCEPT = "push", "accept"
@@ -106,8 +108,8 @@ def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUse
     """Takes objects that were never asked for here under management, as they are there. Raises NotAllowed,
     InvalidField, NotThere."""
     wanted = list(dict.fromkeys(keys))
-    if kind not in SEEN_KINDS:
-        raise InvalidField("kind", f"kind must be one of {', '.join(SEEN_KINDS)}.")
+    if kind not in seen_kinds():
+        raise InvalidField("kind", f"kind must be one of {', '.join(seen_kinds())}.")
     if not wanted or any(len(key) != len(KINDS[kind].identity) for key in wanted):
         raise InvalidField("key", f"Name each by {', '.join(KINDS[kind].identity)}.")
     if len(wanted) > MOST_AT_ONCE:
@@ -138,7 +140,7 @@ def _with_seen(rows: Sequence[ManagedObject]) -> Iterable[tuple[ManagedObject, S
     for row in rows:
         groups.setdefault((row.broker_id, row.kind), []).append(row)
     for (_, kind), group in groups.items():
-        if kind not in SEEN_KINDS:
+        if kind not in seen_kinds():
             raise InvalidField("ids", f"Nothing is known of what is there of {group[0]}.")
         seen = seen_objects(group[0].broker, kind, [tuple(row.key) for row in group])
         for row in group:
@@ -174,6 +176,11 @@ def _right(
     at = KINDS[kind].vhost_at
     vhost = None if at is None else key[at]
     require(user, Permission.DRIFT_RESOLVE, broker, vhost)
+    if kind in FACES:
+        rights = FACES[kind].rights
+        needed = rights.delete if spec is None else rights.edit if observed else rights.create
+        require(user, needed, broker, vhost)
+        return Permission(needed)
     after, before = spec or {}, observed or {}
     sets_limits = spec is not None and after.get("limits", {}) != before.get("limits", {})
     if kind in ("vhost", "user") and sets_limits:

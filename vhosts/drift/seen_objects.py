@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.users.model import SeenOnBroker
 from accessctl.users.specs import seen_permissions, seen_topic_permissions, seen_users
-from console.kinds.base import KINDS, Key, Spec
+from console.faces.face import FACES, Face
+from console.kinds.common.kind import Key, Spec
+from console.kinds.registry import KINDS
 from console.models import Broker
 from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.specs import seen_vhosts
@@ -16,9 +18,7 @@ from vhosts.virtual_hosts.specs import seen_vhosts
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-#: Kinds that inventories read whole; of others nothing is known without asking the broker.
-SEEN_KINDS = ("vhost", "user", "permission", "topic_permission")
-MODELS: Mapping[str, type[SeenOnBroker]] = {
+_MODELS: Mapping[str, type[SeenOnBroker]] = {
     "vhost": VirtualHost,
     "user": BrokerUser,
     "permission": BrokerPermission,
@@ -26,9 +26,30 @@ MODELS: Mapping[str, type[SeenOnBroker]] = {
 }
 
 
+def seen_kinds() -> tuple[str, ...]:
+    """Kinds that inventories read whole; of others nothing is known without asking the broker."""
+    return (*_MODELS, *FACES)
+
+
+def model_of(kind: str) -> Any:
+    """The mirror of a kind among `seen_kinds`."""
+    return _MODELS[kind] if kind in _MODELS else FACES[kind].model
+
+
+def seen_by_face(face: Face, broker: Broker, keys: Sequence[Key] | None = None) -> dict[Key, Spec]:
+    """By key; all of the broker's where `keys` is None."""
+    rows = face.model._default_manager.filter(broker=broker)
+    if keys is not None:
+        columns = face.kind.identity
+        rows = rows.filter(
+            **{f"{name}__in": {key[at] for key in keys} for at, name in enumerate(columns)}
+        )
+    return {face.key_of(row): face.spec_of(row) for row in rows.iterator()}
+
+
 def seen_objects(broker: Broker, kind: str, keys: Sequence[Key]) -> dict[Key, Spec]:
     """Those of `keys` that are there, as last seen; a constant number of queries. Empty for a kind that
-    is not among SEEN_KINDS."""
+    is not among `seen_kinds`."""
     wanted = set(keys)
     if kind == "vhost":
         found = seen_vhosts(broker, [key[0] for key in wanted])
@@ -38,6 +59,8 @@ def seen_objects(broker: Broker, kind: str, keys: Sequence[Key]) -> dict[Key, Sp
         vhosts, users = {key[0] for key in wanted}, {key[1] for key in wanted}
         of = seen_permissions if kind == "permission" else seen_topic_permissions
         found = of(broker, users=users, vhosts=vhosts)
+    elif kind in FACES:
+        found = seen_by_face(FACES[kind], broker, keys)
     else:
         return {}
     return {key: spec for key, spec in found.items() if key in wanted}
@@ -52,10 +75,10 @@ def ids_of(
 ) -> dict[Key, int]:
     """See console.faces.seen.ids_of."""
     wanted = set(keys)
-    if kind not in MODELS or not wanted:
+    if kind not in seen_kinds() or not wanted:
         return {}
     columns = KINDS[kind].identity
-    rows = MODELS[kind].objects
+    rows = model_of(kind).objects
     visible = rows.all() if viewer is None else rows.visible_to(viewer)
     named = {f"{name}__in": {key[at] for key in wanted} for at, name in enumerate(columns)}
     found = visible.filter(broker=broker, **named).values_list("pk", *columns)

@@ -13,23 +13,24 @@ from accessctl.authorize import AnyUser
 from accessctl.users.model import SeenOnBroker
 from console.engine.accept import Wish
 from console.errors import InvalidField
-from console.kinds.base import KINDS, Key
+from console.kinds.common.kind import Key
+from console.kinds.registry import KINDS
 from console.models import ManagedObject
 from vhosts.drift.resolve import MOST_AT_ONCE, adopt
-from vhosts.drift.seen_objects import MODELS, SEEN_KINDS
+from vhosts.drift.seen_objects import model_of, seen_kinds
 
 
 def unmanaged(kind: str, user: AnyUser) -> QuerySet[Any]:
-    """Objects of the kind (one of SEEN_KINDS) that the user may see, as last seen, and that nobody
+    """Objects of the kind (one of `seen_kinds`) that the user may see, as last seen, and that nobody
     asked for here or that were deleted here since. Raises InvalidField."""
-    if kind not in SEEN_KINDS:
-        raise InvalidField("kind", f"kind must be one of {', '.join(SEEN_KINDS)}.")
+    if kind not in seen_kinds():
+        raise InvalidField("kind", f"kind must be one of {', '.join(seen_kinds())}.")
     names = [OuterRef(name) for name in KINDS[kind].identity]
     key = Func(*names, template="ARRAY[%(expressions)s]", output_field=ArrayField(TextField()))
     asked_for = ManagedObject.objects.filter(
         broker=OuterRef("broker"), kind=kind, key=key, spec__isnull=False
     )
-    return MODELS[kind].objects.visible_to(user).filter(~Exists(asked_for))
+    return model_of(kind).objects.visible_to(user).filter(~Exists(asked_for))
 
 
 def key_of(kind: str, row: SeenOnBroker) -> Key:

@@ -31,7 +31,8 @@ from console.faces.rest.fields import Number, Text
 from console.faces.rest.filters import BrokerFilter, TextFilter
 from console.faces.rest.ordering import AllowedOrdering, asked_order
 from console.faces.rest.views import ApiView
-from console.kinds.base import USER, VHOST
+from console.kinds.user import USER
+from console.kinds.vhost import VHOST
 from console.models import Broker
 from vhosts.limits.find import ID, NAMES, Limit, access_limit, lay_managed, limited, limits_of
 from vhosts.limits.set import set_limit

@@ -19,7 +19,8 @@ from accessctl.authorize import AnyUser
 from accessctl.models import BrokerUser
 from accessctl.users.model import SeenOnBroker
 from accessctl.users.rules import LIMITS as USER_LIMITS
-from console.kinds.base import USER, VHOST
+from console.kinds.user import USER
+from console.kinds.vhost import VHOST
 from console.models import ManagedObject
 from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.rules import LIMITS as VHOST_LIMITS

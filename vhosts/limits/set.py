@@ -7,7 +7,7 @@ from accessctl.rights import Permission
 from accessctl.users.rules import check_limits, edit_user, user_standing
 from console.engine.accept import Wish
 from console.errors import InvalidField, NotThere
-from console.kinds.base import VHOST
+from console.kinds.vhost import VHOST
 from console.models import Broker
 from vhosts.limits.find import NAMES
 from vhosts.virtual_hosts.rules import edit_vhost, vhost_standing

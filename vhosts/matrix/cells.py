@@ -17,7 +17,7 @@ from accessctl.patterns.words import in_words
 from accessctl.users.reach import rights_in_words
 from console.engine.proposals.sync_states import SyncState, sync_state
 from console.errors import InvalidField
-from console.kinds.base import PERMISSION
+from console.kinds.permission import PERMISSION
 from console.models import Broker, ManagedObject, Sync
 from vhosts.models import VirtualHost
 

@@ -24,7 +24,8 @@ from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotThere
 from console.faces.acts.acts import Asked, back_to, carry_out, confirm
 from console.faces.lists import wants_part
-from console.kinds.base import PERMISSION, TOPIC_PERMISSION
+from console.kinds.permission import PERMISSION
+from console.kinds.topic_permission import TOPIC_PERMISSION
 from console.models import Broker
 from console.scope import Scope
 from vhosts.matrix.forms import (

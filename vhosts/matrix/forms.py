@@ -13,7 +13,7 @@ from accessctl.patterns.check import beginning_with, check
 from accessctl.patterns.pcre import Dialect
 from accessctl.permissions.rules import PRESETS, Patterns
 from console.faces.acts.forms import CHECK, TEXT, ActForm, Name
-from console.kinds.base import PERMISSION
+from console.kinds.permission import PERMISSION
 
 CLEAR, CUSTOM, PREFIX = "clear", "custom", "prefix"
 _RIGHTS = [

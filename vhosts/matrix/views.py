@@ -34,7 +34,9 @@ def matrix(request: HttpRequest) -> HttpResponse:
         "having": [(key, label, key == asked.having) for key, label in HAVING.items()],
         "sizes": [(size, size == asked.size) for size in ROWS],
         "may_edit": may_somewhere(request.user, Permission.PERMISSIONS_EDIT, broker),
-        "observed": observe([broker], "inventory_at", now),
+        "observed": observe(
+            [broker], "inventory_at", now, parts=("users", "vhosts", "permissions")
+        ),
         "here": f"{reverse('matrix')}{asked.href()}",
         "kind": "matrix",
     }

@@ -4,6 +4,7 @@ from vhosts.history.polls import Poll
 from vhosts.history.rollup_model import QueueRollup1h, QueueRollup5m
 from vhosts.history.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.spans import KnownSpan, RollupGap, RollupMark
+from vhosts.policies.model import OperatorPolicy, Policy
 from vhosts.queues.model import Queue
 from vhosts.virtual_hosts.model import VirtualHost
 
@@ -14,6 +15,8 @@ __all__ = [
     "Exchange",
     "ImportDraft",
     "KnownSpan",
+    "OperatorPolicy",
+    "Policy",
     "Poll",
     "Queue",
     "QueueRollup1h",

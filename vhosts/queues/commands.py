@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from console.kinds.shell import shell_word
+from console.kinds.common.shell import shell_word
 from console.models import Broker
 from vhosts.models import Queue
 

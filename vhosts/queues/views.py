@@ -39,7 +39,7 @@ def queues(request: HttpRequest) -> HttpResponse:
             "listing": listing,
             "queue_rows": linked(queue_rows(listing.rows, now=now, sparks="change" in asked.shown)),
             "scope_problems": problems,
-            "observed": observe(brokers, "depths_at", now),
+            "observed": observe(brokers, "depths_at", now, parts=("queues",)),
         },
         [*problems, *asked.problems],
     )

@@ -10,11 +10,11 @@ from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
 from console.audit import record
 from console.brokers.connect import connect
+from console.engine.broker_objects import BrokerObjects
 from console.errors import BrokerTrouble, InvalidField
 from console.models import BrokerStatus
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import BrokerError, ConnectionLost, MalformedAnswer, TimedOut
-from console.rabbitmq.management.objects import ObjectStore
 from vhosts.models import VirtualHost
 
 #: The broker answers when the virtual host has started, with its queues.
@@ -39,7 +39,7 @@ def restart_vhost(*, vhost: VirtualHost, node: str, acting_user: AnyUser, now: d
     _record(vhost, node, acting_user, _ASKED)
     try:
         with client:
-            ObjectStore(client.http).post("vhosts", vhost.name, "start", node)
+            BrokerObjects(client.http).post("vhosts", vhost.name, "start", node)
     except BrokerError as error:
         said = error.detail or error.summary
         if isinstance(error, _LOST):

@@ -16,8 +16,9 @@ from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotAllowed
 from console.faces.pages.words import counted
-from console.kinds.base import VHOST, SpecError
-from console.kinds.names import check_name
+from console.kinds.common.kind import SpecError
+from console.kinds.common.names import check_name
+from console.kinds.vhost import VHOST
 from console.models import Broker
 from vhosts.models import Queue, VirtualHost
 from vhosts.virtual_hosts.specs import seen_vhosts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from console.kinds.base import Key, Spec
+from console.kinds.common.kind import Key, Spec
 from console.models import Broker
 from vhosts.models import VirtualHost
 

@@ -15,7 +15,7 @@ from accessctl.words import RIGHTS
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
 from console.faces.lists import csv_response, list_response, read_list, read_scope
-from console.kinds.base import VHOST
+from console.kinds.vhost import VHOST
 from console.scope import Scope
 from vhosts.authorize import access_vhost
 from vhosts.crumbs import crumbs
@@ -50,7 +50,7 @@ def vhosts(request: HttpRequest) -> HttpResponse:
             "vhost_rows": vhost_rows(listing.rows),
             "syncs": syncs_of(VHOST.name, listing.rows),
             "may_create": may(request.user, Permission.VHOSTS_CREATE),
-            "observed": observe(brokers, "inventory_at", now),
+            "observed": observe(brokers, "inventory_at", now, parts=("vhosts",)),
             "scope_problems": problems,
         },
         [*problems, *asked.problems],
@@ -99,7 +99,7 @@ def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
         "may_permit": may(request.user, Permission.PERMISSIONS_EDIT, found.broker, found.name),
         "commands": vhost_commands(found.broker, found.name),
         "crumbs": crumbs(found.broker),
-        "observed": observe([found.broker], "inventory_at", now),
+        "observed": observe([found.broker], "inventory_at", now, parts=("vhosts",)),
         "depths_stale": found.broker.status.is_stale(found.broker.status.depths_at, now),
     }
     if may(request.user, Permission.PERMISSIONS_VIEW, found.broker):

@@ -8,8 +8,10 @@ from typing import Any
 
 from console.engine.accept import Wish
 from console.errors import AlreadyThere, NotThere
-from console.kinds.base import KINDS, Key, Ref, Spec
+from console.kinds.common.kind import Key, Ref, Spec
+from console.kinds.registry import KINDS, phrase
 from console.models import Broker, ManagedObject, Sync
+from console.reconcile.disclose import beside_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Standing:
             reason = "is being deleted" if self.deletion_open else "is not there"
             raise NotThere(f"{_called(self.ref)} {reason}, so it cannot be changed.")
         kind = KINDS[self.ref.kind]
-        kept = {f.name for f in kind.fields if not f.secret and f.name != "hashing_algorithm"}
+        kept = {f.name for f in kind.fields} - set(beside_secrets(kind.name))
         return {**{name: value for name, value in self.wanted.items() if name in kept}, **fields}
 
     def must_be_there(self) -> None:
@@ -94,9 +96,4 @@ def standings(
 
 
 def _called(ref: Ref) -> str:
-    if ref.kind == "permission":
-        return f"The permission of {ref.key[1]} on {ref.key[0]}"
-    if ref.kind == "topic_permission":
-        return f"The topic permission of {ref.key[1]} on {ref.key[2]} in {ref.key[0]}"
-    word = "virtual host" if ref.kind == "vhost" else ref.kind.replace("_", " ")
-    return f"The {word} {' / '.join(ref.key)}"
+    return f"The {phrase(ref)}"

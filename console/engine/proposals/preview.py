@@ -12,22 +12,15 @@ from typing import Any
 
 from console.engine.accept import Request, Wish, plan_of
 from console.engine.proposals.commands import curl_command, difference_commands
-from console.kinds.base import KINDS, Ref
-from console.kinds.names import name_warnings
+from console.kinds.common.kind import Op, Ref
+from console.kinds.common.names import name_warnings
+from console.kinds.registry import KINDS, parts_of
 from console.models import Broker, Step
-from console.reconcile.diff import Difference, FieldChange, Op
+from console.reconcile.diff import Difference, FieldChange
 from console.reconcile.disclose import public_change, public_spec
 
 #: How many lines of one preview are shown; the rest is counted.
 MOST_LINES = 200
-WORDS = {
-    "vhost": "virtual host",
-    "user": "user",
-    "permission": "permission",
-    "topic_permission": "topic permission",
-    "operator_policy": "operator policy",
-    "global_parameter": "global parameter",
-}
 OPS = {
     Op.CREATE: "Create",
     Op.UPDATE: "Change",
@@ -35,16 +28,6 @@ OPS = {
     Op.DELETE: "Delete",
     Op.UNCHANGED: "Leave as it is",
 }
-
-
-def kind_word(kind: str) -> str:
-    """What a kind of object is called on pages."""
-    return WORDS.get(kind, kind.replace("_", " "))
-
-
-def parts_of(kind: str, key: Sequence[str]) -> list[tuple[str, str]]:
-    """The key in words: [("vhost", "/"), ("user", "app")]. A binding's arguments come last."""
-    return list(zip(KINDS[kind].identity, key, strict=True))
 
 
 def shown_value(value: Any) -> str:
@@ -69,7 +52,7 @@ class WaitsFor:
     @property
     def act(self) -> str:
         """ "create virtual host", for a sentence with `parts` after it."""
-        return f"{self.step.op} {kind_word(self.step.target.kind)}" if self.step else ""
+        return f"{self.step.op} {KINDS[self.step.target.kind].noun}" if self.step else ""
 
     @property
     def parts(self) -> list[tuple[str, str]]:
@@ -116,7 +99,7 @@ class PlanLine:
 
     @property
     def word(self) -> str:
-        return kind_word(self.ref.kind)
+        return KINDS[self.ref.kind].noun
 
     @property
     def parts(self) -> list[tuple[str, str]]:

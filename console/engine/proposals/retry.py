@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils.module_loading import import_string
 
 from console.audit import record
 from console.engine.accept import Request, Wish, accept
 from console.engine.attempt import secrets_of
 from console.engine.notify import ring
+from console.engine.ports import AUTHORIZE
 from console.errors import ConsoleError, NotAllowed
-from console.kinds.base import Key, Ref, Spec
+from console.kinds.common.kind import Key, Ref, Spec
 from console.models import OPEN_CHANGES, OPEN_STEPS, Broker, Change, ChangeState, Step, StepState
 
 #: What was last seen of some objects of a broker; see vhosts.drift.seen_objects.
@@ -119,9 +118,7 @@ def _why_nothing(steps: Sequence[Step], latest: Sequence[Step]) -> str:
 def _authorize(step: Step, observed: Spec | None, user: User) -> None:
     """Whoever asks again needs the rights of who asked first: the step's own, and that to set limits
     where it would set some."""
-    may: Callable[[User, str, Broker, str, list[str]], bool] = import_string(
-        settings.CHANGE_AUTHORIZER
-    )
+    may = AUTHORIZE.ask
     needed = [step.permission]
     wanted = (step.after or {}).get("limits", {})
     if step.after is not None and wanted != (observed or {}).get("limits", {}):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from console.kinds.base import Key
+from console.kinds.common.kind import Key
 from console.models import ManagedObject, Sync
 
 

@@ -5,13 +5,11 @@ The token is noted at the user of the request, so that no caller can forget to p
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, User
-from django.utils.module_loading import import_string
 
+from console.engine.ports import LIMIT_TO_TOKEN
 from console.models import Change
 
 
@@ -32,5 +30,4 @@ def why_withdrawn(change: Change, author: User | None, now: datetime) -> str:
     than the token."""
     if change.token_id_then is None or author is None:
         return ""
-    limit: Callable[[User, int, datetime], str] = import_string(settings.CHANGE_TOKEN_LIMITER)
-    return limit(author, change.token_id_then, now)
+    return LIMIT_TO_TOKEN.ask(author, change.token_id_then, now)

@@ -26,7 +26,7 @@ from console.engine.proposals.current_state import generations_of
 from console.engine.proposals.preview import preview
 from console.errors import ConsoleError
 from console.faces.acts.forms import ActForm
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import Change
 from console.reconcile.plan import Plan
 from console.scope import Scope

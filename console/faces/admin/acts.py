@@ -25,7 +25,7 @@ from console.errors import InvalidField
 from console.faces.acts.acts import Asked, Edge, carry_out, confirm
 from console.faces.acts.forms import ActForm
 from console.faces.admin.site import SeenAdmin
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import Broker, Change, PollState
 
 MOST_AT_ONCE = 1000

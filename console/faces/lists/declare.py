@@ -21,7 +21,7 @@ CellValue = str | int | float | bool | datetime | None
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """`order`: the field paths or expressions to sort by, most significant first; empty: the
+    """`cell` is what a page shows of a row, for lists that are drawn by their declaration. `order`: the field paths or expressions to sort by, most significant first; empty: the
     column cannot be sorted by. `value`: what the CSV export says for a row; None: not exported.
     Numbers usually interest from the top: `descending_first`."""
 
@@ -29,6 +29,7 @@ class Column:
     label: str
     order: Sequence[str | Combinable] = ()
     value: Callable[[Any], CellValue] | None = None
+    cell: Callable[[Any], Any] | None = None
     align: Literal["start", "end"] = "start"
     shown: bool = True
     descending_first: bool = False

@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from console.faces.seen import ids_of
-from console.kinds.base import KINDS, Key
+from console.kinds.common.kind import Key, Op
+from console.kinds.registry import KINDS
 from console.models import Broker, Change, ChangeState, ManagedObject, Step, StepState, Sync
-from console.reconcile.diff import Op
 
 UNMANAGED = "unmanaged"
 #: Objects that the answer to a writing operation names.

@@ -35,7 +35,7 @@ from console.errors import ConsoleError, IdempotencyMismatch, InvalidField, Stal
 from console.faces.rest.change_fields import ChangeMade, PlanRead
 from console.faces.rest.fields import StrictSerializer, Text
 from console.faces.rest.schema import also_answers
-from console.kinds.base import Key, Ref
+from console.kinds.common.kind import Key, Ref
 from console.models import OPEN_CHANGES, Broker, Change, ManagedObject
 
 MOST_WAIT_S = 30

@@ -306,6 +306,12 @@ def bar(
     )
 
 
+@register.simple_tag
+def cell(column: Any, row: Any) -> Any:
+    """What a declared column shows of a row (console.faces.lists.Column)."""
+    return column.cell(row) if column.cell else ""
+
+
 @register.filter
 def join_lines(values: Sequence[Any]) -> str:
     """One to a line, as text for a tip."""

@@ -31,11 +31,11 @@ from console.faces.rest.changing import (
 from console.faces.rest.fields import Number, Text
 from console.faces.rest.filters import BrokerFilter
 from console.faces.rest.views import ApiView
-from console.kinds.base import KINDS
+from console.kinds.registry import KINDS
 from console.models import ManagedObject, Sync
 from console.reconcile.drift import DriftState
 from vhosts.drift.resolve import ACTS, MOST_AT_ONCE, adopt, objections, resolve_drift
-from vhosts.drift.seen_objects import SEEN_KINDS
+from vhosts.drift.seen_objects import seen_kinds
 
 _STATES = [DriftState.DRIFTED.value, DriftState.MISSING.value, DriftState.RETURNED.value]
 
@@ -75,7 +75,7 @@ class DriftRead(serializers.Serializer[Any]):
 
 class DriftFilters(django_filters.FilterSet):
     broker = BrokerFilter()
-    kind = django_filters.ChoiceFilter(choices=[(kind, kind) for kind in SEEN_KINDS])
+    kind = django_filters.ChoiceFilter(choices=[(kind, kind) for kind in seen_kinds()])
 
     class Meta:
         model = ManagedObject
@@ -94,7 +94,7 @@ class DriftResolve(Reasoned):
 
 class DriftAdopt(Reasoned):
     broker = BrokerField(help_text="A broker's id or name.")
-    kind = serializers.ChoiceField(choices=list(SEEN_KINDS))
+    kind = serializers.ChoiceField(choices=list(seen_kinds()))
     keys = serializers.ListField(
         child=serializers.DictField(child=Text(max_length=255)), min_length=1, max_length=MOST_AT_ONCE,
         help_text='Such as `{"vhost": "/", "user": "app"}`.',

@@ -29,7 +29,7 @@ from console.faces.pages.words import counted
 from console.faces.rest.changing import PARAMETERS, Reasoned, answer_change, changing, sent
 from console.faces.rest.fields import Flag, StrictSerializer, Text
 from console.faces.rest.views import ApiView
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from vhosts.virtual_hosts.api_writes import VhostNew
 from vhosts.virtual_hosts.rules import create_vhost, delete_vhost, edit_vhost, vhost_standing
 

@@ -3,6 +3,8 @@ RabbitMQ's names hold slashes."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import URLPattern, URLResolver, path
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import APIRootView, DefaultRouter
@@ -31,12 +33,13 @@ class _Router(DefaultRouter):
 
 
 _router = _Router()
+views: Any = (*vhost_routes, *access_routes)
 _router.register("brokers", BrokersView, "api-brokers")
 _router.register("audit", AuditView, "api-audit")
 _router.register("changes", ChangesView, "api-changes")
 _router.register("drift", DriftView, "api-drift")
 _router.register("plans", PlansView, "api-plans")
-for prefix, view, name in (*vhost_routes, *access_routes):
+for prefix, view, name in views:
     _router.register(prefix, view, name)
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from console.kinds.registry import KINDS
 from console.rabbitmq.text import printable
 
-_WORDS = {
-    "vhosts": "virtual host",
-    "users": "user",
-    "permissions": "permission",
-    "topic_permissions": "topic permission",
-    "parameters": "parameter",
-    "global_parameters": "global parameter",
-    "policies": "policy",
-    "queues": "queue",
-    "exchanges": "exchange",
-    "bindings": "binding",
-}
+_WORDS = {kind.section.name: kind.noun for kind in KINDS.values() if kind.section.read}
 #: What names a row, with the word before it.
 _NAMED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "permissions": (("user", "of"), ("vhost", "on")),

@@ -12,18 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from console.kinds.base import Ref, Spec
-from console.reconcile.definitions.read import Definitions, Finding, word_of
-from console.reconcile.definitions.rows import Level
+from console.kinds.common.kind import Ref, Spec
+from console.kinds.common.rows import Level
+from console.kinds.registry import KINDS
+from console.reconcile.definitions.read import Definitions, Finding
 from console.reconcile.disclose import whole_spec
 
 Objects = dict[Ref, dict[str, Any]]
-#: Fields that a file may give as empty, with what else goes with a field.
-_CLEARED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "vhost": {"description": (), "tags": ()},
-    "user": {"tags": (), "password_hash": ("hashing_algorithm",)},
-}
-_ABOUT = {"password_hash": "password"}
 
 
 def complete(
@@ -41,7 +36,7 @@ def complete(
         seen = observed.get(ref)
         if seen is None:
             whole[ref] = whole_spec(ref.kind, spec, None, None)
-        elif ref.kind in _CLEARED:
+        elif KINDS[ref.kind].clears:
             whole[ref], named = _laid_over(definitions, ref, spec, seen, whole_truth)
             if named and not whole_truth:
                 kept.append(_kept(ref, named))
@@ -59,9 +54,9 @@ def cleared(ref: Ref, before: Spec, after: Spec) -> list[str]:
         for name, value in sorted(before.get("limits", {}).items())
         if name not in after.get("limits", {})
     ]
-    for name in _CLEARED.get(ref.kind, {}):
+    for name in KINDS[ref.kind].clears:
         if before.get(name) and not after.get(name):
-            found.append(_ABOUT.get(name, name))
+            found.append(KINDS[ref.kind].field(name).title)
     return found
 
 
@@ -71,9 +66,9 @@ def _laid_over(
     """The whole spec, and what of `seen` the file does not have."""
     told = dict(spec)
     named: list[str] = []
-    for name, more in _CLEARED[ref.kind].items():
+    for name, more in KINDS[ref.kind].clears.items():
         if name in told and not told[name] and seen.get(name):
-            named.append(_ABOUT.get(name, name))
+            named.append(KINDS[ref.kind].field(name).title)
             if not whole_truth:
                 for one in (name, *more):
                     told.pop(one, None)
@@ -88,7 +83,7 @@ def _laid_over(
         if "limits" in told or removed:
             named += [f"limit {name} ({value})" for name, value in sorted(left.items())]
             told["limits"] = {**left, **limits}
-    elif ref.kind == "vhost" and "parameter" in definitions.sections:
+    elif KINDS[ref.kind].section.component and "parameter" in definitions.sections:
         # Limits of virtual hosts are parameters, and the file has all that there are to be.
         told["limits"] = limits
     return {**seen, **told}, named
@@ -100,7 +95,7 @@ def _kept(ref: Ref, named: list[str]) -> Finding:
         "",
         None,
         "",
-        f"The {word_of(ref.kind)} {ref.key[0]} keeps its {', '.join(named)}, which the file leaves empty "
+        f"The {KINDS[ref.kind].noun} {ref.key[0]} keeps its {', '.join(named)}, which the file leaves empty "
         "or out. To clear that too, choose to delete what the file lacks.",
         ref,
     )

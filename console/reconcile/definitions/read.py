@@ -11,20 +11,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.kinds.base import KINDS, Key, Ref, SpecError
-from console.kinds.names import check_name, name_warnings
+from console.kinds.common.kind import Key, Ref, SpecError
+from console.kinds.common.names import check_name, name_warnings
+from console.kinds.common.rows import Left, Level, ReadRow
+from console.kinds.registry import KINDS
 from console.rabbitmq.text import printable
 from console.reconcile.definitions.called import called_row
 from console.reconcile.definitions.emit import EXPLAINED
 from console.reconcile.definitions.rows import (
+    COMPONENTS,
     INSIDE,
     KINDS_OF,
     ROW_KEYS,
     SECTIONS,
-    Left,
-    Level,
-    ReadRow,
-    read_vhost,
 )
 from console.reconcile.definitions.text import (
     MOST_BYTES,
@@ -132,6 +131,7 @@ class _Reader:
         self.implied: set[Ref] = set()
         self.removed_limits: dict[Ref, frozenset[str]] = {}
         self.section, self.index = "", -1
+        self.components = COMPONENTS
 
     def read(self) -> Definitions:
         self._file_keys()
@@ -211,7 +211,7 @@ class _Reader:
     def _single_vhosts_own(self) -> None:
         self.section, self.index = "vhosts", -1
         row = {key: self.top[key] for key in _VHOST_KEYS if key in self.top}
-        self._row(read_vhost, {"name": self.vhost, **row})
+        self._row(SECTIONS["vhosts"], {"name": self.vhost, **row})
 
     def _find(self, level: Level, name: str, sentence: str, ref: Ref | None = None) -> None:
         index = self.index if self.index >= 0 else None
@@ -259,10 +259,10 @@ class _Reader:
         spec = {name: whole[name] for name in spec}
         if ref in self.objects:
             if self.objects[ref] == spec:
-                self.note(Level.WARNING, "", f"The {word_of(kind)} is there twice, the same.")
+                self.note(Level.WARNING, "", f"The {KINDS[kind].noun} is there twice, the same.")
                 return
             self._find(
-                Level.ERROR, "", f"The {word_of(kind)} is there twice, and not the same.", ref
+                Level.ERROR, "", f"The {KINDS[kind].noun} is there twice, and not the same.", ref
             )
             return
         self.objects[ref] = spec
@@ -272,14 +272,19 @@ class _Reader:
         if removed:
             self.removed_limits[ref] = self.removed_limits.get(ref, frozenset()) | removed
 
-    def limit_vhost(self, vhost: str, said: Mapping[str, int]) -> None:
-        ref = Ref("vhost", (vhost,))
-        limits = KINDS["vhost"].field("limits").canonical(said)
-        self._note_removed(ref, said, limits)
+    def lay_over(self, kind: str, key: Key, spec: dict[str, Any]) -> None:
+        """Fields of an object that another section tells, as they stand there; objects among them are
+        merged. Raises TypeError, ValueError."""
+        ref = Ref(kind, key)
+        told = {name: KINDS[kind].field(name).canonical(said) for name, said in spec.items()}
+        for name, value in told.items():
+            if isinstance(value, dict):
+                self._note_removed(ref, spec[name], value)
         if ref not in self.objects:
             self.implied.add(ref)
         known = self.objects.setdefault(ref, {})
-        known["limits"] = {**known.get("limits", {}), **limits}
+        for name, value in told.items():
+            known[name] = {**known.get(name, {}), **value} if isinstance(value, dict) else value
 
 
 def _single_vhost(top: Mapping[str, Any]) -> str | None:
@@ -295,7 +300,3 @@ def _single_vhost(top: Mapping[str, Any]) -> str | None:
 
 def _listed(value: Any) -> Iterator[dict[str, Any]]:
     yield from (row for row in value if isinstance(row, dict)) if isinstance(value, list) else ()
-
-
-def word_of(kind: str) -> str:
-    return "virtual host" if kind == "vhost" else kind.replace("_", " ")

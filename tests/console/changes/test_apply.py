@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from console.errors import IdempotencyMismatch, InvalidField, Stale
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import Attempt, AuditEntry, BrokerLease, Change, ManagedObject, Step
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA256, hash_password

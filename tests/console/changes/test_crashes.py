@@ -26,7 +26,7 @@ from django.test import Client
 
 from console.engine import crashpoints
 from console.engine.sweep import brokers_with_due_steps
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import (
     Attempt,
     AuditEntry,

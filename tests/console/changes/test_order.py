@@ -12,7 +12,7 @@ from django.urls import reverse
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
 from console.engine.proposals.retry import stop_change
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import OPEN_STEPS, Attempt, Change, Step
 from tests.console.changes.test_crashes import HASH
 from tests.engine import utc_now

@@ -8,8 +8,8 @@ from accessctl.permissions.rules import PRESETS, set_permissions
 from accessctl.users.rules import Password, create_user, delete_user, edit_user
 from console.engine.accept import Request
 from console.engine.proposals.preview import as_data, preview
+from console.kinds.common.kind import Op
 from console.rabbitmq.endpoint import Secret
-from console.reconcile.diff import Op
 from vhosts.virtual_hosts.rules import create_vhost
 
 pytestmark = pytest.mark.django_db

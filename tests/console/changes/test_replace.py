@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from console.engine.attempt import act, act_together
-from console.kinds.base import Ref
+from console.kinds.common.kind import Op, Ref
 from console.models import ManagedObject, Step
 from console.rabbitmq.management.objects import ObjectStore
-from console.reconcile.diff import Op
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from console.brokers.connect import connect
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import Attempt
 from console.rabbitmq.errors import PathRewritten
 from console.rabbitmq.management.objects import ObjectStore

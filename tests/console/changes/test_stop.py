@@ -8,9 +8,9 @@ import time
 import pytest
 from django.db import connection
 
+from console.engine.broker_objects import BrokerObjects
 from console.engine.proposals.retry import stop_change
 from console.models import Attempt, Change
-from console.rabbitmq.management.objects import ObjectStore
 from tests.console.changes.test_crashes import HASH
 from tests.engine import utc_now
 
@@ -24,7 +24,7 @@ def test_a_stop_is_heard_within_a_batch(
     users = [names("user") for _ in range(300)]
     change = engine.ask(*[("user", [user], {}, HASH) for user in users])
     sent, reached = [], threading.Event()
-    one, many = ObjectStore.write, ObjectStore.write_together
+    one, many = BrokerObjects.write, BrokerObjects.write_together
 
     def slowly(store, kind, key, *args):
         note([key], 0.05)
@@ -45,8 +45,8 @@ def test_a_stop_is_heard_within_a_batch(
         stop_change(change, now=utc_now(), acting_user=superuser)
         connection.close()
 
-    monkeypatch.setattr(ObjectStore, "write", slowly)
-    monkeypatch.setattr(ObjectStore, "write_together", slowly_together)
+    monkeypatch.setattr(BrokerObjects, "write", slowly)
+    monkeypatch.setattr(BrokerObjects, "write_together", slowly_together)
     monkeypatch.setattr("console.engine.apply.TOGETHER", 20)
     if not together:
         monkeypatch.setattr("console.engine.apply._may_go_together", lambda batch: False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from console.kinds.base import Ref
+from console.engine.broker_objects import BrokerObjects
+from console.kinds.common.kind import Ref
 from console.models import Attempt
-from console.rabbitmq.management.objects import ObjectStore
 from tests.console.changes.test_crashes import ALL, HASH, LESS, die_at, let_the_lease_run_out
 
 MANY = 40
@@ -26,7 +26,7 @@ def place(names):
 def calls(monkeypatch):
     """How many objects went in each call, by kind; single ones are 1."""
     made = []
-    one, many = ObjectStore.write, ObjectStore.write_together
+    one, many = BrokerObjects.write, BrokerObjects.write_together
 
     def write(store, kind, key, *rest):
         made.append((kind, 1))
@@ -36,8 +36,8 @@ def calls(monkeypatch):
         made.append((kind, len(specs)))
         many(store, kind, specs)
 
-    monkeypatch.setattr(ObjectStore, "write", write)
-    monkeypatch.setattr(ObjectStore, "write_together", write_together)
+    monkeypatch.setattr(BrokerObjects, "write", write)
+    monkeypatch.setattr(BrokerObjects, "write_together", write_together)
     return made
 
 
@@ -94,13 +94,13 @@ def test_one_that_is_refused_is_told_in_the_brokers_words_and_the_rest_is_made(
 
 @pytest.mark.django_db
 def test_one_that_was_left_out_unsaid_is_tried_by_itself(engine, people, monkeypatch, seen):
-    real = ObjectStore.write_together
+    real = BrokerObjects.write_together
     lost = people[7]
 
     def forgetful(store, kind, specs):
         real(store, kind, {key: spec for key, spec in specs.items() if key != (lost,)})
 
-    monkeypatch.setattr(ObjectStore, "write_together", forgetful)
+    monkeypatch.setattr(BrokerObjects, "write_together", forgetful)
     change = engine.do(*users(people, {}, HASH))
     step = change.steps.get(target__key=[lost])
     assert (change.state, step.state) == ("applying", "pending")

@@ -14,7 +14,7 @@ from celery import signals
 from console.engine import apply as applying
 from console.engine import lease, stopping
 from console.engine.proposals.retry import KEPT_FOR, RETRIED, NothingLeft, ask_again, forget_secrets
-from console.kinds.base import Ref
+from console.kinds.common.kind import Ref
 from console.models import Attempt, BrokerLease, Step
 from console.rabbitmq.endpoint import Timeouts
 from tests.console.changes.test_crashes import HASH, reach_by

@@ -10,8 +10,10 @@ from accessctl.models import BrokerUser
 from accessctl.users.specs import seen_permissions, seen_topic_permissions, seen_users
 from console.engine.drift import note_drift
 from console.engine.retire import There, retire_leftovers
-from console.kinds.base import Key, Spec
+from console.faces.face import FACES
+from console.kinds.common.kind import Key, Spec
 from console.models import Broker, ManagedObject
+from vhosts.drift.seen_objects import seen_by_face
 from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.specs import seen_vhosts
 
@@ -21,6 +23,13 @@ _KINDS: Mapping[str, tuple[str, Callable[[Broker], Mapping[Key, Spec]]]] = {
     "permissions": ("permission", seen_permissions),
     "topic_permissions": ("topic_permission", seen_topic_permissions),
 }
+
+
+def _kind_of(part: str) -> tuple[str, Callable[[Broker], Mapping[Key, Spec]]] | None:
+    if part in _KINDS:
+        return _KINDS[part]
+    face = next((face for face in FACES.values() if face.route == part), None)
+    return None if face is None else (face.name, lambda broker: seen_by_face(face, broker))
 
 
 def note_part(
@@ -34,9 +43,10 @@ def note_part(
 ) -> int:
     """How many managed objects of the part differ; 0 for a part of which nothing is managed. `items` is
     what the broker listed, already laid over the mirror; `unread` was listed and could not be read."""
-    if part not in _KINDS:
+    found = _kind_of(part)
+    if found is None:
         return 0
-    kind, seen_of = _KINDS[part]
+    kind, seen_of = found
     if not ManagedObject.objects.filter(broker=broker, kind=kind).exists():
         return 0
     seen = dict(seen_of(broker))

@@ -13,7 +13,7 @@ from django.db.models import Count, F, Q, Sum
 
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.users.model import SeenOnBroker
-from console.kinds.base import Key
+from console.kinds.common.kind import Key
 from console.models import Broker, BrokerStatus, ManagedObject
 from vhosts.models import Exchange, Queue
 from vhosts.polling.inventory.mirror import Kind

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from console.faces.face import Face
 from console.rabbitmq.cluster import ClusterView
 from console.rabbitmq.errors import BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.queue_states import state_of
 from console.rabbitmq.types import Listing, QueueInfo, VhostInfo
+from vhosts.polling.inventory.face_parts import faces, mirror_of, read, row_of
 from vhosts.polling.inventory.mirror import Doubt, Kind
 
 _SEEN = "changed_at"
@@ -162,6 +164,19 @@ def _queue_row(queue: QueueInfo, view: ClusterView) -> tuple[Any, ...]:
         dict(queue.arguments),
         queue.policy or "",
         queue.operator_policy or "",
+    )
+
+
+def parts() -> Sequence[Part]:
+    """Every part of an inventory, in the order in which it is read."""
+    return (*PARTS, *(_of_face(face) for face in faces()))
+
+
+def _of_face(face: Face) -> Part:
+    return Part(
+        mirror_of(face.name),
+        lambda client: read(face, client),
+        lambda item, view: row_of(face, *item),
     )
 
 

@@ -17,12 +17,17 @@ import structlog
 from django.db import DataError, transaction
 
 from accessctl.users.origins import note_origins
-from console.engine.observed import Origin
-from console.kinds.base import KINDS, USER, Key, Spec, optional_text
+from console.engine.ports import Origin
+from console.faces.face import FACES
+from console.kinds.common.kind import Key, Spec
+from console.kinds.common.values import optional_text
+from console.kinds.registry import KINDS
+from console.kinds.user import USER
 from console.models import Broker, BrokerStatus, ManagedObject
 from console.rabbitmq.management.readings import tags
 from console.rabbitmq.passwords import is_default_password
-from vhosts.drift.seen_objects import MODELS
+from vhosts.drift.seen_objects import model_of, seen_kinds
+from vhosts.polling.inventory.face_parts import mirror_of, row_of
 from vhosts.polling.inventory.gone import drop_what_hung_on
 from vhosts.polling.inventory.mirror import Kind, lay_over
 from vhosts.polling.inventory.parts import PERMISSIONS, TOPIC_PERMISSIONS, USERS, VHOSTS
@@ -82,6 +87,18 @@ _LAID: Mapping[str, _Laid] = {
 _KIND_OF_PART = {laid.table.name: kind for kind, laid in _LAID.items()}
 
 
+def _laid(kind: str) -> _Laid | None:
+    if kind in FACES:
+        face = FACES[kind]
+        return _Laid(mirror_of(kind), lambda key, spec: row_of(face, key, spec))
+    return _LAID.get(kind)
+
+
+def _kind_of_part(part: str) -> str | None:
+    found = (face.name for face in FACES.values() if face.route == part)
+    return _KIND_OF_PART.get(part) or next(found, None)
+
+
 def note_read_back(
     broker_id: int,
     kind: str,
@@ -90,10 +107,10 @@ def note_read_back(
     now: datetime,
     origins: Mapping[Key, Origin],
 ) -> None:
-    """See console.engine.observed.Observer. Of the kinds that only inventories mirror it is noted what
+    """See console.engine.ports.Observer. Of the kinds that only inventories mirror it is noted what
     is gone."""
     gone = [key for key, spec in seen.items() if spec is None]
-    laid = _LAID.get(kind)
+    laid = _laid(kind)
     if laid is None and not gone:
         return
     BrokerStatus.objects.select_for_update().filter(broker=broker_id).first()
@@ -121,20 +138,19 @@ def _lay(
 
 
 def _drop(broker_id: int, kind: str, gone: Sequence[Key]) -> None:
-    if kind not in MODELS:
+    if kind not in seen_kinds():
         return
     columns = KINDS[kind].identity
     named = {f"{name}__in": {key[at] for key in gone} for at, name in enumerate(columns)}
-    found = MODELS[kind].objects.filter(broker=broker_id, **named).values_list("pk", *columns)
+    found = model_of(kind).objects.filter(broker=broker_id, **named).values_list("pk", *columns)
     keys = set(gone)
-    MODELS[kind].objects.filter(pk__in=[pk for pk, *key in found if tuple(key) in keys]).delete()
+    model_of(kind).objects.filter(pk__in=[pk for pk, *key in found if tuple(key) in keys]).delete()
 
 
 def read_back_since(broker: Broker, part: str, began: datetime) -> list[Key]:
     """Keys of the objects of an inventory's part that a change read back after `began`."""
-    if part not in _KIND_OF_PART:
+    kind = _kind_of_part(part)
+    if kind is None:
         return []
-    newer = ManagedObject.objects.filter(
-        broker=broker, kind=_KIND_OF_PART[part], verified_at__gt=began
-    )
+    newer = ManagedObject.objects.filter(broker=broker, kind=kind, verified_at__gt=began)
     return [tuple(key) for key in newer.values_list("key", flat=True)]

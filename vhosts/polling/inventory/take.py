@@ -32,11 +32,11 @@ from vhosts.polling.inventory.mirror import Mirrored, lay_over
 from vhosts.polling.inventory.node_watch import NodeWatch
 from vhosts.polling.inventory.parts import (
     NEVER_EMPTY,
-    PARTS,
     QUEUES,
     Part,
     can_tell_absence,
     doubt_of,
+    parts,
 )
 from vhosts.polling.inventory.quarantine import MOST_NAMED, unfit_rows, why_unfit
 from vhosts.polling.inventory.read_back import read_back_since
@@ -70,7 +70,7 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
     try:
         with connect(broker, timeouts=SLOW) as client:
             nodes = NodeWatch(client)
-            for part in PARTS:
+            for part in parts():
                 whole &= _take_part(part, broker, claim, client, nodes, now, errors, left_out)
             degraded = nodes.missed
             _take_consumers(broker, claim, client)
@@ -227,7 +227,7 @@ def _finish(
         status = BrokerStatus.objects.select_for_update().filter(pk=broker.pk).first()
         if status is None or status.inventory_claim != claim:
             return
-        names = {part.kind.name for part in PARTS}
+        names = {part.kind.name for part in parts()}
         kept = {part: text for part, text in status.part_errors.items() if part not in names}
         columns: dict[str, Any] = {"part_errors": {**kept, **errors}, "left_out": left_out}
         following = now + timedelta(seconds=took + wait)

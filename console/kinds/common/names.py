@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from console.kinds.base import SpecError
+from console.kinds.common.kind import SpecError
 
 #: AMQP 0-9-1 carries names as short strings.
 MOST_BYTES = 255

@@ -1,0 +1,77 @@
+"""The objects of one broker by kind and key, as the engine and the definitions read and write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from console.kinds.common.kind import Key, Spec
+from console.kinds.registry import KINDS
+from console.rabbitmq.endpoint import Timeouts
+from console.rabbitmq.http.exchange import BoundedHttp
+from console.rabbitmq.management.calls import Call
+from console.rabbitmq.management.objects import Listed, ObjectStore, Row
+from console.rabbitmq.management.paths import Query
+
+
+class BrokerObjects:
+    """Safe to use from threads, as its `http` is. Every method raises BrokerError. `writes` bounds each
+    call that changes something; None: as reads."""
+
+    def __init__(self, http: BoundedHttp, *, writes: Timeouts | None = None) -> None:
+        self._store = ObjectStore(http, writes=writes)
+        self.raw = self._store.raw
+
+    def read(self, kind: str, key: Key) -> Row | None:
+        """The object as it is, without fields that this version does not tell; None: not there."""
+        return self._store.read(KINDS[kind].wire, key)
+
+    def read_all(self, kind: str) -> Listed:
+        """Every object of a kind, in one or two requests."""
+        return self._store.read_all(KINDS[kind].wire)
+
+    def write(self, kind: str, key: Key, spec: Spec, before: Spec | None) -> None:
+        """Makes the object as the canonical `spec` says, where `before` is what `read` gave just now."""
+        self._store.write(KINDS[kind].wire, key, spec, before)
+
+    def may_write_together(self, kind: str, spec: Spec, before: Spec | None) -> bool:
+        """Whether `write_together` would write all that `write` does. Some fields have addresses of
+        their own, and a secret that is not known must not be cleared."""
+        fields = KINDS[kind].fields
+        return KINDS[kind].goes_together and not any(
+            (field.secret and field.name not in spec)
+            or (
+                field.apart
+                and spec.get(field.name, field.default)
+                != (before or {}).get(field.name, field.default)
+            )
+            for field in fields
+        )
+
+    def write_together(self, kind: str, specs: Mapping[Key, Spec]) -> None:
+        """Makes many objects of a kind as `specs` say, in one call. After an error some may have been
+        made. Needs the tag administrator."""
+        found = KINDS[kind]
+        rows = [
+            {**dict(zip(found.identity, key, strict=True)), **_body(kind, key, spec)}
+            for key, spec in specs.items()
+        ]
+        self._store.import_rows({found.section.name: rows})
+
+    def delete(self, kind: str, key: Key, *, if_empty: bool = False) -> None:
+        """Deletes the object; that it is not there is no error. `if_empty` is for queues: the broker
+        refuses where messages are in it."""
+        self._store.delete(KINDS[kind].wire, key, if_empty=if_empty)
+
+    # Addresses that no kind has
+
+    def get(self, *segments: str, query: Query | None = None) -> Any:
+        return self._store.get(*segments, query=query)
+
+    def post(self, *segments: str, body: Any = None) -> None:
+        self._store.send(Call("POST", segments, body))
+
+
+def _body(kind: str, key: Key, spec: Spec) -> Row:
+    call = next(iter(KINDS[kind].wire.writes(key, spec, spec)))
+    return dict(call.body)

@@ -1,0 +1,1 @@
+"""List, page, form, API and administration of any kind that has a face."""

@@ -1,0 +1,84 @@
+"""Cells and columns that lists and pages of objects share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from console.faces.lists import Column
+from console.faces.templatetags.warren import name_tag
+from console.faces.templatetags.warren import number as number_tag
+from console.faces.templatetags.warren import plain_name as plain
+
+_MOST_VALUE = 60
+
+
+def name(value: str, most: int = 44) -> SafeString:
+    return name_tag(value, most)
+
+
+def number(value: int | None) -> SafeString:
+    return number_tag(value)
+
+
+def code(value: str) -> SafeString:
+    """A pattern; the empty one says so."""
+    if value == "":
+        return format_html('<span class="muted">empty: matches everything</span>')
+    return format_html("<code>{}</code>", name_tag(value, 60))
+
+
+def table(values: Mapping[str, Any]) -> SafeString:
+    """`max-length 3000, …` of AMQP arguments or a definition."""
+    if not values:
+        return format_html('<span class="muted">none</span>')
+    return format_html(
+        '<span class="tags">{}</span>',
+        format_html_join(
+            "",
+            '<span class="tag">{} {}</span>',
+            (
+                (name_tag(key, 40), name_tag(_shown(value), _MOST_VALUE))
+                for key, value in values.items()
+            ),
+        ),
+    )
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return plain(text) if text else '""'
+
+
+def name_column() -> Column:
+    return Column(
+        key="name",
+        label="Name",
+        order=["name"],
+        value=lambda row: row.name,
+        cell=lambda row: name_tag(row.name, 44),
+    )
+
+
+def vhost_column() -> Column:
+    return Column(
+        key="vhost",
+        label="Virtual host",
+        order=["vhost", "name"],
+        value=lambda row: row.vhost,
+        cell=lambda row: name_tag(row.vhost, 28),
+    )
+
+
+def broker_column() -> Column:
+    return Column(
+        key="broker", label="Broker", order=["broker__name"], value=lambda row: row.broker.name
+    )
+
+
+def sync_column() -> Column:
+    return Column(key="sync", label="Sync", help="Sync status with the broker.")

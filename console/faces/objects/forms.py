@@ -1,0 +1,119 @@
+"""The form of an object, drawn from its face."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from console.faces.acts.forms import SELECT, TEXT, ActForm, Name
+from console.faces.face import Face, Input
+
+_MOST_TABLE = 20_000
+
+
+class TableField(forms.CharField):
+    """Lines of `name = value`. A value that is JSON is taken as such (3000, true, ["a"], "3000"); any
+    other is text."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.Textarea(attrs={**TEXT, "rows": 6, "class": "form-control mono"})
+        super().__init__(max_length=_MOST_TABLE, widget=widget, strip=False, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return "\n".join(f"{name} = {_written(one)}" for name, one in value.items())
+
+    def to_python(self, value: Any) -> Any:
+        found: dict[str, Any] = {}
+        for number, line in enumerate((value or "").splitlines(), 1):
+            if not line.strip():
+                continue
+            name, sign, text = line.partition("=")
+            name = name.strip()
+            if not sign or not name:
+                raise forms.ValidationError(f"Line {number} is not name = value.")
+            if name in found:
+                raise forms.ValidationError(f"Line {number}: {name[:60]} is already set above.")
+            found[name] = _read(text.strip())
+        return found
+
+    def validate(self, value: Any) -> None:
+        if self.required and not value:
+            raise forms.ValidationError(self.error_messages["required"], code="required")
+
+    def run_validators(self, value: Any) -> None:
+        return None
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str) and value == value.strip() and "\n" not in value:
+        plain = _read(value)
+        if isinstance(plain, str) and plain == value:
+            return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+class ObjectForm(ActForm):
+    """`spec` is what the object is to be at present, None for a new one, whose key is asked for too."""
+
+    def __init__(
+        self,
+        face: Face,
+        *args: Any,
+        spec: Mapping[str, Any] | None = None,
+        generation: int | None = None,
+        initial: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["initial"] = {**(initial or {}), **(spec or {}), "generation": generation}
+        super().__init__(*args, **kwargs)
+        self._face = face
+        self.inputs = list(face.field_inputs if spec is not None else face.inputs)
+        defaults = {one.name: one.default for one in face.kind.fields}
+        for one in self.inputs:
+            self.fields[one.name] = _control(one)
+            if spec is None and one.name in defaults:
+                self.fields[one.name].initial = defaults[one.name]
+
+    def wanted(self) -> dict[str, Any]:
+        """The fields of the spec, of a valid form."""
+        return {one.name: self.cleaned_data[one.name] for one in self._face.field_inputs}
+
+    def key(self) -> tuple[str, ...]:
+        return tuple(self.cleaned_data[name] for name in self._face.kind.identity)
+
+    def rows(self) -> list[tuple[forms.BoundField, bool]]:
+        """(control, whether it may be left empty), in order."""
+        return [(self[one.name], one.optional) for one in self.inputs]
+
+
+def _control(one: Input) -> forms.Field:
+    common: dict[str, Any] = {
+        "label": one.label,
+        "help_text": one.help,
+        "required": not one.optional,
+        "error_messages": {"required": f"Enter the {one.label.lower()}."},
+    }
+    if one.widget == "choice":
+        widget = forms.Select(attrs=SELECT)
+        return forms.ChoiceField(choices=list(one.choices.items()), widget=widget, **common)
+    if one.widget == "number":
+        attrs = {**TEXT, "inputmode": "numeric"}
+        common["error_messages"]["invalid"] = f"{one.label} must be a whole number."
+        return forms.IntegerField(
+            min_value=-(2**31), max_value=2**31 - 1, widget=forms.TextInput(attrs=attrs), **common
+        )
+    if one.widget == "table":
+        return TableField(**common)
+    return Name(offered=f"offered-{one.offers}" if one.offers else "", **common)

@@ -1,0 +1,102 @@
+"""Creating, editing and deleting an object of any kind: authorized, checked, and made a proposal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from console.engine.accept import Wish
+from console.engine.proposals.current_state import Standing, standings
+from console.errors import InvalidField
+from console.faces.face import Face
+from console.faces.ports import REQUIRE
+from console.kinds.common.kind import Key, SpecError
+from console.kinds.common.names import check_name
+from console.models import Broker
+
+
+def current(face: Face, broker: Broker, key: Key) -> Standing:
+    """What is asked of the object, and what was seen of it; two queries."""
+    named = dict(zip(face.kind.identity, key, strict=True))
+    row = face.model._default_manager.filter(broker=broker, **named).first()
+    seen = {} if row is None else {key: face.spec_of(row)}
+    return standings(broker, face.name, [key], seen)[key]
+
+
+def create(
+    face: Face, *, broker: Broker, key: Key, fields: Mapping[str, Any], acting_user: Any
+) -> Wish:
+    """An object that is not there yet. Raises NotAllowed, InvalidField, AlreadyThere."""
+    REQUIRE.ask(acting_user, face.rights.create, broker, face.kind.vhost_of(key))
+    for name, value in zip(face.kind.identity, key, strict=True):
+        try:
+            check_name(name if name == "vhost" else face.name, value, name)
+        except SpecError as error:
+            raise InvalidField(error.field, str(error)) from None
+    spec = _canonical(face, face.rules.check(broker, key, fields))
+    found = current(face, broker, key)
+    found.must_be_new(broker)
+    return Wish(
+        broker=broker,
+        ref=found.ref,
+        spec=spec,
+        observed=found.observed,
+        permission=face.rights.create,
+        expected_generation=found.generation,
+        new=True,
+    )
+
+
+def edit(
+    face: Face,
+    *,
+    broker: Broker,
+    key: Key,
+    fields: Mapping[str, Any],
+    acting_user: Any,
+    expected_generation: int | None = None,
+) -> Wish:
+    """Changes what `fields` names and keeps the rest. Raises NotAllowed, InvalidField, NotThere; where
+    somebody asks for something else at the same moment, `accept` raises Stale."""
+    REQUIRE.ask(acting_user, face.rights.edit, broker, face.kind.vhost_of(key))
+    found = current(face, broker, key)
+    spec = _canonical(face, face.rules.check(broker, key, found.changed(fields)))
+    return Wish(
+        broker=broker,
+        ref=found.ref,
+        spec=spec,
+        observed=found.observed,
+        permission=face.rights.edit,
+        expected_generation=found.generation
+        if expected_generation is None
+        else expected_generation,
+    )
+
+
+def delete(
+    face: Face,
+    *,
+    broker: Broker,
+    key: Key,
+    acting_user: Any,
+    expected_generation: int | None = None,
+) -> Wish:
+    """Raises NotAllowed, NotThere."""
+    REQUIRE.ask(acting_user, face.rights.delete, broker, face.kind.vhost_of(key))
+    found = current(face, broker, key)
+    found.must_be_there()
+    return Wish(
+        broker=broker,
+        ref=found.ref,
+        spec=None,
+        observed=found.observed,
+        permission=face.rights.delete,
+        expected_generation=expected_generation,
+    )
+
+
+def _canonical(face: Face, fields: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return face.kind.canonical(fields)
+    except SpecError as error:
+        raise InvalidField(error.field, str(error)) from None

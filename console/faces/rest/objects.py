@@ -1,0 +1,237 @@
+"""The API of any kind that has a face: list, one, create, change, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import django_filters
+from rest_framework import serializers
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from console.engine.accept import Wish
+from console.faces.face import Face
+from console.faces.objects import proposals
+from console.faces.rest.change_fields import Managed
+from console.faces.rest.changing import (
+    PARAMETERS,
+    BrokerField,
+    Reasoned,
+    ReasonOnly,
+    WithManaged,
+    answer_change,
+    changing,
+    expected_generation,
+    sent,
+)
+from console.faces.rest.fields import Flag, Number, Text
+from console.faces.rest.filters import BrokerFilter, TextFilter
+from console.faces.rest.views import ApiView
+from console.kinds.common import values
+from console.kinds.common.kind import Ref
+
+_WRITES = ("create", "partial_update", "destroy")
+_MOST_TEXT = 20_000
+#: How a value of each form is read and written.
+_READ: Mapping[Callable[[Any], Any], Callable[[], serializers.Field[Any, Any, Any, Any]]] = {
+    values.text: serializers.CharField,
+    values.text_or_empty: serializers.CharField,
+    values.optional_text: lambda: serializers.CharField(allow_null=True),
+    values.flag: serializers.BooleanField,
+    values.integer: serializers.IntegerField,
+    values.tags: lambda: serializers.ListField(child=serializers.CharField()),
+    values.limits: serializers.DictField,
+    values.table: serializers.DictField,
+    values.any_json: serializers.JSONField,
+}
+_WRITE: Mapping[Callable[[Any], Any], Callable[[], serializers.Field[Any, Any, Any, Any]]] = {
+    values.text: lambda: Text(required=False, allow_blank=True, max_length=_MOST_TEXT),
+    values.text_or_empty: lambda: Text(required=False, allow_blank=True, max_length=_MOST_TEXT),
+    values.optional_text: lambda: Text(
+        required=False, allow_blank=True, allow_null=True, max_length=_MOST_TEXT
+    ),
+    values.flag: lambda: Flag(required=False),
+    values.integer: lambda: Number(required=False),
+    values.tags: lambda: serializers.ListField(
+        child=Text(max_length=255), required=False, max_length=32
+    ),
+    values.limits: lambda: serializers.DictField(child=Number(allow_null=True), required=False),
+    values.table: lambda: serializers.DictField(required=False),
+    values.any_json: lambda: serializers.JSONField(required=False),
+}
+
+
+class _SeenOnBroker(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    broker = serializers.IntegerField(source="broker_id", help_text="The broker's id.")
+    broker_name = serializers.CharField(source="broker.name")
+    first_seen_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+    inventory_at = serializers.DateTimeField(
+        source="broker.status.inventory_at",
+        allow_null=True,
+        help_text="When the broker's objects were last listed.",
+    )
+
+
+def view_of(face: Face) -> type[ApiView]:
+    """The view of `/api/v1/<slug>/`."""
+    pascal = "".join(word.capitalize() for word in face.name.split("_"))
+    read = _read_serializer(face, pascal)
+    change, new = _write_serializers(face, pascal)
+    noun, plural = face.kind.noun, face.kind.plural
+
+    class ObjectsView(WithManaged, ListModelMixin, RetrieveModelMixin, ApiView):
+        serializer_class = read
+        filterset_class = _filters(face, pascal)
+        ordering_fields = {
+            "id": "id", "broker": "broker__name", **{name: name for name in face.kind.identity},
+        }  # fmt: skip
+        ordering = ("broker", *face.kind.identity)
+        console_permissions = {
+            "list": face.rights.view,
+            "retrieve": face.rights.view,
+            "create": face.rights.create,
+            "partial_update": face.rights.edit,
+            "destroy": face.rights.delete,
+        }
+        query_parameters = dict.fromkeys(_WRITES, PARAMETERS)
+        managed_kind = face.name
+        managed_key = face.kind.identity
+
+        def get_queryset(self) -> Any:
+            rows = face.model._default_manager.visible_to(self.request.user)  # type: ignore[attr-defined]
+            return rows.select_related("broker__status")
+
+        @changing(new)
+        def create(self, request: Request) -> Response:
+            fields = sent(new, request, self.body())
+            broker, reason = fields.pop("broker"), fields.pop("reason", "")
+            key = tuple(fields.pop(name) for name in face.kind.identity)
+            return answer_change(
+                request,
+                f"Create the {face.kind.phrase(key)} on {broker.name}",
+                lambda: [
+                    proposals.create(
+                        face, broker=broker, key=key, fields=fields, acting_user=request.user
+                    )
+                ],
+                reason=reason,
+                objections=lambda: _notes(face, broker, key, fields),
+            )
+
+        @changing(change, if_match=True)
+        def partial_update(self, request: Request, pk: str) -> Response:
+            row, generation = self.get_object(), expected_generation(request)
+            fields = sent(change, request, self.body())
+            reason, key = fields.pop("reason", ""), face.key_of(row)
+
+            def make() -> list[Wish]:
+                return [
+                    proposals.edit(
+                        face,
+                        broker=row.broker,
+                        key=key,
+                        fields=fields,
+                        acting_user=request.user,
+                        expected_generation=generation,
+                    )
+                ]
+
+            return answer_change(
+                request,
+                f"Edit the {face.kind.phrase(key)} on {row.broker.name}",
+                make,
+                reason=reason,
+                objections=lambda: _notes(face, row.broker, key, {**face.spec_of(row), **fields}),
+            )
+
+        @changing(ReasonOnly, if_match=True)
+        def destroy(self, request: Request, pk: str) -> Response:
+            row, generation = self.get_object(), expected_generation(request)
+            body, key = self.body(optional=True), face.key_of(row)
+
+            def make() -> list[Wish]:
+                return [
+                    proposals.delete(
+                        face,
+                        broker=row.broker,
+                        key=key,
+                        acting_user=request.user,
+                        expected_generation=generation,
+                    )
+                ]
+
+            return answer_change(
+                request,
+                f"Delete the {face.kind.phrase(key)} on {row.broker.name}",
+                make,
+                reason=sent(ReasonOnly, request, body).get("reason", ""),
+                objections=lambda: {
+                    Ref(face.name, key): list(face.rules.dies(row.broker, key, face.spec_of(row)))
+                },
+            )
+
+    ObjectsView.__name__ = ObjectsView.__qualname__ = f"{pascal}View"
+    ObjectsView.__doc__ = f"{plural.capitalize()} of all brokers."
+    ObjectsView.create.__doc__ = f"Create a {noun}."
+    ObjectsView.partial_update.__doc__ = f"Edit a {noun}. What is left out stays as it is."
+    ObjectsView.destroy.__doc__ = f"Delete a {noun}. `dry_run` tells what goes with it."
+    return ObjectsView
+
+
+def _notes(
+    face: Face, broker: Any, key: tuple[str, ...], spec: Mapping[str, Any]
+) -> dict[Ref, list[str]]:
+    return {Ref(face.name, key): list(face.rules.notes(broker, key, spec))}
+
+
+def _read_serializer(face: Face, pascal: str) -> type[serializers.Serializer[Any]]:
+    fields: dict[str, Any] = {name: serializers.CharField() for name in face.kind.identity}
+    fields |= {one.name: _READ[one.canonical]() for one in face.kind.fields if not one.secret}
+    fields["Meta"] = type("Meta", (), {"ref_name": pascal})
+    fields["__doc__"] = f"A {face.kind.noun} as found on a broker."
+    return type(f"{pascal}Read", (Managed, _SeenOnBroker), fields)
+
+
+def _write_serializers(face: Face, pascal: str) -> tuple[type[Reasoned], type[Reasoned]]:
+    """(to change, to create)"""
+    help_of = {one.name: one.help for one in face.inputs}
+    fields: dict[str, Any] = {}
+    for one in face.kind.fields:
+        fields[one.name] = _WRITE[one.canonical]()
+        fields[one.name].help_text = help_of.get(one.name, "")
+    change = type(
+        f"{pascal}Change",
+        (Reasoned,),
+        {**fields, "Meta": type("Meta", (), {"ref_name": f"{pascal}Change"})},
+    )
+    key = {
+        name: Text(max_length=255, help_text=help_of.get(name, "")) for name in face.kind.identity
+    }
+    new = type(
+        f"{pascal}New",
+        (change,),
+        {
+            "broker": BrokerField(help_text="A broker's id or name."),
+            **key,
+            "Meta": type("Meta", (), {"ref_name": f"{pascal}New"}),
+        },
+    )
+    return change, new
+
+
+def _filters(face: Face, pascal: str) -> type[django_filters.FilterSet]:
+    fields: dict[str, Any] = {
+        "broker": BrokerFilter(),
+        **{name: TextFilter(help_text=f"The exact {name}.") for name in face.kind.identity},
+        "search": TextFilter(
+            field_name=face.kind.identity[-1],
+            lookup_expr="icontains",
+            help_text="Part of the name.",
+        ),
+        "Meta": type("Meta", (), {"model": face.model, "fields": []}),
+    }
+    return type(f"{pascal}Filters", (django_filters.FilterSet,), fields)

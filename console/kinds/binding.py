@@ -1,0 +1,169 @@
+"""Bindings, which the API tells apart by a `properties_key` of its own making.
+
+That key holds Erlang's hash of the arguments, so it is never computed here but taken from the broker's
+listing. Our own key is (vhost, source, destination_type, destination, routing_key, arguments as JSON
+text). Source: `rabbit_mgmt_wm_binding.erl`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from console.kinds.common.kind import Key, Kind, Ref, Spec, SpecError
+from console.kinds.common.names import check_name
+from console.kinds.common.rows import Level, Row, Section, Taker
+from console.kinds.common.values import arguments_key
+from console.kinds.common.wire import Call, Get
+from console.kinds.exchange import PREDECLARED
+from console.kinds.queue import server_named
+from console.rabbitmq.errors import MalformedAnswer, NotFound
+
+_LETTER = {"queue": "q", "exchange": "e"}
+_TYPE_OF = {letter: name for name, letter in _LETTER.items()}
+
+
+class _BindingWire:
+    reads_before_delete = True
+
+    def listing(self) -> Sequence[Get]:
+        return [Get(("bindings",))]
+
+    def one(self, key: Key) -> Sequence[Get]:
+        return [Get(_path(key))]
+
+    def specs(self, *answers: Sequence[Row]) -> Iterator[tuple[Key, Row]]:
+        """All but those of the default exchange, which are the queues themselves."""
+        for row in answers[0]:
+            if row.get("source") and (key := _key(row)) is not None:
+                yield key, {}
+
+    def writes(self, key: Key, spec: Spec, before: Spec | None) -> Iterable[Call]:
+        """A binding has nothing that could be changed: it is there or not."""
+        body = {"routing_key": key[4], "arguments": json.loads(key[5])}
+        yield Call("POST", _path(key), body)
+
+    def delete(self, key: Key, answers: Sequence[Row], *, if_empty: bool) -> Call:
+        row = next((row for row in answers if _key(row) == key), None)
+        if row is None:
+            raise NotFound("")
+        properties = row.get("properties_key")
+        if not isinstance(properties, str) or not properties:
+            raise MalformedAnswer("The broker does not say by which key this binding is deleted.")
+        return Call("DELETE", (*_path(key), properties))
+
+    def kept_while_down(self, key: Key) -> Get | None:
+        return None
+
+    def located(self, segments: Sequence[str], body: Mapping[str, Any]) -> Key | None:
+        """Only where the body tells the routing key: a properties key can't be turned back."""
+        if len(segments) != 6 or (segments[0], segments[2]) != ("bindings", "e"):
+            return None
+        if segments[4] not in _TYPE_OF or not isinstance(body.get("routing_key", ""), str):
+            return None
+        _, vhost, _, source, letter, destination = segments
+        routing_key, arguments = body.get("routing_key", ""), body.get("arguments") or {}
+        return (
+            vhost, source, _TYPE_OF[letter], destination, routing_key, arguments_key(arguments)
+        )  # fmt: skip
+
+    def spec_of_body(self, body: Mapping[str, Any]) -> Row:
+        return {}
+
+
+def _path(key: Key) -> tuple[str, ...]:
+    vhost, source, destination_type, destination = key[:4]
+    return ("bindings", vhost, "e", source, _LETTER[destination_type], destination)
+
+
+def _key(row: Row) -> Key | None:
+    named: list[Any] = [
+        row.get(name)
+        for name in ("vhost", "source", "destination_type", "destination", "routing_key")
+    ]
+    if not all(isinstance(one, str) for one in named):
+        return None
+    arguments = row.get("arguments") or {}
+    return (*named, json.dumps(arguments, sort_keys=True, separators=(",", ":")))
+
+
+def _read_row(reader: Taker, row: Row) -> None:
+    vhost, source = reader.vhost_of(row), row.get("source")
+    if source == "":
+        raise reader.left(
+            Level.NOTE, "source", "RabbitMQ makes the default exchange's own bindings."
+        )
+    reader.name("binding", row, "source")
+    if row.get("destination_type") not in _LETTER:
+        raise SpecError("destination_type", "destination_type is queue or exchange.")
+    if row["destination_type"] == "queue" and server_named(row.get("destination")):
+        raise reader.left(
+            Level.NOTE, "destination", "A queue that the server named is left out, so is this."
+        )
+    destination = reader.name("binding", row, "destination")
+    routing_key = row.get("routing_key", "")
+    if not isinstance(routing_key, str):
+        raise SpecError("routing_key", "routing_key must be text.")
+    if routing_key:
+        check_name("binding", routing_key, "routing_key")
+    arguments = row.get("arguments", {}) or {}
+    if arguments and "~" in routing_key:
+        raise SpecError(
+            "routing_key",
+            "A binding with arguments whose routing key holds ~ breaks RabbitMQ's HTTP API: it "
+            "could not be read back, and no bindings of its virtual host could be listed.",
+        )
+    key = (
+        vhost, str(source), row["destination_type"], destination, routing_key,
+        arguments_key(arguments),
+    )  # fmt: skip
+    reader.take("binding", key, {})
+
+
+def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
+    yield (
+        "bindings",
+        {**dict(zip(BINDING.identity, key, strict=True)), "arguments": json.loads(key[5])},
+    )
+
+
+def _stands_on(key: Key) -> Iterable[Ref]:
+    vhost, source, kind, destination = key[:4]
+    yield Ref("vhost", (vhost,))
+    if source not in PREDECLARED:
+        yield Ref("exchange", (vhost, source))
+    if destination not in PREDECLARED:
+        yield Ref(kind, (vhost, destination))
+
+
+def _hangs_on(owner: Ref) -> Iterable[Mapping[int, str]]:
+    if owner.kind in _LETTER:
+        vhost, name = owner.key
+        yield {0: vhost, 2: owner.kind, 3: name}
+        if owner.kind == "exchange":
+            yield {0: vhost, 1: name}
+
+
+BINDING = Kind(
+    name="binding",
+    noun="binding",
+    identity=("vhost", "source", "destination_type", "destination", "routing_key", "arguments"),
+    fields=(),
+    rank=90,
+    vhost_at=0,
+    wire=_BindingWire(),
+    section=Section(
+        name="bindings",
+        order=100,
+        keys=frozenset({
+            "source", "vhost", "destination", "destination_type", "routing_key", "arguments",
+            "properties_key",
+        }),
+        read=_read_row,
+        emit=_emit,
+    ),
+    called="from {1} to {3} in {0}",
+    stands_on=_stands_on,
+    hangs_on=_hangs_on,
+)  # fmt: skip

@@ -1,0 +1,116 @@
+"""What of a spec is a secret, and how it travels beside the spec: encrypted, laid over it only when it
+is sent. A kind with secrets has one of these."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+Spec = Mapping[str, Any]
+_USERINFO = re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/?#\s@]*(?:@[^/?#\s@]*)*@")
+
+
+class Secrets(Protocol):
+    #: Fields that are sent with the secret and kept nowhere else: of an inventory they say nothing.
+    beside: tuple[str, ...]
+
+    def public(self, spec: Spec) -> dict[str, Any]:
+        """The spec as it may be stored and shown."""
+        ...
+
+    def taken(self, spec: Spec) -> dict[str, str] | None:
+        """What `public` leaves out, as it is kept encrypted; None where there is none."""
+        ...
+
+    def whole(
+        self, public: Spec, secrets: Mapping[str, str] | None, observed: Spec | None
+    ) -> dict[str, Any]:
+        """What the object is to be: new secrets laid over the public spec, else those that the broker
+        has."""
+        ...
+
+    def shown(self, before: Any, after: Any) -> tuple[Any, Any] | None:
+        """The two values of a field that differs as they may be shown; None where they differ in
+        their secrets only."""
+        ...
+
+
+class HiddenFields:
+    """Whole fields are secret: `hidden`, such as a password's hash. `beside` are all that go with them,
+    such as its algorithm."""
+
+    def __init__(self, hidden: tuple[str, ...], beside: tuple[str, ...]) -> None:
+        self._hidden, self.beside = hidden, beside
+
+    def public(self, spec: Spec) -> dict[str, Any]:
+        return {name: value for name, value in spec.items() if name not in self._hidden}
+
+    def taken(self, spec: Spec) -> dict[str, str] | None:
+        if not any(name in spec for name in self._hidden):
+            return None
+        return {name: spec[name] for name in self.beside if name in spec}
+
+    def whole(
+        self, public: Spec, secrets: Mapping[str, str] | None, observed: Spec | None
+    ) -> dict[str, Any]:
+        kept = {name: observed[name] for name in self.beside if observed and name in observed}
+        return {**public, **kept, **(secrets or {})}
+
+    def shown(self, before: Any, after: Any) -> tuple[Any, Any] | None:
+        return before, after
+
+
+class UriPasswords:
+    """`user:password@` in the URIs of a JSON value, as in shovels and federation upstreams. A URI
+    without userinfo keeps that which the very same URI has on the broker."""
+
+    beside: tuple[str, ...] = ()
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+
+    def public(self, spec: Spec) -> dict[str, Any]:
+        return {name: without_userinfo(value) for name, value in spec.items()}
+
+    def taken(self, spec: Spec) -> dict[str, str] | None:
+        if self.public(spec) == dict(spec):
+            return None
+        return {self._field: json.dumps(spec[self._field])}
+
+    def whole(
+        self, public: Spec, secrets: Mapping[str, str] | None, observed: Spec | None
+    ) -> dict[str, Any]:
+        if secrets and self._field in secrets:
+            return {**public, self._field: json.loads(secrets[self._field])}
+        if observed is not None and self._field in observed:
+            value = _kept(public.get(self._field), observed[self._field])
+            return {**public, self._field: value}
+        return dict(public)
+
+    def shown(self, before: Any, after: Any) -> tuple[Any, Any] | None:
+        before, after = without_userinfo(before), without_userinfo(after)
+        return None if before == after else (before, after)
+
+
+def without_userinfo(value: Any) -> Any:
+    """The value with `user:password@` taken out of every URI in its texts."""
+    if isinstance(value, str):
+        return _USERINFO.sub(r"\1", value)
+    if isinstance(value, Mapping):
+        return {key: without_userinfo(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_userinfo(inner) for inner in value]
+    return value
+
+
+def _kept(wanted: Any, observed: Any) -> Any:
+    if isinstance(wanted, str):
+        same = isinstance(observed, str) and without_userinfo(observed) == wanted
+        return observed if same else wanted
+    if isinstance(wanted, Mapping) and isinstance(observed, Mapping):
+        return {key: _kept(value, observed.get(key)) for key, value in wanted.items()}
+    if isinstance(wanted, list) and isinstance(observed, list) and len(wanted) == len(observed):
+        return [_kept(one, other) for one, other in zip(wanted, observed, strict=True)]
+    return wanted

@@ -1,0 +1,70 @@
+"""The one form of each type of value that specs hold. Each raises TypeError or ValueError with the end
+of a sentence: "must be text"."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("must be text")
+    return value
+
+
+def text_or_empty(value: Any) -> str:
+    return text("" if value is None else value)
+
+
+def optional_text(value: Any) -> str | None:
+    return None if value in (None, "", "undefined") else text(value)
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("must be true or false")
+    return value
+
+
+def integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError("must be a whole number")
+    return value
+
+
+def tags(value: Any) -> list[str]:
+    """A set of words: RabbitMQ takes them as a list or as text with commas, and keeps no order."""
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple):
+        raise TypeError("must be a list of words")
+    return sorted({text(word).strip() for word in words} - {""})
+
+
+def limits(value: Any) -> dict[str, int]:
+    """Limits by name. A negative one means none (`rabbit_vhost_limit.erl`), so it is left out."""
+    if not isinstance(value, Mapping):
+        raise TypeError("must be an object of whole numbers")
+    return {
+        text(name): integer(limit) for name, limit in sorted(value.items()) if integer(limit) >= 0
+    }
+
+
+def table(value: Any) -> dict[str, Any]:
+    """AMQP arguments or a definition: any JSON object; an empty list stands for an empty object in
+    answers of versions before 4.2.6."""
+    if value == []:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError("must be an object")
+    return dict(sorted(value.items()))
+
+
+def any_json(value: Any) -> Any:
+    return json.loads(json.dumps(value, sort_keys=True))
+
+
+def arguments_key(arguments: Mapping[str, Any]) -> str:
+    """Arguments as part of an identity (bindings are told apart by them)."""
+    return json.dumps(table(arguments), sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,56 @@
+"""Global runtime parameters, which belong to the whole cluster.
+
+Source: `rabbit_mgmt_wm_global_parameter.erl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from console.kinds.common.kind import Field, Key, Kind, SpecError
+from console.kinds.common.rows import Level, Row, Section, Taker
+from console.kinds.common.secrets import UriPasswords
+from console.kinds.common.values import any_json
+from console.kinds.common.wire import Named
+
+#: Belong to the cluster itself: never taken to another one, never deleted.
+CLUSTERS_OWN = frozenset({"internal_cluster_id", "cluster_name", "imported_definition_hash_value"})
+
+
+def _read_row(reader: Taker, row: Row) -> None:
+    name = reader.name("global_parameter", row)
+    if name in CLUSTERS_OWN:
+        raise reader.left(Level.NOTE, "name", f"{name} belongs to its own cluster: left out.")
+    if "value" not in row:
+        raise SpecError("value", "value is missing.")
+    reader.take("global_parameter", (name,), {"value": row["value"]})
+
+
+def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
+    yield "global_parameters", {"name": key[0], **spec}
+
+
+GLOBAL_PARAMETER = Kind(
+    name="global_parameter",
+    noun="global parameter",
+    identity=("name",),
+    fields=(Field("value", None, any_json),),
+    rank=55,
+    wire=Named(
+        "global-parameters",
+        ("name",),
+        spec=lambda row: {"value": row.get("value")},
+        body=lambda key, spec: {"name": key[0], "value": spec["value"]},
+    ),
+    section=Section(
+        name="global_parameters",
+        order=60,
+        keys=frozenset({"name", "value"}),
+        read=_read_row,
+        emit=_emit,
+        in_vhost_files=False,
+    ),
+    secrets=UriPasswords("value"),
+    brokers_own=frozenset((name,) for name in (*CLUSTERS_OWN, "cluster_tags")),
+)

@@ -1,0 +1,68 @@
+"""Runtime parameters of a virtual host: shovels, federation upstreams and what else plugins keep there.
+
+Source: `rabbit_mgmt_wm_parameter.erl`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from console.kinds.common.kind import Field, Key, Kind, Ref, Spec, SpecError
+from console.kinds.common.rows import Row, Section, Taker
+from console.kinds.common.secrets import UriPasswords
+from console.kinds.common.values import any_json
+from console.kinds.common.wire import Named
+
+_NAMES = ("component", "vhost", "name")
+#: Components that make the broker connect elsewhere.
+_REACHING = ("shovel", "federation-upstream")
+
+
+def _reaches_elsewhere(key: Key, spec: Spec | None) -> bool:
+    return key[0] in _REACHING or "://" in json.dumps((spec or {}).get("value"))
+
+
+def _read_row(reader: Taker, row: Row) -> None:
+    component, vhost = reader.name("parameter", row, "component"), reader.vhost_of(row)
+    if "value" not in row:
+        raise SpecError("value", "value is missing.")
+    read = reader.components.get(component)
+    if read is not None:
+        name = "" if component == "vhost-limits" else reader.name("parameter", row)
+        read(reader, vhost, name, row["value"])
+        return
+    name = reader.name("parameter", row)
+    reader.take("parameter", (component, vhost, name), {"value": row["value"]})
+
+
+def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
+    yield "parameters", {**dict(zip(_NAMES, key, strict=True)), **spec}
+
+
+def _stands_on(key: Key) -> Iterable[Ref]:
+    yield Ref("vhost", (key[1],))
+
+
+PARAMETER = Kind(
+    name="parameter",
+    noun="parameter",
+    identity=_NAMES,
+    fields=(Field("value", None, any_json),),
+    rank=70,
+    vhost_at=1,
+    wire=Named(
+        "parameters",
+        _NAMES,
+        spec=lambda row: {"value": row.get("value")},
+        body=lambda key, spec: {"value": spec["value"]},
+    ),
+    section=Section(
+        name="parameters", order=50, keys=frozenset({*_NAMES, "value"}), read=_read_row, emit=_emit
+    ),
+    called="{2} ({0}) in {1}",
+    stands_on=_stands_on,
+    secrets=UriPasswords("value"),
+    reaches_elsewhere=_reaches_elsewhere,
+)

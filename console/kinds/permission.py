@@ -1,0 +1,71 @@
+"""What a user may do in a virtual host: three patterns over names.
+
+Source: `rabbit_mgmt_wm_permission.erl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from console.kinds.common.kind import Field, Key, Kind, Line, Ref, SpecError, Step
+from console.kinds.common.rows import Row, Section, Taker, some
+from console.kinds.common.shell import quoted_pattern, shell_word
+from console.kinds.common.values import text
+from console.kinds.common.wire import Named
+
+_PATTERNS = ("configure", "write", "read")
+
+
+def _rabbitmqctl(step: Step) -> Sequence[Line]:
+    vhost, user = map(shell_word, step.key)
+    if step.spec is None:
+        return [["clear_permissions", "-p", vhost, user]]
+    patterns = [quoted_pattern(step.spec[name]) for name in _PATTERNS]
+    return [["set_permissions", "-p", vhost, user, *patterns]]
+
+
+def _read_row(reader: Taker, row: Row) -> None:
+    key = (reader.vhost_of(row), reader.name("user", row, "user"))
+    for name in _PATTERNS:
+        if name not in row:
+            raise SpecError(name, f"{name} is missing.")
+    reader.take("permission", key, some(row, *_PATTERNS))
+
+
+def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
+    yield "permissions", {"vhost": key[0], "user": key[1], **spec}
+
+
+def _stands_on(key: Key) -> Iterable[Ref]:
+    yield Ref("vhost", (key[0],))
+    yield Ref("user", (key[1],))
+
+
+PERMISSION = Kind(
+    name="permission",
+    noun="permission",
+    identity=("vhost", "user"),
+    fields=tuple(Field(name, "", text) for name in _PATTERNS),
+    rank=30,
+    vhost_at=0,
+    user_at=1,
+    wire=Named(
+        "permissions",
+        ("vhost", "user"),
+        spec=lambda row: {name: row.get(name, "") for name in _PATTERNS},
+        body=lambda key, spec: {name: spec[name] for name in _PATTERNS},
+    ),
+    section=Section(
+        name="permissions",
+        order=30,
+        keys=frozenset({"vhost", "user", *_PATTERNS}),
+        read=_read_row,
+        emit=_emit,
+        in_vhost_files=False,
+    ),
+    called="{1} on {0}",
+    stands_on=_stands_on,
+    rabbitmqctl=_rabbitmqctl,
+    goes_together=True,
+)

@@ -1,0 +1,87 @@
+"""Queues and streams as they are declared. Everything about one is fixed at declare.
+
+Sources: `rabbit_mgmt_wm_queue.erl`, `rabbit_definitions.erl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from console.kinds.common.kind import Field, Key, Kind, Ref
+from console.kinds.common.rows import Level, Row, Section, Taker, some
+from console.kinds.common.values import flag, table
+from console.kinds.common.wire import Named
+
+_FIELDS = ("durable", "auto_delete", "arguments")
+_TYPE = "x-queue-type"
+
+
+def server_named(name: Any) -> bool:
+    """Whether the server chose the name: such a queue belongs to its client."""
+    return isinstance(name, str) and (name == "" or name.startswith("amq."))
+
+
+def _align(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
+    """A queue for which no type is asked takes that of its virtual host, which 4.x then shows among its
+    arguments; one without a shown type is classic."""
+    asked, shown = wanted["arguments"], seen["arguments"]
+    if _TYPE not in asked and _TYPE in shown:
+        wanted["arguments"] = table({**asked, _TYPE: shown[_TYPE]})
+    elif asked.get(_TYPE) == "classic" and _TYPE not in shown:
+        seen["arguments"] = table({**shown, _TYPE: "classic"})
+
+
+def _read_row(reader: Taker, row: Row) -> None:
+    vhost = reader.vhost_of(row)
+    if server_named(row.get("name")):
+        raise reader.left(
+            Level.NOTE, "name", "A queue that the server named belongs to its client: left out."
+        )
+    if row.get("exclusive") is True:
+        raise reader.left(
+            Level.NOTE, "exclusive", "An exclusive queue belongs to its connection: left out."
+        )
+    reader.take("queue", (vhost, reader.name("queue", row)), some(row, *_FIELDS))
+
+
+def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
+    yield "queues", {"vhost": key[0], "name": key[1], **spec}
+
+
+def _stands_on(key: Key) -> Iterable[Ref]:
+    yield Ref("vhost", (key[0],))
+
+
+QUEUE = Kind(
+    name="queue",
+    noun="queue",
+    identity=("vhost", "name"),
+    fields=(
+        Field("durable", True, flag, fixed=True),
+        Field("auto_delete", False, flag, fixed=True),
+        Field("arguments", {}, table, fixed=True),
+    ),
+    rank=80,
+    vhost_at=0,
+    wire=Named(
+        "queues",
+        ("vhost", "name"),
+        spec=lambda row: some(row, *_FIELDS),
+        body=lambda key, spec: dict(spec),
+        # Only what is compared: whole rows of queues are large and dear to gather.
+        columns=_FIELDS,
+        on_one_node=True,
+    ),
+    section=Section(
+        name="queues",
+        order=80,
+        keys=frozenset({"name", "vhost", *_FIELDS, "type", "exclusive"}),
+        read=_read_row,
+        emit=_emit,
+    ),
+    called="{1} in {0}",
+    stands_on=_stands_on,
+    align=_align,
+    deleted_if_empty=True,
+)

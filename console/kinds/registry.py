@@ -1,0 +1,67 @@
+"""Every kind of object that can be on a broker, by name. The one place that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from console.kinds.binding import BINDING
+from console.kinds.common.kind import Key, Kind, Ref
+from console.kinds.exchange import EXCHANGE
+from console.kinds.global_parameter import GLOBAL_PARAMETER
+from console.kinds.operator_policy import OPERATOR_POLICY
+from console.kinds.parameter import PARAMETER
+from console.kinds.permission import PERMISSION
+from console.kinds.policy import POLICY
+from console.kinds.queue import QUEUE
+from console.kinds.topic_permission import TOPIC_PERMISSION
+from console.kinds.user import USER
+from console.kinds.vhost import VHOST
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        VHOST,
+        USER,
+        PERMISSION,
+        TOPIC_PERMISSION,
+        EXCHANGE,
+        POLICY,
+        OPERATOR_POLICY,
+        PARAMETER,
+        GLOBAL_PARAMETER,
+        QUEUE,
+        BINDING,
+    )
+}
+
+
+def phrase(ref: Ref) -> str:
+    """The object in a sentence: "permission of app on /"."""
+    return KINDS[ref.kind].phrase(ref.key)
+
+
+def parts_of(kind: str, key: Sequence[str]) -> list[tuple[str, str]]:
+    """The key in words: [("vhost", "/"), ("user", "app")]."""
+    return list(zip(KINDS[kind].identity, key, strict=True))
+
+
+def vhost_of(ref: Ref) -> str | None:
+    """None for what belongs to the whole broker."""
+    return KINDS[ref.kind].vhost_of(ref.key)
+
+
+def moved(ref: Ref, vhost: str) -> Ref:
+    """The same object in another virtual host."""
+    at = KINDS[ref.kind].vhost_at
+    if at is None:
+        return ref
+    return Ref(ref.kind, (*ref.key[:at], vhost, *ref.key[at + 1 :]))
+
+
+def located(segments: Sequence[str], body: Mapping[str, object]) -> Ref | None:
+    """The object that a call of the management API is about; None where no kind has such an address."""
+    for kind in KINDS.values():
+        key: Key | None = kind.wire.located(segments, body)
+        if key is not None:
+            return Ref(kind.name, key)
+    return None

@@ -1,0 +1,203 @@
+"""RabbitMQ's users. A PUT without the password's hash would clear it, so it is always sent.
+
+Sources: `rabbit_mgmt_wm_user.erl`, `rabbit_auth_backend_internal.erl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from console.kinds.common.kind import Field, Key, Kind, Line, Op, Spec, SpecError, Step
+from console.kinds.common.rows import Level, Row, Section, Taker, some
+from console.kinds.common.secrets import HiddenFields
+from console.kinds.common.shell import limit_lines, shell_word
+from console.kinds.common.values import limits, tags, text
+from console.kinds.common.wire import Call, Get, limit_calls, limits_by
+from console.rabbitmq.endpoint import Secret
+from console.rabbitmq.errors import BrokerFailed
+from console.rabbitmq.passwords import (
+    MD5,
+    SHA256,
+    SHA512,
+    hash_password,
+    is_hash,
+    why_no_password,
+)
+
+_PASSWORD = ("password_hash", "hashing_algorithm")
+_LIMITS = "user-limits"
+_BEFORE_3_6 = ("3.5.", "3.4.", "3.3.", "3.2.", "3.1.", "3.0.", "2.", "1.")
+
+
+class _UserWire:
+    reads_before_delete = False
+
+    def listing(self) -> Sequence[Get]:
+        return [Get(("users",)), Get((_LIMITS,))]
+
+    def one(self, key: Key) -> Sequence[Get]:
+        return [Get(("users", *key)), Get((_LIMITS, *key))]
+
+    def specs(self, *answers: Sequence[Row]) -> Iterator[tuple[Key, Row]]:
+        limited = limits_by(answers[1], "user")
+        for row in answers[0]:
+            yield (row["name"],), {**_spec(row), "limits": limited.get(row["name"], {})}
+
+    def writes(self, key: Key, spec: Spec, before: Spec | None) -> Iterable[Call]:
+        (name,) = key
+        # Without the hash RabbitMQ would clear the password and answer 204.
+        if "password_hash" not in spec:
+            raise BrokerFailed(
+                "The user's password hash is not known, so the user is left as it is."
+            )
+        yield Call("PUT", ("users", name), _body(spec))
+        yield from limit_calls(_LIMITS, name, spec["limits"], (before or {}).get("limits", {}))
+
+    def delete(self, key: Key, answers: Sequence[Row], *, if_empty: bool) -> Call:
+        return Call("DELETE", ("users", *key))
+
+    def kept_while_down(self, key: Key) -> Get | None:
+        return None
+
+    def located(self, segments: Sequence[str], body: Mapping[str, Any]) -> Key | None:
+        if len(segments) == 2 and segments[0] == "users":
+            return (segments[1],)
+        if len(segments) == 3 and segments[0] == _LIMITS:
+            return (segments[1],)
+        return None
+
+    def spec_of_body(self, body: Mapping[str, Any]) -> Row:
+        return _spec(dict(body))
+
+
+def _spec(row: Row) -> Row:
+    spec: Row = {"tags": row.get("tags") or []}
+    if isinstance(row.get("password_hash"), str):
+        spec["password_hash"] = row["password_hash"]
+        spec["hashing_algorithm"] = row.get("hashing_algorithm") or SHA256
+    return spec
+
+
+def _body(spec: Spec) -> dict[str, Any]:
+    return {
+        "tags": ",".join(spec["tags"]),
+        "password_hash": spec["password_hash"],
+        "hashing_algorithm": spec["hashing_algorithm"],
+    }
+
+
+def _rabbitmqctl(step: Step) -> Sequence[Line]:
+    name, spec = shell_word(step.key[0]), step.spec
+    if spec is None:
+        return [["delete_user", name]]
+    lines: list[Line] = []
+    if step.op is Op.CREATE:
+        lines.append(["add_user", name])
+        if not step.secret:
+            lines.append(["clear_password", name])
+    elif step.secret:
+        lines.append(["change_password", name])
+    if "tags" in step.changed:
+        lines.append(["set_user_tags", name, *map(shell_word, spec["tags"])])
+    if "limits" in step.changed:
+        lines += limit_lines("user_limits", [name], spec["limits"], step.op, all_of="all")
+    return lines
+
+
+def _read_row(reader: Taker, row: Row) -> None:
+    name = reader.name("user", row)
+    spec = some(row, "tags")
+    if "limits" in row:
+        # An empty one comes as a list from some versions.
+        spec["limits"] = {} if row["limits"] in (None, []) else row["limits"]
+    if "password_hash" in row and "password" in row:
+        raise SpecError("password", "Give password or password_hash, not both.")
+    if "password_hash" in row:
+        spec |= _hash(reader, row["password_hash"], row.get("hashing_algorithm"))
+    elif "password" in row:
+        spec |= _hashed(reader, row["password"])
+    else:
+        reader.note(
+            Level.NOTE,
+            "password_hash",
+            "The file has no password of this user: an existing one is kept, a new user has none.",
+        )
+    reader.take("user", (name,), spec)
+
+
+def _hashed(reader: Taker, clear: Any) -> dict[str, str]:
+    if not isinstance(clear, str):
+        raise SpecError("password", "password must be text.")
+    if reason := why_no_password(clear):
+        raise SpecError("password", reason)
+    reader.note(
+        Level.WARNING,
+        "password",
+        "This password stands in clear in the file. It is hashed here and not kept.",
+    )
+    return {"password_hash": hash_password(Secret(clear)).reveal(), "hashing_algorithm": SHA256}
+
+
+def _hash(reader: Taker, hashed: Any, algorithm: Any) -> dict[str, str]:
+    if hashed in ("", None):
+        return {"password_hash": "", "hashing_algorithm": SHA256}
+    if not isinstance(hashed, str):
+        raise SpecError("password_hash", "password_hash must be text.")
+    if algorithm is None:
+        algorithm = _algorithm_of(reader.version, hashed)
+        reader.note(
+            Level.NOTE, "hashing_algorithm", f"The file does not say it; taken to be {algorithm}."
+        )
+    if algorithm not in (SHA256, SHA512, MD5):
+        raise SpecError("hashing_algorithm", "RabbitMQ has no such algorithm.")
+    if not is_hash(hashed, algorithm):
+        raise SpecError("password_hash", f"This is not a password hash of {algorithm}.")
+    return {"password_hash": hashed, "hashing_algorithm": algorithm}
+
+
+def _algorithm_of(version: str, hashed: str) -> str:
+    """Source: `rabbit_auth_backend_internal:hashing_algorithm/2`; later files say it themselves, so
+    there the length tells."""
+    if version.startswith(_BEFORE_3_6):
+        return MD5
+    if version == "3.6.0":
+        return SHA256
+    return next((one for one in (SHA256, SHA512, MD5) if is_hash(hashed, one)), SHA256)
+
+
+def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
+    yield "users", {"name": key[0], **spec}
+
+
+USER = Kind(
+    name="user",
+    noun="user",
+    identity=("name",),
+    fields=(
+        Field("tags", [], tags),
+        # "" is a user without a password, who authenticates by certificate.
+        Field("password_hash", "", text, secret=True, label="password"),
+        Field("hashing_algorithm", SHA256, text),
+        Field("limits", {}, limits, apart=True),
+    ),
+    rank=20,
+    user_at=0,
+    wire=_UserWire(),
+    section=Section(
+        name="users",
+        order=20,
+        keys=frozenset({
+            "name", "password_hash", "hashing_algorithm", "password", "tags", "limits",
+        }),
+        read=_read_row,
+        emit=_emit,
+        in_vhost_files=False,
+    ),
+    secrets=HiddenFields(hidden=("password_hash",), beside=_PASSWORD),
+    rabbitmqctl=_rabbitmqctl,
+    claimed=True,
+    goes_together=True,
+    never_empty=True,
+    clears={"tags": (), "password_hash": ("hashing_algorithm",)},
+)  # fmt: skip

@@ -1,0 +1,207 @@
+"""Virtual hosts. Their limits and their protection from deletion have addresses of their own.
+
+Sources: `rabbit_mgmt_wm_vhost.erl`, `rabbit_vhost_limit.erl`, `rabbit_definitions.erl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from console.kinds.common.kind import Field, Key, Kind, Line, Op, Spec, SpecError, Step
+from console.kinds.common.names import check_name
+from console.kinds.common.rows import Row, Section, Taker, some
+from console.kinds.common.shell import limit_lines, shell_word
+from console.kinds.common.values import (
+    flag,
+    limits,
+    optional_text,
+    tags,
+    text_or_empty,
+)
+from console.kinds.common.wire import Call, Get, limit_calls, limits_by
+
+_METADATA = {
+    "description": "--description",
+    "tags": "--tags",
+    "default_queue_type": "--default-queue-type",
+}
+_LIMITS = "vhost-limits"
+_NO_PROTECTION = "This version of RabbitMQ has no deletion protection."
+
+
+class _VhostWire:
+    reads_before_delete = False
+
+    def listing(self) -> Sequence[Get]:
+        return [Get(("vhosts",)), Get((_LIMITS,))]
+
+    def one(self, key: Key) -> Sequence[Get]:
+        return [Get(("vhosts", *key)), Get((_LIMITS, *key))]
+
+    def specs(self, *answers: Sequence[Row]) -> Iterator[tuple[Key, Row]]:
+        limited = limits_by(answers[1], "vhost")
+        for row in answers[0]:
+            yield (row["name"],), {**_spec(row), "limits": limited.get(row["name"], {})}
+
+    def writes(self, key: Key, spec: Spec, before: Spec | None) -> Iterable[Call]:
+        (name,) = key
+        # RabbitMQ takes longer vhost names, but no AMQP client can open one past a short string.
+        check_name("vhost", name)
+        yield Call("PUT", ("vhosts", name), _body(spec))
+        yield from limit_calls(_LIMITS, name, spec["limits"], (before or {}).get("limits", {}))
+        protect = spec["protected_from_deletion"]
+        if protect != (before or {}).get("protected_from_deletion", False):
+            # 3.10 has no such route and answers 405; 404 is from later versions without it.
+            yield Call(
+                "POST" if protect else "DELETE",
+                ("vhosts", name, "deletion", "protection"),
+                missing=_NO_PROTECTION,
+            )
+
+    def delete(self, key: Key, answers: Sequence[Row], *, if_empty: bool) -> Call:
+        return Call("DELETE", ("vhosts", *key))
+
+    def kept_while_down(self, key: Key) -> Get | None:
+        return None
+
+    def located(self, segments: Sequence[str], body: Mapping[str, Any]) -> Key | None:
+        if len(segments) == 2 and segments[0] == "vhosts":
+            return (segments[1],)
+        if len(segments) == 3 and segments[0] == _LIMITS:
+            return (segments[1],)
+        if len(segments) == 4 and segments[0] == "vhosts" and segments[2] == "deletion":
+            return (segments[1],)
+        return None
+
+    def spec_of_body(self, body: Mapping[str, Any]) -> Row:
+        return _spec(dict(body))
+
+
+def _spec(row: Row) -> Row:
+    spec: Row = {
+        "description": row.get("description") or "",
+        "tags": row.get("tags") or [],
+        "tracing": bool(row.get("tracing", False)),
+    }
+    if "default_queue_type" in row:
+        spec["default_queue_type"] = row["default_queue_type"]
+    protected = row.get("protected_from_deletion")
+    if protected is None:
+        protected = (row.get("metadata") or {}).get("protected_from_deletion")
+    if protected is not None:
+        spec["protected_from_deletion"] = bool(protected)
+    return spec
+
+
+def _body(spec: Spec) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "description": spec["description"],
+        "tags": ",".join(spec["tags"]),
+        "tracing": spec["tracing"],
+    }
+    if spec["default_queue_type"] is not None:
+        # 3.10 knows the key only without underscores, and only when the vhost is created.
+        body["default_queue_type"] = body["defaultqueuetype"] = spec["default_queue_type"]
+    return body
+
+
+def _align(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
+    """4.x sets a default queue type of its own where none is asked for, and can't be made to forget it."""
+    if wanted["default_queue_type"] is None:
+        wanted["default_queue_type"] = seen["default_queue_type"]
+
+
+def _rabbitmqctl(step: Step) -> Sequence[Line]:
+    name, spec = shell_word(step.key[0]), step.spec
+    if spec is None:
+        return [["delete_vhost", name]]
+    flags = [
+        word
+        for field, flag_name in _METADATA.items()
+        if field in step.changed
+        for word in (flag_name, shell_word(_written(spec[field])))
+    ]
+    lines: list[Line] = []
+    if step.op is Op.CREATE:
+        lines.append(["add_vhost", name, *flags])
+    elif flags:
+        lines.append(["update_vhost_metadata", name, *flags])
+    if "tracing" in step.changed:
+        lines.append(["trace_on" if spec["tracing"] else "trace_off", "-p", name])
+    if "limits" in step.changed:
+        lines += limit_lines("vhost_limits", ["-p", name], spec["limits"], step.op)
+    if "protected_from_deletion" in step.changed:
+        act = "enable" if spec["protected_from_deletion"] else "disable"
+        lines.append([f"{act}_vhost_deletion_protection", name])
+    return lines
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return ""
+    return ",".join(value) if isinstance(value, list | tuple) else str(value)
+
+
+def read_row(reader: Taker, row: Row) -> None:
+    name = reader.name("vhost", row)
+    metadata = row.get("metadata")
+    if metadata is not None and not isinstance(metadata, dict):
+        raise SpecError("metadata", "metadata must be an object.")
+    fields = ("description", "tags", "default_queue_type", "protected_from_deletion")
+    spec = {**some(metadata or {}, *fields), **some(row, *fields, "tracing")}
+    if "limits" in row:
+        # An empty one comes as a list from some versions.
+        spec["limits"] = {} if row["limits"] in (None, []) else row["limits"]
+    reader.take("vhost", (name,), spec)
+
+
+def _read_limits(reader: Taker, vhost: str, name: str, value: Any) -> None:
+    reader.lay_over("vhost", (vhost,), {"limits": value or {}})
+
+
+def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
+    metadata = {name: value for name, value in spec.items() if name in _METADATA}
+    yield "vhosts", {"name": key[0], **spec, **({"metadata": metadata} if metadata else {})}
+    if spec.get("limits"):
+        yield (
+            "parameters",
+            {"component": _LIMITS, "vhost": key[0], "name": "limits", "value": spec["limits"]},
+        )
+
+
+VHOST = Kind(
+    name="vhost",
+    noun="virtual host",
+    identity=("name",),
+    fields=(
+        Field("description", "", text_or_empty),
+        Field("tags", [], tags),
+        Field("default_queue_type", None, optional_text),
+        Field("tracing", False, flag),
+        Field("limits", {}, limits, apart=True),
+        Field("protected_from_deletion", False, flag, apart=True, since="4.1"),
+    ),
+    rank=10,
+    vhost_at=0,
+    wire=_VhostWire(),
+    section=Section(
+        name="vhosts",
+        order=10,
+        keys=frozenset({
+            "name", "description", "tags", "metadata", "default_queue_type", "tracing", "limits",
+            "protected_from_deletion", "cluster_state",
+        }),
+        read=read_row,
+        emit=_emit,
+        in_vhost_files=False,
+        component=_LIMITS,
+        read_component=_read_limits,
+    ),
+    align=_align,
+    rabbitmqctl=_rabbitmqctl,
+    claimed=True,
+    is_container=True,
+    never_empty=True,
+    clears={"description": (), "tags": ()},
+)  # fmt: skip

@@ -1,0 +1,126 @@
+"""Transformations of definitions, by the names that rabbitmqadmin v2 gives them. Each is about
+particular kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from console.kinds.common.kind import Ref
+from console.kinds.registry import KINDS
+from console.reconcile.definitions.read import Definitions
+from console.reconcile.disclose import beside_secrets
+
+Objects = dict[Ref, dict[str, Any]]
+_MIRRORING = (
+    "ha-mode", "ha-params", "ha-sync-mode", "ha-sync-batch-size", "ha-promote-on-shutdown",
+    "ha-promote-on-failure",
+)  # fmt: skip
+_OF_MIRRORED = ("queue-mode", "queue-master-locator")
+
+
+def transform(definitions: Definitions, names: list[str]) -> Definitions:
+    """The definitions after each transformation, in order. KeyError: there is none of that name."""
+    objects: Objects = dict(definitions.objects)
+    for name in names:
+        objects = TRANSFORMATIONS[name](objects)
+    sections = definitions.sections - {
+        kind for name in names for kind in _EXCLUDED.get(name, ())
+    }  # what is left out is not asked for, so nothing of it is deleted
+    return replace(definitions, objects=objects, sections=sections)
+
+
+def _without(*kinds: str) -> Callable[[Objects], Objects]:
+    def left(objects: Objects) -> Objects:
+        return {ref: spec for ref, spec in objects.items() if ref.kind not in kinds}
+
+    return left
+
+
+def _strip_mirroring(objects: Objects) -> Objects:
+    return _policies(objects, _MIRRORING)
+
+
+def _policies(objects: Objects, keys: tuple[str, ...]) -> Objects:
+    return {
+        ref: {**spec, "definition": {k: v for k, v in spec["definition"].items() if k not in keys}}
+        if ref.kind in ("policy", "operator_policy")
+        else spec
+        for ref, spec in objects.items()
+    }
+
+
+def _for_quorum_queues(objects: Objects) -> Objects:
+    """Mirroring keys and others that quorum queues refuse, in policies and arguments; of overflow,
+    reject-publish-dlx becomes reject-publish."""
+    stripped = _policies(objects, _MIRRORING + _OF_MIRRORED)
+    for ref, spec in stripped.items():
+        name = {"queue": "arguments", "policy": "definition", "operator_policy": "definition"}.get(
+            ref.kind
+        )
+        if name is None:
+            continue
+        given = {
+            key: value
+            for key, value in spec.get(name, {}).items()
+            if key.removeprefix("x-") not in _MIRRORING + _OF_MIRRORED
+        }
+        for key in ("overflow", "x-overflow"):
+            if given.get(key) == "reject-publish-dlx":
+                given[key] = "reject-publish"
+        stripped[ref] = {**spec, name: given}
+    return stripped
+
+
+def _drop_empty(objects: Objects) -> Objects:
+    return {
+        ref: spec
+        for ref, spec in objects.items()
+        if ref.kind not in ("policy", "operator_policy") or spec["definition"]
+    }
+
+
+def _obfuscate(objects: Objects) -> Objects:
+    """Users under other names and without passwords, the same in their permissions."""
+    users = {user for ref in objects if (user := KINDS[ref.kind].user_of(ref.key)) is not None}
+    new = {name: f"obfuscated-username-{number}" for number, name in enumerate(sorted(users), 1)}
+    found: Objects = {}
+    for ref, spec in objects.items():
+        at = KINDS[ref.kind].user_at
+        if at is None:
+            found[ref] = spec
+            continue
+        hidden = beside_secrets(ref.kind)
+        key = (*ref.key[:at], new[ref.key[at]], *ref.key[at + 1 :])
+        found[Ref(ref.kind, key)] = {k: v for k, v in spec.items() if k not in hidden}
+    return found
+
+
+_EXCLUDED: Mapping[str, tuple[str, ...]] = {
+    "exclude_users": ("user",),
+    "exclude_permissions": ("permission", "topic_permission"),
+    "exclude_runtime_parameters": ("parameter", "global_parameter", "operator_policy"),
+    "exclude_policies": ("policy", "operator_policy"),
+}
+TRANSFORMATIONS: Mapping[str, Callable[[Objects], Objects]] = {
+    "prepare_for_quorum_queue_migration": _for_quorum_queues,
+    "strip_cmq_keys_from_policies": _strip_mirroring,
+    "drop_empty_policies": _drop_empty,
+    "obfuscate_usernames": _obfuscate,
+    **{name: _without(*kinds) for name, kinds in _EXCLUDED.items()},
+    "no_op": lambda objects: objects,
+}
+#: One sentence each, for pages.
+ABOUT_TRANSFORMATIONS: Mapping[str, str] = {
+    "prepare_for_quorum_queue_migration": (
+        "Leave out mirroring and what else quorum queues refuse, in policies and arguments"
+    ),
+    "strip_cmq_keys_from_policies": "Leave mirroring keys out of policies",
+    "drop_empty_policies": "Leave out policies without any key",
+    "obfuscate_usernames": "Give users other names and no passwords",
+    "exclude_users": "Leave out users",
+    "exclude_permissions": "Leave out permissions",
+    "exclude_runtime_parameters": "Leave out parameters: shovels, federation, operator policies",
+    "exclude_policies": "Leave out policies",
+}

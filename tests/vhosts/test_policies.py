@@ -1,0 +1,233 @@
+"""Policies by form, API, drift and definitions, on a live broker: all of it drawn from their faces."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from console.kinds.common.kind import Op
+from console.models import ManagedObject, Sync
+from tests.acting import apply, confirm, preview
+from tests.engine import names, seen  # noqa: F401
+from vhosts.models import Exchange, OperatorPolicy, Policy, Queue
+
+pytestmark = pytest.mark.django_db
+FORMS = {"policies": Policy, "operator-policies": OperatorPolicy}
+WHOLE = {
+    "pattern": "^orders\\.",
+    "apply_to": "queues",
+    "priority": "7",
+    # Operator policies may set numbers only.
+    "definition": "max-length = 3000\n\nexpires = 60000",
+}
+
+
+@pytest.fixture
+def browser(client, superuser):
+    client.force_login(superuser)
+    return client
+
+
+@pytest.fixture
+def broker(make_broker):
+    return make_broker()
+
+
+@pytest.fixture
+def vhost(names, live_broker):  # noqa: F811
+    name = names("vhost")
+    live_broker.call("PUT", "vhosts", name, body={})
+    live_broker.call(
+        "PUT", "permissions", name, live_broker.username,
+        body={"configure": ".*", "write": ".*", "read": ".*"},
+    )  # fmt: skip
+    return name
+
+
+@pytest.mark.parametrize("slug", sorted(FORMS))
+def test_a_policy_is_created_edited_and_deleted_by_its_pages(
+    browser, broker, vhost, seen, poll_now, inventory_now, live_broker, slug  # noqa: F811
+):  # fmt: skip
+    for name in ("orders.eu", "orders.us", "mail"):
+        live_broker.call("PUT", "queues", vhost, name, body={"durable": True})
+    poll_now(broker)
+    inventory_now(broker)
+    address = f"/{slug}/new/?broker={broker.pk}"
+    assert browser.get(address).status_code == 200
+    shown = preview(browser, address, vhost=vhost, name="cap é/", **WHOLE)
+    text = shown.content.decode()
+    assert "It matches 2 queues: orders.eu, orders.us." in text
+    verb = "set_policy" if slug == "policies" else "set_operator_policy"
+    assert f"rabbitmqctl {verb} -p" in text
+    assert apply(confirm(browser, address, shown)).state == "done"
+    there = seen(slug, vhost, "cap é/")
+    assert (there["pattern"], there["priority"], there["apply-to"]) == ("^orders\\.", 7, "queues")
+    assert there["definition"] == {"max-length": 3000, "expires": 60000}
+
+    # What was read back is on the page at once; an inventory finds the same.
+    row = FORMS[slug].objects.get(broker=broker, vhost=vhost)
+    inventory_now(broker)
+    assert FORMS[slug].objects.get(broker=broker, vhost=vhost).pk == row.pk
+    page = browser.get(f"/{slug}/{row.pk}/").content.decode()
+    assert "It matches 2 queues" in page
+    assert "^orders" in page
+    listed = browser.get(f"/{slug}/?broker={broker.pk}").content.decode()
+    assert "max-length" in listed
+    assert "In sync" in listed
+    assert b"expires=60000" in b"".join(browser.get(f"/{slug}.csv?broker={broker.pk}"))
+
+    edit = f"/{slug}/{row.pk}/edit/"
+    form = browser.get(edit).context["form"]
+    assert form["definition"].value() == "expires = 60000\nmax-length = 3000"
+    filled = {**WHOLE, "generation": form["generation"].value(), "definition": "max-length = 9"}
+    shown = preview(browser, edit, **filled)
+    (line,) = shown.context["preview"].lines
+    assert (line.op, [field.name for field in line.fields]) == (Op.UPDATE, ["definition"])
+    assert apply(confirm(browser, edit, shown)).state == "done"
+    assert seen(slug, vhost, "cap é/")["definition"] == {"max-length": 9}
+
+    delete = f"/{slug}/{row.pk}/delete/"
+    shown = browser.get(delete)
+    assert "It matches 2 queues" in shown.content.decode()
+    assert apply(confirm(browser, delete, shown, typed="cap é/")).state == "done"
+    assert seen(slug, vhost, "cap é/") is None
+    assert not FORMS[slug].objects.filter(broker=broker, vhost=vhost).exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("pattern", "(", "regular expression"),
+        ("priority", "seven", "Priority must be a whole number."),
+        ("definition", "", "Enter the definition."),
+        ("definition", "max-length", "Line 1 is not name = value."),
+        ("definition", "a = 1\na = 2", "Line 2: a is already set above."),
+        ("name", "", "Enter the name."),
+        ("name", "..", "can’t be addressed|cannot be addressed"),
+    ],
+)
+def test_what_a_form_refuses_is_said_and_nothing_is_lost(browser, broker, field, value, sentence):
+    sent = {"vhost": "/", "name": "cap", **WHOLE, field: value}
+    response = browser.post(f"/policies/new/?broker={broker.pk}", {**sent, "step": "preview"})
+    assert response.status_code == 400
+    text = response.content.decode()
+    assert any(part in text for part in sentence.split("|"))
+    assert response.context["form"]["name"].value() == sent["name"]
+
+
+def test_a_value_keeps_its_type_over_an_edit(
+    browser,
+    broker,
+    vhost,
+    seen,  # noqa: F811
+    live_broker,
+    poll_now,
+    inventory_now,
+):
+    definition = {"max-length": 5, "overflow": "drop-head", "dead-letter-exchange": "7"}
+    live_broker.call(
+        "PUT", "policies", vhost, "typed",
+        body={"pattern": "", "definition": definition, "priority": 0, "apply-to": "queues"},
+    )  # fmt: skip
+    poll_now(broker)
+    inventory_now(broker)
+    row = Policy.objects.get(broker=broker, vhost=vhost, name="typed")
+    edit = f"/policies/{row.pk}/edit/"
+    form = browser.get(edit).context["form"]
+    assert 'dead-letter-exchange = "7"' in form["definition"].value()
+    fields = {one.name: one.value() for one, _ in form.rows()}
+    shown = preview(browser, edit, **{**fields, "priority": "3", "generation": "0"})
+    assert apply(confirm(browser, edit, shown)).state == "done"
+    there = seen("policies", vhost, "typed")
+    assert (there["definition"], there["priority"]) == (definition, 3)
+
+
+def test_a_policy_by_the_api(admin_client, broker, vhost, seen, live_broker):  # noqa: F811
+    body = {
+        "broker": broker.pk, "vhost": vhost, "name": "by-api", "pattern": "^a",
+        "apply_to": "exchanges", "definition": {"alternate-exchange": "x"},
+    }  # fmt: skip
+    send = lambda method, address, sent: getattr(admin_client, method)(  # noqa: E731
+        address, data=json.dumps(sent), content_type="application/json"
+    )
+    plan = send("post", "/api/v1/policies/?dry_run=true", body)
+    assert plan.status_code == 200, plan.content
+    (step,) = plan.json()["steps"]
+    assert step["op"] == "create"
+    assert any("matches" in sentence for sentence in step["objections"])
+    made = send("post", "/api/v1/policies/", body)
+    assert made.status_code == 202, made.content
+    from console.models import Change
+
+    assert apply(Change.objects.get(pk=made.json()["id"])).state == "done"
+    assert seen("policies", vhost, "by-api")["apply-to"] == "exchanges"
+    row = Policy.objects.get(broker=broker, name="by-api")
+    found = admin_client.get(f"/api/v1/policies/{row.pk}/")
+    assert (found.json()["definition"], found.json()["sync"]) == (
+        {"alternate-exchange": "x"}, "in_sync",
+    )  # fmt: skip
+    refused = send("patch", f"/api/v1/policies/{row.pk}/", {"apply_to": "everything"})
+    assert refused.status_code == 400
+    stale = admin_client.patch(
+        f"/api/v1/policies/{row.pk}/", data=json.dumps({"priority": 2}),
+        content_type="application/json", headers={"If-Match": '"99"'},
+    )  # fmt: skip
+    assert stale.status_code == 412
+    listed = admin_client.get("/api/v1/policies/", {"vhost": vhost, "ordering": "-name"}).json()
+    assert listed["count"] == 1
+    gone = send("delete", f"/api/v1/policies/{row.pk}/", {})
+    assert apply(Change.objects.get(pk=gone.json()["id"])).state == "done"
+    assert seen("policies", vhost, "by-api") is None
+
+
+def test_a_policy_that_was_changed_elsewhere_drifts_and_is_restored(
+    engine, vhost, seen, live_broker, admin_client, poll_now, inventory_now  # noqa: F811
+):  # fmt: skip
+    spec = {"pattern": "^a", "apply_to": "queues", "priority": 1, "definition": {"max-length": 5}}
+    assert engine.do(("policy", (vhost, "kept"), spec)).state == "done"
+    live_broker.call(
+        "PUT", "policies", vhost, "kept",
+        body={"pattern": "^a", "definition": {"max-length": 6}, "priority": 1, "apply-to": "queues"},
+    )  # fmt: skip
+    poll_now(engine.broker)
+    inventory_now(engine.broker)
+    managed = ManagedObject.objects.get(broker=engine.broker, kind="policy")
+    assert managed.sync == Sync.DRIFTED
+    assert [field["name"] for field in managed.drift] == ["definition"]
+    page = admin_client.get(f"/drift/?broker={engine.broker.pk}").content.decode()
+    assert "kept" in page
+
+
+def test_the_administration_shows_policies_and_their_plan(admin_client, broker, now):
+    row = Policy.objects.create(
+        broker=broker, vhost="/", name="<script>", pattern="^a", apply_to="all", priority=0,
+        definition={"<b>": "x"}, first_seen_at=now, changed_at=now,
+    )  # fmt: skip
+    assert admin_client.get("/admin/vhosts/policy/").status_code == 200
+    page = admin_client.get(f"/admin/vhosts/policy/{row.pk}/change/")
+    assert page.status_code == 200
+    assert b"<script>alert" not in page.content
+    for address in (f"/policies/{row.pk}/", f"/policies/?broker={broker.pk}"):
+        shown = admin_client.get(address).content.decode()
+        assert "&lt;script&gt;" in shown
+        assert "<b>" not in shown
+
+
+def test_exchanges_and_types_count_for_what_a_policy_matches(broker, now):
+    from vhosts.policies.rules import matching
+
+    for name, kind in (("a", "classic"), ("b", "quorum"), ("c", "stream")):
+        Queue.objects.create(broker=broker, vhost="/", name=name, type=kind, first_seen_at=now)
+    Exchange.objects.create(
+        broker=broker, vhost="/", name="x", type="fanout", first_seen_at=now, changed_at=now
+    )
+    found = {
+        apply_to: (one.queues, one.exchanges)
+        for apply_to in ("all", "queues", "classic_queues", "quorum_queues", "streams", "exchanges")
+        for one in [matching(broker, "/", {"pattern": "", "apply_to": apply_to})]
+    }
+    assert found == {
+        "all": (3, 1), "queues": (3, 0), "classic_queues": (1, 0), "quorum_queues": (1, 0),
+        "streams": (1, 0), "exchanges": (0, 1),
+    }  # fmt: skip

@@ -1,0 +1,179 @@
+"""How policies and operator policies are listed, shown and changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accessctl.rights import Permission
+from console.faces.face import Face, Fact, Input, Rights, Rules
+from console.faces.lists import Column, Filter, ListSpec, contains, equals
+from console.faces.objects import cells
+from console.kinds.operator_policy import OPERATOR_POLICY
+from console.kinds.policy import POLICY
+from vhosts.models import OperatorPolicy, Policy
+from vhosts.policies import rules
+
+_APPLY_TO = {
+    "all": "Queues and exchanges",
+    "queues": "Queues and streams",
+    "classic_queues": "Classic queues",
+    "quorum_queues": "Quorum queues",
+    "streams": "Streams",
+    "exchanges": "Exchanges",
+}
+_RULES = Rules(check=rules.check, notes=rules.notes, dies=rules.dies)
+
+
+def _applies_to(row: Any) -> str:
+    return _APPLY_TO.get(row.apply_to, row.apply_to)
+
+
+def _listing(name: str) -> ListSpec:
+    return ListSpec(
+        name=name,
+        default_sort="name",
+        tiebreak=("broker__name", "vhost", "id"),
+        columns=[
+            cells.name_column(),
+            cells.vhost_column(),
+            cells.broker_column(),
+            Column(
+                key="priority",
+                label="Priority",
+                order=["priority"],
+                value=lambda row: row.priority,
+                cell=lambda row: cells.number(row.priority),
+                align="end",
+                descending_first=True,
+                help="The highest priority that matches a queue applies to it.",
+            ),
+            Column(
+                key="pattern",
+                label="Pattern",
+                order=["pattern"],
+                value=lambda row: row.pattern,
+                cell=lambda row: cells.code(row.pattern),
+            ),
+            Column(
+                key="apply_to",
+                label="Apply to",
+                order=["apply_to"],
+                value=lambda row: row.apply_to,
+                cell=_applies_to,
+                shown=False,
+            ),
+            Column(
+                key="definition",
+                label="Definition",
+                value=lambda row: ", ".join(f"{k}={v}" for k, v in row.definition.items()),
+                cell=lambda row: cells.table(row.definition),
+            ),
+            cells.sync_column(),
+        ],
+        filters=[
+            Filter(
+                key="search",
+                label="Name or pattern",
+                where=contains("name", "pattern"),
+                help="Part of the name or of the pattern.",
+            ),
+            Filter(
+                key="apply_to",
+                label="Apply to",
+                kind="choice",
+                choices=_APPLY_TO,
+                where=equals("apply_to"),
+            ),
+        ],
+    )
+
+
+_INPUTS = (
+    Input(
+        name="vhost",
+        label="Virtual host",
+        help="A policy applies within one virtual host.",
+        offers="vhosts",
+    ),
+    Input(name="name", label="Name", help="1 to 255 bytes. A name can't be changed later."),
+    Input(
+        name="pattern",
+        label="Pattern",
+        help="A regular expression over names, such as ^orders\\. – unanchored: it matches anywhere "
+        "in a name. Empty matches everything.",
+        widget="pattern",
+        optional=True,
+    ),
+    Input(
+        name="apply_to",
+        label="Apply to",
+        help="What the pattern is held against. RabbitMQ: apply-to.",
+        widget="choice",
+        choices=_APPLY_TO,
+    ),
+    Input(
+        name="priority",
+        label="Priority",
+        help="Of several policies that match, only the one with the highest priority applies.",
+        widget="number",
+    ),
+    Input(
+        name="definition",
+        label="Definition",
+        help="One key a line: max-length = 3000. Numbers, true, false and lists are taken as such; "
+        'anything else is text, and "3000" in quotes is text too.',
+        widget="table",
+    ),
+)
+_FACTS = (
+    Fact(label="Pattern", cell=lambda row: cells.code(row.pattern)),
+    Fact(label="Apply to", cell=_applies_to),
+    Fact(label="Priority", cell=lambda row: cells.number(row.priority)),
+    Fact(label="Definition", cell=lambda row: cells.table(row.definition)),
+    Fact(
+        label="Matches",
+        cell=lambda row: (
+            rules.matching(
+                row.broker, row.vhost, {"pattern": row.pattern, "apply_to": row.apply_to}
+            ).sentence
+        ),
+    ),
+)
+POLICIES = Face(
+    kind=POLICY,
+    model=Policy,
+    rights=Rights(
+        view=Permission.POLICIES_VIEW,
+        create=Permission.POLICIES_EDIT,
+        edit=Permission.POLICIES_EDIT,
+        delete=Permission.POLICIES_EDIT,
+    ),
+    slug="policies",
+    listing=_listing("policies"),
+    inputs=_INPUTS,
+    facts=_FACTS,
+    rules=_RULES,
+    icon="adjustments-horizontal",
+    about="A policy sets arguments of the queues and exchanges whose names match its pattern.",
+    empty="A policy sets arguments of the queues and exchanges whose names match its pattern.",
+)
+OPERATOR_POLICIES = Face(
+    kind=OPERATOR_POLICY,
+    model=OperatorPolicy,
+    rights=Rights(
+        view=Permission.POLICIES_VIEW,
+        # It bounds what the administrators of a virtual host may set.
+        create=Permission.BROKERS_EDIT,
+        edit=Permission.BROKERS_EDIT,
+        delete=Permission.BROKERS_EDIT,
+    ),
+    slug="operator-policies",
+    listing=_listing("operator-policies"),
+    inputs=_INPUTS,
+    facts=_FACTS,
+    rules=_RULES,
+    tab_of="policy",
+    icon="adjustments-vertical",
+    about="An operator policy bounds what policies and arguments set on the queues that match.",
+    empty="An operator policy bounds what policies and arguments set on the queues that match.",
+)

@@ -1,0 +1,119 @@
+"""What RabbitMQ refuses of a policy, and which queues and exchanges one is for.
+
+Sources: `rabbit_policy.erl`, `rabbit_policies.erl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from accessctl.patterns.check import dialect_of, preview, why_not_pattern
+from console.errors import InvalidField
+from console.faces.pages.words import counted
+from console.kinds.common.kind import Key, Spec
+from console.kinds.common.policies import APPLY_TO
+from console.models import Broker
+from vhosts.models import Exchange, Queue
+
+#: Names that are tried against a pattern; no page waits for more.
+_MOST = 50_000
+_SAMPLE = 5
+#: The queue types that each value of apply-to is for; None: all of them.
+_TYPES: Mapping[str, tuple[str, ...] | None] = {
+    "all": None,
+    "queues": None,
+    "classic_queues": ("classic", ""),
+    "quorum_queues": ("quorum",),
+    "streams": ("stream",),
+    "exchanges": (),
+}
+_WITH_EXCHANGES = ("all", "exchanges")
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How many queues and exchanges a policy is for; `refused` says why the count is not whole."""
+
+    queues: int
+    exchanges: int
+    sample: tuple[str, ...]
+    refused: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        if self.refused:
+            return f"What it matches is not known: {self.refused}"
+        if not self.queues and not self.exchanges:
+            return "It matches no queue and no exchange."
+        parts = [
+            counted(number, noun)
+            for number, noun in ((self.queues, "queue"), (self.exchanges, "exchange"))
+            if number
+        ]
+        named = ", ".join(self.sample)
+        more = " and more" if self.queues + self.exchanges > len(self.sample) else ""
+        return f"It matches {' and '.join(parts)}: {named}{more}."
+
+
+def matching(broker: Broker, vhost: str, spec: Spec) -> Matching:
+    """Of what was last seen in the virtual host; two queries."""
+    # An empty pattern matches every name.
+    pattern = spec.get("pattern") or "(?:)"
+    apply_to = spec.get("apply_to", "all")
+    dialect = dialect_of(broker.status.erlang_version)
+    types = _TYPES.get(apply_to)
+    queues: list[str] = []
+    if types != ():
+        rows = Queue.objects.present().filter(broker=broker, vhost=vhost)
+        if types is not None:
+            rows = rows.filter(type__in=types)
+        queues = list(rows.order_by("name").values_list("name", flat=True)[:_MOST])
+    exchanges: list[str] = []
+    if apply_to in _WITH_EXCHANGES:
+        listed = Exchange.objects.filter(broker=broker, vhost=vhost).exclude(name="")
+        exchanges = list(listed.order_by("name").values_list("name", flat=True)[:_MOST])
+    of_queues = preview(pattern, queues, _SAMPLE, dialect=dialect)
+    of_exchanges = preview(pattern, exchanges, _SAMPLE, dialect=dialect)
+    return Matching(
+        of_queues.count,
+        of_exchanges.count,
+        (*of_queues.sample, *of_exchanges.sample)[:_SAMPLE],
+        of_queues.refused or of_exchanges.refused,
+    )
+
+
+def check(broker: Broker, key: Key, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a policy, each as RabbitMQ takes it. Raises InvalidField."""
+    checked = dict(fields)
+    pattern = checked.get("pattern", "")
+    if not isinstance(pattern, str):
+        raise InvalidField("pattern", "The pattern must be text.")
+    if reason := why_not_pattern(pattern, dialect_of(broker.status.erlang_version)):
+        raise InvalidField("pattern", reason)
+    if checked.get("apply_to", "all") not in APPLY_TO:
+        raise InvalidField("apply_to", f"Apply to is one of {', '.join(APPLY_TO)}.")
+    definition = checked.get("definition")
+    if not isinstance(definition, Mapping) or not definition:
+        raise InvalidField("definition", "Set at least one key.")
+    for name, value in definition.items():
+        if "\0" in f"{name}{value}":
+            raise InvalidField("definition", "A definition can't hold a NUL character.")
+    return checked
+
+
+def notes(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
+    """What the policy is for, before it is set."""
+    if spec is not None:
+        yield matching(broker, key[0], spec).sentence
+
+
+def dies(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
+    """What changes for others when it is deleted."""
+    if spec is None:
+        return
+    found = matching(broker, key[0], spec)
+    yield found.sentence
+    if found.queues or found.exchanges:
+        yield "They lose its settings, or get those of the policy with the next lower priority."
