@@ -49,7 +49,9 @@ TESTS = (
 #: Lines that hold nothing but the beginning of a sentence: its wording is not what tests are for.
 SENTENCES = r"""^\s*f?"[A-Z{][^"]* [^"]*"[,)]*$"""
 #: Lines that only tests with a database can try (tests.accessctl.test_authorize does).
-ASKS_POSTGRES = r"""Q\(user=user\.pk\)|\.objects\.|grants=tuple\(grants\)|rows\.iterator|process_[lr]hs|LIKE"""
+ASKS_POSTGRES = (
+    r"""Q\(user=user\.pk\)|\.objects\.|grants=tuple\(grants\)|rows\.iterator|process_[lr]hs|LIKE"""
+)
 #: Enough for Django to be set up; no test that is left would use a database.
 SETTINGS = {
     "CONSOLE_SECRET_KEY": "only-for-mutations-0123456789abcdef",
