@@ -127,6 +127,14 @@ def test_what_is_deleted_elsewhere_keeps_its_own_step_when_a_vhost_goes():
     assert plan.dies_with == {VHOST: (QUEUE,)}
 
 
+def test_a_plan_has_the_fingerprint_of_all_that_it_names():
+    seen = {VHOST: {"description": "x"}, QUEUE: {}}
+    wanted = {VHOST: {"description": "x"}, USER: {}}
+    assert make_plan(wanted, seen).fingerprint == fingerprint([USER, VHOST], seen)
+    one, other = ({"arguments": {"x": x}} for x in ({"a": 1, "b": 2}, {"b": 2, "a": 1}))
+    assert fingerprint([QUEUE], {QUEUE: one}) == fingerprint([QUEUE], {QUEUE: other})
+
+
 def test_the_fingerprint_stands_for_meaning_not_for_the_way_it_is_written():
     one = fingerprint([USER], {USER: {"tags": "b,a"}})
     assert fingerprint([USER, USER], {USER: {"tags": ["a", "b"]}}) == one
