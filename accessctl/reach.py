@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from django.apps import apps
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Q
 
@@ -166,7 +167,7 @@ def limit_reach(user: AnyUser, only: frozenset[Permission] | None) -> None:
 
 
 def brokers_seen_by(user: AnyUser) -> Q:
-    """For Broker.objects.visible_to: the kernel asks by the setting BROKER_VISIBILITY."""
+    """For Broker.objects.visible_to: the kernel asks by the port BROKERS_VISIBLE_TO."""
     return reach_of(user).brokers()
 
 
@@ -176,10 +177,10 @@ def _read(user: AnyUser) -> Reach:
     only: frozenset[Permission] | None = getattr(user, "_console_limit", None)
     if getattr(user, "is_superuser", False):
         return Reach(active=True, everything=True, only=only)
-    from accessctl.models import Grant
-
+    # By name: the models ask this module who sees what, so it can't import them.
+    grant: type[Grant] = apps.get_model("accessctl", "Grant")
     mine = Q(user=user.pk) | Q(group__in=user.groups.all())  # type: ignore[attr-defined]
-    grants = Grant.objects.filter(mine).select_related("broker", "group", "user")
+    grants = grant.objects.filter(mine).select_related("broker", "group", "user")
     return Reach(active=True, grants=tuple(grants), only=only)
 
 

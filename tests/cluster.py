@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from console.local import processes
+from console.background import processes
 from console.local.folder import StateFolder, default_state_folder
 from console.local.keys import Keys
 from console.local.ports import Ports

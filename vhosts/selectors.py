@@ -177,9 +177,10 @@ def vhost_rows(vhosts: Iterable[VirtualHost]) -> list[VhostRow]:
 def with_figures(vhosts: QuerySet[Any]) -> QuerySet[Any]:
     """For an export, which reads row by row: `queue_count`, `ready_sum`, `unacked_sum` and
     `user_count` on each."""
-    return vhosts.annotate(
+    found: QuerySet[Any] = vhosts.annotate(
         queue_count=QUEUE_COUNT, ready_sum=READY_SUM, unacked_sum=UNACKED_SUM, user_count=USER_COUNT
     )
+    return found
 
 
 def vhost_figures(vhost: VirtualHost) -> dict[str, int | None]:

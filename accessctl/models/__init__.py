@@ -1,3 +1,5 @@
+"""Models of who may do what: users of brokers, people's grants, sessions and tokens."""
+
 from accessctl.grants.model import Grant
 from accessctl.sessions.model import ConsoleSession
 from accessctl.tokens.model import ApiToken

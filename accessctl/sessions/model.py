@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
 from django.db import models
+from django.utils.module_loading import import_string
 
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
@@ -53,6 +54,6 @@ class ConsoleSession(AbstractBaseSession):
 
     @classmethod
     def get_session_store_class(cls) -> type[SessionStore]:
-        from accessctl.sessions.store import SessionStore
-
-        return SessionStore
+        # As Django itself finds it: the store imports this model.
+        found: type[SessionStore] = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+        return found

@@ -65,7 +65,9 @@ def user_rows(users: Iterable[BrokerUser], viewer: AnyUser) -> list[UserRow]:
 
 def with_vhosts(users: QuerySet[Any], viewer: AnyUser) -> QuerySet[Any]:
     """For an export, which reads row by row: `vhost_names` on each, of those the viewer may see."""
-    return users.annotate(vhost_names=vhost_names(BrokerPermission.objects.visible_to(viewer)))
+    seen = vhost_names(BrokerPermission.objects.visible_to(viewer))
+    found: QuerySet[Any] = users.annotate(vhost_names=seen)
+    return found
 
 
 def permissions_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Any]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from console.local.processes import Identity, identify
+from console.background.processes import Identity, identify
 
 WORKER = "worker"
 BEAT = "beat"

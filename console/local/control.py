@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from console.local import processes
+from console.background import processes
 from console.local.folder import StateFolder
 from console.local.supervisor import end_leftovers, recorded
 from console.local.trouble import Trouble

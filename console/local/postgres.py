@@ -15,7 +15,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from console.local import processes
+from console.background import processes
 from console.local.folder import StateFolder
 from console.local.services import Service
 from console.local.trouble import Trouble

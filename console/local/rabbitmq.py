@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.local import processes
+from console.background import processes
 from console.local.folder import StateFolder
 from console.local.node_login import restore_login
 from console.local.ports import Ports

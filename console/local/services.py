@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from console.local import processes
-from console.local.processes import Identity
+from console.background import processes
+from console.background.processes import Identity
 
 KEPT_LOG_BYTES = 10_000_000
 

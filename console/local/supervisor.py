@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from console.local import processes
+from console.background import processes
+from console.background.processes import Identity
 from console.local.folder import StateFolder
-from console.local.processes import Identity
 from console.local.services import Service, stop_all
 from console.local.trouble import Progress
 

@@ -1,3 +1,5 @@
+"""Models of brokers, changes, the audit log and the console's own jobs."""
+
 from console.models.audit import AuditEntry
 from console.models.brokers import Broker, BrokerStatus, Environment, PollState
 from console.models.changes import (

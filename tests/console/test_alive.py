@@ -13,7 +13,7 @@ import pytest
 
 from console.background.alive import FROZEN_S, STUCK_S, Signs, life_of, lives, run_folder
 from console.background.check_alive import check, main
-from console.local.processes import Identity
+from console.background.processes import Identity
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -46,6 +46,8 @@ _ALL = {"configure": ".*", "write": ".*", "read": ".*"}
 _CELL = {"broker": "{broker}", "vhost": "/", "user": "app"}
 _AT = "?broker={broker}"
 _DRY = "?dry_run=true"
+_CAP = {"pattern": "", "apply_to": "queues", "priority": "0", "definition": "max-length = 9"}
+_CAP_WIRE = {"pattern": "", "apply_to": "queues", "priority": 0, "definition": {"max-length": 9}}
 _TOPIC = {**_CELL, "exchange": "amq.topic", "write": "a", "read": "a"}
 
 
@@ -168,6 +170,32 @@ ACTS = [
                    query="?broker={broker}&vhost=/&user=app&exchange=amq.topic")],
         api=[Door("api-topic-permissions-detail", ("topic_permission",), "delete", query=_DRY)],
         admin=[Door("admin:accessctl_brokertopicpermission_delete", ("topic_permission",), "get")]),
+    # Policies
+    *(
+        one
+        for kind, many, right in (
+            ("policy", "policies", "policies:edit"),
+            ("operator_policy", "operator-policies", "brokers:edit"),
+        )
+        for one in (
+            act(f"set a {kind}", right,
+                page=[Door(f"{kind}_create", query=_AT, body={"vhost": "/", "name": "new", **_CAP}),
+                      Door(f"{kind}_edit", (kind,), body={**_CAP, "priority": "5", "generation": 0})],
+                api=[Door(f"api-{many}-list", query=_DRY,
+                          body={"broker": "{broker}", "vhost": "/", "name": "new", **_CAP_WIRE}),
+                     Door(f"api-{many}-detail", (kind,), "patch", {"priority": 5}, _DRY),
+                     Door("api-plans-list", body=_wish(kind, vhost="/", name="new", **_CAP_WIRE))],
+                admin=[Door(f"admin:vhosts_{kind.replace('_', '')}_add", query=_AT,
+                            body={"vhost": "/", "name": "new", **_CAP}),
+                       Door(f"admin:vhosts_{kind.replace('_', '')}_change", (kind,),
+                            body={**_CAP, "priority": "5", "generation": 0})]),
+            act(f"delete a {kind}", right,
+                page=[Door(f"{kind}_delete", (kind,), "get"), Door(f"{kind}_delete", (kind,), asks=True)],
+                api=[Door(f"api-{many}-detail", (kind,), "delete", query=_DRY),
+                     Door("api-plans-list", body=_wish(kind, vhost="/", name="cap", absent=True))],
+                admin=[Door(f"admin:vhosts_{kind.replace('_', '')}_delete", (kind,), "get")]),
+        )
+    ),
     # Drift
     act("resolve the drift of a permission", "drift:resolve permissions:edit",
         page=[Door("drift_resolve", body={"act": "push", "ids": ["{drifted}"]})],

@@ -66,6 +66,7 @@ def asked_of(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
     broker = Broker.objects.get(pk=found["broker"])
     BrokerStatus.objects.filter(broker=broker).update(inventory_at=now)
     add_user(broker, "other", now)
+    add_user(broker, "moved", now)
     author = type(superuser).objects.create_superuser("author")
 
     def change(op: str, state: StepState, of: ChangeState, user: str) -> Any:

@@ -26,7 +26,7 @@ from console.models import Broker, Change
 from tests.conventions.routes import ADMIN, AUDITED, NOWHERE, ROUTES, Route
 from vhosts.definitions.import_file import ImportOptions
 from vhosts.definitions.model import sealed
-from vhosts.models import Backup, ImportDraft, Queue, VirtualHost
+from vhosts.models import Backup, ImportDraft, OperatorPolicy, Policy, Queue, VirtualHost
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +47,10 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
     broker = make_broker()
     seen = {"broker": broker, "first_seen_at": now, "changed_at": now}
     rights = {"vhost": "/", "user": "app", "write": "", "read": ""}
+    capped: dict[str, Any] = {
+        "vhost": "/", "name": "cap", "pattern": "", "apply_to": "queues", "priority": 0,
+        "definition": {"max-length": 9},
+    }  # fmt: skip
     token, _ = create_token(
         user=superuser, name="a", expires_in=timedelta(days=1), now=now, acting_user=None
     )
@@ -64,6 +68,8 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         "topic_permission": BrokerTopicPermission.objects.create(
             **seen, **rights, exchange="amq.topic"
         ).pk,
+        "policy": Policy.objects.create(**seen, **capped).pk,
+        "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,
         "token": token.pk,
         "grant": Grant.objects.create(
             group=Group.objects.create(name="team"), role=Role.VIEWER, created_at=now

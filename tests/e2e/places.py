@@ -24,7 +24,7 @@ from tests.factories import add_broker, add_user, add_vhost, permit, permit_topi
 from vhosts.definitions import backups
 from vhosts.definitions.import_drafts import make_draft
 from vhosts.definitions.import_file import ImportOptions
-from vhosts.models import Backup, ImportDraft
+from vhosts.models import Backup, ImportDraft, OperatorPolicy, Policy
 
 Pages = dict[str, str]
 _FILE = b"""{"vhosts": [{"name": "/new"}, {"name": "<b>x</b>"}], "quees": [],
@@ -38,6 +38,13 @@ def of_changes_and_access(live: Broker, hostile: str, administrator: Any, now: d
     user = add_user(broker, hostile, now, tags=["administrator"])
     permission = permit(broker, hostile, hostile, now, ".*", f"^{'x' * 80}$", "^$")
     topic = permit_topic(broker, hostile, hostile, "amq.topic", now)
+    policy, capped = (
+        model.objects.create(
+            broker=broker, vhost=hostile, name=hostile, pattern=f"^{hostile}", apply_to="queues", priority=7,
+            definition={"max-length": 9, hostile[:60]: hostile}, first_seen_at=now, changed_at=now,
+        )
+        for model in (Policy, OperatorPolicy)
+    )  # fmt: skip
     changes = {state: _change(broker, hostile, state, administrator, now) for state in ChangeState}
     drifted = ManagedObject.objects.filter(broker=broker).first()
     assert drifted is not None
@@ -93,6 +100,15 @@ def of_changes_and_access(live: Broker, hostile: str, administrator: Any, now: d
         "delete a user": f"/users/{user.pk}/delete/",
         "edit a user": f"/users/{user.pk}/edit/",
         "delete a hostile vhost": f"/vhosts/{vhost.pk}/delete/?change={change}",
+        "policies": f"/policies/?broker={broker.pk}",
+        "operator policies": "/operator-policies/",
+        "policies, nothing": f"/policies/?broker={live.pk}&search=nothing-of-that-name",
+        "policy": f"/policies/{policy.pk}/",
+        "edit a policy": f"/policies/{policy.pk}/edit/",
+        "delete a policy": f"/policies/{policy.pk}/delete/",
+        "create an operator policy": f"/operator-policies/new/?broker={broker.pk}",
+        "operator policy": f"/operator-policies/{capped.pk}/",
+        "admin, policy": f"/admin/vhosts/policy/{policy.pk}/change/",
         "topic permissions": f"/topic-permissions/?broker={broker.pk}",
         "matrix of a broker in trouble": f"/permissions/matrix/?broker={broker.pk}",
         "admin, which broker": "/admin/vhosts/virtualhost/add/",

@@ -33,7 +33,7 @@ def test_a_person_adds_a_broker_and_watches_a_queue_fill(
     page.get_by_label("Poll interval").fill("5")
     page.get_by_role("button", name="Test connection").click()
     expect(page.get_by_role("heading", name="The connection works")).to_be_visible(timeout=20_000)
-    assert page.locator("#probe .probe-steps li").count() == 8
+    assert page.locator("#probe .probe-steps li").count() == 9
     page.get_by_role("button", name="Add the broker").click()
     expect(page.get_by_text("orders-eu is added.")).to_be_visible()
     expect(page.locator("#broker-now")).to_contain_text("Not polled yet")

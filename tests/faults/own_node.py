@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.local import processes
+from console.background import processes
 from console.local.folder import StateFolder
 from console.local.ports import Ports
 from console.local.rabbitmq import Node, NodePorts, find_server

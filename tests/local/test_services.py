@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from console.background import alive
-from console.local import processes, programs
+from console.background import alive, processes
+from console.local import programs
 from console.local import supervisor as supervising
 from console.local.folder import CHECKOUT
 from console.local.services import Service, stop_all

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from console.local import processes
+from console.background import processes
 from console.local.folder import StateFolder
 from console.local.ports import Ports
 from console.local.postgres import Postgres

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from console.local import processes
+from console.background import processes
 from console.local.folder import CHECKOUT
 from console.local.ports import CANDIDATES, is_free
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -57,6 +58,8 @@ from vhosts.polling import store as storing
 from vhosts.polling.inventory import take as inventory
 
 NOW = datetime.now(UTC)
+#: No other test declares one of this name on the same broker.
+OURS = f"q {uuid4().hex}"
 #: A 5-minute bucket that has been closed for long, in the present run of half an hour or the last.
 BUCKET = datetime.fromtimestamp(int(NOW.timestamp()) // 300 * 300 - 1200, UTC)
 #: The same of a day whose partitions nobody made.
@@ -70,12 +73,12 @@ class World:
     author: User
 
     def queue(self, broker: Broker) -> Queue:
-        return Queue.objects.get(broker=broker, name="q")
+        return Queue.objects.get(broker=broker, vhost="/", name=OURS)
 
 
 def fill(broker: Broker, author: User) -> None:
     """Everything that hangs on a broker, with depths of one queue over one bucket."""
-    queue = Queue.objects.create(broker=broker, vhost="/", name="q", first_seen_at=NOW, ready=9)
+    queue = Queue.objects.create(broker=broker, vhost="/", name=OURS, first_seen_at=NOW, ready=9)
     for start in (LONG_AGO, BUCKET):
         KnownSpan.objects.create(
             broker=broker, from_at=start, last_at=start, until_at=start + timedelta(minutes=5)
@@ -319,7 +322,7 @@ def test_forgetting_a_broker_waits_for_the_poll_that_is_being_stored(
 ) -> None:
     reached = held(storing, name)
     polling = Meanwhile(
-        lambda: stored(world.lost, 7, NOW.replace(microsecond=0), depths(("q", 3), ("new", 4)))
+        lambda: stored(world.lost, 7, NOW.replace(microsecond=0), depths((OURS, 3), ("new", 4)))
     ).start()
     assert reached.wait(10)
     forget_broker(world.lost, acting_user=world.author)
@@ -344,7 +347,7 @@ def test_editing_a_broker_and_storing_its_poll_never_lock_each_other_out(
     }
     reached = held(storing, "_extend_span")
     polling = Meanwhile(
-        lambda: stored(world.lost, 7, NOW.replace(microsecond=0), depths(("q", 3)))
+        lambda: stored(world.lost, 7, NOW.replace(microsecond=0), depths((OURS, 3)))
     ).start()
     assert reached.wait(10)
     edit_broker(

@@ -30,7 +30,8 @@ def unmanaged(kind: str, user: AnyUser) -> QuerySet[Any]:
     asked_for = ManagedObject.objects.filter(
         broker=OuterRef("broker"), kind=kind, key=key, spec__isnull=False
     )
-    return model_of(kind).objects.visible_to(user).filter(~Exists(asked_for))
+    found: QuerySet[Any] = model_of(kind).objects.visible_to(user).filter(~Exists(asked_for))
+    return found
 
 
 def key_of(kind: str, row: SeenOnBroker) -> Key:

@@ -1,3 +1,5 @@
+"""Models of what is inside brokers: virtual hosts, queues, policies, history, definitions."""
+
 from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
 from vhosts.exchanges.model import Exchange
 from vhosts.history.polls import Poll

@@ -25,7 +25,7 @@ _RULES = Rules(check=rules.check, notes=rules.notes, dies=rules.dies)
 
 
 def _applies_to(row: Any) -> str:
-    return _APPLY_TO.get(row.apply_to, row.apply_to)
+    return _APPLY_TO.get(row.apply_to, str(row.apply_to))
 
 
 def _listing(name: str) -> ListSpec:
