@@ -89,7 +89,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
     "heroicons",
-    "knox",
     "rest_framework",
 ]
 MIDDLEWARE = [

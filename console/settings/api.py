@@ -1,8 +1,7 @@
-"""Settings of the REST API and its tokens."""
+"""Settings of the REST API."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from console.settings.env import env_int
@@ -37,16 +36,6 @@ REST_FRAMEWORK: dict[str, Any] = {
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-REST_KNOX = {
-    "AUTH_HEADER_PREFIX": "Bearer",
-    "TOKEN_PREFIX": "wrn_",
-    "TOKEN_TTL": timedelta(days=90),
-    "TOKEN_MODEL": "accessctl.ApiToken",
-    "AUTO_REFRESH": False,
-}
-KNOX_TOKEN_MODEL = "accessctl.ApiToken"
-#: knox's own token table is not ours: without this its migrations would make it.
-MIGRATION_MODULES = {"knox": None}
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "console.faces.rest.problems.ProblemHandler",
     "EXCEPTION_FORMATTER_CLASS": "console.faces.rest.problems.ProblemFormatter",

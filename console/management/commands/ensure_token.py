@@ -66,7 +66,8 @@ def ensure_token(
         present = find_token(wanted) if wanted else None
         if present is not None and present.user_id != user.pk:
             raise CommandError("Another user has this token.")
-        if present is not None and present.name == name and present.expiry > now + _RENEW_BEFORE:
+        lasts = present is not None and not present.is_expired(now + _RENEW_BEFORE)
+        if present is not None and lasts and present.name == name:
             return present, wanted
         for old in ApiToken.objects.filter(user=user, name=name).select_related("user"):
             revoke_token(old, acting_user=None)
