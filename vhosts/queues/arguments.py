@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from console.faces.templatetags._text import sized
+
 if TYPE_CHECKING:
     from vhosts.models import Queue
 
@@ -333,7 +335,7 @@ def _reading(value: Any, meaning: Meaning | None) -> str:
     if meaning.unit == "ms":
         return duration(value)
     if meaning.unit == "bytes":
-        return _bytes(value)
+        return " ".join(sized(value))
     return ""
 
 
@@ -356,12 +358,3 @@ def duration(ms: int) -> str:
         if len(said) == 2:
             break
     return " ".join(said)
-
-
-def _bytes(count: int) -> str:
-    amount, unit = float(count), "bytes"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if amount < 1024:
-            break
-        amount, unit = amount / 1024, larger
-    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
