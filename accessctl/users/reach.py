@@ -29,10 +29,6 @@ class VhostReach:
     def is_everything(self) -> bool:
         return all(words.kind == "all" for words in self.rights.values())
 
-    @property
-    def is_nothing(self) -> bool:
-        return all(words.kind == "nothing" for words in self.rights.values())
-
 
 @dataclass(frozen=True, slots=True)
 class Flag:

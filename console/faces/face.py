@@ -108,10 +108,6 @@ class Face:
         return self.slug.replace("-", "_")
 
     @property
-    def key_inputs(self) -> list[Input]:
-        return [one for one in self.inputs if one.name in self.kind.identity]
-
-    @property
     def field_inputs(self) -> list[Input]:
         return [one for one in self.inputs if one.name not in self.kind.identity]
 

@@ -46,13 +46,6 @@ class BrokerQuerySet(models.QuerySet["Broker"]):
         """Brokers of which the user may see any part."""
         return self.filter(BROKERS_VISIBLE_TO.ask(user))
 
-    def due_for_poll(self, now: datetime) -> BrokerQuerySet:
-        """Enabled, at or past their next poll, and not claimed by a poll that may still run."""
-        return self.filter(enabled=True).filter(
-            Q(status__next_poll_at__lte=now),
-            Q(status__claimed_until__isnull=True) | Q(status__claimed_until__lt=now),
-        )
-
     def with_shown_state(self, now: datetime) -> BrokerQuerySet:
         """Each with `shown`: BrokerStatus.shown_state said in SQL, and `attention`: what wants a
         person first comes first."""

@@ -12,8 +12,6 @@ from console.faces.lists.declare import Column, Filter
 if TYPE_CHECKING:
     from console.faces.lists.read import ListRequest
 
-PAGE_SIZES = (25, 50, 100, 250, 500)
-
 
 @dataclass(frozen=True)
 class Chip:
@@ -114,15 +112,6 @@ class Listing:
     @property
     def hidden_for_columns(self) -> list[tuple[str, str]]:
         return list(self.request.parameters(columns=None).items())
-
-    @property
-    def hidden_for_page_size(self) -> list[tuple[str, str]]:
-        return list(self.request.parameters(page=None, page_size=None).items())
-
-    @property
-    def page_sizes(self) -> list[tuple[int, bool]]:
-        sizes = sorted({*PAGE_SIZES, self.request.page_size})
-        return [(size, size == self.request.page_size) for size in sizes]
 
     @property
     def first_row(self) -> int:

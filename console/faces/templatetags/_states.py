@@ -37,7 +37,6 @@ STATES: dict[str, Look] = {
     "verifying": Look("Verifying", "magnifying-glass", "busy"),
     "rejected": Look("Rejected", "x-circle", "bad"),
     "drifted": Look("Drifted", "arrows-right-left", "warn"),
-    "outcome_unknown": Look("Outcome unknown", "question-mark-circle", "warn"),
     "needs_confirmation": Look("Needs confirmation", "hand-raised", "warn"),
     "owner_missing": Look(
         "Owner missing",

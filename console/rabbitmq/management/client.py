@@ -1,4 +1,8 @@
-"""RabbitMQ's management API, 3.10 to 4.3, as the readers of `port.py`."""
+"""RabbitMQ's management API, 3.10 to 4.3.
+
+Every method returns typed values or raises a `BrokerError`. An empty listing means that the broker
+reported none, never that it couldn't be asked. Every call ends by its deadline.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,6 @@ _MOST_UNLISTABLE = 20
 class _Page(msgspec.Struct):
     total_count: int
     items: list[msgspec.Raw]
-    filtered_count: int | None = None
 
 
 _pages = msgspec.json.Decoder(_Page)
