@@ -10,13 +10,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accessctl.access.forms import GroupForm, GroupsForm, PersonForm
-from accessctl.access.views import person_of, tabs
+from accessctl.access.views import tabs
 from accessctl.authorize import require
 from accessctl.models import ApiToken, ConsoleSession, Grant
 from accessctl.people import service
 from accessctl.people.first_password import good_for_hours, link_of
 from accessctl.rights import Permission
 from console.errors import InvalidField
+from console.faces.person import person_of
 
 _MOST = 1000
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from console.engine.broker_objects import BrokerObjects
 from console.engine.crashpoints import crashpoint
-from console.engine.own_login import PASSWORD_FIELDS, lock_out
+from console.engine.own_login import lock_out
 from console.engine.ports import Judge
 from console.engine.recheck import read_fresh
 from console.kinds.common.kind import Key, Op, Ref, Spec
@@ -24,7 +24,7 @@ from console.rabbitmq.errors import (
     UnaddressableName,
 )
 from console.reconcile.diff import Difference, compare
-from console.reconcile.disclose import whole_spec
+from console.reconcile.disclose import sets_secret, whole_spec
 from console.secrets import decrypt
 
 #: Errors after which asking again would give the same answer.
@@ -170,7 +170,7 @@ def _without_call(step: Step, difference: Difference, before: Spec | None) -> Ou
         difference.ref,
         before,
         step.target.spec,
-        new_password=any(change.name in PASSWORD_FIELDS for change in difference.fields),
+        new_password=sets_secret(difference),
     )
     if locked_out is not None:
         return Outcome("rejected", locked_out.message, "own_login")

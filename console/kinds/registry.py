@@ -34,6 +34,13 @@ KINDS: Mapping[str, Kind] = {
     )
 }
 
+#: What holds others: the virtual host.
+CONTAINER: Kind = next(kind for kind in KINDS.values() if kind.is_container)
+#: Who logs in: RabbitMQ's user.
+ACCOUNT: Kind = next(kind for kind in KINDS.values() if kind.is_account)
+#: What other objects hang on: they go with it.
+OWNERS: tuple[str, ...] = (CONTAINER.name, ACCOUNT.name)
+
 
 def phrase(ref: Ref) -> str:
     """The object in a sentence: "permission of app on /"."""

@@ -5,7 +5,7 @@ Sources: `rabbit_mgmt_wm_user.erl`, `rabbit_auth_backend_internal.erl`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from console.kinds.common.kind import Field, Key, Kind, Line, Op, Spec, SpecError, Step
@@ -15,7 +15,8 @@ from console.kinds.common.shell import limit_lines, shell_word
 from console.kinds.common.values import limits, tags, text
 from console.kinds.common.wire import Call, Get, limit_calls, limits_by
 from console.rabbitmq.endpoint import Secret
-from console.rabbitmq.errors import BrokerFailed
+from console.rabbitmq.errors import BrokerFailed, MalformedAnswer
+from console.rabbitmq.management.answers import rows_of
 from console.rabbitmq.passwords import (
     MD5,
     SHA256,
@@ -85,6 +86,53 @@ def _body(spec: Spec) -> dict[str, Any]:
         "password_hash": spec["password_hash"],
         "hashing_algorithm": spec["hashing_algorithm"],
     }
+
+
+def _held_in(key: Key, get: Callable[..., Any]) -> frozenset[str]:
+    """Those in which the user has a permission or a topic permission."""
+    found: set[str] = set()
+    for what in ("permissions", "topic-permissions"):
+        for row in rows_of(get("users", *key, what)):
+            vhost = row.get("vhost")
+            if row.get("user") != key[0] or not isinstance(vhost, str):
+                raise MalformedAnswer(
+                    "The broker answered for another user than the one asked for."
+                )
+            found.add(vhost)
+    return frozenset(found)
+
+
+#: From the most to the least that the management API lets a user see.
+_TAGS = ("administrator", "monitoring", "policymaker", "management")
+
+
+def _locks_out(
+    account: str, key: Key, before: Spec | None, after: Spec | None, new_password: bool
+) -> tuple[str, str] | None:
+    if key[0] != account:
+        return None
+    if after is None:
+        return "name", ": without it the console is locked out."
+    if new_password:
+        return "password", ": with another password the console is locked out."
+    had = _best_tag(before or {})
+    if _grade(had) < _grade(_best_tag(after)):
+        lost = "change" if had == _TAGS[0] else "see"
+        return "tags", f": without the tag {had} it could {lost} nothing there."
+    for name, value in (after.get("limits") or {}).items():
+        if value == 0 and ((before or {}).get("limits") or {}).get(name) != 0:
+            return "limits", f": with {name} 0 it can't read queues over AMQP."
+    return None
+
+
+def _best_tag(spec: Mapping[str, Any]) -> str:
+    """The tag that the management API goes by; "" where there is none."""
+    held = spec.get("tags") or []
+    return next((tag for tag in _TAGS if tag in held), "")
+
+
+def _grade(tag: str) -> int:
+    return _TAGS.index(tag) if tag else len(_TAGS)
 
 
 def _rabbitmqctl(step: Step) -> Sequence[Line]:
@@ -196,6 +244,8 @@ USER = Kind(
     ),
     secrets=HiddenFields(hidden=("password_hash",), beside=_PASSWORD),
     rabbitmqctl=_rabbitmqctl,
+    locks_out=_locks_out,
+    held_in=_held_in,
     claimed=True,
     goes_together=True,
     never_empty=True,

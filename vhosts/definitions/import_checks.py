@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from accessctl.permissions.rules import check_patterns
 from accessctl.users.rules import check_user_fields
-from console.engine.own_login import PASSWORD_FIELDS, lock_out
+from console.engine.own_login import lock_out
 from console.errors import InvalidField
 from console.kinds.common.kind import Op, Spec
 from console.models import Broker
 from console.reconcile.diff import Difference
+from console.reconcile.disclose import beside_secrets, sets_secret
 from vhosts.virtual_hosts.rules import check_vhost_fields
 
 
@@ -21,7 +22,7 @@ def why_not_possible(
     """Why the step cannot be asked for, in one sentence; "" where it can."""
     kind = difference.ref.kind
     changed = {field.name for field in difference.fields}
-    new_password = bool(changed & set(PASSWORD_FIELDS))
+    new_password = sets_secret(difference)
     if found := lock_out(broker, difference.ref, before, after, new_password=new_password):
         return found.message
     if after is None or difference.op is Op.DELETE:
@@ -31,7 +32,7 @@ def why_not_possible(
         if kind == "vhost":
             check_vhost_fields(fields)
         elif kind == "user":
-            check_user_fields({k: v for k, v in fields.items() if k not in PASSWORD_FIELDS})
+            check_user_fields({k: v for k, v in fields.items() if k not in beside_secrets(kind)})
         elif kind in ("permission", "topic_permission"):
             check_patterns(fields, broker)
     except InvalidField as error:

@@ -26,7 +26,7 @@ from console.reconcile.definitions.compare import Objects, check_references, pru
 from console.reconcile.definitions.kept import cleared, complete
 from console.reconcile.definitions.read import Definitions, Finding, LeftOut
 from console.reconcile.diff import compare
-from console.reconcile.disclose import public_change, public_spec, secrets_of_spec
+from console.reconcile.disclose import public_change, secrets_of_spec, told_spec
 from console.reconcile.plan import fingerprint
 from vhosts.definitions.import_checks import why_not_possible
 from vhosts.definitions.import_losses import Row, count_lost, objections
@@ -282,9 +282,7 @@ class _Planner:
             new = secrets_of_spec(ref.kind, spec)
             if new is not None and new != (observed and secrets_of_spec(ref.kind, observed)):
                 secrets = new
-            spec = public_spec(ref.kind, spec)
-            if ref.kind == "user":
-                spec.pop("hashing_algorithm", None)
+            spec = told_spec(ref.kind, spec)
         guard: Mapping[str, int] = {}
         if spec is None and ref.kind == "vhost":
             guard = vhost_contents(self.broker, ref.key[0])

@@ -28,7 +28,7 @@ from console.reconcile.definitions.emit import emit_definitions
 from console.reconcile.definitions.read import Definitions, LeftOut, parse_definitions, parse_live
 from console.reconcile.definitions.text import NotDefinitions, why_unreadable
 from console.reconcile.definitions.transformations import TRANSFORMATIONS, transform
-from console.reconcile.disclose import public_spec
+from console.reconcile.disclose import told_spec
 
 #: For each request; a broker with 100,000 queues takes some seconds.
 TIMEOUTS = Timeouts(connect=5.0, read=20.0, total=40.0)
@@ -179,14 +179,7 @@ def check_transformations(names: Sequence[str]) -> list[str]:
 
 
 def public_objects(objects: Mapping[Ref, Mapping[str, Any]]) -> Objects:
-    return {
-        ref: {
-            name: value
-            for name, value in public_spec(ref.kind, spec).items()
-            if name != "hashing_algorithm"
-        }
-        for ref, spec in objects.items()
-    }
+    return {ref: told_spec(ref.kind, spec) for ref, spec in objects.items()}
 
 
 def file_bytes(definitions: Mapping[str, Any]) -> bytes:

@@ -20,12 +20,12 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accessctl.access.views import person_of
 from console.engine.accept import Request, Wish, accept, plan_of
 from console.engine.proposals.current_state import generations_of
 from console.engine.proposals.preview import preview
 from console.errors import ConsoleError
 from console.faces.acts.forms import ActForm
+from console.faces.person import person_of
 from console.kinds.common.kind import Ref
 from console.models import Change
 from console.reconcile.plan import Plan

@@ -89,6 +89,16 @@ def _as_they_are(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
     return None
 
 
+def _nowhere(key: Key, get: Callable[..., Any]) -> frozenset[str]:
+    return frozenset()
+
+
+def _keeps_in(
+    account: str, key: Key, before: Spec | None, after: Spec | None, new_password: bool
+) -> tuple[str, str] | None:
+    return None
+
+
 def _stays(key: Key, spec: Spec | None) -> bool:
     return False
 
@@ -125,6 +135,14 @@ class Kind:
     rabbitmqctl: Callable[[Step], Sequence[Line]] = _nothing
     #: Whether the object makes the broker connect elsewhere, with whatever rights that gives.
     reaches_elsewhere: Callable[[Key, Spec | None], bool] = _stays
+    #: Of the account that is logged in: which field of `after` (None: deleted) would lock it out where it
+    #: can do its work `before`, and the rest of the sentence that says why; None where none would.
+    locks_out: Callable[[str, Key, Spec | None, Spec | None, bool], tuple[str, str] | None] = (
+        _keeps_in
+    )
+    #: The virtual hosts in which it holds something, read by `get(*segments)` of the management API right
+    #: now. Raises BrokerError; NotFound where it is not there.
+    held_in: Callable[[Key, Callable[..., Any]], frozenset[str]] = _nowhere
     #: Creating one that somebody else has created meanwhile is refused, not merged.
     claimed: bool = False
     #: No broker is without any: an empty listing is no evidence.
