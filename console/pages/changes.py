@@ -23,6 +23,7 @@ from console.engine.proposals.commands import step_commands
 from console.engine.proposals.preview import FieldLine, WaitsFor
 from console.engine.proposals.retry import CONFIRMED, RETRIED, ask_again, stop_change
 from console.errors import ConsoleError, NotAllowed
+from console.faces.face import FACES
 from console.faces.lists import (
     Column,
     Filter,
@@ -34,6 +35,7 @@ from console.faces.lists import (
     read_list,
     read_scope,
 )
+from console.faces.seen import ids_of
 from console.kinds.common.kind import Key, Op, Ref
 from console.kinds.registry import KINDS, parts_of
 from console.models import (
@@ -46,10 +48,8 @@ from console.models import (
     StepState,
 )
 from console.scope import Scope
-from vhosts.drift.seen_objects import ids_of, seen_objects
+from vhosts.drift.seen_objects import seen_objects
 
-#: Kinds of object that have a page, of the same name.
-_PAGES = ("vhost", "user")
 _ORIGINS = {"page": "Page", "api": "API", "admin": "Administration", "command": "Command"}
 _BY_WAY_OF = {
     "page": "a page",
@@ -347,12 +347,13 @@ class StepRow:
 
 def _step_rows(change: Change, steps: list[Step], viewer: AnyUser) -> list[StepRow]:
     waits_for = blockers_seen_by(viewer, change, steps)
+    pages = {face.name: face.object_route for face in FACES.values() if face.object_route}
     alike: dict[tuple[Broker, str], list[Key]] = {}
     for step in steps:
-        if step.target.kind in _PAGES:
+        if step.target.kind in pages:
             alike.setdefault((step.broker, step.target.kind), []).append(tuple(step.target.key))
     hrefs = {
-        (broker.pk, kind, key): reverse(kind, args=[pk])
+        (broker.pk, kind, key): reverse(pages[kind], args=[pk])
         for (broker, kind), keys in alike.items()
         for key, pk in ids_of(broker, kind, keys, viewer=viewer).items()
     }

@@ -246,7 +246,7 @@ def forgets(world: World, before: Any = None) -> Callable[..., Any]:
         (run.dispatch, "hold_poll"), (run, "connect"), (run, "_look"), (run, "_answered"),
         (run, "store"), (run, "_remember"), (run.dispatch, "hold_inventory"),
         (inventory, "connect"), (inventory, "_take_part"),
-        (inventory, "note_part"), (inventory, "_take_consumers"), (inventory, "_finish"),
+        (inventory, "note_part"), (inventory, "take_consumers"), (inventory, "_finish"),
         (tasks, "apply_broker"), (backups, "read_live"), (backups, "digest_of"),
         (rollups, "fill_bucket"), (rollups, "_next_bucket"),
     ],

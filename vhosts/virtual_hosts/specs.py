@@ -18,7 +18,7 @@ def seen_vhosts(broker: Broker, names: Iterable[str] | None = None) -> dict[Key,
     return {(row.name,): spec_of(row) for row in rows.iterator()}
 
 
-def spec_of(row: VirtualHost) -> Spec:
+def spec_of(row: VirtualHost) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "description": row.description,
         "tags": list(row.tags),

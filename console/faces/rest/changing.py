@@ -28,10 +28,10 @@ from rest_framework.request import Request as ApiRequest
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from accessctl.patterns.notes import pattern_notes
 from console.engine.accept import Request, Wish, accept
 from console.engine.proposals.preview import as_data, preview
 from console.errors import ConsoleError, IdempotencyMismatch, InvalidField, Stale
+from console.faces.face import notes_of
 from console.faces.rest.change_fields import ChangeMade, PlanRead
 from console.faces.rest.fields import StrictSerializer, Text
 from console.faces.rest.schema import also_answers
@@ -171,7 +171,7 @@ def answer_change(
     if only_plan:
         wanted = asked()
         _refuse_stale(wanted.wishes)
-        about = {**pattern_notes(wanted.wishes), **(objections() if objections else {})}
+        about = {**notes_of(wanted.wishes), **(objections() if objections else {})}
         return Response(as_data(preview(wanted, objections=about)))
     for again in (True, True, False):
         try:

@@ -74,8 +74,9 @@ def unfit_rows(
 def _called(kind: Kind, key: tuple[str, ...]) -> str:
     """`"a\\x00b" in "/"`."""
     named = [f'"{printable(part, 120)}"' for part in key]
-    if kind.keys[0] == "vhost":
-        return f"{' / '.join(named[1:])} in {named[0]}"
+    if kind.vhost_at is not None and len(named) > 1:
+        vhost = named.pop(kind.vhost_at)
+        return f"{' / '.join(named)} in {vhost}"
     return " / ".join(named)
 
 

@@ -14,35 +14,25 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DataError, connection, transaction
+from django.db import DataError, transaction
 
 from console.brokers.connect import connect
 from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.prometheus.scrape import spellings
-from vhosts.models import Queue
 from vhosts.polling import dispatch
 from vhosts.polling.collect import SLOW
-from vhosts.polling.copying import temporary_table
 from vhosts.polling.inventory.drift import note_part
-from vhosts.polling.inventory.gone import gone_since, settle_gone_queues
+from vhosts.polling.inventory.gone import gone_since
 from vhosts.polling.inventory.mirror import Mirrored, lay_over
 from vhosts.polling.inventory.node_watch import NodeWatch
-from vhosts.polling.inventory.parts import (
-    NEVER_EMPTY,
-    QUEUES,
-    Part,
-    can_tell_absence,
-    doubt_of,
-    parts,
-)
+from vhosts.polling.inventory.parts import Part, can_tell_absence, parts
 from vhosts.polling.inventory.quarantine import MOST_NAMED, unfit_rows, why_unfit
 from vhosts.polling.inventory.read_back import read_back_since
-from vhosts.polling.scraping import NodeScrapes
 from vhosts.polling.store import Fenced
 from vhosts.polling.vitals import sentence
+from vhosts.queues.consumers import take_consumers
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +63,7 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
             for part in parts():
                 whole &= _take_part(part, broker, claim, client, nodes, now, errors, left_out)
             degraded = nodes.missed
-            _take_consumers(broker, claim, client)
+            take_consumers(broker, client, lambda: _held(broker, claim))
     except (BrokerError, ConsoleError) as error:
         # The next poll finds out and says what is wrong with the broker as a whole.
         whole = False
@@ -96,7 +86,7 @@ def _take_part(
     names_left_out: dict[str, list[str]],
 ) -> bool:
     """Whether the part is now as the broker says. What can't be kept of it is told in the last two."""
-    name = part.kind.name
+    name, mirror = part.kind.name, part.face.mirror
     try:
         listing = part.read(client)
         # A node that died meanwhile may have taken its queues out of the listing.
@@ -114,8 +104,8 @@ def _take_part(
     complete = (
         listing.complete
         and not left_out.nameless
-        and bool(sound or name not in NEVER_EMPTY)
-        and can_tell_absence(part.kind, view)
+        and bool(sound or not part.face.kind.never_empty)
+        and can_tell_absence(part.face, view)
     )
     if left_out:
         errors[name] = left_out.sentence()
@@ -128,24 +118,27 @@ def _take_part(
             mirrored = lay_over(
                 part.kind,
                 broker.pk,
-                [row for row in sound if not gone.tells_of(part.kind, row)],
+                [row for row in sound if not gone.tells_of(part.face.name, row)],
                 now=now,
                 complete=complete,
                 confirmed=suspicion is not None and _is_second(suspicion, now),
-                newer=[*read_back_since(broker, name, now), *left_out.known],
-                doubtful=doubt_of(part.kind, view),
+                newer=[*read_back_since(broker, part.face.name, now), *left_out.known],
+                doubtful=mirror.doubt(view),
             )
             _note_suspicion(status, name, mirrored, complete, now)
-            if part.kind is QUEUES and mirrored.came_or_went:
-                settle_gone_queues(broker.pk, now)
-                # The next poll compares all depths: a revived row has none yet.
-                BrokerStatus.objects.filter(pk=broker.pk).update(depths_claim=0)
+            if mirrored.came_or_went:
+                mirror.came_or_went(broker.pk, now)
     except DataError:
         log.warning("inventory_unstorable", broker_id=broker.pk, part=name, exc_info=True)
         errors[name] = "The listing holds values that cannot be kept."
         return False
     note_part(
-        name, listing.items, broker, complete=complete, now=now, unread=frozenset(left_out.known)
+        part.face,
+        listing.items,
+        broker,
+        complete=complete,
+        now=now,
+        unread=frozenset(left_out.known),
     )
     return complete and (mirrored.dropped or not mirrored.missing)
 
@@ -175,37 +168,6 @@ def _note_suspicion(
         suspect.pop(name, None)
     if suspect != status.suspect:
         BrokerStatus.objects.filter(pk=status.pk).update(suspect=suspect)
-
-
-def _take_consumers(broker: Broker, claim: int, client: ManagementClient) -> None:
-    """Consumers of each queue, where the Prometheus plugin tells; else they stay unknown, as the
-    management API would have to gather all statistics for it."""
-    status = BrokerStatus.objects.filter(pk=broker.pk).first()
-    if status is None or status.depths_source != "prometheus":
-        return
-    scraping = NodeScrapes(broker, client)
-    urls = scraping.urls(status.cluster(), client.overview().listeners)
-    if urls is None:
-        return
-    odd = spellings(Queue.objects.odd_names_on(broker))
-    consumers = scraping.consumers(urls, odd, SLOW)
-    rows = [(*names, count) for names, count in consumers.items() if why_unfit(*names) is None]
-    with transaction.atomic(), connection.cursor() as cursor:
-        _held(broker, claim)
-        with temporary_table(cursor, "consuming", _CONSUMING, rows):
-            cursor.execute(
-                """
-                UPDATE vhosts_queue q SET consumers = least(c.consumers, 2147483647)
-                FROM consuming c
-                WHERE q.broker_id = %s AND q.vhost = c.vhost AND q.name = c.name
-                  AND q.gone_at IS NULL
-                  AND q.consumers IS DISTINCT FROM least(c.consumers, 2147483647)
-                """,
-                [broker.pk],
-            )
-
-
-_CONSUMING = {"vhost": "text", "name": "text", "consumers": "bigint"}
 
 
 def _finish(
