@@ -18,10 +18,9 @@ from django.http import Http404
 from accessctl.models import ApiToken, Grant
 from accessctl.reach import AnyUser, Place, Reach, limit_reach, reach_of
 from accessctl.rights import EVERYBODYS, Permission
-from accessctl.users.ownership import is_creating, why_not_edit_user
 from console.errors import NotAllowed, NothingGranted
+from console.faces.face import FACES
 from console.kinds.registry import KINDS
-from console.kinds.user import USER
 from console.models import Broker
 
 __all__ = [
@@ -79,12 +78,11 @@ def may_by_name(
     if user is None or permission not in Permission.__members__.values():
         return False
     asked = Permission(permission)
-    if kind == USER.name and asked == Permission.USERS_EDIT:
-        # An inventory may have seen a user that an earlier try created before that was recorded: whose it
-        # is, is then judged by what the broker says (accessctl.users.judging).
-        return not why_not_edit_user(user, broker, key[0]) or is_creating(user, broker, key[0])
-    at = KINDS[kind].vhost_at if kind in KINDS else None
-    return may(user, asked, broker, key[at] if at is not None else None)
+    if kind in FACES:
+        why_not = FACES[kind].why_not(user, asked, broker, tuple(key), again=True)
+        if why_not is not None:
+            return not why_not
+    return may(user, asked, broker, KINDS[kind].vhost_of(tuple(key)) if kind in KINDS else None)
 
 
 def limit_to_token(user: AbstractBaseUser, token_id: int, now: datetime) -> str:

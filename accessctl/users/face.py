@@ -70,11 +70,10 @@ def _why_not(
 ) -> str | None:
     if right != Permission.USERS_EDIT:
         return None
+    found = why_not_edit_user(user, broker, key[0])
     # An inventory may have seen a user that an earlier try created before that was recorded: whose it is, is
     # then judged by what the broker says (accessctl.users.judging).
-    if again and is_creating(user, broker, key[0]):
-        return ""
-    return why_not_edit_user(user, broker, key[0])
+    return "" if found and again and is_creating(user, broker, key[0]) else found
 
 
 def _known(user: Any, broker: Broker, keys: Collection[Key]) -> Collection[Key]:

@@ -12,7 +12,7 @@ from django.db.models import Model
 from console.engine.accept import Wish
 from console.faces.lists import Column, ListSpec
 from console.faces.mirror import Mirror
-from console.kinds.common.kind import Key, Kind, Op, Ref, Spec
+from console.kinds.common.kind import Key, Kind, Ref, Spec
 from console.kinds.registry import KINDS
 from console.models import Broker
 
@@ -92,7 +92,6 @@ class Intent:
     """What is to become of an object; `changed` are the names of the fields that differ. `by_file`: with
     the secrets that a definitions file holds."""
 
-    op: Op
     before: Spec | None
     after: Spec | None
     changed: Collection[str]

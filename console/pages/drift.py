@@ -34,10 +34,8 @@ from console.faces.pages.words import counted
 from console.kinds.registry import KINDS, parts_of
 from console.models import Broker, ManagedObject, Sync
 from console.scope import Scope
-from vhosts.drift.resolve import ACTS, adopt, resolve_drift
-from vhosts.drift.resolve import objections as hanging_objections
+from vhosts.drift.resolve import ACTS, adopt, objections, resolve_drift
 from vhosts.drift.seen_objects import seen_kinds
-from vhosts.virtual_hosts.rules import vhost_objections
 
 
 def _fields(row: ManagedObject) -> list[FieldLine]:
@@ -170,14 +168,9 @@ def confirmed_or_shown(
     if request.POST.get("confirm") == "yes":
         change = accept(asked, now=timezone.now(), acting_user=cast(User, request.user))
         return redirect("change", change.pk)
-    objections = {
-        wish.ref: vhost_objections(wish.broker, wish.ref.key[0])
-        if wish.ref.kind == "vhost" and wish.spec is None and wish.observed is not None
-        else hanging_objections(wish)
-        for wish in wishes
-    }
+    about = {wish.ref: objections(wish) for wish in wishes}
     context: dict[str, Any] = {
-        "preview": preview(asked, objections=objections),
+        "preview": preview(asked, objections=about),
         "hidden": fields,
         "route": route,
         "title": title,

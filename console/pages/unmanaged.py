@@ -62,13 +62,13 @@ def unmanaged_objects(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.DRIFT_VIEW)
     now = timezone.now()
     scope, problems = read_scope(request)
-    kind = request.GET.get("kind") or "vhost"
+    kind = request.GET.get("kind") or seen_kinds()[0]
     if kind not in seen_kinds():
         problems = [
             *problems,
             InvalidField("kind", f"The kind is one of {', '.join(seen_kinds())}."),
         ]
-        kind = "vhost"
+        kind = seen_kinds()[0]
     asked = read_list(_SPECS[kind], request.GET, hidden=["broker"] if scope.broker else [])
     found = _in_scope(request, kind, scope)
     listing = asked.show(found.none() if problems else found)
