@@ -195,6 +195,16 @@ def test_nothing_of_a_half_sound_file_is_done_unless_the_valid_part_is_chosen(
     assert len(live_broker.call("GET", "queues", vhost)) == 2
 
 
+def test_a_policy_that_no_form_takes_is_impossible(importer, vhost):
+    sound = {"vhost": vhost, "name": "p", "pattern": "^a", "definition": {"max-length": 1}}
+    bad = {**sound, "name": "bad", "pattern": "("}
+    plan = importer.plan({"vhosts": [{"name": vhost}], "policies": [sound, bad]})
+    (row,) = plan.of("impossible")
+    assert row.ref == Ref("policy", (vhost, "bad"))
+    assert "parenthes" in row.why
+    assert Ref("policy", (vhost, "p")) in {row.ref for row in plan.of("planned")}
+
+
 def test_a_queue_with_other_properties_is_held_until_replacing_is_chosen(
     importer, vhost, live_broker, seen_queue
 ):

@@ -16,11 +16,11 @@ from django.contrib.auth.models import User
 
 from accessctl.authorize import AnyUser, may, may_somewhere
 from accessctl.rights import Permission
-from accessctl.users.ownership import known_users, sees_all_users
 from console.engine.accept import Request, Wish, accept
 from console.errors import InvalidField, NotAllowed, NotSound, Stale
-from console.kinds.common.kind import Op, Ref, Spec, SpecError
-from console.kinds.registry import KINDS, vhost_of
+from console.faces.face import FACES
+from console.kinds.common.kind import Key, Op, Ref, Spec, SpecError
+from console.kinds.registry import CONTAINER, KINDS
 from console.models import Broker, Change
 from console.reconcile.definitions.compare import Objects, check_references, prunable, touched_by
 from console.reconcile.definitions.kept import cleared, complete
@@ -32,7 +32,6 @@ from vhosts.definitions.import_checks import why_not_possible
 from vhosts.definitions.import_losses import Row, count_lost, objections
 from vhosts.definitions.read import Live, open_broker, read_file, read_live
 from vhosts.definitions.rights import right_for, why_not_import
-from vhosts.virtual_hosts.rules import vhost_contents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +124,7 @@ class _Planner:
         user: AnyUser,
     ) -> None:
         objects = dict(definitions.objects)
-        own = Ref("vhost", (options.vhost,)) if options.vhost is not None else None
+        own = Ref(CONTAINER.name, (options.vhost,)) if options.vhost is not None else None
         if own is not None and own not in live.objects:
             # A file of one virtual host need not say anything of the virtual host itself.
             objects.setdefault(own, {})
@@ -165,15 +164,21 @@ class _Planner:
         self._mend_bindings()
 
     def _known(self) -> Objects:
-        """What is on the broker, without the users that are hidden from the person: a permission for one
-        of them is answered as for one that is not there."""
+        """What is on the broker, without what is hidden from the person: a permission for a user that is,
+        is answered as for one that is not there."""
         live = self.live.objects
-        if sees_all_users(self.user, self.broker):
-            return live
-        users = {ref.key[0] for ref in live if ref.kind == "user"}
-        known = known_users(self.user, self.broker, users)
+        keys: dict[str, list[Key]] = {}
+        for ref in live:
+            keys.setdefault(ref.kind, []).append(ref.key)
+        known = {
+            kind: set(FACES[kind].known(self.user, self.broker, those))
+            for kind, those in keys.items()
+            if kind in FACES
+        }
         return {
-            ref: spec for ref, spec in live.items() if ref.kind != "user" or ref.key[0] in known
+            ref: spec
+            for ref, spec in live.items()
+            if ref.kind not in known or ref.key in known[ref.kind]
         }
 
     def _one(self, ref: Ref, spec: Spec | None) -> None:
@@ -196,7 +201,7 @@ class _Planner:
                 "have to be deleted and declared again; choose that to have it done.",
             )
         if (before or {}).get("protected_from_deletion") and difference.op is Op.DELETE:
-            state, why = "impossible", "The virtual host is protected from deletion."
+            state, why = "impossible", f"The {KINDS[ref.kind].noun} is protected from deletion."
         if state == "planned" and (
             wrong := why_not_possible(self.broker, difference, before, spec)
         ):
@@ -222,17 +227,10 @@ class _Planner:
             )
             if not why_not_import(self.user, self.broker, ref, self.live.objects[ref])
         ]
-        doomed = {ref.key[0] for ref in lacking if ref.kind == "vhost"}
-        users = {ref.key[0] for ref in lacking if ref.kind == "user"}
-        queues = {ref for ref in lacking if ref.kind in ("queue", "exchange")}
-        gone_with = set(touched_by(queues, self.live.objects))
+        # What goes with another one is not deleted by itself.
+        gone_with = set(touched_by(set(lacking), self.live.objects))
         for ref in lacking:
-            implied = (
-                (ref.kind != "vhost" and vhost_of(ref) in doomed)
-                or (ref.kind in ("permission", "topic_permission") and ref.key[1] in users)
-                or ref in gone_with
-            )
-            if not implied:
+            if ref not in gone_with:
                 self._one(ref, None)
 
     def _mend_bindings(self) -> None:
@@ -284,10 +282,10 @@ class _Planner:
                 secrets = new
             spec = told_spec(ref.kind, spec)
         guard: Mapping[str, int] = {}
-        if spec is None and ref.kind == "vhost":
-            guard = vhost_contents(self.broker, ref.key[0])
-        elif ref.kind == "queue" and self.options.force:
+        if KINDS[ref.kind].deleted_if_empty and self.options.force:
             guard = {"force": 1}
+        elif spec is None and ref.kind in FACES:
+            guard = FACES[ref.kind].rules.guard(self.broker, ref.key)
         return Wish(
             broker=self.broker,
             ref=ref,

@@ -165,7 +165,7 @@ def shown_row(row: Mapping[str, Any]) -> dict[str, Any]:
     named = zip(KINDS[row["kind"]].identity, row["key"], strict=True)
     return {
         **row,
-        "word": "virtual host" if row["kind"] == "vhost" else row["kind"].replace("_", " "),
+        "word": KINDS[row["kind"]].noun,
         "parts": [(part, value) for part, value in named if part != "arguments" or value != "{}"],
         "shown": _state(row),
         "lines": [

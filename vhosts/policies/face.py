@@ -21,7 +21,9 @@ _APPLY_TO = {
     "streams": "Streams",
     "exchanges": "Exchanges",
 }
-_RULES = Rules(check=rules.check, notes=rules.notes, dies=rules.dies)
+_RULES = Rules(
+    check=rules.check, check_changed=rules.check_changed, notes=rules.notes, dies=rules.dies
+)
 
 
 def _applies_to(row: Any) -> str:
