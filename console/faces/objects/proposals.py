@@ -12,6 +12,7 @@ from console.faces.face import Face
 from console.faces.ports import REQUIRE
 from console.kinds.common.kind import Key, SpecError
 from console.kinds.common.names import check_name
+from console.kinds.registry import OWNERS
 from console.models import Broker
 
 
@@ -30,7 +31,7 @@ def create(
     REQUIRE.ask(acting_user, face.rights.create, broker, face.kind.vhost_of(key))
     for name, value in zip(face.kind.identity, key, strict=True):
         try:
-            check_name(name if name == "vhost" else face.name, value, name)
+            check_name(name if name in OWNERS else face.name, value, name)
         except SpecError as error:
             raise InvalidField(error.field, str(error)) from None
     spec = _canonical(face, face.rules.check(broker, key, fields))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from typing import Any
 
 import django_filters
@@ -12,8 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.engine.accept import Wish
-from console.faces.face import Face
+from console.faces.face import FACES, Face, Planned
 from console.faces.objects import proposals
+from console.faces.ports import MAY
 from console.faces.rest.change_fields import Managed
 from console.faces.rest.changing import (
     PARAMETERS,
@@ -78,7 +80,7 @@ class _SeenOnBroker(serializers.Serializer[Any]):
 
 def view_of(face: Face) -> type[ApiView]:
     """The view of `/api/v1/<slug>/`."""
-    pascal = "".join(word.capitalize() for word in face.name.split("_"))
+    pascal = _pascal(face)
     read = _read_serializer(face, pascal)
     change, new = _write_serializers(face, pascal)
     noun, plural = face.kind.noun, face.kind.plural
@@ -180,6 +182,34 @@ def view_of(face: Face) -> type[ApiView]:
     ObjectsView.partial_update.__doc__ = f"Edit a {noun}. What is left out stays as it is."
     ObjectsView.destroy.__doc__ = f"Delete a {noun}. `dry_run` tells what goes with it."
     return ObjectsView
+
+
+@cache
+def _new_of(name: str) -> type[Reasoned]:
+    return _write_serializers(FACES[name], f"Planned{_pascal(FACES[name])}")[1]
+
+
+def planned_of(face: Face) -> Planned:
+    """A kind in a plan of several objects: what is there is changed, what is not is made."""
+
+    def make(
+        fields: dict[str, Any], absent: bool, user: Any, making: Collection[Ref]
+    ) -> list[Wish]:
+        broker = fields.pop("broker")
+        key = tuple(fields.pop(name) for name in face.kind.identity)
+        if absent:
+            return [proposals.delete(face, broker=broker, key=key, acting_user=user)]
+        # Which right is lacking would tell of what the person may not see.
+        seen = MAY.ask(user, face.rights.view, broker, face.kind.vhost_of(key))
+        there = seen and proposals.current(face, broker, key).wanted is not None
+        act = proposals.edit if there else proposals.create
+        return [act(face, broker=broker, key=key, fields=fields, acting_user=user)]
+
+    return Planned(body=_new_of(face.name), make=make)
+
+
+def _pascal(face: Face) -> str:
+    return "".join(word.capitalize() for word in face.name.split("_"))
 
 
 def _notes(
