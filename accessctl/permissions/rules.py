@@ -11,11 +11,10 @@ from accessctl.patterns.check import dialect_of, why_not_pattern
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
 from accessctl.users.ownership import known_users
-from accessctl.users.specs import seen_permissions, seen_topic_permissions
 from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField
-from console.faces.seen import ids_of
+from console.faces.seen import ids_of, seen_of
 from console.kinds.common.kind import Ref, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.permission import PERMISSION
@@ -68,7 +67,7 @@ def set_permissions(
     spec = patterns.spec(broker)
     _must_exist(broker, VHOST.name, vhosts, making)
     _must_know(broker, users, acting_user, making)
-    seen = seen_permissions(broker, users=users, vhosts=vhosts)
+    seen = seen_of(broker, PERMISSION.name, user=users, vhost=vhosts)
     return [
         _wish(broker, standing, spec, expected_generation)
         for standing in standings(broker, PERMISSION.name, keys, seen).values()
@@ -88,7 +87,7 @@ def edit_permission(
     NotThere; where somebody asks for something else at the same moment, `accept` raises Stale."""
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
     key = (vhost, user)
-    seen = seen_permissions(broker, users=[user], vhosts=[vhost])
+    seen = seen_of(broker, PERMISSION.name, user=[user], vhost=[vhost])
     standing = standings(broker, PERMISSION.name, [key], seen)[key]
     return _edited(broker, standing, fields, expected_generation)
 
@@ -132,7 +131,7 @@ def clear_permissions(
     """Takes all rights of every named user on every named vhost; a cell without any is left out.
     Raises NotAllowed, NotThere where none of them has rights."""
     keys = _pairs(broker, vhosts, users, acting_user)
-    seen = seen_permissions(broker, users=users, vhosts=vhosts)
+    seen = seen_of(broker, PERMISSION.name, user=users, vhost=vhosts)
     found = standings(broker, PERMISSION.name, keys, seen)
     there = [
         s
@@ -155,13 +154,10 @@ def copy_permissions(
     _must_know(broker, [target], acting_user)
     reach = reach_of(acting_user).of_the_person
     wishes: list[Wish] = []
-    for kind, found_there in (
-        (PERMISSION, seen_permissions(broker, users=[source, target])),
-        (TOPIC_PERMISSION, seen_topic_permissions(broker, users=[source, target])),
-    ):
+    for kind in (PERMISSION, TOPIC_PERMISSION):
         seen = {
             key: spec
-            for key, spec in found_there.items()
+            for key, spec in seen_of(broker, kind.name, user=[source, target]).items()
             if reach.has(Permission.PERMISSIONS_VIEW, broker, key[0])
         }
         wanted = {
@@ -280,7 +276,7 @@ def _none_missing(broker: Broker, kind: str, missing: Collection[str]) -> None:
 
 def _topic(broker: Broker, vhost: str, user: str, exchange: str) -> Standing:
     key = (vhost, user, exchange)
-    seen = seen_topic_permissions(broker, users=[user], vhosts=[vhost])
+    seen = seen_of(broker, TOPIC_PERMISSION.name, user=[user], vhost=[vhost])
     return standings(broker, TOPIC_PERMISSION.name, [key], seen)[key]
 
 

@@ -20,11 +20,11 @@ from accessctl.users.ownership import (
     sees_all_users,
     why_not_edit_user,
 )
-from accessctl.users.specs import seen_users
 from console.engine.accept import Wish
 from console.engine.own_login import lock_out
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotAllowed
+from console.faces.seen import seen_of
 from console.kinds.common.kind import Ref, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.user import USER
@@ -183,7 +183,7 @@ def user_standing(broker: Broker, name: str, *, viewer: AnyUser | None = None) -
         sees_all_users(viewer, broker) or knows_user(viewer, broker, name)
     ):
         return Standing(Ref(USER.name, (name,)), None, None)
-    return standings(broker, USER.name, [(name,)], seen_users(broker, [name]))[(name,)]
+    return standings(broker, USER.name, [(name,)], seen_of(broker, USER.name, name=[name]))[(name,)]
 
 
 def user_objections(broker: Broker, name: str) -> list[str]:

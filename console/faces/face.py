@@ -238,11 +238,6 @@ def drawn_faces() -> list[Face]:
     return [face for face in FACES.values() if face.is_drawn]
 
 
-def compared_faces() -> list[Face]:
-    """Of the kinds whose objects are compared with what was asked for."""
-    return [face for face in FACES.values() if face.mirror.compared]
-
-
 def notes_of(wishes: Sequence[Wish]) -> dict[Ref, Sequence[str]]:
     """What to think of before these are asked for, by object; without what costs a look at each."""
     found: dict[Ref, Sequence[str]] = {}

@@ -35,7 +35,7 @@ from console.faces.lists import (
     read_list,
     read_scope,
 )
-from console.faces.seen import ids_of
+from console.faces.seen import ids_of, seen_objects
 from console.kinds.common.kind import Key, Op, Ref
 from console.kinds.registry import KINDS, parts_of
 from console.models import (
@@ -48,7 +48,6 @@ from console.models import (
     StepState,
 )
 from console.scope import Scope
-from vhosts.drift.seen_objects import seen_objects
 
 _ORIGINS = {"page": "Page", "api": "API", "admin": "Administration", "command": "Command"}
 _BY_WAY_OF = {

@@ -31,11 +31,11 @@ from console.faces.lists import (
     read_scope,
 )
 from console.faces.pages.words import counted
+from console.faces.seen import seen_kinds
 from console.kinds.registry import KINDS, parts_of
 from console.models import Broker, ManagedObject, Sync
 from console.scope import Scope
 from vhosts.drift.resolve import ACTS, adopt, objections, resolve_drift
-from vhosts.drift.seen_objects import seen_kinds
 
 
 def _fields(row: ManagedObject) -> list[FieldLine]:

@@ -22,12 +22,12 @@ from console.faces.lists import (
     read_scope,
 )
 from console.faces.pages.words import counted
+from console.faces.seen import seen_kinds
 from console.kinds.registry import KINDS, parts_of
 from console.models import Broker
 from console.pages.drift import confirmed_or_shown
 from console.scope import Scope
 from vhosts.drift.resolve import MOST_AT_ONCE
-from vhosts.drift.seen_objects import seen_kinds
 from vhosts.drift.unmanaged import adopt_seen, key_of, unmanaged
 
 

@@ -12,9 +12,9 @@ from rest_framework.test import APIClient
 from accessctl.models import ApiToken
 from accessctl.tokens.service import create_token, revoke_token
 from console.engine.proposals.retry import ask_again
+from console.faces.seen import seen_objects
 from console.models import Change, ManagedObject, StepState, Sync
 from tests.acting import apply
-from vhosts.drift.seen_objects import seen_objects
 
 pytestmark = pytest.mark.django_db
 

@@ -11,12 +11,12 @@ from django.http import HttpRequest
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.patterns.check import dialect_of
 from accessctl.permissions import rules as service
-from accessctl.users.specs import seen_permissions, seen_topic_permissions
 from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.faces.acts.acts import Asked
 from console.faces.acts.forms import ActForm
 from console.faces.pages.words import counted
+from console.faces.seen import seen_objects
 from console.models import Broker
 from vhosts.administration.seen import SeenObjectAdmin
 from vhosts.drift.unmanaged import key_of
@@ -83,7 +83,7 @@ class BrokerPermissionAdmin(_OfUsers):
 
     def _standing(self, row: Any) -> Standing:
         key = key_of(self.kind, row)
-        seen = seen_permissions(row.broker, users=[row.user], vhosts=[row.vhost])
+        seen = seen_objects(row.broker, self.kind, [key])
         return standings(row.broker, self.kind, [key], seen)[key]
 
 
@@ -99,7 +99,7 @@ class BrokerTopicPermissionAdmin(_OfUsers):
         initial: dict[str, Any] = {}
         if row is not None:
             key = key_of(self.kind, row)
-            seen = seen_topic_permissions(broker, users=[row.user], vhosts=[row.vhost])
+            seen = seen_objects(broker, self.kind, [key])
             standing = standings(broker, self.kind, [key], seen)[key]
             initial = {
                 "generation": standing.generation,

@@ -12,13 +12,13 @@ from console.engine.retire import hanging
 from console.errors import InvalidField, NotAllowed, NotThere
 from console.faces.face import FACES, Intent
 from console.faces.pages.words import counted
+from console.faces.seen import seen_kinds, seen_objects
 from console.kinds.common.kind import Key, Ref, Spec, SpecError
 from console.kinds.registry import KINDS, OWNERS, phrase, vhost_of
 from console.models import Broker, ManagedObject, Sync
 from console.reconcile.dependents import owners_of
 from console.reconcile.diff import compare
 from console.reconcile.disclose import beside_secrets
-from vhosts.drift.seen_objects import seen_kinds, seen_objects
 
 PUSH, ACCEPT = "push", "accept"
 ACTS = {PUSH: "Push what was asked", ACCEPT: "Accept what is there"}

@@ -13,11 +13,11 @@ from accessctl.authorize import AnyUser
 from accessctl.users.model import SeenOnBroker
 from console.engine.accept import Wish
 from console.errors import InvalidField
+from console.faces.seen import model_of, seen_kinds
 from console.kinds.common.kind import Key
 from console.kinds.registry import KINDS
 from console.models import ManagedObject
 from vhosts.drift.resolve import MOST_AT_ONCE, adopt
-from vhosts.drift.seen_objects import model_of, seen_kinds
 
 
 def unmanaged(kind: str, user: AnyUser) -> QuerySet[Any]:

@@ -18,12 +18,12 @@ from accessctl.patterns.check import dialect_of
 from accessctl.permissions import rules as service
 from accessctl.rights import Permission
 from accessctl.targets import target_broker
-from accessctl.users.specs import seen_permissions, seen_topic_permissions
 from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotThere
 from console.faces.acts.acts import Asked, back_to, carry_out, confirm
 from console.faces.lists import wants_part
+from console.faces.seen import seen_of
 from console.kinds.permission import PERMISSION
 from console.kinds.topic_permission import TOPIC_PERMISSION
 from console.models import Broker
@@ -272,7 +272,7 @@ def _standing(request: HttpRequest, broker: Broker) -> Standing | None:
     user, vhost = _text(request, "user"), _text(request, "vhost")
     if not (user and vhost and may(request.user, Permission.PERMISSIONS_VIEW, broker, vhost)):
         return None
-    seen = seen_permissions(broker, users=[user], vhosts=[vhost])
+    seen = seen_of(broker, PERMISSION.name, user=[user], vhost=[vhost])
     return standings(broker, PERMISSION.name, [(vhost, user)], seen)[vhost, user]
 
 
@@ -280,7 +280,7 @@ def _topic_standing(request: HttpRequest, broker: Broker) -> Standing | None:
     vhost, user, _ = key = tuple(_text(request, n) for n in ("vhost", "user", "exchange"))
     if not (all(key) and may(request.user, Permission.PERMISSIONS_VIEW, broker, vhost)):
         return None
-    seen = seen_topic_permissions(broker, users=[user], vhosts=[vhost])
+    seen = seen_of(broker, TOPIC_PERMISSION.name, user=[user], vhost=[vhost])
     return standings(broker, TOPIC_PERMISSION.name, [key], seen)[key]
 
 

@@ -20,7 +20,6 @@ from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.api_plans import plan_vhost
 from vhosts.virtual_hosts.api_writes import VhostNew
 from vhosts.virtual_hosts.rules import check_vhost_fields, vhost_contents, vhost_objections
-from vhosts.virtual_hosts.specs import spec_of
 
 #: A virtual host with its limits; None where those cannot be read.
 _Listed = tuple[VhostInfo, dict[str, int] | None]
@@ -70,6 +69,21 @@ def _columns(key: Key, spec: Spec) -> tuple[Any, ...]:
     )
 
 
+def _spec(row: VirtualHost) -> dict[str, Any]:
+    """What a version does not tell is left out."""
+    spec: dict[str, Any] = {
+        "description": row.description,
+        "tags": list(row.tags),
+        "default_queue_type": row.default_queue_type or None,
+        "limits": dict(row.limits),
+    }
+    if row.tracing is not None:
+        spec["tracing"] = row.tracing
+    if row.protected_from_deletion is not None:
+        spec["protected_from_deletion"] = row.protected_from_deletion
+    return spec
+
+
 def _needs(intent: Intent) -> Sequence[Permission]:
     limits = [Permission.VHOSTS_LIMIT] if "limits" in intent.changed else []
     if intent.after is None:
@@ -99,7 +113,7 @@ VIRTUAL_HOSTS = Face(
             "limits",
         ),
         of_spec=_columns,
-        to_spec=spec_of,
+        to_spec=_spec,
         # On which nodes it runs is not part of what is asked for: a new one gets it from the inventory.
         given={"cluster_state": "'{}'::jsonb"},
         reading=Reading(items=_items, row=_row, untold=_untold),

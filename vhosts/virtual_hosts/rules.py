@@ -16,12 +16,12 @@ from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotAllowed
 from console.faces.pages.words import counted
+from console.faces.seen import seen_of
 from console.kinds.common.kind import SpecError
 from console.kinds.common.names import check_name
 from console.kinds.vhost import VHOST
 from console.models import Broker
 from vhosts.models import Queue, VirtualHost
-from vhosts.virtual_hosts.specs import seen_vhosts
 
 LIMITS = ("max-connections", "max-queues")
 QUEUE_TYPES = ("classic", "quorum", "stream")
@@ -117,7 +117,9 @@ def _may_limit(
 
 
 def vhost_standing(broker: Broker, name: str) -> Standing:
-    return standings(broker, VHOST.name, [(name,)], seen_vhosts(broker, [name]))[(name,)]
+    return standings(broker, VHOST.name, [(name,)], seen_of(broker, VHOST.name, name=[name]))[
+        (name,)
+    ]
 
 
 def vhost_contents(broker: Broker, name: str) -> dict[str, int]:

@@ -17,7 +17,7 @@ from console.errors import ConsoleError, NotAllowed
 from console.kinds.common.kind import Key, Ref, Spec
 from console.models import OPEN_CHANGES, OPEN_STEPS, Broker, Change, ChangeState, Step, StepState
 
-#: What was last seen of some objects of a broker; see vhosts.drift.seen_objects.
+#: What was last seen of some objects of a broker; see console.faces.seen.
 Seen = Callable[[Broker, str, Sequence[Key]], Mapping[Key, Spec]]
 RETRIED = (StepState.REJECTED, StepState.STOPPED)
 #: accessctl.rights.Permission.VHOSTS_LIMIT, which stands above.

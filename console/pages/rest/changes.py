@@ -27,8 +27,8 @@ from console.faces.rest.change_fields import ChangeRead, StepRead, step_counts
 from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter, TimeFilter
 from console.faces.rest.schema import also_answers
 from console.faces.rest.views import ApiView
+from console.faces.seen import seen_objects
 from console.models import Change, ChangeState, Step, StepState
-from vhosts.drift.seen_objects import seen_objects
 
 
 class _StepsBroker(BrokerFilter):

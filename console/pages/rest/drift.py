@@ -31,11 +31,11 @@ from console.faces.rest.changing import (
 from console.faces.rest.fields import Number, Text
 from console.faces.rest.filters import BrokerFilter
 from console.faces.rest.views import ApiView
+from console.faces.seen import seen_kinds
 from console.kinds.registry import KINDS
 from console.models import ManagedObject, Sync
 from console.reconcile.drift import DriftState
 from vhosts.drift.resolve import ACTS, MOST_AT_ONCE, adopt, objections, resolve_drift
-from vhosts.drift.seen_objects import seen_kinds
 
 _STATES = [DriftState.DRIFTED.value, DriftState.MISSING.value, DriftState.RETURNED.value]
 

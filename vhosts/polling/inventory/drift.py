@@ -9,9 +9,9 @@ from typing import Any
 from console.engine.drift import note_drift
 from console.engine.retire import There, retire_leftovers
 from console.faces.face import FACES, Face
+from console.faces.seen import seen_of
 from console.kinds.registry import OWNERS
 from console.models import Broker, ManagedObject
-from vhosts.drift.seen_objects import seen_by_face
 
 
 def note_part(
@@ -30,7 +30,7 @@ def note_part(
         return 0
     if not ManagedObject.objects.filter(broker=broker, kind=kind).exists():
         return 0
-    seen = seen_by_face(face, broker)
+    seen = seen_of(broker, kind)
     untold = face.mirror.reading.untold(items) if face.mirror.reading else ()
     if untold:
         # They could not be read: unknown, not none.
