@@ -296,11 +296,12 @@ def test_what_went_with_an_owner_deleted_outside_is_one_finding(
     look()
     (found,) = api.get("/api/v1/drift/").json()["results"]
     assert (found["kind"], found["state"]) == (owner, "missing")
-    assert states(engine, *PERMISSIONS) == dict.fromkeys(PERMISSIONS, ("owner_missing", False))
+    gone = (*PERMISSIONS, "policy") if owner == "vhost" else PERMISSIONS
+    assert states(engine, *gone) == dict.fromkeys(gone, ("owner_missing", False))
     answer = api.post("/api/v1/drift/resolve/", {"ids": [found["id"]], "act": "accept"})
     assert answer.status_code == 202, answer.content
     engine.apply()
-    assert states(engine, *PERMISSIONS) == dict.fromkeys(PERMISSIONS, GONE)
+    assert states(engine, *gone) == dict.fromkeys(gone, GONE)
     look()
     assert api.get("/api/v1/drift/").json()["count"] == 0
 
@@ -328,9 +329,11 @@ def test_pushing_a_vhost_shows_what_went_with_it_before_any_of_that_is_pushed(
     assert {(one["kind"], one["state"]) for one in there} == {
         ("permission", "missing"),
         ("topic_permission", "missing"),
+        ("policy", "missing"),
     }
     api.post("/api/v1/drift/resolve/", {"ids": [one["id"] for one in there], "act": "push"})
     engine.apply()
+    assert seen("policies", vhost, "p")["pattern"] == "^q"
     assert [row["vhost"] for row in seen("permissions") if row["user"] == hanging] == [vhost]
 
 

@@ -13,10 +13,10 @@ import pytest
 from django.urls import reverse
 
 from console.brokers.connect import connect
+from console.engine.broker_objects import BrokerObjects
 from console.models import BrokerStatus
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import Unreachable
-from console.rabbitmq.management.objects import ObjectStore
 from tests.cluster import Cluster, three_nodes
 from vhosts.history.read import series
 from vhosts.models import BrokerSample, Poll, Queue, RecentSnapshot
@@ -341,7 +341,7 @@ def test_a_node_that_is_forgotten_takes_its_queues_with_it(scene: Scene) -> None
     assert scene.states() == {"classic": "down", "here": "running"}
     # For a queue on a dead node RabbitMQ says that there is none: no proof of a deletion.
     with connect(scene.broker, timeouts=Timeouts()) as management:
-        store = ObjectStore(management.http)
+        store = BrokerObjects(management.http)
         with pytest.raises(Unreachable):
             store.read("queue", (scene.vhost, "classic"))
         assert store.read("queue", (scene.vhost, "never")) is None
