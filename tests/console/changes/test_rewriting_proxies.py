@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from console.brokers.connect import connect
+from console.engine.broker_objects import BrokerObjects
 from console.kinds.common.kind import Ref
 from console.models import Attempt
 from console.rabbitmq.errors import PathRewritten
-from console.rabbitmq.management.objects import ObjectStore
 from tests.console.changes.test_crashes import HASH, reach_by
 from tests.faults.gate import (
     Gate,
@@ -157,7 +157,7 @@ def test_no_kind_of_object_is_read_as_absent(
     rewrite, behind, engine, live_broker, management, user
 ):
     """Of each kind one in the virtual host /, with a slash in its name where it may have one."""
-    direct = ObjectStore(management.http)
+    direct = BrokerObjects(management.http)
     spec = {"durable": True, "auto_delete": False, "arguments": {}}
     policy = {"pattern": "^nothing$", "apply_to": "queues", "priority": 0}
     policy |= {"definition": {"max-length": 1}}
@@ -181,7 +181,7 @@ def test_no_kind_of_object_is_read_as_absent(
             reach_by(engine, gate.url)
             engine.broker.refresh_from_db()
             with connect(engine.broker) as client:
-                proxied = ObjectStore(client.http)
+                proxied = BrokerObjects(client.http)
                 for kind, key in objects:
                     found = proxied.read(kind, key)
                     expected = direct.read(kind, key)
