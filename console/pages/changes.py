@@ -111,7 +111,7 @@ def changes(request: HttpRequest) -> HttpResponse:
     listing = asked.show(found.none() if problems else found)
     return list_response(
         request,
-        "console/engine.html",
+        "console/changes.html",
         "console/_changes.html",
         {
             "now": timezone.now(),
