@@ -197,6 +197,7 @@ def test_an_inventory_still_finds_out_what_is_gone_and_says_what_it_left_out(
         assert status.part_errors["queues"] == "1 row could not be read, so left out."
         assert status.left_out["queues"] == [f'"nul\\x00x" in "{vhost}"']
         assert status.left_out["exchanges"] == [f'"ex\\x00x" in "{vhost}"']
+        assert status.left_out["policies"] == [f'"pol\\x00icy" in "{vhost}"', f'"p" in "{vhost}"']
         assert status.left_out["permissions"] == [f'"{user}" in "{vhost}"']
         page = reverse("broker", args=[broker.pk])
         assert "nul\\x00x" in doors.browser.get(page).content.decode()

@@ -15,7 +15,9 @@ from console.faces.face import FACES, Face
 from console.kinds.common.kind import Key, Spec
 from console.rabbitmq.cluster import ClusterView
 from console.rabbitmq.management.client import ManagementClient
+from console.rabbitmq.text import printable
 from console.rabbitmq.types import Listing, RejectedRow
+from console.reconcile.definitions.text import why_unreadable
 from vhosts.polling.inventory.mirror import Kind
 
 
@@ -88,11 +90,20 @@ def _part_of(face: Face) -> Part:
 
 
 def _read(face: Face, client: ManagementClient) -> Listing[tuple[Key, Spec]]:
-    """Every object of the kind, in its canonical form; what can't be one is rejected by itself."""
+    """Every object of the kind, in its canonical form; what can't be one, or can't be kept, is rejected by
+    itself."""
     listing: Listing[tuple[Key, Spec]] = Listing([])
     for key, spec in BrokerObjects(client.http).read_all(face.name).items():
         try:
-            listing.items.append((key, face.kind.canonical(spec)))
+            whole = face.kind.canonical(spec)
+            why = why_unreadable(whole)
         except ValueError as error:
-            listing.rejected.append(RejectedRow(str(error)[:200], " / ".join(key)[:200]))
+            whole, why = {}, str(error)
+        if why:
+            said = dict(zip(face.kind.identity, key, strict=True))
+            listing.rejected.append(
+                RejectedRow(printable(why, 200), printable(" / ".join(key), 200), said)
+            )
+        else:
+            listing.items.append((key, whole))
     return listing
