@@ -27,7 +27,8 @@ from console.background.heartbeats import BEAT_LATE, QUEUE_LATE, queue_heartbeat
 from console.background.job_runs import in_trouble, read_jobs
 from console.background.queues import QUEUES, WITHOUT
 from console.health_metrics import JobsCollector
-from console.models import BrokerStatus, Heartbeat, PollState
+from console.models import BrokerStatus, Heartbeat
+from console.models.brokers import SHOWN_STATES
 from vhosts.history import partitions
 
 _POLLS_LATE = timedelta(seconds=60)
@@ -194,7 +195,7 @@ class FleetCollector(Collector):
         )
         for status in statuses:
             shown = status.shown_state(self._now)
-            for state in (*PollState.values, "failing", "stale", "disabled"):
+            for state in SHOWN_STATES:
                 labels = [status.broker.name, status.broker.environment, state]
                 states.add_metric(labels, float(shown == state))
         yield states
@@ -241,6 +242,16 @@ class FleetCollector(Collector):
                 "warren_broker_messages_unacked",
                 "Messages unacknowledged, over all its queues.",
                 lambda status: status.messages_unacked,
+            ),
+            (
+                "warren_broker_nodes",
+                "Nodes that belong to the cluster.",
+                lambda status: len(status.nodes) or None,
+            ),
+            (
+                "warren_broker_nodes_running",
+                "Nodes that run.",
+                lambda status: status.running_nodes(),
             ),
             ("warren_broker_connections", "Connections.", lambda status: status.connections),
             (

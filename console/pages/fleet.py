@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from accessctl.authorize import may, require
 from accessctl.rights import Permission
 from console.background.job_runs import in_trouble, read_jobs
+from console.brokers.impairments import impairment_in_words
 from console.faces.lists import (
     Column,
     Filter,
@@ -27,12 +28,17 @@ from console.faces.lists import (
     read_scope,
 )
 from console.models import Broker, Environment
-from console.models.brokers import ANSWERING, BrokerQuerySet
+from console.models.brokers import ANSWERING, TROUBLED, BrokerQuerySet
 from console.rabbitmq.probe import advice_for
 
 STATES = {
     "reachable": "Reachable",
     "failing": "Failing",
+    "partitioned": "Partitioned",
+    "node_down": "Node down",
+    "restricted": "Restricted",
+    "draining": "Draining",
+    "slow": "Slow",
     "refused": "Refused",
     "unreachable": "Unreachable",
     "stale": "Stale",
@@ -108,7 +114,7 @@ _TOTALS = {
     **{name: Sum(column) for name, column in _SUMMED.items()},
     **{f"{name}_unknown": Count("id", Q(**{column: None})) for name, column in _SUMMED.items()},
     "old": Count("id", ~Q(shown__in=ANSWERING)),
-    "troubled": Count("id", Q(attention__lte=2)),
+    "troubled": Count("id", Q(attention__lte=TROUBLED)),
     "stale": Count("id", Q(shown="stale")),
 }
 
@@ -123,6 +129,8 @@ class FleetRow:
     depths_old: bool
     unknown: str
     advice: str
+    #: What is wrong although it answers, and what to do; "" where nothing is.
+    impaired: str
 
     @property
     def is_down(self) -> bool:
@@ -139,6 +147,7 @@ def fleet_row(broker: Broker, now: datetime) -> FleetRow:
         depths_old=status.is_stale(status.depths_at, now),
         unknown=_why_unknown(state),
         advice=advice_for(status.error_code) if status.error_code else "",
+        impaired=impairment_in_words(status, state),
     )
 
 

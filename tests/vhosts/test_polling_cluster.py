@@ -181,6 +181,8 @@ def test_a_dead_node_takes_no_queue_away(
     assert Poll.objects.filter(broker=scene.broker).order_by("-slot_at").first().complete is False
 
     # What people and programs are shown.
+    assert status.shown_state(status.answered_at) == "node_down"
+    assert status.running_nodes() == 2
     sentence = f"Node {scene.cluster.names[2]} is down. Last known depth 4"
     client.force_login(superuser)
     listed = client.get(reverse("queues"), {"broker": scene.broker.pk}).content.decode()
@@ -219,6 +221,7 @@ def test_a_dead_node_takes_no_queue_away(
     assert set(scene.states().values()) == {"running"}
     assert {name: scene.queue(name).pk for name in scene.depths()} == before
     assert (status.queues_without_depth, status.messages_ready) == (0, 14)
+    assert status.shown_state(status.answered_at) == "reachable"
     assert "depths" not in status.part_errors
     kept = RecentSnapshot.objects.filter(queue_id=before["classic"]).order_by("at")
     assert list(kept.values_list("ready", flat=True))[-3:] == [4, None, 4]

@@ -54,6 +54,7 @@ _PASSING = (ConnectionLost, TimedOut, BrokerFailed)
 @dataclass(frozen=True)
 class _Seen:
     vitals: Vitals
+    answer_ms: int
     depths: Depths | None
     depths_error: BrokerError | None
     sources_off: dict[str, Any]
@@ -84,6 +85,8 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
         return False
     took = time.monotonic() - began
     outcome.poll.update(started_at=now, took_ms=round(took * 1000))
+    if "answered_at" in outcome.status:
+        outcome.status["poll_took_ms"] = round(took * 1000)
     ended = now + timedelta(seconds=took)
     try:
         try:
@@ -121,15 +124,18 @@ def _look(
     hold: Callable[[], None],
 ) -> _Seen:
     collector = DepthCollector(broker, status, client, now)
+    began = time.monotonic()
     with collector.ahead():
-        vitals = read_vitals(client)
+        overview = client.overview()
+        answer_ms = round((time.monotonic() - began) * 1000)
+        vitals = read_vitals(client, overview)
     hold()
     depths, failure = None, None
     try:
         depths = collector.collect(vitals, before=scrapes.get(broker.pk, status.depths_claim))
     except NoSource as error:
         failure = error.error
-    return _Seen(vitals, depths, failure, collector.sources_off)
+    return _Seen(vitals, answer_ms, depths, failure, collector.sources_off)
 
 
 def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) -> Outcome:
@@ -142,12 +148,15 @@ def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) 
     }
     if seen.depths_error is not None:
         part_errors["depths"] = sentence(seen.depths_error)
+    if depths is not None and depths.lacks_right:
+        part_errors["rights"] = depths.lacks_right
     pinned = _pin(broker, status, overview.cluster_name, part_errors)
     columns: dict[str, Any] = {
         **_reached(status, now),
         **pinned,
         "part_errors": part_errors,
         "sources_off": seen.sources_off,
+        "answer_ms": seen.answer_ms,
         "vitals_at": now,
         "rabbitmq_version": _short(overview.rabbitmq_version),
         "erlang_version": _short(overview.erlang_version),
@@ -170,22 +179,24 @@ def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) 
             for listener in overview.listeners
         ],
     }
-    if seen.vitals.nodes is not None:
-        columns["nodes"] = [_node(node) for node in seen.vitals.nodes.items]
+    # Where they could not be read now, the last ones would pass for the present ones.
+    nodes = seen.vitals.nodes
+    columns["nodes"] = [] if nodes is None else [_node(node) for node in nodes.items]
     complete = depths is not None and depths.complete
+    queues = None if depths is None else depths.queues + depths.untold
     return Outcome(
         status=columns,
         poll={
             "source": depths.source if depths else "",
             "complete": complete,
-            "queues": depths.queues if depths else None,
+            "queues": queues,
             "rejected": len(depths.rejected) if depths else 0,
             "rejected_samples": samples(depths.rejected) if depths else [],
             "error_code": seen.depths_error.code if seen.depths_error else "",
             "error_detail": sentence(seen.depths_error) if seen.depths_error else "",
         },
         sample={
-            "queues": depths.queues if depths and complete else overview.queues,
+            "queues": queues if complete else overview.queues,
             "connections": overview.connections,
             "ready": depths.ready if depths and complete else None,
             "unacked": depths.unacked if depths and complete else None,
@@ -199,7 +210,7 @@ def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) 
 
 
 #: Parts whose troubles a poll finds out; the others are the inventory's.
-_OWN_PARTS = ("depths", "nodes", "alarms", "identity")
+_OWN_PARTS = ("depths", "rights", "nodes", "alarms", "identity")
 
 
 def _reached(status: BrokerStatus, now: datetime) -> dict[str, Any]:

@@ -23,6 +23,20 @@ STATES: dict[str, Look] = {
         "warn",
         "Its last poll failed. If the next one does too, it is called unreachable.",
     ),
+    "partitioned": Look(
+        "Partitioned", "scissors", "bad", "Its nodes run, and some don’t see each other."
+    ),
+    "node_down": Look("Node down", "server", "bad", "It answers, and not all of its nodes run."),
+    "restricted": Look(
+        "Restricted", "eye-slash", "warn", "Its user lacks a right, so some figures are unknown."
+    ),
+    "draining": Look(
+        "Draining",
+        "wrench",
+        "warn",
+        "A node is in maintenance mode: it takes no client connections.",
+    ),
+    "slow": Look("Slow", "clock", "warn", "It takes long to answer."),
     "refused": Look("Refused", "no-symbol", "bad"),
     "unreachable": Look("Unreachable", "signal-slash", "bad"),
     "stale": Look("Stale", "clock", "warn"),

@@ -190,6 +190,17 @@ def state_badge(state: str, label: str = "", tip: str = "") -> SafeString:
 
 
 @register.simple_tag
+def node_state(node: dict[str, Any]) -> SafeString:
+    """The state of one of BrokerStatus.nodes: the worst that holds of it."""
+    if not node.get("running"):
+        return state_badge("down", "", "It does not run, or no other node sees it.")
+    if node.get("partitions"):
+        unseen = ", ".join(map(str, node["partitions"]))
+        return state_badge("partitioned", "", f"It does not see {unseen}.")
+    return state_badge("draining" if node.get("being_drained") is True else "running")
+
+
+@register.simple_tag
 def marks(features: Sequence[Any], shown: int = 2) -> SafeString:
     """Short marks with their meaning on hover and focus: the first `shown` of them, the rest as one.
     Each has `mark` and `meaning`."""

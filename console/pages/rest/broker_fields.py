@@ -11,9 +11,9 @@ from rest_framework import serializers
 from console.brokers.registry import BrokerSettings
 from console.faces.rest.fields import Flag, Number, StrictSerializer, Text
 from console.models import Broker, BrokerStatus, Environment
+from console.models.brokers import SHOWN_STATES
 from console.rabbitmq.endpoint import Secret
 
-_STATES = ["new", "reachable", "failing", "refused", "unreachable", "stale", "disabled"]
 _PEM_LIMIT = 200_000
 
 
@@ -64,11 +64,18 @@ class Inventory(serializers.Serializer[Any]):
 
 
 class Status(serializers.Serializer[Any]):
-    state = serializers.ChoiceField(choices=_STATES, help_text="As of this answer.")
+    state = serializers.ChoiceField(choices=SHOWN_STATES, help_text="As of this answer.")
     state_since = serializers.DateTimeField()
     attempted_at = serializers.DateTimeField(allow_null=True)
     answered_at = serializers.DateTimeField(allow_null=True)
     next_poll_at = serializers.DateTimeField()
+    poll_took_ms = serializers.IntegerField(
+        allow_null=True, help_text="Of the last poll that was answered."
+    )
+    answer_ms = serializers.IntegerField(
+        allow_null=True,
+        help_text="How long the broker took to answer the first request of that poll.",
+    )
     failures = serializers.IntegerField(help_text="Failed polls in a row.")
     error_code = serializers.CharField()
     error_detail = serializers.CharField()

@@ -90,6 +90,8 @@ TOPIC_PERMISSIONS = Kind(
     {"write": "text", "read": "text"},
     _SEEN,
 )
+#: Shown to administrators only, and then all of them.
+REFUSED_WHOLE = (PERMISSIONS, TOPIC_PERMISSIONS)
 #: No broker is without these: an empty listing of them is no evidence.
 NEVER_EMPTY = ("vhosts", "exchanges", "users")
 
@@ -180,9 +182,9 @@ def _of_face(face: Face) -> Part:
     )
 
 
+#: Which exchanges are listed tells into which virtual hosts the user sees: see Sight.
 PARTS: Sequence[Part] = (
     Part(VHOSTS, _vhosts, _vhost_row),
-    Part(QUEUES, lambda client: client.queues(), _queue_row),
     Part(
         EXCHANGES,
         lambda client: client.exchanges(),
@@ -197,6 +199,7 @@ PARTS: Sequence[Part] = (
             row.policy or "",
         ),
     ),
+    Part(QUEUES, lambda client: client.queues(), _queue_row),
     Part(
         USERS,
         lambda client: client.users(),

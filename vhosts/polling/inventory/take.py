@@ -19,7 +19,7 @@ from django.db import DataError, connection, transaction
 from console.brokers.connect import connect
 from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus
-from console.rabbitmq.errors import BrokerError, LoginRefused
+from console.rabbitmq.errors import AccessRefused, BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.prometheus.scrape import spellings
 from vhosts.models import Queue
@@ -40,6 +40,8 @@ from vhosts.polling.inventory.parts import (
 )
 from vhosts.polling.inventory.quarantine import MOST_NAMED, unfit_rows, why_unfit
 from vhosts.polling.inventory.read_back import read_back_since
+from vhosts.polling.inventory.sight import Sight
+from vhosts.polling.rights import refused
 from vhosts.polling.scraping import NodeScrapes
 from vhosts.polling.store import Fenced
 from vhosts.polling.vitals import sentence
@@ -69,9 +71,11 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
     whole, degraded = True, False
     try:
         with connect(broker, timeouts=SLOW) as client:
-            nodes = NodeWatch(client)
+            nodes, sight = NodeWatch(client), Sight(broker.username)
             for part in parts():
-                whole &= _take_part(part, broker, claim, client, nodes, now, errors, left_out)
+                whole &= _take_part(
+                    part, broker, claim, client, nodes, sight, now, errors, left_out
+                )
             degraded = nodes.missed
             _take_consumers(broker, claim, client)
     except (BrokerError, ConsoleError) as error:
@@ -91,6 +95,7 @@ def _take_part(
     claim: int,
     client: ManagementClient,
     nodes: NodeWatch,
+    sight: Sight,
     now: datetime,
     errors: dict[str, str],
     names_left_out: dict[str, list[str]],
@@ -103,9 +108,14 @@ def _take_part(
         view = nodes.since_last()
     except LoginRefused:
         raise
+    except AccessRefused as error:
+        errors[name] = refused(name, broker.username, error)
+        return False
     except BrokerError as error:
         errors[name] = sentence(error)
         return False
+    sight.take_in(part.kind, listing)
+    hidden = sight.lacks(part.kind)
     rows = {
         row[: len(part.kind.keys)]: row for row in (part.row(item, view) for item in listing.items)
     }
@@ -113,10 +123,13 @@ def _take_part(
     left_out = unfit_rows(part.kind, [key for key in rows if why_unfit(*key)], listing.rejected)
     complete = (
         listing.complete
+        and not hidden
         and not left_out.nameless
         and bool(sound or name not in NEVER_EMPTY)
         and can_tell_absence(part.kind, view)
     )
+    if hidden:
+        errors[name] = hidden
     if left_out:
         errors[name] = left_out.sentence()
         names_left_out[name] = list(left_out.names[:MOST_NAMED])
@@ -136,6 +149,7 @@ def _take_part(
                 doubtful=doubt_of(part.kind, view),
             )
             _note_suspicion(status, name, mirrored, complete, now)
+            _note_listed(status, name, now)
             if part.kind is QUEUES and mirrored.came_or_went:
                 settle_gone_queues(broker.pk, now)
                 # The next poll compares all depths: a revived row has none yet.
@@ -175,6 +189,11 @@ def _note_suspicion(
         suspect.pop(name, None)
     if suspect != status.suspect:
         BrokerStatus.objects.filter(pk=status.pk).update(suspect=suspect)
+
+
+def _note_listed(status: BrokerStatus, name: str, now: datetime) -> None:
+    parts_at = {**status.parts_at, name: now.isoformat()}
+    BrokerStatus.objects.filter(pk=status.pk).update(parts_at=parts_at)
 
 
 def _take_consumers(broker: Broker, claim: int, client: ManagementClient) -> None:
