@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Aggregate, Count, Exists, OuterRef, Q, Subquery, Sum
 
 from accessctl.models import BrokerPermission
+from accessctl.users.lists import KNOWS_PERMISSIONS
 from console.faces.lists import Column, Filter, ListSpec, contains, equals
 from vhosts.models import Queue
 from vhosts.queues import arguments as kinds
@@ -184,7 +185,7 @@ VHOSTS = ListSpec(
             key="queues",
             label="Queues",
             order=[QUEUE_COUNT],
-            value=lambda v: v.queue_count or 0,
+            value=lambda v: v.broker.status.counted("queues", v.queue_count or 0),
             align="end",
             descending_first=True,
         ),
@@ -210,7 +211,7 @@ VHOSTS = ListSpec(
             key="users",
             label="Users",
             order=[USER_COUNT],
-            value=lambda v: v.user_count or 0,
+            value=lambda v: v.broker.status.counted("permissions", v.user_count or 0),
             align="end",
             descending_first=True,
             help="Users with a permission in it.",
@@ -254,7 +255,7 @@ VHOSTS = ListSpec(
             key="no_users",
             label="No users",
             kind="flag",
-            where=lambda _: ~Q(Exists(_PERMITTED)),
+            where=lambda _: ~Q(Exists(_PERMITTED)) & KNOWS_PERMISSIONS,
             help="Nobody has a permission in it.",
         ),
     ],

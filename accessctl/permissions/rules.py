@@ -172,6 +172,8 @@ def copy_permissions(
             require(acting_user, Permission.PERMISSIONS_EDIT, broker, key[0])
         found = standings(broker, kind.name, [*wanted, *gone], seen)
         wishes += [_wish(broker, found[key], wanted.get(key), None) for key in [*wanted, *gone]]
+    if unknown := broker.status.why_unknown("permissions"):
+        raise InvalidField("source", f"Which permissions {source} has is not known. {unknown}")
     if not wishes:
         raise InvalidField("source", f"{source} has no permissions to copy.")
     return wishes
@@ -273,9 +275,15 @@ def _must_know(
 
 
 def _none_missing(broker: Broker, kind: str, missing: Collection[str]) -> None:
-    if missing:
-        word = "virtual host" if kind == VHOST.name else kind
-        raise InvalidField(kind, f"{broker.name} has no {word} {sorted(missing)[0]}.")
+    if not missing:
+        return
+    word, part = ("virtual host", "vhosts") if kind == VHOST.name else (kind, "users")
+    name = sorted(missing)[0]
+    if unknown := broker.status.why_unknown(part):
+        raise InvalidField(
+            kind, f"Whether {broker.name} has a {word} {name} is not known. {unknown}"
+        )
+    raise InvalidField(kind, f"{broker.name} has no {word} {name}.")
 
 
 def _topic(broker: Broker, vhost: str, user: str, exchange: str) -> Standing:

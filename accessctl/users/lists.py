@@ -38,9 +38,16 @@ def vhost_count(permissions: QuerySet[Any]) -> Subquery:
     return _of_permissions(permissions, Count("pk"))
 
 
+#: Of an object of a broker: whether its permissions could be read, so that none there means that there is none.
+KNOWS_PERMISSIONS = ~Q(broker__status__part_errors__has_key="permissions") & Q(
+    Q(broker__status__inventory_at__isnull=False)
+    | Q(broker__status__parts_at__has_key="permissions")
+)
+
+
 def _without(permissions: QuerySet[Any]) -> Q:
     granted = permissions.filter(broker=OuterRef("broker"), user=OuterRef("name"))
-    return ~Q(Exists(granted))
+    return ~Q(Exists(granted)) & KNOWS_PERMISSIONS
 
 
 def vhost_names(permissions: QuerySet[Any]) -> Subquery:

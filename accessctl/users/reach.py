@@ -126,7 +126,8 @@ def _flags(user: BrokerUser, vhosts: list[VhostReach]) -> Iterable[Flag]:
         )
     elif everywhere and _all(everywhere, vhosts):
         yield Flag("everything", "May do everything in each virtual host that it may enter.")
-    if not vhosts and not set(user.tags) & {"administrator", "monitoring"}:
+    known = user.broker.status.knows("permissions")
+    if known and not vhosts and not set(user.tags) & {"administrator", "monitoring"}:
         yield Flag(
             "unused", "Has no permission in any virtual host, so that it cannot use the broker."
         )

@@ -193,6 +193,8 @@ def user_objections(broker: Broker, name: str) -> list[str]:
     )
     topics = BrokerTopicPermission.objects.filter(broker=broker, user=name).count()
     found: list[str] = []
+    if not vhosts and (unknown := broker.status.why_unknown("permissions")):
+        found.append(f"Which permissions go with it is not known. {unknown}")
     if vhosts:
         shown = ", ".join(vhosts[:5]) + (" and more" if len(vhosts) > 5 else "")
         found.append(f"Its permissions on {len(vhosts)} virtual hosts go with it: {shown}.")

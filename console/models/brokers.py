@@ -210,7 +210,7 @@ class BrokerStatus(models.Model):
     answer_ms = models.IntegerField(null=True)
     error_code = models.CharField(max_length=32, blank=True)
     error_detail = models.TextField(blank=True)
-    #: What is wrong although the broker answers: {"depths" | "rights" | "alarms" | "nodes" | "identity" |
+    #: What is wrong although the broker answers: {"depths" | "rights" | "alarms" | "nodes" | "identity" | "duplicate" |
     #: "vhosts" | "queues" | "users" | "permissions" | "topic_permissions": "…sentence"}.
     part_errors = models.JSONField(default=dict)
     #: What the inventory left out, by part: names, printable. For those who may see the whole broker.
@@ -324,11 +324,22 @@ class BrokerStatus(models.Model):
     def knows(self, part: str) -> bool:
         """Whether a part of the inventory is known whole: only then does the absence of a row mean that
         there is no such object."""
-        return (
-            self.part_at(part) is not None
-            and part not in self.part_errors
-            and part not in self.suspect
-        )
+        return not self.why_unknown(part)
+
+    def why_unknown(self, part: str) -> str:
+        """A sentence, with the remedy where there is one, for a part that isn't known whole; else ""."""
+        if part in self.part_errors:
+            return str(self.part_errors[part])
+        if self.part_at(part) is None:
+            return "No inventory has read them yet."
+        if part in self.suspect:
+            return "Many of them were missing from the last listing; the next one decides."
+        return ""
+
+    def counted(self, part: str, number: int) -> int | None:
+        """How many objects of a part there are, by how many were seen; None where none was seen of a part
+        that isn't known whole."""
+        return number if number or self.knows(part) else None
 
     def cluster(self) -> ClusterView:
         """Which nodes ran when they were last read."""

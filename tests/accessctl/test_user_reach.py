@@ -16,6 +16,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def add_user(broker_row: Any, now: datetime) -> Any:
     broker = broker_row()
+    broker.status.inventory_at = now
+    broker.status.save()
     seen = {"broker": broker, "first_seen_at": now, "changed_at": now}
 
     def add(name: str, rights: dict[str, tuple[str, str, str]], **columns: Any) -> BrokerUser:

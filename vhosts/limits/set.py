@@ -38,6 +38,10 @@ def set_limit(
     standing = (vhost_standing if on_vhost else user_standing)(broker, owner)
     if standing.wanted is None and not standing.deletion_open:
         word = "virtual host" if on_vhost else "user"
+        if unknown := broker.status.why_unknown("vhosts" if on_vhost else "users"):
+            raise InvalidField(
+                kind, f"Whether {broker.name} has a {word} {owner} is not known. {unknown}"
+            )
         raise InvalidField(kind, f"{broker.name} has no {word} {owner}.")
     limits = dict((standing.wanted or {}).get("limits", {}))
     if value is not None:

@@ -33,7 +33,7 @@ _MOST_TEXT = 255
 
 
 class Cell(NamedTuple):
-    """`short`: full | read | write | none | custom | "" for no permission; `words` is one sentence.
+    """`short`: full | read | write | none | custom | "" for no permission | "?" for unknown; `words` is one sentence.
     `sync` is there where the cell is asked for here and not (yet) proven."""
 
     vhost: str
@@ -249,7 +249,10 @@ def _rows(
     )
     syncs = _unproven(broker, names, vhosts)
     columns = [(vhost, f"&{urlencode({'vhost': vhost})}") for vhost in vhosts]
-    said: dict[tuple[str, ...], tuple[str, str]] = {(): ("", "No permission.")}
+    unknown = broker.status.why_unknown("permissions")
+    said: dict[tuple[str, ...], tuple[str, str]] = {
+        (): ("?", f"Unknown. {unknown}") if unknown else ("", "No permission.")
+    }
     rows = []
     for one in users:
         start = f"{edit_href}&{urlencode({'user': one.name})}"

@@ -132,13 +132,19 @@ def vhost_contents(broker: Broker, name: str) -> dict[str, int]:
 def vhost_objections(broker: Broker, name: str) -> list[str]:
     """What dies with the vhost; sentences, shown before it is deleted."""
     contents = vhost_contents(broker, name)
+
+    def unknown(part: str, what: str) -> str:
+        why = broker.status.why_unknown(part)
+        return f"{what} is not known. {why}" if why else ""
+
     users = list(
         BrokerPermission.objects.filter(broker=broker, vhost=name).values_list("user", flat=True)
     )
     found = [
         f"Lost for good: {counted(contents['queues'], 'queue')}, and in {'it' if contents['queues'] == 1 else 'them'} {counted(contents['messages'], 'message')}."
         if contents["queues"]
-        else "It has no queues, as far as was seen."
+        else unknown("queues", "Which queues it has, and what they hold")
+        or "It has no queues, as far as was seen."
     ]
     if contents["unknown"]:
         found.append(f"How many messages {contents['unknown']} of its queues hold is not known.")
@@ -148,6 +154,8 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
         found.append(
             f"{counted(len(users), 'user')} with permissions on it, which go with it: {shown}."
         )
+    elif sentence := unknown("permissions", "Which users have permissions on it"):
+        found.append(sentence)
     found.append("Connections to it are closed.")
     if name == "/":
         found.append("It is the default virtual host: clients that name none connect to it.")
