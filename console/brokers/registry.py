@@ -13,7 +13,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from console.audit import User, record
-from console.brokers.connect import address_policy
+from console.brokers.connect import address_policy, make_endpoint
+from console.brokers.twins import already_registered, twin_at
 from console.errors import InvalidField, Stale
 from console.models import Broker, BrokerLease, BrokerStatus
 from console.rabbitmq.endpoint import Secret, Tls
@@ -54,11 +55,16 @@ class BrokerSettings:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "password"}
 
 
-def add_broker(settings: BrokerSettings, *, now: datetime, acting_user: User) -> Broker:
-    """A new broker, due for its first poll at `now`. Raises InvalidField."""
+def add_broker(
+    settings: BrokerSettings, *, now: datetime, acting_user: User, allow_duplicate: bool = False
+) -> Broker:
+    """A new broker, due for its first poll at `now`. Raises InvalidField, also where the cluster is
+    registered already, unless `allow_duplicate`."""
     columns = checked_columns(settings)
     if not settings.password:
         raise InvalidField("password", "Enter the password of the broker's user.")
+    if not allow_duplicate:
+        _refuse_twin(settings, columns, acting_user)
     with transaction.atomic():
         broker = Broker(**columns, password_encrypted=encrypt(settings.password))
         _refuse_taken_name(broker)
@@ -76,6 +82,21 @@ def add_broker(settings: BrokerSettings, *, now: datetime, acting_user: User) ->
             after={**_audited(columns), "password": "set"},
         )
     return broker
+
+
+def _refuse_twin(settings: BrokerSettings, columns: Mapping[str, Any], acting_user: User) -> None:
+    endpoint = make_endpoint(
+        management_url=columns["management_url"],
+        username=settings.username,
+        password=settings.password or Secret(""),
+        tls=Tls(
+            verify=settings.tls_verify,
+            ca_pem=settings.tls_ca_pem,
+            server_name=settings.tls_server_name,
+        ),
+    )
+    if twin := twin_at(endpoint):
+        raise InvalidField("allow_duplicate", already_registered(twin, acting_user))
 
 
 def edit_broker(

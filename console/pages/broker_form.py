@@ -88,6 +88,11 @@ class BrokerForm(forms.Form):
         help_text="PEM of the authority that signed the broker’s certificate; it then takes the "
         "place of the system’s trust store. Empty: the system’s trust store.",
     )
+    allow_duplicate = forms.BooleanField(
+        required=False,
+        label="Register it twice",
+        help_text="Its queues and messages then count twice in every total.",
+    )
     tls_ca_file = forms.FileField(required=False, label="… or a file with them")
     tls_server_name = forms.CharField(
         required=False,

@@ -112,7 +112,12 @@ def broker_add(request: HttpRequest) -> HttpResponse:
     form = BrokerForm(request.POST, request.FILES)
     if form.is_valid():
         try:
-            added = add_broker(form.settings(), now=timezone.now(), acting_user=request.user)
+            added = add_broker(
+                form.settings(),
+                now=timezone.now(),
+                acting_user=request.user,
+                allow_duplicate=form.cleaned_data["allow_duplicate"],
+            )
         except InvalidField as error:
             form.refuse(error)
         else:
@@ -194,13 +199,15 @@ def broker_test(request: HttpRequest, broker_id: int | None = None) -> HttpRespo
     context: dict[str, Any] = {"steps": [], "refusals": []}
     try:
         if found is not None and not typed:
-            context["steps"] = probe_broker(found)
+            context["steps"] = probe_broker(found, request.user)
         else:
             form = BrokerForm(request.POST, request.FILES, broker=found, testing=True)
             if form.is_valid():
                 settings = form.settings()
                 context["steps"] = (
-                    probe_edited(found, settings) if found else probe_settings(settings)
+                    probe_edited(found, settings, request.user)
+                    if found
+                    else probe_settings(settings, request.user)
                 )
             else:
                 context["refusals"] = [

@@ -33,7 +33,17 @@ OLDEST = (3, 10)
 NEWEST = (4, 3)
 
 StepName = Literal[
-    "resolve", "connect", "tls", "login", "rights", "version", "plugins", "proxy", "amqp"
+    "resolve",
+    "connect",
+    "tls",
+    "login",
+    "rights",
+    "version",
+    "plugins",
+    "proxy",
+    "amqp",
+    # Told by who knows the other brokers, where there is something to tell.
+    "duplicate",
 ]
 Outcome = Literal["ok", "failed", "warning", "skipped"]
 

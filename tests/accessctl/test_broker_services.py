@@ -38,7 +38,10 @@ def user_row(engine, name, **columns):
 
 
 @pytest.fixture
-def who(engine):
+def who(engine, now):
+    # As after an inventory: what isn't there is known not to be.
+    engine.broker.status.inventory_at = now
+    engine.broker.status.save()
     return {"broker": engine.broker, "acting_user": engine.author}
 
 

@@ -19,8 +19,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def broker(make_broker: Any) -> Any:
-    return make_broker()
+def broker(make_broker: Any, now: Any) -> Any:
+    """As after an inventory: what isn't there is known not to be."""
+    made = make_broker()
+    made.status.inventory_at = now
+    made.status.save()
+    return made
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import structlog
 from django.db import DataError
 
 from console.brokers.connect import connect
+from console.brokers.twins import registered_twin
 from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus, PollState
 from console.rabbitmq.cluster import view_of
@@ -150,6 +151,12 @@ def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) 
         part_errors["depths"] = sentence(seen.depths_error)
     if depths is not None and depths.lacks_right:
         part_errors["rights"] = depths.lacks_right
+    if registered_twin(
+        _text(overview.cluster_name),
+        [node.name for node in seen.vitals.nodes.items] if seen.vitals.nodes else [],
+        besides=broker.pk,
+    ):
+        part_errors["duplicate"] = _DUPLICATE
     pinned = _pin(broker, status, overview.cluster_name, part_errors)
     columns: dict[str, Any] = {
         **_reached(status, now),
@@ -210,7 +217,12 @@ def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) 
 
 
 #: Parts whose troubles a poll finds out; the others are the inventory's.
-_OWN_PARTS = ("depths", "rights", "nodes", "alarms", "identity")
+_OWN_PARTS = ("depths", "rights", "nodes", "alarms", "identity", "duplicate")
+
+_DUPLICATE = (
+    "Another broker that is registered here is the same cluster, by its name and nodes. Its queues and "
+    "messages count twice in every total. Forget one of the two."
+)
 
 
 def _reached(status: BrokerStatus, now: datetime) -> dict[str, Any]:

@@ -36,17 +36,29 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True, help="the broker's name in the console")
+        parser.add_argument(
+            "--allow-duplicate",
+            action="store_true",
+            help="add it although its cluster is registered already: it then counts twice in totals",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         given = _read_settings(sys.stdin.read(_MAX_INPUT))
         try:
-            done = ensure_broker(options["name"], given, timezone.now())
+            done = ensure_broker(
+                options["name"],
+                given,
+                timezone.now(),
+                allow_duplicate=options["allow_duplicate"],
+            )
         except ConsoleError as error:
             raise CommandError(error.message) from None
         self.stdout.write(f"Broker {options['name']}: {done}.")
 
 
-def ensure_broker(name: str, given: dict[str, Any], now: datetime) -> str:
+def ensure_broker(
+    name: str, given: dict[str, Any], now: datetime, *, allow_duplicate: bool = False
+) -> str:
     """What was done, in words. Raises CommandError and ConsoleError."""
     broker = Broker.objects.filter(name=name).first()
     password = Secret(given["password"]) if given.get("password") else None
@@ -61,7 +73,10 @@ def ensure_broker(name: str, given: dict[str, Any], now: datetime) -> str:
         if missing:
             raise CommandError(f"Missing: {', '.join(missing)}.")
         add_broker(
-            BrokerSettings(name=name, password=password, **columns), now=now, acting_user=None
+            BrokerSettings(name=name, password=password, **columns),
+            now=now,
+            acting_user=None,
+            allow_duplicate=allow_duplicate,
         )
         return "added"
     present = {key: getattr(broker, key) for key in _FIELDS if key != "password"}

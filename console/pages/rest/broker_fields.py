@@ -156,6 +156,12 @@ class BrokerWrite(StrictSerializer):
     tls_ca_pem = Text(max_length=_PEM_LIMIT, allow_blank=True, default="")
     tls_server_name = Text(max_length=253, allow_blank=True, default="")
     enabled = Flag(default=True)
+    allow_duplicate = Flag(
+        default=False,
+        write_only=True,
+        help_text="Add the broker although its cluster is registered already: it then counts twice in "
+        "every total. An edit ignores it.",
+    )
     poll_interval_s = Number(min_value=5, max_value=3600, required=False, help_text="Seconds.")
 
     class Meta:
@@ -165,11 +171,14 @@ class BrokerWrite(StrictSerializer):
         """What was sent, over `base` where only a part was (PATCH)."""
         given = dict(self.validated_data)
         password = given.pop("password", None)
+        given.pop("allow_duplicate", None)
         given.setdefault(
             "poll_interval_s", base.poll_interval_s if base else settings.POLL_INTERVAL_DEFAULT_S
         )
         if self.partial and base is not None:
-            columns = [str(name) for name in self.fields if name != "password"]
+            columns = [
+                str(name) for name in self.fields if name not in ("password", "allow_duplicate")
+            ]
             given = {**{name: getattr(base, name) for name in columns}, **given}
         return BrokerSettings(**given, password=Secret(password) if password else None)
 

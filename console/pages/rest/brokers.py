@@ -95,7 +95,13 @@ class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
     @extend_schema(request=BrokerWrite, responses={201: BrokerRead}, parameters=[_ETAG])
     def create(self, request: Request) -> Response:
         """Add a broker. It is polled at once."""
-        broker = add_broker(self._sent().settings(), now=timezone.now(), acting_user=request.user)
+        sent = self._sent()
+        broker = add_broker(
+            sent.settings(),
+            now=timezone.now(),
+            acting_user=request.user,
+            allow_duplicate=sent.validated_data["allow_duplicate"],
+        )
         answer = self._shown(broker.pk, Permission.BROKERS_ADD)
         answer.status_code = 201
         answer["Location"] = self.reverse_action("detail", args=[broker.pk])
@@ -133,7 +139,7 @@ class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
         if self.body(optional=True):
             raise ValidationError({"body": ["Send no body: what is stored is tested."]})
         broker = access_broker(request.user, int(pk), Permission.BROKERS_TEST)
-        return Response(ProbeRead({"steps": probe_broker(broker)}).data)
+        return Response(ProbeRead({"steps": probe_broker(broker, request.user)}).data)
 
     @extend_schema(
         operation_id="brokers_test_unsaved",
@@ -143,7 +149,9 @@ class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
     @action(methods=["post"], detail=False, url_path="test")
     def test_unsaved(self, request: Request) -> Response:
         """Test the connection with the settings sent; nothing is stored."""
-        return Response(ProbeRead({"steps": probe_settings(self._sent().settings())}).data)
+        return Response(
+            ProbeRead({"steps": probe_settings(self._sent().settings(), request.user)}).data
+        )
 
     def _edit(self, pk: int, *, partial: bool) -> Response:
         broker = access_broker(self.request.user, pk, Permission.BROKERS_EDIT)
