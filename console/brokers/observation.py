@@ -67,7 +67,8 @@ def observe(
         newest=max(times, default=None),
         never=never,
         behind=behind,
-        doubtful=doubtful,
+        # One missing right is the reason for several parts.
+        doubtful=list(dict.fromkeys(doubtful)),
     )
 
 
