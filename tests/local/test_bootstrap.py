@@ -19,7 +19,8 @@ def checkout(tmp_path):
     (tmp_path / "bin").mkdir()
     for name in ("up", "venv"):
         shutil.copy(CHECKOUT / "bin" / name, tmp_path / "bin" / name)
-    shutil.copy(CHECKOUT / "requirements.txt", tmp_path)
+    for name in ("requirements.txt", "requirements-local.txt"):
+        shutil.copy(CHECKOUT / name, tmp_path)
     return tmp_path
 
 
