@@ -21,6 +21,7 @@ from console.rabbitmq.errors import AddressForbidden, TlsFailed
 from console.rabbitmq.network.addresses import (
     BadAddress,
     ParsedUrl,
+    check_host,
     check_literal,
     parse_amqp_url,
     parse_management_url,
@@ -159,6 +160,11 @@ def _wait_for_polls(broker: Broker) -> None:
 def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
     """The columns as they are stored, addresses in their one spelling. Raises InvalidField."""
     columns = settings.columns()
+    for name, value in columns.items():
+        if isinstance(value, str):
+            must_be_storable(name, value)
+    if settings.password:
+        must_be_storable("password", settings.password.reveal())
     if not settings.name.strip():
         raise InvalidField("name", "Enter a name for the broker.")
     columns["management_url"] = _checked_address(
@@ -175,6 +181,11 @@ def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
     for name in ("name", "username", "tls_server_name"):
         if _HIDDEN & {unicodedata.category(character) for character in columns[name]}:
             raise InvalidField(name, "Leave out control characters and invisible ones.")
+    if settings.tls_server_name:
+        try:
+            check_host(settings.tls_server_name)
+        except BadAddress as error:
+            raise InvalidField("tls_server_name", str(error)) from None
     if settings.tls_ca_pem:
         try:
             tls_context(Tls(ca_pem=settings.tls_ca_pem))
@@ -186,6 +197,12 @@ def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
         field_name, messages = next(iter(error.message_dict.items()))
         raise InvalidField(field_name, messages[0]) from None
     return columns
+
+
+def must_be_storable(name: str, text: str) -> None:
+    """Raises InvalidField for text that neither Postgres nor a broker takes: NUL, and halves of characters."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidField(name, "The text holds characters that can't be stored.")
 
 
 def _checked_address(name: str, text: str, parse: Callable[[str], ParsedUrl]) -> str:

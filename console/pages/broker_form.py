@@ -207,7 +207,7 @@ class BrokerForm(forms.Form):
             self.add_error("tls_ca_file", "The file is larger than 200 KB: is it a certificate?")
             return ""
         try:
-            return str(uploaded.read().decode("ascii"))
+            return str(uploaded.read().decode("utf-8"))
         except UnicodeDecodeError:
             self.add_error("tls_ca_file", "The file is not PEM text (-----BEGIN CERTIFICATE-----).")
             return ""

@@ -21,7 +21,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
-from console.brokers.registry import BrokerSettings, add_broker, edit_broker
+from console.brokers.registry import BrokerSettings, add_broker, edit_broker, must_be_storable
 from console.errors import ConsoleError, WrongEncryptionKey
 from console.models import Broker
 from console.rabbitmq.endpoint import Secret
@@ -48,6 +48,7 @@ class Command(BaseCommand):
 
 def ensure_broker(name: str, given: dict[str, Any], now: datetime) -> str:
     """What was done, in words. Raises CommandError and ConsoleError."""
+    must_be_storable("name", name)
     broker = Broker.objects.filter(name=name).first()
     password = Secret(given["password"]) if given.get("password") else None
     columns = {key: value for key, value in given.items() if key != "password"}

@@ -150,11 +150,17 @@ def _checked_host(host: str, authority: str) -> str:
         if address is None or address.scope_id:
             raise BadAddress("The IPv6 address in brackets is not readable.")
         return str(address)
+    check_host(host)
+    return host.lower()
+
+
+def check_host(host: str) -> None:
+    """Raises BadAddress unless `host` is a host name, or an IP address without brackets."""
     if not host.isascii():
         raise BadAddress("Write the host name in its ASCII form (xn--…).")
-    if not all(_HOST_LABELS.fullmatch(label) for label in host.split(".")):
+    labels = host.removesuffix(".").split(".")
+    if _literal(host) is None and not all(_HOST_LABELS.fullmatch(label) for label in labels):
         raise BadAddress("The host name holds characters that a host name cannot have.")
-    return host.lower()
 
 
 def _checked_prefix(path: str) -> str:

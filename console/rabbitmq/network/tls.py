@@ -30,8 +30,11 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         return context
     if len(tls.ca_pem) > _MAX_CA_PEM:
         raise TlsFailed("The CA file is larger than 1 MB.")
+    # Bundles carry names of authorities between the certificates, in any script; Python takes ASCII only.
+    # Within a certificate a question mark is as unreadable as what it stands for.
+    ascii_pem = tls.ca_pem.encode("ascii", "replace").decode()
     try:
-        context.load_verify_locations(cadata=tls.ca_pem)
+        context.load_verify_locations(cadata=ascii_pem)
     except (ssl.SSLError, ValueError, OSError) as error:
         raise TlsFailed("The CA file holds no readable PEM certificate.") from error
     return context
