@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -26,6 +27,7 @@ from console.background.backlog import read_backlogs
 from console.background.heartbeats import BEAT_LATE, QUEUE_LATE, queue_heartbeat
 from console.background.job_runs import in_trouble, read_jobs
 from console.background.queues import QUEUES, WITHOUT
+from console.faces.pages.outage import is_outage
 from console.health_metrics import JobsCollector
 from console.models import BrokerStatus, Heartbeat, PollState
 from vhosts.history import partitions
@@ -43,6 +45,19 @@ class Check:
     detail: str
     age_s: float | None = None
     backlog: int | None = None
+
+
+class AnyHostMiddleware:
+    """Health and metrics answer whatever host is named: a kubelet and Prometheus ask by the address of the pod,
+    which no setting can list. What they answer holds no link, and who may ask is checked as ever."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info in ("/livez", "/readyz", "/metrics"):
+            request.META["HTTP_HOST"] = urlsplit(settings.CONSOLE_URL).netloc
+        return self.get_response(request)
 
 
 @login_not_required
@@ -269,18 +284,29 @@ def _last_polls() -> dict[int, int]:
 def metrics(request: HttpRequest) -> HttpResponse:
     """For Prometheus. Names brokers, so it takes a superuser's API token (or session), unless
     CONSOLE_METRICS_OPEN leaves that to the network."""
-    if not settings.METRICS_OPEN and not _is_superuser(request):
-        refusal = HttpResponse("A superuser's API token is needed.\n", status=401)
-        refusal["WWW-Authenticate"] = "Bearer"
-        refusal["Content-Type"] = "text/plain; charset=utf-8"
-        return refusal
+    try:
+        if not settings.METRICS_OPEN and not _is_superuser(request):
+            refusal = _plain("A superuser's API token is needed.\n", 401)
+            refusal["WWW-Authenticate"] = "Bearer"
+            return refusal
+        figures = _figures()
+    except DatabaseError as error:
+        if not is_outage(error):
+            raise
+        return _plain("The figures are not known: /readyz says why.\n", 503)
+    return HttpResponse(figures, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _figures() -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     now = timezone.now()
     registry.register(FleetCollector(now))
     registry.register(JobsCollector(now))
-    return HttpResponse(
-        generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8"
-    )
+    return generate_latest(registry)
+
+
+def _plain(text: str, status: int) -> HttpResponse:
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
 
 
 def _is_superuser(request: HttpRequest) -> bool:
