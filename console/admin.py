@@ -11,8 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from console.brokers.registry import (
+    LARGEST_PEM,
+    SECRETS,
     BrokerSettings,
     add_broker,
+    check_key_is_there,
     checked_columns,
     edit_broker,
     forget_broker,
@@ -20,6 +23,7 @@ from console.brokers.registry import (
 from console.errors import InvalidField
 from console.faces.admin.site import PlainAdmin, SeenAdmin
 from console.models import AuditEntry, Broker, BrokerStatus, Change, Heartbeat, JobRun
+from console.pages.broker_form import WriteOnlyText
 from console.rabbitmq.endpoint import Secret
 
 _COLUMNS = (
@@ -31,13 +35,14 @@ _COLUMNS = (
     "tls_verify",
     "tls_ca_pem",
     "tls_server_name",
+    "tls_client_certificate",
     "enabled",
     "poll_interval_s",
 )
 
 
 class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
-    """`password` is only ever written. `seen_generation` is that of the page: what somebody else saved
+    """`password` and `tls_client_key` are only ever written. `seen_generation` is that of the page: what somebody else saved
     meanwhile is not overwritten."""
 
     password = forms.CharField(
@@ -47,6 +52,13 @@ class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="Leave it empty to keep the stored one. Changing the address or the TLS identity "
         "clears the stored one.",
+    )
+    tls_client_key = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=LARGEST_PEM,
+        widget=WriteOnlyText(attrs={"rows": 5, "autocomplete": "off"}),
+        help_text="Leave it empty to keep the stored one.",
     )
     seen_generation = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -59,9 +71,11 @@ class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["seen_generation"].initial = self.instance.generation
 
     def settings(self) -> BrokerSettings:
-        password = self.cleaned_data.get("password")
         columns = {name: self.cleaned_data[name] for name in _COLUMNS}
-        return BrokerSettings(**columns, password=Secret(password) if password else None)
+        for name in SECRETS:
+            typed = self.cleaned_data.get(name)
+            columns[name] = Secret(typed) if typed else None
+        return BrokerSettings(**columns)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -71,6 +85,7 @@ class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
             checked_columns(self.settings())
             if self.instance.pk is None and not cleaned["password"]:
                 raise InvalidField("password", "Enter the password of the broker's user.")
+            check_key_is_there(self.settings(), Broker.objects.filter(pk=self.instance.pk).first())
         except InvalidField as error:
             self.add_error(error.field if error.field in self.fields else None, error.message)
         stored = Broker.objects.filter(pk=self.instance.pk).first()
@@ -82,7 +97,9 @@ class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Broker)
 class BrokerAdmin(PlainAdmin):
     form = BrokerForm
-    fields = (*_COLUMNS[:5], "password", *_COLUMNS[5:], "seen_generation")
+    fields = (
+        *_COLUMNS[:5], "password", *_COLUMNS[5:9], "tls_client_key", *_COLUMNS[9:], "seen_generation",
+    )  # fmt: skip
     list_display = ("name", "environment", "management_url", "username", "enabled", "has_password")
     list_filter = ("environment", "enabled")
     search_fields = ("name", "management_url")

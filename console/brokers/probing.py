@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from console.brokers.connect import address_policy, endpoint_of, make_endpoint
+from console.brokers.connect import address_policy, endpoint_of, make_endpoint, stored_client_key
 from console.brokers.registry import BrokerSettings, checked_columns, is_moved
 from console.errors import InvalidField
 from console.models import Broker
@@ -26,6 +26,8 @@ def probe_settings(settings: BrokerSettings) -> list[ProbeStep]:
     columns = checked_columns(settings)
     if not settings.password:
         raise InvalidField("password", "Enter the password of the broker's user.")
+    if settings.tls_client_certificate and not settings.tls_client_key:
+        raise InvalidField("tls_client_key", "Enter the key of the client certificate.")
     endpoint = make_endpoint(
         management_url=columns["management_url"],
         username=settings.username,
@@ -34,6 +36,8 @@ def probe_settings(settings: BrokerSettings) -> list[ProbeStep]:
             verify=settings.tls_verify,
             ca_pem=settings.tls_ca_pem,
             server_name=settings.tls_server_name,
+            client_pem=settings.tls_client_certificate,
+            client_key=settings.tls_client_key,
         ),
     )
     return probe(endpoint, _amqp_endpoint(columns["amqp_url"], endpoint))
@@ -41,8 +45,10 @@ def probe_settings(settings: BrokerSettings) -> list[ProbeStep]:
 
 def probe_edited(broker: Broker, settings: BrokerSettings) -> list[ProbeStep]:
     """With what somebody typed over a stored broker. Without a password the stored one is used,
-    but only where the connection still leads to the same server. Raises InvalidField,
-    WrongEncryptionKey."""
+    but only where the connection still leads to the same server; a client key never leaves the console.
+    Raises InvalidField, WrongEncryptionKey."""
+    if settings.tls_client_certificate and not settings.tls_client_key:
+        settings = replace(settings, tls_client_key=stored_client_key(broker))
     if not settings.password and broker.has_password:
         columns = checked_columns(settings)
         if is_moved({name: getattr(broker, name) for name in columns}, columns):

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from console.audit import User, record
-from console.brokers.connect import address_policy
+from console.brokers.connect import address_policy, stored_client_key
 from console.errors import InvalidField, Stale
 from console.models import Broker, BrokerLease, BrokerStatus
 from console.rabbitmq.endpoint import Secret, Tls
@@ -31,13 +31,21 @@ from console.secrets import encrypt
 
 #: Unicode categories of characters that do not show, or that change how others show.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+#: Characters of a certificate with its chain, or of a key.
+LARGEST_PEM = 200_000
+_PEM = ("tls_ca_pem", "tls_client_certificate")
 #: Changing any of these means another server may be asking for the password.
 _IDENTITY = ("management_url", "amqp_url", "tls_verify", "tls_ca_pem", "tls_server_name")
 
 
+#: Settings that are stored encrypted and never given out.
+SECRETS = ("password", "tls_client_key")
+
+
 @dataclass(frozen=True, kw_only=True)
 class BrokerSettings:
-    """What a person says of a broker. `password` None leaves the stored one as it is."""
+    """What a person says of a broker. `password` and `tls_client_key` None leave the stored ones as they are; without
+    a client certificate no key is kept."""
 
     name: str
     environment: str
@@ -48,11 +56,20 @@ class BrokerSettings:
     tls_verify: bool = True
     tls_ca_pem: str = ""
     tls_server_name: str = ""
+    tls_client_certificate: str = ""
+    tls_client_key: Secret | None = field(default=None, repr=False)
     enabled: bool = True
     poll_interval_s: int = 10
 
     def columns(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "password"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in SECRETS}
+
+    @classmethod
+    def of(cls, broker: Broker) -> BrokerSettings:
+        """What is stored, without its secrets: an edit with this leaves all as it is."""
+        return cls(
+            **{f.name: getattr(broker, f.name) for f in fields(cls) if f.name not in SECRETS}
+        )
 
 
 def add_broker(settings: BrokerSettings, *, now: datetime, acting_user: User) -> Broker:
@@ -62,6 +79,7 @@ def add_broker(settings: BrokerSettings, *, now: datetime, acting_user: User) ->
         raise InvalidField("password", "Enter the password of the broker's user.")
     with transaction.atomic():
         broker = Broker(**columns, password_encrypted=encrypt(settings.password))
+        key_note = _set_client_key(broker, settings)
         _refuse_taken_name(broker)
         with _name_taken_meanwhile(broker):
             broker.save(force_insert=True)
@@ -74,7 +92,7 @@ def add_broker(settings: BrokerSettings, *, now: datetime, acting_user: User) ->
             target=broker.name,
             broker=broker,
             acting_user=acting_user,
-            after={**_audited(columns), "password": "set"},
+            after={**_audited(columns), "password": "set", **key_note},
         )
     return broker
 
@@ -109,12 +127,14 @@ def edit_broker(
             broker.password_encrypted, password_note = encrypt(settings.password), "changed"
         elif moved and broker.has_password:
             broker.password_encrypted, password_note = "", "cleared"
-        if not changed and not password_note:
+        key_note = _set_client_key(broker, settings)
+        if not changed and not password_note and not key_note:
             return broker
         _refuse_taken_name(broker)
         broker.generation += 1
         with _name_taken_meanwhile(broker):
-            broker.save(update_fields=[*changed, "password_encrypted", "generation", "updated_at"])
+            secrets = ("password_encrypted", "tls_client_key_encrypted")
+            broker.save(update_fields=[*changed, *secrets, "generation", "updated_at"])
         # Somebody mended something: forget the back-off and look at once.
         BrokerStatus.objects.filter(broker=broker).update(
             next_poll_at=now, next_inventory_at=now, failures=0
@@ -127,9 +147,45 @@ def edit_broker(
             broker=broker,
             acting_user=acting_user,
             before=_audited({name: before[name] for name in changed}),
-            after={**_audited(changed), **note},
+            after={**_audited(changed), **note, **key_note},
         )
     return broker
+
+
+def _set_client_key(broker: Broker, settings: BrokerSettings) -> dict[str, str]:
+    """Puts the key that belongs to the certificate into the broker, in memory: the new one, else the stored one. What
+    the audit trail says of it, empty where it stays. Raises InvalidField where the two don't go together."""
+    had = broker.has_tls_client_key
+    check_key_is_there(settings, broker)
+    if not settings.tls_client_certificate:
+        broker.tls_client_key_encrypted = ""
+        return {"tls_client_key": "cleared"} if had else {}
+    if not settings.tls_client_key:
+        return {}
+    broker.tls_client_key_encrypted = encrypt(settings.tls_client_key)
+    return {"tls_client_key": "changed" if had else "set"}
+
+
+def check_key_is_there(settings: BrokerSettings, broker: Broker | None) -> None:
+    """Raises InvalidField where there is a client certificate without its key, in the settings or stored, or a key
+    without a certificate. `broker` is None for a new one."""
+    if settings.tls_client_key and not settings.tls_client_certificate:
+        raise InvalidField(
+            "tls_client_certificate", "Enter the certificate that the client key belongs to."
+        )
+    if settings.tls_client_certificate and not settings.tls_client_key:
+        if broker is None or not broker.has_tls_client_key:
+            raise InvalidField("tls_client_key", "Enter the key of the client certificate.")
+        if settings.tls_client_certificate != broker.tls_client_certificate:
+            check_client_key(settings.tls_client_certificate, stored_client_key(broker))
+
+
+def check_client_key(certificate: str, key: Secret | None) -> None:
+    """Raises InvalidField unless the two can be shown to a broker together."""
+    try:
+        tls_context(Tls(verify=False, client_pem=certificate, client_key=key))
+    except TlsFailed as error:
+        raise InvalidField("tls_client_certificate", error.detail) from None
 
 
 def forget_broker(broker: Broker, *, acting_user: User) -> None:
@@ -191,8 +247,18 @@ def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
             tls_context(Tls(ca_pem=settings.tls_ca_pem))
         except TlsFailed as error:
             raise InvalidField("tls_ca_pem", str(error)) from None
+    if settings.tls_client_key:
+        must_be_storable("tls_client_key", settings.tls_client_key.reveal())
+        if len(settings.tls_client_key.reveal()) > LARGEST_PEM:
+            raise InvalidField("tls_client_key", "The key is longer than 200,000 characters.")
+    if settings.tls_client_certificate and settings.tls_client_key:
+        check_client_key(settings.tls_client_certificate, settings.tls_client_key)
+    if len(settings.tls_client_certificate) > LARGEST_PEM:
+        raise InvalidField(
+            "tls_client_certificate", "The certificate is longer than 200,000 characters."
+        )
     try:
-        Broker(**columns).clean_fields(exclude=["password_encrypted"])
+        Broker(**columns).clean_fields(exclude=["password_encrypted", "tls_client_key_encrypted"])
     except ValidationError as error:
         field_name, messages = next(iter(error.message_dict.items()))
         raise InvalidField(field_name, messages[0]) from None
@@ -249,6 +315,6 @@ def _name_taken_meanwhile(broker: Broker) -> Iterator[None]:
 def _audited(columns: dict[str, Any]) -> dict[str, Any]:
     """The columns as they may stand in the audit trail: a certificate as its length."""
     return {
-        name: f"{len(value)} characters" if name == "tls_ca_pem" and value else value
+        name: f"{len(value)} characters" if name in _PEM and value else value
         for name, value in columns.items()
     }

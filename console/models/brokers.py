@@ -108,6 +108,12 @@ class Broker(models.Model):
     #: PEM. Empty: the system's trust store.
     tls_ca_pem = models.TextField("CA certificates", blank=True)
     tls_server_name = models.CharField("expected certificate name", max_length=253, blank=True)
+    #: PEM, with its chain, of what the console shows of itself. Empty: none.
+    tls_client_certificate = models.TextField(
+        "client certificate", blank=True, default="", db_default=""
+    )
+    #: Ciphertext of its key in PEM; empty exactly where there is no certificate.
+    tls_client_key_encrypted = EncryptedField(blank=True, default="", db_default="")
     enabled = models.BooleanField(default=True)
     poll_interval_s = models.PositiveIntegerField(
         "poll interval",
@@ -130,6 +136,10 @@ class Broker(models.Model):
     @property
     def has_password(self) -> bool:
         return bool(self.password_encrypted)
+
+    @property
+    def has_tls_client_key(self) -> bool:
+        return bool(self.tls_client_key_encrypted)
 
     @property
     def is_production(self) -> bool:

@@ -6,24 +6,30 @@ from typing import Any
 
 from django import forms
 
-from console.brokers.registry import BrokerSettings, checked_columns
+from console.brokers.registry import LARGEST_PEM, SECRETS, BrokerSettings, checked_columns
 from console.errors import InvalidField
 from console.models import Broker, Environment
 from console.models.brokers import default_poll_interval_s
 from console.rabbitmq.endpoint import Secret
 
-_LARGEST_PEM = 200_000
 #: Names of the registry's columns that the form has a field for.
 _COLUMNS = (
     "name", "environment", "management_url", "amqp_url", "username", "tls_verify", "tls_ca_pem",
-    "tls_server_name", "enabled", "poll_interval_s",
+    "tls_server_name", "tls_client_certificate", "enabled", "poll_interval_s",
 )  # fmt: skip
 #: Values that the registry takes, in the place of those that are in error already.
 _HARMLESS: dict[str, Any] = {
     "name": "broker", "environment": Environment.PRODUCTION, "management_url": "https://broker.example",
     "amqp_url": "", "username": "user", "tls_verify": True, "tls_ca_pem": "", "tls_server_name": "",
-    "enabled": True, "poll_interval_s": 10,
+    "tls_client_certificate": "", "enabled": True, "poll_interval_s": 10,
 }  # fmt: skip
+
+
+class WriteOnlyText(forms.Textarea):
+    """Text of several lines that is sent and never given back."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        return super().get_context(name, None, attrs)
 
 
 class BrokerForm(forms.Form):
@@ -82,7 +88,7 @@ class BrokerForm(forms.Form):
     tls_ca_pem = forms.CharField(
         required=False,
         strip=False,
-        max_length=_LARGEST_PEM,
+        max_length=LARGEST_PEM,
         label="CA certificates",
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text="PEM of the authority that signed the broker’s certificate; it then takes the "
@@ -94,6 +100,23 @@ class BrokerForm(forms.Form):
         max_length=253,
         label="Certificate name",
         help_text="Where the certificate is made out to another name than the host in the URL.",
+    )
+    tls_client_certificate = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=LARGEST_PEM,
+        label="Client certificate",
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="PEM, with its chain, for a broker that asks for one (fail_if_no_peer_cert). Used over HTTPS "
+        "and AMQPS. Empty: none is shown, and a stored key is deleted.",
+    )
+    tls_client_key = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=LARGEST_PEM,
+        label="Client key",
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="PEM, without a passphrase. Stored encrypted and never shown again.",
     )
     poll_interval_s = forms.IntegerField(
         min_value=5,
@@ -130,6 +153,8 @@ class BrokerForm(forms.Form):
             self.fields["password"].help_text = "Stored. Leave empty to keep it."
         else:
             self.fields["password"].help_text = "None is stored: polling waits for it."
+        if broker is not None and broker.has_tls_client_key:
+            self.fields["tls_client_key"].help_text = "Stored. Leave empty to keep it."
         self._dress()
 
     def _dress(self) -> None:
@@ -150,6 +175,10 @@ class BrokerForm(forms.Form):
                 **self.fields["password"].widget.attrs,
                 "autocomplete": "new-password",
             }
+        )
+        # Never drawn with what was typed.
+        self.fields["tls_client_key"].widget = WriteOnlyText(
+            attrs=self.fields["tls_client_key"].widget.attrs
         )
         for name in ("management_url", "amqp_url"):
             self.fields[name].widget.input_type = "text"
@@ -173,11 +202,17 @@ class BrokerForm(forms.Form):
         # so that somebody sees all that is wrong at once.
         values = {**_HARMLESS, **{name: given[name] for name in _COLUMNS if name in given}}
         values["name"] = values["name"] or _HARMLESS["name"]
+        key = given.get("tls_client_key")
         for _ in _COLUMNS:
             try:
-                checked_columns(BrokerSettings(**values))
+                checked_columns(
+                    BrokerSettings(**values, tls_client_key=Secret(key) if key else None)
+                )
             except InvalidField as error:
                 self.refuse(error)
+                if error.field == "tls_client_key":
+                    key = ""
+                    continue
                 if error.field not in values or values[error.field] == _HARMLESS[error.field]:
                     break
                 values[error.field] = _HARMLESS[error.field]
@@ -193,8 +228,9 @@ class BrokerForm(forms.Form):
         """What was typed; for a form that has been cleaned."""
         given = {name: self.cleaned_data[name] for name in _COLUMNS}
         given["name"] = given["name"] or (self.broker.name if self.broker else "unnamed")
-        password = self.cleaned_data["password"]
-        return BrokerSettings(**given, password=Secret(password) if password else None)
+        for name in SECRETS:
+            given[name] = Secret(self.cleaned_data[name]) if self.cleaned_data[name] else None
+        return BrokerSettings(**given)
 
     def invalid_fields(self) -> None:
         """Marks the controls in error, for assistive technology and for the eye."""
@@ -203,7 +239,7 @@ class BrokerForm(forms.Form):
                 self.fields[name].widget.attrs["aria-invalid"] = "true"
 
     def _uploaded_pem(self, uploaded: Any) -> str:
-        if uploaded.size > _LARGEST_PEM:
+        if uploaded.size > LARGEST_PEM:
             self.add_error("tls_ca_file", "The file is larger than 200 KB: is it a certificate?")
             return ""
         try:

@@ -16,7 +16,7 @@ from accessctl.authorize import AnyUser, access_broker, may, require
 from accessctl.models import BrokerUser
 from accessctl.rights import Permission
 from console.brokers.probing import probe_broker, probe_edited, probe_settings
-from console.brokers.registry import BrokerSettings, add_broker, edit_broker, forget_broker
+from console.brokers.registry import SECRETS, BrokerSettings, add_broker, edit_broker, forget_broker
 from console.errors import ConsoleError, InvalidField, Stale
 from console.faces.lists import wants_part
 from console.models import Broker
@@ -104,7 +104,7 @@ def broker_history(request: HttpRequest, broker_id: int) -> JsonResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_post_parameters("password", "tls_ca_pem")
+@sensitive_post_parameters("password", "tls_ca_pem", "tls_client_key")
 def broker_add(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.BROKERS_ADD)
     if request.method != "POST":
@@ -122,7 +122,7 @@ def broker_add(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_post_parameters("password", "tls_ca_pem")
+@sensitive_post_parameters("password", "tls_ca_pem", "tls_client_key")
 def broker_edit(request: HttpRequest, broker_id: int) -> HttpResponse:
     found = access_broker(request.user, broker_id, Permission.BROKERS_EDIT)
     if request.method != "POST":
@@ -166,14 +166,14 @@ def _form_page(request: HttpRequest, form: BrokerForm, found: Broker | None = No
         "form": form,
         "broker": found,
         **({"scope": Scope.at(found)} if found else {}),
-        "password_lost": form.is_bound and bool(form.data.get("password")),
+        "secrets_lost": form.is_bound and any(form.data.get(name) for name in SECRETS),
     }
     status = 400 if form.is_bound and form.errors else 200
     return render(request, "console/broker_form.html", context, status=status)
 
 
 @require_POST
-@sensitive_post_parameters("password", "tls_ca_pem")
+@sensitive_post_parameters("password", "tls_ca_pem", "tls_client_key")
 def broker_check(request: HttpRequest, broker_id: int | None = None) -> HttpResponse:
     """What the server says of one field (`?field=`) while the form is being filled in."""
     found = _access_for_form(request, broker_id)
@@ -184,7 +184,7 @@ def broker_check(request: HttpRequest, broker_id: int | None = None) -> HttpResp
 
 
 @require_POST
-@sensitive_post_parameters("password", "tls_ca_pem")
+@sensitive_post_parameters("password", "tls_ca_pem", "tls_client_key")
 def broker_test(request: HttpRequest, broker_id: int | None = None) -> HttpResponse:
     """Test connection with what stands in the form, or, without a form, with what is stored."""
     typed = "management_url" in request.POST
@@ -232,12 +232,7 @@ def broker_switch(request: HttpRequest, broker_id: int) -> HttpResponse:
     """Polling on (`enabled=1`) or off."""
     found = access_broker(request.user, broker_id, Permission.BROKERS_EDIT)
     enabled = request.POST.get("enabled") == "1"
-    columns = {
-        name: getattr(found, name)
-        for name in BrokerSettings.__dataclass_fields__
-        if name != "password"
-    }
-    settings = replace(BrokerSettings(**columns), enabled=enabled)
+    settings = replace(BrokerSettings.of(found), enabled=enabled)
     try:
         edit_broker(found, settings, now=timezone.now(), acting_user=request.user)
     except InvalidField as error:

@@ -6,6 +6,7 @@
     │  ├─ ConnectionRefused    the host answered: nothing listens there
     │  ├─ ConnectionLost       the connection broke before the whole answer was here
     │  ├─ TlsFailed            certificate or protocol not acceptable
+    │  │  └─ ClientCertificateRefused   the broker demands a certificate of ours, or refuses the one it got
     │  └─ TimedOut             the deadline of the whole exchange passed
     ├─ AddressForbidden        the address is one we must not connect to (link-local, metadata, ...)
     ├─ LoginRefused            wrong user or password: stop knocking
@@ -76,6 +77,11 @@ class TlsFailed(Unreachable):
     code = "tls_failed"
     # The certificate may be renewed while we wait: retried, at the back-off's slow pace.
     summary = "No secure connection could be made."
+
+
+class ClientCertificateRefused(TlsFailed):
+    code = "client_certificate_refused"
+    summary = "The broker demands a client certificate, or refuses the one that it was shown."
 
 
 class TimedOut(Unreachable):

@@ -13,7 +13,7 @@ from typing import Literal
 
 from console.rabbitmq import errors
 from console.rabbitmq.amqp.connection import connected
-from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts
+from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts, Tls
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.network.addresses import (
     ParsedUrl,
@@ -22,7 +22,7 @@ from console.rabbitmq.network.addresses import (
     resolve_checked,
 )
 from console.rabbitmq.network.deadline import Deadline
-from console.rabbitmq.network.tls import tls_context, tls_failure
+from console.rabbitmq.network.tls import hear_alert, tls_context, tls_failure
 from console.rabbitmq.passage import read_passage, verdict
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import Listener, Overview, Whoami
@@ -133,29 +133,33 @@ class _Probe:
                 "Use https:// wherever the way to the broker is not yours alone.",
                 "ok" if _is_local(url) else "warning",
             )
-        context, deadline = tls_context(tls), self._step_deadline()
-        connection = open_connection(
-            url.host, url.port, self._endpoint.policy, deadline, self._endpoint.timeouts.connect
-        )
-        with connection:
-            connection.settimeout(deadline.remaining())
-            try:
-                secured = context.wrap_socket(
-                    connection, server_hostname=tls.server_name or url.host
-                )
-            except TimeoutError:
-                raise errors.TimedOut("The TLS handshake took too long.") from None
-            except (OSError, ValueError) as error:
-                raise tls_failure(error, url.host) from error
-            with secured:
-                version = secured.version() or "TLS"
+        version = self._handshake(url.host, url.port, tls)
         if not tls.verify:
             return _Found(
                 f"{version}, but the certificate is not checked.",
                 "Anyone on the way can pose as the broker. Give a CA file and check it.",
                 "warning",
             )
-        return _Found(f"{version}, certificate accepted.")
+        shown = " Client certificate shown." if tls.client_pem else ""
+        return _Found(f"{version}, certificate accepted.{shown}")
+
+    def _handshake(self, host: str, port: int, tls: Tls) -> str:
+        """The version of TLS that is spoken there. Raises BrokerError where none comes about."""
+        context, deadline = tls_context(tls), self._step_deadline()
+        connection = open_connection(
+            host, port, self._endpoint.policy, deadline, self._endpoint.timeouts.connect
+        )
+        with connection:
+            connection.settimeout(deadline.remaining())
+            try:
+                secured = context.wrap_socket(connection, server_hostname=tls.server_name or host)
+            except TimeoutError:
+                raise errors.TimedOut("The TLS handshake took too long.") from None
+            except (OSError, ValueError) as error:
+                raise tls_failure(error, host) from error
+            with secured:
+                hear_alert(secured)
+                return secured.version() or "TLS"
 
     def _log_in(self) -> _Found:
         try:
@@ -254,6 +258,9 @@ class _Probe:
             )
         where = f"{printable(amqp.host)} port {amqp.port}"
         amqp = replace(amqp, timeouts=self._step_timeouts())
+        if amqp.scheme == "amqps":
+            # pika would tell a missing client certificate as a broken connection.
+            self._handshake(amqp.host, amqp.port, amqp.tls)
         try:
             with connected(amqp, self._step_deadline()):
                 pass
@@ -340,6 +347,11 @@ _ADVICE: tuple[tuple[type[errors.BrokerError], str], ...] = (
         errors.ConnectionRefused,
         "Check that RabbitMQ runs, that rabbitmq_management is enabled, and the port (15672 by "
         "default, 15671 with TLS).",
+    ),
+    (
+        errors.ClientCertificateRefused,
+        "Give a client certificate that the broker's ssl_options.cacertfile vouches for, with its key. A user is "
+        "named by it only where the broker is set up for that: user and password are sent all the same.",
     ),
     (
         errors.TlsFailed,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management.base import CommandError
 
-from console.brokers.registry import BrokerSettings, add_broker
+from console.brokers.registry import SECRETS, BrokerSettings, add_broker
 from console.errors import ConsoleError, InvalidField
 from console.management.commands.ensure_broker import ensure_broker
 from console.models import Broker
@@ -34,7 +34,7 @@ TEXTS = [
 @pytest.mark.parametrize("name", TEXTS)
 def test_text_that_cannot_be_stored_is_refused_at_its_field(name: str, text: str) -> None:
     given = {"name": "b", **GOOD, name: text}
-    given["password"] = Secret(given["password"])
+    given |= {secret: Secret(given[secret]) for secret in SECRETS if secret in given}
     with pytest.raises(InvalidField) as refused:
         add_broker(BrokerSettings(**given), now=NOW, acting_user=None)
     assert refused.value.field == name

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
-from console.brokers.registry import BrokerSettings, add_broker, edit_broker, must_be_storable
+from console.brokers.connect import stored_client_key
+from console.brokers.registry import (
+    SECRETS,
+    BrokerSettings,
+    add_broker,
+    edit_broker,
+    must_be_storable,
+)
 from console.errors import ConsoleError, WrongEncryptionKey
 from console.models import Broker
 from console.rabbitmq.endpoint import Secret
@@ -50,8 +58,8 @@ def ensure_broker(name: str, given: dict[str, Any], now: datetime) -> str:
     """What was done, in words. Raises CommandError and ConsoleError."""
     must_be_storable("name", name)
     broker = Broker.objects.filter(name=name).first()
-    password = Secret(given["password"]) if given.get("password") else None
-    columns = {key: value for key, value in given.items() if key != "password"}
+    secrets: dict[str, Any] = {key: Secret(given[key]) for key in SECRETS if given.get(key)}
+    columns = {key: value for key, value in given.items() if key not in SECRETS}
     if broker is None:
         columns.setdefault("environment", Broker._meta.get_field("environment").get_default())
         missing = [
@@ -61,24 +69,33 @@ def ensure_broker(name: str, given: dict[str, Any], now: datetime) -> str:
         ]
         if missing:
             raise CommandError(f"Missing: {', '.join(missing)}.")
-        add_broker(
-            BrokerSettings(name=name, password=password, **columns), now=now, acting_user=None
-        )
+        add_broker(BrokerSettings(name=name, **secrets, **columns), now=now, acting_user=None)
         return "added"
-    present = {key: getattr(broker, key) for key in _FIELDS if key != "password"}
-    settings = BrokerSettings(**{**present, **columns})
+    settings = dataclasses.replace(BrokerSettings.of(broker), **columns)
+    if (
+        "tls_client_key" in secrets
+        and _stored(stored_client_key, broker) != secrets["tls_client_key"]
+    ):
+        settings = dataclasses.replace(settings, tls_client_key=secrets["tls_client_key"])
     with transaction.atomic():
         edited = edit_broker(broker, settings, now=now, acting_user=None)
         # Only now: whether the stored one is still there depends on what was edited.
-        if password and _stored_password(edited) != password:
-            settings = dataclasses.replace(settings, password=password)
+        if "password" in secrets and _stored(_password, edited) != secrets["password"]:
+            settings = dataclasses.replace(
+                settings, tls_client_key=None, password=secrets["password"]
+            )
             edited = edit_broker(edited, settings, now=now, acting_user=None)
     return "changed" if edited.generation != broker.generation else "was there already"
 
 
-def _stored_password(broker: Broker) -> Secret | None:
+def _password(broker: Broker) -> Secret | None:
+    return decrypt(broker.password_encrypted) if broker.has_password else None
+
+
+def _stored(read: Callable[[Broker], Secret | None], broker: Broker) -> Secret | None:
+    """None also for one that no key opens: it is replaced."""
     try:
-        return decrypt(broker.password_encrypted) if broker.has_password else None
+        return read(broker)
     except WrongEncryptionKey:
         return None
 

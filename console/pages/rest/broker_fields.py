@@ -8,13 +8,12 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from console.brokers.registry import BrokerSettings
+from console.brokers.registry import LARGEST_PEM, SECRETS, BrokerSettings
 from console.faces.rest.fields import Flag, Number, StrictSerializer, Text
 from console.models import Broker, BrokerStatus, Environment
 from console.rabbitmq.endpoint import Secret
 
 _STATES = ["new", "reachable", "failing", "refused", "unreachable", "stale", "disabled"]
-_PEM_LIMIT = 200_000
 
 
 class Vitals(serializers.Serializer[Any]):
@@ -102,7 +101,8 @@ class Status(serializers.Serializer[Any]):
 
 
 class BrokerRead(serializers.Serializer[Any]):
-    """A broker. The password is never given out; `has_password` says whether one is stored."""
+    """A broker. Password and client key are never given out; `has_password` and `has_tls_client_key` say whether
+    they are stored."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -114,6 +114,8 @@ class BrokerRead(serializers.Serializer[Any]):
     tls_verify = serializers.BooleanField()
     tls_ca_pem = serializers.CharField(help_text="Empty: the system's trust store.")
     tls_server_name = serializers.CharField()
+    tls_client_certificate = serializers.CharField(help_text="Empty: none is shown to the broker.")
+    has_tls_client_key = serializers.BooleanField()
     enabled = serializers.BooleanField()
     poll_interval_s = serializers.IntegerField()
     generation = serializers.IntegerField(help_text="Rises with each edit; the ETag.")
@@ -146,8 +148,21 @@ class BrokerWrite(StrictSerializer):
         "port, path prefix) or the TLS identity changes: then it is cleared.",
     )
     tls_verify = Flag(default=True)
-    tls_ca_pem = Text(max_length=_PEM_LIMIT, allow_blank=True, default="")
+    tls_ca_pem = Text(max_length=LARGEST_PEM, allow_blank=True, default="")
     tls_server_name = Text(max_length=253, allow_blank=True, default="")
+    tls_client_certificate = Text(
+        max_length=LARGEST_PEM,
+        allow_blank=True,
+        default="",
+        help_text="PEM with its chain, shown over HTTPS and AMQPS to a broker that asks for one. Empty: none, and a "
+        "stored key is deleted.",
+    )
+    tls_client_key = Text(
+        max_length=LARGEST_PEM,
+        required=False,
+        write_only=True,
+        help_text="PEM of its key, without a passphrase. Left out of an edit, the stored one is kept.",
+    )
     enabled = Flag(default=True)
     poll_interval_s = Number(min_value=5, max_value=3600, required=False, help_text="Seconds.")
 
@@ -157,14 +172,14 @@ class BrokerWrite(StrictSerializer):
     def settings(self, base: Broker | None = None) -> BrokerSettings:
         """What was sent, over `base` where only a part was (PATCH)."""
         given = dict(self.validated_data)
-        password = given.pop("password", None)
+        for name in SECRETS:
+            given[name] = Secret(given[name]) if given.get(name) else None
         given.setdefault(
             "poll_interval_s", base.poll_interval_s if base else settings.POLL_INTERVAL_DEFAULT_S
         )
         if self.partial and base is not None:
-            columns = [str(name) for name in self.fields if name != "password"]
-            given = {**{name: getattr(base, name) for name in columns}, **given}
-        return BrokerSettings(**given, password=Secret(password) if password else None)
+            given = {**BrokerSettings.of(base).columns(), **given}
+        return BrokerSettings(**given)
 
 
 class ProbeStepRead(serializers.Serializer[Any]):

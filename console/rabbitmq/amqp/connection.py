@@ -29,7 +29,7 @@ from console.rabbitmq.errors import (
 )
 from console.rabbitmq.network.addresses import resolve_checked
 from console.rabbitmq.network.deadline import Deadline
-from console.rabbitmq.network.tls import tls_context, tls_failure
+from console.rabbitmq.network.tls import client_certificate_failure, tls_context, tls_failure
 from console.rabbitmq.text import printable
 
 HEARTBEAT_SECONDS = 10
@@ -132,6 +132,10 @@ def mapped(error: Exception, host: str) -> BrokerError:
         return _channel_closed(error.reply_code, error.reply_text)
     if isinstance(error, exceptions.ProbableAccessDeniedError):
         return _vhost_closed(" ".join(map(str, error.args)))
+    for inner in _layers(error):
+        # pika quotes what TLS said in the text of its own.
+        if (refused := client_certificate_failure(inner)) is not None:
+            return refused
     for kinds, ours, detail in _BY_KIND:
         if isinstance(error, kinds):
             return ours(detail)

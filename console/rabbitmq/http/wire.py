@@ -21,7 +21,7 @@ from console.rabbitmq.endpoint import AddressPolicy, Timeouts
 from console.rabbitmq.errors import AnswerTooLarge, TimedOut
 from console.rabbitmq.network.addresses import open_connection
 from console.rabbitmq.network.deadline import Deadline
-from console.rabbitmq.network.tls import tls_failure
+from console.rabbitmq.network.tls import client_certificate_failure, tls_failure
 
 _KEEPALIVE_SECONDS = 15.0
 _MAX_CONNECTIONS = 8
@@ -113,6 +113,8 @@ class _BoundedStream(httpcore2.NetworkStream):
             raise TimedOut("The broker went silent before its answer was complete.") from error
         except OSError as error:
             exchange.cut = True
+            if (refused := client_certificate_failure(error)) is not None:
+                raise refused from error
             raise httpcore2.ReadError(str(error)) from error
         exchange.received += len(data)
         exchange.cut = not data
