@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from console.faces.rest.change_fields import Managed
@@ -167,6 +167,8 @@ class TokenWrite(StrictSerializer):
         ref_name = "TokenRequest"
 
 
+# One object, though the action is called list.
+@extend_schema_serializer(many=False)
 class WhoamiRead(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     username = serializers.CharField()

@@ -70,5 +70,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "EnvironmentEnum": "console.models.Environment",
         "StepStateEnum": "console.models.StepState",
     },
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "console.faces.rest.schema.queries_as_read",
+    ],
 }

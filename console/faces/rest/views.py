@@ -3,7 +3,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from urllib.parse import unquote_to_bytes
 
-from rest_framework.exceptions import ParseError, UnsupportedMediaType, ValidationError
+from rest_framework.exceptions import (
+    MethodNotAllowed,
+    ParseError,
+    UnsupportedMediaType,
+    ValidationError,
+)
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -34,6 +39,9 @@ class ApiView(GenericViewSet[Any]):
         # Before anything decodes the query or the body by what the headers claim.
         _check_headers(request, self.most_body)
         super().initial(request, *args, **kwargs)
+        if self.action is None:
+            # Before the query: a method that isn't there knows no parameter.
+            raise MethodNotAllowed(str(request.method))
         _check_query(request, self.known_parameters())
 
     def options(  # type: ignore[override]
