@@ -21,9 +21,9 @@ from console.brokers.registry import (
     forget_broker,
 )
 from console.errors import InvalidField
+from console.faces.acts.forms import WriteOnlyText
 from console.faces.admin.site import PlainAdmin, SeenAdmin
 from console.models import AuditEntry, Broker, BrokerStatus, Change, Heartbeat, JobRun
-from console.pages.broker_form import WriteOnlyText
 from console.rabbitmq.endpoint import Secret
 
 _COLUMNS = (

@@ -121,13 +121,14 @@ def edit_broker(
         changed = {name: value for name, value in columns.items() if before[name] != value}
         moved = is_moved(before, columns)
         password_note = ""
+        # While the broker still has its old certificate: a new one must fit the stored key.
+        key_note = _set_client_key(broker, settings)
         for name, value in changed.items():
             setattr(broker, name, value)
         if settings.password:
             broker.password_encrypted, password_note = encrypt(settings.password), "changed"
         elif moved and broker.has_password:
             broker.password_encrypted, password_note = "", "cleared"
-        key_note = _set_client_key(broker, settings)
         if not changed and not password_note and not key_note:
             return broker
         _refuse_taken_name(broker)

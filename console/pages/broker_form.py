@@ -8,6 +8,7 @@ from django import forms
 
 from console.brokers.registry import LARGEST_PEM, SECRETS, BrokerSettings, checked_columns
 from console.errors import InvalidField
+from console.faces.acts.forms import WriteOnlyText
 from console.models import Broker, Environment
 from console.models.brokers import default_poll_interval_s
 from console.rabbitmq.endpoint import Secret
@@ -23,13 +24,6 @@ _HARMLESS: dict[str, Any] = {
     "amqp_url": "", "username": "user", "tls_verify": True, "tls_ca_pem": "", "tls_server_name": "",
     "tls_client_certificate": "", "enabled": True, "poll_interval_s": 10,
 }  # fmt: skip
-
-
-class WriteOnlyText(forms.Textarea):
-    """Text of several lines that is sent and never given back."""
-
-    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        return super().get_context(name, None, attrs)
 
 
 class BrokerForm(forms.Form):
