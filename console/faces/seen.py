@@ -1,4 +1,4 @@
-"""Which objects are there as far as was seen, for those who stand below the apps that keep that."""
+"""The IDs of observed objects, for code below the apps that store them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 class SeenIds(Protocol):
+    """See `ids_of`."""
+
     def __call__(
         self,
         broker: Broker,
@@ -34,6 +36,6 @@ def ids_of(
     *,
     viewer: AbstractBaseUser | AnonymousUser | None = None,
 ) -> dict[Key, int]:
-    """The ids of those of `keys` that are there, by which pages and the API address them; with a
-    `viewer`, of those that they may see. One query; empty for a kind that inventories do not keep."""
+    """Return the ID of each key whose object was seen on the broker, as pages and the API use it. With a
+    `viewer`, only of objects that they can see. Empty for a kind without a mirror. One query."""
     return SEEN_IDS.ask(broker, kind, keys, viewer=viewer)

@@ -1,8 +1,7 @@
-"""Bindings, which the API tells apart by a `properties_key` of its own making.
+"""Bindings, which the API addresses by a `properties_key` that it generates.
 
-That key holds Erlang's hash of the arguments, so it is never computed here but taken from the broker's
-listing. Our own key is (vhost, source, destination_type, destination, routing_key, arguments as JSON
-text). Source: `rabbit_mgmt_wm_binding.erl`.
+That key contains Erlang's hash of the arguments, so it is always read from the broker's listing. Our key
+is (vhost, source, destination_type, destination, routing_key, arguments as JSON text). Source: `rabbit_mgmt_wm_binding.erl`.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ class _BindingWire:
         return [Get(_path(key))]
 
     def specs(self, *answers: Sequence[Row]) -> Iterator[tuple[Key, Row]]:
-        """All but those of the default exchange, which are the queues themselves."""
+        """All except those of the default exchange, which every queue has."""
         for row in answers[0]:
             if row.get("source") and (key := _key(row)) is not None:
                 yield key, {}
 
     def writes(self, key: Key, spec: Spec, before: Spec | None) -> Iterable[Call]:
-        """A binding has nothing that could be changed: it is there or not."""
+        """A binding has no fields to change: it exists or not."""
         body = {"routing_key": key[4], "arguments": json.loads(key[5])}
         yield Call("POST", _path(key), body)
 
@@ -57,7 +56,7 @@ class _BindingWire:
         return None
 
     def located(self, segments: Sequence[str], body: Mapping[str, Any]) -> Key | None:
-        """Only where the body tells the routing key: a properties key can't be turned back."""
+        """Only if the body contains the routing key: it can't be computed from a properties key."""
         if len(segments) != 6 or (segments[0], segments[2]) != ("bindings", "e"):
             return None
         if segments[4] not in _TYPE_OF or not isinstance(body.get("routing_key", ""), str):

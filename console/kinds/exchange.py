@@ -1,4 +1,4 @@
-"""Exchanges. Everything about one is fixed when it is declared.
+"""Exchanges. All fields are fixed when an exchange is declared.
 
 Sources: `rabbit_mgmt_wm_exchange.erl`, `rabbit_definitions.erl`.
 """

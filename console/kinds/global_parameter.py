@@ -14,7 +14,7 @@ from console.kinds.common.secrets import UriPasswords
 from console.kinds.common.values import any_json
 from console.kinds.common.wire import Named
 
-#: Belong to the cluster itself: never taken to another one, never deleted.
+#: Parameters of the cluster itself: never copied to another one, never deleted.
 CLUSTERS_OWN = frozenset({"internal_cluster_id", "cluster_name", "imported_definition_hash_value"})
 
 

@@ -1,4 +1,4 @@
-"""Queues and streams as they are declared. Everything about one is fixed at declare.
+"""Queues and streams as declared. All fields are fixed when a queue is declared.
 
 Sources: `rabbit_mgmt_wm_queue.erl`, `rabbit_definitions.erl`.
 """
@@ -18,13 +18,13 @@ _TYPE = "x-queue-type"
 
 
 def server_named(name: Any) -> bool:
-    """Whether the server chose the name: such a queue belongs to its client."""
+    """Return whether the server chose the name. Such a queue belongs to its client."""
     return isinstance(name, str) and (name == "" or name.startswith("amq."))
 
 
 def _align(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
-    """A queue for which no type is asked takes that of its virtual host, which 4.x then shows among its
-    arguments; one without a shown type is classic."""
+    """A queue declared without a type gets its virtual host's default, which 4.x shows among the arguments.
+    A queue without a shown type is classic."""
     asked, shown = wanted["arguments"], seen["arguments"]
     if _TYPE not in asked and _TYPE in shown:
         wanted["arguments"] = table({**asked, _TYPE: shown[_TYPE]})
@@ -69,7 +69,7 @@ QUEUE = Kind(
         ("vhost", "name"),
         spec=lambda row: some(row, *_FIELDS),
         body=lambda key, spec: dict(spec),
-        # Only what is compared: whole rows of queues are large and dear to gather.
+        # Only the compared fields: whole rows are large and expensive for the broker.
         columns=_FIELDS,
         on_one_node=True,
     ),

@@ -1,4 +1,4 @@
-"""RabbitMQ's users. A PUT without the password's hash would clear it, so it is always sent.
+"""RabbitMQ's users. A PUT without the password hash clears the password, so the hash is always sent.
 
 Sources: `rabbit_mgmt_wm_user.erl`, `rabbit_auth_backend_internal.erl`.
 """
@@ -157,8 +157,8 @@ def _hash(reader: Taker, hashed: Any, algorithm: Any) -> dict[str, str]:
 
 
 def _algorithm_of(version: str, hashed: str) -> str:
-    """Source: `rabbit_auth_backend_internal:hashing_algorithm/2`; later files say it themselves, so
-    there the length tells."""
+    """The algorithm of a hash without one: by the version that wrote the file, else by the hash's length.
+    Source: `rabbit_auth_backend_internal:hashing_algorithm/2`."""
     if version.startswith(_BEFORE_3_6):
         return MD5
     if version == "3.6.0":

@@ -1,8 +1,8 @@
 """Which names an object may have, by kind.
 
-RabbitMQ takes many names that then mean something else or cannot be addressed: line ends are dropped
-from queue names, dot segments reach other resources over HTTP, a colon in a user name breaks Basic
-authentication. So these are refused before anything is sent.
+RabbitMQ accepts many names that then mean something else or can't be addressed: it drops line ends from
+queue names, dot segments reach other resources over HTTP, a colon in a user name breaks Basic
+authentication. These are refused before anything is sent.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _EMPTY_ALLOWED = ("routing_key", "arguments", "source")
 
 
 def check_name(kind: str, name: str, field: str = "name") -> str:
-    """The name, unchanged. Raises SpecError with one sentence. Leading and trailing spaces are legal and
-    kept; `name_warnings` tells of them."""
+    """Return the name unchanged. Raises SpecError for `field` with one sentence. `kind` is a kind's name.
+    Leading and trailing spaces are legal and kept; `name_warnings` warns of them."""
     if name == "" and field not in _EMPTY_ALLOWED:
         raise SpecError(field, "Enter a name.")
     if name in (".", ".."):
@@ -45,7 +45,7 @@ def check_name(kind: str, name: str, field: str = "name") -> str:
 
 
 def name_warnings(name: str) -> list[str]:
-    """What a person should look at twice; sentences."""
+    """Return sentences about what is unusual in a legal name: spaces, look-alikes, invisible characters."""
     found: list[str] = []
     if name != name.strip():
         found.append("The name begins or ends with a space.")
