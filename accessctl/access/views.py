@@ -105,7 +105,7 @@ def grant_take(request: HttpRequest, grant_id: int) -> HttpResponse:
     if grant is None:
         raise Http404("No such grant.")
     take_grant(grant, acting_user=person_of(request))
-    messages.success(request, f"Taken away. {grant}.")
+    messages.success(request, f"Role revoked. {grant}.")
     return redirect("access_grants")
 
 

@@ -61,7 +61,7 @@ ACTS: Mapping[Act, ActWords] = {
         takes_routing_key=True,
     ),
     Act.FIND_QUEUE: ActWords(
-        "look whether a queue exists (passive declare)", "queue.declare passive", "queue"
+        "check whether a queue exists (passive declare)", "queue.declare passive", "queue"
     ),
     Act.DECLARE_EXCHANGE: ActWords("declare an exchange", "exchange.declare", "exchange"),
     Act.DELETE_EXCHANGE: ActWords("delete an exchange", "exchange.delete", "exchange"),

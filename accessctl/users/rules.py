@@ -198,7 +198,7 @@ def user_objections(broker: Broker, name: str) -> list[str]:
         found.append(f"Its permissions on {len(vhosts)} virtual hosts go with it: {shown}.")
     if topics:
         found.append(f"Its {topics} topic permissions go with it.")
-    found.append("Connections that are open stay open until they are closed; new ones are refused.")
+    found.append("RabbitMQ closes its open connections immediately.")
     return found
 
 

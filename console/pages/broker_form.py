@@ -32,52 +32,52 @@ class BrokerForm(forms.Form):
 
     name = forms.CharField(
         max_length=100,
-        help_text="What people call it here. Unique; shown everywhere beside its queues.",
+        help_text="A unique name for the broker in this console.",
         error_messages={"required": "Enter a name for the broker."},
     )
     environment = forms.ChoiceField(
         choices=Environment.choices,
         initial=Environment.PRODUCTION,
-        help_text="Production is marked on every page, and dangerous acts there ask for more.",
+        help_text="Production brokers are marked on every page, and destructive operations need extra confirmation.",
     )
     enabled = forms.BooleanField(
         required=False,
         initial=True,
         label="Polling",
-        help_text="Off: Warren leaves the broker alone and keeps what it has seen so far.",
+        help_text="Off: Warren doesn’t contact the broker and keeps the data it has.",
     )
     management_url = forms.CharField(
         max_length=500,
         label="Management URL",
-        help_text="Address of RabbitMQ’s management API, such as https://rabbit.example.org:15671, "
-        "with the path prefix if it has one. User and password do not belong here.",
-        error_messages={"required": "Enter the address of the management API."},
+        help_text="URL of RabbitMQ’s management API, such as https://rabbit.example.org:15671, "
+        "including the path prefix, if any. Don’t include user and password.",
+        error_messages={"required": "Enter the URL of the management API."},
     )
     username = forms.CharField(
         max_length=255,
         strip=False,
         label="User",
-        help_text="A RabbitMQ user with the tag monitoring to watch, or administrator to manage.",
-        error_messages={"required": "Enter the broker’s user."},
+        help_text="A RabbitMQ user with the monitoring tag (to monitor) or administrator tag (to manage).",
+        error_messages={"required": "Enter a RabbitMQ user of the broker."},
     )
     password = forms.CharField(
         required=False,
         strip=False,
         max_length=1000,
-        help_text="Stored encrypted and never shown again.",
+        help_text="Stored encrypted; never shown again.",
     )
     amqp_url = forms.CharField(
         required=False,
         max_length=500,
         label="AMQP URL",
-        help_text="Such as amqps://rabbit.example.org:5671. Empty: found out from the broker’s "
-        "listeners. Used to publish, to look into queues and for depths of last resort.",
+        help_text="Such as amqps://rabbit.example.org:5671. Empty: detected from the broker’s "
+        "listeners. Used to publish, to read queues and, as a last resort, to read depths.",
     )
     tls_verify = forms.BooleanField(
         required=False,
         initial=True,
         label="Verify the certificate",
-        help_text="Whether the broker must prove who it is. Off only for a first try on a test system.",
+        help_text="Checks the broker’s identity. Disable only for a first attempt on a test system.",
     )
     tls_ca_pem = forms.CharField(
         required=False,
@@ -85,24 +85,24 @@ class BrokerForm(forms.Form):
         max_length=_LARGEST_PEM,
         label="CA certificates",
         widget=forms.Textarea(attrs={"rows": 5}),
-        help_text="PEM of the authority that signed the broker’s certificate; it then takes the "
-        "place of the system’s trust store. Empty: the system’s trust store.",
+        help_text="PEM of the CA that signed the broker’s certificate. It replaces "
+        "the system’s trust store. Empty: the system’s trust store.",
     )
-    tls_ca_file = forms.FileField(required=False, label="… or a file with them")
+    tls_ca_file = forms.FileField(required=False, label="CA certificates file")
     tls_server_name = forms.CharField(
         required=False,
         max_length=253,
         label="Certificate name",
-        help_text="Where the certificate is made out to another name than the host in the URL.",
+        help_text="Set this if the certificate’s name differs from the host in the URL.",
     )
     poll_interval_s = forms.IntegerField(
         min_value=5,
         max_value=3600,
         label="Poll interval",
-        help_text="5 to 3600 seconds. Depths are read this often; figures older than twice as much "
-        "count as stale.",
+        help_text="5 to 3600 seconds. How often depths are read. Figures older than two intervals "
+        "are marked as stale.",
         error_messages={
-            "required": "Enter the seconds between two polls, from 5 to 3600.",
+            "required": "Enter the poll interval in seconds, from 5 to 3600.",
             "invalid": "The poll interval must be a whole number of seconds.",
             "min_value": "The poll interval must be at least 5 seconds.",
             "max_value": "The poll interval can be at most 3600 seconds.",
@@ -127,9 +127,11 @@ class BrokerForm(forms.Form):
             )
             self.fields["password"].required = True
         elif broker.has_password:
-            self.fields["password"].help_text = "Stored. Leave empty to keep it."
+            self.fields["password"].help_text = "A password is stored. Leave empty to keep it."
         else:
-            self.fields["password"].help_text = "None is stored: polling waits for it."
+            self.fields[
+                "password"
+            ].help_text = "No password is stored. Polling starts when you enter one."
         self._dress()
 
     def _dress(self) -> None:
@@ -161,7 +163,7 @@ class BrokerForm(forms.Form):
         if self.broker is not None:
             taken = taken.exclude(pk=self.broker.pk)
         if not self.testing and taken.exists():
-            raise forms.ValidationError(f"There is already a broker called {name}.")
+            raise forms.ValidationError(f"A broker named {name} already exists.")
         return name
 
     def clean(self) -> dict[str, Any]:
@@ -204,10 +206,12 @@ class BrokerForm(forms.Form):
 
     def _uploaded_pem(self, uploaded: Any) -> str:
         if uploaded.size > _LARGEST_PEM:
-            self.add_error("tls_ca_file", "The file is larger than 200 KB: is it a certificate?")
+            self.add_error(
+                "tls_ca_file", "The file is larger than 200 KB. Select a PEM certificate file."
+            )
             return ""
         try:
             return str(uploaded.read().decode("ascii"))
         except UnicodeDecodeError:
-            self.add_error("tls_ca_file", "The file is not PEM text (-----BEGIN CERTIFICATE-----).")
+            self.add_error("tls_ca_file", "The file isn’t PEM text (-----BEGIN CERTIFICATE-----).")
             return ""

@@ -116,7 +116,7 @@ def broker_add(request: HttpRequest) -> HttpResponse:
         except InvalidField as error:
             form.refuse(error)
         else:
-            messages.success(request, f"{added.name} is added. Its first poll is on its way.")
+            messages.success(request, f"Broker {added.name} added. Its first poll starts now.")
             return redirect("broker", added.pk)
     return _form_page(request, form)
 
@@ -151,13 +151,13 @@ def _tell_edited(request: HttpRequest, before: Broker, after: Broker) -> None:
     if before.has_password and not after.has_password:
         messages.warning(
             request,
-            f"{after.name} is saved, and its stored password is cleared, because the connection "
-            "may lead to another server now. Edit the broker and enter the password.",
+            f"Broker {after.name} saved. Its stored password was cleared, because the connection may "
+            "lead to another server now. Edit the broker and enter the password.",
         )
     elif before.generation == after.generation:
-        messages.info(request, "Nothing was different, so nothing was changed.")
+        messages.info(request, "No changes to save.")
     else:
-        messages.success(request, f"{after.name} is saved.")
+        messages.success(request, f"Broker {after.name} saved.")
 
 
 def _form_page(request: HttpRequest, form: BrokerForm, found: Broker | None = None) -> HttpResponse:
@@ -241,9 +241,11 @@ def broker_switch(request: HttpRequest, broker_id: int) -> HttpResponse:
     try:
         edit_broker(found, settings, now=timezone.now(), acting_user=request.user)
     except InvalidField as error:
-        messages.error(request, f"{error.message} Edit the broker to mend that first.")
+        messages.error(request, f"{error.message} Edit the broker to fix this first.")
     else:
-        messages.success(request, f"Polling of {found.name} is {'on' if enabled else 'off'}.")
+        messages.success(
+            request, f"Polling of {found.name} {'enabled' if enabled else 'disabled'}."
+        )
     return redirect("broker", found.pk)
 
 
@@ -256,10 +258,10 @@ def broker_forget(request: HttpRequest, broker_id: int) -> HttpResponse:
         if request.POST.get("confirm", "").strip() == found.name.strip():
             forget_broker(found, acting_user=request.user)
             messages.success(
-                request, f"{found.name} is forgotten. The broker itself goes on as before."
+                request, f"Broker {found.name} forgotten. The broker itself wasn’t changed."
             )
             return redirect("fleet")
-        error = "That is not the broker’s name. Nothing was forgotten."
+        error = "The name doesn’t match. Nothing was changed."
     context = {
         "broker": found,
         "scope": Scope.at(found),
@@ -273,8 +275,11 @@ def broker_forget(request: HttpRequest, broker_id: int) -> HttpResponse:
 def _lost_with(found: Broker) -> list[tuple[int, str]]:
     """What the console knows of the broker and will know no more: (how many, of what)."""
     return [
-        (Queue.objects.filter(broker=found).count(), "queues with the history of their depths"),
-        (VirtualHost.objects.filter(broker=found).count(), "virtual hosts as found"),
-        (BrokerUser.objects.filter(broker=found).count(), "users as found, with their permissions"),
+        (Queue.objects.filter(broker=found).count(), "queues with their depth history"),
+        (VirtualHost.objects.filter(broker=found).count(), "virtual hosts (the console’s copy)"),
+        (
+            BrokerUser.objects.filter(broker=found).count(),
+            "users with their permissions (the console’s copy)",
+        ),
         (Poll.objects.filter(broker=found).count(), "polls"),
     ]

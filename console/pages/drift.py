@@ -56,10 +56,10 @@ DRIFT = ListSpec(
         Column(key="object", label="Object", order=["key"], value=lambda m: " / ".join(m.key)),
         Column(key="kind", label="Kind", order=["kind"], value=lambda m: KINDS[m.kind].noun),
         Column(key="broker", label="Broker", order=["broker__name"], value=lambda m: m.broker.name),
-        Column(key="state", label="What happened", order=["reason"], value=lambda m: m.reason),
-        Column(key="fields", label="Asked → there", value=_told),
+        Column(key="state", label="State", order=["reason"], value=lambda m: m.reason),
+        Column(key="fields", label="Desired → observed", value=_told),
         Column(key="since", label="Since", order=["drifted_since"], value=lambda m: m.drifted_since,
-               descending_first=True, help="When it was first seen to differ."),
+               descending_first=True, help="When the drift was first observed."),
     ],
     filters=[
         Filter(key="search", label="Name", where=contains("key")),
@@ -135,7 +135,7 @@ def drift_resolve(request: HttpRequest) -> HttpResponse:
     wishes = resolve_drift(found, act, acting_user=request.user)
     return confirmed_or_shown(
         request, wishes, f"{ACTS[act]}: {counted(len(wishes), 'object')}",
-        [("act", act), *(("ids", str(row.pk)) for row in found)], "drift_resolve",
+        [("act", act), *(("ids", str(row.pk)) for row in found)], "drift_resolve", ACTS[act],
     )  # fmt: skip
 
 
@@ -146,24 +146,31 @@ def drift_adopt(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.DRIFT_RESOLVE)
     text, kind = request.POST.get("broker", ""), request.POST.get("kind", "")
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise InvalidField("broker", "The broker is named by its number here.")
+        raise InvalidField("broker", "Use the broker’s numeric ID.")
     broker = Broker.objects.visible_to(request.user).filter(pk=int(text)).first()
     if broker is None:
         raise Http404("No such broker.")
     key = tuple(request.POST.getlist("key"))
     if any("\0" in part for part in key):
-        raise InvalidField("key", "No object has a name like that.")
+        raise InvalidField(
+            "key", "The name contains invalid characters. Reload the page and try again."
+        )
     wishes = adopt(broker, kind, [key], acting_user=request.user)
     fields = [("broker", text), ("kind", kind), *(("key", part) for part in key)]
     title = f"Adopt the {KINDS[kind].noun} {' / '.join(key)} on {broker.name}"
-    return confirmed_or_shown(request, wishes, title, fields, "drift_adopt")
+    return confirmed_or_shown(request, wishes, title, fields, "drift_adopt", "Adopt as is")
 
 
 def confirmed_or_shown(
-    request: HttpRequest, wishes: list[Wish], title: str, fields: list[tuple[str, str]], route: str
+    request: HttpRequest,
+    wishes: list[Wish],
+    title: str,
+    fields: list[tuple[str, str]],
+    route: str,
+    button: str,
 ) -> HttpResponse:
     """The plan of the wishes with a form that posts `fields` to `route` again, or, where that was
-    confirmed, the change."""
+    confirmed, the change. `button` is the text of the button that confirms."""
     asked = Request(
         title=title, wishes=wishes, origin="page", reason=request.POST.get("reason", "").strip()[:2000]
     )  # fmt: skip
@@ -181,6 +188,7 @@ def confirmed_or_shown(
         "hidden": fields,
         "route": route,
         "title": title,
+        "button": button,
         "reason": asked.reason,
     }
     return render(request, "console/drift_preview.html", context)

@@ -63,20 +63,20 @@ FLEET = ListSpec(
         Column(key="name", label="Broker", order=["name"], value=lambda b: b.name),
         Column(
             key="state", label="State", order=["attention"], value=lambda b: STATES[b.shown],
-            help="What wants attention comes first.",
+            help="Needs attention first.",
         ),
         Column(key="environment", label="Environment", order=["environment"], value=lambda b: b.environment, shown=False),
         Column(key="version", label="Version", order=["status__rabbitmq_version"], value=_status("rabbitmq_version")),
         Column(
             key="nodes", label="Nodes", align="end",
-            value=lambda b: b.status.running_nodes(), help="Running, of all that belong to the cluster.",
+            value=lambda b: b.status.running_nodes(), help="Running nodes of all cluster nodes.",
         ),
         _figure("queues", "Queues", "queues"),
         _figure("connections", "Connections", "connections"),
         _figure("ready", "Ready", "messages_ready", "Messages waiting to be delivered."),
         _figure("unacked", "Unacked", "messages_unacked", "Messages delivered, not yet acknowledged."),
-        _figure("publish", "Publish/s", "publish_rate", "Messages published, a second."),
-        _figure("deliver", "Deliver/s", "deliver_rate", "Messages delivered or fetched, a second."),
+        _figure("publish", "Publish/s", "publish_rate", "Messages published per second."),
+        _figure("deliver", "Deliver/s", "deliver_rate", "Messages delivered or fetched per second."),
         Column(
             key="alarms", label="Alarms",
             value=lambda b: None if b.status.alarms is None else "; ".join(map(str, b.status.alarms)),
@@ -95,7 +95,7 @@ FLEET = ListSpec(
     tiebreak=["name", "id"],
 )  # fmt: skip
 
-#: Sums of what is known, each with how many brokers it is not known of.
+#: Sums of known figures, each with the number of brokers for which it's unknown.
 _SUMMED = {
     "queues": "status__queues",
     "connections": "status__connections",
@@ -145,11 +145,11 @@ def fleet_row(broker: Broker, now: datetime) -> FleetRow:
 def _why_unknown(state: str) -> str:
     return {
         "new": "This broker has not been polled yet.",
-        "refused": "The broker refuses us, so it could not be asked.",
-        "unreachable": "The broker could not be reached, so it could not be asked.",
-        "stale": "No poll has finished, so it could not be asked.",
-        "disabled": "Polling of this broker is switched off.",
-    }.get(state, "The broker answers, but did not say.")
+        "refused": "The broker refused the connection.",
+        "unreachable": "The broker can’t be reached.",
+        "stale": "No recent poll has finished.",
+        "disabled": "Polling of this broker is disabled.",
+    }.get(state, "Not reported by the broker.")
 
 
 @require_safe

@@ -66,7 +66,7 @@ def unmanaged_objects(request: HttpRequest) -> HttpResponse:
     if kind not in seen_kinds():
         problems = [
             *problems,
-            InvalidField("kind", f"The kind is one of {', '.join(seen_kinds())}."),
+            InvalidField("kind", f"Unknown kind. Use one of {', '.join(seen_kinds())}."),
         ]
         kind = "vhost"
     asked = read_list(_SPECS[kind], request.GET, hidden=["broker"] if scope.broker else [])
@@ -118,7 +118,9 @@ def unmanaged_adopt(request: HttpRequest) -> HttpResponse:
         )
         title = f"Adopt {counted(len(wishes), 'object')} on {where}: {KINDS[kind].plural}"
     fields = [("kind", kind), ("ids", ",".join(str(row.pk) for row in rows))]
-    return confirmed_or_shown(request, wishes, title, fields, "unmanaged_adopt")
+    return confirmed_or_shown(
+        request, wishes, title, fields, "unmanaged_adopt", f"Adopt {counted(len(wishes), 'object')}"
+    )
 
 
 def _matching(request: HttpRequest, kind: str) -> Any:

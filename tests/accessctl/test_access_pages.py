@@ -54,10 +54,10 @@ def test_each_sees_the_pages_of_their_role(log_in, name, sees) -> None:
 
 def test_who_has_no_grant_is_told_so_and_where_to_turn(log_in) -> None:
     client = log_in("paula")
-    assert "Nothing has been granted to you yet" in client.get("/access/").content.decode()
+    assert "You have no roles yet" in client.get("/access/").content.decode()
     answer = client.get("/queues/")
     assert answer.status_code in (200, 403)
-    assert "Nothing has been granted to you yet" in answer.content.decode()
+    assert "You have no roles yet" in answer.content.decode()
 
 
 def test_a_grant_is_given_and_taken_by_form(cast, log_in) -> None:

@@ -178,7 +178,7 @@ def test_bad_input_is_told_and_nothing_but_the_password_is_lost(fields, said, br
     assert 'value="17"' in text
     assert "hush hush" not in text
     if "password" not in fields:
-        assert "enter it again" in text
+        assert "Enter the password again" in text
     assert not Change.objects.exists()
 
 

@@ -67,8 +67,8 @@ def test_a_change_outside_is_told_by_field_and_pushed_back(
     assert "theirs" in page
     post = {"ids": [target.pk], "act": "push"}
     shown = admin_client.post(reverse("drift_resolve"), post).content.decode()
-    assert "What will happen" in shown
-    assert not Change.objects.filter(title__startswith="Push").exists()
+    assert ">Plan<" in shown
+    assert not Change.objects.filter(title__startswith="Restore").exists()
     admin_client.post(reverse("drift_resolve"), {**post, "confirm": "yes", "reason": "ours"})
     engine.apply()
     assert seen("vhosts", vhost)["description"] == "orders"
@@ -213,11 +213,11 @@ def test_the_page_of_an_object_offers_to_adopt_it(engine, names, look, live_brok
     live_broker.call("PUT", "vhosts", name)
     look()
     pk = VirtualHost.objects.get(broker=engine.broker, name=name).pk
-    assert b"Adopt it as it is" in admin_client.get(reverse("vhost", args=[pk])).content
+    assert b"Adopt as is" in admin_client.get(reverse("vhost", args=[pk])).content
     user = BrokerUser.objects.get(broker=engine.broker, name=live_broker.username)
-    assert b"Adopt it as it is" in admin_client.get(reverse("user", args=[user.pk])).content
+    assert b"Adopt as is" in admin_client.get(reverse("user", args=[user.pk])).content
     engine.do(("vhost", [name], {}))
-    assert b"Adopt it as it is" not in admin_client.get(reverse("vhost", args=[pk])).content
+    assert b"Adopt as is" not in admin_client.get(reverse("vhost", args=[pk])).content
 
 
 SECRETS = {"password_hash": "", "hashing_algorithm": "rabbit_password_hashing_sha256"}

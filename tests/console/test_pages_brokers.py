@@ -64,18 +64,18 @@ def test_an_error_keeps_what_was_typed_but_the_password(admin_client: Client) ->
     page = answer.content.decode()
     assert answer.status_code == 400
     assert "must begin with http" in page, "all that is wrong is said at once"
-    assert "Enter the broker’s user." in page
+    assert "Enter a RabbitMQ user of the broker." in page
     assert 'value="orders-eu"' in page
     assert 'value="ftp://x"' in page
     assert "correct horse" not in page
-    assert "enter it again" in page
+    assert "Enter the password again" in page
     assert not Broker.objects.exists()
 
 
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("", "Enter the address"),
+        ("", "Enter the URL"),
         ("rabbit.example.org", "must begin with http"),
         ("ftp://rabbit.example.org", "must begin with http"),
         ("file:///etc/passwd", "must begin with http"),
@@ -146,13 +146,13 @@ def test_each_bad_field_gets_a_sentence(
 
 def test_a_taken_name_is_refused(admin_client: Client, broker: Broker) -> None:
     answer = admin_client.post("/brokers/add/", GOOD)
-    assert "There is already a broker called orders-eu." in answer.content.decode()
+    assert "A broker named called orders-eu." in answer.content.decode()
     assert Broker.objects.count() == 1
 
 
 def test_a_file_that_is_no_certificate_is_refused(admin_client: Client) -> None:
     for content, sentence in (
-        (b"\x00\xff\xfe", "not PEM text"),
+        (b"\x00\xff\xfe", "isn’t PEM text"),
         (b"x" * 200_001, "larger than 200 KB"),
     ):
         answer = admin_client.post(
@@ -164,7 +164,7 @@ def test_a_file_that_is_no_certificate_is_refused(admin_client: Client) -> None:
 
 def test_an_empty_password_keeps_the_stored_one(admin_client: Client, broker: Broker) -> None:
     page = admin_client.get(f"/brokers/{broker.pk}/edit/").content.decode()
-    assert "Stored. Leave empty to keep it." in page
+    assert "A password is stored. Leave empty to keep it." in page
     answer = admin_client.post(f"/brokers/{broker.pk}/edit/", form_of(broker, name="orders"))
     assert answer.status_code == 302
     broker.refresh_from_db()
@@ -190,7 +190,7 @@ def test_moving_a_broker_clears_its_password_and_says_so(
     answer = admin_client.post(
         f"/brokers/{broker.pk}/edit/", form_of(broker, **change), follow=True
     )
-    assert "its stored password is cleared" in answer.content.decode()
+    assert "Its stored password was cleared" in answer.content.decode()
     broker.refresh_from_db()
     assert not broker.has_password
 
@@ -214,10 +214,10 @@ def test_switching_polling_off_and_on(admin_client: Client, broker: Broker) -> N
 
 def test_forgetting_asks_for_the_name(admin_client: Client, broker: Broker) -> None:
     path = f"/brokers/{broker.pk}/forget/"
-    assert "The broker itself is not touched" in admin_client.get(path).content.decode()
+    assert "The broker itself isn’t changed" in admin_client.get(path).content.decode()
     answer = admin_client.post(path, {"confirm": "orders"})
     assert answer.status_code == 400
-    assert "Nothing was forgotten." in answer.content.decode()
+    assert "The name doesn’t match. Nothing was changed." in answer.content.decode()
     assert Broker.objects.exists()
     assert admin_client.post(path, {"confirm": "orders-eu"}).status_code == 302
     assert not Broker.objects.exists()
@@ -229,7 +229,7 @@ def test_a_field_alone_is_checked_by_the_same_rules(admin_client: Client, broker
     answer = admin_client.post("/brokers/add/check/?field=management_url", typed)
     assert "must begin with http" in answer.content.decode()
     answer = admin_client.post("/brokers/add/check/?field=name", typed)
-    assert "There is already a broker" in answer.content.decode()
+    assert "A broker named" in answer.content.decode()
     answer = admin_client.post(f"/brokers/{broker.pk}/check/?field=name", typed)
     assert "already" not in answer.content.decode(), "its own name"
     answer = admin_client.post("/brokers/add/check/?field=__class__", typed)

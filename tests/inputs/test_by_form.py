@@ -278,7 +278,7 @@ def test_x2_what_is_asked_between_preview_and_confirmation_is_shown_first(doors,
     for where, page in ((address, shown), (delete, doomed)):
         again = doors.browser.post(where, {**hidden_of(page), "step": "apply", "typed": "v"})
         assert again.status_code == 400
-        assert "has changed since the plan was shown" in again.content.decode()
+        assert "has changed since this preview" in again.content.decode()
     assert Change.objects.count() == 2
 
 

@@ -75,11 +75,11 @@ def test_a_held_replacement_is_told_and_done_once_it_is_chosen(page, broker, scr
     plan = upload(page, broker, {"queues": [queue]})["Location"]
     shown = page.get(plan).content.decode()
     assert "held" in shown
-    assert "Apply the plan" not in shown
+    assert "Apply plan" not in shown
     assert page.post(plan, {"act": "apply"}).status_code == 409
     assert not Change.objects.exists()
     assert page.post(plan, {"act": "plan", "replace": "on"}).status_code == 302
-    assert "This cannot be undone" in page.get(plan).content.decode()
+    assert "This can’t be undone" in page.get(plan).content.decode()
     assert page.post(plan, {"act": "apply"}).status_code == 302
     apply_broker(broker.pk, owner="test", clock=utc_now)
     assert Change.objects.get().state == "done"
@@ -155,7 +155,7 @@ def test_a_plan_is_seen_by_its_author_alone(page, broker, vhost, client, django_
 
 
 def test_backups_are_listed_taken_downloaded_and_compared(page, broker, vhost, live_broker):
-    assert "No backup yet" in page.get("/definitions/backups/").content.decode()
+    assert "No backups yet" in page.get("/definitions/backups/").content.decode()
     page.post(f"/definitions/backups/take/{broker.pk}/")
     live_broker.call("PUT", "vhosts", vhost)
     page.post(f"/definitions/backups/take/{broker.pk}/")
@@ -198,8 +198,8 @@ def test_a_viewer_is_refused_and_an_operator_exports_without_secrets(
     Grant.objects.create(user=operator, role=Role.OPERATOR, broker=broker, created_at=now)
     client.force_login(operator)
     shown = client.get("/definitions/").content.decode()
-    assert "Plan the import" not in shown
-    assert "With password hashes" not in shown
+    assert "Preview import" not in shown
+    assert "Include password hashes" not in shown
     got = client.post("/definitions/export/", {"export-broker": broker.pk})
     assert got.status_code == 200
     assert "password_hash" not in got.content.decode()

@@ -53,7 +53,7 @@ def cells_of(response):
 )
 def test_a_permission_in_short(patterns, short):
     assert in_short(*patterns)[0] == short
-    assert in_short(*patterns)[1].startswith("May ")
+    assert in_short(*patterns)[1].startswith("Can ")
 
 
 def fill(now, users, vhosts):
@@ -229,8 +229,8 @@ def test_a_topic_permission_is_set_and_taken_away(
         ({"user": "", "vhost": "v000"}, "Choose a user."),
         ({"user": "nobody", "vhost": "v000"}, "has no user nobody"),
         ({"user": "u000", "vhost": "nowhere"}, "has no virtual host nowhere"),
-        ({"rights": ""}, "Choose the rights."),
-        ({"rights": "prefix"}, "Enter the prefix."),
+        ({"rights": ""}, "Select the permissions."),
+        ({"rights": "prefix"}, "Enter a prefix."),
         ({"configure": "("}, "Not a regular expression"),
         ({"write": "[a"}, "Not a regular expression"),
         ({"read": "x" * 1025}, "1,025 bytes"),

@@ -48,6 +48,20 @@ def test_a_vhost_is_created_as_the_form_says(browser, broker, names, seen):  # n
     assert seen("vhost-limits", name)[0]["value"] == {"max-queues": 7}
 
 
+def test_at_first_only_the_consoles_own_user_has_permissions_in_a_new_vhost(
+    browser, broker, names, live_broker  # noqa: F811
+):  # fmt: skip
+    name = names("vhost")
+    address = f"/vhosts/new/?broker={broker.pk}"
+    shown = preview(browser, address, name=name)
+    assert f"own RabbitMQ user ({broker.username}) has permissions in it" in " ".join(
+        shown.context["preview"].objections
+    )
+    assert apply(confirm(browser, address, shown)).state == "done"
+    there = [one for one in live_broker.call("GET", "permissions") if one["vhost"] == name]
+    assert [one["user"] for one in there] == [broker.username]
+
+
 def test_a_vhost_is_edited_in_place_and_keeps_what_was_not_changed(
     browser, broker, names, seen, poll_now, inventory_now  # noqa: F811
 ):  # fmt: skip
@@ -93,7 +107,7 @@ def test_a_vhost_is_deleted_only_with_its_name_typed(
     assert b"exchanges, bindings, policies and parameters go with it" in shown.content
     wrong = browser.post(delete, {**hidden_of(shown), "step": "apply", "typed": "something"})
     assert wrong.status_code == 400
-    assert b"That is not the name" in wrong.content
+    assert b"The name doesn&#x27;t match" in wrong.content
     assert seen("vhosts", name) is not None
     assert apply(confirm(browser, delete, shown, typed=name)).state == "done"
     assert seen("vhosts", name) is None
@@ -107,7 +121,7 @@ def test_what_changed_between_preview_and_confirmation_is_shown_anew(browser, no
     VirtualHost.objects.update(description="two")
     again = browser.post(edit, {**hidden_of(shown), "step": "apply"})
     assert again.status_code == 400
-    assert b"has changed since the plan was shown" in again.content
+    assert b"has changed since this preview" in again.content
     assert not Change.objects.exists()
     change = confirm(browser, edit, again)
     assert change.steps.get().before["description"] == "two"
@@ -191,7 +205,7 @@ def test_a_restart_calls_the_broker_once_and_is_audited(
     vhost = VirtualHost.objects.get(broker=broker, name=name)
     (node,) = vhost.cluster_state
     answer = browser.post(f"/vhosts/{vhost.pk}/restart/", {"node": node}, follow=True)
-    assert "was started on" in answer.content.decode()
+    assert "RabbitMQ restarted the virtual host" in answer.content.decode()
     said = AuditEntry.objects.filter(action="vhost:restart").order_by("pk")
     asked, done = [entry.after["outcome"] for entry in said]
     assert "unknown unless" in asked

@@ -21,7 +21,7 @@ from vhosts.drift.seen_objects import seen_kinds, seen_objects
 from vhosts.virtual_hosts.rules import vhost_contents
 
 PUSH, ACCEPT = "push", "accept"
-ACTS = {PUSH: "Push what was asked", ACCEPT: "Accept what is there"}
+ACTS = {PUSH: "Restore desired state", ACCEPT: "Accept the broker's state"}
 MOST_AT_ONCE = 1000
 
 

@@ -28,11 +28,11 @@ from vhosts.selectors import queue_row, vhost_of
 HISTORY_COLUMNS = [
     Column(key="at", label="Time", value=lambda p: p.at),
     Column(key="ready", label="Ready", value=lambda p: p.ready),
-    Column(key="ready_min", label="Least ready", value=lambda p: p.ready_min),
-    Column(key="ready_max", label="Most ready", value=lambda p: p.ready_max),
+    Column(key="ready_min", label="Min ready", value=lambda p: p.ready_min),
+    Column(key="ready_max", label="Max ready", value=lambda p: p.ready_max),
     Column(key="unacked", label="Unacked", value=lambda p: p.unacked),
-    Column(key="unacked_min", label="Least unacked", value=lambda p: p.unacked_min),
-    Column(key="unacked_max", label="Most unacked", value=lambda p: p.unacked_max),
+    Column(key="unacked_min", label="Min unacked", value=lambda p: p.unacked_min),
+    Column(key="unacked_max", label="Max unacked", value=lambda p: p.unacked_max),
 ]
 
 

@@ -180,12 +180,12 @@ def _missing(request: HttpRequest, asked: Asked) -> str:
     typed = request.POST.get("typed", "")
     # Spaces at the ends are easily lost on the way, unless the name is nothing else.
     if asked.typed and typed != asked.typed and typed.strip() != (asked.typed.strip() or None):
-        return "That is not the name. Nothing was done."
+        return "The name doesn't match. Nothing was changed."
     if asked.once:  # made only now: nobody has seen it yet
-        return "The generated password was lost on the way. Here is another one."
+        return "The generated password has expired. A new one was generated; copy it before you confirm."
     plans = plan_of(request_of(asked, request.POST))
     if request.POST.get("seen") != fingerprint_of(list(plans.values()), asked):
-        return "What is on the broker, or asked of it, has changed since the plan was shown. Look at it again."
+        return "The broker's state or the desired state has changed since this preview. Review the new plan, then confirm."
     return ""
 
 

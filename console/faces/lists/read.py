@@ -159,7 +159,7 @@ class _Reader:
         wanted = self.parameters.get("sort") or self.spec.default_sort
         if wanted.removeprefix("-") in self.spec.sortable():
             return wanted
-        self._problem("sort", f"This list cannot be sorted by “{_short(wanted)}”.")
+        self._problem("sort", f"This list can't be sorted by “{_short(wanted)}”.")
         return self.spec.default_sort
 
     def number(self, name: str, default: int, *, least: int, most: int | None) -> int:
@@ -207,18 +207,19 @@ class _Reader:
             if text.lower() in _YES:
                 return "1"
             if text.lower() not in _NO:
-                self._problem(one.key, f"{one.label} is 1 or nothing, not “{_short(text)}”.")
+                self._problem(one.key, f"{one.label} must be 1 or empty, not “{_short(text)}”.")
             return ""
         if not text:
             return ""
         if "\0" in text:
-            self._problem(one.key, f"{one.label} cannot hold a NUL character.")
+            self._problem(one.key, f"{one.label} can't contain a NUL character.")
             return ""
         if one.kind == "choice":
             if text in one.choices:
                 return text
             self._problem(
-                one.key, f"{one.label} is one of {', '.join(one.choices)}, not “{_short(text)}”."
+                one.key,
+                f"{one.label} must be one of {', '.join(one.choices)}, not “{_short(text)}”.",
             )
             return ""
         if len(text) > MAX_TEXT:

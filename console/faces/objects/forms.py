@@ -35,7 +35,7 @@ class TableField(forms.CharField):
             name, sign, text = line.partition("=")
             name = name.strip()
             if not sign or not name:
-                raise forms.ValidationError(f"Line {number} is not name = value.")
+                raise forms.ValidationError(f"Line {number} must have the form name = value.")
             if name in found:
                 raise forms.ValidationError(f"Line {number}: {name[:60]} is already set above.")
             found[name] = _read(text.strip())

@@ -8,9 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 RETRY_AFTER_S = 5
-_SENTENCE = (
-    "The console's database does not answer at the moment. Nothing was changed; try again shortly."
-)
+_SENTENCE = "The console's database isn't responding. Nothing was changed. Try again shortly."
 _PAGE = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Warren is waiting for its database</title></head>
 <body><main><h1>Waiting for the database</h1><p>{_SENTENCE}</p></main></body></html>
