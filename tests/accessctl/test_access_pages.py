@@ -57,7 +57,7 @@ def test_who_has_no_grant_is_told_so_and_where_to_turn(log_in) -> None:
     assert "You have no roles yet" in client.get("/access/").content.decode()
     answer = client.get("/queues/")
     assert answer.status_code in (200, 403)
-    assert "You have no roles yet" in answer.content.decode()
+    assert "You’re signed in, but have no role yet" in answer.content.decode()
 
 
 def test_a_grant_is_given_and_taken_by_form(cast, log_in) -> None:
@@ -233,7 +233,7 @@ def test_an_account_without_a_password_is_told_so_where_passwords_are_changed(ca
     for method in (client.get, client.post):
         answer = method("/accounts/password/")
         assert answer.status_code == 200
-        assert "has no password here" in answer.content.decode()
+        assert "has no password in Warren" in answer.content.decode()
     for page in ("/accounts/confirm/", "/accounts/2fa/", "/accounts/2fa/totp/activate/"):
         assert client.get(page).status_code in (200, 302, 403)
     client = log_in("alice")

@@ -42,7 +42,7 @@ def test_each_vhost_is_said_in_one_sentence(add_user: Any) -> None:
     assert [(vhost.vhost, vhost.words) for vhost in reach.vhosts] == [
         ("/", "Can do everything."),
         ("/a", "Can connect, but nothing else."),
-        ("/b", "May write to names that begin with orders.; read from only work or jobs."),
+        ("/b", "Can write to names that begin with orders.; read from only work or jobs."),
     ]
     assert reach.flags == ()
 

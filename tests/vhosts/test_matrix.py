@@ -226,7 +226,7 @@ def test_a_topic_permission_is_set_and_taken_away(
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"user": "", "vhost": "v000"}, "Choose a user."),
+        ({"user": "", "vhost": "v000"}, "Enter a user."),
         ({"user": "nobody", "vhost": "v000"}, "has no user nobody"),
         ({"user": "u000", "vhost": "nowhere"}, "has no virtual host nowhere"),
         ({"rights": ""}, "Select the permissions."),

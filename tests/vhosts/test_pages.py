@@ -360,7 +360,7 @@ def test_a_queue_on_a_dead_node_says_why_and_what_its_depth_was(browser):
     assert "gone" not in page
     assert "Minority" in text_of(browser.get(f"/queues/{minority.pk}/"))
     page = text_of(browser.get(f"/queues/{unlisted.pk}/"))
-    assert "Node rabbit@b is down. No depth of it was ever read." in page
+    assert "Node rabbit@b is down. Its depth has never been read." in page
     found = browser.get("/queues/?state=down").content.decode()
     assert (">d<" in found, ">m<" in found) == (True, False)
 
@@ -382,7 +382,7 @@ def test_the_chart_the_table_and_the_csv_tell_the_same_and_gaps_stay_gaps(browse
     rows = list(csv.DictReader(io.StringIO(body)))
     assert sum(row["ready"] == "5" for row in rows) == pytest.approx(len(known), abs=1)
     assert any(row["ready"] == "" for row in rows)
-    assert "not known" in text_of(browser.get(f"{url}/?range=1h"))
+    assert "unknown" in text_of(browser.get(f"{url}/?range=1h"))
 
 
 @pytest.mark.parametrize(

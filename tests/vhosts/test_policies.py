@@ -101,7 +101,7 @@ def test_a_policy_is_created_edited_and_deleted_by_its_pages(
         ("pattern", "(", "regular expression"),
         ("priority", "seven", "Priority must be a whole number."),
         ("definition", "", "Enter the definition."),
-        ("definition", "max-length", "Line 1 is not name = value."),
+        ("definition", "max-length", "Line 1 must have the form name = value."),
         ("definition", "a = 1\na = 2", "Line 2: a is already set above."),
         ("name", "", "Enter the name."),
         ("name", "..", "can’t be addressed|cannot be addressed"),
