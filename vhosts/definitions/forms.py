@@ -95,7 +95,7 @@ class ImportForm(_Form):
         required=False,
     )
     prune = _switch(
-        "Missing objects",
+        "Objects not in the file",
         "Deletes objects of the kinds in the file that the file doesn’t list. Never deletes the console’s own user.",
     )
     transformations = _transformations()
