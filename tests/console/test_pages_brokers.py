@@ -50,7 +50,7 @@ def test_adding_a_broker(admin_client: Client) -> None:
     answer = admin_client.post("/brokers/add/", GOOD, follow=True)
     broker = Broker.objects.get()
     assert answer.redirect_chain[-1][0] == f"/brokers/{broker.pk}/"
-    assert "orders-eu is added." in answer.content.decode()
+    assert "Broker orders-eu added." in answer.content.decode()
     assert broker.management_url == "https://rabbit.example.org:15671"
     assert broker.poll_interval_s == 15
     assert decrypt(broker.password_encrypted).reveal() == "correct horse"
@@ -146,7 +146,7 @@ def test_each_bad_field_gets_a_sentence(
 
 def test_a_taken_name_is_refused(admin_client: Client, broker: Broker) -> None:
     answer = admin_client.post("/brokers/add/", GOOD)
-    assert "A broker named called orders-eu." in answer.content.decode()
+    assert "A broker named orders-eu already exists." in answer.content.decode()
     assert Broker.objects.count() == 1
 
 

@@ -35,7 +35,7 @@ def test_a_person_adds_a_broker_and_watches_a_queue_fill(
     expect(page.get_by_role("heading", name="The connection works")).to_be_visible(timeout=20_000)
     assert page.locator("#probe .probe-steps li").count() == 8
     page.get_by_role("button", name="Add broker").click()
-    expect(page.get_by_text("orders-eu is added.")).to_be_visible()
+    expect(page.get_by_text("Broker orders-eu added.")).to_be_visible()
     expect(page.locator("#broker-now")).to_contain_text("Not polled yet")
 
     broker = Broker.objects.get(name="orders-eu")
