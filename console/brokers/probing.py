@@ -48,8 +48,8 @@ def probe_edited(broker: Broker, settings: BrokerSettings) -> list[ProbeStep]:
         if is_moved({name: getattr(broker, name) for name in columns}, columns):
             raise InvalidField(
                 "password",
-                "Enter the password: the stored one is not sent to another address, nor over a "
-                "connection that proves itself differently.",
+                "Enter the password again. The stored password isn't sent to a new "
+                "address or over a connection with different TLS settings.",
             )
         settings = replace(settings, password=decrypt(broker.password_encrypted))
     return probe_settings(settings)

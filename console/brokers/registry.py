@@ -95,7 +95,7 @@ def edit_broker(
         broker = Broker.objects.select_for_update().get(pk=broker.pk)
         if expected_generation is not None and broker.generation != expected_generation:
             raise Stale(
-                "This broker was changed by somebody else meanwhile. Look at it again first.",
+                "Someone else changed this broker. Reload it, then try again.",
                 {"generation": broker.generation},
             )
         before = {name: getattr(broker, name) for name in columns}
@@ -167,14 +167,16 @@ def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
     if settings.amqp_url:
         columns["amqp_url"] = _checked_address("amqp_url", settings.amqp_url, parse_amqp_url)
     if not settings.username:
-        raise InvalidField("username", "Enter the broker's user.")
+        raise InvalidField("username", "Enter the username of the broker's user.")
     if ":" in settings.username:
-        raise InvalidField("username", "A user name with a colon cannot be sent over HTTP.")
+        raise InvalidField(
+            "username", "A username with a colon can't sign in over HTTP. Use another user."
+        )
     if len(settings.username.encode()) > 255:
-        raise InvalidField("username", "A user name has at most 255 bytes.")
+        raise InvalidField("username", "A username has at most 255 bytes.")
     for name in ("name", "username", "tls_server_name"):
         if _HIDDEN & {unicodedata.category(character) for character in columns[name]}:
-            raise InvalidField(name, "Leave out control characters and invisible ones.")
+            raise InvalidField(name, "Remove control characters and invisible characters.")
     if settings.tls_ca_pem:
         try:
             tls_context(Tls(ca_pem=settings.tls_ca_pem))
@@ -216,7 +218,9 @@ def _refuse_taken_name(broker: Broker) -> None:
 
 
 def _name_taken(broker: Broker) -> InvalidField:
-    return InvalidField("name", f"There is already a broker called {broker.name}.")
+    return InvalidField(
+        "name", f"A broker named {broker.name} already exists. Choose another name."
+    )
 
 
 @contextmanager

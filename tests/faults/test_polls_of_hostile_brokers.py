@@ -237,7 +237,7 @@ def test_another_brokers_prometheus_port_is_noticed_and_left_alone(
     with hostile.HostileServer(fake_broker(overview=overview)) as server:
         status = poll_now(make_broker(management_url=server.url))
     assert status.depths_source == "totals"
-    assert "answers for the node" in status.sources_off["prometheus"]["reason"]
+    assert "belongs to another node" in status.sources_off["prometheus"]["reason"]
     assert sorted(Queue.objects.values_list("name", flat=True)) == ["a", "b"]
 
 

@@ -154,7 +154,7 @@ def _connection_closed(code: int, text: str) -> BrokerError:
 def _vhost_closed(text: str) -> BrokerError:
     if "refused for user" not in text and "not found" in text:
         return NotFound("The broker has no such virtual host.")
-    return AccessRefused("The virtual host is not open to this user.")
+    return AccessRefused("This user can't access the virtual host.")
 
 
 def _channel_closed(code: int, text: str) -> BrokerError:
@@ -167,16 +167,16 @@ _BY_KIND: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str], ...]
     (
         (exceptions.AMQPHeartbeatTimeout, exceptions.ConnectionBlockedTimeout),
         TimedOut,
-        "The broker did not answer over AMQP in time.",
+        "The broker didn't answer over AMQP in time.",
     ),
     (
         (exceptions.IncompatibleProtocolError, exceptions.ProtocolSyntaxError),
         MalformedAnswer,
-        "What answers there does not speak AMQP 0-9-1.",
+        "The server at this address doesn't speak AMQP 0-9-1.",
     ),
     ((exceptions.ShortStringTooLong,), UnaddressableName, "A name is longer than 255 bytes."),
-    ((exceptions.UnroutableError,), Rejected, "No queue takes the message."),
-    ((exceptions.NackError,), Rejected, "The broker did not take the message."),
+    ((exceptions.UnroutableError,), Rejected, "The message can't be routed to any queue."),
+    ((exceptions.NackError,), Rejected, "The broker refused the message."),
     (
         (
             exceptions.StreamLostError,
@@ -186,7 +186,7 @@ _BY_KIND: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str], ...]
             exceptions.AMQPChannelError,
         ),
         ConnectionLost,
-        "The connection broke.",
+        "The connection was lost.",
     ),
 )
 
@@ -199,10 +199,10 @@ def _from_cause(error: Exception, host: str) -> BrokerError:
         if isinstance(inner, ConnectionRefusedError):
             return ConnectionRefused(f"Nothing listens on {printable(host)} for AMQP.")
         if isinstance(inner, (TimeoutError, workflow.AMQPConnectorStackTimeout)):
-            return TimedOut("The broker did not answer over AMQP in time.")
+            return TimedOut("The broker didn't answer over AMQP in time.")
         if isinstance(inner, ConnectionError):
-            return ConnectionLost("The connection broke.")
-    return Unreachable("The broker could not be reached over AMQP.")
+            return ConnectionLost("The connection was lost.")
+    return Unreachable("The broker can't be reached over AMQP.")
 
 
 def _layers(error: BaseException) -> Iterator[BaseException]:

@@ -52,7 +52,7 @@ def error_for_status(status: int, body: bytes) -> BrokerError:
         return Conflict(detail, status=status)
     if status in (408, 429, 502, 503, 504):
         return _Busy(
-            f"The broker, or a proxy before it, is not available ({status}).", status=status
+            f"The broker, or a proxy in front of it, isn't available ({status}).", status=status
         )
     if status >= 500:
         return BrokerFailed(detail or f"The broker answered {status}.", status=status)
@@ -62,7 +62,7 @@ def error_for_status(status: int, body: bytes) -> BrokerError:
 class _Busy(Unreachable):
     """Somebody answered, but not for the broker."""
 
-    summary = "The broker is not available."
+    summary = "The broker isn't available."
 
 
 def _said(body: bytes) -> _Reason:

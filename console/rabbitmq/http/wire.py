@@ -110,7 +110,7 @@ class _BoundedStream(httpcore2.NetworkStream):
             data = self._socket.recv(max_bytes)
         except TimeoutError as error:
             exchange.deadline.remaining()
-            raise TimedOut("The broker went silent before its answer was complete.") from error
+            raise TimedOut("The broker stopped sending before its answer was complete.") from error
         except OSError as error:
             exchange.cut = True
             raise httpcore2.ReadError(str(error)) from error
@@ -128,7 +128,7 @@ class _BoundedStream(httpcore2.NetworkStream):
                 self._socket.settimeout(exchange.deadline.at_most(timeout))
                 left = left[self._socket.send(left) :]
         except TimeoutError as error:
-            raise TimedOut("The broker did not take the request in time.") from error
+            raise TimedOut("The broker didn't accept the request in time.") from error
         except OSError as error:
             exchange.cut = True
             # httpcore2 goes on to read: a server may answer and close before it has read all.

@@ -55,12 +55,12 @@ _TOTALS: Query = {"disable_stats": "true", "enable_queue_totals": "true"}
 _EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy"
 _DEPTH_COLUMNS = "vhost,name,messages,messages_ready,messages_unacknowledged"
 _HEALING_FACTOR = 3
-_NOT_KNOWN = f"Whether it exists isn't known. {WHAT_TO_DO}"
+_NOT_KNOWN = f"It's unknown whether the object exists. {WHAT_TO_DO}"
 #: Connections of one user that are read at once.
 MOST_CONNECTIONS = 2000
 _UNLISTABLE = RejectedRow(
-    "The broker cannot list a queue here: its name is not valid UTF-8. "
-    "Delete it with rabbitmqctl or over AMQP."
+    "The broker can't list a queue here because its name isn't valid UTF-8. Delete "
+    "the queue with rabbitmqctl or over AMQP."
 )
 
 
@@ -257,7 +257,9 @@ def _without_twins(items: list[Item]) -> list[Item]:
 
 def _must_be(asked: bool) -> None:
     if not asked:
-        raise MalformedAnswer("The broker answered for another object than the one asked for.")
+        raise MalformedAnswer(
+            "The broker's answer is about a different object than the one requested."
+        )
 
 
 class _Alarm(msgspec.Struct):
@@ -275,6 +277,6 @@ def _alarms(body: bytes) -> list[str]:
     try:
         said = msgspec.json.decode(body, type=_Alarms, strict=False)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise MalformedAnswer("The alarms are not readable.", status=503) from error
+        raise MalformedAnswer("The alarms in the answer can't be read.", status=503) from error
     named = [f"{alarm.resource or 'alarm'} on {alarm.node}" for alarm in said.alarms or []]
     return [printable(text) for text in named or [said.reason or "alarm"]]

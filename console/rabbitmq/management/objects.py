@@ -74,7 +74,9 @@ class ObjectStore:
         if key in found:
             return found[key]
         if isinstance(answer, dict):
-            raise MalformedAnswer("The broker answered for another object than the one asked for.")
+            raise MalformedAnswer(
+                "The broker's answer is about a different object than the one requested."
+            )
         raise NotFound("")
 
     def _must_not_be_down(self, wire: Wire, key: Key) -> None:

@@ -33,7 +33,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     try:
         context.load_verify_locations(cadata=tls.ca_pem)
     except (ssl.SSLError, ValueError, OSError) as error:
-        raise TlsFailed("The CA file holds no readable PEM certificate.") from error
+        raise TlsFailed("The CA file contains no readable PEM certificate.") from error
     return context
 
 
@@ -41,9 +41,9 @@ def tls_failure(error: Exception, host: str) -> TlsFailed:
     """What went wrong in a handshake, in words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = printable(error.verify_message or "not trusted")
-        return TlsFailed(f"The certificate of {printable(host)} is not acceptable: {why}.")
+        return TlsFailed(f"The certificate of {printable(host)} isn't accepted: {why}.")
     if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
-        return TlsFailed(f"{printable(host)} does not speak TLS on this port.")
+        return TlsFailed(f"{printable(host)} doesn't speak TLS on this port.")
     reason = error.reason if isinstance(error, ssl.SSLError) else None
     return TlsFailed(
         f"No secure connection to {printable(host)}"
