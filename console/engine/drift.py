@@ -23,7 +23,7 @@ from console.reconcile.drift import Drift, DriftState, find_drift
 _REASONS = {
     DriftState.DRIFTED: "Changed outside the console.",
     DriftState.MISSING: "Deleted outside the console.",
-    DriftState.RETURNED: "Made again outside the console.",
+    DriftState.RETURNED: "Created again outside the console.",
 }
 _COMPARED = (Sync.IN_SYNC, Sync.DRIFTED, Sync.OWNER_MISSING)
 #: An owner in these states is no finding of its own.

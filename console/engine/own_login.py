@@ -50,8 +50,8 @@ def lock_out(
     field, reason = found
     return LockOut(
         field,
-        f"{broker.username} is the user by which the console itself logs in to {broker.name}{reason} "
-        "Edit the broker in the console and give it another user first.",
+        f"The console signs in to {broker.name} as {broker.username}{reason} First "
+        "edit the broker in the console and give it another user.",
     )
 
 
@@ -59,17 +59,17 @@ def _of_user(
     before: Mapping[str, Any], after: Mapping[str, Any] | None, new_password: bool
 ) -> tuple[str, str] | None:
     if after is None:
-        return "name", ": without it the console is locked out."
+        return "name", ". Without this user the console can't connect."
     if new_password:
-        return "password", ": with another password the console is locked out."
+        return "password", ". With another password the console can't connect."
     had = _best_tag(before)
     if _rank(had) < _rank(_best_tag(after)):
         lost = "change" if had == _TAGS[0] else "see"
-        return "tags", f": without the tag {had} it could {lost} nothing there."
+        return "tags", f". Without the tag {had} it can't {lost} anything there."
     limits = after.get("limits") or {}
     for name, value in limits.items():
         if value == 0 and (before.get("limits") or {}).get(name) != 0:
-            return "limits", f": with {name} 0 it can't read queues over AMQP."
+            return "limits", f". With {name} 0 it can't read queues over AMQP."
     return None
 
 
@@ -90,7 +90,7 @@ def _of_permission(
         return None
     return (
         "user",
-        f": without a permission it can neither read nor change queues in the virtual host {vhost}.",
+        f". Without a permission it can't read or change queues in the virtual host {vhost}.",
     )
 
 

@@ -42,7 +42,7 @@ def _vhosts_of_user(store: BrokerObjects, name: str) -> frozenset[str]:
             vhost = row.get("vhost")
             if row.get("user") != name or not isinstance(vhost, str):
                 raise MalformedAnswer(
-                    "The broker answered for another user than the one asked for."
+                    "The broker's reply is about a different user than the one requested."
                 )
             found.add(vhost)
     return frozenset(found)

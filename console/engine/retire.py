@@ -32,7 +32,7 @@ def retire_dependents(broker_id: int, kind: str, gone: Iterable[Key], now: datet
         for condition in conditions[at : at + _CHUNK]:
             chosen |= condition
         rows = ManagedObject.objects.filter(chosen, broker=broker_id)
-        retired += _retire(rows, f"It was deleted with its {_WORDS[kind]}.", now)
+        retired += _retire(rows, f"Deleted with its {_WORDS[kind]}.", now)
     return retired
 
 

@@ -50,7 +50,9 @@ class _BindingWire:
             raise NotFound("")
         properties = row.get("properties_key")
         if not isinstance(properties, str) or not properties:
-            raise MalformedAnswer("The broker does not say by which key this binding is deleted.")
+            raise MalformedAnswer(
+                "The broker's reply lacks the properties key needed to delete this binding."
+            )
         return Call("DELETE", (*_path(key), properties))
 
     def kept_while_down(self, key: Key) -> Get | None:
@@ -92,14 +94,16 @@ def _read_row(reader: Taker, row: Row) -> None:
     vhost, source = reader.vhost_of(row), row.get("source")
     if source == "":
         raise reader.left(
-            Level.NOTE, "source", "RabbitMQ makes the default exchange's own bindings."
+            Level.NOTE,
+            "source",
+            "Skipped because RabbitMQ creates the default exchange's bindings itself.",
         )
     reader.name("binding", row, "source")
     if row.get("destination_type") not in _LETTER:
-        raise SpecError("destination_type", "destination_type is queue or exchange.")
+        raise SpecError("destination_type", "destination_type must be queue or exchange.")
     if row["destination_type"] == "queue" and server_named(row.get("destination")):
         raise reader.left(
-            Level.NOTE, "destination", "A queue that the server named is left out, so is this."
+            Level.NOTE, "destination", "Skipped because its queue has a server-generated name."
         )
     destination = reader.name("binding", row, "destination")
     routing_key = row.get("routing_key", "")
@@ -111,8 +115,8 @@ def _read_row(reader: Taker, row: Row) -> None:
     if arguments and "~" in routing_key:
         raise SpecError(
             "routing_key",
-            "A binding with arguments whose routing key holds ~ breaks RabbitMQ's HTTP API: it "
-            "could not be read back, and no bindings of its virtual host could be listed.",
+            "A binding with arguments can't have ~ in its routing key: RabbitMQ's "
+            "HTTP API couldn't list any binding of the virtual host afterwards.",
         )
     key = (
         vhost, str(source), row["destination_type"], destination, routing_key,

@@ -36,11 +36,13 @@ def _read_row(reader: Taker, row: Row) -> None:
     vhost = reader.vhost_of(row)
     if server_named(row.get("name")):
         raise reader.left(
-            Level.NOTE, "name", "A queue that the server named belongs to its client: left out."
+            Level.NOTE,
+            "name",
+            "Skipped because a queue with a server-generated name belongs to its client.",
         )
     if row.get("exclusive") is True:
         raise reader.left(
-            Level.NOTE, "exclusive", "An exclusive queue belongs to its connection: left out."
+            Level.NOTE, "exclusive", "Skipped because an exclusive queue belongs to its connection."
         )
     reader.take("queue", (vhost, reader.name("queue", row)), some(row, *_FIELDS))
 

@@ -49,7 +49,8 @@ class _UserWire:
         # Without the hash RabbitMQ would clear the password and answer 204.
         if "password_hash" not in spec:
             raise BrokerFailed(
-                "The user's password hash is not known, so the user is left as it is."
+                "The console can't read the user's password hash, so it left the user "
+                "unchanged. Set a new password."
             )
         yield Call("PUT", ("users", name), _body(spec))
         yield from limit_calls(_LIMITS, name, spec["limits"], (before or {}).get("limits", {}))
@@ -121,7 +122,8 @@ def _read_row(reader: Taker, row: Row) -> None:
         reader.note(
             Level.NOTE,
             "password_hash",
-            "The file has no password of this user: an existing one is kept, a new user has none.",
+            "The file has no password for this user. An existing user keeps its "
+            "password; a new user has none.",
         )
     reader.take("user", (name,), spec)
 
@@ -134,7 +136,7 @@ def _hashed(reader: Taker, clear: Any) -> dict[str, str]:
     reader.note(
         Level.WARNING,
         "password",
-        "This password stands in clear in the file. It is hashed here and not kept.",
+        "The file contains this password in plain text. The console hashes it and doesn't store it.",
     )
     return {"password_hash": hash_password(Secret(clear)).reveal(), "hashing_algorithm": SHA256}
 
@@ -146,13 +148,11 @@ def _hash(reader: Taker, hashed: Any, algorithm: Any) -> dict[str, str]:
         raise SpecError("password_hash", "password_hash must be text.")
     if algorithm is None:
         algorithm = _algorithm_of(reader.version, hashed)
-        reader.note(
-            Level.NOTE, "hashing_algorithm", f"The file does not say it; taken to be {algorithm}."
-        )
+        reader.note(Level.NOTE, "hashing_algorithm", f"The file doesn't say; assumed {algorithm}.")
     if algorithm not in (SHA256, SHA512, MD5):
-        raise SpecError("hashing_algorithm", "RabbitMQ has no such algorithm.")
+        raise SpecError("hashing_algorithm", "RabbitMQ doesn't have this hashing algorithm.")
     if not is_hash(hashed, algorithm):
-        raise SpecError("password_hash", f"This is not a password hash of {algorithm}.")
+        raise SpecError("password_hash", f"This isn't a valid {algorithm} password hash.")
     return {"password_hash": hashed, "hashing_algorithm": algorithm}
 
 

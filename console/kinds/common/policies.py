@@ -53,11 +53,13 @@ def spec_of_row(row: Mapping[str, Any]) -> dict[str, Any]:
     if "apply-to" in row:
         spec["apply_to"] = row["apply-to"]
     if not isinstance(row.get("pattern"), str):
-        raise SpecError("pattern", "pattern is missing, or not text.")
+        raise SpecError("pattern", "pattern is missing or isn't text.")
     if spec.get("apply_to", "all") not in APPLY_TO:
-        raise SpecError("apply-to", f"apply-to is one of {', '.join(APPLY_TO)}.")
+        raise SpecError("apply-to", f"apply-to must be one of {', '.join(APPLY_TO)}.")
     if not isinstance(row.get("definition"), dict) or not row["definition"]:
-        raise SpecError("definition", "A policy's definition is an object with at least one key.")
+        raise SpecError(
+            "definition", "A policy's definition must be an object with at least one key."
+        )
     return spec
 
 

@@ -38,14 +38,14 @@ def tags(value: Any) -> list[str]:
     """A set of words: RabbitMQ takes them as a list or as text with commas, and keeps no order."""
     words = value.split(",") if isinstance(value, str) else value
     if not isinstance(words, list | tuple):
-        raise TypeError("must be a list of words")
+        raise TypeError("must be a list of text values")
     return sorted({text(word).strip() for word in words} - {""})
 
 
 def limits(value: Any) -> dict[str, int]:
     """Limits by name. A negative one means none (`rabbit_vhost_limit.erl`), so it is left out."""
     if not isinstance(value, Mapping):
-        raise TypeError("must be an object of whole numbers")
+        raise TypeError("must be an object with whole numbers as values")
     return {
         text(name): integer(limit) for name, limit in sorted(value.items()) if integer(limit) >= 0
     }

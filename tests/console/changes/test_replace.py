@@ -46,7 +46,7 @@ def test_what_was_asked_for_as_new_never_replaces_what_is_there(
     change = engine.do(("queue", queue, QUORUM))
     step = change.steps.get()
     assert (step.op, change.state, step.error_code) == ("create", "rejected", "conflict")
-    assert "never done unasked" in step.error_detail
+    assert "never does that automatically" in step.error_detail
     assert is_untouched(live_broker, scratch_vhost, queue)
 
 

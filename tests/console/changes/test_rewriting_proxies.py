@@ -73,7 +73,7 @@ def test_a_permission_in_the_default_virtual_host_is_not_called_done(
     assert ended(change) == ("rejected", "rejected", "path_rewritten")
     said = change.steps.get().error_detail
     assert "%2F" in said
-    assert "Test the connection" in said
+    assert "Test the broker's connection" in said
     assert gate.writes == []
     assert engine.target("permission", "/", user).sync == "rejected"
 
@@ -208,7 +208,7 @@ def test_a_page_does_not_say_that_the_queue_is_gone(
         behind(as_nginx_does)
         client.force_login(superuser)
         text = client.get(f"/queues/{found.pk}/now/").content.decode()
-        assert "no such queue" not in text
+        assert "no longer exists on the broker" not in text
         assert "rewrites escaped characters" in text
     finally:
         live_broker.forget("queues", "/", "warren-there")

@@ -218,7 +218,7 @@ def test_the_password_of_what_was_refused_is_dropped_after_a_day(refused, superu
     _, change = refused
     assert forget_secrets(utc_now()) == 0
     assert forget_secrets(utc_now() + KEPT_FOR + timedelta(minutes=1)) == 1
-    with pytest.raises(NothingLeft, match="not kept any more"):
+    with pytest.raises(NothingLeft, match="no longer stores"):
         retry(change, superuser)
 
 
