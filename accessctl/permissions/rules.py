@@ -151,7 +151,7 @@ def copy_permissions(
     the person sees. `replace` also takes what `source` does not have there. Raises NotAllowed,
     InvalidField."""
     if source == target:
-        raise InvalidField("target", "Choose another user to copy to.")
+        raise InvalidField("target", "Choose a different user to copy to.")
     _must_know(broker, [target], acting_user)
     reach = reach_of(acting_user).of_the_person
     wishes: list[Wish] = []
@@ -243,7 +243,9 @@ def _pairs(
         raise InvalidField("user", "Choose a user.")
     if len(vhosts) * len(users) > MOST_AT_ONCE:
         raise InvalidField(
-            "user", f"That is {len(vhosts) * len(users)} permissions; {MOST_AT_ONCE} go at once."
+            "user",
+            f"That is {len(vhosts) * len(users)} permissions; the limit is "
+            f"{MOST_AT_ONCE}. Choose fewer users or virtual hosts.",
         )
     for vhost in vhosts:
         require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)

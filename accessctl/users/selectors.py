@@ -112,7 +112,7 @@ def access_broker_user(user: AnyUser, user_id: int, permission: Permission) -> B
         .first()
     )
     if not isinstance(found, BrokerUser):
-        raise Http404("No such user.")
+        raise Http404("User not found.")
     if permission != Permission.USERS_VIEW:  # which the queryset has asked for
         require(user, permission, found.broker)
     return found

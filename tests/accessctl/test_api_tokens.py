@@ -239,7 +239,7 @@ class TestCommands:
 
     def test_an_administrator_is_made_once(self, monkeypatch: Any, django_user_model: Any) -> None:
         assert "created" in self.run("ensure_admin")
-        assert "was there already" in self.run("ensure_admin")
+        assert "already up to date" in self.run("ensure_admin")
         user = django_user_model.objects.get()
         assert user.is_superuser
         assert user.check_password(self.password)
@@ -257,7 +257,7 @@ class TestCommands:
             user=django_user_model.objects.get(), name="ci", expires_in=timedelta(days=1),
             now=timezone.now(), acting_user=None,
         )  # fmt: skip
-        assert "was there already" in self.run("ensure_admin")
+        assert "already up to date" in self.run("ensure_admin")
         monkeypatch.setenv("CONSOLE_ADMIN_PASSWORD", "another long one")
         self.run("ensure_admin", "--keep-tokens")
         assert ApiToken.objects.count() == 1
@@ -318,7 +318,7 @@ class TestCommands:
             return said
 
         assert "added" in ensure()
-        assert "was there already" in ensure()
+        assert "already up to date" in ensure()
         assert "changed" in ensure(management_url="http://10.0.0.2:15672")
         assert decrypt(Broker.objects.get().password_encrypted).reveal() == "secret one"
         assert "changed" in ensure(management_url="http://10.0.0.2:15672", password="secret two")

@@ -100,7 +100,7 @@ def test_only_connections_to_ones_own_virtual_hosts_are_told(connected, now):
     permit(user.broker, user.name, vhost, now)
     shown = text_of(browser.get(panel))
     assert (shown.count(vhost), shown.count(other)) == (2, 0)
-    assert "Only those to virtual hosts that you may see" in shown
+    assert "only connections to virtual hosts that you can see" in shown
     told = browser.get(f"/api/v1/users/{user.pk}/connections/").json()
     assert (told["count"], told["in_part"]) == (2, True)
 
@@ -126,7 +126,7 @@ def test_a_broker_in_trouble_is_said_beside_what_it_told_before(browser, api, co
     before = api.get(f"/api/v1/users/{user.pk}/connections/").json()
     Broker.objects.filter(pk=user.broker_id).update(enabled=False)
     shown = text_of(browser.get(panel))
-    assert "switched off in the console" in shown
+    assert "disabled in the console" in shown
     assert "What is below was read" in shown
     assert "Open connections 3" in shown
     told = api.get(f"/api/v1/users/{user.pk}/connections/").json()
@@ -155,7 +155,7 @@ def test_names_of_connections_are_text(browser, broker_row):
     [
         b"[]",
         b"{}",
-        answer_of([{"name": "c", "vhost": "/", "user": "somebody else"}]),
+        answer_of([{"name": "c", "vhost": "/", "user": "Someone else"}]),
     ],
     ids=["list", "empty", "other"],
 )

@@ -258,7 +258,7 @@ def test_a_code_of_the_app_is_good_once_wherever_it_was_used(cast, one_step) -> 
         assert "_auth_user_id" not in _second_step(used).session
     # Confirming who one is takes a new one too, and then it's used up for the sign-in.
     answer = client.post("/accounts/2fa/reauthenticate/", {"code": code})
-    assert "was used already" in answer.content.decode()
+    assert "was already used" in answer.content.decode()
     one_step(1)
     code = _code_of(secret)
     assert client.post("/accounts/2fa/reauthenticate/", {"code": code}).status_code == 302

@@ -51,12 +51,12 @@ def limited(row: ApiToken) -> None:
 @pytest.mark.parametrize(
     ("withdraw", "sentence"),
     [
-        (revoked, "The API token that this was asked with has been revoked."),
-        (expired, "The API token that this was asked with has expired."),
+        (revoked, "The API token used for this request has been revoked."),
+        (expired, "The API token used for this request has expired."),
         (
             limited,
-            "root, by the API token that this was asked with, no longer has the right to do this "
-            "(vhosts:create).",
+            "root, through the API token used for this request, no longer has the "
+            "right to do this (vhosts:create).",
         ),
     ],
 )

@@ -40,8 +40,8 @@ def test_each_vhost_is_said_in_one_sentence(add_user: Any) -> None:
     )
     reach = reach_of_user(user)
     assert [(vhost.vhost, vhost.words) for vhost in reach.vhosts] == [
-        ("/", "May do everything."),
-        ("/a", "May connect, and nothing else."),
+        ("/", "Can do everything."),
+        ("/a", "Can only connect."),
         ("/b", "May write to names that begin with orders.; read from only work or jobs."),
     ]
     assert reach.flags == ()
