@@ -115,7 +115,7 @@ def _why_unknown(queue: Queue, status: BrokerStatus) -> str:
         return "The broker no longer lists this queue."
     if status.depths_at is None:
         return "No poll of this broker has read depths yet."
-    return "The broker did not say at the last poll."
+    return "The broker didn't report it at the last poll."
 
 
 @dataclass(frozen=True, slots=True)

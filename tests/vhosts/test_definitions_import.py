@@ -203,7 +203,7 @@ def test_a_queue_with_other_properties_is_held_until_replacing_is_chosen(
     file["queues"][0]["arguments"] = {"x-max-length": 6}
     plan = importer.plan(file)
     assert [(row.ref, row.state) for row in plan.rows] == [(Ref("queue", (vhost, "q")), "held")]
-    assert "fixed when it is declared" in plan.rows[0].why
+    assert "can't be changed after declaration" in plan.rows[0].why
     with pytest.raises(NotSound):
         accept_import(plan, acting_user=importer.user, now=utc_now(), origin="api")
     before = live_broker.call("GET", "bindings", vhost)
@@ -341,7 +341,7 @@ def test_an_empty_file_has_nothing_to_do_and_what_is_no_file_is_refused(importer
         importer.plan(b"<html>")
     with pytest.raises(TooLarge):
         importer.plan(b" " * (20 * 1024 * 1024 + 1))
-    with pytest.raises(InvalidField, match="no transformation"):
+    with pytest.raises(InvalidField, match="Unknown transformation"):
         importer.plan({}, transformations=("nope",))
     with pytest.raises(NotThere):
         importer.export("no such vhost")

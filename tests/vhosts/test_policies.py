@@ -104,7 +104,7 @@ def test_a_policy_is_created_edited_and_deleted_by_its_pages(
         ("definition", "max-length", "Line 1 is not name = value."),
         ("definition", "a = 1\na = 2", "Line 2: a is already set above."),
         ("name", "", "Enter the name."),
-        ("name", "..", "can’t be addressed|cannot be addressed"),
+        ("name", "..", "consists only of dots"),
     ],
 )
 def test_what_a_form_refuses_is_said_and_nothing_is_lost(browser, broker, field, value, sentence):

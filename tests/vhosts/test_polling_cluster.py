@@ -189,7 +189,7 @@ def test_a_dead_node_takes_no_queue_away(
     page = client.get(reverse("queue_now", args=[classic.pk])).content.decode()
     assert f"Node {scene.cluster.names[2]} is down." in page
     assert "Last known depth 4" in page
-    assert "no such queue" not in page
+    assert "no longer exists on the broker" not in page
     assert ">Down<" in client.get(reverse("queue", args=[classic.pk])).content.decode()
     found = api.get(f"/api/v1/queues/{classic.pk}/").json()
     assert (found["state"], found["total"], found["last_ready"]) == ("down", None, 4)

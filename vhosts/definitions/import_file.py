@@ -19,8 +19,9 @@ from accessctl.rights import Permission
 from accessctl.users.ownership import known_users, sees_all_users
 from console.engine.accept import Request, Wish, accept
 from console.errors import InvalidField, NotAllowed, NotSound, Stale
+from console.faces.pages.words import counted
 from console.kinds.common.kind import Op, Ref, Spec, SpecError
-from console.kinds.registry import KINDS, vhost_of
+from console.kinds.registry import KINDS, phrase, vhost_of
 from console.models import Broker, Change
 from console.reconcile.definitions.compare import Objects, check_references, prunable, touched_by
 from console.reconcile.definitions.kept import cleared, complete
@@ -100,7 +101,9 @@ def plan_import(
     """Compares the file with the broker as it is now. Raises NotAllowed, InvalidField, TooLarge,
     BrokerTrouble."""
     if not may_somewhere(acting_user, Permission.DEFINITIONS_IMPORT, broker):
-        raise NotAllowed("You may not import definitions here (definitions:import).")
+        raise NotAllowed(
+            "You aren't allowed to import definitions here (requires definitions:import)."
+        )
     definitions = read_file(
         body,
         vhost=options.vhost,
@@ -192,8 +195,9 @@ class _Planner:
             names = ", ".join(change.name for change in difference.fields)
             state, why = (
                 "held",
-                f"It is there with another {names}, which is fixed when it is declared. It would "
-                "have to be deleted and declared again; choose that to have it done.",
+                f"It exists with a different {names}, which can't be changed after "
+                "declaration. To have it deleted and declared again, choose to "
+                "replace objects.",
             )
         if (before or {}).get("protected_from_deletion") and difference.op is Op.DELETE:
             state, why = "impossible", "The virtual host is protected from deletion."
@@ -245,7 +249,7 @@ class _Planner:
             self.rights[ref] = Permission.DEFINITIONS_IMPORT
             if ref in self.unchanged:
                 self.unchanged.remove(ref)
-            why = "It goes with what is replaced, and is made again."
+            why = "Deleted together with a replaced object, then created again."
             self.rows.append(Row(ref, Op.CREATE, "planned", why))
 
     def plan(self, now: datetime) -> ImportPlan:
@@ -321,7 +325,7 @@ def accept_import(
     longer as it was when the plan was shown; NotAllowed, InvalidField or NotSound where not all of it
     can be done and the valid part was not chosen."""
     if expected_fingerprint and expected_fingerprint != plan.fingerprint:
-        raise Stale("The broker has changed since the plan was made. Look at the new plan first.")
+        raise Stale("The broker has changed since this plan was created. Review the new plan.")
     if not plan.options.valid_part:
         _refuse_half(plan)
     if not plan.wishes:
@@ -341,19 +345,20 @@ def _refuse_half(plan: ImportPlan) -> None:
     refused, impossible, held = (plan.of(state) for state in ("refused", "impossible", "held"))
     if refused:
         raise NotAllowed(
-            f"{len(refused)} objects of the file are not yours to import, the first: "
-            f"{refused[0].ref}. {refused[0].why} Nothing was done.",
+            f"You aren't allowed to import {counted(len(refused), 'object')} of the "
+            f"file. The first is the {phrase(refused[0].ref)}: {refused[0].why} "
+            "Nothing was changed.",
             {"refused": [{"kind": row.ref.kind, "key": list(row.ref.key), "why": row.why}
                          for row in refused[:1000]]},
         )  # fmt: skip
     errors = [str(one) for one in plan.findings if one.level == "error"]
-    errors += [f"{row.ref}: {row.why}" for row in impossible]
+    errors += [f"The {phrase(row.ref)}: {row.why}" for row in impossible]
     if errors:
-        more = f" {len(errors)} such errors in all." if len(errors) > 1 else ""
-        raise InvalidField("file", f"{errors[0]}{more} Nothing was done.")
+        more = f" {len(errors)} errors in total." if len(errors) > 1 else ""
+        raise InvalidField("file", f"{errors[0]}{more} Nothing was changed.")
     if held:
         raise NotSound(
-            f"{len(held)} objects would have to be deleted and declared again, the first: "
-            f"{held[0].ref}. {held[0].why} Nothing was done.",
+            f"{counted(len(held), 'object')} must be deleted and declared again. The "
+            f"first is the {phrase(held[0].ref)}: {held[0].why} Nothing was changed.",
             {"held": [{"kind": row.ref.kind, "key": list(row.ref.key)} for row in held[:1000]]},
         )

@@ -78,28 +78,33 @@ def objections(
         if row.op is Op.DELETE and row.ref.kind == "vhost":
             held = vhost_contents(broker, row.ref.key[0])
             yield (
-                f"The virtual host {row.ref.key[0]} is deleted with all that is in it: "
-                f"{held['queues']} queues and {held['messages']} messages as last seen."
+                f"The virtual host {row.ref.key[0]} and everything in it is deleted: "
+                f"{counted(held['queues'], 'queue')} and "
+                f"{counted(held['messages'], 'message')} at the last check."
             )
     yield from _losses(planned, Op.REPLACE, "deleted and declared again", force)
     yield from _losses(planned, Op.DELETE, "deleted", force)
     users = sum(1 for row in planned if row.op is Op.DELETE and row.ref.kind == "user")
     if users:
-        yield f"{users} users are deleted, with their permissions."
+        yield f"{counted(users, 'user')} and their permissions are deleted."
     rest = sum(
         1
         for row in planned
         if row.op is Op.DELETE and row.ref.kind not in ("vhost", "queue", "user")
     )
     if rest:
-        yield f"{rest} other objects are deleted."
+        yield f"Other objects deleted: {rest}."
     for row in planned:
         if row.clears:
-            yield f"The {KINDS[row.ref.kind].noun} {row.ref.key[0]} loses its {', '.join(row.clears)}."
+            yield (
+                f"The {KINDS[row.ref.kind].phrase(row.ref.key)} loses its {', '.join(row.clears)}."
+            )
     if left_out:
-        yield f"{counted(len(left_out), 'object')} on the broker can't be read, so nothing is done to them."
+        yield (
+            f"{counted(len(left_out), 'object')} on the broker can't be read and won't be changed."
+        )
     for one in left_out[:_MOST_NAMED]:
-        yield f"Left out: {one}"
+        yield f"Skipped: {one}"
 
 
 def _losses(planned: Sequence[Row], op: Op, done: str, force: bool) -> Iterable[str]:
@@ -108,15 +113,16 @@ def _losses(planned: Sequence[Row], op: Op, done: str, force: bool) -> Iterable[
         return
     lost = sum(row.lost or 0 for row in queues)
     unknown = sum(1 for row in queues if row.lost is None)
-    sentence = f"{len(queues)} queues are {done}, and {lost} messages in them are lost."
+    sentence = f"Queues {done}: {len(queues)}. Their {counted(lost, 'message')} will be lost."
     if not force:
         sentence = (
-            f"{len(queues)} queues are {done}, each only while it is empty; {lost} messages are in "
-            "them now. RabbitMQ cannot do that with quorum queues and streams: those need force."
+            f"Queues {done}, each only if it is empty: {len(queues)}. They hold "
+            f"{counted(lost, 'message')} now. RabbitMQ can't do this for quorum queues "
+            "and streams; those need force."
         )
     yield sentence
     if unknown:
-        yield f"How many messages {unknown} of them hold is not known."
+        yield f"For {unknown} of them, the number of messages is unknown."
 
 
 def _live_counts(store: BrokerObjects, queues: Iterable[Ref]) -> dict[Ref, int | None]:

@@ -55,7 +55,9 @@ class Live:
 def open_broker(broker: Broker) -> Iterator[BrokerObjects]:
     """The broker's objects; trouble with it inside the block becomes BrokerTrouble."""
     if not broker.enabled:
-        raise BrokerTrouble(f"{broker.name} is disabled in the console, so it is not asked.")
+        raise BrokerTrouble(
+            f"{broker.name} is disabled in the console. Enable it to read its definitions."
+        )
     try:
         with connect(broker, timeouts=TIMEOUTS) as client:
             yield BrokerObjects(client.http)
@@ -71,7 +73,7 @@ def read_live(store: BrokerObjects) -> Live:
     try:
         read = parse_live(body, most_bytes=_MOST_BYTES)
     except NotDefinitions as error:
-        raise BrokerTrouble(f"The broker's definitions cannot be read: {error}") from None
+        raise BrokerTrouble(f"The broker's definitions can't be read: {error}") from None
     objects: Objects = dict(read.objects)
     left_out = list(read.left_out)
     # Definitions of older versions tell of a virtual host little more than its name.
@@ -119,7 +121,7 @@ def export_definitions(
     if vhost is not None:
         objects = within(objects, vhost)
         if Ref("vhost", (vhost,)) not in objects:
-            raise NotThere(f"There is no virtual host {vhost} on {broker.name}.")
+            raise NotThere(f"{broker.name} has no virtual host {vhost}.")
     if names:
         objects = dict(transform(Definitions(objects, frozenset()), names).objects)
     left_out = [str(one) for one in live.left_out_in(vhost)]
@@ -150,7 +152,7 @@ def export_for_copy(
         live = read_live(store)
     objects = within(live.objects, vhost)
     if Ref("vhost", (vhost,)) not in objects:
-        raise NotThere(f"There is no virtual host {vhost} on {broker.name}.")
+        raise NotThere(f"{broker.name} has no virtual host {vhost}.")
     if not permissions:
         objects = {
             ref: spec
@@ -173,7 +175,7 @@ def check_transformations(names: Sequence[str]) -> list[str]:
         if name not in TRANSFORMATIONS:
             raise InvalidField(
                 "transformations",
-                f"There is no transformation {name[:60]}. Known: {', '.join(TRANSFORMATIONS)}.",
+                f"Unknown transformation {name[:60]}. Valid ones: {', '.join(TRANSFORMATIONS)}.",
             )
     return list(names)
 

@@ -15,7 +15,9 @@ from console.models import Broker
 from console.reconcile.diff import Difference
 from console.reconcile.disclose import reaches_elsewhere
 
-_WHOLE_BROKER = "It belongs to the whole broker, and your rights are on virtual hosts of it only."
+_WHOLE_BROKER = (
+    "It belongs to the whole broker, and you only have rights on some of its virtual hosts."
+)
 
 
 def why_not_import(user: AnyUser, broker: Broker, ref: Ref, spec: Spec | None) -> str:
@@ -25,12 +27,12 @@ def why_not_import(user: AnyUser, broker: Broker, ref: Ref, spec: Spec | None) -
     if ref.kind == "operator_policy" or reaches_elsewhere(ref, spec):
         # A virtual host's administrator is held by the one, and would reach out by the other.
         if not may(user, Permission.BROKERS_EDIT, broker):
-            return "This takes the rights of a broker administrator."
+            return "This requires the role broker administrator."
         return ""
     if not may(user, Permission.DEFINITIONS_IMPORT, broker, vhost):
         if vhost is None:
             return _WHOLE_BROKER
-        return f"You may not import into the virtual host {vhost}."
+        return f"You aren't allowed to import into the virtual host {vhost}."
     return ""
 
 
@@ -42,7 +44,7 @@ def right_for(
     vhost = vhost_of(difference.ref)
     needed = _needed(difference, before, after)
     lacking = [one for one in needed if not may(user, one, broker, vhost)]
-    return needed[0], f"This takes the right {lacking[0]}." if lacking else ""
+    return needed[0], f"This requires {lacking[0]}." if lacking else ""
 
 
 def _needed(difference: Difference, before: Spec | None, after: Spec | None) -> list[Permission]:

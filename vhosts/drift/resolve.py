@@ -14,14 +14,14 @@ from console.errors import InvalidField, NotAllowed, NotThere
 from console.faces.face import FACES
 from console.faces.pages.words import counted
 from console.kinds.common.kind import Key, Ref, Spec
-from console.kinds.registry import KINDS
+from console.kinds.registry import KINDS, phrase
 from console.models import Broker, ManagedObject, Sync
 from console.reconcile.dependents import owners_of
 from vhosts.drift.seen_objects import seen_kinds, seen_objects
 from vhosts.virtual_hosts.rules import vhost_contents
 
 PUSH, ACCEPT = "push", "accept"
-ACTS = {PUSH: "Push what was asked", ACCEPT: "Accept what is there"}
+ACTS = {PUSH: "Restore desired state", ACCEPT: "Accept the broker's state"}
 MOST_AT_ONCE = 1000
 
 
@@ -31,22 +31,24 @@ def resolve_drift(rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUs
     if act not in ACTS:
         raise InvalidField("act", f"act must be one of {', '.join(ACTS)}.")
     if not rows:
-        raise InvalidField("ids", "Choose at least one object.")
+        raise InvalidField("ids", "Select at least one object.")
     if len(rows) > MOST_AT_ONCE:
-        raise InvalidField("ids", f"At most {MOST_AT_ONCE} objects go at once.")
+        raise InvalidField("ids", f"The limit is {MOST_AT_ONCE} objects.")
     wishes: list[Wish] = []
     there = _owners_there(rows) if act == PUSH else set()
     for row, observed in _with_seen(rows):
         if row.sync not in RESOLVABLE[act]:
-            raise InvalidField("ids", f"{row} does not differ any more. Look at it again.")
+            raise InvalidField(
+                "ids", f"The {phrase(_ref(row))} no longer differs. Reload the list."
+            )
         if act == PUSH and row.spec is not None:
             _owner_must_be_there(row, there)
         spec = row.spec if act == PUSH else observed
         if act == PUSH and row.kind == "user" and spec is not None and observed is None:
             raise InvalidField(
                 "ids",
-                f"The user {row.key[0]} is gone and its password is not kept here. "
-                "Create it anew, or accept that it is gone.",
+                f"The user {row.key[0]} was deleted, and the console doesn't store its "
+                "password. Create the user again, or accept the deletion.",
             )
         wishes.append(_wish(row.broker, row.kind, tuple(row.key), spec, observed, acting_user,
                             generation=row.generation))  # fmt: skip
@@ -80,8 +82,9 @@ def _owner_must_be_there(row: ManagedObject, there: set[tuple[int, Ref]]) -> Non
             word = "user" if owner.kind == "user" else "virtual host"
             raise InvalidField(
                 "ids",
-                f"{row.broker.name} has no {word} {owner.key[0]}, so {row} can't be pushed. Create the "
-                f"{word} first, or accept what is there.",
+                f"{row.broker.name} has no {word} {owner.key[0]}, so the "
+                f"{phrase(_ref(row))} can't be restored. Create the {word} first, or "
+                "accept the broker's state.",
             )
 
 
@@ -96,11 +99,12 @@ def objections(wish: Wish) -> list[str]:
     number = hanging(wish.broker, wish.ref).count()
     if not number:
         return []
-    asked = f"{counted(number, 'object')} that you manage hung on it"
+    asked = f"{counted(number, 'managed object')} depended on it"
     if wish.spec is None:
-        return [f"{asked}: accepting that it is gone lets go of them too."]
+        return [f"{asked}. If you accept the deletion, the console stops managing them too."]
     return [
-        f"{asked}. They aren't pushed with it: what is still missing then shows as drift of its own."
+        f"{asked}. They aren't restored with it. Those still missing afterwards are "
+        "reported as drift."
     ]
 
 
@@ -111,9 +115,9 @@ def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUse
     if kind not in seen_kinds():
         raise InvalidField("kind", f"kind must be one of {', '.join(seen_kinds())}.")
     if not wanted or any(len(key) != len(KINDS[kind].identity) for key in wanted):
-        raise InvalidField("key", f"Name each by {', '.join(KINDS[kind].identity)}.")
+        raise InvalidField("key", f"Identify each object by {', '.join(KINDS[kind].identity)}.")
     if len(wanted) > MOST_AT_ONCE:
-        raise InvalidField("key", f"At most {MOST_AT_ONCE} objects go at once.")
+        raise InvalidField("key", f"The limit is {MOST_AT_ONCE} objects.")
     at = KINDS[kind].vhost_at
     for vhost in {None if at is None else key[at] for key in wanted}:
         # Before anything is looked up: the answer would tell what is in other people's virtual hosts.
@@ -127,9 +131,9 @@ def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUse
     for key in wanted:
         row = managed.get(key)
         if row is not None and row.spec is not None:
-            raise InvalidField("key", f"{row} is managed already.")
+            raise InvalidField("key", f"The {phrase(Ref(kind, key))} is already managed.")
         if key not in seen:
-            raise NotThere(f"{Ref(kind, key)} is not there.")
+            raise NotThere(f"The {phrase(Ref(kind, key))} doesn't exist.")
         wishes.append(_wish(broker, kind, key, seen[key], seen[key], acting_user,
                             generation=row.generation if row else 0))  # fmt: skip
     return wishes
@@ -141,7 +145,9 @@ def _with_seen(rows: Sequence[ManagedObject]) -> Iterable[tuple[ManagedObject, S
         groups.setdefault((row.broker_id, row.kind), []).append(row)
     for (_, kind), group in groups.items():
         if kind not in seen_kinds():
-            raise InvalidField("ids", f"Nothing is known of what is there of {group[0]}.")
+            raise InvalidField(
+                "ids", f"The broker's state of {group[0]} is unknown. Try again later."
+            )
         seen = seen_objects(group[0].broker, kind, [tuple(row.key) for row in group])
         for row in group:
             yield row, seen.get(tuple(row.key))

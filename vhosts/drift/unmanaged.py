@@ -41,9 +41,9 @@ def adopt_seen(kind: str, rows: Iterable[SeenOnBroker], *, acting_user: AnyUser)
     """As `adopt`, for rows of `unmanaged`, of several brokers too. Raises NotAllowed, InvalidField."""
     chosen = sorted(rows, key=lambda row: (row.broker_id, row.pk))
     if not chosen:
-        raise InvalidField("ids", "Choose at least one object.")
+        raise InvalidField("ids", "Select at least one object.")
     if len(chosen) > MOST_AT_ONCE:
-        raise InvalidField("ids", f"At most {MOST_AT_ONCE} objects go at once.")
+        raise InvalidField("ids", f"The limit is {MOST_AT_ONCE} objects.")
     wishes: list[Wish] = []
     for _, group in groupby(chosen, key=lambda row: row.broker_id):
         of_broker = list(group)

@@ -25,9 +25,9 @@ ROWS = (25, 50, 100)
 #: Virtual hosts side by side; more of them are on further pages.
 COLUMNS = 20
 HAVING = {
-    "with": "with rights here",
-    "without": "without rights here",
-    "differing": "not alike in all of them",
+    "with": "with permissions here",
+    "without": "without permissions here",
+    "differing": "with different permissions here",
 }
 _MOST_TEXT = 255
 

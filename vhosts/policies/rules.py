@@ -44,9 +44,9 @@ class Matching:
     @property
     def sentence(self) -> str:
         if self.refused:
-            return f"What it matches is not known: {self.refused}"
+            return f"What it matches is unknown: {self.refused}"
         if not self.queues and not self.exchanges:
-            return "It matches no queue and no exchange."
+            return "It matches no queues or exchanges."
         parts = [
             counted(number, noun)
             for number, noun in ((self.queues, "queue"), (self.exchanges, "exchange"))
@@ -93,13 +93,13 @@ def check(broker: Broker, key: Key, fields: Mapping[str, Any]) -> dict[str, Any]
     if reason := why_not_pattern(pattern, dialect_of(broker.status.erlang_version)):
         raise InvalidField("pattern", reason)
     if checked.get("apply_to", "all") not in APPLY_TO:
-        raise InvalidField("apply_to", f"Apply to is one of {', '.join(APPLY_TO)}.")
+        raise InvalidField("apply_to", f"apply_to must be one of {', '.join(APPLY_TO)}.")
     definition = checked.get("definition")
     if not isinstance(definition, Mapping) or not definition:
         raise InvalidField("definition", "Set at least one key.")
     for name, value in definition.items():
         if "\0" in f"{name}{value}":
-            raise InvalidField("definition", "A definition can't hold a NUL character.")
+            raise InvalidField("definition", "A definition can't contain a NUL character.")
     return checked
 
 
@@ -116,4 +116,7 @@ def dies(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
     found = matching(broker, key[0], spec)
     yield found.sentence
     if found.queues or found.exchanges:
-        yield "They lose its settings, or get those of the policy with the next lower priority."
+        yield (
+            "They lose its settings or get those of the matching policy with the next "
+            "lower priority."
+        )

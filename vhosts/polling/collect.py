@@ -161,7 +161,7 @@ class DepthCollector:
         if known and known >= 10 and depths.queues < known / 2:
             told.clear()
             raise MalformedAnswer(
-                f"Its Prometheus plugin tells of {depths.queues} of {known} queues."
+                f"Its Prometheus plugin reports {depths.queues} of {known} queues."
             )
         return depths
 
@@ -205,7 +205,7 @@ class DepthCollector:
     def _passive(self, vitals: Vitals) -> Depths:
         names = Queue.objects.names_on(self._broker)
         if not names or len(names) > _PASSIVE_AT_MOST:
-            raise TimedOut(f"Asking for {len(names):,} queues one by one would take too long.")
+            raise TimedOut(f"Requesting {len(names):,} queues one by one would take too long.")
         endpoint = amqp_endpoint(
             self._broker.amqp_url, self._client.endpoint, vitals.overview.listeners
         )
@@ -261,7 +261,7 @@ def amqp_endpoint(
             host = parse_management_url(management.url).host
             port = found["amqp/ssl" if secure else "amqp"]
     except (KeyError, BadAddress):
-        raise NotFound("The broker names no AMQP listener.") from None
+        raise NotFound("The broker reports no AMQP listener.") from None
     return AmqpEndpoint(
         scheme="amqps" if scheme == "amqps" else "amqp",
         host=host,

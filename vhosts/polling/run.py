@@ -90,7 +90,7 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
             store(slot, outcome, now=ended)
         except DataError:
             log.warning("poll_answer_unstorable", broker_id=broker_id, exc_info=True)
-            unfit = MalformedAnswer("The answer holds values that cannot be kept.")
+            unfit = MalformedAnswer("The answer contains values that can't be stored.")
             outcome = _failed(broker, status, unfit.code, unfit.detail, unfit, now)
             outcome.poll.update(started_at=now, took_ms=round(took * 1000))
             store(slot, outcome, now=ended)
@@ -226,8 +226,9 @@ def _pin(
         return {"pinned_cluster_name": name, "pinned_generation": broker.generation}
     if status.pinned_cluster_name != name:
         part_errors["identity"] = (
-            f"This cluster calls itself {name}; before, it was {status.pinned_cluster_name}. "
-            "If that is meant, save the broker's settings again to confirm it."
+            f"This cluster's name is {name}; before, it was "
+            f"{status.pinned_cluster_name}. If that is intended, save the broker's "
+            "settings again to confirm."
         )
     return {}
 

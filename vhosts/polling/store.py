@@ -132,8 +132,8 @@ def _say_what_lacks(
     if not (depths.why_not_all and without):
         return
     sentence = (
-        f"{without:,} of {queues:,} queues are without figures and missing from the sums. "
-        f"{depths.why_not_all}"
+        f"{without:,} of {queues:,} queues have no figures and are missing from the "
+        f"sums. {depths.why_not_all}"
     )
     status["part_errors"] = {**status["part_errors"], "depths": sentence[:2000]}
     outcome.poll["complete"] = False

@@ -142,7 +142,7 @@ def _take_part(
                 BrokerStatus.objects.filter(pk=broker.pk).update(depths_claim=0)
     except DataError:
         log.warning("inventory_unstorable", broker_id=broker.pk, part=name, exc_info=True)
-        errors[name] = "The listing holds values that cannot be kept."
+        errors[name] = "The list contains values that can't be stored."
         return False
     note_part(
         name, listing.items, broker, complete=complete, now=now, unread=frozenset(left_out.known)
