@@ -55,9 +55,9 @@ DRF_STANDARDIZED_ERRORS = {
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Warren",
     "DESCRIPTION": (
-        "Fleets of RabbitMQ brokers: what is on them, how deep their queues are, over time.\n\n"
-        "Send `Authorization: Bearer wrn_…`. Figures are as of the times beside them; a figure "
-        "that is not known is null, never zero. docs/api.md has examples."
+        "Manage fleets of RabbitMQ brokers: their objects, their queue depths and the history.\n\n"
+        "Authenticate with `Authorization: Bearer wrn_…`. Every figure has a time next to it. An "
+        "unknown figure is null, never zero. See docs/api.md for examples."
     ),
     "VERSION": "1",
     "LICENSE": {"name": "Apache-2.0"},

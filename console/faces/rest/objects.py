@@ -28,6 +28,7 @@ from console.faces.rest.changing import (
 )
 from console.faces.rest.fields import Flag, Number, Text
 from console.faces.rest.filters import BrokerFilter, TextFilter
+from console.faces.rest.schema import with_article
 from console.faces.rest.views import ApiView
 from console.kinds.common import values
 from console.kinds.common.kind import Ref
@@ -65,7 +66,7 @@ _WRITE: Mapping[Callable[[Any], Any], Callable[[], serializers.Field[Any, Any, A
 
 class _SeenOnBroker(serializers.Serializer[Any]):
     id = serializers.IntegerField()
-    broker = serializers.IntegerField(source="broker_id", help_text="The broker's id.")
+    broker = serializers.IntegerField(source="broker_id", help_text="The broker's ID.")
     broker_name = serializers.CharField(source="broker.name")
     first_seen_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
@@ -98,6 +99,7 @@ def view_of(face: Face) -> type[ApiView]:
             "destroy": face.rights.delete,
         }
         query_parameters = dict.fromkeys(_WRITES, PARAMETERS)
+        nouns = (plural, noun)
         managed_kind = face.name
         managed_key = face.kind.identity
 
@@ -175,10 +177,14 @@ def view_of(face: Face) -> type[ApiView]:
             )
 
     ObjectsView.__name__ = ObjectsView.__qualname__ = f"{pascal}View"
-    ObjectsView.__doc__ = f"{plural.capitalize()} of all brokers."
-    ObjectsView.create.__doc__ = f"Create a {noun}."
-    ObjectsView.partial_update.__doc__ = f"Edit a {noun}. What is left out stays as it is."
-    ObjectsView.destroy.__doc__ = f"Delete a {noun}. `dry_run` tells what goes with it."
+    ObjectsView.__doc__ = f"{plural.capitalize()} on all brokers."
+    ObjectsView.create.__doc__ = f"Create {with_article(noun)}."
+    ObjectsView.partial_update.__doc__ = (
+        f"Edit {with_article(noun)}. Fields you leave out keep their values."
+    )
+    ObjectsView.destroy.__doc__ = (
+        f"Delete {with_article(noun)}. `dry_run` lists what is deleted with it."
+    )
     return ObjectsView
 
 
@@ -192,7 +198,7 @@ def _read_serializer(face: Face, pascal: str) -> type[serializers.Serializer[Any
     fields: dict[str, Any] = {name: serializers.CharField() for name in face.kind.identity}
     fields |= {one.name: _READ[one.canonical]() for one in face.kind.fields if not one.secret}
     fields["Meta"] = type("Meta", (), {"ref_name": pascal})
-    fields["__doc__"] = f"A {face.kind.noun} as found on a broker."
+    fields["__doc__"] = f"{with_article(face.kind.noun).capitalize()} as seen on a broker."
     return type(f"{pascal}Read", (Managed, _SeenOnBroker), fields)
 
 
@@ -215,7 +221,7 @@ def _write_serializers(face: Face, pascal: str) -> tuple[type[Reasoned], type[Re
         f"{pascal}New",
         (change,),
         {
-            "broker": BrokerField(help_text="A broker's id or name."),
+            "broker": BrokerField(help_text="A broker's ID or name."),
             **key,
             "Meta": type("Meta", (), {"ref_name": f"{pascal}New"}),
         },

@@ -21,9 +21,7 @@ class Vitals(serializers.Serializer[Any]):
     """The broker's overview and nodes."""
 
     at = serializers.DateTimeField(source="vitals_at", allow_null=True)
-    stale = serializers.BooleanField(
-        help_text="Whether the figures are too old to be present ones."
-    )
+    stale = serializers.BooleanField(help_text="Whether the figures are out of date.")
     rabbitmq_version = serializers.CharField()
     erlang_version = serializers.CharField()
     cluster_name = serializers.CharField()
@@ -36,44 +34,48 @@ class Vitals(serializers.Serializer[Any]):
     deliver_rate = serializers.FloatField(allow_null=True, help_text="Messages per second.")
     nodes = serializers.ListField(child=serializers.DictField())
     alarms = serializers.ListField(
-        child=serializers.CharField(), allow_null=True, help_text="Empty: the broker says none."
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Empty: the broker reports no alarm.",
     )
     listeners = serializers.ListField(child=serializers.DictField())
 
 
 class Depths(serializers.Serializer[Any]):
-    """Messages, summed over the broker's queues."""
+    """Message counts, summed over the broker's queues."""
 
     at = serializers.DateTimeField(source="depths_at", allow_null=True)
     stale = serializers.BooleanField()
-    source = serializers.CharField(source="depths_source", help_text="How they were read.")  # type: ignore[assignment]
+    source = serializers.CharField(source="depths_source", help_text="The source of the figures.")  # type: ignore[assignment]
     queues = serializers.IntegerField(allow_null=True)
     queues_without_depth = serializers.IntegerField(
-        allow_null=True, help_text="Queues that the sums leave out: their depth is not known."
+        allow_null=True, help_text="The number of queues with unknown depth, left out of the sums."
     )
     ready = serializers.IntegerField(source="messages_ready", allow_null=True)
     unacked = serializers.IntegerField(source="messages_unacked", allow_null=True)
 
 
 class Inventory(serializers.Serializer[Any]):
-    """When virtual hosts, queues, users and permissions were last listed as a whole."""
+    """When virtual hosts, queues, users and permissions were last completely listed."""
 
     at = serializers.DateTimeField(source="inventory_at", allow_null=True)
     stale = serializers.BooleanField()
-    suspect = serializers.DictField(help_text="What kept a listing from being taken as whole.")
+    suspect = serializers.DictField(help_text="Why a listing wasn't accepted as complete.")
 
 
 class Status(serializers.Serializer[Any]):
-    state = serializers.ChoiceField(choices=_STATES, help_text="As of this answer.")
+    state = serializers.ChoiceField(
+        choices=_STATES, help_text="The state at the time of this response."
+    )
     state_since = serializers.DateTimeField()
     attempted_at = serializers.DateTimeField(allow_null=True)
     answered_at = serializers.DateTimeField(allow_null=True)
     next_poll_at = serializers.DateTimeField()
-    failures = serializers.IntegerField(help_text="Failed polls in a row.")
+    failures = serializers.IntegerField(help_text="Consecutive failed polls.")
     error_code = serializers.CharField()
     error_detail = serializers.CharField()
     part_errors = serializers.DictField(
-        help_text="Parts that could not be read although the broker answers, and why."
+        help_text="Parts that couldn't be read although the broker answers, with the reason."
     )
     vitals = Vitals()
     depths = Depths()
@@ -102,7 +104,7 @@ class Status(serializers.Serializer[Any]):
 
 
 class BrokerRead(serializers.Serializer[Any]):
-    """A broker. The password is never given out; `has_password` says whether one is stored."""
+    """A broker. The API never returns the password; `has_password` says whether one is stored."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -112,11 +114,11 @@ class BrokerRead(serializers.Serializer[Any]):
     username = serializers.CharField()
     has_password = serializers.BooleanField()
     tls_verify = serializers.BooleanField()
-    tls_ca_pem = serializers.CharField(help_text="Empty: the system's trust store.")
+    tls_ca_pem = serializers.CharField(help_text="PEM; empty: the system's trust store.")
     tls_server_name = serializers.CharField()
     enabled = serializers.BooleanField()
     poll_interval_s = serializers.IntegerField()
-    generation = serializers.IntegerField(help_text="Rises with each edit; the ETag.")
+    generation = serializers.IntegerField(help_text="Increases with each edit; the ETag.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     status = Status()
@@ -142,8 +144,8 @@ class BrokerWrite(StrictSerializer):
         max_length=1000,
         required=False,
         write_only=True,
-        help_text="Left out of an edit, the stored one is kept, unless the address (scheme, host, "
-        "port, path prefix) or the TLS identity changes: then it is cleared.",
+        help_text="If you leave it out of an edit, the stored password is kept. It is cleared "
+        "if the address (scheme, host, port, path prefix) or the TLS settings change.",
     )
     tls_verify = Flag(default=True)
     tls_ca_pem = Text(max_length=_PEM_LIMIT, allow_blank=True, default="")
@@ -155,7 +157,7 @@ class BrokerWrite(StrictSerializer):
         ref_name = "BrokerSettings"
 
     def settings(self, base: Broker | None = None) -> BrokerSettings:
-        """What was sent, over `base` where only a part was (PATCH)."""
+        """The sent fields; for PATCH, merged into `base`."""
         given = dict(self.validated_data)
         password = given.pop("password", None)
         given.setdefault(
@@ -171,7 +173,7 @@ class ProbeStepRead(serializers.Serializer[Any]):
     name = serializers.CharField()
     outcome = serializers.ChoiceField(choices=["ok", "failed", "warning", "skipped"])
     message = serializers.CharField()
-    advice = serializers.CharField(help_text="What to do about it; empty where nothing is.")
+    advice = serializers.CharField(help_text="What to do; empty if nothing is needed.")
     took_ms = serializers.IntegerField()
 
     class Meta:
@@ -179,8 +181,7 @@ class ProbeStepRead(serializers.Serializer[Any]):
 
 
 class ProbeRead(serializers.Serializer[Any]):
-    """The steps of reaching the broker, each apart. After one that failed, those that need it are
-    skipped."""
+    """The steps of connecting to the broker. After a failed step, those that depend on it are skipped."""
 
     ok = serializers.SerializerMethodField(help_text="Whether no step failed.")
     steps = ProbeStepRead(many=True)

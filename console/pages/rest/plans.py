@@ -30,6 +30,7 @@ from console.faces.rest.changing import PARAMETERS, Reasoned, answer_change, cha
 from console.faces.rest.fields import Flag, StrictSerializer, Text
 from console.faces.rest.views import ApiView
 from console.kinds.common.kind import Ref
+from console.kinds.registry import phrase
 from vhosts.virtual_hosts.api_writes import VhostNew
 from vhosts.virtual_hosts.rules import create_vhost, delete_vhost, edit_vhost, vhost_standing
 
@@ -55,19 +56,18 @@ class _WishField(serializers.JSONField):
 
 
 class PlanWrite(Reasoned):
-    """Each wish is `{"kind": "vhost", …}` with the fields of a POST to that kind, or with `"absent": true`
-    and its key alone to delete it."""
+    """Each entry of `wishes` is `{"kind": "vhost", …}` with the fields of a POST to that kind. To delete an object, send `"absent": true` and its key."""
 
     title = Text(required=False, max_length=300)
     wishes = serializers.ListField(child=_WishField(), min_length=1, max_length=MOST_WISHES)
-    apply = Flag(default=False, help_text="False: only the plan.")
+    apply = Flag(default=False, help_text="`false`: return only the plan.")
 
     class Meta:
         ref_name = "PlanRequest"
 
 
 class PlansView(ApiView):
-    """Wishes of several kinds as one request."""
+    """Changes to objects of several kinds in one request."""
 
     pagination_class = None
     filter_backends = ()
@@ -76,7 +76,7 @@ class PlansView(ApiView):
 
     @changing(PlanWrite)
     def create(self, request: Request) -> Response:
-        """Plan what several objects should be, and apply it with `apply`. What is there is changed, what is not is made."""
+        """Plan changes to several objects, and apply them with `apply`. Existing objects are changed, missing ones created."""
         body = sent(PlanWrite, request, self.body())
         asked = [_read(request, number, raw) for number, raw in enumerate(body["wishes"])]
         making = {
@@ -96,7 +96,9 @@ class PlansView(ApiView):
             seen = set()
             for number, wish in enumerate(wishes):
                 if (wish.broker.pk, wish.ref) in seen:
-                    raise InvalidField(f"wishes.{number}", f"{wish.ref} is asked for twice.")
+                    raise InvalidField(
+                        f"wishes.{number}", f"The {phrase(wish.ref)} appears twice. Send it once."
+                    )
                 seen.add((wish.broker.pk, wish.ref))
             return wishes
 
@@ -112,7 +114,7 @@ class PlansView(ApiView):
 def _read(request: Request, number: int, raw: Any) -> tuple[str, _Fields, bool]:
     """(kind, checked fields, whether it should not be). Raises ValidationError."""
     if not isinstance(raw, dict):
-        raise InvalidField(f"wishes.{number}", "A wish is an object.")
+        raise InvalidField(f"wishes.{number}", "Each entry must be an object.")
     given = dict(raw)
     kind, absent = given.pop("kind", None), given.pop("absent", False)
     if not isinstance(kind, str) or kind not in _BODIES:
@@ -121,7 +123,7 @@ def _read(request: Request, number: int, raw: Any) -> tuple[str, _Fields, bool]:
         raise InvalidField(f"wishes.{number}.absent", "absent must be true or false.")
     if absent and (more := sorted(set(given) - set(_KEYS[kind]))):
         raise InvalidField(
-            f"wishes.{number}.{more[0][:60]}", "What should not be is named by its key alone."
+            f"wishes.{number}.{more[0][:60]}", "To delete an object, send only its key."
         )
     try:
         fields = sent(_BODIES[kind], request, given, partial=True)
@@ -131,7 +133,9 @@ def _read(request: Request, number: int, raw: Any) -> tuple[str, _Fields, bool]:
         if name not in fields:
             raise InvalidField(f"wishes.{number}.{name}", "This field is required.")
     if fields.pop("reason", None):
-        raise InvalidField(f"wishes.{number}.reason", "Give the reason of the whole plan.")
+        raise InvalidField(
+            f"wishes.{number}.reason", "Set the reason for the whole plan, not for an entry."
+        )
     return kind, fields, absent
 
 
@@ -151,7 +155,7 @@ def _user(fields: _Fields, absent: bool, user: Any, making: Any) -> list[Wish]:
     if absent:
         return [delete_user(broker=broker, name=name, acting_user=user)]
     if fields.get("generate_password"):
-        raise InvalidField("generate_password", "Passwords are generated for one user at a time.")
+        raise InvalidField("generate_password", "Generate passwords for one user at a time.")
     password, _ = password_of(fields)
     if user_standing(broker, name, viewer=user).wanted is not None:
         return [
@@ -159,7 +163,7 @@ def _user(fields: _Fields, absent: bool, user: Any, making: Any) -> list[Wish]:
         ]
     if password is None:
         raise InvalidField(
-            "password", "The user is not there yet: give a password, a hash or no_password."
+            "password", "The user doesn't exist yet. Send password, password_hash or no_password."
         )
     return [
         create_user(broker=broker, name=name, fields=fields, password=password, acting_user=user)
@@ -189,7 +193,9 @@ def _topic_permission(fields: _Fields, absent: bool, user: Any, making: Any) -> 
 def _patterns(fields: _Fields, *names: str) -> list[str]:
     missing = [name for name in names if name not in fields]
     if missing:
-        raise InvalidField(missing[0], f"Give {', '.join(names)}; missing: {', '.join(missing)}.")
+        raise InvalidField(
+            missing[0], f"Send {', '.join(names)} together; missing: {', '.join(missing)}."
+        )
     return [fields[name] for name in names]
 
 
