@@ -45,8 +45,8 @@ class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
         strip=False,
         max_length=1000,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Leave it empty to keep the stored one. Changing the address or the TLS identity "
-        "clears the stored one.",
+        help_text="Leave empty to keep the stored password. Changing the address or the TLS "
+        "settings clears it.",
     )
     seen_generation = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -75,7 +75,7 @@ class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error(error.field if error.field in self.fields else None, error.message)
         stored = Broker.objects.filter(pk=self.instance.pk).first()
         if stored is not None and stored.generation != cleaned["seen_generation"]:
-            self.add_error(None, "This broker was changed meanwhile. Open it again first.")
+            self.add_error(None, "Someone else changed this broker. Reload it, then try again.")
         return cleaned
 
 

@@ -75,13 +75,13 @@ def run_checks(now: datetime) -> dict[str, Check]:
     backlogs = read_backlogs()
     for name, check in _CHECKS.items():
         if name != "database" and not checks["database"].ok:
-            checks[name] = Check(False, "Not known without the database.")
+            checks[name] = Check(False, "Unknown because the database doesn't answer.")
             continue
         try:
             checks[name] = check(now)
         except DatabaseError:
             # The driver's own words may name the host and the user.
-            checks[name] = Check(False, "The database does not answer.")
+            checks[name] = Check(False, "The database doesn't answer.")
     for queue, backlog in backlogs.items():
         name = queue_heartbeat(queue)
         checks[name] = replace(checks[name], backlog=backlog)
@@ -105,20 +105,24 @@ def _migrations(now: datetime) -> Check:
 def _partitions(now: datetime) -> Check:
     missing = partitions.missing(now)
     if missing:
-        return Check(False, f"History has no partition for tomorrow: {', '.join(missing)}.")
-    return Check(True, "History has its partitions for today and tomorrow.")
+        return Check(
+            False,
+            f"The history has no partition for tomorrow: {', '.join(missing)}. Run a "
+            "worker and beat.",
+        )
+    return Check(True, "The history has partitions for today and tomorrow.")
 
 
 def _sign_of(name: str, late: timedelta, remedy: str) -> Callable[[datetime], Check]:
     def check(now: datetime) -> Check:
         heartbeat = Heartbeat.objects.filter(name=name).first()
         if heartbeat is None:
-            return Check(False, f"No sign of life yet. {remedy}")
+            return Check(False, f"No heartbeat yet. {remedy}")
         age = max(now - heartbeat.at, timedelta())
         seconds = round(age.total_seconds(), 1)
         if age > late:
-            return Check(False, f"Last sign of life {seconds:g} s ago. {remedy}", seconds)
-        return Check(True, "Signs of life.", seconds)
+            return Check(False, f"The last heartbeat is {seconds:g} s old. {remedy}", seconds)
+        return Check(True, "Heartbeats arrive.", seconds)
 
     return check
 
@@ -127,8 +131,8 @@ def _sign_of_queue(queue: str) -> Callable[[datetime], Check]:
     return _sign_of(
         queue_heartbeat(queue),
         QUEUE_LATE,
-        f"{WITHOUT[queue]} Run beat and a worker that consumes the queue “{queue}”; if it runs, it is "
-        "frozen, or all its threads are busy.",
+        f"{WITHOUT[queue]} Run beat and a worker for the queue “{queue}”. If a worker "
+        "is running, it is frozen or all its threads are busy.",
     )
 
 
@@ -136,7 +140,7 @@ def _jobs(now: datetime) -> Check:
     failing = _failing_jobs(now)
     if failing:
         return Check(False, f"Failing or late: {', '.join(failing)}. See System in the console.")
-    return Check(True, "Background jobs succeed.")
+    return Check(True, "Background jobs are running.")
 
 
 def _failing_jobs(now: datetime) -> list[str]:
@@ -157,7 +161,9 @@ def _polls(now: datetime) -> Check:
     if late:
         age = round((now - min(late)).total_seconds(), 1)
         return Check(
-            False, f"{len(late)} brokers wait for their poll. Run a worker for `polling`.", age
+            False,
+            f"{len(late)} brokers are overdue for a poll. Run a worker for the queue `polling`.",
+            age,
         )
     return Check(True, "Polls are on time.")
 
@@ -181,7 +187,9 @@ class FleetCollector(Collector):
         self._now = now
 
     def collect(self) -> Iterator[Metric]:
-        yield InfoMetricFamily("warren_build", "What runs.", {"version": settings.VERSION})
+        yield InfoMetricFamily(
+            "warren_build", "The running version.", {"version": settings.VERSION}
+        )
         yield from self._brokers()
 
     def _brokers(self) -> Iterator[Metric]:
@@ -189,7 +197,7 @@ class FleetCollector(Collector):
         took = _last_polls()
         states = GaugeMetricFamily(
             "warren_broker_state",
-            "1 for the state that a broker is in.",
+            "1 for the broker's current state.",
             labels=["broker", "environment", "state"],
         )
         for status in statuses:
@@ -212,40 +220,44 @@ class FleetCollector(Collector):
         return [
             (
                 "warren_broker_answer_age_seconds",
-                "Since the broker last answered.",
+                "Seconds since the broker last answered.",
                 lambda status: self._age(status.answered_at),
             ),
             (
                 "warren_broker_depths_age_seconds",
-                "Since the depths of its queues were last read.",
+                "Seconds since the depths of its queues were last read.",
                 lambda status: self._age(status.depths_at),
             ),
             (
                 "warren_broker_poll_seconds",
-                "How long the last poll took to collect.",
+                "How long the last poll took.",
                 lambda status: took[status.pk] / 1000 if status.pk in took else None,
             ),
-            ("warren_broker_failures", "Failed polls in a row.", lambda status: status.failures),
-            ("warren_broker_queues", "Queues.", lambda status: status.queues),
+            ("warren_broker_failures", "Consecutive failed polls.", lambda status: status.failures),
+            ("warren_broker_queues", "Number of queues.", lambda status: status.queues),
             (
                 "warren_broker_queues_without_depth",
-                "Queues that the sums of messages leave out: their depth is not known.",
+                "Queues with unknown depth, left out of the message sums.",
                 lambda status: status.queues_without_depth,
             ),
             (
                 "warren_broker_messages_ready",
-                "Messages ready, over all its queues.",
+                "Ready messages in all its queues.",
                 lambda status: status.messages_ready,
             ),
             (
                 "warren_broker_messages_unacked",
-                "Messages unacknowledged, over all its queues.",
+                "Unacknowledged messages in all its queues.",
                 lambda status: status.messages_unacked,
             ),
-            ("warren_broker_connections", "Connections.", lambda status: status.connections),
+            (
+                "warren_broker_connections",
+                "Number of connections.",
+                lambda status: status.connections,
+            ),
             (
                 "warren_broker_alarms",
-                "Alarms in effect.",
+                "Number of alarms in effect.",
                 lambda status: None if status.alarms is None else len(status.alarms),
             ),
         ]
@@ -270,7 +282,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """For Prometheus. Names brokers, so it takes a superuser's API token (or session), unless
     CONSOLE_METRICS_OPEN leaves that to the network."""
     if not settings.METRICS_OPEN and not _is_superuser(request):
-        refusal = HttpResponse("A superuser's API token is needed.\n", status=401)
+        refusal = HttpResponse("This endpoint requires a superuser's API token.\n", status=401)
         refusal["WWW-Authenticate"] = "Bearer"
         refusal["Content-Type"] = "text/plain; charset=utf-8"
         return refusal

@@ -309,7 +309,7 @@ def test_the_consoles_own_user_is_not_deleted_from_under_it(browser: Any, now: A
     row = add_user(add_broker("b", now), "warren", now)
     answer = browser.get(address("accessctl_brokeruser", "delete", row.pk))
     assert answer.status_code == 400
-    assert b"by which the console itself logs in" in answer.content
+    assert b"The console signs in" in answer.content
 
 
 @pytest.mark.parametrize("name", HOSTILE)

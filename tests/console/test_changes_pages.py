@@ -90,7 +90,7 @@ def test_a_step_whose_password_is_gone_is_not_tried_without_it(planner, root):
     Step.objects.filter(change=change).update(state="rejected", secrets_encrypted="")
     Change.objects.filter(pk=change.pk).update(state="rejected")
     answer = root.post(reverse("change_retry", args=[change.pk]), follow=True)
-    assert "passwords are not kept any more" in answer.content.decode()
+    assert "no longer stores their passwords" in answer.content.decode()
     assert Change.objects.count() == 1
 
 

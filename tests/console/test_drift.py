@@ -67,7 +67,7 @@ def test_a_change_outside_is_told_by_field_and_pushed_back(
     assert "theirs" in page
     post = {"ids": [target.pk], "act": "push"}
     shown = admin_client.post(reverse("drift_resolve"), post).content.decode()
-    assert "What will happen" in shown
+    assert "Review changes" in shown
     assert not Change.objects.filter(title__startswith="Push").exists()
     admin_client.post(reverse("drift_resolve"), {**post, "confirm": "yes", "reason": "ours"})
     engine.apply()
@@ -315,7 +315,7 @@ def test_pushing_a_vhost_shows_what_went_with_it_before_any_of_that_is_pushed(
     body = {"ids": [permission.pk], "act": "push"}
     assert api.post("/api/v1/drift/resolve/", body).status_code == 400
     push = {"ids": [found["id"]], "act": "push"}
-    told = "5 objects that you manage hung on it. They aren&#x27;t pushed with it"
+    told = "5 managed objects depended on it. They aren&#x27;t restored with it"
     assert told in admin_client.post(reverse("drift_resolve"), push).content.decode()
     (step,) = api.post("/api/v1/drift/resolve/?dry_run=true", push).json()["steps"]
     assert "5 objects that you manage" in step["objections"][0]

@@ -34,7 +34,7 @@ def state_of(name: str) -> str:
 
 
 def fails(*_: Any, **__: Any) -> None:
-    raise ValueError("amqp://warren:secret-password@10.0.0.1 went wrong")
+    raise ValueError("amqp://warren:secret-password@10.0.0.1 The console failed")
 
 
 def break_keep_history(monkeypatch: Any) -> None:
@@ -153,7 +153,7 @@ def test_an_unexpected_error_of_a_poll_is_told_for_a_while(
 ) -> None:
     broker = make_broker()
     monkeypatch.setattr(vhost_tasks.run, "poll", fails)
-    with pytest.raises(ValueError, match="went wrong"):
+    with pytest.raises(ValueError, match="The console failed"):
         vhost_tasks.poll_broker(broker.pk, 1)
     assert state_of("poll_broker") == "job_failing"
     JobRun.objects.update(failed_at=ago(minutes=11))
@@ -243,7 +243,7 @@ def test_the_system_page_shows_jobs_and_processes_with_their_trouble(
     Heartbeat.objects.filter(name="queue.apply").update(at=ago(minutes=4))
     page = admin_client.get("/system/").content.decode()
     assert "No change is applied, and no backup is taken." in page
-    assert "No sign of life" in page
+    assert "No heartbeat" in page
 
 
 def test_the_pages_cost_the_same_whatever_is_recorded(

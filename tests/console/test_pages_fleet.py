@@ -65,7 +65,7 @@ def test_trouble_comes_with_its_reason_and_what_to_do(admin_client: Client) -> N
     fleet.make_all_states(now())
     page = text_of(admin_client.get("/"))
     assert "Nothing listens on telemetry.example.org port 15671." in page
-    assert "Check user and password." in page
+    assert "Check the username and password." in page
     assert "One broker is stale" in page
     assert "No complete answer in time." in page
     assert "if that fails too, it is called unreachable" in page

@@ -91,11 +91,11 @@ def test_a_part_that_the_broker_refuses_is_an_error_and_told_by_step(broker, fil
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["plan", "/no/such/file"], "cannot be read"),
-        (["plan", "FILE", "--broker", "nowhere"], "no broker nowhere"),
-        (["plan", "FILE", "--as", "nobody"], "no active console account nobody"),
+        (["plan", "/no/such/file"], "Can't read"),
+        (["plan", "FILE", "--broker", "nowhere"], "Broker nowhere not found"),
+        (["plan", "FILE", "--as", "nobody"], "Console account nobody not found"),
         (["export", "--vhost", "no such vhost"], "no virtual host"),
-        (["plan", "FILE", "--transform", "nope"], "no transformation"),
+        (["plan", "FILE", "--transform", "nope"], "Unknown transformation"),
     ],
 )
 def test_trouble_is_one_sentence_and_exit_code_1(broker, file, arguments, told):

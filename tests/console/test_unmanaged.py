@@ -82,8 +82,8 @@ def test_permissions_and_users_are_adopted_by_their_ticked_rows(engine, now, adm
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"kind": "vhost"}, "Choose at least one object"),
-        ({"kind": "vhost", "ids": ["x", "99999999999999999999"]}, "Choose at least one object"),
+        ({"kind": "vhost"}, "Select at least one object"),
+        ({"kind": "vhost", "ids": ["x", "99999999999999999999"]}, "Select at least one object"),
         ({"kind": "node", "ids": ["1"]}, "kind must be one of"),
         ({}, "kind must be one of"),
     ],

@@ -84,7 +84,7 @@ def test_a_wrong_password_is_told_at_its_step(
     page.get_by_role("button", name="Test connection").click()
     step = page.locator("#probe .probe-steps li", has_text="Log-in")
     expect(step).to_contain_text("Failed", timeout=20_000)
-    expect(step).to_contain_text("Check user and password")
+    expect(step).to_contain_text("Check the username and password")
     expect(page.locator("#probe .probe-steps li", has_text="Version")).to_contain_text("Skipped")
 
 
@@ -98,7 +98,9 @@ def test_an_edit_that_leads_elsewhere_says_that_the_password_is_lost(
     page.get_by_label("Management URL").fill("https://elsewhere.example.org:15671")
     expect(warning).to_be_visible()
     page.get_by_role("button", name="Test connection").click()
-    expect(page.locator("#probe")).to_contain_text("the stored one is not sent to another address")
+    expect(page.locator("#probe")).to_contain_text(
+        "The stored password isn't sent to a new address"
+    )
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_a_cell_is_edited_where_it_stands(page: Page, logged_in: None) -> None:
     editor.get_by_label("Read", exact=True).fill("^orders")
     expect(editor).to_contain_text("Matches names that begin with orders")
     editor.get_by_label("Read", exact=True).fill("(")
-    expect(editor).to_contain_text("Not a regular expression")
+    expect(editor).to_contain_text("Not a valid regular expression")
     editor.get_by_label("Read", exact=True).fill("^orders")
     editor.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Set them").click()

@@ -31,8 +31,8 @@ def texts(plan: dict[str, Any]) -> str:
 def test_f2_what_is_not_known_is_told_and_the_rest_is_planned(doors):
     plan = planned(doors, {"vhosts": [{"name": "in-f2", "tracin": True}], "vhost": []})
     assert (plan["sound"], plan["counts"]["create"]) == (True, 1)
-    assert "vhosts[0].tracin: This key is not known and has no effect." in texts(plan)
-    assert "vhost: This section is not known and has no effect." in texts(plan)
+    assert "vhosts[0].tracin: This key is unknown and has no effect." in texts(plan)
+    assert "vhost: This section is unknown and has no effect." in texts(plan)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_x10_what_somebody_else_made_meanwhile_is_left_as_it_is(doors, names, li
     live_broker.call("PUT", "vhosts", vhost, body={"description": "theirs"})
     change = doors.ended(answer)
     assert change.state == "rejected"
-    assert "somebody else made it" in change.steps.get().error_detail
+    assert "Someone else created this object" in change.steps.get().error_detail
     assert live_broker.call("GET", "vhosts", vhost)["description"] == "theirs"
 
 

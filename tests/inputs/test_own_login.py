@@ -41,9 +41,9 @@ def permission(doors: Any, own: Any) -> str:
 def refused(answer: Any, said: str) -> None:
     text = html.unescape(answer.content.decode())
     assert answer.status_code == 400, text[:500]
-    assert "by which the console itself logs in" in text
+    assert "The console signs in" in text
     assert said in text
-    assert "give it another user first" in text
+    assert "give it another user" in text
     assert not Change.objects.exists()
 
 
@@ -96,7 +96,7 @@ def test_the_page_of_the_user(doors: Any, own: Any) -> None:
         {"password_way": "none"},
     ):
         answer = doors.browser.post(page, {"tags": ["administrator"], "generation": "0", **fields})
-        refused(answer, "with another password the console is locked out")
+        refused(answer, "With another password the console can't connect")
     limits = {"password_way": "keep", "max_connections": "0", "generation": "0"}
     answer = doors.browser.post(page, {"tags": ["administrator"], **limits})
     refused(answer, "with max-connections 0")
@@ -105,15 +105,15 @@ def test_the_page_of_the_user(doors: Any, own: Any) -> None:
 def test_the_pages_of_permissions(doors: Any, own: Any) -> None:
     where = f"/permissions/edit/?broker={doors.broker.pk}"
     fields = {"user": own.name, "vhost": "v", "rights": "none"}
-    refused(doors.browser.post(where, fields), "without a permission")
+    refused(doors.browser.post(where, fields), "Without a permission")
 
 
 def test_the_administration(doors: Any, own: Any) -> None:
     page = f"/admin/accessctl/brokeruser/{own.pk}/change/"
     opened = doors.browser.get(page)
     fields = {**hidden_of(opened), "tags": ["administrator"], "password_way": "none"}
-    refused(doors.browser.post(page, {**fields, "step": "preview"}), "with another password")
-    refused(doors.browser.get(f"/admin/accessctl/brokeruser/{own.pk}/delete/"), "without it")
+    refused(doors.browser.post(page, {**fields, "step": "preview"}), "With another password")
+    refused(doors.browser.get(f"/admin/accessctl/brokeruser/{own.pk}/delete/"), "Without this user")
 
 
 def test_the_api_of_users(doors: Any, own: Any) -> None:
@@ -125,15 +125,15 @@ def test_the_api_of_users(doors: Any, own: Any) -> None:
         {"no_password": True},
         {"generate_password": True},
     ):
-        refused(doors.api.patch(where, body), "with another password the console is locked out")
-        refused(doors.api.patch(f"{where}?dry_run=true", body), "with another password")
+        refused(doors.api.patch(where, body), "With another password the console can't connect")
+        refused(doors.api.patch(f"{where}?dry_run=true", body), "With another password")
     refused(doors.api.patch(where, {"limits": {"max-connections": 0}}), "with max-connections 0")
-    refused(doors.api.delete(where), "without it")
+    refused(doors.api.delete(where), "Without this user")
 
 
 def test_a_user_that_no_inventory_has_found_yet(doors: Any) -> None:
     answer = doors.post("users", name=doors.broker.username, password="correct horse")
-    refused(answer, "with another password the console is locked out")
+    refused(answer, "With another password the console can't connect")
 
 
 def test_the_api_of_limits(doors: Any, own: Any) -> None:
@@ -142,25 +142,25 @@ def test_the_api_of_limits(doors: Any, own: Any) -> None:
 
 
 def test_the_api_of_permissions(doors: Any, own: Any, permission: str, now: Any) -> None:
-    refused(doors.api.delete(permission), "without a permission")
-    refused(doors.api.patch(permission, NONE), "without a permission")
+    refused(doors.api.delete(permission), "Without a permission")
+    refused(doors.api.patch(permission, NONE), "Without a permission")
     many = {"vhosts": ["v"], "users": [own.name]}
-    refused(doors.post("permissions/bulk", **many, clear=True), "without a permission")
-    refused(doors.post("permissions/bulk", **many, **NONE), "without a permission")
+    refused(doors.post("permissions/bulk", **many, clear=True), "Without a permission")
+    refused(doors.post("permissions/bulk", **many, **NONE), "Without a permission")
     add_user(doors.broker, "poor", now)
     add_vhost(doors.broker, "w", now)
     permit(doors.broker, "poor", "w", now)
     copy = {"source": "poor", "target": own.name, "replace": True}
-    refused(doors.post("permissions/copy", **copy), "without a permission")
+    refused(doors.post("permissions/copy", **copy), "Without a permission")
 
 
 @pytest.mark.parametrize("apply", [True, False])
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        ({"kind": "user", "password": "correct horse"}, "with another password"),
+        ({"kind": "user", "password": "correct horse"}, "With another password"),
         ({"kind": "user", "limits": {"max-connections": 0}}, "with max-connections 0"),
-        ({"kind": "permission", "vhost": "v", "absent": True}, "without a permission"),
+        ({"kind": "permission", "vhost": "v", "absent": True}, "Without a permission"),
     ],
 )
 def test_the_api_of_plans(wish: Any, said: str, apply: bool, doors: Any, own: Any) -> None:
@@ -172,7 +172,7 @@ def test_the_api_of_plans(wish: Any, said: str, apply: bool, doors: Any, own: An
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"tags": "administrator", "password": "other"}, "with another password"),
+        ({"tags": "administrator", "password": "other"}, "With another password"),
         ({"tags": ["monitoring"]}, "without the tag administrator"),
         ({"tags": ["administrator"], "limits": {"max-connections": 0}}, "with max-connections 0"),
     ],
@@ -244,5 +244,5 @@ def test_what_was_accepted_is_not_sent_once_the_console_logs_in_with_that_user(
     doors.apply()
     change.refresh_from_db()
     assert change.state == "rejected"
-    assert "with another password the console is locked out" in change.steps.get().error_detail
+    assert "With another password the console can't connect" in change.steps.get().error_detail
     assert seen("users", name)["password_hash"] == before

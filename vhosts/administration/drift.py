@@ -29,11 +29,11 @@ class ManagedObjectAdmin(SeenAdmin):
     search_fields = ("key",)
     actions = ("push_chosen", "accept_chosen")
 
-    @admin.action(description="Push what was asked: show the plan")
+    @admin.action(description="Restore desired state: review changes")
     def push_chosen(self, request: HttpRequest, chosen: QuerySet[ManagedObject]) -> HttpResponse:
         return self._resolve(request, chosen, "push_chosen", PUSH)
 
-    @admin.action(description="Accept what is there: show the plan")
+    @admin.action(description="Accept the broker's state: review changes")
     def accept_chosen(self, request: HttpRequest, chosen: QuerySet[ManagedObject]) -> HttpResponse:
         return self._resolve(request, chosen, "accept_chosen", ACCEPT)
 
@@ -43,7 +43,9 @@ class ManagedObjectAdmin(SeenAdmin):
         def ask(request: HttpRequest, rows: Sequence[ManagedObject]) -> Asked:
             drifted = [row for row in rows if row.sync in RESOLVABLE[act]]
             if not drifted:
-                raise InvalidField("ids", "None of the chosen objects differs from what was asked.")
+                raise InvalidField(
+                    "ids", "None of the selected objects differs from its desired state."
+                )
             wishes = resolve_drift(drifted, act, acting_user=request.user)
             gone = [
                 row
@@ -60,7 +62,7 @@ class ManagedObjectAdmin(SeenAdmin):
                     lambda row: Ref(row.kind, tuple(row.key)),
                     lambda row: vhost_objections(row.broker, row.key[0]),
                 ),
-                warnings=left_out(len(rows) - len(drifted), "do not differ and are left out."),
+                warnings=left_out(len(rows) - len(drifted), "don't differ and are skipped."),
                 danger=bool(gone),
             )
 

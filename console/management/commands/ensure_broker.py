@@ -32,7 +32,7 @@ _MAX_INPUT = 2_000_000
 
 
 class Command(BaseCommand):
-    help = "Makes sure that the console knows a broker of this name with the settings on stdin."
+    help = "Create or update a broker with the settings on standard input (JSON)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True, help="the broker's name in the console")
@@ -72,7 +72,7 @@ def ensure_broker(name: str, given: dict[str, Any], now: datetime) -> str:
         if password and _stored_password(edited) != password:
             settings = dataclasses.replace(settings, password=password)
             edited = edit_broker(edited, settings, now=now, acting_user=None)
-    return "changed" if edited.generation != broker.generation else "was there already"
+    return "changed" if edited.generation != broker.generation else "already up to date"
 
 
 def _stored_password(broker: Broker) -> Secret | None:
@@ -86,9 +86,9 @@ def _read_settings(text: str) -> dict[str, Any]:
     try:
         given = json.loads(text)
     except (ValueError, RecursionError):
-        raise CommandError("Standard input holds no readable JSON.") from None
+        raise CommandError("Standard input isn't valid JSON.") from None
     if not isinstance(given, dict):
-        raise CommandError("Standard input must hold one JSON object.")
+        raise CommandError("Standard input must be one JSON object.")
     unknown = sorted(set(given) - set(_FIELDS) | ({"name"} & set(given)))
     if unknown:
         raise CommandError(f"Unknown: {', '.join(unknown)}.")

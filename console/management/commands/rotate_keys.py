@@ -19,7 +19,10 @@ from vhosts.models import Backup, ImportDraft
 
 
 class Command(BaseCommand):
-    help = "Encrypts every stored broker password and backup with the first of CONSOLE_ENCRYPTION_KEYS."
+    help = (
+        "Encrypt all stored broker passwords and backups with the first key in "
+        "CONSOLE_ENCRYPTION_KEYS."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         done, closed = 0, []
@@ -53,6 +56,6 @@ class Command(BaseCommand):
         self.stdout.write(f"Encrypted with the first key: {done}.")
         if closed:
             raise CommandError(
-                f"No key opens the password of: {', '.join(closed)}. Put the old key back behind "
-                "the new one, or enter these passwords again."
+                f"No key decrypts the password of: {', '.join(closed)}. Add the old "
+                "key after the new one, or enter these passwords again."
             )

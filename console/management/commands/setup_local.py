@@ -45,7 +45,7 @@ def _migrations_are_missing() -> bool:
 
 
 class Command(BaseCommand):
-    help = "Sets up the database for bin/up; wants JSON on standard input."
+    help = "Set up the database for bin/up. Reads JSON from standard input."
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = json.load(sys.stdin)
