@@ -35,7 +35,7 @@ def why_no_password(text: str) -> str:
     except UnicodeEncodeError:
         return "The password isn't valid Unicode."
     if length > MOST_BYTES:
-        return f"The password is too long; the limit is {MOST_BYTES} bytes."
+        return f"A password has at most {MOST_BYTES} bytes."
     return "The password can't contain a NUL character." if "\0" in text else ""
 
 

@@ -116,7 +116,7 @@ REFUSED_FILES = [
     File("U7 NUL", {"users": [{"name": "in-u", "password": "a\0b"}]}, "NUL"),
     File("T1", {"users": [{"name": "in-u", "password_hash": "", "tags": ["a,b"]}]}, "can't contain a comma"),
     File("T2", {"users": [{"name": "in-u", "password_hash": "", "tags": [str(n) for n in range(33)]}]},
-         "At most 32 tags"),
+         "the limit is 32"),
     _bare("T5", "tags must be a list of text values", tags={"a": 1}),
     File("T6", {"vhosts": [{"name": "in-v", "tags": ["x" * 256]}]}, "256 bytes long"),
     # Limits

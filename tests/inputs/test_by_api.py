@@ -425,7 +425,7 @@ def test_o1_the_console_s_own_user_is_not_deleted(doors, own):
 
 def test_o2_the_console_s_own_user_keeps_its_tag(doors, own):
     answer = doors.api.patch(f"/api/v1/users/{own.pk}/", {"tags": ["a"]})
-    refused(answer, "tags", "without the tag administrator")
+    refused(answer, "tags", "Without the tag administrator")
     kept = doors.api.patch(f"/api/v1/users/{own.pk}/", {"tags": ["administrator"]})
     assert kept.status_code == 202
 

@@ -57,7 +57,7 @@ def test_r2_r4_r5_r8_r9_r16_j9_t3_u1_u7_what_is_legal_reaches_the_broker_exactly
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        pytest.param({"tags": []}, "without the tag administrator", id="O2"),
+        pytest.param({"tags": []}, "Without the tag administrator", id="O2"),
         pytest.param({"tags": "administrator", "password": "x"}, "another password", id="O3"),
     ],
 )

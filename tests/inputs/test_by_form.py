@@ -160,7 +160,7 @@ GOOD = hash_password(Secret("x")).reveal()
                      "valid password hash", id="U3 other algorithm"),
         pytest.param({"password_way": "hashed", "password_hash": GOOD, "hashing_algorithm": "rot13"},
                      "not one of the available choices", id="U3 no algorithm"),
-        pytest.param({"password_way": "hashed", "password_hash": ""}, "one of them", id="U3 none"),
+        pytest.param({"password_way": "hashed", "password_hash": ""}, "exactly one", id="U3 none"),
         pytest.param({"password": ""}, "can't be empty", id="U4"),
         pytest.param({"password": "x" * 1025}, "at most 1024 bytes", id="U7 long"),
         pytest.param({"password": "é" * 600}, "at most 1024 bytes", id="U7 bytes"),
@@ -170,7 +170,7 @@ GOOD = hash_password(Secret("x")).reveal()
         pytest.param({"max_connections": "2147483648"}, "at most 2147483647", id="L3"),
         pytest.param({"max_connections": "9" * 900}, "at most 2147483647", id="L3 long"),
         pytest.param({"max_connections": "9" * 5000}, "whole number", id="L3 longer"),
-        pytest.param({"other_tags": ",".join(map(str, range(33)))}, "At most 32 tags", id="T2"),
+        pytest.param({"other_tags": ",".join(map(str, range(33)))}, "the limit is 32", id="T2"),
         pytest.param({"other_tags": "x" * 256}, "the limit is", id="T6"),
     ],
 )  # fmt: skip
@@ -351,7 +351,7 @@ def test_o2_the_console_s_own_user_keeps_its_tag(doors, own):
         f"/users/{own.pk}/edit/",
         {"password_way": "keep", "tags": ["monitoring"], "generation": "0"},
     )
-    text = told(answer, "without the tag administrator it could change nothing there")
+    text = told(answer, "Without the tag administrator it can't change anything there")
     assert in_error(text, "other_tags")
 
 

@@ -99,7 +99,7 @@ def test_the_page_of_the_user(doors: Any, own: Any) -> None:
         refused(answer, "With another password the console can't connect")
     limits = {"password_way": "keep", "max_connections": "0", "generation": "0"}
     answer = doors.browser.post(page, {"tags": ["administrator"], **limits})
-    refused(answer, "with max-connections 0")
+    refused(answer, "With max-connections 0")
 
 
 def test_the_pages_of_permissions(doors: Any, own: Any) -> None:
@@ -127,7 +127,7 @@ def test_the_api_of_users(doors: Any, own: Any) -> None:
     ):
         refused(doors.api.patch(where, body), "With another password the console can't connect")
         refused(doors.api.patch(f"{where}?dry_run=true", body), "With another password")
-    refused(doors.api.patch(where, {"limits": {"max-connections": 0}}), "with max-connections 0")
+    refused(doors.api.patch(where, {"limits": {"max-connections": 0}}), "With max-connections 0")
     refused(doors.api.delete(where), "Without this user")
 
 
@@ -138,7 +138,7 @@ def test_a_user_that_no_inventory_has_found_yet(doors: Any) -> None:
 
 def test_the_api_of_limits(doors: Any, own: Any) -> None:
     answer = doors.post("limits", user=own.name, name="max-channels", value=0)
-    refused(answer, "with max-channels 0")
+    refused(answer, "With max-channels 0")
 
 
 def test_the_api_of_permissions(doors: Any, own: Any, permission: str, now: Any) -> None:
@@ -159,7 +159,7 @@ def test_the_api_of_permissions(doors: Any, own: Any, permission: str, now: Any)
     ("wish", "said"),
     [
         ({"kind": "user", "password": "correct horse"}, "With another password"),
-        ({"kind": "user", "limits": {"max-connections": 0}}, "with max-connections 0"),
+        ({"kind": "user", "limits": {"max-connections": 0}}, "With max-connections 0"),
         ({"kind": "permission", "vhost": "v", "absent": True}, "Without a permission"),
     ],
 )
@@ -173,8 +173,8 @@ def test_the_api_of_plans(wish: Any, said: str, apply: bool, doors: Any, own: An
     ("row", "said"),
     [
         ({"tags": "administrator", "password": "other"}, "With another password"),
-        ({"tags": ["monitoring"]}, "without the tag administrator"),
-        ({"tags": ["administrator"], "limits": {"max-connections": 0}}, "with max-connections 0"),
+        ({"tags": ["monitoring"]}, "Without the tag administrator"),
+        ({"tags": ["administrator"], "limits": {"max-connections": 0}}, "With max-connections 0"),
     ],
 )
 def test_files_and_the_command(
@@ -201,9 +201,9 @@ def test_drift_is_not_pushed_back_onto_it(doors: Any, own: Any) -> None:
         generation=1, verified_generation=1, sync=Sync.DRIFTED,
     )  # fmt: skip
     body = {"ids": [row.pk], "act": "push"}
-    refused(doors.api.post("/api/v1/drift/resolve/", body), "without the tag administrator")
+    refused(doors.api.post("/api/v1/drift/resolve/", body), "Without the tag administrator")
     page = doors.browser.post("/drift/resolve/", {**body, "confirm": "yes"})
-    assert "without the tag administrator" in html.unescape(page.content.decode())
+    assert "Without the tag administrator" in html.unescape(page.content.decode())
     assert not Change.objects.exists()
     accepted = doors.api.post("/api/v1/drift/resolve/", {"ids": [row.pk], "act": "accept"})
     assert accepted.status_code == 202
