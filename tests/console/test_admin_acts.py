@@ -229,7 +229,7 @@ def test_an_action_on_many_rows_shows_its_plan_and_then_is_one_change(
     assert apply(confirm(browser, where, shown)).state == "done"
     assert ManagedObject.objects.filter(kind="user", sync=Sync.IN_SYNC).count() == 2
     again = choose(browser, "accessctl_brokeruser", "adopt_chosen", rows)
-    assert b"2 of the chosen objects are managed already" in again.content
+    assert b"2 of the selected objects are already managed" in again.content
     all_of_them = choose(browser, "accessctl_brokeruser", "adopt_chosen", rows[:2])
     assert b"managed already" in all_of_them.content
     assert all_of_them.status_code == 400
@@ -265,7 +265,7 @@ def test_drift_is_pushed_back_or_accepted_from_the_list_of_what_was_asked(
     rows = list(ManagedObject.objects.filter(broker=broker).order_by("id"))
     where = address("console_managedobject", "changelist")
     nothing = choose(browser, "console_managedobject", "push_chosen", rows)
-    assert b"None of the chosen objects differs" in nothing.content
+    assert b"None of the selected objects differs" in nothing.content
     ManagedObject.objects.update(sync=Sync.DRIFTED)
     shown = choose(browser, "console_managedobject", "push_chosen", rows[:1])
     assert [f.becomes for line in shown.context["preview"].lines for f in line.fields] == ["asked"]
@@ -284,11 +284,11 @@ def test_a_broker_that_is_down_makes_the_change_wait_and_that_is_said(
     broker = add_broker("away", now, state="unreachable")
     add = address("vhosts_virtualhost", "add")
     page = browser.get(add)
-    assert b"the change waits for it" in page.content
+    assert b"once the broker is reachable" in page.content
     shown = preview(browser, add, name="later")
     answer = browser.post(add, {**hidden_of(shown), "step": "apply"})
     said = " ".join(str(one) for one in get_messages(answer.wsgi_request))
-    assert "away did not answer when it was last asked: the change waits for it" in said
+    assert "away did not answer when it was last asked: once the broker is reachable" in said
     change = Change.objects.get()
     assert apply(change).state == "waiting"
     assert BrokerStatus.objects.get(broker=broker).state == "unreachable"

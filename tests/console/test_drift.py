@@ -67,7 +67,7 @@ def test_a_change_outside_is_told_by_field_and_pushed_back(
     assert "theirs" in page
     post = {"ids": [target.pk], "act": "push"}
     shown = admin_client.post(reverse("drift_resolve"), post).content.decode()
-    assert "Review changes" in shown
+    assert "What will happen" in shown
     assert not Change.objects.filter(title__startswith="Push").exists()
     admin_client.post(reverse("drift_resolve"), {**post, "confirm": "yes", "reason": "ours"})
     engine.apply()

@@ -50,7 +50,7 @@ def broker(make_broker: Any, superuser: Any) -> Any:
 def test_plan_apply_plan_export(broker, file, vhost, live_broker):
     code, told = run("plan", file)
     assert code == 2
-    assert f"+ vhost {vhost}" in told
+    assert f"+ virtual host {vhost}" in told
     assert f"+ queue {vhost} / q" in told
     assert "the broker: 2 create" in told
     assert not Change.objects.exists()
@@ -85,7 +85,7 @@ def test_a_part_that_the_broker_refuses_is_an_error_and_told_by_step(broker, fil
     code, told = run("apply", file)
     assert code == 1
     assert "rejected: create exchange" in told
-    assert "2 of 3 applied" in told
+    assert "2 of 3 steps applied" in told
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_nothing_of_a_half_sound_file_is_done_unless_the_valid_part_is_chosen(
     file["queues"].append({"vhost": "no such vhost", "name": "q"})
     plan = importer.plan(file)
     assert plan.counts()["impossible"] == 2
-    with pytest.raises(InvalidField, match=r"exchanges\[3\].name.*2 such errors"):
+    with pytest.raises(InvalidField, match=r"exchanges\[3\].name.*2 errors"):
         accept_import(plan, acting_user=importer.user, now=utc_now(), origin="api")
     assert not Change.objects.exists()
     # The broker refuses the type: that part of the change is told, the rest is done.
@@ -222,7 +222,7 @@ def test_a_queue_with_messages_is_replaced_only_by_force_and_the_plan_counts_the
     file = {"queues": [{"vhost": scratch_vhost.name, "name": "q", "durable": True,
                         "arguments": {"x-max-length": 9}}]}  # fmt: skip
     eventually(lambda: importer.plan(file, replace=True).rows[0].lost == 3)
-    assert "3 messages are in them now" in importer.plan(file, replace=True).objections[0]
+    assert "They hold 3 messages now" in importer.plan(file, replace=True).objections[0]
     change = importer.do(file, replace=True)
     assert change.state == "rejected"
     assert "not empty" in change.steps.get().error_detail

@@ -180,8 +180,8 @@ def _check_if_match(request: Request, broker: Broker) -> int | None:
         raise ValidationError({"If-Match": ['Send the ETag in quotes, such as "3".']})
     if not any(tag and not tag[1] and tag[2] == str(broker.generation) for tag in tags):
         raise Stale(
-            "Someone else changed this broker. Its generation is now "
-            f"{broker.generation}. Reload it, then try again.",
+            f"Someone else changed this broker; it is now at generation {broker.generation}. "
+            "Reload it, then try again.",
             {"generation": broker.generation},
         )
     return broker.generation
