@@ -103,7 +103,14 @@ def test_one_user_shows_its_rights_everywhere_in_words(browser):
     permit_topic(broker, "app", "/", "amq.topic", NOW)
     permit(broker, "somebody else", "hidden", NOW)
     text = text_of(browser.get(f"/users/{user.pk}/"))
-    for said in ("everything", "nothing", "orders", "amq.topic", "none allowed", "Views all conn"):
+    for said in (
+        "everything",
+        "nothing",
+        "orders",
+        "amq.topic",
+        "none allowed",
+        "Can see all conn",
+    ):
         assert said in text
     assert "hidden" not in text
 

@@ -41,8 +41,8 @@ def test_each_vhost_is_said_in_one_sentence(add_user: Any) -> None:
     reach = reach_of_user(user)
     assert [(vhost.vhost, vhost.words) for vhost in reach.vhosts] == [
         ("/", "Can do everything."),
-        ("/a", "Can only connect."),
-        ("/b", "May write to names that begin with orders.; read from only work or jobs."),
+        ("/a", "Can connect, but nothing else."),
+        ("/b", "Can write to names that begin with orders.; read from only work or jobs."),
     ]
     assert reach.flags == ()
 

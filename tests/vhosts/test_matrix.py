@@ -53,7 +53,7 @@ def cells_of(response):
 )
 def test_a_permission_in_short(patterns, short):
     assert in_short(*patterns)[0] == short
-    assert in_short(*patterns)[1].startswith("May ")
+    assert in_short(*patterns)[1].startswith("Can ")
 
 
 def fill(now, users, vhosts):

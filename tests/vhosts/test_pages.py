@@ -301,7 +301,7 @@ def test_one_queue_explains_its_arguments_and_shows_unknown_ones_as_they_are(bro
     )  # fmt: skip
     text = text_of(browser.get(f"/queues/{queue.pk}/"))
     assert "90000 = 1 min 30 s" in text
-    assert "A message is dropped, or dead-lettered, after waiting this long." in text
+    assert "Messages are dropped or dead-lettered after this time." in text
     assert "Without effect on a queue of this type." in text
     assert "x-odd {&quot;a&quot;: 1}" in text
 
