@@ -231,7 +231,7 @@ def test_an_action_on_many_rows_shows_its_plan_and_then_is_one_change(
     again = choose(browser, "accessctl_brokeruser", "adopt_chosen", rows)
     assert b"2 of the selected objects are already managed" in again.content
     all_of_them = choose(browser, "accessctl_brokeruser", "adopt_chosen", rows[:2])
-    assert b"managed already" in all_of_them.content
+    assert b"already managed" in all_of_them.content
     assert all_of_them.status_code == 400
 
     shown = choose(browser, "accessctl_brokeruser", "clear_chosen", rows)
@@ -288,7 +288,10 @@ def test_a_broker_that_is_down_makes_the_change_wait_and_that_is_said(
     shown = preview(browser, add, name="later")
     answer = browser.post(add, {**hidden_of(shown), "step": "apply"})
     said = " ".join(str(one) for one in get_messages(answer.wsgi_request))
-    assert "away did not answer when it was last asked: once the broker is reachable" in said
+    assert (
+        "away didn't answer the last request. The change is applied once the broker is reachable"
+        in said
+    )
     change = Change.objects.get()
     assert apply(change).state == "waiting"
     assert BrokerStatus.objects.get(broker=broker).state == "unreachable"

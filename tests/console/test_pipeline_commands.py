@@ -51,7 +51,7 @@ def test_plan_apply_plan_export(broker, file, vhost, live_broker):
     code, told = run("plan", file)
     assert code == 2
     assert f"+ virtual host {vhost}" in told
-    assert f"+ queue {vhost} / q" in told
+    assert f"+ queue q in {vhost}" in told
     assert "the broker: 2 create" in told
     assert not Change.objects.exists()
 
