@@ -8,12 +8,17 @@ class AccessctlConfig(AppConfig):
     def ready(self) -> None:
         from accessctl.authorize import limit_to_token, may, may_by_name, require
         from accessctl.people import signals  # noqa: F401 – connects the receivers
+        from accessctl.permissions.face import PERMISSIONS, TOPIC_PERMISSIONS
         from accessctl.reach import brokers_seen_by
         from accessctl.targets import target_broker
+        from accessctl.users.face import USERS
         from console.engine.ports import AUTHORIZE, LIMIT_TO_TOKEN
+        from console.faces.face import register
         from console.faces.ports import MAY, REQUIRE, TARGET_BROKER
         from console.ports import BROKERS_VISIBLE_TO
 
+        for face in (USERS, PERMISSIONS, TOPIC_PERMISSIONS):
+            register(face)
         MAY.give(may)
         REQUIRE.give(require)
         TARGET_BROKER.give(target_broker)

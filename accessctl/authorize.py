@@ -18,10 +18,9 @@ from django.http import Http404
 from accessctl.models import ApiToken, Grant
 from accessctl.reach import AnyUser, Place, Reach, limit_reach, reach_of
 from accessctl.rights import EVERYBODYS, Permission
-from accessctl.users.ownership import is_creating, why_not_edit_user
 from console.errors import NotAllowed, NothingGranted
+from console.faces.face import FACES
 from console.kinds.registry import KINDS
-from console.kinds.user import USER
 from console.models import Broker
 
 __all__ = [
@@ -79,12 +78,11 @@ def may_by_name(
     if user is None or permission not in Permission.__members__.values():
         return False
     asked = Permission(permission)
-    if kind == USER.name and asked == Permission.USERS_EDIT:
-        # An inventory may have seen a user that an earlier try created before that was recorded: whose it
-        # is, is then judged by what the broker says (accessctl.users.judging).
-        return not why_not_edit_user(user, broker, key[0]) or is_creating(user, broker, key[0])
-    at = KINDS[kind].vhost_at if kind in KINDS else None
-    return may(user, asked, broker, key[at] if at is not None else None)
+    if kind in FACES:
+        why_not = FACES[kind].why_not(user, asked, broker, tuple(key), again=True)
+        if why_not is not None:
+            return not why_not
+    return may(user, asked, broker, KINDS[kind].vhost_of(tuple(key)) if kind in KINDS else None)
 
 
 def limit_to_token(user: AbstractBaseUser, token_id: int, now: datetime) -> str:
@@ -93,9 +91,9 @@ def limit_to_token(user: AbstractBaseUser, token_id: int, now: datetime) -> str:
     where it does."""
     token = ApiToken.objects.filter(pk=token_id, user_id=user.pk).first()
     if token is None:
-        return "The API token that this was asked with has been revoked."
+        return "The API token used for this request has been revoked."
     if token.is_expired(now):
-        return "The API token that this was asked with has expired."
+        return "The API token used for this request has expired."
     limit_reach(user, token.only)
     return ""
 
@@ -117,15 +115,15 @@ def refusal(user: AnyUser, permission: Permission) -> NotAllowed:
     data = {"permission": str(permission)}
     reach = reach_of(user)
     if reach.active and not reach.everything and not reach.grants and reach.only is None:
-        return NothingGranted(f"Nothing has been granted to you yet. {whom_to_ask()}", data)
-    return NotAllowed(f"You may not do this here ({permission}).", data)
+        return NothingGranted(f"You don't have any access yet. {whom_to_ask()}", data)
+    return NotAllowed(f"You aren't allowed to do this here (requires {permission}).", data)
 
 
 def whom_to_ask() -> str:
     """One sentence."""
     if settings.CONTACT:
-        return f"Ask an administrator of this console: {settings.CONTACT}."
-    return "Ask an administrator of this console."
+        return f"Ask a console administrator: {settings.CONTACT}."
+    return "Ask a console administrator."
 
 
 def allowed(user: AnyUser, permissions: Iterable[Permission]) -> set[Permission]:
@@ -143,7 +141,7 @@ def access_broker(
         brokers = brokers.select_for_update(of=("self",), no_key=True)
     broker = brokers.filter(pk=broker_id).first()
     if broker is None:
-        raise Http404("No such broker.")
+        raise Http404("Broker not found.")
     require(user, permission, broker)
     return broker
 
@@ -165,30 +163,30 @@ def why(
     """As `may`, with reasons: every grant that gives the right, or what stands in the way."""
     reach = reach_of(user)
     if not reach.active:
-        return Answer(False, ("The account is not active.",))
+        return Answer(False, ("The account is disabled.",))
     if not reach.lets(permission):
-        return Answer(False, (f"The API token in use is not good for {permission}.",))
+        return Answer(False, (f"The API token in use doesn't allow {permission}.",))
     if reach.everything:
-        return Answer(True, ("Superusers may do everything.",))
+        return Answer(True, ("Superusers can do everything.",))
     if permission in EVERYBODYS:
-        return Answer(True, ("Everybody may do this with what is their own.",))
+        return Answer(True, ("Everyone can do this with their own items.",))
     holding = [grant for grant in reach.grants if permission in grant.permissions]
     giving = [g for g in holding if Reach(active=True, grants=(g,)).has(permission, broker, vhost)]
     if giving:
         return Answer(True, tuple(f"Granted to {g.grantee}: {g.words}." for g in giving))
     if not reach.grants:
-        return Answer(False, ("Nothing is granted to this account or its groups.",))
+        return Answer(False, ("Neither the account nor its groups have any grant.",))
     if not holding:
-        return Answer(False, (f"No grant of this account includes {permission}.",))
+        return Answer(False, (f"None of the account's grants includes {permission}.",))
     return Answer(False, tuple(_why_not(grant, broker, vhost) for grant in holding))
 
 
 def _why_not(grant: Grant, broker: Broker | None, vhost: str | None) -> str:
     """Why a grant that holds the permission does not give it here."""
     if broker is None:
-        return f"This needs a grant on all brokers; there is {grant.words}."
+        return f"This needs a grant on all brokers; the account has {grant.words}."
     if not grant.is_on(broker):
-        return f"Not on this broker; there is {grant.words}."
+        return f"Not on this broker; the account has {grant.words}."
     if vhost is None:
-        return f"Not on the whole broker; there is {grant.words}."
-    return f"Not on this virtual host; there is {grant.words}."
+        return f"Not on the whole broker; the account has {grant.words}."
+    return f"Not on this virtual host; the account has {grant.words}."

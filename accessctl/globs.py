@@ -48,7 +48,7 @@ def fault(pattern: str) -> str:
     if len(pattern.encode(errors="replace")) > MAX_BYTES:
         return f"A pattern has at most {MAX_BYTES} bytes."
     if not pattern.isprintable():
-        return "A pattern must not hold control characters or invisible ones."
+        return "A pattern can't contain control characters or invisible characters."
     if pattern.count("*") > MAX_STARS:
         return f"A pattern has at most {MAX_STARS} stars."
     return ""

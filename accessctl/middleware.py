@@ -35,7 +35,9 @@ class SessionMiddleware:
         sessions.note_use(request, now=now)
         if settings.REQUIRE_MFA and request.user.is_superuser and _lacks_second_factor(request):
             if request.path.startswith("/api/"):
-                return JsonResponse({"detail": "Set up a second factor first."}, status=403)
+                return JsonResponse(
+                    {"detail": "Set up two-factor authentication first."}, status=403
+                )
             return redirect("mfa_activate_totp")
         return None
 

@@ -32,5 +32,5 @@ def target_broker(request: HttpRequest, permission: Permission) -> tuple[Broker,
     if scope.environment is not None:
         found = [one for one in found if one.environment == scope.environment] or found
     if not found:
-        raise Http404("There is no broker.")
+        raise Http404("No broker found.")
     return found[0], found

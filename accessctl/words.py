@@ -10,12 +10,12 @@ from accessctl.patterns.words import PatternWords, in_words
 __all__ = ["RIGHTS", "TAGS", "PatternWords", "in_words"]
 
 TAGS = {
-    "administrator": "May do everything: users, virtual hosts, permissions, policies, limits.",
-    "monitoring": "Sees all connections, channels and nodes.",
-    "policymaker": "Manages policies and parameters of the virtual hosts it has access to.",
-    "management": "May use the management interface for what its permissions allow.",
-    "impersonator": "May publish messages in another user's name.",
-    "protected": "Cannot be changed or deleted over HTTP.",
+    "administrator": "Can do everything: users, virtual hosts, permissions, policies, limits.",
+    "monitoring": "Can see all connections, channels and nodes.",
+    "policymaker": "Can manage policies and parameters in virtual hosts it has access to.",
+    "management": "Can use the management UI and API within its permissions.",
+    "impersonator": "Can publish messages with another user's user ID.",
+    "protected": "Can't be changed or deleted through the HTTP API.",
 }
 #: What each of the three patterns of a permission governs.
 RIGHTS = {

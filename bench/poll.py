@@ -230,6 +230,7 @@ def _claim(broker: Any) -> int:
 
 def _measure_worker(broker: Any) -> None:
     """Memory of a worker as it is run, after polls and an inventory of the same broker."""
+    from console.local.programs import HEAPS
     from console.models import BrokerStatus
     from vhosts.models import Poll
 
@@ -238,6 +239,7 @@ def _measure_worker(broker: Any) -> None:
             **os.environ,
             "CONSOLE_STATE_DIR": folder,
             "CELERY_BROKER_URL": "filesystem://",
+            "MALLOC_ARENA_MAX": HEAPS,
         }
         command = [sys.executable, "-m", "celery", "-A", "console"]
         options = ["worker", "-P", "threads", "-c", "8", "-Q", "default,polling", "-l", "ERROR"]

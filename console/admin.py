@@ -11,13 +11,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from console.brokers.registry import (
+    LARGEST_PEM,
+    SECRETS,
     BrokerSettings,
     add_broker,
+    check_key_is_there,
     checked_columns,
     edit_broker,
     forget_broker,
 )
 from console.errors import InvalidField
+from console.faces.acts.forms import WriteOnlyText
 from console.faces.admin.site import PlainAdmin, SeenAdmin
 from console.models import AuditEntry, Broker, BrokerStatus, Change, Heartbeat, JobRun
 from console.rabbitmq.endpoint import Secret
@@ -31,13 +35,14 @@ _COLUMNS = (
     "tls_verify",
     "tls_ca_pem",
     "tls_server_name",
+    "tls_client_certificate",
     "enabled",
     "poll_interval_s",
 )
 
 
 class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
-    """`password` is only ever written. `seen_generation` is that of the page: what somebody else saved
+    """`password` and `tls_client_key` are only ever written. `seen_generation` is that of the page: what somebody else saved
     meanwhile is not overwritten."""
 
     password = forms.CharField(
@@ -45,8 +50,15 @@ class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
         strip=False,
         max_length=1000,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Leave it empty to keep the stored one. Changing the address or the TLS identity "
-        "clears the stored one.",
+        help_text="Leave empty to keep the stored password. Changing the address or the TLS "
+        "settings clears it.",
+    )
+    tls_client_key = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=LARGEST_PEM,
+        widget=WriteOnlyText(attrs={"rows": 5, "autocomplete": "off"}),
+        help_text="Leave it empty to keep the stored one.",
     )
     seen_generation = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -59,9 +71,11 @@ class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["seen_generation"].initial = self.instance.generation
 
     def settings(self) -> BrokerSettings:
-        password = self.cleaned_data.get("password")
         columns = {name: self.cleaned_data[name] for name in _COLUMNS}
-        return BrokerSettings(**columns, password=Secret(password) if password else None)
+        for name in SECRETS:
+            typed = self.cleaned_data.get(name)
+            columns[name] = Secret(typed) if typed else None
+        return BrokerSettings(**columns)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -71,18 +85,21 @@ class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
             checked_columns(self.settings())
             if self.instance.pk is None and not cleaned["password"]:
                 raise InvalidField("password", "Enter the password of the broker's user.")
+            check_key_is_there(self.settings(), Broker.objects.filter(pk=self.instance.pk).first())
         except InvalidField as error:
             self.add_error(error.field if error.field in self.fields else None, error.message)
         stored = Broker.objects.filter(pk=self.instance.pk).first()
         if stored is not None and stored.generation != cleaned["seen_generation"]:
-            self.add_error(None, "This broker was changed meanwhile. Open it again first.")
+            self.add_error(None, "Someone else changed this broker. Reload it, then try again.")
         return cleaned
 
 
 @admin.register(Broker)
 class BrokerAdmin(PlainAdmin):
     form = BrokerForm
-    fields = (*_COLUMNS[:5], "password", *_COLUMNS[5:], "seen_generation")
+    fields = (
+        *_COLUMNS[:5], "password", *_COLUMNS[5:9], "tls_client_key", *_COLUMNS[9:], "seen_generation",
+    )  # fmt: skip
     list_display = ("name", "environment", "management_url", "username", "enabled", "has_password")
     list_filter = ("environment", "enabled")
     search_fields = ("name", "management_url")
@@ -94,7 +111,8 @@ class BrokerAdmin(PlainAdmin):
         if change:
             saved = edit_broker(obj, settings, now=now, acting_user=request.user)
         else:
-            saved = add_broker(settings, now=now, acting_user=request.user)
+            # Its form can't ask back; the next poll tells that the cluster is registered twice.
+            saved = add_broker(settings, now=now, acting_user=request.user, allow_duplicate=True)
         obj.__dict__.update(saved.__dict__)
 
     def delete_model(self, request: HttpRequest, obj: Broker) -> None:

@@ -9,7 +9,6 @@ from celery import Celery, signals
 from kombu.transport import TRANSPORT_ALIASES
 
 from console.background.jobs import beat_schedule
-from console.background.memory import few_arenas
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 # Checks belong to deployment (manage.py check): in a worker they would load every page and the API.
@@ -37,11 +36,6 @@ def log_as_json(**kwargs: object) -> None:
     from console.settings.process_logs import log_everything_as_json
 
     log_everything_as_json()
-
-
-@signals.worker_init.connect
-def keep_memory_small(**kwargs: object) -> None:
-    few_arenas()
 
 
 @signals.worker_shutting_down.connect

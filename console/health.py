@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -26,8 +27,10 @@ from console.background.backlog import read_backlogs
 from console.background.heartbeats import BEAT_LATE, QUEUE_LATE, queue_heartbeat
 from console.background.job_runs import in_trouble, read_jobs
 from console.background.queues import QUEUES, WITHOUT
+from console.faces.pages.outage import is_outage
 from console.health_metrics import JobsCollector
-from console.models import BrokerStatus, Heartbeat, PollState
+from console.models import BrokerStatus, Heartbeat
+from console.models.brokers import SHOWN_STATES
 from vhosts.history import partitions
 
 _POLLS_LATE = timedelta(seconds=60)
@@ -43,6 +46,19 @@ class Check:
     detail: str
     age_s: float | None = None
     backlog: int | None = None
+
+
+class AnyHostMiddleware:
+    """Health and metrics answer whatever host is named: a kubelet and Prometheus ask by the address of the pod,
+    which no setting can list. What they answer holds no link, and who may ask is checked as ever."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info in ("/livez", "/readyz", "/metrics"):
+            request.META["HTTP_HOST"] = urlsplit(settings.CONSOLE_URL).netloc
+        return self.get_response(request)
 
 
 @login_not_required
@@ -75,13 +91,13 @@ def run_checks(now: datetime) -> dict[str, Check]:
     backlogs = read_backlogs()
     for name, check in _CHECKS.items():
         if name != "database" and not checks["database"].ok:
-            checks[name] = Check(False, "Not known without the database.")
+            checks[name] = Check(False, "Unknown because the database doesn't answer.")
             continue
         try:
             checks[name] = check(now)
         except DatabaseError:
             # The driver's own words may name the host and the user.
-            checks[name] = Check(False, "The database does not answer.")
+            checks[name] = Check(False, "The database doesn't answer.")
     for queue, backlog in backlogs.items():
         name = queue_heartbeat(queue)
         checks[name] = replace(checks[name], backlog=backlog)
@@ -105,20 +121,24 @@ def _migrations(now: datetime) -> Check:
 def _partitions(now: datetime) -> Check:
     missing = partitions.missing(now)
     if missing:
-        return Check(False, f"History has no partition for tomorrow: {', '.join(missing)}.")
-    return Check(True, "History has its partitions for today and tomorrow.")
+        return Check(
+            False,
+            f"The history has no partition for tomorrow: {', '.join(missing)}. Run a "
+            "worker and beat.",
+        )
+    return Check(True, "The history has partitions for today and tomorrow.")
 
 
 def _sign_of(name: str, late: timedelta, remedy: str) -> Callable[[datetime], Check]:
     def check(now: datetime) -> Check:
         heartbeat = Heartbeat.objects.filter(name=name).first()
         if heartbeat is None:
-            return Check(False, f"No sign of life yet. {remedy}")
+            return Check(False, f"No heartbeat yet. {remedy}")
         age = max(now - heartbeat.at, timedelta())
         seconds = round(age.total_seconds(), 1)
         if age > late:
-            return Check(False, f"Last sign of life {seconds:g} s ago. {remedy}", seconds)
-        return Check(True, "Signs of life.", seconds)
+            return Check(False, f"The last heartbeat is {seconds:g} s old. {remedy}", seconds)
+        return Check(True, "Heartbeats arrive.", seconds)
 
     return check
 
@@ -127,8 +147,8 @@ def _sign_of_queue(queue: str) -> Callable[[datetime], Check]:
     return _sign_of(
         queue_heartbeat(queue),
         QUEUE_LATE,
-        f"{WITHOUT[queue]} Run beat and a worker that consumes the queue “{queue}”; if it runs, it is "
-        "frozen, or all its threads are busy.",
+        f"{WITHOUT[queue]} Run beat and a worker for the queue “{queue}”. If a worker "
+        "is running, it is frozen or all its threads are busy.",
     )
 
 
@@ -136,7 +156,7 @@ def _jobs(now: datetime) -> Check:
     failing = _failing_jobs(now)
     if failing:
         return Check(False, f"Failing or late: {', '.join(failing)}. See System in the console.")
-    return Check(True, "Background jobs succeed.")
+    return Check(True, "Background jobs are running.")
 
 
 def _failing_jobs(now: datetime) -> list[str]:
@@ -157,7 +177,9 @@ def _polls(now: datetime) -> Check:
     if late:
         age = round((now - min(late)).total_seconds(), 1)
         return Check(
-            False, f"{len(late)} brokers wait for their poll. Run a worker for `polling`.", age
+            False,
+            f"{len(late)} brokers are overdue for a poll. Run a worker for the queue `polling`.",
+            age,
         )
     return Check(True, "Polls are on time.")
 
@@ -181,7 +203,9 @@ class FleetCollector(Collector):
         self._now = now
 
     def collect(self) -> Iterator[Metric]:
-        yield InfoMetricFamily("warren_build", "What runs.", {"version": settings.VERSION})
+        yield InfoMetricFamily(
+            "warren_build", "The running version.", {"version": settings.VERSION}
+        )
         yield from self._brokers()
 
     def _brokers(self) -> Iterator[Metric]:
@@ -189,12 +213,12 @@ class FleetCollector(Collector):
         took = _last_polls()
         states = GaugeMetricFamily(
             "warren_broker_state",
-            "1 for the state that a broker is in.",
+            "1 for the broker's current state.",
             labels=["broker", "environment", "state"],
         )
         for status in statuses:
             shown = status.shown_state(self._now)
-            for state in (*PollState.values, "failing", "stale", "disabled"):
+            for state in SHOWN_STATES:
                 labels = [status.broker.name, status.broker.environment, state]
                 states.add_metric(labels, float(shown == state))
         yield states
@@ -212,40 +236,50 @@ class FleetCollector(Collector):
         return [
             (
                 "warren_broker_answer_age_seconds",
-                "Since the broker last answered.",
+                "Seconds since the broker last answered.",
                 lambda status: self._age(status.answered_at),
             ),
             (
                 "warren_broker_depths_age_seconds",
-                "Since the depths of its queues were last read.",
+                "Seconds since the depths of its queues were last read.",
                 lambda status: self._age(status.depths_at),
             ),
             (
                 "warren_broker_poll_seconds",
-                "How long the last poll took to collect.",
+                "How long the last poll took.",
                 lambda status: took[status.pk] / 1000 if status.pk in took else None,
             ),
-            ("warren_broker_failures", "Failed polls in a row.", lambda status: status.failures),
-            ("warren_broker_queues", "Queues.", lambda status: status.queues),
+            ("warren_broker_failures", "Consecutive failed polls.", lambda status: status.failures),
+            ("warren_broker_queues", "Number of queues.", lambda status: status.queues),
             (
                 "warren_broker_queues_without_depth",
-                "Queues that the sums of messages leave out: their depth is not known.",
+                "Queues with unknown depth, left out of the message sums.",
                 lambda status: status.queues_without_depth,
             ),
             (
                 "warren_broker_messages_ready",
-                "Messages ready, over all its queues.",
+                "Ready messages in all its queues.",
                 lambda status: status.messages_ready,
             ),
             (
                 "warren_broker_messages_unacked",
-                "Messages unacknowledged, over all its queues.",
+                "Unacknowledged messages in all its queues.",
                 lambda status: status.messages_unacked,
+            ),
+            (
+                "warren_broker_nodes",
+                "Nodes that belong to the cluster.",
+                lambda status: len(status.nodes) or None,
+            ),
+            (
+                "warren_broker_nodes_running",
+                "Nodes that run.",
+                lambda status: status.running_nodes(),
             ),
             ("warren_broker_connections", "Connections.", lambda status: status.connections),
             (
                 "warren_broker_alarms",
-                "Alarms in effect.",
+                "Number of alarms in effect.",
                 lambda status: None if status.alarms is None else len(status.alarms),
             ),
         ]
@@ -269,18 +303,29 @@ def _last_polls() -> dict[int, int]:
 def metrics(request: HttpRequest) -> HttpResponse:
     """For Prometheus. Names brokers, so it takes a superuser's API token (or session), unless
     CONSOLE_METRICS_OPEN leaves that to the network."""
-    if not settings.METRICS_OPEN and not _is_superuser(request):
-        refusal = HttpResponse("A superuser's API token is needed.\n", status=401)
-        refusal["WWW-Authenticate"] = "Bearer"
-        refusal["Content-Type"] = "text/plain; charset=utf-8"
-        return refusal
+    try:
+        if not settings.METRICS_OPEN and not _is_superuser(request):
+            refusal = _plain("A superuser's API token is needed.\n", 401)
+            refusal["WWW-Authenticate"] = "Bearer"
+            return refusal
+        figures = _figures()
+    except DatabaseError as error:
+        if not is_outage(error):
+            raise
+        return _plain("The figures are not known: /readyz says why.\n", 503)
+    return HttpResponse(figures, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _figures() -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     now = timezone.now()
     registry.register(FleetCollector(now))
     registry.register(JobsCollector(now))
-    return HttpResponse(
-        generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8"
-    )
+    return generate_latest(registry)
+
+
+def _plain(text: str, status: int) -> HttpResponse:
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
 
 
 def _is_superuser(request: HttpRequest) -> bool:

@@ -1,5 +1,5 @@
-"""What a lower floor asks of a higher one: a typed function that the higher one gives when Django starts
-(`AppConfig.ready`). Imports go down only, so nothing below could name it."""
+"""Ports: typed functions that a lower floor calls and a higher floor provides when Django starts
+(`AppConfig.ready`). Imports point down, so the lower floor can't import the function itself."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ Function = TypeVar("Function")
 
 
 class Port(Generic[Function]):
-    """`what` names the port in the error of a port that nobody filled."""
+    """Holds one function. `what` is the port's name in error messages."""
 
     def __init__(self, what: str) -> None:
         self._what = what
         self._function: Function | None = None
 
     def give(self, function: Function) -> None:
+        """Set the function. A second call replaces it."""
         self._function = function
 
     @property
     def ask(self) -> Function:
+        """The function, to call. Raises RuntimeError if no app has given one."""
         if self._function is None:
             raise RuntimeError(f"No app has filled the port {self._what}.")
         return self._function
 
 
 class BrokersVisibleTo(Protocol):
-    """The condition on brokers of which the user may see any part."""
+    """Return the condition on `Broker` for brokers of which the user may see any part."""
 
     def __call__(self, user: AbstractBaseUser | AnonymousUser) -> Q: ...
 

@@ -29,7 +29,7 @@ def hidden_of(response: Any) -> dict[str, list[str]]:
 def preview(browser: Any, address: str, **fields: Any) -> Any:
     response = browser.post(address, {**fields, "step": "preview"})
     assert response.status_code == 200, problems_of(response)
-    assert b"Nothing has been done yet" in response.content, problems_of(response)
+    assert b"nothing has been applied" in response.content, problems_of(response)
     return response
 
 

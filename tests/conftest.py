@@ -280,9 +280,6 @@ def api(api_token: str) -> Any:
     """A client of the REST API with the superuser's token; bodies are JSON."""
     from rest_framework.test import APIClient
 
-    from console.faces.rest.request_counts import counts
-
-    counts.clear()
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {api_token}")
     return client

@@ -7,7 +7,7 @@ from django.contrib import admin
 
 from console.faces.admin.objects import admin_of
 from console.faces.admin.site import SeenAdmin
-from console.faces.face import FACES
+from console.faces.face import drawn_faces
 from vhosts.administration import drift as admin_drift
 from vhosts.administration import permissions as admin_permissions
 from vhosts.administration import users as admin_users
@@ -17,7 +17,7 @@ from vhosts.models import Poll, Queue
 __all__ = ["admin_drift", "admin_permissions", "admin_users", "admin_vhosts"]
 
 
-for _face in FACES.values():
+for _face in drawn_faces():
     admin.site.register(_face.model, admin_of(_face))
 
 

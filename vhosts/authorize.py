@@ -16,7 +16,7 @@ def access_queue(user: AnyUser, queue_id: int, permission: Permission) -> Queue:
         Queue.objects.visible_to(user).select_related("broker__status").filter(pk=queue_id).first()
     )
     if queue is None:
-        raise Http404("No such queue.")
+        raise Http404("Queue not found.")
     require(user, permission, queue.broker, queue.vhost)
     return queue
 
@@ -30,6 +30,6 @@ def access_vhost(user: AnyUser, vhost_id: int, permission: Permission) -> Virtua
         .first()
     )
     if not isinstance(vhost, VirtualHost):
-        raise Http404("No such virtual host.")
+        raise Http404("Virtual host not found.")
     require(user, permission, vhost.broker, vhost.name)
     return vhost

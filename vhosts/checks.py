@@ -22,7 +22,8 @@ def check_partitions(databases: Sequence[str] | None = None, **kwargs: Any) -> l
     return [
         Warning(
             f"History has no partition for today or tomorrow: {', '.join(missing)}.",
-            hint="Run a worker and beat, which make them ahead, or manage.py migrate.",
+            hint="Run a worker and beat, which create partitions in advance, or run "
+            "manage.py migrate.",
             id="vhosts.W001",
         )
     ]

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Aggregate, Count, Exists, OuterRef, Q, Subquery, Sum
 
 from accessctl.models import BrokerPermission
+from accessctl.users.lists import KNOWS_PERMISSIONS
 from console.faces.lists import Column, Filter, ListSpec, contains, equals
 from vhosts.models import Queue
 from vhosts.queues import arguments as kinds
@@ -68,13 +69,13 @@ NO_CONSUMERS = Filter(
     label="No consumers",
     kind="flag",
     where=lambda _: Q(consumers=0),
-    help="The broker said that nobody consumes.",
+    help="The broker reported no consumers.",
 )
 POLICY = Filter(key="policy", label="Policy", where=equals("policy"), control=False)
 
 QUEUES = ListSpec(
     name="queues",
-    # What is piling up comes first.
+    # The deepest queues first.
     default_sort="-total",
     tiebreak=("broker__name", "vhost", "name", "id"),
     columns=[
@@ -118,7 +119,7 @@ QUEUES = ListSpec(
             align="end",
             descending_first=True,
         ),
-        Column(key="change", label="Last hour", help="Total over the last hour."),
+        Column(key="change", label="Last hour", help="Total messages over the last hour."),
         Column(key="policy", label="Policy", order=["policy"], value=lambda q: q.policy or None),
         Column(
             key="operator_policy",
@@ -178,13 +179,13 @@ VHOSTS = ListSpec(
         Column(
             key="sync",
             label="Sync",
-            help="How far what was asked for here is proven on the broker.",
+            help="Sync status with the broker.",
         ),
         Column(
             key="queues",
             label="Queues",
             order=[QUEUE_COUNT],
-            value=lambda v: v.queue_count or 0,
+            value=lambda v: v.broker.status.counted("queues", v.queue_count or 0),
             align="end",
             descending_first=True,
         ),
@@ -195,7 +196,7 @@ VHOSTS = ListSpec(
             value=lambda v: v.ready_sum,
             align="end",
             descending_first=True,
-            help="Messages waiting to be delivered, over its queues.",
+            help="Messages waiting to be delivered, in all its queues.",
         ),
         Column(
             key="unacked",
@@ -204,24 +205,24 @@ VHOSTS = ListSpec(
             value=lambda v: v.unacked_sum,
             align="end",
             descending_first=True,
-            help="Messages delivered but not yet acknowledged, over its queues.",
+            help="Messages delivered but not yet acknowledged, in all its queues.",
         ),
         Column(
             key="users",
             label="Users",
             order=[USER_COUNT],
-            value=lambda v: v.user_count or 0,
+            value=lambda v: v.broker.status.counted("permissions", v.user_count or 0),
             align="end",
             descending_first=True,
-            help="Users with a permission in it.",
+            help="Users with permissions in this virtual host.",
         ),
-        Column(key="state", label="State", help="On the nodes of the broker."),
+        Column(key="state", label="State", help="State on each node of the broker."),
         Column(
             key="default_queue_type",
             label="Default queue type",
             order=["default_queue_type"],
             value=lambda v: v.default_queue_type or None,
-            help="The type of queues that are declared without one.",
+            help="The type of queues declared without a type.",
         ),
         Column(key="tracing", label="Tracing", order=["tracing"], value=lambda v: v.tracing),
         Column(
@@ -254,7 +255,7 @@ VHOSTS = ListSpec(
             key="no_users",
             label="No users",
             kind="flag",
-            where=lambda _: ~Q(Exists(_PERMITTED)),
+            where=lambda _: ~Q(Exists(_PERMITTED)) & KNOWS_PERMISSIONS,
             help="Nobody has a permission in it.",
         ),
     ],

@@ -115,20 +115,21 @@ def _why_unknown(queue: Queue, status: BrokerStatus) -> str:
         return "The broker no longer lists this queue."
     if status.depths_at is None:
         return "No poll of this broker has read depths yet."
-    return "The broker did not say at the last poll."
+    return "The broker didn't report it at the last poll."
 
 
 @dataclass(frozen=True, slots=True)
 class VhostRow:
     """A virtual host as a list shows it. The sums are None where no depth is known; `unknown`
-    counts the queues that they leave out; `users` those with a permission in it."""
+    counts the queues that they leave out; `users` those with a permission in it. `queues` and `users` are
+    None where the broker doesn't show them."""
 
     vhost: VirtualHost
-    queues: int
+    queues: int | None
     ready: int | None
     unacked: int | None
     unknown: int
-    users: int
+    users: int | None
 
 
 def vhosts_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Any]:
@@ -163,15 +164,15 @@ def vhost_rows(vhosts: Iterable[VirtualHost]) -> list[VhostRow]:
         permitted = BrokerPermission.objects.filter(**of_page).order_by().values(*key)
         for broker, vhost, n in permitted.annotate(n=Count("pk")).values_list(*key, "n"):
             users[broker, vhost] = n
-    none = {"queues": 0, "ready": 0, "unacked": 0, "unknown": 0}
-    return [
-        VhostRow(
-            vhost=vhost,
-            users=users.get((vhost.broker_id, vhost.name), 0),
-            **queues.get((vhost.broker_id, vhost.name), none),
-        )
-        for vhost in found
-    ]
+    rows = []
+    for vhost in found:
+        of_vhost, status = (vhost.broker_id, vhost.name), vhost.broker.status
+        if (figures_there := queues.get(of_vhost)) is None:
+            none = status.counted("queues", 0)
+            figures_there = {"queues": none, "ready": none, "unacked": none, "unknown": 0}
+        permitted_there = status.counted("permissions", users.get(of_vhost, 0))
+        rows.append(VhostRow(vhost=vhost, users=permitted_there, **figures_there))
+    return rows
 
 
 def with_figures(vhosts: QuerySet[Any]) -> QuerySet[Any]:
@@ -186,7 +187,8 @@ def with_figures(vhosts: QuerySet[Any]) -> QuerySet[Any]:
 def vhost_figures(vhost: VirtualHost) -> dict[str, int | None]:
     """Number of queues and their depths, summed up, of one virtual host: see QUEUE_TOTALS."""
     queues = Queue.objects.present().filter(broker_id=vhost.broker_id, vhost=vhost.name)
-    return queues.aggregate(queues=Count("pk"), **QUEUE_TOTALS)
+    figures = queues.aggregate(queues=Count("pk"), **QUEUE_TOTALS)
+    return {**figures, "queues": vhost.broker.status.counted("queues", figures["queues"])}
 
 
 def vhost_of(queue: Queue) -> VirtualHost | None:

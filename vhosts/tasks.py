@@ -11,7 +11,6 @@ from functools import partial
 from celery import shared_task
 
 from console.background.job_runs import recorded, run_steps
-from console.background.memory import give_back
 from console.brokers.connect import unless_forgotten
 from console.faces.rest.request_counts import forget_old_counts
 from vhosts.definitions import backups
@@ -37,7 +36,6 @@ def dispatch_due_polls() -> None:
 def poll_broker(broker_id: int, claim: int) -> None:
     with unless_forgotten(broker_id):
         run.poll(broker_id, claim, dispatch.database_now())
-    give_back()
 
 
 @shared_task(ignore_result=True)
@@ -45,7 +43,6 @@ def poll_broker(broker_id: int, claim: int) -> None:
 def take_inventory(broker_id: int, claim: int) -> None:
     with unless_forgotten(broker_id):
         inventory.take(broker_id, claim, dispatch.database_now())
-    give_back()
 
 
 @shared_task(ignore_result=True)

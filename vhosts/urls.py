@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from console.faces.face import FACES
+from console.faces.face import drawn_faces
 from console.faces.objects.pages import routes
 from vhosts.explain_access import views as explain
 from vhosts.matrix import form_views as permission_forms
@@ -44,5 +44,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vhosts/<int:vhost_id>/edit/", vhost_forms.vhost_edit, name="vhost_edit"),
     path("vhosts/<int:vhost_id>/delete/", vhost_forms.vhost_delete, name="vhost_delete"),
     path("vhosts/<int:vhost_id>/restart/", vhost_forms.vhost_restart, name="vhost_restart"),
-    *(route for face in FACES.values() for route in routes(face)),
+    *(route for face in drawn_faces() for route in routes(face)),
 ]

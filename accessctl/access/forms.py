@@ -39,14 +39,14 @@ class GrantForm(AccessForm):
         strip=False,
         max_length=255,
         widget=forms.TextInput({**_TEXT, "placeholder": "*"}),
-        help_text="* stands for any run of characters: /team-* is every virtual host whose name "
-        "begins with /team-. Empty: all of them.",
+        help_text="* matches any characters: /team-* matches every virtual host whose name "
+        "begins with /team-. Empty: all virtual hosts.",
     )
     reads_messages = forms.BooleanField(
         label="Messages",
         required=False,
         widget=forms.CheckboxInput({"class": "form-check-input"}),
-        help_text="No role includes it: what is inside messages is more than running a broker needs.",
+        help_text="Not part of any role: operating a broker doesn't require access to message contents.",
     )
 
     def __init__(self, *args: Any, user: AnyUser, **kwargs: Any) -> None:
@@ -67,7 +67,7 @@ class GrantForm(AccessForm):
         places: Any = [
             ("", "Choose"),
             ("Brokers", [(f"broker-{pk}", name) for pk, name in brokers]),
-            ("Wider", [*environments, ("all", "All brokers")]),
+            ("Groups of brokers", [*environments, ("all", "All brokers")]),
         ]
         self.fields["place"].choices = places  # type: ignore[attr-defined]
 
@@ -88,7 +88,7 @@ class GrantForm(AccessForm):
 
 
 class WhyForm(AccessForm):
-    """May somebody do something, somewhere, and why? `person` only for those who see people."""
+    """Can a person do something, somewhere, and why? `person` only for those who see people."""
 
     person = forms.ModelChoiceField(
         User.objects.order_by("username"), widget=forms.Select(_SELECT), to_field_name="username"
@@ -98,11 +98,11 @@ class WhyForm(AccessForm):
     )
     broker = forms.ModelChoiceField(
         Broker.objects.none(), required=False, widget=forms.Select(_SELECT),
-        empty_label="No broker in particular",
+        empty_label="Any broker",
     )  # fmt: skip
     vhost = forms.CharField(
         label="Virtual host", required=False, strip=False, max_length=255,
-        widget=forms.TextInput({**_TEXT, "placeholder": "the whole broker"}),
+        widget=forms.TextInput({**_TEXT, "placeholder": "whole broker"}),
     )  # fmt: skip
 
     def __init__(self, *args: Any, user: AnyUser, sees_people: bool, **kwargs: Any) -> None:
@@ -123,30 +123,30 @@ class FirstPasswordForm(AccessForm):
         label="Code",
         max_length=200,
         widget=forms.TextInput({**_TEXT, "data-code": ""}),
-        help_text="The end of the link, behind the #.",
-        error_messages={"required": "Open the link that you were given, or paste its end here."},
+        help_text="The part of the link after #.",
+        error_messages={"required": "Open the link you received, or paste the part after # here."},
     )
     password1 = forms.CharField(
         label="New password",
         strip=False,
         max_length=1000,
         widget=forms.PasswordInput({"class": "form-control", "autocomplete": "new-password"}),
-        help_text="At least 12 characters, not a common password, not like your name.",
+        help_text="At least 12 characters; not a common password and not similar to your name.",
         error_messages={"required": "Enter a password."},
     )
     password2 = forms.CharField(
-        label="Once more",
+        label="Repeat password",
         strip=False,
         max_length=1000,
         widget=forms.PasswordInput({"class": "form-control", "autocomplete": "new-password"}),
-        error_messages={"required": "Enter it once more."},
+        error_messages={"required": "Repeat the password."},
     )
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or self.cleaned_data
         first, second = said.get("password1"), said.get("password2")
         if first and second and first != second:
-            self.add_error("password2", "The two passwords are not the same.")
+            self.add_error("password2", "The two passwords don't match.")
         return said
 
 
@@ -162,10 +162,10 @@ class GroupsForm(AccessForm):
 
 class TokenForm(AccessForm):
     name = forms.CharField(
-        max_length=100, widget=forms.TextInput(_TEXT), help_text="What it is for."
+        max_length=100, widget=forms.TextInput(_TEXT), help_text="What the token is for."
     )
     expires_in_days = forms.IntegerField(
-        label="Good for",
+        label="Expires after",
         initial=90,
         min_value=1,
         max_value=366,
@@ -176,12 +176,12 @@ class TokenForm(AccessForm):
         required=False,
         choices=[(p.value, p.value) for p in Permission],
         widget=forms.SelectMultiple({**_SELECT, "size": 8}),
-        help_text="What it may be used for. None chosen: all that you may do, now and later. "
-        "It never reaches further than you.",
+        help_text="What the token can be used for. None selected: everything you can do, now and later. "
+        "A token never has more permissions than you.",
     )
     networks = forms.CharField(
         required=False,
         max_length=1000,
         widget=forms.TextInput({**_TEXT, "placeholder": "10.1.0.0/16, 192.0.2.7"}),
-        help_text="Where it may be used from, with commas between. Empty: anywhere.",
+        help_text="Networks the token can be used from, separated by commas. Empty: anywhere.",
     )

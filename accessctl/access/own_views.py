@@ -12,12 +12,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accessctl.access.forms import TokenForm
-from accessctl.access.views import person_of, tabs
+from accessctl.access.views import tabs
 from accessctl.models import ApiToken, ConsoleSession
 from accessctl.sessions.service import end_session
 from accessctl.sessions.store import ref_of
 from accessctl.tokens.service import create_token, revoke_token
 from console.errors import ConsoleError, InvalidField
+from console.faces.person import person_of
 
 _MOST = 1000
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -19,6 +18,7 @@ from accessctl.models import Grant
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
 from console.errors import InvalidField
+from console.faces.person import person_of
 
 _MOST = 1000
 
@@ -105,10 +105,5 @@ def grant_take(request: HttpRequest, grant_id: int) -> HttpResponse:
     if grant is None:
         raise Http404("No such grant.")
     take_grant(grant, acting_user=person_of(request))
-    messages.success(request, f"Taken away. {grant}.")
+    messages.success(request, f"Role revoked. {grant}.")
     return redirect("access_grants")
-
-
-def person_of(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 – LoginRequiredMiddleware has seen to it
-    return request.user

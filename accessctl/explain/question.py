@@ -61,7 +61,7 @@ ACTS: Mapping[Act, ActWords] = {
         takes_routing_key=True,
     ),
     Act.FIND_QUEUE: ActWords(
-        "look whether a queue exists (passive declare)", "queue.declare passive", "queue"
+        "check whether a queue exists (passive declare)", "queue.declare passive", "queue"
     ),
     Act.DECLARE_EXCHANGE: ActWords("declare an exchange", "exchange.declare", "exchange"),
     Act.DELETE_EXCHANGE: ActWords("delete an exchange", "exchange.delete", "exchange"),
@@ -80,11 +80,11 @@ ACTS: Mapping[Act, ActWords] = {
         takes_routing_key=True,
     ),
     Act.FIND_EXCHANGE: ActWords(
-        "look whether an exchange exists (passive declare)", "exchange.declare passive", "exchange"
+        "check whether an exchange exists (passive declare)", "exchange.declare passive", "exchange"
     ),
     Act.OPEN_VHOST: ActWords("connect to the virtual host", "connection.open"),
     Act.USE_MANAGEMENT: ActWords(
-        "see the virtual host in the management interface", "GET /api/queues/{vhost}"
+        "view the virtual host in the management interface", "GET /api/queues/{vhost}"
     ),
     Act.SET_POLICY: ActWords(
         "set policies in the virtual host", "PUT /api/policies/{vhost}/{name}"

@@ -46,21 +46,22 @@ def topic_right(facts: Facts, question: Question, wanted: str, exchange: str) ->
     topic = facts.topic_permissions.get(exchange)
     if topic is None:
         if "topic_permissions" not in facts.known:
-            yield Reason(rule, "unknown", "The user's topic permissions are not known.")
+            yield Reason(rule, "unknown", "The user's topic permissions are unknown.")
         elif found is not None:
             yield Reason(
                 rule,
                 "note",
-                f"No topic permission for {quoted(exchange)}: any routing key may be used there.",
+                f"There's no topic permission for {quoted(exchange)}, so any routing "
+                "key is allowed there.",
                 resource=exchange,
             )
         return
     pattern = topic.write if wanted == "write" else topic.read
     outcome, how = _topic_outcome(facts, question, pattern)
-    sentence = f"The topic permission to {wanted} at {quoted(exchange)}: {how}"
+    sentence = f"The topic permission to {wanted} on {quoted(exchange)}: {how}"
     if found is None and outcome != "allows":
         outcome = "unknown"
-        sentence += f" It counts if {quoted(exchange)} is a topic exchange, which is not known."
+        sentence += f" It applies if {quoted(exchange)} is a topic exchange, which is unknown."
     yield Reason(rule, outcome, sentence, wanted, question.routing_key or "", pattern)
 
 
@@ -76,8 +77,9 @@ def _topic_outcome(facts: Facts, question: Question, pattern: str) -> tuple[Outc
     }
     if len({outcome for outcome, _ in outcomes}) > 1:
         return "unknown", (
-            f"the user's or virtual host's name has special characters, and whether this version of "
-            f"the broker takes them as such in {quoted(pattern)} is not known."
+            "the user's or virtual host's name has special characters, and it's "
+            "unknown whether this broker version treats them as part of the "
+            f"expression in {quoted(pattern)}."
         )
     return outcomes.pop()
 
@@ -109,9 +111,11 @@ def _held_against(
         found = matches(pattern, name, dialect=dialect_of(facts.erlang_version))
     except TooCostly:
         if (version := facts.version) is not None and version >= _BOUNDED_FROM:
-            return "denies", f"{shown} takes too many steps on {what}, which denies."
-        return "unknown", f"{shown} takes too many steps on {what} to tell."
+            return "denies", (
+                f"{shown} takes too many steps to match {what}, so the broker denies it."
+            )
+        return "unknown", f"{shown} takes too many steps to match {what} here."
     if found is None:
-        return "unknown", f"whether {shown} matches {what} only the broker can tell."
-    verb = "matches" if found else "does not match"
+        return "unknown", f"only the broker can decide whether {shown} matches {what}."
+    verb = "matches" if found else "doesn't match"
     return ("allows" if found else "denies"), f"{shown}{meaning} {verb} {what} {quoted(name)}."

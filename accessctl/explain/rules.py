@@ -38,7 +38,9 @@ def _reasons(question: Question, facts: Facts) -> Iterator[Reason]:
         return
     if (facts.user.limits.get("max-channels", -1) if facts.user else -1) == 0:
         yield Reason(
-            "user limit", "denies", "The user's limit max-channels is 0: it may open no channel."
+            "user limit",
+            "denies",
+            "The user's limit max-channels is 0, so it can't open a channel.",
         )
     if facts.permission is not None:
         yield from _METHODS[question.act](question, facts, facts.permission)
@@ -49,8 +51,8 @@ def _user(question: Question, facts: Facts) -> Iterator[Reason]:
         yield Reason(
             "user",
             "unknown",
-            f"You see no user {quoted(question.user)} on this broker. It may not exist, or it may belong "
-            "to virtual hosts that are not yours.",
+            f"You can't see a user {quoted(question.user)} on this broker. The user "
+            "doesn't exist, or belongs to virtual hosts that you can't access.",
         )
         return
     if facts.user is None:
@@ -58,27 +60,27 @@ def _user(question: Question, facts: Facts) -> Iterator[Reason]:
             yield Reason(
                 "user",
                 "denies",
-                f"The broker has no user {quoted(question.user)} of its own. "
-                "(Another authentication back end might know one.)",
+                f"The broker has no internal user {quoted(question.user)}. Another "
+                "authentication backend may have one.",
             )
         else:
-            yield Reason("user", "unknown", "The broker's users are not known.")
+            yield Reason("user", "unknown", "The broker's users are unknown.")
         return
     if facts.user.has_password is False:
-        yield Reason("user", "note", "The user has no password and can log in by certificate only.")
+        yield Reason("user", "note", "The user has no password: it needs a client certificate.")
     if question.user == "guest":
         if question.remote:
             yield Reason(
                 "loopback",
                 "unknown",
-                "By default guest may connect only from the broker's own machine. Whether this "
-                "broker's setting loopback_users says otherwise is not known.",
+                "By default guest can connect only from the broker's own machine. It's unknown "
+                "whether this broker's setting loopback_users allows more.",
             )
         elif question.remote is None:
             yield Reason(
                 "loopback",
                 "note",
-                "By default guest may connect only from the broker's own machine.",
+                "By default guest can connect only from the broker's own machine.",
             )
 
 
@@ -96,26 +98,27 @@ def _open_vhost(question: Question, facts: Facts) -> Iterator[Reason]:
         yield Reason(
             "vhost state",
             "note",
-            f"The virtual host is down on {', '.join(down)}: connections to there are refused.",
+            f"The virtual host is down on {', '.join(down)}: these nodes refuse connections to it.",
         )
 
 
 def _exists(question: Question, facts: Facts) -> Iterator[Reason]:
     if facts.vhost is None and "vhosts" in facts.known:
-        yield Reason("vhost", "denies", f"There is no virtual host {quoted(question.vhost)}.")
+        yield Reason("vhost", "denies", f"The virtual host {quoted(question.vhost)} doesn't exist.")
     elif facts.vhost is None:
-        yield Reason("vhost", "unknown", "The broker's virtual hosts are not known.")
+        yield Reason("vhost", "unknown", "The broker's virtual hosts are unknown.")
 
 
 def _connections(whose: str, rule: str, limits: Mapping[str, int]) -> Iterator[Reason]:
     most = limits.get("max-connections", -1)
     if most == 0:
-        yield Reason(rule, "denies", f"{whose}'s limit max-connections is 0: none may be opened.")
+        yield Reason(rule, "denies", f"{whose}'s limit max-connections is 0: none can be opened.")
     elif most > 0:
         yield Reason(
             rule,
             "note",
-            f"{whose}'s limit max-connections is {most:,}: with that many open, no more is let in.",
+            f"{whose}'s limit max-connections is {most:,}: once that many are open, "
+            "the broker refuses new ones.",
         )
 
 
@@ -128,10 +131,10 @@ def _permission(question: Question, facts: Facts) -> Reason:
         return Reason(
             "vhost access",
             "denies",
-            f"The user has no permission in {quoted(question.vhost)}: even one with three empty patterns "
-            "would let it connect.",
+            f"The user has no permission in {quoted(question.vhost)}. To connect, it "
+            "needs one, even with three empty patterns.",
         )
-    return Reason("vhost access", "unknown", "The broker's permissions are not known.")
+    return Reason("vhost access", "unknown", "The broker's permissions are unknown.")
 
 
 def _management(question: Question, facts: Facts) -> Iterator[Reason]:
@@ -144,28 +147,28 @@ def _management(question: Question, facts: Facts) -> Iterator[Reason]:
         yield Reason(
             "tags",
             "denies",
-            f"The management interface needs one of the tags {', '.join(MANAGEMENT_TAGS)}.",
+            f"The management interface requires one of the tags {', '.join(MANAGEMENT_TAGS)}.",
         )
         return
     if "administrator" in tags:
-        yield Reason("tags", "allows", "The tag administrator may do everything there.")
+        yield Reason("tags", "allows", "The tag administrator allows everything there.")
         if question.act != Act.ADMINISTER:
             yield from _exists(question, facts)
         return
     if question.act == Act.ADMINISTER:
-        yield Reason("tags", "denies", "That needs the tag administrator.")
+        yield Reason("tags", "denies", "This requires the tag administrator.")
         return
     if question.act == Act.SET_POLICY and "policymaker" not in tags:
-        yield Reason("tags", "denies", "That needs the tag policymaker or administrator.")
+        yield Reason("tags", "denies", "This requires the tag policymaker or administrator.")
         return
-    yield Reason("tags", "allows", f"The tag {useful[0]} may use the management interface.")
+    yield Reason("tags", "allows", f"The tag {useful[0]} gives access to the management interface.")
     yield from _exists(question, facts)
     if question.act == Act.USE_MANAGEMENT and "monitoring" in tags:
         yield Reason(
             "tags",
             "note",
-            "The tag monitoring sees all nodes, connections and channels, but queues and exchanges "
-            "only where the user has a permission.",
+            "The tag monitoring shows all nodes, connections and channels, but queues "
+            "and exchanges only where the user has a permission.",
         )
     yield _permission(question, facts)
 
@@ -178,7 +181,7 @@ def _publish(question: Question, facts: Facts, permission: PermissionFacts) -> I
         yield Reason(
             "internal exchange",
             "unknown",
-            f"The exchange {quoted(exchange)} is not known: nobody may publish to an internal one.",
+            f"The exchange {quoted(exchange)} is unknown. An internal one refuses messages.",
         )
     elif found is None:
         yield _missing("exchange", exchange)
@@ -186,14 +189,15 @@ def _publish(question: Question, facts: Facts, permission: PermissionFacts) -> I
         yield Reason(
             "internal exchange",
             "denies",
-            f"The exchange {quoted(exchange)} is internal: it takes messages from other exchanges only.",
+            f"The exchange {quoted(exchange)} is internal: it accepts messages only "
+            "from other exchanges.",
         )
     yield from topic_right(facts, question, "write", exchange)
 
 
 def _read_queue(question: Question, facts: Facts, permission: PermissionFacts) -> Iterator[Reason]:
     if question.act == Act.CONSUME and question.target.startswith(_REPLY_TO):
-        yield Reason("direct reply-to", "allows", "Direct reply-to needs no right on a queue.")
+        yield Reason("direct reply-to", "allows", "Direct reply-to needs no permission on a queue.")
         return
     yield right(facts, permission, "read", "queue", question.target)
     if question.target not in facts.queues and "queues" in facts.known:
@@ -208,20 +212,21 @@ def _declare_queue(
         yield Reason(
             "direct reply-to",
             "unknown",
-            "That depends on whether somebody waits for a reply there.",
+            "That depends on whether a client is waiting for a reply there.",
         )
         return
     if name.startswith("amq."):
         yield _reserved("queue", name)
     if not name:
-        yield Reason("server-named", "note", "The server names the queue amq.gen-… .")
+        yield Reason("server-named", "note", "The server generates the queue's name (amq.gen-…).")
         name = _SERVER_NAMED
     yield right(facts, permission, "configure", "queue", name)
     if name in facts.queues:
         yield Reason(
             "declared again",
             "note",
-            "The queue exists: declaring it again needs the same properties, and no further right.",
+            "The queue exists: redeclaring it requires the same properties but no "
+            "additional permission.",
         )
         return
     limit_last = facts.version is not None and facts.version >= (4, 0)
@@ -240,13 +245,13 @@ def _queue_limit(facts: Facts) -> Iterator[Reason]:
         return
     rule, limit = "vhost limit", f"The virtual host's limit max-queues is {most:,}"
     if most == 0:
-        yield Reason(rule, "denies", f"{limit}: no queue may be declared.")
+        yield Reason(rule, "denies", f"{limit}, so no queue can be declared.")
     elif facts.queue_count is None:
-        yield Reason(rule, "unknown", f"{limit}, and how many queues there are is not known.")
+        yield Reason(rule, "unknown", f"{limit}, and the number of queues is unknown.")
     elif facts.queue_count >= most:
-        yield Reason(rule, "denies", f"{limit}, and there are {facts.queue_count:,} already.")
+        yield Reason(rule, "denies", f"{limit}, and {facts.queue_count:,} already exist.")
     else:
-        yield Reason(rule, "note", f"{limit}; there are {facts.queue_count:,} so far.")
+        yield Reason(rule, "note", f"{limit}; {facts.queue_count:,} exist so far.")
 
 
 def _delete_queue(
@@ -267,8 +272,8 @@ def _declare_exchange(
         yield Reason(
             "declared again",
             "note",
-            "The exchange exists: declaring it again needs the same properties, and no further "
-            "right.",
+            "The exchange exists: redeclaring it requires the same properties but no "
+            "additional permission.",
         )
         return
     if name.startswith("amq."):
@@ -278,7 +283,7 @@ def _declare_exchange(
             yield Reason(
                 "reserved name",
                 "unknown",
-                f"{quoted(name)} can only be declared again if it exists, which is not known.",
+                f"{quoted(name)} can only be redeclared if it exists, which is unknown.",
             )
     if question.alternate_exchange is not None:
         yield right(facts, permission, "read", "exchange", name)
@@ -292,7 +297,7 @@ def _delete_exchange(
     if not name:
         yield _not_on_default()
     elif name.startswith("amq."):
-        yield Reason("reserved name", "denies", "Exchanges named amq.… cannot be deleted.")
+        yield Reason("reserved name", "denies", "Exchanges named amq.… can't be deleted.")
     else:
         yield right(facts, permission, "configure", "exchange", name)
 
@@ -319,7 +324,9 @@ def _find(question: Question, facts: Facts, permission: PermissionFacts) -> Iter
     version = facts.version
     if version is not None and version < _PASSIVE_NEEDS_NONE_BEFORE:
         yield Reason(
-            "passive declare", "allows", f"RabbitMQ {facts.rabbitmq_version} needs no right for it."
+            "passive declare",
+            "allows",
+            f"RabbitMQ {facts.rabbitmq_version} requires no permission for this.",
         )
         return
     tried = [
@@ -336,15 +343,15 @@ def _find(question: Question, facts: Facts, permission: PermissionFacts) -> Iter
         yield Reason(
             "passive declare",
             "denies",
-            f"None of the three patterns matches {quoted(question.target)}; one of them must.",
+            f"None of the three patterns matches {quoted(question.target)}; at least one must.",
             resource=question.target,
         )
     else:
         yield Reason(
             "passive declare",
             "unknown",
-            "None of the three patterns matches, which newer versions ask for and older ones do "
-            "not; what this one does is not known.",
+            "None of the three patterns matches. Newer versions require a match and "
+            "older ones don't; for this version it's unknown.",
             resource=question.target,
         )
 
@@ -353,21 +360,20 @@ def _reserved(kind: str, name: str) -> Reason:
     return Reason(
         "reserved name",
         "denies",
-        f"Names that begin with amq. are reserved: {kind} {quoted(name)}.",
+        f"RabbitMQ reserves names that begin with amq.: {kind} {quoted(name)}.",
     )
 
 
 def _not_on_default() -> Reason:
-    return Reason(
-        "default exchange", "denies", "That cannot be done with the default exchange, by anybody."
-    )
+    return Reason("default exchange", "denies", "Nobody can do this with the default exchange.")
 
 
 def _missing(kind: str, name: str) -> Reason:
     return Reason(
         "not found",
         "note",
-        f"There is no {kind} {quoted(name)} now: until there is, the broker answers NOT_FOUND.",
+        f"The {kind} {quoted(name)} doesn't exist now. Until it does, the broker "
+        "answers NOT_FOUND.",
         resource=name,
     )
 

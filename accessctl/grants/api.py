@@ -27,7 +27,7 @@ _Row = TypeVar("_Row", bound=Model)
 
 
 class GrantRead(serializers.Serializer[Any]):
-    """What a person or a group may do, and where."""
+    """The permissions of a user or group, and where they apply."""
 
     id = serializers.IntegerField()
     user = serializers.CharField(source="user.username", default=None, allow_null=True)
@@ -35,10 +35,10 @@ class GrantRead(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
     broker = serializers.IntegerField(source="broker_id", allow_null=True)
     broker_name = serializers.CharField(source="broker.name", default=None, allow_null=True)
-    environment = serializers.CharField(help_text="Empty: not limited to one.")
-    vhost_pattern = serializers.CharField(help_text="* stands for any run of characters.")
+    environment = serializers.CharField(help_text="Empty: all environments.")
+    vhost_pattern = serializers.CharField(help_text="* matches any characters.")
     reads_messages = serializers.BooleanField()
-    permissions = serializers.SerializerMethodField(help_text="What the role holds.")
+    permissions = serializers.SerializerMethodField(help_text="The permissions of the role.")
     created_at = serializers.DateTimeField()
 
     class Meta:
@@ -49,15 +49,25 @@ class GrantRead(serializers.Serializer[Any]):
 
 
 class GrantWrite(StrictSerializer):
-    user = Text(required=False, allow_null=True, max_length=150, help_text="Account name.")
-    group = Text(required=False, allow_null=True, max_length=150, help_text="Or a group's name.")
+    user = Text(
+        required=False,
+        allow_null=True,
+        max_length=150,
+        help_text="A username. Send this or `group`.",
+    )
+    group = Text(
+        required=False,
+        allow_null=True,
+        max_length=150,
+        help_text="A group name. Send this or `user`.",
+    )
     role = serializers.ChoiceField(choices=Role.choices)
     broker = Number(
         required=False,
         allow_null=True,
         min_value=1,
         max_value=2**63 - 1,
-        help_text="Neither broker nor environment: on all brokers.",
+        help_text="If you send neither broker nor environment, the grant applies to all brokers.",
     )
     environment = serializers.ChoiceField(choices=Environment.choices, required=False)
     vhost_pattern = Text(default=EVERYTHING, allow_blank=True, max_length=255)
@@ -69,7 +79,7 @@ class GrantWrite(StrictSerializer):
 
 class GrantFilters(django_filters.FilterSet):
     broker = BrokerFilter()
-    user = TextFilter(field_name="user__username", help_text="The exact account name.")
+    user = TextFilter(field_name="user__username", help_text="The exact username.")
     group = TextFilter(field_name="group__name", help_text="The exact name of the group.")
     role = django_filters.ChoiceFilter(choices=Role.choices)
 
@@ -79,7 +89,7 @@ class GrantFilters(django_filters.FilterSet):
 
 
 class GrantsView(ListModelMixin, RetrieveModelMixin, ApiView):
-    """Grants: who may do what here, and where."""
+    """Grants: who can do what in the console, and where."""
 
     serializer_class = GrantRead
     filterset_class = GrantFilters
@@ -98,7 +108,7 @@ class GrantsView(ListModelMixin, RetrieveModelMixin, ApiView):
 
     @extend_schema(request=GrantWrite, responses={201: OpenApiResponse(GrantRead)})
     def create(self, request: Request) -> Response:
-        """Grant a role. Nobody gives what they do not hold themselves."""
+        """Create a grant. You can only grant permissions that you have."""
         sent = GrantWrite(data=self.body())
         sent.is_valid(raise_exception=True)
         asked: dict[str, Any] = sent.validated_data
@@ -120,7 +130,7 @@ class GrantsView(ListModelMixin, RetrieveModelMixin, ApiView):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Take a grant away: it does not count from the next request on."""
+        """Delete a grant. It stops applying with the next request."""
         take_grant(self.get_object(), acting_user=cast(AbstractBaseUser, request.user))
         return Response(status=204)
 
@@ -130,5 +140,5 @@ def _named(rows: QuerySet[_Row], field: str, column: str, value: Any) -> _Row | 
         return None
     found = rows.filter(**{column: value}).first()
     if found is None:
-        raise InvalidField(field, f"There is no such {field}.")
+        raise InvalidField(field, f"Unknown {field}.")
     return found

@@ -95,7 +95,7 @@ class Grant(models.Model):
             where = "all brokers"
         if is_everything(self.vhost_pattern):
             return where
-        return f"virtual hosts {self.vhost_pattern} of {where}"
+        return f"virtual hosts {self.vhost_pattern} on {where}"
 
     @property
     def words(self) -> str:

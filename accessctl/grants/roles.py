@@ -51,16 +51,18 @@ PERMISSIONS_OF: Mapping[Role, frozenset[Permission]] = {
 }
 #: One sentence each, for pages.
 ABOUT: Mapping[Role, str] = {
-    Role.VIEWER: "Sees queues, virtual hosts, users, permissions and changes; changes nothing.",
-    Role.OPERATOR: "As a viewer; tests connections, stops changes, settles drift, sets policies.",
+    Role.VIEWER: "Views queues, virtual hosts, users, permissions and changes; can't change anything.",
+    Role.OPERATOR: "Everything a viewer can do; also tests connections, stops changes, resolves "
+    "drift and sets policies.",
     Role.VHOST_ADMINISTRATOR: (
-        "As a viewer; makes, changes and deletes virtual hosts, their permissions and the users "
-        "that belong to them alone. Sets no tags and no limits."
+        "Everything a viewer can do; also creates, edits and deletes virtual hosts, "
+        "their permissions and the users that belong only to them. Can't set tags or "
+        "limits."
     ),
     Role.BROKER_ADMINISTRATOR: (
-        "Everything on the broker, its settings and the grants on it; reads no messages."
+        "Full control of the broker, its settings and its grants; can't read messages."
     ),
-    Role.AUDITOR: "As a viewer; sees the audit trail and who may do what.",
+    Role.AUDITOR: "Everything a viewer can do; also views the audit log and who has access.",
 }
 #: Roles that mean a whole broker: with a pattern of virtual hosts they would promise what they
 #: cannot hold.

@@ -44,7 +44,7 @@ def give_grant(settings: GrantSettings, *, now: datetime, acting_user: AbstractB
             with transaction.atomic():
                 grant.save(force_insert=True)
         except IntegrityError:
-            raise InvalidField("role", f"This is granted already: {grant}.") from None
+            raise InvalidField("role", f"This grant already exists: {grant}.") from None
         record(
             "grants:give",
             target_kind="grant",
@@ -75,20 +75,21 @@ def refuse_beyond_own(grant: Grant, acting_user: AnyUser) -> None:
     place = Place(grant.broker, grant.environment, grant.vhost_pattern)
     if not may_over(acting_user, Permission.GRANTS_EDIT, place):
         raise NotAllowed(
-            f"You may not give or take grants on {grant.place}.",
+            f"You aren't allowed to edit grants on {grant.place}.",
             {"permission": str(Permission.GRANTS_EDIT)},
         )
     lacking = sorted(p for p in grant.permissions if not may_over(acting_user, p, place))
     if lacking:
         raise NotAllowed(
-            f"You may not give or take what you do not hold yourself: {', '.join(lacking)}.",
+            "You can only grant or revoke permissions that you have yourself. You "
+            f"lack: {', '.join(lacking)}.",
             {"permissions": [str(each) for each in lacking]},
         )
 
 
 def _checked(settings: GrantSettings) -> Grant:
     if (settings.user is None) == (settings.group is None):
-        raise InvalidField("user", "Choose either a person or a group.")
+        raise InvalidField("user", "Choose a user or a group, not both.")
     if settings.role not in Role.values:
         raise InvalidField("role", f"The role must be one of {', '.join(Role.values)}.")
     if settings.environment and settings.environment not in Environment.values:
@@ -104,8 +105,8 @@ def _checked(settings: GrantSettings) -> Grant:
     if not everything and Role(settings.role) in WHOLE_BROKER:
         raise InvalidField(
             "vhost_pattern",
-            "A broker administrator has the whole broker. For some virtual hosts, choose "
-            "vhost administrator.",
+            "A broker administrator always has the whole broker. To limit the grant "
+            "to virtual hosts, choose the role vhost administrator.",
         )
     return Grant(
         user=settings.user,

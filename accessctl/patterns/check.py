@@ -32,15 +32,16 @@ PREVIEW_BUDGET = 0.2
 _PROBING_BUDGET = 0.03
 
 _RUNAWAY = (
-    "Takes too many steps on some names. Brokers before 4.2.6 set no limit and are slowed down by it; "
-    "later ones deny such a match."
+    "Takes too many steps on some names. Brokers before 4.2.6 have no limit and slow "
+    "down; later ones deny the match."
 )
 _NESTED = (
-    "Repeats what itself repeats, which on some names can take very many steps. Brokers before 4.2.6 "
-    "set no limit to that; later ones deny such a match."
+    "Nested repetition: on some names it can take very many steps. Brokers before "
+    "4.2.6 have no limit; later ones deny the match."
 )
 _RECURSION = (
-    "Calls itself, which brokers on Erlang before 28 may refuse. The broker decides when it is set."
+    "Recursive pattern: brokers on Erlang before 28 may refuse it. The broker decides "
+    "when it is set."
 )
 
 
@@ -103,12 +104,16 @@ def check(pattern: str, *, dialect: Dialect | None = None, topic: bool = False) 
     try:
         regex = Regex(pattern, dialect or "pcre2")
     except Unavailable:
-        sentence = "Not checked here, where libpcre2 is missing. The broker decides when it is set."
+        sentence = (
+            "Not checked because libpcre2 isn't installed. The broker decides when it is set."
+        )
         return Checked(pattern, None, words, sentence, notes=(Note("unchecked", sentence),))
     except PatternError as error:
         position = _character(pattern, error)
         if not error.certain:
-            sentence = f"Brokers differ on this ({error}). The broker decides when it is set."
+            sentence = (
+                f"Brokers handle this differently ({error}). The broker decides when it is set."
+            )
             return Checked(pattern, None, words, sentence, position, tuple(notes))
         return Checked(pattern, False, words, _no_regex(pattern, error), position, tuple(notes))
     notes += _notes(pattern, words, regex)
@@ -134,7 +139,9 @@ def why_not_pattern(pattern: str, dialect: Dialect | None = None) -> str:
 
 
 def _no_regex(pattern: str, error: PatternError) -> str:
-    return f"Not a regular expression: {error}, at character {_character(pattern, error) + 1}."
+    return (
+        f"Not a valid regular expression: {error}, at character {_character(pattern, error) + 1}."
+    )
 
 
 def _character(pattern: str, error: PatternError) -> int:
@@ -157,21 +164,21 @@ def preview(
     try:
         regex = Regex(pattern or "^$", dialect or "pcre2")
     except Unavailable:
-        return Matches(0, (), len(names), "Not shown here, where libpcre2 is missing.")
+        return Matches(0, (), len(names), "Not available because libpcre2 isn't installed.")
     except PatternError as error:
-        return Matches(0, (), len(names), f"Not a regular expression: {error}.")
+        return Matches(0, (), len(names), f"Not a valid regular expression: {error}.")
     ends = time.monotonic() + budget
     found: list[str] = []
     refused = None
     for tried, name in enumerate(names):
         if time.monotonic() > ends:
-            refused = f"Given up after {tried:,} of {len(names):,} names: it takes too long."
+            refused = f"Stopped after {tried:,} of {len(names):,} names because it took too long."
             break
         try:
             if regex.matches(name):
                 found.append(name)
         except TooCostly:
-            refused = f"Given up after {tried:,} of {len(names):,} names. {_RUNAWAY}"
+            refused = f"Stopped after {tried:,} of {len(names):,} names. {_RUNAWAY}"
             break
     return Matches(len(found), tuple(found[:limit]), len(names), refused)
 
@@ -207,17 +214,17 @@ def beginning_with(prefix: str) -> str:
 
 def _refused_outright(pattern: str) -> tuple[str, int | None] | None:
     if (nul := _NUL.search(pattern)) is not None:
-        return "A pattern cannot hold a NUL character.", nul.start()
+        return "A pattern can't contain a NUL character.", nul.start()
     size = len(pattern.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
         return (
-            f"The pattern has {size:,} bytes. Newer brokers take at most {MAX_BYTES:,}.",
+            f"The pattern has {size:,} bytes. Newer brokers accept at most {MAX_BYTES:,}.",
             None,
         )
     try:
         pattern.encode()
     except UnicodeEncodeError as error:
-        return "The pattern is not valid Unicode.", error.start
+        return "The pattern isn't valid Unicode.", error.start
     return None
 
 
@@ -260,12 +267,13 @@ def _variables(pattern: str) -> str:
     known = {
         "{username}": "the user's name",
         "{vhost}": "the virtual host's name",
-        "{client_id}": "the MQTT client's id",
+        "{client_id}": "the MQTT client's ID",
     }
     meant = [f"{name} stands for {meaning}" for name, meaning in known.items() if name in pattern]
     if not meant:
         return ""
     return (
-        f"{'; '.join(meant)}. The broker puts it in when it checks; before 4.3 as it is, so that "
-        "special characters in it count as part of the expression."
+        f"{'; '.join(meant)}. The broker inserts it when it checks a name; before 4.3 "
+        "it inserts it unescaped, so special characters become part of the "
+        "expression."
     )

@@ -103,14 +103,6 @@ class Regex:
         return [name for name in names if self.matches(name)]
 
 
-def available() -> bool:
-    try:
-        _library()
-    except Unavailable:
-        return False
-    return True
-
-
 @lru_cache(maxsize=1)
 def _library() -> Any:
     for name in ("libpcre2-8.so.0", find_library("pcre2-8")):

@@ -11,10 +11,9 @@ _NOTHING = ("", "^$", "$^")
 #: Longer texts say nothing to a reader that the pattern does not.
 _LONGEST = 80
 UNANCHORED = (
-    "Not tied to the beginning of the name by ^, so it also matches in the middle of one: "
-    "orders matches preorders."
+    "Not anchored with ^, so it also matches in the middle of a name: orders matches preorders."
 )
-ANY_CHARACTER = r"A dot stands for any character. Write \. where you mean a dot."
+ANY_CHARACTER = "A dot matches any character. Write \\. to match a literal dot."
 _META = frozenset("\\^$.|?*+()[]{}")
 
 

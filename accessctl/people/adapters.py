@@ -84,7 +84,7 @@ class SealedMfaAdapter(DefaultMFAAdapter):
         **DefaultMFAAdapter.error_messages,
         "too_many_login_attempts": _TOO_MANY,
         "rate_limited": _TOO_MANY,
-        "incorrect_code": "The code is wrong, has expired or was used already. Wait for the next one.",
+        "incorrect_code": "This code is wrong, has expired or was already used. Wait for the next code.",
     }
 
     def encrypt(self, text: str) -> str:
@@ -114,7 +114,7 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         if request.user.is_authenticated:
             # Else who sits at a browser that was left open makes the account theirs.
-            messages.error(request, "Log out first: accounts are not joined.")
+            messages.error(request, "Sign out first. Accounts can't be linked.")
             raise ImmediateHttpResponse(redirect("access"))
         if sociallogin.is_existing:
             _follow(sociallogin.user, sociallogin)

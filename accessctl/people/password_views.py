@@ -14,11 +14,11 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from accessctl.access.forms import FirstPasswordForm
-from accessctl.access.views import person_of
 from accessctl.models import ApiToken
 from accessctl.people.service import set_password_by_code
 from accessctl.sessions.devices import remember_device
 from console.errors import InvalidField
+from console.faces.person import person_of
 
 
 @login_not_required

@@ -13,11 +13,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accessctl.access.views import person_of, tabs
+from accessctl.access.views import tabs
 from accessctl.models import ApiToken
 from accessctl.people.second_factor import note_step
 from accessctl.tokens.service import revoke_tokens_of
 from console.client_address import PROBE_ADDRESS, origin_of
+from console.faces.person import person_of
 
 
 class SecurityView(IndexView):  # type: ignore[misc]

@@ -27,10 +27,12 @@ def create_person(username: str, *, acting_user: AbstractBaseUser) -> tuple[User
         UnicodeUsernameValidator()(username)
     except ValidationError:
         raise InvalidField(
-            "username", "A name is letters, digits and @ . + - _, at least one of them."
+            "username",
+            "A username can contain only letters, digits and @ . + - _ and needs at "
+            "least one of them.",
         ) from None
     if len(username) > 150:
-        raise InvalidField("username", "A name has at most 150 characters.")
+        raise InvalidField("username", "A username has at most 150 characters.")
     try:
         with transaction.atomic():
             # As with log-in, which takes no notice of case where the name is the only one like it.
@@ -39,7 +41,9 @@ def create_person(username: str, *, acting_user: AbstractBaseUser) -> tuple[User
             person = User.objects.create_user(username, password=None)
             record("people:create", target_kind="person", target=username, acting_user=acting_user)
     except IntegrityError:
-        raise InvalidField("username", f"There is already an account called {username}.") from None
+        raise InvalidField(
+            "username", f"An account named {username} already exists. Choose another name."
+        ) from None
     return person, make_code(person)
 
 
@@ -73,7 +77,8 @@ def set_password_by_code(code: str, password: str) -> User:
         person = User.objects.select_for_update().filter(pk=found.pk).first() if found else None
         if person is None or person_of_code(code) is None:
             raise InvalidField(
-                "code", "This link is not good any more. Ask an administrator for a new one."
+                "code",
+                "This link has expired or was already used. Ask an administrator for a new one.",
             )
         try:
             validate_password(password, person)
@@ -97,7 +102,7 @@ def switch_person(person: User, *, active: bool, acting_user: AbstractBaseUser) 
     Raises NotAllowed for one's own, lest nobody be left to enable it."""
     require(acting_user, Permission.PEOPLE_EDIT)
     if person.pk == acting_user.pk:
-        raise NotAllowed("Nobody disables their own account: ask another superuser.")
+        raise NotAllowed("You can't disable your own account. Ask another superuser.")
     with transaction.atomic():
         User.objects.filter(pk=person.pk).update(is_active=active)
         record(
@@ -144,13 +149,15 @@ def follow_claimed_groups(person: User, names: Collection[str]) -> None:
 def create_group(name: str, *, acting_user: AbstractBaseUser) -> Group:
     require(acting_user, Permission.PEOPLE_EDIT)
     if not name.strip() or len(name) > 150 or not name.isprintable():
-        raise InvalidField("name", "A group's name has 1 to 150 characters, all of them visible.")
+        raise InvalidField("name", "A group name has 1 to 150 visible characters.")
     try:
         with transaction.atomic():
             group = Group.objects.create(name=name)
             record("groups:create", target_kind="group", target=name, acting_user=acting_user)
     except IntegrityError:
-        raise InvalidField("name", f"There is already a group called {name}.") from None
+        raise InvalidField(
+            "name", f"A group named {name} already exists. Choose another name."
+        ) from None
     return group
 
 

@@ -39,5 +39,5 @@ def _answer(view: Any, request: HttpRequest, provider_id: str) -> HttpResponseBa
     try:
         answer: HttpResponseBase = view.adapter_view(_Adapter(request, provider_id))(request)
     except SocialApp.DoesNotExist:
-        raise Http404("There is no such provider.") from None
+        raise Http404("Identity provider not found.") from None
     return answer

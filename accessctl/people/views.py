@@ -10,13 +10,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accessctl.access.forms import GroupForm, GroupsForm, PersonForm
-from accessctl.access.views import person_of, tabs
+from accessctl.access.views import tabs
 from accessctl.authorize import require
 from accessctl.models import ApiToken, ConsoleSession, Grant
 from accessctl.people import service
 from accessctl.people.first_password import good_for_hours, link_of
 from accessctl.rights import Permission
 from console.errors import InvalidField
+from console.faces.person import person_of
 
 _MOST = 1000
 
@@ -71,7 +72,7 @@ def person_groups(request: HttpRequest, person_id: int) -> HttpResponse:
     found = _edited(request, person_id)
     form = GroupsForm(request.POST)
     if not form.is_valid():
-        raise InvalidField("groups", "Choose groups that there are.")
+        raise InvalidField("groups", "Unknown group. Reload the page and select groups again.")
     service.set_groups(found, list(form.cleaned_data["groups"]), acting_user=person_of(request))
     messages.success(request, "Groups saved.")
     return redirect("access_person", found.pk)
@@ -104,7 +105,7 @@ def person_password(request: HttpRequest, person_id: int) -> HttpResponse:
 def group_add(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.PEOPLE_EDIT)
     group = service.create_group(request.POST.get("name", ""), acting_user=person_of(request))
-    messages.success(request, f"Group made: {group.name}.")
+    messages.success(request, f"Group created: {group.name}.")
     return redirect("access_people")
 
 

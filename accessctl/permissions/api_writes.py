@@ -38,7 +38,12 @@ _PATTERNS = ("configure", "write", "read")
 
 
 def _pattern(**more: Any) -> Text:
-    return Text(allow_blank=True, max_length=1024, help_text="Empty matches nothing.", **more)
+    return Text(
+        allow_blank=True,
+        max_length=1024,
+        help_text="A regular expression; empty matches nothing. At most 1024 characters.",
+        **more,
+    )
 
 
 class PermissionChange(Reasoned):
@@ -51,7 +56,7 @@ class PermissionChange(Reasoned):
 
 
 class PermissionNew(Reasoned):
-    broker = BrokerField(help_text="A broker's id or name.")
+    broker = BrokerField(help_text="A broker's ID or name.")
     vhost = Text(max_length=255)
     user = Text(max_length=255)
     configure = _pattern()
@@ -63,24 +68,26 @@ class PermissionNew(Reasoned):
 
 
 class PermissionsMany(PermissionChange):
-    broker = BrokerField(help_text="A broker's id or name.")
+    broker = BrokerField(help_text="A broker's ID or name.")
     vhosts = serializers.ListField(
         child=Text(max_length=255), min_length=1, max_length=MOST_AT_ONCE
     )
     users = serializers.ListField(child=Text(max_length=255), min_length=1, max_length=MOST_AT_ONCE)
-    clear = Flag(default=False, help_text="Take the rights instead of setting patterns.")
+    clear = Flag(
+        default=False, help_text="`true`: clear the permissions instead of setting patterns."
+    )
 
     class Meta:
         ref_name = "PermissionsMany"
 
 
 class PermissionsCopy(Reasoned):
-    broker = BrokerField(help_text="A broker's id or name.")
+    broker = BrokerField(help_text="A broker's ID or name.")
     source = Text(  # type: ignore[assignment]
-        max_length=255, help_text="The user whose rights are taken as the model."
+        max_length=255, help_text="The user to copy permissions from."
     )
-    target = Text(max_length=255, help_text="The user who is given them.")
-    replace = Flag(default=False, help_text="Also take what the source does not have.")
+    target = Text(max_length=255, help_text="The user to copy permissions to.")
+    replace = Flag(default=False, help_text="Also clear permissions that the source doesn't have.")
 
     class Meta:
         ref_name = "PermissionsCopy"
@@ -96,7 +103,7 @@ class PermissionWrites:
 
     @changing(PermissionNew)
     def create(self, request: Request) -> Response:
-        """Set a user's permission on a virtual host, as `rabbitmqctl set_permissions` does. One that is there is replaced."""
+        """Set a user's permission in a virtual host (`rabbitmqctl set_permissions`). Replaces an existing permission."""
         fields = sent(PermissionNew, request, self.body())  # type: ignore[attr-defined]
         broker, vhost, user = fields["broker"], fields["vhost"], fields["user"]
         return answer_change(
@@ -114,13 +121,13 @@ class PermissionWrites:
 
     @changing(PermissionChange, if_match=True)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change some of a permission's patterns. What is left out stays as it is asked for or seen."""
+        """Edit a permission. Patterns you leave out keep their values."""
         row, generation = self.get_object(), expected_generation(request)  # type: ignore[attr-defined]
         fields = sent(PermissionChange, request, self.body())  # type: ignore[attr-defined]
         reason = fields.pop("reason", "")
         return answer_change(
             request,
-            f"Change the permission of {row.user} on {row.vhost} on {row.broker.name}",
+            f"Edit the permission of {row.user} on {row.vhost} on {row.broker.name}",
             lambda: [
                 edit_permission(
                     broker=row.broker,
@@ -136,12 +143,12 @@ class PermissionWrites:
 
     @changing(ReasonOnly, if_match=True)
     def destroy(self, request: Request, pk: str) -> Response:
-        """Take a user's permission on a virtual host, as `rabbitmqctl clear_permissions` does."""
+        """Clear a user's permission in a virtual host (`rabbitmqctl clear_permissions`)."""
         row, generation = self.get_object(), expected_generation(request)  # type: ignore[attr-defined]
         body: dict[str, Any] = self.body(optional=True)  # type: ignore[attr-defined]
         return answer_change(
             request,
-            f"Take the permission of {row.user} on {row.vhost} on {row.broker.name}",
+            f"Clear the permission of {row.user} on {row.vhost} on {row.broker.name}",
             lambda: clear_permissions(
                 broker=row.broker,
                 vhosts=[row.vhost],
@@ -157,14 +164,14 @@ class PermissionWrites:
         methods=["post"], detail=False, url_path="bulk", pagination_class=None, filter_backends=()
     )
     def many(self, request: Request) -> Response:
-        """Set or take the permissions of many users on many virtual hosts as one change."""
+        """Set or clear permissions of many users on many virtual hosts. Creates one change."""
         fields = sent(PermissionsMany, request, self.body())  # type: ignore[attr-defined]
         given = [name for name in _PATTERNS if name in fields]
         if fields["clear"] and given:
-            raise InvalidField(given[0], "To take the rights, give no patterns.")
+            raise InvalidField(given[0], "To clear permissions, leave out the patterns.")
         if not fields["clear"] and len(given) < 3:
             missing = next(name for name in _PATTERNS if name not in fields)
-            raise InvalidField(missing, "Give all three patterns, or clear.")
+            raise InvalidField(missing, "Send all three patterns, or clear.")
         where = {
             "broker": fields["broker"],
             "vhosts": fields["vhosts"],
@@ -175,7 +182,7 @@ class PermissionWrites:
         if fields["clear"]:
             return answer_change(
                 request,
-                f"Take {cells} permissions on {fields['broker'].name}",
+                f"Clear {cells} permissions on {fields['broker'].name}",
                 lambda: clear_permissions(**where),
                 reason=fields.get("reason", ""),
             )
@@ -192,11 +199,12 @@ class PermissionWrites:
         methods=["post"], detail=False, url_path="copy", pagination_class=None, filter_backends=()
     )
     def copy(self, request: Request) -> Response:
-        """Give one user the permissions of another, topic permissions too."""
+        """Copy a user's permissions to another user, including topic permissions."""
         fields = sent(PermissionsCopy, request, self.body())  # type: ignore[attr-defined]
         return answer_change(
             request,
-            f"Copy the rights of {fields['source']} to {fields['target']} on {fields['broker'].name}",
+            f"Copy the permissions of {fields['source']} to {fields['target']} on "
+            f"{fields['broker'].name}",
             lambda: copy_permissions(
                 broker=fields["broker"],
                 source=fields["source"],
@@ -217,7 +225,7 @@ class TopicPermissionChange(Reasoned):
 
 
 class TopicPermissionNew(Reasoned):
-    broker = BrokerField(help_text="A broker's id or name.")
+    broker = BrokerField(help_text="A broker's ID or name.")
     vhost = Text(max_length=255)
     user = Text(max_length=255)
     exchange = Text(max_length=255)
@@ -238,12 +246,12 @@ class TopicPermissionWrites:
 
     @changing(TopicPermissionNew)
     def create(self, request: Request) -> Response:
-        """Set a user's permission at a topic exchange, as `rabbitmqctl set_topic_permissions` does. One that is there is replaced."""
+        """Set a user's topic permission on an exchange (`rabbitmqctl set_topic_permissions`). Replaces an existing one."""
         fields = sent(TopicPermissionNew, request, self.body())  # type: ignore[attr-defined]
         reason = fields.pop("reason", "")
         return answer_change(
             request,
-            f"Set the topic permission of {fields['user']} at {fields['exchange']} in "
+            f"Set the topic permission of {fields['user']} on {fields['exchange']} in "
             f"{fields['vhost']} on {fields['broker'].name}",
             lambda: [set_topic_permission(**fields, acting_user=request.user)],
             reason=reason,
@@ -251,14 +259,14 @@ class TopicPermissionWrites:
 
     @changing(TopicPermissionChange, if_match=True)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a topic permission's patterns. What is left out stays as it is asked for or seen."""
+        """Edit a topic permission. Patterns you leave out keep their values."""
         row, generation = self.get_object(), expected_generation(request)  # type: ignore[attr-defined]
         fields = sent(TopicPermissionChange, request, self.body())  # type: ignore[attr-defined]
         reason = fields.pop("reason", "")
         return answer_change(
             request,
-            f"Change the topic permission of {row.user} at {row.exchange} in {row.vhost} on "
-            f"{row.broker.name}",
+            f"Edit the topic permission of {row.user} on {row.exchange} in {row.vhost} "
+            f"on {row.broker.name}",
             lambda: [
                 edit_topic_permission(
                     broker=row.broker,
@@ -275,13 +283,13 @@ class TopicPermissionWrites:
 
     @changing(ReasonOnly, if_match=True)
     def destroy(self, request: Request, pk: str) -> Response:
-        """Take a user's permission at a topic exchange."""
+        """Clear a user's topic permission on an exchange."""
         row, generation = self.get_object(), expected_generation(request)  # type: ignore[attr-defined]
         body: dict[str, Any] = self.body(optional=True)  # type: ignore[attr-defined]
         return answer_change(
             request,
-            f"Take the topic permission of {row.user} at {row.exchange} in {row.vhost} on "
-            f"{row.broker.name}",
+            f"Clear the topic permission of {row.user} on {row.exchange} in "
+            f"{row.vhost} on {row.broker.name}",
             lambda: [
                 clear_topic_permission(
                     broker=row.broker,

@@ -11,11 +11,10 @@ from accessctl.patterns.check import dialect_of, why_not_pattern
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
 from accessctl.users.ownership import known_users
-from accessctl.users.specs import seen_permissions, seen_topic_permissions
 from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField
-from console.faces.seen import ids_of
+from console.faces.seen import ids_of, seen_of
 from console.kinds.common.kind import Ref, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.permission import PERMISSION
@@ -68,7 +67,7 @@ def set_permissions(
     spec = patterns.spec(broker)
     _must_exist(broker, VHOST.name, vhosts, making)
     _must_know(broker, users, acting_user, making)
-    seen = seen_permissions(broker, users=users, vhosts=vhosts)
+    seen = seen_of(broker, PERMISSION.name, user=users, vhost=vhosts)
     return [
         _wish(broker, standing, spec, expected_generation)
         for standing in standings(broker, PERMISSION.name, keys, seen).values()
@@ -88,7 +87,7 @@ def edit_permission(
     NotThere; where somebody asks for something else at the same moment, `accept` raises Stale."""
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
     key = (vhost, user)
-    seen = seen_permissions(broker, users=[user], vhosts=[vhost])
+    seen = seen_of(broker, PERMISSION.name, user=[user], vhost=[vhost])
     standing = standings(broker, PERMISSION.name, [key], seen)[key]
     return _edited(broker, standing, fields, expected_generation)
 
@@ -132,7 +131,7 @@ def clear_permissions(
     """Takes all rights of every named user on every named vhost; a cell without any is left out.
     Raises NotAllowed, NotThere where none of them has rights."""
     keys = _pairs(broker, vhosts, users, acting_user)
-    seen = seen_permissions(broker, users=users, vhosts=vhosts)
+    seen = seen_of(broker, PERMISSION.name, user=users, vhost=vhosts)
     found = standings(broker, PERMISSION.name, keys, seen)
     there = [
         s
@@ -151,17 +150,14 @@ def copy_permissions(
     the person sees. `replace` also takes what `source` does not have there. Raises NotAllowed,
     InvalidField."""
     if source == target:
-        raise InvalidField("target", "Choose another user to copy to.")
+        raise InvalidField("target", "Choose a different user to copy to.")
     _must_know(broker, [target], acting_user)
     reach = reach_of(acting_user).of_the_person
     wishes: list[Wish] = []
-    for kind, found_there in (
-        (PERMISSION, seen_permissions(broker, users=[source, target])),
-        (TOPIC_PERMISSION, seen_topic_permissions(broker, users=[source, target])),
-    ):
+    for kind in (PERMISSION, TOPIC_PERMISSION):
         seen = {
             key: spec
-            for key, spec in found_there.items()
+            for key, spec in seen_of(broker, kind.name, user=[source, target]).items()
             if reach.has(Permission.PERMISSIONS_VIEW, broker, key[0])
         }
         wanted = {
@@ -172,6 +168,8 @@ def copy_permissions(
             require(acting_user, Permission.PERMISSIONS_EDIT, broker, key[0])
         found = standings(broker, kind.name, [*wanted, *gone], seen)
         wishes += [_wish(broker, found[key], wanted.get(key), None) for key in [*wanted, *gone]]
+    if unknown := broker.status.why_unknown("permissions"):
+        raise InvalidField("source", f"The permissions of {source} are unknown. {unknown}")
     if not wishes:
         raise InvalidField("source", f"{source} has no permissions to copy.")
     return wishes
@@ -243,7 +241,9 @@ def _pairs(
         raise InvalidField("user", "Choose a user.")
     if len(vhosts) * len(users) > MOST_AT_ONCE:
         raise InvalidField(
-            "user", f"That is {len(vhosts) * len(users)} permissions; {MOST_AT_ONCE} go at once."
+            "user",
+            f"That is {len(vhosts) * len(users)} permissions; the limit is "
+            f"{MOST_AT_ONCE}. Choose fewer users or virtual hosts.",
         )
     for vhost in vhosts:
         require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
@@ -273,14 +273,18 @@ def _must_know(
 
 
 def _none_missing(broker: Broker, kind: str, missing: Collection[str]) -> None:
-    if missing:
-        word = "virtual host" if kind == VHOST.name else kind
-        raise InvalidField(kind, f"{broker.name} has no {word} {sorted(missing)[0]}.")
+    if not missing:
+        return
+    word, part = ("virtual host", "vhosts") if kind == VHOST.name else (kind, "users")
+    name = sorted(missing)[0]
+    if unknown := broker.status.why_unknown(part):
+        raise InvalidField(kind, f"Whether {broker.name} has a {word} {name} is unknown. {unknown}")
+    raise InvalidField(kind, f"{broker.name} has no {word} {name}.")
 
 
 def _topic(broker: Broker, vhost: str, user: str, exchange: str) -> Standing:
     key = (vhost, user, exchange)
-    seen = seen_topic_permissions(broker, users=[user], vhosts=[vhost])
+    seen = seen_of(broker, TOPIC_PERMISSION.name, user=[user], vhost=[vhost])
     return standings(broker, TOPIC_PERMISSION.name, [key], seen)[key]
 
 

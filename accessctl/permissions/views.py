@@ -66,7 +66,7 @@ def _page(request: HttpRequest, spec: ListSpec, in_scope: InScope, kind: str) ->
             "listing": listing,
             "permission_rows": permission_rows(listing.rows),
             "rights": kinds.RIGHTS,
-            "observed": observe(brokers, "inventory_at", now),
+            "observed": observe(brokers, "inventory_at", now, parts=(kind,)),
             "scope_problems": problems,
         },
         [*problems, *asked.problems],

@@ -25,15 +25,17 @@ class ApiTokenAuthentication(BaseAuthentication):
         if not parts:
             return None
         if parts[0].lower() != b"bearer" or len(parts) != 2:
-            raise AuthenticationFailed("Send the token as: Authorization: Bearer wrn_…")
+            raise AuthenticationFailed("Send the token in the header Authorization: Bearer wrn_…")
         now = timezone.now()
         token = find_token(parts[1].decode("ascii", "replace"))
         # One sentence for all: whether a token ever existed is nobody's business.
         if token is None or token.is_expired(now) or not token.user.is_active:
-            raise AuthenticationFailed("The token is unknown, expired or revoked.")
+            raise AuthenticationFailed(
+                "The API token is unknown, expired or revoked. Create a new token."
+            )
         address = client_address(request)
         if not token.is_good_from(address):
-            raise AuthenticationFailed(f"The token may not be used from {address}.")
+            raise AuthenticationFailed(f"This token can't be used from {address}.")
         note_use(token, now=now)
         limit_reach(token.user, token.only)
         note_token(token.user, token.pk)

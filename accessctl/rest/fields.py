@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from console.faces.rest.change_fields import Managed
@@ -12,7 +12,7 @@ from console.kinds.common.names import name_warnings
 
 class SeenOnBroker(serializers.Serializer[Any]):
     id = serializers.IntegerField()
-    broker = serializers.IntegerField(source="broker_id", help_text="The broker's id.")
+    broker = serializers.IntegerField(source="broker_id", help_text="The broker's ID.")
     broker_name = serializers.CharField(source="broker.name")
     first_seen_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
@@ -25,8 +25,8 @@ class SeenOnBroker(serializers.Serializer[Any]):
 
 class Named(serializers.Serializer[Any]):
     confusable = serializers.SerializerMethodField(
-        help_text="Whether the name can be taken for another: spaces at its ends, another Unicode form, "
-        "invisible or direction-changing characters."
+        help_text="Whether the name is easily confused: leading or trailing spaces, unusual "
+        "Unicode form, invisible or direction-changing characters."
     )
 
     @extend_schema_field(serializers.BooleanField())
@@ -35,7 +35,7 @@ class Named(serializers.Serializer[Any]):
 
 
 class UserRead(Managed, Named, SeenOnBroker):
-    """A RabbitMQ user as found on a broker."""
+    """A RabbitMQ user as seen on a broker."""
 
     name = serializers.CharField()
     tags = serializers.ListField(child=serializers.CharField())
@@ -56,9 +56,9 @@ class TroubleRead(serializers.Serializer[Any]):
 
 
 class ConnectionRead(serializers.Serializer[Any]):
-    """An open connection of a client."""
+    """An open client connection."""
 
-    name = serializers.CharField(help_text="The client's address and port, then the broker's.")
+    name = serializers.CharField(help_text="The addresses and ports of client and broker.")
     vhost = serializers.CharField()
     node = serializers.CharField(allow_null=True)
 
@@ -67,21 +67,23 @@ class ConnectionRead(serializers.Serializer[Any]):
 
 
 class ConnectionsRead(serializers.Serializer[Any]):
-    """The open connections of a user, read fresh from its broker, by virtual host and name."""
+    """A user's open connections, read from the broker, by virtual host and name."""
 
     read_at = serializers.DateTimeField(
-        allow_null=True, help_text="When the broker told them; null: it did not."
+        allow_null=True, help_text="When the broker reported them; null if it didn't."
     )
     trouble = TroubleRead(
-        allow_null=True, help_text="Why the broker does not tell now. `results` are older then."
+        allow_null=True,
+        help_text="Why the broker doesn't report connections now. `results` are then older.",
     )
     complete = serializers.BooleanField(
-        help_text="False: more than are read at once, some could not be read, or none was told."
+        help_text="False if the list may be incomplete: over the limit, partly unreadable, or "
+        "not reported."
     )
     in_part = serializers.BooleanField(
-        help_text="Only those to virtual hosts that you may see are among them."
+        help_text="The list contains only connections to virtual hosts that you can see."
     )
-    count = serializers.IntegerField(allow_null=True, help_text="Null: not known.")
+    count = serializers.IntegerField(allow_null=True, help_text="Null if unknown.")
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     results = ConnectionRead(many=True)
@@ -91,7 +93,7 @@ class ConnectionsRead(serializers.Serializer[Any]):
 
 
 class PermissionRead(Managed, SeenOnBroker):
-    """What a RabbitMQ user may do in a virtual host: three regular expressions over names."""
+    """A RabbitMQ user's permission in a virtual host: three regular expressions for names."""
 
     vhost = serializers.CharField()
     user = serializers.CharField()
@@ -104,7 +106,7 @@ class PermissionRead(Managed, SeenOnBroker):
 
 
 class TopicPermissionRead(Managed, SeenOnBroker):
-    """Which routing keys a RabbitMQ user may use at a topic exchange."""
+    """A RabbitMQ user's permission on a topic exchange: regular expressions for routing keys."""
 
     vhost = serializers.CharField()
     user = serializers.CharField()
@@ -117,22 +119,23 @@ class TopicPermissionRead(Managed, SeenOnBroker):
 
 
 class TokenRead(serializers.Serializer[Any]):
-    """An API token. Its value is given out once, when it is made."""
+    """An API token. Its value is returned only once, when you create it."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
     owner = serializers.CharField(source="user.username")
-    key = serializers.CharField(source="token_key", help_text="How the token begins.")
+    key = serializers.CharField(source="token_key", help_text="The first characters of the token.")
     created_at = serializers.DateTimeField(source="created")
     expires_at = serializers.DateTimeField(source="expiry", allow_null=True)
-    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="Accurate to the minute.")
     scopes = serializers.ListField(
         child=serializers.CharField(),
         allow_null=True,
-        help_text="Permissions it is limited to; null: all that its owner has.",
+        help_text="The permissions the token is limited to; null: all permissions of its owner.",
     )
     networks = serializers.ListField(
-        child=serializers.CharField(), help_text="Where it may be used from; empty: anywhere."
+        child=serializers.CharField(),
+        help_text="Networks the token can be used from; empty: anywhere.",
     )
 
     class Meta:
@@ -140,7 +143,7 @@ class TokenRead(serializers.Serializer[Any]):
 
 
 class TokenMade(TokenRead):
-    token = serializers.CharField(help_text="Keep it now: it cannot be read again.")
+    token = serializers.CharField(help_text="Store it now. It is shown only once.")
 
     class Meta:
         ref_name = "NewToken"
@@ -154,19 +157,21 @@ class TokenWrite(StrictSerializer):
         allow_null=True,
         default=None,
         max_length=100,
-        help_text="Permissions to limit it to; null: all that you have, now and later.",
+        help_text="Permissions to limit the token to; null: all your permissions, now and later.",
     )
     networks = serializers.ListField(
         child=Text(max_length=64),
         default=list,
         max_length=20,
-        help_text="Networks it may be used from, such as 10.1.0.0/16; empty: anywhere.",
+        help_text="Networks the token can be used from, such as 10.1.0.0/16; empty: anywhere.",
     )
 
     class Meta:
         ref_name = "TokenRequest"
 
 
+# One object, though the action is called list.
+@extend_schema_serializer(many=False)
 class WhoamiRead(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     username = serializers.CharField()
@@ -174,5 +179,6 @@ class WhoamiRead(serializers.Serializer[Any]):
     authenticated_by = serializers.ChoiceField(choices=["session", "token"])
     token = TokenRead(allow_null=True)
     permissions = serializers.ListField(
-        child=serializers.CharField(), help_text="What the console lets them do anywhere."
+        child=serializers.CharField(),
+        help_text="The permissions you have in the console, on any broker.",
     )

@@ -36,15 +36,18 @@ _PERMISSION_VIEW = {
     "retrieve": Permission.PERMISSIONS_VIEW,
 }
 _PAGING = [
-    OpenApiParameter("page", OpenApiTypes.INT, description="The page, from 1."),
-    OpenApiParameter("page_size", OpenApiTypes.INT, description="Results on a page, 1 to 1000."),
+    OpenApiParameter("page", OpenApiTypes.INT, description="The page number, from 1."),
+    OpenApiParameter(
+        "page_size", OpenApiTypes.INT, description="The number of results per page, 1 to 1000."
+    ),
 ]
 _PERMISSION_ORDER = {"id": "id", "broker": "broker__name", "vhost": "vhost", "user": "user"}
 
 
 class UsersView(UserWrites, WithManaged, ListModelMixin, RetrieveModelMixin, ApiView):
-    """RabbitMQ users of all brokers."""
+    """RabbitMQ users on all brokers."""
 
+    nouns = ("RabbitMQ users", "RabbitMQ user")
     serializer_class = UserRead
     filterset_class = UserFilters
     ordering_fields = {"id": "id", "broker": "broker__name", "name": "name"}
@@ -75,7 +78,7 @@ class UsersView(UserWrites, WithManaged, ListModelMixin, RetrieveModelMixin, Api
         filter_backends=(),
     )
     def connections(self, request: Request, pk: str) -> Response:
-        """Who is connected as this user now. This asks the broker; one in trouble is part of the answer."""
+        """List a user's open connections. Reads them from the broker now; if the broker fails, the response says so."""
         user = access_broker_user(request.user, int(pk), Permission.USERS_VIEW)
         reading = read_connections(user, viewer=request.user, now=timezone.now())
         pages = PageNumbers()
@@ -115,7 +118,7 @@ class PermissionsView(PermissionWrites, WithManaged, ListModelMixin, RetrieveMod
 class TopicPermissionsView(
     TopicPermissionWrites, WithManaged, ListModelMixin, RetrieveModelMixin, ApiView
 ):
-    """Permissions of RabbitMQ users at topic exchanges."""
+    """Permissions of RabbitMQ users on topic exchanges."""
 
     serializer_class = TopicPermissionRead
     filterset_class = TopicPermissionFilters
@@ -139,7 +142,7 @@ class WhoamiView(ApiView):
 
     @extend_schema(responses=WhoamiRead, operation_id="whoami")
     def list(self, request: Request) -> Response:
-        """Who is asking, how the console knows, and what it lets them do."""
+        """Get your account, your authentication method and your permissions."""
         token = request.auth if isinstance(request.auth, ApiToken) else None
         answer = {
             "id": request.user.pk,

@@ -17,15 +17,15 @@ from console.faces.rest.views import ApiView
 
 
 class SessionRead(serializers.Serializer[Any]):
-    """A browser that is logged in."""
+    """A signed-in browser session."""
 
     id = serializers.UUIDField(source="ref")
     user = serializers.CharField(source="user.username")
     address = serializers.CharField()
     user_agent = serializers.CharField()
     begun_at = serializers.DateTimeField(allow_null=True)
-    seen_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
-    current = serializers.SerializerMethodField(help_text="Whether it is the one that asks.")
+    seen_at = serializers.DateTimeField(allow_null=True, help_text="Accurate to the minute.")
+    current = serializers.SerializerMethodField(help_text="Whether this request uses the session.")
 
     class Meta:
         ref_name = "Session"
@@ -35,7 +35,7 @@ class SessionRead(serializers.Serializer[Any]):
 
 
 class SessionsView(ListModelMixin, ApiView):
-    """Sessions: one's own; those of everybody for superusers."""
+    """Your sessions; for superusers, all sessions."""
 
     serializer_class = SessionRead
     ordering_fields = {"begun_at": "begun_at", "seen_at": "seen_at", "id": "ref"}
@@ -51,6 +51,6 @@ class SessionsView(ListModelMixin, ApiView):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """End a session: its browser is logged out at its next request."""
+        """End a session. Its browser is signed out at the next request."""
         end_session(self.get_object(), acting_user=request.user)
         return Response(status=204)

@@ -22,7 +22,7 @@ from console.faces.rest.views import ApiView
 
 class TokenFilters(django_filters.FilterSet):
     owner = TextFilter(
-        field_name="user__username", help_text="Whose; superusers see those of everybody."
+        field_name="user__username", help_text="The owner of the token. Superusers see all tokens."
     )
 
     class Meta:
@@ -31,8 +31,9 @@ class TokenFilters(django_filters.FilterSet):
 
 
 class TokensView(ListModelMixin, RetrieveModelMixin, ApiView):
-    """API tokens: one's own; those of everybody for superusers."""
+    """Your API tokens; for superusers, all tokens."""
 
+    nouns = ("API tokens", "API token")
     serializer_class = TokenRead
     filterset_class = TokenFilters
     ordering_fields = {"id": "id", "name": "name", "created_at": "created", "expires_at": "expiry"}
@@ -46,7 +47,7 @@ class TokensView(ListModelMixin, RetrieveModelMixin, ApiView):
 
     @extend_schema(request=TokenWrite, responses={201: OpenApiResponse(TokenMade)})
     def create(self, request: Request) -> Response:
-        """Make a token. It is shown in this answer and never again."""
+        """Create an API token. Its value is returned only once."""
         sent = TokenWrite(data=self.body())
         sent.is_valid(raise_exception=True)
         asked: dict[str, Any] = sent.validated_data
@@ -64,6 +65,6 @@ class TokensView(ListModelMixin, RetrieveModelMixin, ApiView):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Revoke a token: it is refused from the next request on."""
+        """Revoke an API token. It is refused from the next request on."""
         revoke_token(self.get_object(), acting_user=request.user)
         return Response(status=204)

@@ -4,9 +4,9 @@ from datetime import datetime
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from knox.models import AbstractAuthToken
 
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
@@ -24,15 +24,22 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return self if reach.has(Permission.PEOPLE_EDIT) else self.of(user)
 
     def of(self, user: AbstractBaseUser | AnonymousUser) -> ApiTokenQuerySet:
-        return self.filter(user_id=user.pk)
+        return self.filter(user_id=user.pk)  # type: ignore[misc]
 
 
-class ApiToken(AbstractAuthToken):
+class ApiToken(models.Model):
     """A bearer token of a console user. Only its SHA-512 is kept; the token is shown once."""
 
-    #: knox has the digest as the primary key; ours is a number, so that no address holds a digest.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="auth_token_set"
+    )
+    #: In hexadecimal digits. Not the primary key, so that no URL holds a digest.
     digest = models.CharField(max_length=128, unique=True, editable=False)
+    #: How the token begins, for people to tell their tokens apart.
+    token_key = models.CharField(max_length=25, db_index=True)
     name = models.CharField(max_length=100)
+    created = models.DateTimeField(auto_now_add=True)
+    expiry = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
     #: Permissions it is limited to; None: all that its owner has. Never more than the owner has.
     scopes = ArrayField(models.CharField(max_length=64), null=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -11,8 +13,6 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Q
-from knox.crypto import hash_token
-from knox.models import get_digest_token
 
 from accessctl.models import ApiToken
 from accessctl.rights import Permission
@@ -51,21 +51,22 @@ def create_token(
     if made_with is not None:
         _refuse_beyond(made_with, now + expires_in, checked_scopes, checked_networks)
     if not timedelta(0) < expires_in <= MAX_LIFETIME:
-        raise InvalidField("expires_in_days", "A token lives for 1 to 366 days.")
+        raise InvalidField("expires_in_days", "A token's lifetime must be 1 to 366 days.")
     if value and not _SHAPE.fullmatch(value):
         raise InvalidField("value", "A token is wrn_ followed by 64 hexadecimal digits.")
-    digest, token = (hash_token(value), value) if value else get_digest_token()
+    token = value or f"wrn_{secrets.token_hex(32)}"
     with transaction.atomic():
         # The lock makes the count true while others create theirs.
         get_user_model().objects.select_for_update().get(pk=user.pk)
         if ApiToken.objects.filter(user_id=user.pk).count() >= MAX_TOKENS_PER_USER:
             raise NotAllowed(
-                f"There are {MAX_TOKENS_PER_USER} tokens already. Revoke some that are not used."
+                f"You have {MAX_TOKENS_PER_USER} tokens, which is the limit. Revoke "
+                "tokens that you no longer use."
             )
         row = ApiToken(
             user_id=user.pk,
             name=name,
-            digest=digest,
+            digest=token_digest(token),
             token_key=token[:_KEY_LENGTH],
             expiry=now + expires_in,
             scopes=checked_scopes,
@@ -92,7 +93,13 @@ def find_token(token: str) -> ApiToken | None:
     if not _SHAPE.fullmatch(token):
         return None
     # By digest, so nothing about near misses can be learned from the time it takes.
-    return ApiToken.objects.select_related("user").filter(digest=hash_token(token)).first()
+    return ApiToken.objects.select_related("user").filter(digest=token_digest(token)).first()
+
+
+def token_digest(token: str) -> str:
+    """Return the SHA-512 of a token in hexadecimal digits. No salt and no stretching: a token is 256
+    random bits, which nobody finds by trying."""
+    return hashlib.sha512(token.encode()).hexdigest()
 
 
 def note_use(token: ApiToken, *, now: datetime) -> None:
@@ -138,22 +145,23 @@ def _checked_scopes(scopes: Collection[str] | None) -> list[str] | None:
     if scopes is None:
         return None
     if unknown := sorted(set(scopes) - {str(permission) for permission in Permission}):
-        raise InvalidField("scopes", f"There is no such permission: {unknown[0]}.")
+        raise InvalidField("scopes", f"Unknown permission: {unknown[0]}.")
     if not scopes:
-        raise InvalidField("scopes", "Choose at least one permission, or no limit.")
+        raise InvalidField("scopes", "Choose at least one permission, or don't limit the token.")
     return sorted(set(scopes))
 
 
 def _checked_networks(networks: Sequence[str]) -> list[str]:
     if len(networks) > MAX_NETWORKS:
-        raise InvalidField("networks", f"At most {MAX_NETWORKS} networks.")
+        raise InvalidField("networks", f"The limit is {MAX_NETWORKS} networks.")
     found = []
     for text in networks:
         try:
             found.append(str(ip_network(text.strip())))
         except ValueError:
             raise InvalidField(
-                "networks", f"{text[:60]!r} is no network. Write it as 10.1.0.0/16 or 10.1.2.3."
+                "networks",
+                f"{text[:60]!r} isn't a valid network. Use a form such as 10.1.0.0/16 or 10.1.2.3.",
             ) from None
     return sorted(set(found))
 
@@ -165,12 +173,18 @@ def _refuse_beyond(
     if made_with.expiry and expiry > made_with.expiry:
         raise InvalidField(
             "expires_in_days",
-            "A token made with a token cannot outlive it. Log in to the console to make one.",
+            "A token created with another token can't outlive it. To create a "
+            "longer-lived token, sign in to the console.",
         )
     if made_with.scopes is not None and (scopes is None or set(scopes) - set(made_with.scopes)):
-        raise InvalidField("scopes", "A token made with a token has no more scopes than it has.")
+        raise InvalidField(
+            "scopes",
+            "A token created with another token can't have more permissions than that token.",
+        )
     if made_with.networks and not (networks and all(_within(n, made_with) for n in networks)):
-        raise InvalidField("networks", "A token made with a token is good for its networks only.")
+        raise InvalidField(
+            "networks", "A token created with another token is limited to that token's networks."
+        )
 
 
 def _within(network: str, token: ApiToken) -> bool:
@@ -187,4 +201,4 @@ def _refuse_bad_name(name: str) -> None:
     if len(name) > 100:
         raise InvalidField("name", "A token's name has at most 100 characters.")
     if not name.isprintable():
-        raise InvalidField("name", "A token's name must not hold control characters.")
+        raise InvalidField("name", "A token's name can't contain control characters.")

@@ -34,16 +34,18 @@ class UserChange(Reasoned):
     tags = serializers.ListField(child=Text(max_length=255), required=False, max_length=32)
     limits = serializers.DictField(
         child=Number(allow_null=True), required=False,
-        help_text="`max-connections`, `max-channels`; what is left out has no limit.",
+        help_text="`max-connections`, `max-channels`. A limit you leave out is removed.",
     )  # fmt: skip
     password = Text(required=False, allow_blank=True, max_length=1024, write_only=True)
     password_hash = Text(
-        required=False, max_length=200, write_only=True, help_text="Made elsewhere: base64 of salt and digest."
+        required=False, max_length=200, write_only=True, help_text="base64 of 4 bytes of salt and the digest."
     )  # fmt: skip
     hashing_algorithm = Text(required=False, max_length=60, write_only=True)
-    no_password = Flag(required=False, write_only=True, help_text="Log-in by certificate only.")
+    no_password = Flag(
+        required=False, write_only=True, help_text="Allow sign-in only with a certificate."
+    )
     generate_password = Flag(
-        required=False, write_only=True, help_text="A strong one is made and told this once."
+        required=False, write_only=True, help_text="Generate a strong password and return it once."
     )
 
     class Meta:
@@ -51,7 +53,7 @@ class UserChange(Reasoned):
 
 
 class UserNew(UserChange):
-    broker = BrokerField(help_text="A broker's id or name.")
+    broker = BrokerField(help_text="A broker's ID or name.")
     name = Text(max_length=255)
 
     class Meta:
@@ -76,7 +78,10 @@ def password_of(fields: dict[str, Any]) -> tuple[Password | None, str]:
             return Password(clear=clear, algorithm=by), clear.reveal()
         case _:
             if algorithm is not None:
-                raise InvalidField("hashing_algorithm", "Give it together with a password.")
+                raise InvalidField(
+                    "hashing_algorithm",
+                    "Send hashing_algorithm only together with a password or hash.",
+                )
             return None, ""
 
 
@@ -92,12 +97,12 @@ class UserWrites:
 
     @changing(UserNew)
     def create(self, request: Request) -> Response:
-        """Create a RabbitMQ user, as `rabbitmqctl add_user` does."""
+        """Create a RabbitMQ user (`rabbitmqctl add_user`)."""
         fields = sent(UserNew, request, self.body())  # type: ignore[attr-defined]
         broker, name, reason = fields.pop("broker"), fields.pop("name"), fields.pop("reason", "")
         password, clear = password_of(fields)
         if password is None:
-            raise InvalidField("password", f"Give one of {', '.join(_WAYS)}.")
+            raise InvalidField("password", f"Send one of {', '.join(_WAYS)}.")
         return answer_change(
             request,
             f"Create the user {name} on {broker.name}",
@@ -116,14 +121,14 @@ class UserWrites:
 
     @changing(UserChange, if_match=True)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a RabbitMQ user. Tags, limits and password each stay as they are when left out."""
+        """Edit a RabbitMQ user. Tags, limits and password keep their values if you leave them out."""
         row, generation = self.get_object(), expected_generation(request)  # type: ignore[attr-defined]
         fields = sent(UserChange, request, self.body())  # type: ignore[attr-defined]
         reason = fields.pop("reason", "")
         password, clear = password_of(fields)
         return answer_change(
             request,
-            f"Change the user {row.name} on {row.broker.name}",
+            f"Edit the user {row.name} on {row.broker.name}",
             lambda: [
                 edit_user(
                     broker=row.broker,
@@ -140,7 +145,7 @@ class UserWrites:
 
     @changing(ReasonOnly, if_match=True)
     def destroy(self, request: Request, pk: str) -> Response:
-        """Delete a RabbitMQ user with all its permissions. Open connections stay open."""
+        """Delete a RabbitMQ user and all its permissions. RabbitMQ closes its open connections."""
         row, generation = self.get_object(), expected_generation(request)  # type: ignore[attr-defined]
         body: dict[str, Any] = self.body(optional=True)  # type: ignore[attr-defined]
         ref = Ref("user", (row.name,))

@@ -35,7 +35,8 @@ def read_connections(user: BrokerUser, *, viewer: AnyUser, now: datetime) -> Con
     broker = user.broker
     if not may_somewhere(viewer, Permission.CONNECTIONS_VIEW, broker):
         raise NotAllowed(
-            f"You may not see connections here ({Permission.CONNECTIONS_VIEW}).",
+            "You aren't allowed to view connections here (requires "
+            f"{Permission.CONNECTIONS_VIEW}).",
             {"permission": str(Permission.CONNECTIONS_VIEW)},
         )
     read = read_fresh(
@@ -43,7 +44,7 @@ def read_connections(user: BrokerUser, *, viewer: AnyUser, now: datetime) -> Con
         broker,
         lambda client: client.user_connections(user.name),
         now=now,
-        missing="This version of RabbitMQ does not tell the connections of a user.",
+        missing="This version of RabbitMQ can't list a user's connections.",
         keep_for=KEPT_FOR,
     )
     in_part = not may(viewer, Permission.CONNECTIONS_VIEW, broker)

@@ -18,6 +18,7 @@ from accessctl.targets import target_broker
 from accessctl.users.forms import UserForm
 from accessctl.users.ownership import why_not_edit_user
 from accessctl.users.rules import (
+    Password,
     create_user,
     delete_user,
     edit_user,
@@ -31,7 +32,9 @@ from console.models import Broker
 from console.scope import Scope
 
 _SECRETS = ("password", "password_hash", "sealed")
-_KEPT_OPEN = "Connections that are open stay open; the next log-in needs the new password."
+_KEPT_OPEN = "Open connections stay open."
+_NEW_PASSWORD = f"{_KEPT_OPEN} New connections need the new password."
+_NO_PASSWORD = f"{_KEPT_OPEN} New connections can't authenticate with a password."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,7 +73,7 @@ def user_delete(request: HttpRequest, user_id: int) -> HttpResponse:
         return Asked(
             title=f"Delete the user {found.name}",
             wishes=[wish],
-            act="Delete this user",
+            act="Delete user",
             back=f"{reverse('users')}?{urlencode({'broker': found.broker_id})}",
             dies=user_objections(found.broker, found.name),
             typed=found.name if Scope.at(found.broker).is_production else "",
@@ -121,9 +124,9 @@ def creation_asked(request: HttpRequest, broker: Broker, form: UserForm, back: s
     return Asked(
         title=f"Create the user {name}",
         wishes=[wish],
-        act="Create it",
+        act="Create user",
         back=back,
-        warnings=["It has no permission in any virtual host yet: set them next."],
+        warnings=["It has no permissions in any virtual host yet. Set permissions next."],
         once=form.generated,
     )
 
@@ -140,13 +143,20 @@ def edit_asked(request: HttpRequest, user: BrokerUser, form: UserForm, back: str
         expected_generation=form.cleaned_data["generation"],
     )
     return Asked(
-        title=f"Change the user {user.name}",
+        title=f"Edit the user {user.name}",
         wishes=[wish],
-        act="Change it",
+        act="Edit user",
         back=back,
-        warnings=[_KEPT_OPEN] if password else [],
+        warnings=_password_warnings(password),
         once=form.generated,
     )
+
+
+def _password_warnings(password: Password | None) -> list[str]:
+    """What a change of the password means for clients; nothing where it is kept."""
+    if password is None:
+        return []
+    return [_NO_PASSWORD if password.none else _NEW_PASSWORD]
 
 
 def _form_page(

@@ -26,11 +26,11 @@ _TAGS = ("administrator", "monitoring", "policymaker", "management", "impersonat
 
 KEEP, TYPED, GENERATED, HASHED, NONE = "keep", "typed", "generated", "hashed", "none"
 _WAYS = [
-    (KEEP, "Keep it as it is"),
+    (KEEP, "Keep the current password"),
     (TYPED, "Enter a password"),
-    (GENERATED, "Generate a strong one, shown once"),
-    (HASHED, "Enter a hash that was made elsewhere"),
-    (NONE, "None: it logs in by certificate, or not at all"),
+    (GENERATED, "Generate a strong password, shown once"),
+    (HASHED, "Enter a password hash"),
+    (NONE, "No password: the user authenticates by certificate, or not at all"),
 ]
 
 
@@ -52,54 +52,54 @@ class UserForm(ActForm):
     secret_fields: ClassVar[tuple[str, ...]] = ("password", "password_hash", "sealed")
 
     name = Name(
-        help_text="1 to 255 bytes, without a colon: clients could not log in over HTTP with one.",
+        help_text="1 to 255 bytes. Colons aren't allowed, because HTTP authentication doesn't support them.",
         error_messages={"required": "Enter a name."},
     )
     password_way = forms.ChoiceField(
         label="Password",
         choices=_WAYS,
         widget=forms.RadioSelect(attrs=CHECK),
-        help_text="Hashed here, with a salt, as RabbitMQ does it; never stored or logged.",
+        help_text="Hashed here with a salt, in RabbitMQ's format. The password itself is never stored or logged.",
     )
     password = forms.CharField(
         required=False,
         strip=False,
         max_length=2000,
-        label="The password",
+        label="New password",
         widget=forms.PasswordInput(attrs={**TEXT, "autocomplete": "new-password"}),
-        help_text="Taken exactly as typed, spaces too.",
+        help_text="Used exactly as typed, including spaces.",
     )
     password_hash = forms.CharField(
         required=False,
         max_length=500,
-        label="The hash",
+        label="Password hash",
         widget=_Once(attrs=TEXT),
-        help_text="Base64 of the 4 bytes of salt and the digest, as in definitions: password_hash.",
+        help_text="Base64 of 4 bytes of salt plus the digest, as in password_hash in a definitions file.",
     )
     hashing_algorithm = forms.ChoiceField(
-        label="Hashing",
+        label="Hashing algorithm",
         choices=[(SHA256, "SHA-256"), (SHA512, "SHA-512"), (MD5, "MD5, only for an old hash")],
         required=False,
         widget=forms.Select(attrs=SELECT),
-        help_text="SHA-256 is what RabbitMQ uses unless it is told otherwise.",
+        help_text="RabbitMQ's default is SHA-256.",
     )
     tags = forms.MultipleChoiceField(
         required=False,
         choices=[(tag, f"{tag}: {kinds.TAGS[tag]}") for tag in _TAGS],
         widget=forms.CheckboxSelectMultiple(attrs=CHECK),
-        help_text="None: an application that only uses AMQP needs no tag.",
+        help_text="Tags grant access to the management UI and API. Applications that only use AMQP need none.",
     )
     other_tags = forms.CharField(
         required=False,
         max_length=5000,
         widget=forms.TextInput(attrs=TEXT),
-        help_text="Words with commas between; RabbitMQ itself gives them no meaning.",
+        help_text="Separate tags with commas. RabbitMQ itself gives them no meaning.",
     )
     max_connections = Limit(
-        help_text="Connections at once; 0 keeps it out. Empty: no limit. RabbitMQ: max-connections."
+        help_text="Maximum concurrent connections. 0 allows none; empty means no limit. RabbitMQ: max-connections."
     )
     max_channels = Limit(
-        help_text="Channels at once, over all its connections. Empty: no limit. RabbitMQ: max-channels."
+        help_text="Maximum concurrent channels over all its connections. Empty means no limit. RabbitMQ: max-channels."
     )
     sealed = forms.CharField(required=False, widget=forms.HiddenInput)
 

@@ -21,10 +21,14 @@ from console.kinds.user import USER
 from console.kinds.vhost import VHOST
 from console.models import Broker, Step
 
-_TAKEN = "The name is taken on the broker by a user that this change did not create. Choose another name."
+_TAKEN = (
+    "A user that this change didn't create already uses this name on the broker. Choose "
+    "another name."
+)
 _CHANGED = (
-    "The user is not known to be the one that was created here: its password was changed elsewhere, or it "
-    "was deleted and created again. A broker administrator may change it."
+    "This may not be the user that was created here: its password was changed "
+    "elsewhere, or it was deleted and created again. A broker administrator can "
+    "change it."
 )
 
 
@@ -87,7 +91,7 @@ class _UserJudge:
         if _tags(wanted) != _tags(there) and not self._reach.has(
             Permission.USERS_TAG, self._broker
         ):
-            return "The user's tags were changed on the broker since, and you may not set tags."
+            return "The user's tags were changed on the broker, and you aren't allowed to set tags."
         if _limits(wanted) != _limits(there) and not self._reach.has(
             Permission.VHOSTS_LIMIT, self._broker
         ):
@@ -102,7 +106,7 @@ def _judge_vhost(step: Step, fresh: Fresh, wanted: Spec | None) -> str:
 
 
 def _limits_changed(what: str) -> str:
-    return f"The {what}'s limits were changed on the broker since, and you may not set limits."
+    return f"The {what}'s limits were changed on the broker, and you aren't allowed to set limits."
 
 
 def _tags(spec: Spec) -> list[str]:

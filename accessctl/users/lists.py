@@ -38,9 +38,16 @@ def vhost_count(permissions: QuerySet[Any]) -> Subquery:
     return _of_permissions(permissions, Count("pk"))
 
 
+#: Of an object of a broker: whether its permissions could be read, so that none there means that there is none.
+KNOWS_PERMISSIONS = ~Q(broker__status__part_errors__has_key="permissions") & Q(
+    Q(broker__status__inventory_at__isnull=False)
+    | Q(broker__status__parts_at__has_key="permissions")
+)
+
+
 def _without(permissions: QuerySet[Any]) -> Q:
     granted = permissions.filter(broker=OuterRef("broker"), user=OuterRef("name"))
-    return ~Q(Exists(granted))
+    return ~Q(Exists(granted)) & KNOWS_PERMISSIONS
 
 
 def vhost_names(permissions: QuerySet[Any]) -> Subquery:
@@ -58,7 +65,7 @@ USERS = ListSpec(
         Column(
             key="sync",
             label="Sync",
-            help="How far what was asked for here is proven on the broker.",
+            help="Sync status with the broker.",
         ),
         Column(key="tags", label="Tags", value=lambda u: ", ".join(u.tags) or None),
         Column(
@@ -66,7 +73,7 @@ USERS = ListSpec(
             label="Password",
             order=["has_password"],
             value=lambda u: u.has_password,
-            help="Whether one can log in with a password at all.",
+            help="Whether the user can authenticate with a password.",
         ),
         Column(
             key="vhosts",
@@ -74,7 +81,7 @@ USERS = ListSpec(
             order=[vhost_count(BrokerPermission.objects.all())],
             value=lambda u: ", ".join(u.vhost_names or []) or None,
             descending_first=True,
-            help="Where it has a permission.",
+            help="Virtual hosts in which the user has permissions.",
         ),
         Column(
             key="limits",
@@ -95,7 +102,7 @@ USERS = ListSpec(
             value=lambda u: u.changed_at,
             shown=False,
             descending_first=True,
-            help="When this was last seen to differ from before.",
+            help="When the console last saw the user change.",
         ),
     ],
     filters=[
@@ -106,7 +113,7 @@ USERS = ListSpec(
             label="No access",
             kind="flag",
             where=lambda _: _without(BrokerPermission.objects.all()),
-            help="Without a permission in any virtual host.",
+            help="No permissions in any virtual host.",
         ),
         Filter(
             key="no_password",
@@ -140,7 +147,7 @@ _PATTERN_SEARCH = Filter(
     help="Part of the user's or virtual host's name or of a pattern.",
 )
 _USER = Filter(
-    key="user", label="User", where=equals("user"), help="The user's whole name.", control=False
+    key="user", label="User", where=equals("user"), help="The user's full name.", control=False
 )
 
 PERMISSIONS = ListSpec(
@@ -168,7 +175,7 @@ PERMISSIONS = ListSpec(
             label="Everything",
             kind="flag",
             where=lambda _: Q(configure=".*", write=".*", read=".*"),
-            help="Allowed to configure, write and read everything in the virtual host.",
+            help="Can configure, write and read everything in the virtual host.",
         ),
     ],
 )
@@ -182,8 +189,8 @@ TOPIC_PERMISSIONS = ListSpec(
         _column("vhost", "Virtual host"),
         _BROKER,
         _column("exchange", "Exchange"),
-        _column("write", "Write", help="Publish with these routing keys."),
-        _column("read", "Read", help="Bind with these routing keys."),
+        _column("write", "Write", help="Can publish with these routing keys."),
+        _column("read", "Read", help="Can bind with these routing keys."),
     ],
     filters=[_PATTERN_SEARCH, _USER],
 )

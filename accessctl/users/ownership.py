@@ -19,12 +19,12 @@ from console.kinds.common.kind import Op
 from console.kinds.user import USER
 from console.models import OPEN_STEPS, Broker, ManagedObject, Step
 
-NOT_OF_THIS_BROKER = "You may not change users of this broker."
+NOT_OF_THIS_BROKER = "You aren't allowed to change users on this broker."
 NOT_YOURS = (
-    "The user does not belong to your virtual hosts. Only a user that was created here for them does; a "
-    "permission in them is not enough."
+    "The user doesn't belong to your virtual hosts. It belongs to them only if it was "
+    "created here for them; a permission in them isn't enough."
 )
-ELSEWHERE = "The user has permissions in virtual hosts that are not yours to administer."
+ELSEWHERE = "The user has permissions in virtual hosts that you don't administer."
 
 
 def why_not_edit_user(user: AnyUser, broker: Broker, name: str) -> str:
@@ -82,7 +82,9 @@ def why_not_theirs(
     permissions, `belongs_to` is its scope. Needs users:edit somewhere on the broker."""
     whole = reach.has(Permission.USERS_EDIT, broker)
     if tags and not (whole and reach.has(Permission.USERS_TAG, broker)):
-        return f"The user has tags ({', '.join(tags)}), so it takes the right to set tags."
+        return (
+            f"The user has tags ({', '.join(tags)}), so changing it requires the right to set tags."
+        )
     if whole:
         return ""
     if any(not reach.has(Permission.USERS_EDIT, broker, vhost) for vhost in vhosts):

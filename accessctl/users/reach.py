@@ -29,10 +29,6 @@ class VhostReach:
     def is_everything(self) -> bool:
         return all(words.kind == "all" for words in self.rights.values())
 
-    @property
-    def is_nothing(self) -> bool:
-        return all(words.kind == "nothing" for words in self.rights.values())
-
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -100,33 +96,36 @@ def rights_in_words(rights: dict[str, PatternWords]) -> str:
     """One sentence over the three rights."""
     kinds = {words.kind for words in rights.values()}
     if kinds == {"all"}:
-        return "May do everything."
+        return "Can do everything."
     if kinds == {"nothing"}:
-        return "May connect, and nothing else."
+        return "Can connect, but nothing else."
     verbs = {"configure": "configure", "write": "write to", "read": "read from"}
     said = [
         f"{verbs[right]} {words.words}"
         for right, words in rights.items()
         if words.kind != "nothing"
     ]
-    return f"May {'; '.join(said)}."
+    return f"Can {'; '.join(said)}."
 
 
 def _flags(user: BrokerUser, vhosts: list[VhostReach]) -> Iterable[Flag]:
     if user.has_default_password:
-        yield Flag(
-            "default_password", "Its password is still the one that every RabbitMQ comes with."
-        )
+        yield Flag("default_password", "It still has RabbitMQ's default password.")
     everywhere = [reach.vhost for reach in vhosts if reach.is_everything]
     if "administrator" in user.tags:
         yield Flag(
             "administrator",
-            "An administrator: may give itself any right in every virtual host."
-            + (" It has all rights in each it may enter." if _all(everywhere, vhosts) else ""),
+            "An administrator: can give itself any permission in every virtual host."
+            + (
+                " It has all permissions in every virtual host it can access."
+                if _all(everywhere, vhosts)
+                else ""
+            ),
         )
     elif everywhere and _all(everywhere, vhosts):
         yield Flag("everything", "May do everything in each virtual host that it may enter.")
-    if not vhosts and not set(user.tags) & {"administrator", "monitoring"}:
+    known = user.broker.status.knows("permissions")
+    if known and not vhosts and not set(user.tags) & {"administrator", "monitoring"}:
         yield Flag(
             "unused", "Has no permission in any virtual host, so that it cannot use the broker."
         )

@@ -20,11 +20,11 @@ from accessctl.users.ownership import (
     sees_all_users,
     why_not_edit_user,
 )
-from accessctl.users.specs import seen_users
 from console.engine.accept import Wish
 from console.engine.own_login import lock_out
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotAllowed
+from console.faces.seen import seen_of
 from console.kinds.common.kind import Ref, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.user import USER
@@ -59,7 +59,7 @@ class Password:
         if (self.clear is not None) + bool(self.hashed) + self.none != 1:
             raise InvalidField(
                 "password",
-                "Give a password, or a password hash, or choose no password; one of them.",
+                "Choose exactly one: a password, a password hash, or no password.",
             )
         if self.none:
             return {"password_hash": "", "hashing_algorithm": SHA256}
@@ -67,12 +67,14 @@ class Password:
             return self._hash(self.clear)
         if self.algorithm not in (SHA256, SHA512, MD5):
             raise InvalidField(
-                "hashing_algorithm", f"RabbitMQ has no algorithm {self.algorithm[:60]}."
+                "hashing_algorithm",
+                f"RabbitMQ doesn't have the hashing algorithm {self.algorithm[:60]}.",
             )
         if not is_hash(self.hashed, self.algorithm):
             raise InvalidField(
                 "password_hash",
-                "This is not a password hash: base64 of 4 bytes of salt and the digest is needed.",
+                "This isn't a valid password hash. It must be base64 of 4 bytes of "
+                "salt and the digest.",
             )
         return {"password_hash": self.hashed, "hashing_algorithm": self.algorithm}
 
@@ -183,7 +185,7 @@ def user_standing(broker: Broker, name: str, *, viewer: AnyUser | None = None) -
         sees_all_users(viewer, broker) or knows_user(viewer, broker, name)
     ):
         return Standing(Ref(USER.name, (name,)), None, None)
-    return standings(broker, USER.name, [(name,)], seen_users(broker, [name]))[(name,)]
+    return standings(broker, USER.name, [(name,)], seen_of(broker, USER.name, name=[name]))[(name,)]
 
 
 def user_objections(broker: Broker, name: str) -> list[str]:
@@ -193,12 +195,14 @@ def user_objections(broker: Broker, name: str) -> list[str]:
     )
     topics = BrokerTopicPermission.objects.filter(broker=broker, user=name).count()
     found: list[str] = []
+    if not vhosts and (unknown := broker.status.why_unknown("permissions")):
+        found.append(f"The permissions that go with it are unknown. {unknown}")
     if vhosts:
         shown = ", ".join(vhosts[:5]) + (" and more" if len(vhosts) > 5 else "")
-        found.append(f"Its permissions on {len(vhosts)} virtual hosts go with it: {shown}.")
+        found.append(f"Its permissions on {len(vhosts)} virtual hosts are deleted too: {shown}.")
     if topics:
         found.append(f"Its {topics} topic permissions go with it.")
-    found.append("Connections that are open stay open until they are closed; new ones are refused.")
+    found.append("RabbitMQ closes its open connections immediately.")
     return found
 
 
@@ -234,13 +238,15 @@ def _right_to(
     limited = any(one.get("limits", {}) != after.get("limits", {}) for one in before)
     if limited and not may(acting_user, Permission.VHOSTS_LIMIT, broker):
         raise NotAllowed(
-            "You may not set limits of users here.", {"permission": str(Permission.VHOSTS_LIMIT)}
+            "You aren't allowed to set limits of users here.",
+            {"permission": str(Permission.VHOSTS_LIMIT)},
         )
     if all(sorted(one.get("tags", [])) == sorted(after.get("tags", [])) for one in before):
         return Permission.VHOSTS_LIMIT if limited else Permission.USERS_EDIT
     if not may(acting_user, Permission.USERS_TAG, broker):
         raise NotAllowed(
-            "You may not set tags of users here.", {"permission": str(Permission.USERS_TAG)}
+            "You aren't allowed to set tags of users here.",
+            {"permission": str(Permission.USERS_TAG)},
         )
     return Permission.USERS_TAG
 
@@ -268,16 +274,16 @@ def check_user_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 def check_tags(tags: Any, most: int = MOST_TAGS) -> list[str]:
     """A set of words, sorted. Raises InvalidField."""
     if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
-        raise InvalidField("tags", "Tags are a list of words.")
+        raise InvalidField("tags", "Tags must be a list of text values.")
     words = sorted(set(tags))
     if len(words) > most:
-        raise InvalidField("tags", f"At most {most} tags are allowed; these are {len(words)}.")
+        raise InvalidField("tags", f"{len(words)} tags; the limit is {most}.")
     for word in words:
         # RabbitMQ takes them as one text, cut at commas and trimmed.
         if not word or word != word.strip():
-            raise InvalidField("tags", "A tag cannot be empty, or begin or end with a space.")
+            raise InvalidField("tags", "A tag can't be empty or begin or end with a space.")
         if "," in word:
-            raise InvalidField("tags", "A tag cannot hold a comma.")
+            raise InvalidField("tags", "A tag can't contain a comma.")
         try:
             check_name("tag", word, "tags")
         except SpecError as error:
@@ -288,19 +294,20 @@ def check_tags(tags: Any, most: int = MOST_TAGS) -> list[str]:
 def check_limits(limits: Any, known: tuple[str, ...]) -> dict[str, int]:
     """Limits by name, None and absent meaning no limit. Raises InvalidField."""
     if not isinstance(limits, Mapping):
-        raise InvalidField("limits", "Limits are whole numbers by name.")
+        raise InvalidField("limits", "Limits must be whole numbers by name.")
     checked: dict[str, int] = {}
     for name, value in limits.items():
         if name not in known:
             raise InvalidField(
-                "limits", f"There is no limit {str(name)[:60]!r}; known: {', '.join(known)}."
+                "limits", f"Unknown limit {str(name)[:60]!r}. Valid limits: {', '.join(known)}."
             )
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_LIMIT:
             raise InvalidField(
                 "limits",
-                f"{name} must be a whole number from 0 to {MOST_LIMIT}; leave it out for no limit.",
+                f"{name} must be a whole number from 0 to {MOST_LIMIT}. For no limit, "
+                "leave it out.",
             )
         checked[name] = value
     return checked

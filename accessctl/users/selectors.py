@@ -30,10 +30,12 @@ class PermissionRow:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user as a list shows it. `vhosts`: where it has a permission, in order."""
+    """A user as a list shows it. `vhosts`: where it has a permission, in order. `unknown`: why there may be
+    others; "" where there are not."""
 
     user: BrokerUser
     vhosts: list[str]
+    unknown: str
 
 
 def users_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Any]:
@@ -60,7 +62,14 @@ def user_rows(users: Iterable[BrokerUser], viewer: AnyUser) -> list[UserRow]:
         rows = permissions.order_by("vhost").values_list("broker_id", "user", "vhost")
         for broker_id, name, vhost in rows:
             vhosts[broker_id, name].append(vhost)
-    return [UserRow(user, vhosts.get((user.broker_id, user.name), [])) for user in found]
+    return [
+        UserRow(
+            user,
+            vhosts.get((user.broker_id, user.name), []),
+            user.broker.status.why_unknown("permissions"),
+        )
+        for user in found
+    ]
 
 
 def with_vhosts(users: QuerySet[Any], viewer: AnyUser) -> QuerySet[Any]:
@@ -114,7 +123,7 @@ def access_broker_user(user: AnyUser, user_id: int, permission: Permission) -> B
         .first()
     )
     if not isinstance(found, BrokerUser):
-        raise Http404("No such user.")
+        raise Http404("User not found.")
     if permission != Permission.USERS_VIEW:  # which the queryset has asked for
         require(user, permission, found.broker)
     return found

@@ -96,6 +96,8 @@ def user(request: HttpRequest, user_id: int) -> HttpResponse:
         "permissions": permission_rows(permissions[:_MOST]),
         "topic_permissions": permission_rows(topics[:_MOST]),
         "observed": observe([found.broker], "inventory_at", now, parts=("users",)),
+        "permissions_unknown": found.broker.status.why_unknown("permissions"),
+        "topics_unknown": found.broker.status.why_unknown("topic_permissions"),
         "rights": kinds.RIGHTS,
         "reach": reach_of_user(found, request.user),
         "sync": syncs_of(USER.name, [found])[found.pk],

@@ -25,8 +25,8 @@ def address_policy() -> AddressPolicy:
 
 
 def endpoint_of(broker: Broker, *, timeouts: Timeouts | None = None) -> Endpoint:
-    """Raises BrokerTrouble where the password is missing, WrongEncryptionKey where it cannot be
-    decrypted."""
+    """Raises BrokerTrouble where the password is missing, WrongEncryptionKey where it, or the client key,
+    cannot be decrypted."""
     if not broker.has_password:
         raise BrokerTrouble(
             f"No password is stored for {broker.name}. Edit the broker and enter it.",
@@ -40,9 +40,16 @@ def endpoint_of(broker: Broker, *, timeouts: Timeouts | None = None) -> Endpoint
             verify=broker.tls_verify,
             ca_pem=broker.tls_ca_pem,
             server_name=broker.tls_server_name,
+            client_pem=broker.tls_client_certificate,
+            client_key=stored_client_key(broker),
         ),
         timeouts=timeouts,
     )
+
+
+def stored_client_key(broker: Broker) -> Secret | None:
+    """None where none is stored. Raises WrongEncryptionKey."""
+    return decrypt(broker.tls_client_key_encrypted) if broker.has_tls_client_key else None
 
 
 def make_endpoint(

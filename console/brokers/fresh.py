@@ -115,7 +115,7 @@ def _of_somebody_else(key: str, now: datetime) -> Reading[Any]:
         if (found := _recent(key, now)) is not None:
             return found
     return Reading(
-        at=now, trouble=Trouble("timed_out", "The broker is still being asked.", asked=False)
+        at=now, trouble=Trouble("timed_out", "Waiting for the broker's reply.", asked=False)
     )
 
 
@@ -139,15 +139,15 @@ def _not_to_be_asked(broker: Broker) -> Trouble | None:
     if not broker.enabled:
         return Trouble(
             "disabled",
-            "Not asked: this broker is switched off in the console.",
-            "Enable it on its page to read fresh figures.",
+            "Not read: this broker is disabled in the console.",
+            "Enable the broker to read current figures.",
             asked=False,
         )
     if broker.status.state == PollState.REFUSED:
         return Trouble(
             "login_refused",
-            "Not asked: the broker refuses the user or password that is stored.",
-            "Mend the user or password of the broker first.",
+            "Not read: the broker refuses the stored username or password.",
+            "Update the broker's credentials, then test the connection.",
             asked=False,
         )
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from console.models import Broker
+from console.models import Broker, BrokerStatus
 from console.models.brokers import ANSWERING
 
 What = Literal["inventory_at", "depths_at"]
@@ -45,7 +45,10 @@ def observe(
     times, never, behind, doubtful = [], [], [], []
     for broker in seen:
         status = broker.status
-        at = getattr(status, what)
+        at = getattr(status, what) if what == "depths_at" else _read_at(status, parts)
+        doubtful += [
+            (broker, str(reason)) for part in parts if (reason := status.part_errors.get(part))
+        ]
         if at is None:
             never.append(broker)
             continue
@@ -58,14 +61,19 @@ def observe(
         )
         if stale:
             behind.append(broker)
-        doubtful += [
-            (broker, str(reason)) for part in parts if (reason := status.part_errors.get(part))
-        ]
     return Observation(
         brokers=len(seen),
         oldest=min(times, default=None),
         newest=max(times, default=None),
         never=never,
         behind=behind,
-        doubtful=doubtful,
+        # One missing right is the reason for several parts.
+        doubtful=list(dict.fromkeys(doubtful)),
     )
+
+
+def _read_at(status: BrokerStatus, parts: Sequence[str]) -> datetime | None:
+    """When the oldest of these parts of an inventory was read; None where one never was."""
+    times = [status.part_at(part) for part in parts] or [status.inventory_at]
+    known = [at for at in times if at is not None]
+    return min(known) if len(known) == len(times) else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from console.brokers.connect import address_policy, endpoint_of, make_endpoint
+from console.audit import User
+from console.brokers.connect import address_policy, endpoint_of, make_endpoint, stored_client_key
 from console.brokers.registry import BrokerSettings, checked_columns, is_moved
+from console.brokers.twins import already_registered, twin_at
 from console.errors import InvalidField
 from console.models import Broker
 from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Tls
@@ -14,18 +16,24 @@ from console.rabbitmq.probe import ProbeStep, probe
 from console.secrets import decrypt
 
 
-def probe_broker(broker: Broker) -> list[ProbeStep]:
+def probe_broker(broker: Broker, viewer: User) -> list[ProbeStep]:
     """With what is stored. Raises BrokerTrouble where the password is missing, WrongEncryptionKey
     where it cannot be decrypted."""
     endpoint = endpoint_of(broker)
-    return probe(endpoint, _amqp_endpoint(broker.amqp_url, endpoint))
+    steps = probe(endpoint, _amqp_endpoint(broker.amqp_url, endpoint))
+    return [*steps, *_duplicate(steps, endpoint, viewer, besides=broker.pk)]
 
 
-def probe_settings(settings: BrokerSettings) -> list[ProbeStep]:
-    """With what somebody typed; nothing is stored. Raises InvalidField."""
+def probe_settings(
+    settings: BrokerSettings, viewer: User, *, besides: int | None = None
+) -> list[ProbeStep]:
+    """With what somebody typed; nothing is stored. `besides`: the broker that they are to be of. Raises
+    InvalidField."""
     columns = checked_columns(settings)
     if not settings.password:
         raise InvalidField("password", "Enter the password of the broker's user.")
+    if settings.tls_client_certificate and not settings.tls_client_key:
+        raise InvalidField("tls_client_key", "Enter the key of the client certificate.")
     endpoint = make_endpoint(
         management_url=columns["management_url"],
         username=settings.username,
@@ -34,25 +42,43 @@ def probe_settings(settings: BrokerSettings) -> list[ProbeStep]:
             verify=settings.tls_verify,
             ca_pem=settings.tls_ca_pem,
             server_name=settings.tls_server_name,
+            client_pem=settings.tls_client_certificate,
+            client_key=settings.tls_client_key,
         ),
     )
-    return probe(endpoint, _amqp_endpoint(columns["amqp_url"], endpoint))
+    steps = probe(endpoint, _amqp_endpoint(columns["amqp_url"], endpoint))
+    return [*steps, *_duplicate(steps, endpoint, viewer, besides=besides)]
 
 
-def probe_edited(broker: Broker, settings: BrokerSettings) -> list[ProbeStep]:
+def _duplicate(
+    steps: list[ProbeStep], endpoint: Endpoint, viewer: User, *, besides: int | None
+) -> list[ProbeStep]:
+    """A step that warns where another registered broker is the same cluster; else none."""
+    if not any(step.name == "version" and step.outcome in ("ok", "warning") for step in steps):
+        return []
+    twin = twin_at(endpoint, besides=besides)
+    if twin is None:
+        return []
+    advice = "Use the broker that is registered, or confirm that you want it twice."
+    return [ProbeStep("duplicate", "warning", already_registered(twin, viewer), advice)]
+
+
+def probe_edited(broker: Broker, settings: BrokerSettings, viewer: User) -> list[ProbeStep]:
     """With what somebody typed over a stored broker. Without a password the stored one is used,
-    but only where the connection still leads to the same server. Raises InvalidField,
-    WrongEncryptionKey."""
+    but only where the connection still leads to the same server; a client key never leaves the console.
+    Raises InvalidField, WrongEncryptionKey."""
+    if settings.tls_client_certificate and not settings.tls_client_key:
+        settings = replace(settings, tls_client_key=stored_client_key(broker))
     if not settings.password and broker.has_password:
         columns = checked_columns(settings)
         if is_moved({name: getattr(broker, name) for name in columns}, columns):
             raise InvalidField(
                 "password",
-                "Enter the password: the stored one is not sent to another address, nor over a "
-                "connection that proves itself differently.",
+                "Enter the password again. The stored password isn't sent to a new "
+                "address or over a connection with different TLS settings.",
             )
         settings = replace(settings, password=decrypt(broker.password_encrypted))
-    return probe_settings(settings)
+    return probe_settings(settings, viewer, besides=broker.pk)
 
 
 def _amqp_endpoint(amqp_url: str, endpoint: Endpoint) -> AmqpEndpoint | None:

@@ -13,7 +13,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from console.audit import User, record
-from console.brokers.connect import address_policy
+from console.brokers.connect import address_policy, make_endpoint, stored_client_key
+from console.brokers.twins import already_registered, twin_at
 from console.errors import InvalidField, Stale
 from console.models import Broker, BrokerLease, BrokerStatus
 from console.rabbitmq.endpoint import Secret, Tls
@@ -21,6 +22,7 @@ from console.rabbitmq.errors import AddressForbidden, TlsFailed
 from console.rabbitmq.network.addresses import (
     BadAddress,
     ParsedUrl,
+    check_host,
     check_literal,
     parse_amqp_url,
     parse_management_url,
@@ -30,13 +32,21 @@ from console.secrets import encrypt
 
 #: Unicode categories of characters that do not show, or that change how others show.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+#: Characters of a certificate with its chain, or of a key.
+LARGEST_PEM = 200_000
+_PEM = ("tls_ca_pem", "tls_client_certificate")
 #: Changing any of these means another server may be asking for the password.
 _IDENTITY = ("management_url", "amqp_url", "tls_verify", "tls_ca_pem", "tls_server_name")
 
 
+#: Settings that are stored encrypted and never given out.
+SECRETS = ("password", "tls_client_key")
+
+
 @dataclass(frozen=True, kw_only=True)
 class BrokerSettings:
-    """What a person says of a broker. `password` None leaves the stored one as it is."""
+    """What a person says of a broker. `password` and `tls_client_key` None leave the stored ones as they are; without
+    a client certificate no key is kept."""
 
     name: str
     environment: str
@@ -47,20 +57,35 @@ class BrokerSettings:
     tls_verify: bool = True
     tls_ca_pem: str = ""
     tls_server_name: str = ""
+    tls_client_certificate: str = ""
+    tls_client_key: Secret | None = field(default=None, repr=False)
     enabled: bool = True
     poll_interval_s: int = 10
 
     def columns(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "password"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in SECRETS}
+
+    @classmethod
+    def of(cls, broker: Broker) -> BrokerSettings:
+        """What is stored, without its secrets: an edit with this leaves all as it is."""
+        return cls(
+            **{f.name: getattr(broker, f.name) for f in fields(cls) if f.name not in SECRETS}
+        )
 
 
-def add_broker(settings: BrokerSettings, *, now: datetime, acting_user: User) -> Broker:
-    """A new broker, due for its first poll at `now`. Raises InvalidField."""
+def add_broker(
+    settings: BrokerSettings, *, now: datetime, acting_user: User, allow_duplicate: bool = False
+) -> Broker:
+    """A new broker, due for its first poll at `now`. Raises InvalidField, also where the cluster is
+    registered already, unless `allow_duplicate`."""
     columns = checked_columns(settings)
     if not settings.password:
         raise InvalidField("password", "Enter the password of the broker's user.")
+    if not allow_duplicate:
+        _refuse_twin(settings, columns, acting_user)
     with transaction.atomic():
         broker = Broker(**columns, password_encrypted=encrypt(settings.password))
+        key_note = _set_client_key(broker, settings)
         _refuse_taken_name(broker)
         with _name_taken_meanwhile(broker):
             broker.save(force_insert=True)
@@ -73,9 +98,24 @@ def add_broker(settings: BrokerSettings, *, now: datetime, acting_user: User) ->
             target=broker.name,
             broker=broker,
             acting_user=acting_user,
-            after={**_audited(columns), "password": "set"},
+            after={**_audited(columns), "password": "set", **key_note},
         )
     return broker
+
+
+def _refuse_twin(settings: BrokerSettings, columns: Mapping[str, Any], acting_user: User) -> None:
+    endpoint = make_endpoint(
+        management_url=columns["management_url"],
+        username=settings.username,
+        password=settings.password or Secret(""),
+        tls=Tls(
+            verify=settings.tls_verify,
+            ca_pem=settings.tls_ca_pem,
+            server_name=settings.tls_server_name,
+        ),
+    )
+    if twin := twin_at(endpoint):
+        raise InvalidField("allow_duplicate", already_registered(twin, acting_user))
 
 
 def edit_broker(
@@ -95,25 +135,28 @@ def edit_broker(
         broker = Broker.objects.select_for_update().get(pk=broker.pk)
         if expected_generation is not None and broker.generation != expected_generation:
             raise Stale(
-                "This broker was changed by somebody else meanwhile. Look at it again first.",
+                "Someone else changed this broker. Reload it, then try again.",
                 {"generation": broker.generation},
             )
         before = {name: getattr(broker, name) for name in columns}
         changed = {name: value for name, value in columns.items() if before[name] != value}
         moved = is_moved(before, columns)
         password_note = ""
+        # While the broker still has its old certificate: a new one must fit the stored key.
+        key_note = _set_client_key(broker, settings)
         for name, value in changed.items():
             setattr(broker, name, value)
         if settings.password:
             broker.password_encrypted, password_note = encrypt(settings.password), "changed"
         elif moved and broker.has_password:
             broker.password_encrypted, password_note = "", "cleared"
-        if not changed and not password_note:
+        if not changed and not password_note and not key_note:
             return broker
         _refuse_taken_name(broker)
         broker.generation += 1
         with _name_taken_meanwhile(broker):
-            broker.save(update_fields=[*changed, "password_encrypted", "generation", "updated_at"])
+            secrets = ("password_encrypted", "tls_client_key_encrypted")
+            broker.save(update_fields=[*changed, *secrets, "generation", "updated_at"])
         # Somebody mended something: forget the back-off and look at once.
         BrokerStatus.objects.filter(broker=broker).update(
             next_poll_at=now, next_inventory_at=now, failures=0
@@ -126,9 +169,45 @@ def edit_broker(
             broker=broker,
             acting_user=acting_user,
             before=_audited({name: before[name] for name in changed}),
-            after={**_audited(changed), **note},
+            after={**_audited(changed), **note, **key_note},
         )
     return broker
+
+
+def _set_client_key(broker: Broker, settings: BrokerSettings) -> dict[str, str]:
+    """Puts the key that belongs to the certificate into the broker, in memory: the new one, else the stored one. What
+    the audit trail says of it, empty where it stays. Raises InvalidField where the two don't go together."""
+    had = broker.has_tls_client_key
+    check_key_is_there(settings, broker)
+    if not settings.tls_client_certificate:
+        broker.tls_client_key_encrypted = ""
+        return {"tls_client_key": "cleared"} if had else {}
+    if not settings.tls_client_key:
+        return {}
+    broker.tls_client_key_encrypted = encrypt(settings.tls_client_key)
+    return {"tls_client_key": "changed" if had else "set"}
+
+
+def check_key_is_there(settings: BrokerSettings, broker: Broker | None) -> None:
+    """Raises InvalidField where there is a client certificate without its key, in the settings or stored, or a key
+    without a certificate. `broker` is None for a new one."""
+    if settings.tls_client_key and not settings.tls_client_certificate:
+        raise InvalidField(
+            "tls_client_certificate", "Enter the certificate that the client key belongs to."
+        )
+    if settings.tls_client_certificate and not settings.tls_client_key:
+        if broker is None or not broker.has_tls_client_key:
+            raise InvalidField("tls_client_key", "Enter the key of the client certificate.")
+        if settings.tls_client_certificate != broker.tls_client_certificate:
+            check_client_key(settings.tls_client_certificate, stored_client_key(broker))
+
+
+def check_client_key(certificate: str, key: Secret | None) -> None:
+    """Raises InvalidField unless the two can be shown to a broker together."""
+    try:
+        tls_context(Tls(client_pem=certificate, client_key=key))
+    except TlsFailed as error:
+        raise InvalidField("tls_client_certificate", error.detail) from None
 
 
 def forget_broker(broker: Broker, *, acting_user: User) -> None:
@@ -159,6 +238,11 @@ def _wait_for_polls(broker: Broker) -> None:
 def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
     """The columns as they are stored, addresses in their one spelling. Raises InvalidField."""
     columns = settings.columns()
+    for name, value in columns.items():
+        if isinstance(value, str):
+            must_be_storable(name, value)
+    if settings.password:
+        must_be_storable("password", settings.password.reveal())
     if not settings.name.strip():
         raise InvalidField("name", "Enter a name for the broker.")
     columns["management_url"] = _checked_address(
@@ -167,25 +251,48 @@ def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
     if settings.amqp_url:
         columns["amqp_url"] = _checked_address("amqp_url", settings.amqp_url, parse_amqp_url)
     if not settings.username:
-        raise InvalidField("username", "Enter the broker's user.")
+        raise InvalidField("username", "Enter the username of the broker's user.")
     if ":" in settings.username:
-        raise InvalidField("username", "A user name with a colon cannot be sent over HTTP.")
+        raise InvalidField(
+            "username", "A username with a colon can't sign in over HTTP. Use another user."
+        )
     if len(settings.username.encode()) > 255:
-        raise InvalidField("username", "A user name has at most 255 bytes.")
+        raise InvalidField("username", "A username has at most 255 bytes.")
     for name in ("name", "username", "tls_server_name"):
         if _HIDDEN & {unicodedata.category(character) for character in columns[name]}:
             raise InvalidField(name, "Leave out control characters and invisible ones.")
+    if settings.tls_server_name:
+        try:
+            check_host(settings.tls_server_name)
+        except BadAddress as error:
+            raise InvalidField("tls_server_name", str(error)) from None
     if settings.tls_ca_pem:
         try:
             tls_context(Tls(ca_pem=settings.tls_ca_pem))
         except TlsFailed as error:
             raise InvalidField("tls_ca_pem", str(error)) from None
+    if settings.tls_client_key:
+        must_be_storable("tls_client_key", settings.tls_client_key.reveal())
+        if len(settings.tls_client_key.reveal()) > LARGEST_PEM:
+            raise InvalidField("tls_client_key", "The key is longer than 200,000 characters.")
+    if settings.tls_client_certificate and settings.tls_client_key:
+        check_client_key(settings.tls_client_certificate, settings.tls_client_key)
+    if len(settings.tls_client_certificate) > LARGEST_PEM:
+        raise InvalidField(
+            "tls_client_certificate", "The certificate is longer than 200,000 characters."
+        )
     try:
-        Broker(**columns).clean_fields(exclude=["password_encrypted"])
+        Broker(**columns).clean_fields(exclude=["password_encrypted", "tls_client_key_encrypted"])
     except ValidationError as error:
         field_name, messages = next(iter(error.message_dict.items()))
         raise InvalidField(field_name, messages[0]) from None
     return columns
+
+
+def must_be_storable(name: str, text: str) -> None:
+    """Raises InvalidField for text that neither Postgres nor a broker takes: NUL, and halves of characters."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidField(name, "The text holds characters that can't be stored.")
 
 
 def _checked_address(name: str, text: str, parse: Callable[[str], ParsedUrl]) -> str:
@@ -216,7 +323,9 @@ def _refuse_taken_name(broker: Broker) -> None:
 
 
 def _name_taken(broker: Broker) -> InvalidField:
-    return InvalidField("name", f"There is already a broker called {broker.name}.")
+    return InvalidField(
+        "name", f"A broker named {broker.name} already exists. Choose another name."
+    )
 
 
 @contextmanager
@@ -232,6 +341,6 @@ def _name_taken_meanwhile(broker: Broker) -> Iterator[None]:
 def _audited(columns: dict[str, Any]) -> dict[str, Any]:
     """The columns as they may stand in the audit trail: a certificate as its length."""
     return {
-        name: f"{len(value)} characters" if name == "tls_ca_pem" and value else value
+        name: f"{len(value)} characters" if name in _PEM and value else value
         for name, value in columns.items()
     }

@@ -18,7 +18,7 @@ from console.engine.own_login import lock_out
 from console.engine.proposals.token import token_of
 from console.errors import AlreadyThere, IdempotencyMismatch, InvalidField, Stale
 from console.kinds.common.kind import Op, Ref, Spec, SpecError
-from console.kinds.registry import KINDS
+from console.kinds.registry import KINDS, phrase
 from console.models import Broker, Change, ManagedObject, Step, Sync
 from console.rabbitmq.endpoint import Secret
 from console.reconcile.diff import Difference, FieldChange
@@ -154,7 +154,8 @@ def accept(request: Request, *, now: datetime, acting_user: User) -> Change:
     for wish in request.wishes:
         if wish.taken:
             raise AlreadyThere(
-                f"The name {wish.ref.key[-1]} can't be used on {wish.broker.name}. Choose another name."
+                f"The name {wish.ref.key[-1]} can't be used on {wish.broker.name}. "
+                "Choose another name."
             )
     with transaction.atomic():
         change, new = _first_of_key(request, digest, now, acting_user)
@@ -209,7 +210,7 @@ def _first_of_key(
     )
     if not new and change.request_digest != digest:
         raise IdempotencyMismatch(
-            "This idempotency key was used for another request. Use a new key."
+            "This idempotency key was used for a different request. Use a new key."
         )
     return change, new
 
@@ -243,9 +244,9 @@ def _locked_targets(
 def _wished(target: ManagedObject, wish: Wish) -> ManagedObject:
     if wish.expected_generation is not None and wish.expected_generation != target.generation:
         if wish.new:
-            raise AlreadyThere(f"{target} is already asked for. Edit it instead.")
+            raise AlreadyThere(f"The {phrase(wish.ref)} was already requested. Edit it instead.")
         raise Stale(
-            f"{target} was changed by somebody else meanwhile. Look at it again first.",
+            f"Someone else changed the {phrase(wish.ref)}. Reload it, then try again.",
             {"generation": target.generation},
         )
     kind = KINDS[wish.ref.kind]

@@ -74,7 +74,7 @@ def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
             book.wait(
                 broker,
                 "disabled",
-                "The broker is disabled in the console.",
+                "The broker is disabled in the console. Enable it to apply the change.",
                 clock() + timedelta(minutes=1),
             )
             return ended
@@ -239,7 +239,7 @@ def _judged(sent: list[Step], results: dict[int, Outcome], after: Look) -> dict[
     return {
         step.pk: Outcome(
             "trouble",
-            f"{_how_sent(results[step.pk])}, but not read back: {error.detail or error.summary}",
+            f"{_how_sent(results[step.pk])}, but not verified: {error.detail or error.summary}",
             error.code,
             error.status,
             error,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from console.engine.broker_objects import BrokerObjects
 from console.engine.crashpoints import crashpoint
-from console.engine.own_login import PASSWORD_FIELDS, lock_out
+from console.engine.own_login import lock_out
 from console.engine.ports import Judge
 from console.engine.recheck import read_fresh
 from console.kinds.common.kind import Key, Op, Ref, Spec
@@ -24,7 +24,7 @@ from console.rabbitmq.errors import (
     UnaddressableName,
 )
 from console.reconcile.diff import Difference, compare
-from console.reconcile.disclose import whole_spec
+from console.reconcile.disclose import sets_secret, whole_spec
 from console.secrets import decrypt
 
 #: Errors after which asking again would give the same answer.
@@ -170,7 +170,7 @@ def _without_call(step: Step, difference: Difference, before: Spec | None) -> Ou
         difference.ref,
         before,
         step.target.spec,
-        new_password=any(change.name in PASSWORD_FIELDS for change in difference.fields),
+        new_password=sets_secret(difference),
     )
     if locked_out is not None:
         return Outcome("rejected", locked_out.message, "own_login")
@@ -178,8 +178,8 @@ def _without_call(step: Step, difference: Difference, before: Spec | None) -> Ou
 
 
 _ANOTHERS = (
-    "It was not there when this was asked for, and is now: somebody else made it. It is left as it is; "
-    "adopt it, or edit it."
+    "Someone else created this object after the change was requested. It was left "
+    "unchanged. Adopt it, or edit it."
 )
 
 
@@ -215,8 +215,8 @@ def unread(ref: Ref, error: BrokerError) -> Outcome:
     if came_to.state == "rejected":
         came_to.code = "not_allowed"
         came_to.detail = (
-            f"RabbitMQ did not say what {ref.key[0]} is and may do now, so nothing was sent. "
-            f"Its answer: {came_to.detail}"
+            f"RabbitMQ didn't report the current state of {ref.key[0]}, so nothing was "
+            f"sent. RabbitMQ's reply: {came_to.detail}"
         )
     return came_to
 
@@ -237,15 +237,22 @@ def _whole(ref: Ref, desired: Spec) -> Spec:
 def _immutable(difference: Difference) -> str:
     names = ", ".join(change.name for change in difference.fields)
     return (
-        f"The broker has this object with other fixed properties ({names}). "
-        "It would have to be deleted and declared again; that is never done unasked."
+        f"The object exists on the broker with other fixed properties ({names}). To "
+        "change them, delete the object and declare it again. The console never does "
+        "that automatically."
     )
 
 
 def _not_applied(difference: Difference) -> str:
     if difference.op is Op.CREATE:
-        return "The broker accepted the request, but the object is not there."
+        return (
+            "The broker accepted the request, but the object doesn't exist there. Check the "
+            "broker's log, then retry."
+        )
     if difference.op is Op.DELETE:
-        return "The broker accepted the request, but the object is still there."
+        return (
+            "The broker accepted the request, but the object still exists there. Check the "
+            "broker's log, then retry."
+        )
     names = ", ".join([*(change.name for change in difference.fields), *difference.untold])
-    return f"The broker accepted the request, but did not apply it: {names}."
+    return f"The broker accepted the request but didn't apply: {names}."

@@ -14,6 +14,7 @@ from django.db.models import F
 
 from console.engine.retire import There, managed_owners
 from console.kinds.common.kind import Key, Ref, Spec
+from console.kinds.registry import KINDS
 from console.models import Broker, ManagedObject, Sync
 from console.reconcile.dependents import owners_of
 from console.reconcile.disclose import public_change, whole_spec
@@ -23,7 +24,7 @@ from console.reconcile.drift import Drift, DriftState, find_drift
 _REASONS = {
     DriftState.DRIFTED: "Changed outside the console.",
     DriftState.MISSING: "Deleted outside the console.",
-    DriftState.RETURNED: "Made again outside the console.",
+    DriftState.RETURNED: "Created again outside the console.",
 }
 _COMPARED = (Sync.IN_SYNC, Sync.DRIFTED, Sync.OWNER_MISSING)
 #: An owner in these states is no finding of its own.
@@ -118,7 +119,7 @@ def _noted(
 ) -> ManagedObject | None:
     """The row as it is to be stored, None where it says so already. `owner`: what it is gone with."""
     if owner is not None:
-        reason = f"Deleted with its {'user' if owner.kind == 'user' else 'virtual host'}."
+        reason = f"Deleted with its {KINDS[owner.kind].noun}."
         if row.sync == Sync.OWNER_MISSING and row.reason == reason:
             return None
         row.sync, row.reason, row.drift, row.drifted_since = Sync.OWNER_MISSING, reason, [], None

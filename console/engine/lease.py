@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from console.models import Broker, BrokerLease
+from console.models import BrokerLease
 
 LEASE_SECONDS = 60
 
@@ -69,7 +69,3 @@ def still_held(lease: Lease) -> bool:
     assert transaction.get_connection().in_atomic_block  # noqa: S101 – a lock outside one is none
     row = BrokerLease.objects.select_for_update().filter(broker=lease.broker_id).first()
     return row is not None and row.fence == lease.fence
-
-
-def forget_failures(broker: Broker) -> None:
-    BrokerLease.objects.filter(broker=broker).update(failures=0)

@@ -17,6 +17,7 @@ from django.db.models import Min, Q, QuerySet
 
 from console.engine.attempt import reference
 from console.kinds.common.kind import Key, Op, Ref
+from console.kinds.registry import OWNERS
 from console.models import OPEN_STEPS, Broker, Change, ManagedObject, Step
 from console.reconcile.dependents import stands_on
 
@@ -149,7 +150,7 @@ def _by_foundation(others: QuerySet[Step], change: Change) -> dict[Ref, list[Ste
         change__created_at=change.created_at, change__lt=change.pk
     )
     found: dict[Ref, list[Step]] = {}
-    for step in others.filter(earlier).exclude(target__kind__in=("vhost", "user")):
+    for step in others.filter(earlier).exclude(target__kind__in=OWNERS):
         for ref in stands_on(reference(step)):
             found.setdefault(ref, []).append(step)
     return found

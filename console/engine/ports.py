@@ -1,4 +1,4 @@
-"""What the engine asks of the apps above it."""
+"""Ports of the engine: what it calls in the apps above. `accessctl/apps.py` and `vhosts/apps.py` give them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 class Authorizer(Protocol):
-    """Whether the user has the right, by its text, on the object of that kind and key. False for None:
-    an author whose account is gone."""
+    """Return whether the user has the right `permission` (its text, such as "users:edit") on the object
+    of that kind and key; without a kind, on the whole broker. False for user None: a deleted account."""
 
     def __call__(
         self,
@@ -32,16 +32,16 @@ class Authorizer(Protocol):
 
 
 class TokenLimiter(Protocol):
-    """From here on this object of the author reaches no further than the API token. Why the token lets
-    nothing through any more, one sentence; "" where it does."""
+    """Limit this `user` object to the rights of the API token from now on. Return one sentence if the
+    token is revoked, expired or missing at `now`, else ""."""
 
     def __call__(self, user: User, token_id: int, now: datetime) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How a change came to what it read back. `author` None: the account is gone. `before` is what the
-    broker had right before, None where it had nothing. `created`: the change itself created the object."""
+    """Which change led to a read-back. `author` None: the account was deleted. `before` is the spec on the
+    broker right before the call, None if the object didn't exist. `created`: this change created it."""
 
     author: User | None
     before: Spec | None = field(repr=False)
@@ -49,8 +49,8 @@ class Origin:
 
 
 class Observer(Protocol):
-    """Keeps what a change read back; `seen` None: it is not there. `origins` has the same keys. Called
-    within the transaction that records the outcome."""
+    """Store what a change read back. `seen` maps a key to its spec, None if the object doesn't exist;
+    `origins` has the same keys. Called in the transaction that stores the outcome."""
 
     def __call__(
         self,
@@ -65,21 +65,21 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """An object as the broker tells it now. `spec` None: it is not there. `vhosts`: of a user, where it
-    has a permission or a topic permission; empty for other kinds."""
+    """An object as just read from the broker. `spec` None: it doesn't exist. `vhosts`: for a user, the
+    virtual hosts where it has a permission or topic permission; empty for other kinds."""
 
     spec: Spec | None = field(repr=False)
     vhosts: frozenset[str] = frozenset()
 
 
-#: (step, fresh facts, what it is to be) to the reason why the author may not, one sentence; "": may.
-#: Called in threads, so it must not touch the database.
+#: Of a step, the object as just read, and its desired spec (None: a deletion): one sentence why the author
+#: may not do it, "" if they may. Called in threads, so it must not use the database.
 Judge = Callable[[Step, Fresh, Spec | None], str]
 
 
 class JudgeOf(Protocol):
-    """A judge for steps of one kind by the first parts of their keys, None where the author's right
-    depends on no fact of the broker's."""
+    """Return a judge for steps of one kind; `names` are the first parts of their keys. None if the
+    author's right depends on nothing that is read from the broker."""
 
     def __call__(
         self, author: User | None, broker: Broker, kind: str, names: Sequence[str]

@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from console.engine.broker_objects import BrokerObjects
 from console.engine.ports import JUDGE_OF, Fresh, Judge
 from console.kinds.common.kind import Ref
-from console.kinds.user import USER
+from console.kinds.registry import KINDS
 from console.models import Step
-from console.rabbitmq.errors import MalformedAnswer
-from console.rabbitmq.management.answers import rows_of
 
 
 def judge_of(batch: Sequence[Step]) -> Judge | None:
@@ -28,21 +26,6 @@ def judge_of(batch: Sequence[Step]) -> Judge | None:
 def read_fresh(store: BrokerObjects, ref: Ref) -> Fresh:
     """Raises BrokerError where the broker does not tell all of it."""
     spec = store.read(ref.kind, ref.key)
-    if spec is None or ref.kind != USER.name:
+    if spec is None:
         return Fresh(spec)
-    return Fresh(spec, _vhosts_of_user(store, ref.key[0]))
-
-
-def _vhosts_of_user(store: BrokerObjects, name: str) -> frozenset[str]:
-    """The virtual hosts in which the user has a permission or a topic permission. Raises BrokerError;
-    NotFound where the user is not there."""
-    found: set[str] = set()
-    for what in ("permissions", "topic-permissions"):
-        for row in rows_of(store.get("users", name, what)):
-            vhost = row.get("vhost")
-            if row.get("user") != name or not isinstance(vhost, str):
-                raise MalformedAnswer(
-                    "The broker answered for another user than the one asked for."
-                )
-            found.add(vhost)
-    return frozenset(found)
+    return Fresh(spec, KINDS[ref.kind].held_in(ref.key, store.get))

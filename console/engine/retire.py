@@ -13,10 +13,11 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from console.kinds.common.kind import Key, Ref
+from console.kinds.registry import KINDS
 from console.models import OPEN_STEPS, Broker, ManagedObject, Step, Sync
 from console.reconcile.dependents import hanging_on
 
-#: Names of the virtual hosts ("vhost") and users ("user") that are on a broker.
+#: Names of the owners of each kind (`OWNERS`) that are on a broker.
 There = Mapping[str, Collection[str]]
 #: Conditions of one query, so that a statement stays small.
 _CHUNK = 200
@@ -32,7 +33,7 @@ def retire_dependents(broker_id: int, kind: str, gone: Iterable[Key], now: datet
         for condition in conditions[at : at + _CHUNK]:
             chosen |= condition
         rows = ManagedObject.objects.filter(chosen, broker=broker_id)
-        retired += _retire(rows, f"It was deleted with its {_WORDS[kind]}.", now)
+        retired += _retire(rows, f"It was deleted with its {KINDS[kind].noun}.", now)
     return retired
 
 
@@ -61,9 +62,6 @@ def managed_owners(broker: Broker, owners: Iterable[Ref]) -> dict[Ref, ManagedOb
         for row in ManagedObject.objects.with_keys(keys).filter(broker=broker, kind=kind):
             found[Ref(kind, tuple(row.key))] = row
     return found
-
-
-_WORDS = {"vhost": "virtual host", "user": "user", "queue": "queue", "exchange": "exchange"}
 
 
 def _conditions(gone: Iterable[Ref]) -> list[Q]:

@@ -80,7 +80,7 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
         target = step.target
         step.unsure = step.pk in unsure
         if step.generation != step.target.generation:
-            _end(step, StepState.SUPERSEDED, now, "superseded", "A later change took its place.")
+            _end(step, StepState.SUPERSEDED, now, "superseded", "Replaced by a newer change.")
         elif withdrawn or not may(author, step.permission, broker, target.kind, target.key):
             reason = withdrawn or _why_not_allowed(step)
             if step.unsure:
@@ -96,7 +96,7 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
                 StepState.NEEDS_CONFIRMATION,
                 now,
                 "too_late",
-                "The broker could not be reached within an hour, so this deletion asks again.",
+                "The broker couldn't be reached within an hour. Confirm this deletion again.",
             )
             _move([step], Sync.NEEDS_CONFIRMATION, step.error_detail, now)
         else:
@@ -122,7 +122,7 @@ def _of_unknown_outcome(steps: Sequence[Step]) -> set[int]:
 def _why_not_allowed(step: Step) -> str:
     whose = step.change.author_name
     if step.change.token_id_then is not None:
-        whose += ", by the API token that this was asked with,"
+        whose += ", through the API token used for this request,"
     return f"{whose} no longer has the right to do this ({step.permission})."
 
 

@@ -1,1 +1,1 @@
-"""Pages, lists, forms, REST and admin for any kind of object. Names no kind."""
+"""Lists, pages, forms, REST and admin for any kind of object. Names no kind."""

@@ -1,25 +1,32 @@
-"""How a kind of object is shown and changed: its lists, pages, forms, API and administration are drawn
-from this. A kind's app folder has one (`<app>/<noun>/face.py`) and registers it when Django starts."""
+"""How a kind of object is shown and changed. Lists, pages, forms, API and Django admin are drawn from its
+`Face`, which is in `<app>/<noun>/face.py` and is registered when Django starts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from django.db.models import Model
 
-from console.faces.lists import ListSpec
-from console.kinds.common.kind import Key, Kind, Spec
+from console.engine.accept import Wish
+from console.faces.lists import Column, ListSpec
+from console.faces.mirror import Mirror
+from console.kinds.common.kind import Key, Kind, Ref, Spec
+from console.kinds.registry import KINDS
 from console.models import Broker
 
-#: A right of the console's, such as "policies:edit": a member of accessctl.rights.Permission, which
-#: stands above.
+#: A right of the console, such as "policies:edit": a member of accessctl.rights.Permission, which is on a
+#: higher floor.
 Right = Any
+#: GET of the management API, by the segments of the address. Raises BrokerError.
+Get = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
+    """The right that each operation needs."""
+
     view: Right
     create: Right
     edit: Right
@@ -28,8 +35,8 @@ class Rights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """A control of the form, for a part of the key or a field of the spec of that name. `table` holds
-    `name = value` lines."""
+    """A form control for the part of the key or the field of the spec called `name`. `help` is shown below
+    it. The widget `table` takes lines of `name = value`; `choices` maps values of a `choice` to labels."""
 
     name: str
     label: str
@@ -37,7 +44,7 @@ class Input:
     widget: Literal["text", "pattern", "number", "choice", "table"] = "text"
     choices: Mapping[str, str] = field(default_factory=dict)
     optional: bool = False
-    #: Names offered while typing: "vhosts".
+    #: Suggests names while typing: "vhosts" for the broker's virtual hosts, "" for none.
     offers: Literal["", "vhosts"] = ""
 
 
@@ -45,25 +52,87 @@ def _same(broker: Broker, key: Key, fields: Mapping[str, Any]) -> dict[str, Any]
     return dict(fields)
 
 
+def _passes(broker: Broker, key: Key, fields: Mapping[str, Any]) -> object:
+    return None
+
+
 def _nothing(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
     return ()
 
 
+def _no_notes(wishes: Sequence[Wish]) -> Mapping[Ref, Sequence[str]]:
+    return {}
+
+
+def _unguarded(broker: Broker, key: Key) -> Mapping[str, int]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Checks over several fields, and sentences about what an act does."""
+    """Checks over several fields, and sentences about the effects of an operation. `spec` None: the
+    object is deleted, or unknown."""
 
-    #: The fields, each in its one form. Raises InvalidField.
+    #: Returns the checked fields. Raises InvalidField with the field's name.
     check: Callable[[Broker, Key, Mapping[str, Any]], dict[str, Any]] = _same
+    #: As `check`, of those fields alone that a file would change. Raises InvalidField.
+    check_changed: Callable[[Broker, Key, Mapping[str, Any]], object] = _passes
     #: What to think of before it is created or edited; `spec` is what it is to be.
     notes: Callable[[Broker, Key, Spec | None], Iterable[str]] = _nothing
+    #: As `notes`, of many at once where each is dear to look at.
+    notes_of_many: Callable[[Sequence[Wish]], Mapping[Ref, Sequence[str]]] = _no_notes
     #: What is lost with it, and what changes for others.
     dies: Callable[[Broker, Key, Spec | None], Iterable[str]] = _nothing
+    #: What it holds as far as was seen: a deletion is not carried out once it holds more.
+    guard: Callable[[Broker, Key], Mapping[str, int]] = _unguarded
+    #: How many messages go with each, counted on the broker (`get`) or, with None, as last seen; None: not
+    #: known. Only for what holds messages.
+    messages: Callable[[Broker, Sequence[Key], Get | None], Mapping[Key, int | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What is to become of an object; `changed` are the names of the fields that differ. `by_file`: with
+    the secrets that a definitions file holds."""
+
+    before: Spec | None
+    after: Spec | None
+    changed: Collection[str]
+    by_file: bool = False
+
+
+class WhyNot(Protocol):
+    """Why the person may not use the right on this very object, where that depends on more than its place:
+    one sentence, "" where they may. None: it depends on the place alone. `again`: when a step is about to
+    be applied."""
+
+    def __call__(
+        self, user: Any, right: Right, broker: Broker, key: Key, *, again: bool = False
+    ) -> str | None: ...
+
+
+def _by_place(
+    user: Any, right: Right, broker: Broker, key: Key, *, again: bool = False
+) -> str | None:
+    return None
+
+
+def _known(user: Any, broker: Broker, keys: Collection[Key]) -> Collection[Key]:
+    return keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """How an object is asked for by POST /api/v1/plans/. `body` is the serializer of its POST; `make` gets
+    the checked fields, whether it should not be, the person, and what the same plan makes."""
+
+    body: type[Any]
+    make: Callable[[dict[str, Any], bool, Any, Collection[Ref]], list[Wish]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """A line of the object's page."""
+    """A line of the object's page. `cell` turns the mirror row into its text or HTML."""
 
     label: str
     cell: Callable[[Any], Any]
@@ -71,71 +140,127 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """A part of the object's page that is this kind's own: `context(row)` for the template."""
+    """A part of the object's page that only this kind has. `context` turns the mirror row into the
+    template's variables."""
 
     template: str
     context: Callable[[Any], Mapping[str, Any]]
 
 
+_NOT_DRAWN = ListSpec(
+    name="", columns=[Column(key="id", label="", order=["id"])], default_sort="id", tiebreak=["id"]
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
+    """How one kind is shown; see `docs/adding-a-kind.md`."""
+
     kind: Kind
-    #: The mirror row: a column for each part of the key and each field of the spec.
+    #: The mirror table: `broker`, a column for each part of the key and each field of the spec.
     model: type[Model]
     rights: Rights
-    #: Address of the list and of the API's collection.
+    #: The list's address and the API's collection, such as "operator-policies".
     slug: str
-    listing: ListSpec
-    inputs: Sequence[Input]
-    facts: Sequence[Fact]
+    #: The list, form and page that are drawn for it; without a list the kind keeps pages, API and
+    #: administration of its own.
+    listing: ListSpec = field(default_factory=lambda: _NOT_DRAWN)
+    inputs: Sequence[Input] = ()
+    facts: Sequence[Fact] = ()
     rules: Rules = Rules()
+    mirror: Mirror = field(default_factory=Mirror)
+    #: The rights that it takes, all of them; the first is asked again before the step is applied. None: as
+    #: `rights` say.
+    needs: Callable[[Intent], Sequence[Right]] | None = None
+    why_not: WhyNot = _by_place
+    #: Those of the keys of which the person may know that they are there.
+    known: Callable[[Any, Broker, Collection[Key]], Collection[Key]] = _known
+    planned: Planned | None = None
+    #: The route of an object's own page; "" for the kind's name where the page is drawn, else none.
+    page: str = ""
     panels: Sequence[Panel] = ()
-    #: The name of the kind beside whose list this one is a tab; "" for an entry of its own in the rail.
+    #: The kind whose list shows this one as a tab; "" for an entry in the navigation.
     tab_of: str = ""
     icon: str = "square-3-stack-3d"
-    #: One sentence above the list: what such objects are.
+    #: One sentence above the list that says what these objects are.
     about: str = ""
-    #: One sentence where there are none.
+    #: One sentence for an empty list.
     empty: str = ""
 
     @property
     def name(self) -> str:
+        """The kind's name."""
         return self.kind.name
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether the general pages, API and administration are its own."""
+        return self.listing is not _NOT_DRAWN
+
+    @property
+    def object_route(self) -> str:
+        return self.page or (self.name if self.is_drawn else "")
+
+    @property
     def route(self) -> str:
-        """The name of the list's route; the object's own is the kind's name."""
+        """The name of the list's route. The object's route has the kind's name."""
         return self.slug.replace("-", "_")
 
     @property
-    def key_inputs(self) -> list[Input]:
-        return [one for one in self.inputs if one.name in self.kind.identity]
-
-    @property
     def field_inputs(self) -> list[Input]:
+        """The form controls for fields of the spec."""
         return [one for one in self.inputs if one.name not in self.kind.identity]
 
     def key_of(self, row: Any) -> Key:
+        """Return the key of a mirror row, in the order of `Kind.identity`."""
         return tuple(getattr(row, name) for name in self.kind.identity)
 
     def spec_of(self, row: Any) -> dict[str, Any]:
         """What was seen, as the spec that is compared. What the broker did not tell is left out."""
+        if self.mirror.to_spec is not None:
+            return self.mirror.to_spec(row)
         values = {field.name: getattr(row, field.name) for field in self.kind.fields}
         return {name: value for name, value in values.items() if value is not None}
 
+    def rights_for(self, intent: Intent) -> Sequence[Right]:
+        """All that it takes; never empty."""
+        if self.needs is not None:
+            return self.needs(intent)
+        if intent.after is None:
+            return [self.rights.delete]
+        return [self.rights.create if intent.before is None else self.rights.edit]
+
     def vhost_of(self, row: Any) -> str | None:
+        """Return the virtual host of a mirror row; None if the kind belongs to the whole broker."""
         return self.kind.vhost_of(self.key_of(row))
 
 
+#: By kind.
 FACES: dict[str, Face] = {}
 
 
+def drawn_faces() -> list[Face]:
+    """Of the kinds whose pages, API and administration are the general ones."""
+    return [face for face in FACES.values() if face.is_drawn]
+
+
+def notes_of(wishes: Sequence[Wish]) -> dict[Ref, Sequence[str]]:
+    """What to think of before these are asked for, by object; without what costs a look at each."""
+    found: dict[Ref, Sequence[str]] = {}
+    for face in FACES.values():
+        of_kind = [wish for wish in wishes if wish.ref.kind == face.name]
+        found |= face.rules.notes_of_many(of_kind) if of_kind else {}
+    return found
+
+
 def tabs_of(face: Face) -> list[Face]:
-    """The lists that are shown as tabs beside this one, itself among them; one alone needs none."""
+    """Return the faces whose lists are tabs of one page with this one, itself included."""
     leading = face.tab_of or face.name
-    return [one for one in FACES.values() if leading in (one.name, one.tab_of)]
+    return [one for one in drawn_faces() if leading in (one.name, one.tab_of)]
 
 
 def register(face: Face) -> None:
-    """By `AppConfig.ready`, once."""
-    FACES[face.name] = face
+    """By `AppConfig.ready`, once. The order is that of the registry of kinds, whichever app comes first."""
+    found = {**FACES, face.name: face}
+    FACES.clear()
+    FACES.update({name: found[name] for name in KINDS if name in found})

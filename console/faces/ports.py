@@ -1,4 +1,4 @@
-"""What the general pages and the API ask of the apps above: who may do what, and where."""
+"""Ports of the general pages and API: what they call in the apps above. `accessctl/apps.py` gives them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class May(Protocol):
-    """With neither broker nor vhost: anywhere at all. With a broker alone: on the whole of it."""
+    """Return whether the user has the right: in the virtual host; without `vhost`, on the whole broker;
+    without `broker`, anywhere."""
 
     def __call__(
         self,
@@ -27,7 +28,7 @@ class May(Protocol):
 
 
 class Require(Protocol):
-    """As May. Raises NotAllowed where it says no."""
+    """Raise NotAllowed where `May` returns False."""
 
     def __call__(
         self,
@@ -39,8 +40,8 @@ class Require(Protocol):
 
 
 class TargetBroker(Protocol):
-    """(the broker that the URL names, or the first one; all that may be chosen). Raises NotAllowed,
-    Http404, InvalidField."""
+    """Return the broker that the URL names, else the first one, and all brokers to choose from, by name.
+    Raises NotAllowed without the right, Http404 if there is no broker, InvalidField for an invalid scope."""
 
     def __call__(self, request: HttpRequest, permission: Right) -> tuple[Broker, list[Broker]]: ...
 

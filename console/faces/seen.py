@@ -1,30 +1,45 @@
-"""Which objects are there as far as was seen, for those who stand below the apps that keep that."""
+"""What was last seen of objects of any kind, from the inventories and what changes read back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from console.kinds.common.kind import Key
+from console.faces.face import FACES
+from console.kinds.common.kind import Key, Spec
 from console.models import Broker
-from console.ports import Port
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
-class SeenIds(Protocol):
-    def __call__(
-        self,
-        broker: Broker,
-        kind: str,
-        keys: Iterable[Key],
-        *,
-        viewer: AbstractBaseUser | AnonymousUser | None,
-    ) -> dict[Key, int]: ...
+def seen_kinds() -> tuple[str, ...]:
+    """Kinds that are compared with what was asked for; of others nothing is known without asking the
+    broker."""
+    return tuple(face.name for face in FACES.values() if face.mirror.compared)
 
 
-SEEN_IDS: Port[SeenIds] = Port("SEEN_IDS")
+def model_of(kind: str) -> Any:
+    """The mirror of a kind among `seen_kinds`."""
+    return FACES[kind].model
+
+
+def seen_of(broker: Broker, kind: str, **among: Iterable[str]) -> dict[Key, Spec]:
+    """All of a kind that is there, by key; of those alone whose parts of the key are among the given ones
+    (`user=["app"]`). One query."""
+    face = FACES[kind]
+    named = {f"{part}__in": set(names) for part, names in among.items()}
+    rows = face.model._default_manager.filter(broker=broker, **named)
+    return {face.key_of(row): face.spec_of(row) for row in rows.iterator()}
+
+
+def seen_objects(broker: Broker, kind: str, keys: Sequence[Key]) -> dict[Key, Spec]:
+    """Those of `keys` that are there; one query. Empty for a kind that is not among `seen_kinds`."""
+    if kind not in seen_kinds():
+        return {}
+    wanted = set(keys)
+    found = seen_of(broker, kind, **_parts(kind, wanted))
+    return {key: spec for key, spec in found.items() if key in wanted}
 
 
 def ids_of(
@@ -35,5 +50,19 @@ def ids_of(
     viewer: AbstractBaseUser | AnonymousUser | None = None,
 ) -> dict[Key, int]:
     """The ids of those of `keys` that are there, by which pages and the API address them; with a
-    `viewer`, of those that they may see. One query; empty for a kind that inventories do not keep."""
-    return SEEN_IDS.ask(broker, kind, keys, viewer=viewer)
+    `viewer`, of those that they may see. One query; empty for a kind that is not among `seen_kinds`."""
+    wanted = set(keys)
+    if kind not in seen_kinds() or not wanted:
+        return {}
+    rows = model_of(kind).objects
+    visible = rows.all() if viewer is None else rows.visible_to(viewer)
+    named = {f"{part}__in": names for part, names in _parts(kind, wanted).items()}
+    columns = FACES[kind].kind.identity
+    found = visible.filter(broker=broker, **named).values_list("pk", *columns)
+    return {tuple(key): pk for pk, *key in found if tuple(key) in wanted}
+
+
+def _parts(kind: str, keys: Collection[Key]) -> dict[str, set[str]]:
+    """The names in each part of the keys."""
+    columns = FACES[kind].kind.identity
+    return {part: {key[at] for key in keys} for at, part in enumerate(columns)}

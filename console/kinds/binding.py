@@ -1,8 +1,7 @@
-"""Bindings, which the API tells apart by a `properties_key` of its own making.
+"""Bindings, which the API addresses by a `properties_key` that it generates.
 
-That key holds Erlang's hash of the arguments, so it is never computed here but taken from the broker's
-listing. Our own key is (vhost, source, destination_type, destination, routing_key, arguments as JSON
-text). Source: `rabbit_mgmt_wm_binding.erl`.
+That key contains Erlang's hash of the arguments, so it is always read from the broker's listing. Our key
+is (vhost, source, destination_type, destination, routing_key, arguments as JSON text). Source: `rabbit_mgmt_wm_binding.erl`.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ class _BindingWire:
         return [Get(_path(key))]
 
     def specs(self, *answers: Sequence[Row]) -> Iterator[tuple[Key, Row]]:
-        """All but those of the default exchange, which are the queues themselves."""
+        """All except those of the default exchange, which every queue has."""
         for row in answers[0]:
             if row.get("source") and (key := _key(row)) is not None:
                 yield key, {}
 
     def writes(self, key: Key, spec: Spec, before: Spec | None) -> Iterable[Call]:
-        """A binding has nothing that could be changed: it is there or not."""
+        """A binding has no fields to change: it exists or not."""
         body = {"routing_key": key[4], "arguments": json.loads(key[5])}
         yield Call("POST", _path(key), body)
 
@@ -50,14 +49,16 @@ class _BindingWire:
             raise NotFound("")
         properties = row.get("properties_key")
         if not isinstance(properties, str) or not properties:
-            raise MalformedAnswer("The broker does not say by which key this binding is deleted.")
+            raise MalformedAnswer(
+                "The broker's reply lacks the properties key needed to delete this binding."
+            )
         return Call("DELETE", (*_path(key), properties))
 
     def kept_while_down(self, key: Key) -> Get | None:
         return None
 
     def located(self, segments: Sequence[str], body: Mapping[str, Any]) -> Key | None:
-        """Only where the body tells the routing key: a properties key can't be turned back."""
+        """Only if the body contains the routing key: it can't be computed from a properties key."""
         if len(segments) != 6 or (segments[0], segments[2]) != ("bindings", "e"):
             return None
         if segments[4] not in _TYPE_OF or not isinstance(body.get("routing_key", ""), str):
@@ -92,14 +93,16 @@ def _read_row(reader: Taker, row: Row) -> None:
     vhost, source = reader.vhost_of(row), row.get("source")
     if source == "":
         raise reader.left(
-            Level.NOTE, "source", "RabbitMQ makes the default exchange's own bindings."
+            Level.NOTE,
+            "source",
+            "Skipped because RabbitMQ creates the default exchange's bindings itself.",
         )
     reader.name("binding", row, "source")
     if row.get("destination_type") not in _LETTER:
-        raise SpecError("destination_type", "destination_type is queue or exchange.")
+        raise SpecError("destination_type", "destination_type must be queue or exchange.")
     if row["destination_type"] == "queue" and server_named(row.get("destination")):
         raise reader.left(
-            Level.NOTE, "destination", "A queue that the server named is left out, so is this."
+            Level.NOTE, "destination", "Skipped because its queue has a server-generated name."
         )
     destination = reader.name("binding", row, "destination")
     routing_key = row.get("routing_key", "")
@@ -111,8 +114,8 @@ def _read_row(reader: Taker, row: Row) -> None:
     if arguments and "~" in routing_key:
         raise SpecError(
             "routing_key",
-            "A binding with arguments whose routing key holds ~ breaks RabbitMQ's HTTP API: it "
-            "could not be read back, and no bindings of its virtual host could be listed.",
+            "A binding with arguments can't have ~ in its routing key: RabbitMQ's "
+            "HTTP API couldn't list any binding of the virtual host afterwards.",
         )
     key = (
         vhost, str(source), row["destination_type"], destination, routing_key,

@@ -1,4 +1,4 @@
-"""Exchanges. Everything about one is fixed when it is declared.
+"""Exchanges. All fields are fixed when an exchange is declared.
 
 Sources: `rabbit_mgmt_wm_exchange.erl`, `rabbit_definitions.erl`.
 """
@@ -25,9 +25,11 @@ def _read_row(reader: Taker, row: Row) -> None:
     vhost = reader.vhost_of(row)
     if row.get("name") == "" or str(row.get("name", "")).startswith("amq."):
         if row.get("name") in PREDECLARED:
-            raise reader.left(Level.NOTE, "name", "Every virtual host has this exchange: left out.")
+            raise reader.left(
+                Level.NOTE, "name", "Skipped because every virtual host has this exchange."
+            )
         raise reader.left(
-            Level.ERROR, "name", "Names that begin with amq. are reserved by RabbitMQ: left out."
+            Level.ERROR, "name", "Skipped because RabbitMQ reserves names that begin with amq."
         )
     if not isinstance(row.get("type"), str) or not row["type"]:
         raise SpecError("type", "type is missing.")

@@ -14,14 +14,14 @@ from console.kinds.common.secrets import UriPasswords
 from console.kinds.common.values import any_json
 from console.kinds.common.wire import Named
 
-#: Belong to the cluster itself: never taken to another one, never deleted.
+#: Parameters of the cluster itself: never copied to another one, never deleted.
 CLUSTERS_OWN = frozenset({"internal_cluster_id", "cluster_name", "imported_definition_hash_value"})
 
 
 def _read_row(reader: Taker, row: Row) -> None:
     name = reader.name("global_parameter", row)
     if name in CLUSTERS_OWN:
-        raise reader.left(Level.NOTE, "name", f"{name} belongs to its own cluster: left out.")
+        raise reader.left(Level.NOTE, "name", f"Skipped because {name} is specific to its cluster.")
     if "value" not in row:
         raise SpecError("value", "value is missing.")
     reader.take("global_parameter", (name,), {"value": row["value"]})

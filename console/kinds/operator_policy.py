@@ -1,5 +1,8 @@
-"""Operator policies: ceilings that bound what policies and arguments set. In definitions files they
-stand among the parameters."""
+"""Operator policies: upper bounds for what policies and arguments set. Definitions files store them among
+the parameters.
+
+Source: `rabbit_mgmt_wm_operator_policy.erl`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runtime parameters of a virtual host: shovels, federation upstreams and what else plugins keep there.
+"""Runtime parameters of a virtual host: shovels, federation upstreams and others that plugins use.
 
 Source: `rabbit_mgmt_wm_parameter.erl`.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from console.kinds.common.kind import Field, Key, Kind, Line, Ref, SpecError, Step
+from console.kinds.common.kind import Field, Key, Kind, Line, Ref, Spec, SpecError, Step
 from console.kinds.common.rows import Row, Section, Taker, some
 from console.kinds.common.shell import quoted_pattern, shell_word
 from console.kinds.common.values import text
@@ -42,6 +42,23 @@ def _stands_on(key: Key) -> Iterable[Ref]:
     yield Ref("user", (key[1],))
 
 
+def _locks_out(
+    account: str, key: Key, before: Spec | None, after: Spec | None, new_password: bool
+) -> tuple[str, str] | None:
+    if key[1] != account or before is None or _is_nothing(before):
+        return None
+    if after is not None and not _is_nothing(after):
+        return None
+    return (
+        "user",
+        f": without a permission it can neither read nor change queues in the virtual host {key[0]}.",
+    )
+
+
+def _is_nothing(spec: Spec) -> bool:
+    return all(spec.get(name, "") in ("", "^$") for name in _PATTERNS)
+
+
 PERMISSION = Kind(
     name="permission",
     noun="permission",
@@ -67,5 +84,6 @@ PERMISSION = Kind(
     called="{1} on {0}",
     stands_on=_stands_on,
     rabbitmqctl=_rabbitmqctl,
+    locks_out=_locks_out,
     goes_together=True,
 )

@@ -1,4 +1,7 @@
-"""Policies: settings for the queues and exchanges whose names match."""
+"""Policies: settings for the queues and exchanges whose names match a pattern.
+
+Source: `rabbit_mgmt_wm_policy.erl`.
+"""
 
 from __future__ import annotations
 

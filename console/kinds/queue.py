@@ -1,4 +1,4 @@
-"""Queues and streams as they are declared. Everything about one is fixed at declare.
+"""Queues and streams as declared. All fields are fixed when a queue is declared.
 
 Sources: `rabbit_mgmt_wm_queue.erl`, `rabbit_definitions.erl`.
 """
@@ -18,13 +18,13 @@ _TYPE = "x-queue-type"
 
 
 def server_named(name: Any) -> bool:
-    """Whether the server chose the name: such a queue belongs to its client."""
+    """Return whether the server chose the name. Such a queue belongs to its client."""
     return isinstance(name, str) and (name == "" or name.startswith("amq."))
 
 
 def _align(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
-    """A queue for which no type is asked takes that of its virtual host, which 4.x then shows among its
-    arguments; one without a shown type is classic."""
+    """A queue declared without a type gets its virtual host's default, which 4.x shows among the arguments.
+    A queue without a shown type is classic."""
     asked, shown = wanted["arguments"], seen["arguments"]
     if _TYPE not in asked and _TYPE in shown:
         wanted["arguments"] = table({**asked, _TYPE: shown[_TYPE]})
@@ -36,11 +36,13 @@ def _read_row(reader: Taker, row: Row) -> None:
     vhost = reader.vhost_of(row)
     if server_named(row.get("name")):
         raise reader.left(
-            Level.NOTE, "name", "A queue that the server named belongs to its client: left out."
+            Level.NOTE,
+            "name",
+            "Skipped because a queue with a server-generated name belongs to its client.",
         )
     if row.get("exclusive") is True:
         raise reader.left(
-            Level.NOTE, "exclusive", "An exclusive queue belongs to its connection: left out."
+            Level.NOTE, "exclusive", "Skipped because an exclusive queue belongs to its connection."
         )
     reader.take("queue", (vhost, reader.name("queue", row)), some(row, *_FIELDS))
 
@@ -69,7 +71,7 @@ QUEUE = Kind(
         ("vhost", "name"),
         spec=lambda row: some(row, *_FIELDS),
         body=lambda key, spec: dict(spec),
-        # Only what is compared: whole rows of queues are large and dear to gather.
+        # Only the compared fields: whole rows are large and expensive for the broker.
         columns=_FIELDS,
         on_one_node=True,
     ),

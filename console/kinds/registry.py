@@ -1,4 +1,5 @@
-"""Every kind of object that can be on a broker, by name. The one place that lists them."""
+"""Every kind of object that can be on a broker, by name. This is the only list of kinds. A `Ref` or kind
+name that isn't in it raises KeyError."""
 
 from __future__ import annotations
 
@@ -34,24 +35,31 @@ KINDS: Mapping[str, Kind] = {
     )
 }
 
+#: What holds others: the virtual host.
+CONTAINER: Kind = next(kind for kind in KINDS.values() if kind.is_container)
+#: Who logs in: RabbitMQ's user.
+ACCOUNT: Kind = next(kind for kind in KINDS.values() if kind.is_account)
+#: What other objects hang on: they go with it.
+OWNERS: tuple[str, ...] = (CONTAINER.name, ACCOUNT.name)
+
 
 def phrase(ref: Ref) -> str:
-    """The object in a sentence: "permission of app on /"."""
+    """Return the object for a sentence, such as "permission app on /"."""
     return KINDS[ref.kind].phrase(ref.key)
 
 
 def parts_of(kind: str, key: Sequence[str]) -> list[tuple[str, str]]:
-    """The key in words: [("vhost", "/"), ("user", "app")]."""
+    """Return the parts of the key with their names: [("vhost", "/"), ("user", "app")]."""
     return list(zip(KINDS[kind].identity, key, strict=True))
 
 
 def vhost_of(ref: Ref) -> str | None:
-    """None for what belongs to the whole broker."""
+    """Return the object's virtual host; None if it belongs to the whole broker."""
     return KINDS[ref.kind].vhost_of(ref.key)
 
 
 def moved(ref: Ref, vhost: str) -> Ref:
-    """The same object in another virtual host."""
+    """Return the object of the same name in another virtual host; `ref` itself if it is in none."""
     at = KINDS[ref.kind].vhost_at
     if at is None:
         return ref
@@ -59,7 +67,8 @@ def moved(ref: Ref, vhost: str) -> Ref:
 
 
 def located(segments: Sequence[str], body: Mapping[str, object]) -> Ref | None:
-    """The object that a call of the management API is about; None where no kind has such an address."""
+    """Return the object that a call of the management API is about; None if no kind has this address.
+    `segments` follow /api/, unescaped."""
     for kind in KINDS.values():
         key: Key | None = kind.wire.located(segments, body)
         if key is not None:

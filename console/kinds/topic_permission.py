@@ -1,7 +1,7 @@
 """What a user may do with the routing keys of one topic exchange. Only topic exchanges use them.
 
 Source: `rabbit_mgmt_wm_topic_permission.erl`. The API writes one at an address without the exchange,
-which is in the body, and deletes one at an address with it.
+which is in the body, and deletes one at an address with the exchange.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ TOPIC_PERMISSION = Kind(
     noun="topic permission",
     identity=("vhost", "user", "exchange"),
     fields=tuple(Field(name, "", text) for name in _PATTERNS),
-    # After exchanges: RabbitMQ does not ask for the exchange, but a reader expects it.
+    # After exchanges: RabbitMQ doesn't require the exchange, but a reader expects this order.
     rank=50,
     vhost_at=0,
     user_at=1,

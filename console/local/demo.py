@@ -143,20 +143,20 @@ def play(player: Producer | Consumer, url: str) -> None:
             connection = pika.BlockingConnection(parameters)
             player.run(connection.channel())
         except (pika.exceptions.AMQPError, OSError) as error:
-            print(f"{player.name}: {type(error).__name__}; trying again", flush=True)
+            print(f"{player.name}: {type(error).__name__}; retrying", flush=True)
         time.sleep(RETRY_SECONDS)
 
 
 def main() -> int:
     url, amqp_url = os.environ.get("RABBITMQ_URL", ""), os.environ.get("RABBITMQ_AMQP_URL", "")
     if not url or not amqp_url:
-        print("The demo is started by bin/up --demo.", file=sys.stderr)
+        print("Start the demo with bin/up --demo.", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     topology.declare(url, amqp_url, make_password=lambda: secrets.token_urlsafe(24))
     for player in PLAYERS:
         threading.Thread(target=play, args=(player, amqp_url), name=player.name).start()
-    print(f"{len(PLAYERS)} producers and consumers play in {topology.VHOST}", flush=True)
+    print(f"{len(PLAYERS)} producers and consumers are running in {topology.VHOST}", flush=True)
     return 0
 
 

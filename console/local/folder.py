@@ -40,15 +40,15 @@ class StateFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             if self.path.stat().st_uid != os.geteuid():
                 raise Trouble(
-                    f"{self.path} belongs to another user. Run this as that user, or point "
-                    "CONSOLE_STATE_DIR to a folder of your own."
+                    f"{self.path} belongs to another user. Run this as that user, or "
+                    "set CONSOLE_STATE_DIR to a folder that you own."
                 )
             self.path.chmod(0o700)
             self.logs.mkdir(exist_ok=True)
         except OSError as error:
             raise Trouble(
-                f"{self.path} cannot be written ({error.strerror}). Make the checkout writable for "
-                "you, or point CONSOLE_STATE_DIR to a folder that is."
+                f"Can't write to {self.path} ({error.strerror}). Make the checkout "
+                "writable, or set CONSOLE_STATE_DIR to a writable folder."
             ) from error
 
     def lock(self) -> bool:

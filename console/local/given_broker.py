@@ -39,18 +39,19 @@ def given_broker() -> GivenBroker | None:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise Trouble(f"RABBITMQ_URL is not an address. It looks like this: {EXAMPLE}") from None
+        raise Trouble(f"RABBITMQ_URL isn't a valid address. Use a form such as {EXAMPLE}") from None
     if parts.scheme not in {"http", "https"}:
         raise Trouble(
-            "RABBITMQ_URL must be the address of the management API, http:// or https://, not "
-            f"{parts.scheme or 'without a scheme'}. It looks like this: {EXAMPLE}"
+            "RABBITMQ_URL must be the address of the management API with http:// or "
+            f"https://, not {parts.scheme or 'without a scheme'}. Use a form such as "
+            f"{EXAMPLE}"
         )
     if not parts.hostname:
-        raise Trouble(f"RABBITMQ_URL names no host. It looks like this: {EXAMPLE}")
+        raise Trouble(f"RABBITMQ_URL has no host. Use a form such as {EXAMPLE}")
     if not parts.username or parts.password is None:
-        raise Trouble(f"RABBITMQ_URL needs a user and a password: {EXAMPLE}")
+        raise Trouble(f"RABBITMQ_URL needs a username and a password: {EXAMPLE}")
     if parts.query or parts.fragment:
-        raise Trouble("RABBITMQ_URL must not hold ? or #; write %3F or %23 within a password.")
+        raise Trouble("RABBITMQ_URL can't contain ? or #. In a password, write %3F or %23.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     netloc = f"{host}:{port}" if port else host
     return GivenBroker(
@@ -80,12 +81,13 @@ def check(broker: GivenBroker, *, seconds: float = 8.0) -> str:
     except urllib.error.HTTPError as error:
         if error.code == 401:
             raise Trouble(
-                f"{where} refused the user “{broker.username}” with that password (RABBITMQ_URL). "
-                "Note that RabbitMQ lets guest in from its own machine only."
+                f"{where} refused the user “{broker.username}” with the password in "
+                "RABBITMQ_URL. RabbitMQ lets guest sign in only from its own machine."
             ) from None
         raise Trouble(
-            f"{where} answered {error.code}. RABBITMQ_URL must name the management API, "
-            "usually on port 15672, and a user with the tag monitoring or administrator."
+            f"{where} answered {error.code}. RABBITMQ_URL must point to the management "
+            "API, usually port 15672, and its user needs the tag monitoring or "
+            "administrator."
         ) from None
     except urllib.error.URLError as error:
         raise Trouble(_why_not(where, error.reason)) from None
@@ -93,19 +95,25 @@ def check(broker: GivenBroker, *, seconds: float = 8.0) -> str:
         raise Trouble(_why_not(where, error)) from None
     except (ValueError, KeyError, TypeError):
         raise Trouble(
-            f"What answers on {where} is not RabbitMQ's management API. Is the port right (usually "
-            "15672, not 5672) and the plugin rabbitmq_management enabled?"
+            f"The server at {where} isn't RabbitMQ's management API. Check the port "
+            "(usually 15672, not 5672) and that the plugin rabbitmq_management is "
+            "enabled."
         ) from None
 
 
 def _why_not(where: str, reason: object) -> str:
     if isinstance(reason, socket.gaierror):
-        return f"The host of RABBITMQ_URL ({where}) is not known. Check the spelling and the DNS."
+        return (
+            f"The host in RABBITMQ_URL ({where}) can't be resolved. Check the spelling and the DNS."
+        )
     if isinstance(reason, TimeoutError):
-        return f"{where} did not answer in time. Is a firewall between, or the host down?"
+        return (
+            f"{where} didn't answer in time. Check that the host is up and that no "
+            "firewall blocks the port."
+        )
     if isinstance(reason, ConnectionRefusedError):
         return (
-            f"Nothing listens on {where} (RABBITMQ_URL). Is RabbitMQ running there, with the "
-            "plugin rabbitmq_management enabled?"
+            f"Nothing listens on {where} (RABBITMQ_URL). Check that RabbitMQ is "
+            "running there and that the plugin rabbitmq_management is enabled."
         )
-    return f"{where} cannot be reached (RABBITMQ_URL): {reason}"
+    return f"Can't reach {where} (RABBITMQ_URL): {reason}"

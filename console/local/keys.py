@@ -53,8 +53,8 @@ class Keys:
         self._values = {key: str(value) for key, value in folder.read_json("secrets.json").items()}
         if path.exists() and not self._values:
             raise Trouble(
-                f"{path} is damaged, and the database cannot be opened without it. "
-                "Put a good copy back, or start anew: bin/up --reset"
+                f"{path} is damaged, and the database can't be opened without it. "
+                "Restore a good copy, or start from scratch: bin/up --reset"
             )
         missing = [name for name in MAKERS if not self._values.get(name)]
         for name in missing:

@@ -44,4 +44,4 @@ def restore_login(server: Path, environment: Mapping[str, str], name: str, passw
             run("set_permissions", "-p", "/", name, ".*", ".*", ".*")
         run("set_user_tags", name, "administrator")
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Trouble(f"rabbitmqctl could not be run: {error}") from None
+        raise Trouble(f"rabbitmqctl can't be run: {error}") from None

@@ -34,16 +34,17 @@ def install(folder: StateFolder, progress: Progress, package: str, *, otherwise:
     Raises Trouble with `otherwise`, what else the user can do, where that is not possible.
     """
     if shutil.which("apt-get") is None:
-        raise Trouble(f"{package} is not installed, and this is not a Debian system. {otherwise}")
+        raise Trouble(f"{package} isn't installed, and this isn't a Debian system. {otherwise}")
     before = _as_root()
     if before is None:
         raise Trouble(
-            f"{package} is not installed, and you may not install it (neither root nor sudo). "
-            f"Ask an administrator for: apt-get install {package}. {otherwise}"
+            f"{package} isn't installed, and you can't install it (neither root nor "
+            f"sudo). Ask an administrator to run: apt-get install {package}. "
+            f"{otherwise}"
         )
     progress.step(
-        f"Installing the Debian package {package} (apt-get). "
-        "Its own service is neither started nor enabled."
+        f"Installing the Debian package {package} with apt-get. Its own service is "
+        "neither started nor enabled"
     )
     log = folder.logs / "install.log"
     with log.open("ab") as out:
@@ -55,13 +56,13 @@ def install(folder: StateFolder, progress: Progress, package: str, *, otherwise:
         )
     if done.returncode != 0:
         text = log.read_text(errors="replace")[-5000:]
-        raise Trouble(f"apt-get could not install {package}: {_reason(text)} {otherwise} ({log})")
+        raise Trouble(f"apt-get couldn't install {package}: {_reason(text)} {otherwise} ({log})")
 
 
 def _reason(text: str) -> str:
     if "No space left" in text:
         return "the disk is full."
     if re.search(r"Temporary failure resolving|Could not connect|Failed to fetch", text):
-        return "the package servers could not be reached; check the network or the proxy."
+        return "the package servers can't be reached. Check the network or the proxy."
     errors = re.findall(r"^E: (.+)$", text, re.MULTILINE)
     return f"{errors[-1]}." if errors else "see its log."

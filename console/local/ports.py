@@ -63,8 +63,8 @@ class Ports:
         if given is not None:
             if given in self._taken or not is_free(given):
                 raise Trouble(
-                    f"Port {given} ({variable}) is taken by another program. "
-                    f"Stop that program or set {variable} to a free port."
+                    f"Port {given} ({variable}) is in use by another program. Stop "
+                    f"that program, or set {variable} to a free port."
                 )
             self._taken.add(given)
             return given
@@ -81,4 +81,4 @@ class Ports:
         for port in random.sample(CANDIDATES, 500):
             if port not in spoken_for and is_free(port):
                 return port
-        raise Trouble("No free TCP port was found between 20000 and 32000 on 127.0.0.1.")
+        raise Trouble("Found no free TCP port between 20000 and 32000 on 127.0.0.1.")

@@ -32,8 +32,8 @@ def _binaries() -> Path:
     folder = Path(package.origin or "" if package else "").parent / "pginstall18" / "bin"
     if not (folder / "postgres").exists():
         raise Trouble(
-            f"The embedded Postgres is missing ({folder}). Delete the folder .venv and run "
-            "bin/up again, or name a Postgres server of yours in DATABASE_URL."
+            f"The embedded Postgres is missing ({folder}). Delete the folder .venv and "
+            "run bin/up again, or set DATABASE_URL to your own Postgres server."
         )
     return folder
 
@@ -53,8 +53,9 @@ def _unprivileged() -> list[str]:
         allowed = False
     if not allowed:
         raise Trouble(
-            "Postgres does not run as root, and this machine forbids the user namespace that would "
-            "let it. Run this as an ordinary user, or name a Postgres server in DATABASE_URL."
+            "Postgres can't run as root, and this machine forbids the required user "
+            "namespace. Run this as a regular user, or set DATABASE_URL to a Postgres "
+            "server."
         )
     return words
 
@@ -99,8 +100,9 @@ class Postgres:
             version = (self._data / "PG_VERSION").read_text().strip()
             if version != "18":
                 raise Trouble(
-                    f"The data in {self._data} are of Postgres {version}, the embedded server is "
-                    "18. Dump them with the release that made them, then run bin/up --reset."
+                    f"The data in {self._data} is from Postgres {version}; the "
+                    "embedded server is version 18. Dump the data with the release "
+                    "that created it, then run bin/up --reset."
                 )
             self.end_leftovers()
             return
@@ -165,15 +167,16 @@ class Postgres:
                 words = str(error)
             if "password authentication failed" in words:
                 raise Trouble(
-                    f"The password in {self._folder / 'secrets.json'} does not open the database "
-                    f"in {self._data}. Put the right file back, or start anew: bin/up --reset"
+                    f"The password in {self._folder / 'secrets.json'} doesn't open the "
+                    f"database in {self._data}. Restore the right file, or start from "
+                    "scratch: bin/up --reset"
                 )
             if not service.is_running():
                 raise Trouble(self._why_not(service.log_tail()))
             if time.monotonic() > deadline:
                 raise Trouble(
-                    f"Postgres did not answer on 127.0.0.1:{self.port} within {seconds:.0f} s. "
-                    f"Its log: {service.log}"
+                    f"Postgres didn't answer on 127.0.0.1:{self.port} within "
+                    f"{seconds:.0f} s. See its log: {service.log}"
                 )
             time.sleep(0.1)
 
@@ -198,11 +201,12 @@ class Postgres:
 
     def _why_not(self, words: str) -> str:
         if "No space left" in words:
-            return f"The disk is full: Postgres cannot write to {self._home}. Free some space."
+            return f"The disk is full: Postgres can't write to {self._home}. Free some space."
         if "could not look up effective user ID" in words:
             return (
-                f"Postgres needs an account for the user number {os.geteuid()}: there is no line "
-                "for it in /etc/passwd. Run this as a named user, or set DATABASE_URL."
+                f"Postgres needs an account for user ID {os.geteuid()}, which is "
+                "missing from /etc/passwd. Run this as a named user, or set "
+                "DATABASE_URL."
             )
         said = re.findall(r"(?:FATAL|error|ERROR|PANIC): *(.+)", words)
-        return f"Postgres did not start: {said[-1] if said else words.strip()[-300:]}"
+        return f"Postgres didn't start: {said[-1] if said else words.strip()[-300:]}"

@@ -16,6 +16,9 @@ from console.local.services import Service
 WEB_PROCESSES = 2
 WEB_THREADS = 8
 WORKER_THREADS = 8
+#: Heaps that all threads of a process share. By default glibc gives each thread one of its own, and what
+#: a large listing took in each of them stays taken.
+HEAPS = "2"
 #: The login of the tables' owner, which no lasting process gets.
 OWNER_LOGIN = ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE")
 
@@ -33,6 +36,7 @@ def console_environment(
         "CONSOLE_ALLOWED_HOSTS": allowed_hosts,
         # The brokers of this machine are what a first look is about.
         "CONSOLE_ALLOW_LOOPBACK_BROKERS": "true",
+        "MALLOC_ARENA_MAX": HEAPS,
     }
     given = dict(os.environ)
     for name, value in defaults.items():

@@ -208,9 +208,9 @@ class Node:
         except urllib.error.HTTPError as error:
             if error.code == 401:
                 raise LoginRefused(
-                    f"The password in {self._folder / 'secrets.json'} is not that of the RabbitMQ "
-                    f"node in {self._home}. Put the right file back, or start anew: "
-                    "bin/up --reset"
+                    f"The password in {self._folder / 'secrets.json'} doesn't match "
+                    f"the RabbitMQ node in {self._home}. Restore the right file, or "
+                    "start from scratch: bin/up --reset"
                 ) from None
             return False
         except (OSError, ValueError):
@@ -228,7 +228,7 @@ class Node:
         except LoginRefused:
             if progress:
                 progress.step(
-                    f"The node refuses its user {ADMINISTRATOR}. Setting its password and tags again"
+                    f"The node refuses the user {ADMINISTRATOR}. Resetting its password and tags"
                 )
             restore_login(self._server, self._environment(), ADMINISTRATOR, self._password)
             self._wait(service, deadline, seconds)
@@ -240,8 +240,9 @@ class Node:
                 raise Trouble(self._why_not(service.log_tail(20_000)))
             if time.monotonic() > deadline:
                 raise Trouble(
-                    f"RabbitMQ did not answer on {self.management_url} within {seconds:.0f} s. "
-                    f"Its logs: {service.log} and {self._home / 'log'}"
+                    f"RabbitMQ didn't answer on {self.management_url} within "
+                    f"{seconds:.0f} s. See its logs: {service.log} and "
+                    f"{self._home / 'log'}"
                 )
             time.sleep(0.2)
 
@@ -330,14 +331,16 @@ class Node:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
     def _why_not(self, words: str) -> str:
-        logs = f"Its logs: {self._folder.logs / 'rabbitmq.log'} and {self._home / 'log'}"
+        logs = f"See its logs: {self._folder.logs / 'rabbitmq.log'} and {self._home / 'log'}"
         if "enospc" in words or "No space left" in words:
-            return f"The disk is full: RabbitMQ cannot write to {self._home}. Free some space."
+            return f"The disk is full: RabbitMQ can't write to {self._home}. Free some space."
         if "eaddrinuse" in words:
-            return f"RabbitMQ did not start: one of its ports was taken meanwhile. {logs}"
+            return f"RabbitMQ didn't start: another program took one of its ports. {logs}"
         boot = re.findall(r"^ERROR: (.+)$", words, re.MULTILINE)
         lines = boot or [line.strip() for line in words.splitlines() if line.strip()]
-        return f"RabbitMQ did not start: {lines[-1][:300] if lines else 'it said nothing'}. {logs}"
+        return (
+            f"RabbitMQ didn't start: {lines[-1][:300] if lines else 'it printed nothing'}. {logs}"
+        )
 
 
 def _erlang_string(text: str) -> str:

@@ -44,9 +44,9 @@ def set_up(folder: StateFolder, environment: dict[str, str], wanted: dict[str, A
 def _why_not(log: Path) -> str:
     text = log.read_text(errors="replace")[-20_000:]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    last = lines[-1] if lines else "it said nothing."
+    last = lines[-1] if lines else "it printed nothing."
     if "No space left" in text[-3000:]:
-        return "The disk is full while the database was set up. Free some space."
+        return "The disk became full while setting up the database. Free some space."
     refusals = [
         line
         for line in lines[-6:]
@@ -54,8 +54,8 @@ def _why_not(log: Path) -> str:
     ]
     if refusals:
         reason = refusals[-1].removeprefix("django.db.utils.OperationalError: ")
-        return f"The database in DATABASE_URL cannot be reached: {reason}"
-    return f"Setting up the database failed: {last} (The whole story: {log})"
+        return f"The database in DATABASE_URL can't be reached: {reason}"
+    return f"Setting up the database failed: {last} (full log: {log})"
 
 
 def _static_stamp() -> str:
@@ -81,21 +81,21 @@ def wait_until_ready(address: str, services: list[Service], *, seconds: float = 
     """Until /readyz answers 200. Raises Trouble with what it names as missing."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + seconds
-    said = "it does not answer"
+    said = "it doesn't answer"
     while time.monotonic() < deadline:
         try:
             with opener.open(f"{address}/readyz", timeout=5):
                 return
         except urllib.error.HTTPError as error:
-            said = f"it says {error.code}: {error.read(2000).decode(errors='replace').strip()}"
+            said = f"it answers {error.code}: {error.read(2000).decode(errors='replace').strip()}"
         except OSError:
             pass
         for service in services:
             if not service.is_running():
                 lines = service.log_tail().strip().splitlines()
-                last = lines[-1][:300] if lines else "it said nothing"
-                raise Trouble(f"{service.name} ended at its start: {last} (its log: {service.log})")
+                last = lines[-1][:300] if lines else "it printed nothing"
+                raise Trouble(f"{service.name} stopped during startup: {last} (log: {service.log})")
         time.sleep(0.1)
     raise Trouble(
-        f"The console was not ready within {seconds:.0f} s: {said} (logs: {services[0].log.parent})"
+        f"The console wasn't ready within {seconds:.0f} s: {said} (logs: {services[0].log.parent})"
     )

@@ -91,11 +91,11 @@ def run_tests(words: list[str]) -> int:
         StateFolder(default_state_folder()).make()
         folder.make()
         if not folder.lock():
-            raise Trouble("Another bin/test runs in this checkout. Wait for it or stop it.")
+            raise Trouble("Another bin/test is running in this checkout. Wait for it, or stop it.")
         stop_on_signals()
         ended = end_leftovers(folder)
         if ended:
-            progress.step(f"Ended what a killed run had left: {', '.join(ended)}")
+            progress.step(f"Stopped processes left by an interrupted run: {', '.join(ended)}")
         return _run(folder, progress, run)
     except Stopped:
         return INTERRUPTED
@@ -110,7 +110,7 @@ def _run(folder: StateFolder, progress: Progress, run: Run) -> int:
         packages.install(folder, progress, "rabbitmq-server", otherwise="The tests need it.")
         server = find_server()
     if server is None:
-        raise Trouble("rabbitmq-server is installed, but not in a place that is known here.")
+        raise Trouble("rabbitmq-server is installed, but not in a known location.")
     # The production form is run against a real Redis.
     if shutil.which("redis-server") is None and run.size != QUICK:
         packages.install(folder, progress, "redis-server", otherwise="The tests need it.")
@@ -150,7 +150,7 @@ def _run(folder: StateFolder, progress: Progress, run: Run) -> int:
         if code == FAILED and run.is_whole:
             # The processes share one broker, and its figures are some seconds old: a failure counts
             # when it comes again with nobody beside it. What doesn't come again is named all the same.
-            progress.step("Trying again, alone, what failed")
+            progress.step("Rerunning the failed tests alone")
             code = _pytest(environment, run.again(retried))
         return code
     finally:
@@ -168,7 +168,7 @@ def _browser(folder: StateFolder, progress: Progress) -> str:
     except Trouble as trouble:
         if os.environ.get("CI"):
             raise
-        progress.step(f"Without a browser its tests are left out. {trouble}")
+        progress.step(f"Skipping the browser tests. {trouble}")
     return shutil.which("chromium") or ""
 
 

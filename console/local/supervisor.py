@@ -89,7 +89,7 @@ class Supervisor:
                 kept.start_again_at, kept.started_at = None, now
                 service.start()
                 self.record()
-                self._progress.step(f"Started {service.name} again")
+                self._progress.step(f"Restarted {service.name}")
             return
         if service.is_running():
             if now < kept.look_at:
@@ -98,14 +98,14 @@ class Supervisor:
             trouble = service.trouble()
             if not trouble:
                 return
-            self._progress.step(f"{service.name} does not work: {trouble} Killing it")
+            self._progress.step(f"{service.name} isn't working: {trouble} Killing it")
             service.kill()
         kept.failures = 1 if now - kept.started_at > SOUND_AFTER_S else kept.failures + 1
         pause = min(2.0 ** (kept.failures - 1), LONGEST_PAUSE_S)
         kept.start_again_at = now + pause
         self._progress.step(
-            f"{service.name} ended ({describe_exit(service.exit_code)}); starting it again in "
-            f"{pause:.0f} s. Its log: {service.log}"
+            f"{service.name} stopped ({describe_exit(service.exit_code)}); restarting "
+            f"in {pause:.0f} s. Log: {service.log}"
         )
 
     def stop(self) -> None:

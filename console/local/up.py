@@ -55,13 +55,15 @@ def read_address() -> Address:
     hosts = os.environ.get("CONSOLE_ALLOWED_HOSTS", "").strip()
     if host not in LOOPBACK and not hosts:
         raise Trouble(
-            f"CONSOLE_HOST={host} opens the console to other machines. Say by which names they "
-            "call it, for example CONSOLE_ALLOWED_HOSTS=warren.example.com,192.0.2.10"
+            f"CONSOLE_HOST={host} opens the console to other machines. Set the names "
+            "they use for it, for example "
+            "CONSOLE_ALLOWED_HOSTS=warren.example.com,192.0.2.10"
         )
     if not is_free(port, host):
         raise Trouble(
-            f"Port {port} on {host} is taken by another program, or {host} is no address of this "
-            f"machine. Stop that program, or choose another port: CONSOLE_PORT={port + 1} bin/up"
+            f"Port {port} on {host} is in use by another program, or {host} isn't an "
+            "address of this machine. Stop that program, or choose another port: "
+            f"CONSOLE_PORT={port + 1} bin/up"
         )
     first = hosts.split(",")[0].strip() if host not in LOOPBACK else host
     shown = f"[{first}]" if ":" in first else first
@@ -86,12 +88,13 @@ class Up:
         broker = given_broker.given_broker()
         if broker and self._demo:
             raise Trouble(
-                "--demo declares queues and publishes messages, so it runs only on the node that "
-                "bin/up starts itself. Leave RABBITMQ_URL unset, or leave --demo out."
+                "--demo declares queues and publishes messages, so it only runs on "
+                "the node that bin/up starts. Unset RABBITMQ_URL, or leave out "
+                "--demo."
             )
         left = end_leftovers(self._folder)
         if left:
-            self._progress.step(f"Ended what a killed run had left: {', '.join(left)}")
+            self._progress.step(f"Stopped processes left by an interrupted run: {', '.join(left)}")
         self._supervisor.address = address.url
         self._supervisor.record()
         try:
@@ -100,7 +103,7 @@ class Up:
         finally:
             if self._supervisor.services:
                 self._progress.say()
-                self._progress.step("Stopping all that was started here")
+                self._progress.step("Stopping everything")
             self._supervisor.stop()
             if self._supervisor.services:
                 self._progress.step("Stopped")
@@ -151,12 +154,12 @@ class Up:
                 self._folder,
                 self._progress,
                 "rabbitmq-server",
-                otherwise="Or use a broker that runs already: "
+                otherwise="Or use a running broker: "
                 "RABBITMQ_URL=http://user:password@host:15672 bin/up",
             )
             server = find_server()
         if server is None:
-            raise Trouble("rabbitmq-server is installed, but not in a place that is known here.")
+            raise Trouble("rabbitmq-server is installed, but not in a known location.")
         node = Node(
             self._folder,
             server=server,
@@ -269,7 +272,7 @@ class Up:
             f"  For scripts  . {_short(self._folder / CREDENTIALS)}",
             f"  Logs         {_short(self._folder.logs)}",
             "",
-            "  Ctrl-C stops all of it.",
+            "  Press Ctrl-C to stop everything.",
             "",
         ]
         self._progress.say("\n".join(lines))

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 
 from console.errors import ConsoleError
+from console.kinds.registry import phrase
 from console.models import Broker
 from console.reconcile.definitions.text import MOST_BYTES
 from vhosts.definitions.import_file import ImportOptions, ImportPlan
@@ -23,35 +24,43 @@ _SIGNS = {"create": "+", "update": "~", "replace": "!", "delete": "-"}
 
 
 def add_place(parser: CommandParser) -> None:
-    parser.add_argument(
-        "--broker", help="the broker's name; may be left out where there is only one"
-    )
+    parser.add_argument("--broker", help="the name of the broker; optional if there is only one")
     parser.add_argument("--vhost", help="only this virtual host")
     parser.add_argument(
         "--as", dest="acting", metavar="ACCOUNT",
-        help="the console account whose rights count; may be left out where there is one superuser",
+        help="the console account whose rights apply; optional if there is only one superuser",
     )  # fmt: skip
 
 
 def add_file(parser: CommandParser) -> None:
     parser.add_argument("file", help="RabbitMQ definitions as JSON; - reads standard input")
     add_place(parser)
-    parser.add_argument("--source-vhost", help="with --vhost: the virtual host of the file to take")
-    parser.add_argument("--prune", action="store_true", help="delete what the file lacks")
+    parser.add_argument(
+        "--source-vhost", help="with --vhost: the virtual host to take from the file"
+    )
+    parser.add_argument(
+        "--prune",
+        action="store_true",
+        help="delete objects that aren't in the file (same kinds only)",
+    )
     parser.add_argument(
         "--replace", action="store_true",
-        help="delete and declare again what is there with other fixed properties",
+        help="delete and declare again objects whose fixed properties differ",
     )  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="also queues that hold messages")
     parser.add_argument(
-        "--valid-part", action="store_true", help="leave out what cannot be done, and do the rest"
+        "--force", action="store_true", help="also delete queues that hold messages"
+    )
+    parser.add_argument(
+        "--valid-part",
+        action="store_true",
+        help="skip objects that can't be imported and import the rest",
     )
     parser.add_argument(
         "--transform",
         action="append",
         default=[],
         metavar="NAME",
-        help="as rabbitmqadmin v2 names them",
+        help="named as in rabbitmqadmin v2",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -74,11 +83,11 @@ def actor(name: str | None) -> User:
     if name is not None:
         found = active.filter(username=name).first()
         if found is None:
-            raise CommandError(f"There is no active console account {name}.")
+            raise CommandError(f"Console account {name} not found or disabled.")
         return found
     superusers = list(active.filter(is_superuser=True)[:2])
     if len(superusers) != 1:
-        raise CommandError("Say by --as for which console account this is done.")
+        raise CommandError("Name the console account with --as.")
     return superusers[0]
 
 
@@ -88,11 +97,11 @@ def broker_named(name: str | None, user: User) -> Broker:
     if name is not None:
         found: Broker | None = visible.filter(name=name).first()
         if found is None:
-            raise CommandError(f"There is no broker {name}.")
+            raise CommandError(f"Broker {name} not found.")
         return found
     brokers = list(visible[:2])
     if len(brokers) != 1:
-        raise CommandError("Say by --broker which broker is meant.")
+        raise CommandError("Name the broker with --broker.")
     return brokers[0]
 
 
@@ -104,7 +113,7 @@ def read_input(name: str) -> bytes:
         with Path(name).open("rb") as file:
             return file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise CommandError(f"{name} cannot be read: {error.strerror}.") from None
+        raise CommandError(f"Can't read {name}: {error.strerror}.") from None
 
 
 def failed(error: ConsoleError) -> NoReturn:
@@ -123,7 +132,7 @@ def plan_lines(plan: ImportPlan) -> list[str]:
 
 def _row_line(row: Row) -> str:
     sign = _SIGNS[row.op] if row.state == "planned" else "x"
-    line = f"{sign} {_shown(str(row.ref))}"
+    line = f"{sign} {_shown(phrase(row.ref))}"
     if row.op == "update" or row.op == "replace":
         for field in row.fields:
             told = "(changed)" if field["secret"] else f"{field['before']!r} -> {field['after']!r}"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, ExpressionWrapper, F, Func, Q, Value, When
+from django.db.models.functions import Coalesce, Greatest
 
 from console.ports import BROKERS_VISIBLE_TO
 from console.rabbitmq.cluster import ClusterView, stored_view
@@ -23,8 +24,8 @@ class Environment(models.TextChoices):
 
 
 class PollState(models.TextChoices):
-    """What the last polls say. `failing`, `stale` and `disabled` are not stored: they are read off the
-    failures, the clock and the switch when shown (BrokerStatus.shown_state)."""
+    """What the last polls say. The other states of SHOWN_STATES are not stored: they are read off the
+    failures, the clock, the switch and the last figures when shown (BrokerStatus.shown_state)."""
 
     NEW = "new", "Not polled yet"
     REACHABLE = "reachable", "Reachable"
@@ -32,9 +33,18 @@ class PollState(models.TextChoices):
     UNREACHABLE = "unreachable", "Unreachable"
 
 
+#: A broker that answers, and of which something is not as it should be; the worst first. *restricted*: the
+#: user it is polled with may not see all of it. *slow*: see BrokerStatus.is_slow.
+IMPAIRED = ("partitioned", "node_down", "restricted", "draining", "slow")
 #: States of a broker whose figures are still the present ones. *failing*: its last poll failed, by
 #: something that often passes; the next one decides.
-ANSWERING = ("reachable", "failing")
+ANSWERING = ("reachable", "failing", *IMPAIRED)
+#: Every state that a broker may be shown in.
+SHOWN_STATES = (*ANSWERING, "refused", "unreachable", "stale", "new", "disabled")
+#: Of BrokerQuerySet.with_shown_state: up to here somebody should look.
+TROUBLED = 3
+#: A broker that takes this long to answer one request is slow.
+SLOW_ANSWER_MS = 2_000
 
 
 def default_poll_interval_s() -> int:
@@ -46,48 +56,70 @@ class BrokerQuerySet(models.QuerySet["Broker"]):
         """Brokers of which the user may see any part."""
         return self.filter(BROKERS_VISIBLE_TO.ask(user))
 
-    def due_for_poll(self, now: datetime) -> BrokerQuerySet:
-        """Enabled, at or past their next poll, and not claimed by a poll that may still run."""
-        return self.filter(enabled=True).filter(
-            Q(status__next_poll_at__lte=now),
-            Q(status__claimed_until__isnull=True) | Q(status__claimed_until__lt=now),
-        )
-
     def with_shown_state(self, now: datetime) -> BrokerQuerySet:
         """Each with `shown`: BrokerStatus.shown_state said in SQL, and `attention`: what wants a
         person first comes first."""
-        stale_after = F("poll_interval_s") * timedelta(seconds=2) + timedelta(seconds=5)
+        took = Coalesce(F("status__poll_took_ms"), 0) / 1000.0
+        lasting = 2 * Greatest(F("poll_interval_s") * 1.0, took) + took + 5.0
+        stale_after = ExpressionWrapper(
+            lasting * Value(timedelta(seconds=1)), output_field=models.DurationField()
+        )
         old = Q(status__state=PollState.REACHABLE) & (
             Q(status__answered_at=None) | Q(status__answered_at__lt=now - stale_after)
         )
         overdue = Q(status__state=PollState.NEW) & Q(status__state_since__lt=now - stale_after)
         alarmed = Q(status__alarms__isnull=False) & ~Q(status__alarms=[])
-        return self.annotate(
-            shown=Case(
-                When(enabled=False, then=Value("disabled")),
-                When(old | overdue, then=Value("stale")),
-                When(
-                    status__state=PollState.REACHABLE, status__failures__gt=0, then=Value("failing")
-                ),
-                default=F("status__state"),
-                output_field=models.CharField(),
+        lost_node = Q(split=True) | Q(status__nodes__contains=[{"running": False}])
+        slow = Q(status__answer_ms__gte=SLOW_ANSWER_MS) | Q(
+            status__poll_took_ms__gt=F("poll_interval_s") * 1000
+        )
+        return (
+            self.annotate(
+                split=Func(
+                    F("status__nodes"),
+                    template="jsonb_path_exists(%(expressions)s, '$[*].partitions[*]')",
+                    output_field=models.BooleanField(),
+                )
             )
-        ).annotate(
-            attention=Case(
-                When(shown__in=[PollState.REFUSED, PollState.UNREACHABLE], then=0),
-                When(shown="stale", then=1),
-                When(alarmed & Q(shown__in=ANSWERING), then=2),
-                When(shown="failing", then=3),
-                When(shown=PollState.NEW, then=4),
-                When(shown=PollState.REACHABLE, then=5),
-                default=6,
-                output_field=models.IntegerField(),
+            .annotate(
+                shown=Case(
+                    When(enabled=False, then=Value("disabled")),
+                    When(old | overdue, then=Value("stale")),
+                    When(
+                        status__state=PollState.REACHABLE,
+                        status__failures__gt=0,
+                        then=Value("failing"),
+                    ),
+                    When(~Q(status__state=PollState.REACHABLE), then=F("status__state")),
+                    When(split=True, then=Value("partitioned")),
+                    When(status__nodes__contains=[{"running": False}], then=Value("node_down")),
+                    When(status__part_errors__has_key="rights", then=Value("restricted")),
+                    When(status__nodes__contains=[{"being_drained": True}], then=Value("draining")),
+                    When(slow, then=Value("slow")),
+                    default=F("status__state"),
+                    output_field=models.CharField(),
+                )
+            )
+            .annotate(
+                attention=Case(
+                    When(shown__in=[PollState.REFUSED, PollState.UNREACHABLE], then=0),
+                    When(shown="stale", then=1),
+                    When((alarmed | lost_node) & Q(shown__in=ANSWERING), then=2),
+                    When(shown="restricted", then=3),
+                    When(shown="failing", then=4),
+                    When(shown__in=["draining", "slow"], then=5),
+                    When(shown=PollState.NEW, then=6),
+                    When(shown=PollState.REACHABLE, then=7),
+                    default=8,
+                    output_field=models.IntegerField(),
+                )
             )
         )
 
     def in_trouble(self, now: datetime) -> BrokerQuerySet:
-        """Refused, unreachable, stale, or with an alarm."""
-        return self.with_shown_state(now).filter(Q(attention__lte=2))
+        """Refused, unreachable, stale, with an alarm, without one of its nodes, partitioned, or not to be
+        seen whole."""
+        return self.with_shown_state(now).filter(Q(attention__lte=TROUBLED))
 
 
 class Broker(models.Model):
@@ -108,6 +140,12 @@ class Broker(models.Model):
     #: PEM. Empty: the system's trust store.
     tls_ca_pem = models.TextField("CA certificates", blank=True)
     tls_server_name = models.CharField("expected certificate name", max_length=253, blank=True)
+    #: PEM, with its chain, of what the console shows of itself. Empty: none.
+    tls_client_certificate = models.TextField(
+        "client certificate", blank=True, default="", db_default=""
+    )
+    #: Ciphertext of its key in PEM; empty exactly where there is no certificate.
+    tls_client_key_encrypted = EncryptedField(blank=True, default="", db_default="")
     enabled = models.BooleanField(default=True)
     poll_interval_s = models.PositiveIntegerField(
         "poll interval",
@@ -130,6 +168,10 @@ class Broker(models.Model):
     @property
     def has_password(self) -> bool:
         return bool(self.password_encrypted)
+
+    @property
+    def has_tls_client_key(self) -> bool:
+        return bool(self.tls_client_key_encrypted)
 
     @property
     def is_production(self) -> bool:
@@ -166,9 +208,12 @@ class BrokerStatus(models.Model):
     state_since = models.DateTimeField()
     attempted_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
+    #: How long the last poll that was answered took, and of it the first request, in milliseconds.
+    poll_took_ms = models.IntegerField(null=True)
+    answer_ms = models.IntegerField(null=True)
     error_code = models.CharField(max_length=32, blank=True)
     error_detail = models.TextField(blank=True)
-    #: What is wrong although the broker answers: {"depths" | "alarms" | "nodes" | "identity" |
+    #: What is wrong although the broker answers: {"depths" | "rights" | "alarms" | "nodes" | "identity" | "duplicate" |
     #: "vhosts" | "queues" | "users" | "permissions" | "topic_permissions": "…sentence"}.
     part_errors = models.JSONField(default=dict)
     #: What the inventory left out, by part: names, printable. For those who may see the whole broker.
@@ -209,7 +254,10 @@ class BrokerStatus(models.Model):
     messages_unacked = models.BigIntegerField(null=True)
 
     # Inventory: vhosts, queues as declared, users, permissions.
+    #: When all of it was last read whole.
     inventory_at = models.DateTimeField(null=True)
+    #: When each part was last listed, as an ISO time: {"users": "…"}. One that never was isn't in it.
+    parts_at = models.JSONField(default=dict, db_default={})
     inventory_took_ms = models.IntegerField(null=True)
     #: What kept the inventory from being taken as whole, for the page: see vhosts.polling.inventory.take.
     suspect = models.JSONField(default=dict)
@@ -221,36 +269,87 @@ class BrokerStatus(models.Model):
         return f"status of broker {self.broker_id}"
 
     def stale_after(self) -> timedelta:
-        """Two poll intervals and five seconds of grace, or the age from which figures are stale."""
-        return timedelta(seconds=2 * self.broker.poll_interval_s + 5)
+        """The age from which figures are stale: two polls, at the pace that this broker can keep, the time
+        a poll takes, and five seconds of grace."""
+        took = (self.poll_took_ms or 0) / 1000
+        return timedelta(seconds=2 * max(self.broker.poll_interval_s, took) + took + 5)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it takes long to answer, or its polls take longer than their interval."""
+        return (self.answer_ms or 0) >= SLOW_ANSWER_MS or (
+            self.poll_took_ms or 0
+        ) > 1000 * self.broker.poll_interval_s
 
     def shown_state(self, now: datetime) -> str:
-        """reachable | failing | refused | unreachable | stale | disabled | new, judged at `now`:
-        right even when every worker is dead."""
+        """One of SHOWN_STATES, judged at `now`: right even when every worker is dead."""
         if not self.broker.enabled:
             return "disabled"
         if self.state == PollState.REACHABLE:
             if self.answered_at is None or now - self.answered_at > self.stale_after():
                 return "stale"
-            if self.failures:
-                return "failing"
-        elif self.state == PollState.NEW and now - self.state_since > self.stale_after():
+            return "failing" if self.failures else self.impairment() or "reachable"
+        if self.state == PollState.NEW and now - self.state_since > self.stale_after():
             return "stale"
         return str(self.state)
+
+    def impairment(self) -> str:
+        """What is wrong with a broker that answers: the first of IMPAIRED that holds; "" where none does."""
+        view = self.cluster()
+        if view.partitioned:
+            return "partitioned"
+        if view.down:
+            return "node_down"
+        if "rights" in self.part_errors:
+            return "restricted"
+        if self.drained_nodes():
+            return "draining"
+        return "slow" if self.is_slow else ""
+
+    def drained_nodes(self) -> list[str]:
+        """Nodes in maintenance mode, by name."""
+        return [
+            str(node.get("name")) for node in self._nodes() if node.get("being_drained") is True
+        ]
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        return [node for node in self.nodes if isinstance(node, dict)]
 
     def is_stale(self, at: datetime | None, now: datetime) -> bool:
         """Whether a figure read at `at` is too old to be taken for the present one."""
         return at is None or now - at > self.stale_after()
 
+    def part_at(self, part: str) -> datetime | None:
+        """When a part of the inventory ("users") was last listed; None: never, or not to be had."""
+        at = self.parts_at.get(part)
+        return self.inventory_at if at is None else datetime.fromisoformat(at)
+
+    def knows(self, part: str) -> bool:
+        """Whether a part of the inventory is known whole: only then does the absence of a row mean that
+        there is no such object."""
+        return not self.why_unknown(part)
+
+    def why_unknown(self, part: str) -> str:
+        """A sentence, with the remedy where there is one, for a part that isn't known whole; else ""."""
+        if part in self.part_errors:
+            return str(self.part_errors[part])
+        if self.part_at(part) is None:
+            return "No inventory has read them yet."
+        if part in self.suspect:
+            return "Many of them were missing from the last listing; the next one decides."
+        return ""
+
+    def counted(self, part: str, number: int) -> int | None:
+        """How many objects of a part there are, by how many were seen; None where none was seen of a part
+        that isn't known whole."""
+        return number if number or self.knows(part) else None
+
     def cluster(self) -> ClusterView:
         """Which nodes ran when they were last read."""
-        return stored_view([node for node in self.nodes if isinstance(node, dict)])
+        return stored_view(self._nodes())
 
     def running_nodes(self) -> int | None:
-        if self.vitals_at is None:
+        """None where the nodes were not read."""
+        if self.vitals_at is None or not self.nodes:
             return None
-        return sum(1 for node in self.nodes if _running(node))
-
-
-def _running(node: Any) -> bool:
-    return isinstance(node, dict) and bool(node.get("running"))
+        return sum(1 for node in self._nodes() if node.get("running"))

@@ -16,6 +16,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.expressions import RawSQL
 
+from console.kinds.common.kind import Ref
+from console.kinds.registry import phrase
 from console.models.brokers import Broker
 from console.secrets import EncryptedField
 
@@ -76,7 +78,7 @@ class ManagedObject(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {' / '.join(self.key)}"
+        return phrase(Ref(self.kind, tuple(self.key)))
 
 
 class ChangeState(models.TextChoices):

@@ -1,4 +1,4 @@
-"""The audit trail: who did what, when, to what, from where."""
+"""The audit log: who did what, when, to which object, from where."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ from console.faces.lists import (
     read_list,
     read_scope,
 )
+from console.faces.pages.words import operations_with
+from console.kinds.registry import KINDS
 from console.models import AuditEntry
 from console.scope import Scope
 
@@ -50,6 +52,11 @@ def _change(text: str) -> Q:
         return Q(pk__in=[])
 
 
+def _operation(text: str) -> Q:
+    """Entries whose code, or what it says in words, contains the text."""
+    return Q(action__icontains=text) | Q(action__in=operations_with(text))
+
+
 def _address(text: str) -> Q:
     try:
         return Q(address=str(ip_address(text)))
@@ -62,24 +69,24 @@ AUDIT = ListSpec(
     default_sort="-at",
     tiebreak=("-id",),
     columns=[
-        Column(key="at", label="When", order=["at"], value=lambda e: e.at, descending_first=True),
-        Column(key="user", label="Who", order=["username"], value=_column("username")),
-        Column(key="action", label="Act", order=["action"], value=_column("action")),
+        Column(key="at", label="Time", order=["at"], value=lambda e: e.at, descending_first=True),
+        Column(key="user", label="User", order=["username"], value=_column("username")),
+        Column(key="action", label="Operation", order=["action"], value=_column("action")),
         Column(key="object", label="Object", order=["target"], value=_column("target")),
         Column(key="broker", label="Broker", order=["broker_name"], value=_column("broker_name")),
         Column(key="reason", label="Reason", value=_column("reason")),
-        Column(key="address", label="From", order=["address"], value=_column("address")),
-        Column(key="agent", label="With", value=_column("user_agent"), shown=False),
-        Column(key="request", label="Request", value=_column("request_id"), shown=False),
+        Column(key="address", label="Address", order=["address"], value=_column("address")),
+        Column(key="agent", label="Client", value=_column("user_agent"), shown=False),
+        Column(key="request", label="Request ID", value=_column("request_id"), shown=False),
         Column(key="change", label="Change", value=_column("change_id_then"), shown=False),
     ],
     filters=[
         Filter(key="search", label="Object or reason", where=contains("target", "reason")),
-        Filter(key="user", label="Who", where=equals("username")),
-        Filter(key="action", label="Act", where=contains("action"), help="Such as vhost:delete, or vhost:"),
-        Filter(key="period", label="When", kind="choice", choices=_PERIODS, where=_within),
+        Filter(key="user", label="User", where=equals("username")),
+        Filter(key="action", label="Operation", where=_operation, help="Such as delete user, or its code user:delete."),
+        Filter(key="period", label="Time", kind="choice", choices=_PERIODS, where=_within),
         Filter(key="change", label="Change", where=_change, control=False),
-        Filter(key="address", label="From", where=_address, control=False),
+        Filter(key="address", label="Address", where=_address, control=False),
     ],
 )  # fmt: skip
 
@@ -126,6 +133,9 @@ def audit_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
         "now": timezone.now(),
         "entry": entry,
         "fields": field_lines(entry),
+        "kind": KINDS[entry.target_kind].noun
+        if entry.target_kind in KINDS
+        else entry.target_kind.replace("_", " "),
         "change": changes.filter(pk=entry.change_id_then).first() if entry.change_id_then else None,
     }
     return render(request, "console/audit_entry.html", context)

@@ -6,23 +6,23 @@ from typing import Any
 
 from django import forms
 
-from console.brokers.registry import BrokerSettings, checked_columns
+from console.brokers.registry import LARGEST_PEM, SECRETS, BrokerSettings, checked_columns
 from console.errors import InvalidField
+from console.faces.acts.forms import WriteOnlyText
 from console.models import Broker, Environment
 from console.models.brokers import default_poll_interval_s
 from console.rabbitmq.endpoint import Secret
 
-_LARGEST_PEM = 200_000
 #: Names of the registry's columns that the form has a field for.
 _COLUMNS = (
     "name", "environment", "management_url", "amqp_url", "username", "tls_verify", "tls_ca_pem",
-    "tls_server_name", "enabled", "poll_interval_s",
+    "tls_server_name", "tls_client_certificate", "enabled", "poll_interval_s",
 )  # fmt: skip
 #: Values that the registry takes, in the place of those that are in error already.
 _HARMLESS: dict[str, Any] = {
     "name": "broker", "environment": Environment.PRODUCTION, "management_url": "https://broker.example",
     "amqp_url": "", "username": "user", "tls_verify": True, "tls_ca_pem": "", "tls_server_name": "",
-    "enabled": True, "poll_interval_s": 10,
+    "tls_client_certificate": "", "enabled": True, "poll_interval_s": 10,
 }  # fmt: skip
 
 
@@ -32,77 +32,99 @@ class BrokerForm(forms.Form):
 
     name = forms.CharField(
         max_length=100,
-        help_text="What people call it here. Unique; shown everywhere beside its queues.",
+        help_text="A unique name for the broker in this console.",
         error_messages={"required": "Enter a name for the broker."},
     )
     environment = forms.ChoiceField(
         choices=Environment.choices,
         initial=Environment.PRODUCTION,
-        help_text="Production is marked on every page, and dangerous acts there ask for more.",
+        help_text="Production brokers are marked on every page, and destructive operations need extra confirmation.",
     )
     enabled = forms.BooleanField(
         required=False,
         initial=True,
         label="Polling",
-        help_text="Off: Warren leaves the broker alone and keeps what it has seen so far.",
+        help_text="Off: Warren doesn’t contact the broker and keeps the data it has.",
     )
     management_url = forms.CharField(
         max_length=500,
         label="Management URL",
-        help_text="Address of RabbitMQ’s management API, such as https://rabbit.example.org:15671, "
-        "with the path prefix if it has one. User and password do not belong here.",
-        error_messages={"required": "Enter the address of the management API."},
+        help_text="URL of RabbitMQ’s management API, such as https://rabbit.example.org:15671, "
+        "including the path prefix, if any. Don’t include user and password.",
+        error_messages={"required": "Enter the URL of the management API."},
     )
     username = forms.CharField(
         max_length=255,
         strip=False,
         label="User",
-        help_text="A RabbitMQ user with the tag monitoring to watch, or administrator to manage.",
-        error_messages={"required": "Enter the broker’s user."},
+        help_text="A RabbitMQ user with the monitoring tag (to monitor) or administrator tag (to manage).",
+        error_messages={"required": "Enter a RabbitMQ user of the broker."},
     )
     password = forms.CharField(
         required=False,
         strip=False,
         max_length=1000,
-        help_text="Stored encrypted and never shown again.",
+        help_text="Stored encrypted; never shown again.",
     )
     amqp_url = forms.CharField(
         required=False,
         max_length=500,
         label="AMQP URL",
-        help_text="Such as amqps://rabbit.example.org:5671. Empty: found out from the broker’s "
-        "listeners. Used to publish, to look into queues and for depths of last resort.",
+        help_text="Such as amqps://rabbit.example.org:5671. Empty: detected from the broker’s "
+        "listeners. Used to publish, to read queues and, as a last resort, to read depths.",
     )
     tls_verify = forms.BooleanField(
         required=False,
         initial=True,
         label="Verify the certificate",
-        help_text="Whether the broker must prove who it is. Off only for a first try on a test system.",
+        help_text="Checks the broker’s identity. Disable only for a first attempt on a test system.",
     )
     tls_ca_pem = forms.CharField(
         required=False,
         strip=False,
-        max_length=_LARGEST_PEM,
+        max_length=LARGEST_PEM,
         label="CA certificates",
         widget=forms.Textarea(attrs={"rows": 5}),
-        help_text="PEM of the authority that signed the broker’s certificate; it then takes the "
-        "place of the system’s trust store. Empty: the system’s trust store.",
+        help_text="PEM of the CA that signed the broker’s certificate. It replaces "
+        "the system’s trust store. Empty: the system’s trust store.",
     )
-    tls_ca_file = forms.FileField(required=False, label="… or a file with them")
+    allow_duplicate = forms.BooleanField(
+        required=False,
+        label="Register it twice",
+        help_text="Its queues and messages then count twice in every total.",
+    )
+    tls_ca_file = forms.FileField(required=False, label="CA certificates file")
     tls_server_name = forms.CharField(
         required=False,
         max_length=253,
         label="Certificate name",
-        help_text="Where the certificate is made out to another name than the host in the URL.",
+        help_text="Set this if the certificate’s name differs from the host in the URL.",
+    )
+    tls_client_certificate = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=LARGEST_PEM,
+        label="Client certificate",
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="PEM, with its chain, for a broker that asks for one (fail_if_no_peer_cert). Used over HTTPS "
+        "and AMQPS. Empty: none is shown, and a stored key is deleted.",
+    )
+    tls_client_key = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=LARGEST_PEM,
+        label="Client key",
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="PEM, without a passphrase. Stored encrypted and never shown again.",
     )
     poll_interval_s = forms.IntegerField(
         min_value=5,
         max_value=3600,
         label="Poll interval",
-        help_text="5 to 3600 seconds. Depths are read this often; figures older than twice as much "
-        "count as stale.",
+        help_text="5 to 3600 seconds. How often depths are read. Figures older than two intervals "
+        "are marked as stale.",
         error_messages={
-            "required": "Enter the seconds between two polls, from 5 to 3600.",
+            "required": "Enter the poll interval in seconds, from 5 to 3600.",
             "invalid": "The poll interval must be a whole number of seconds.",
             "min_value": "The poll interval must be at least 5 seconds.",
             "max_value": "The poll interval can be at most 3600 seconds.",
@@ -127,9 +149,11 @@ class BrokerForm(forms.Form):
             )
             self.fields["password"].required = True
         elif broker.has_password:
-            self.fields["password"].help_text = "Stored. Leave empty to keep it."
+            self.fields["password"].help_text = "A password is stored. Leave empty to keep it."
         else:
             self.fields["password"].help_text = "None is stored: polling waits for it."
+        if broker is not None and broker.has_tls_client_key:
+            self.fields["tls_client_key"].help_text = "Stored. Leave empty to keep it."
         self._dress()
 
     def _dress(self) -> None:
@@ -151,6 +175,10 @@ class BrokerForm(forms.Form):
                 "autocomplete": "new-password",
             }
         )
+        # Never drawn with what was typed.
+        self.fields["tls_client_key"].widget = WriteOnlyText(
+            attrs=self.fields["tls_client_key"].widget.attrs
+        )
         for name in ("management_url", "amqp_url"):
             self.fields[name].widget.input_type = "text"
             self.fields[name].widget.attrs |= {"inputmode": "url", "autocapitalize": "none"}
@@ -161,7 +189,7 @@ class BrokerForm(forms.Form):
         if self.broker is not None:
             taken = taken.exclude(pk=self.broker.pk)
         if not self.testing and taken.exists():
-            raise forms.ValidationError(f"There is already a broker called {name}.")
+            raise forms.ValidationError(f"A broker named {name} already exists.")
         return name
 
     def clean(self) -> dict[str, Any]:
@@ -173,11 +201,17 @@ class BrokerForm(forms.Form):
         # so that somebody sees all that is wrong at once.
         values = {**_HARMLESS, **{name: given[name] for name in _COLUMNS if name in given}}
         values["name"] = values["name"] or _HARMLESS["name"]
+        key = given.get("tls_client_key")
         for _ in _COLUMNS:
             try:
-                checked_columns(BrokerSettings(**values))
+                checked_columns(
+                    BrokerSettings(**values, tls_client_key=Secret(key) if key else None)
+                )
             except InvalidField as error:
                 self.refuse(error)
+                if error.field == "tls_client_key":
+                    key = ""
+                    continue
                 if error.field not in values or values[error.field] == _HARMLESS[error.field]:
                     break
                 values[error.field] = _HARMLESS[error.field]
@@ -193,8 +227,9 @@ class BrokerForm(forms.Form):
         """What was typed; for a form that has been cleaned."""
         given = {name: self.cleaned_data[name] for name in _COLUMNS}
         given["name"] = given["name"] or (self.broker.name if self.broker else "unnamed")
-        password = self.cleaned_data["password"]
-        return BrokerSettings(**given, password=Secret(password) if password else None)
+        for name in SECRETS:
+            given[name] = Secret(self.cleaned_data[name]) if self.cleaned_data[name] else None
+        return BrokerSettings(**given)
 
     def invalid_fields(self) -> None:
         """Marks the controls in error, for assistive technology and for the eye."""
@@ -203,11 +238,11 @@ class BrokerForm(forms.Form):
                 self.fields[name].widget.attrs["aria-invalid"] = "true"
 
     def _uploaded_pem(self, uploaded: Any) -> str:
-        if uploaded.size > _LARGEST_PEM:
+        if uploaded.size > LARGEST_PEM:
             self.add_error("tls_ca_file", "The file is larger than 200 KB: is it a certificate?")
             return ""
         try:
-            return str(uploaded.read().decode("ascii"))
+            return str(uploaded.read().decode("utf-8"))
         except UnicodeDecodeError:
-            self.add_error("tls_ca_file", "The file is not PEM text (-----BEGIN CERTIFICATE-----).")
+            self.add_error("tls_ca_file", "The file isn’t PEM text (-----BEGIN CERTIFICATE-----).")
             return ""

@@ -16,7 +16,7 @@ from accessctl.authorize import AnyUser, access_broker, may, require
 from accessctl.models import BrokerUser
 from accessctl.rights import Permission
 from console.brokers.probing import probe_broker, probe_edited, probe_settings
-from console.brokers.registry import BrokerSettings, add_broker, edit_broker, forget_broker
+from console.brokers.registry import SECRETS, BrokerSettings, add_broker, edit_broker, forget_broker
 from console.errors import ConsoleError, InvalidField, Stale
 from console.faces.lists import wants_part
 from console.models import Broker
@@ -104,7 +104,7 @@ def broker_history(request: HttpRequest, broker_id: int) -> JsonResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_post_parameters("password", "tls_ca_pem")
+@sensitive_post_parameters("password", "tls_ca_pem", "tls_client_key")
 def broker_add(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.BROKERS_ADD)
     if request.method != "POST":
@@ -112,17 +112,22 @@ def broker_add(request: HttpRequest) -> HttpResponse:
     form = BrokerForm(request.POST, request.FILES)
     if form.is_valid():
         try:
-            added = add_broker(form.settings(), now=timezone.now(), acting_user=request.user)
+            added = add_broker(
+                form.settings(),
+                now=timezone.now(),
+                acting_user=request.user,
+                allow_duplicate=form.cleaned_data["allow_duplicate"],
+            )
         except InvalidField as error:
             form.refuse(error)
         else:
-            messages.success(request, f"{added.name} is added. Its first poll is on its way.")
+            messages.success(request, f"Broker {added.name} added. Its first poll starts now.")
             return redirect("broker", added.pk)
     return _form_page(request, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_post_parameters("password", "tls_ca_pem")
+@sensitive_post_parameters("password", "tls_ca_pem", "tls_client_key")
 def broker_edit(request: HttpRequest, broker_id: int) -> HttpResponse:
     found = access_broker(request.user, broker_id, Permission.BROKERS_EDIT)
     if request.method != "POST":
@@ -151,13 +156,13 @@ def _tell_edited(request: HttpRequest, before: Broker, after: Broker) -> None:
     if before.has_password and not after.has_password:
         messages.warning(
             request,
-            f"{after.name} is saved, and its stored password is cleared, because the connection "
-            "may lead to another server now. Edit the broker and enter the password.",
+            f"Broker {after.name} saved. Its stored password was cleared, because the connection may "
+            "lead to another server now. Edit the broker and enter the password.",
         )
     elif before.generation == after.generation:
-        messages.info(request, "Nothing was different, so nothing was changed.")
+        messages.info(request, "No changes to save.")
     else:
-        messages.success(request, f"{after.name} is saved.")
+        messages.success(request, f"Broker {after.name} saved.")
 
 
 def _form_page(request: HttpRequest, form: BrokerForm, found: Broker | None = None) -> HttpResponse:
@@ -166,14 +171,14 @@ def _form_page(request: HttpRequest, form: BrokerForm, found: Broker | None = No
         "form": form,
         "broker": found,
         **({"scope": Scope.at(found)} if found else {}),
-        "password_lost": form.is_bound and bool(form.data.get("password")),
+        "secrets_lost": form.is_bound and any(form.data.get(name) for name in SECRETS),
     }
     status = 400 if form.is_bound and form.errors else 200
     return render(request, "console/broker_form.html", context, status=status)
 
 
 @require_POST
-@sensitive_post_parameters("password", "tls_ca_pem")
+@sensitive_post_parameters("password", "tls_ca_pem", "tls_client_key")
 def broker_check(request: HttpRequest, broker_id: int | None = None) -> HttpResponse:
     """What the server says of one field (`?field=`) while the form is being filled in."""
     found = _access_for_form(request, broker_id)
@@ -184,7 +189,7 @@ def broker_check(request: HttpRequest, broker_id: int | None = None) -> HttpResp
 
 
 @require_POST
-@sensitive_post_parameters("password", "tls_ca_pem")
+@sensitive_post_parameters("password", "tls_ca_pem", "tls_client_key")
 def broker_test(request: HttpRequest, broker_id: int | None = None) -> HttpResponse:
     """Test connection with what stands in the form, or, without a form, with what is stored."""
     typed = "management_url" in request.POST
@@ -194,13 +199,15 @@ def broker_test(request: HttpRequest, broker_id: int | None = None) -> HttpRespo
     context: dict[str, Any] = {"steps": [], "refusals": []}
     try:
         if found is not None and not typed:
-            context["steps"] = probe_broker(found)
+            context["steps"] = probe_broker(found, request.user)
         else:
             form = BrokerForm(request.POST, request.FILES, broker=found, testing=True)
             if form.is_valid():
                 settings = form.settings()
                 context["steps"] = (
-                    probe_edited(found, settings) if found else probe_settings(settings)
+                    probe_edited(found, settings, request.user)
+                    if found
+                    else probe_settings(settings, request.user)
                 )
             else:
                 context["refusals"] = [
@@ -232,18 +239,15 @@ def broker_switch(request: HttpRequest, broker_id: int) -> HttpResponse:
     """Polling on (`enabled=1`) or off."""
     found = access_broker(request.user, broker_id, Permission.BROKERS_EDIT)
     enabled = request.POST.get("enabled") == "1"
-    columns = {
-        name: getattr(found, name)
-        for name in BrokerSettings.__dataclass_fields__
-        if name != "password"
-    }
-    settings = replace(BrokerSettings(**columns), enabled=enabled)
+    settings = replace(BrokerSettings.of(found), enabled=enabled)
     try:
         edit_broker(found, settings, now=timezone.now(), acting_user=request.user)
     except InvalidField as error:
-        messages.error(request, f"{error.message} Edit the broker to mend that first.")
+        messages.error(request, f"{error.message} Edit the broker to fix this first.")
     else:
-        messages.success(request, f"Polling of {found.name} is {'on' if enabled else 'off'}.")
+        messages.success(
+            request, f"Polling of {found.name} {'enabled' if enabled else 'disabled'}."
+        )
     return redirect("broker", found.pk)
 
 
@@ -256,10 +260,10 @@ def broker_forget(request: HttpRequest, broker_id: int) -> HttpResponse:
         if request.POST.get("confirm", "").strip() == found.name.strip():
             forget_broker(found, acting_user=request.user)
             messages.success(
-                request, f"{found.name} is forgotten. The broker itself goes on as before."
+                request, f"Broker {found.name} forgotten. The broker itself wasn’t changed."
             )
             return redirect("fleet")
-        error = "That is not the broker’s name. Nothing was forgotten."
+        error = "The name doesn’t match. Nothing was changed."
     context = {
         "broker": found,
         "scope": Scope.at(found),
@@ -273,8 +277,11 @@ def broker_forget(request: HttpRequest, broker_id: int) -> HttpResponse:
 def _lost_with(found: Broker) -> list[tuple[int, str]]:
     """What the console knows of the broker and will know no more: (how many, of what)."""
     return [
-        (Queue.objects.filter(broker=found).count(), "queues with the history of their depths"),
-        (VirtualHost.objects.filter(broker=found).count(), "virtual hosts as found"),
-        (BrokerUser.objects.filter(broker=found).count(), "users as found, with their permissions"),
+        (Queue.objects.filter(broker=found).count(), "queues with their depth history"),
+        (VirtualHost.objects.filter(broker=found).count(), "virtual hosts (the console’s copy)"),
+        (
+            BrokerUser.objects.filter(broker=found).count(),
+            "users with their permissions (the console’s copy)",
+        ),
         (Poll.objects.filter(broker=found).count(), "polls"),
     ]

@@ -23,6 +23,7 @@ from console.engine.proposals.commands import step_commands
 from console.engine.proposals.preview import FieldLine, WaitsFor
 from console.engine.proposals.retry import CONFIRMED, RETRIED, ask_again, stop_change
 from console.errors import ConsoleError, NotAllowed
+from console.faces.face import FACES
 from console.faces.lists import (
     Column,
     Filter,
@@ -34,6 +35,7 @@ from console.faces.lists import (
     read_list,
     read_scope,
 )
+from console.faces.seen import ids_of, seen_objects
 from console.kinds.common.kind import Key, Op, Ref
 from console.kinds.registry import KINDS, parts_of
 from console.models import (
@@ -46,10 +48,7 @@ from console.models import (
     StepState,
 )
 from console.scope import Scope
-from vhosts.drift.seen_objects import ids_of, seen_objects
 
-#: Kinds of object that have a page, of the same name.
-_PAGES = ("vhost", "user")
 _ORIGINS = {"page": "Page", "api": "API", "admin": "Administration", "command": "Command"}
 _BY_WAY_OF = {
     "page": "a page",
@@ -65,21 +64,21 @@ CHANGES = ListSpec(
         Column(key="title", label="Change", order=["title"], value=lambda c: c.title),
         Column(key="state", label="State", order=["state"], value=lambda c: c.get_state_display()),
         Column(key="progress", label="Verified", value=lambda c: f"{c.steps_done} of {c.steps_all}",
-               help="Steps that were read back from the broker, of all."),
+               help="Steps verified on the broker."),
         Column(key="brokers", label="Broker"),
         Column(key="author", label="By", order=["author_name"], value=lambda c: c.author_name),
-        Column(key="at", label="Asked", order=["created_at"], value=lambda c: c.created_at, descending_first=True),
-        Column(key="finished", label="Ended", order=["finished_at"], value=lambda c: c.finished_at,
+        Column(key="at", label="Requested", order=["created_at"], value=lambda c: c.created_at, descending_first=True),
+        Column(key="finished", label="Finished", order=["finished_at"], value=lambda c: c.finished_at,
                descending_first=True, shown=False),
-        Column(key="origin", label="By way of", order=["origin"], value=lambda c: c.origin, shown=False),
+        Column(key="origin", label="Source", order=["origin"], value=lambda c: c.origin, shown=False),
         Column(key="reason", label="Reason", value=lambda c: c.reason),
-        Column(key="id", label="Id", value=lambda c: str(c.pk), shown=False),
+        Column(key="id", label="ID", value=lambda c: str(c.pk), shown=False),
     ],
     filters=[
         Filter(key="search", label="Title or reason", where=contains("title", "reason")),
         Filter(key="state", label="State", kind="choice", choices=dict(ChangeState.choices), where=equals("state")),
         Filter(key="author", label="By", where=equals("author_name")),
-        Filter(key="origin", label="By way of", kind="choice", choices=_ORIGINS, where=equals("origin")),
+        Filter(key="origin", label="Source", kind="choice", choices=_ORIGINS, where=equals("origin")),
     ],
 )  # fmt: skip
 STEPS = ListSpec(
@@ -89,10 +88,10 @@ STEPS = ListSpec(
     columns=[
         Column(key="ordinal", label="Step", order=["ordinal"], value=lambda s: s.ordinal, align="end"),
         Column(key="object", label="Object", value=lambda s: f"{s.target.kind} {' / '.join(s.target.key)}"),
-        Column(key="op", label="Act", order=["op"], value=lambda s: s.op),
-        Column(key="fields", label="What changes"),
+        Column(key="op", label="Operation", order=["op"], value=lambda s: s.op),
+        Column(key="fields", label="Changes"),
         Column(key="state", label="State", order=["state"], value=lambda s: s.state),
-        Column(key="said", label="What was said", value=lambda s: s.error_detail),
+        Column(key="said", label="Broker’s reply", value=lambda s: s.error_detail),
         Column(key="at", label="Since", order=["finished_at"], value=lambda s: s.finished_at),
     ],
     filters=[
@@ -153,7 +152,7 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
             "now": now,
             "change": found,
             "strip": strip,
-            "origin": _BY_WAY_OF.get(found.origin, found.origin),
+            "origin": source_of(found),
             "listing": listing,
             "step_rows": _step_rows(found, list(listing.rows), request.user),
             "hidden": strip.total - listing.total,
@@ -177,9 +176,9 @@ def change_strip(request: HttpRequest, change_id: UUID) -> HttpResponse:
 def change_stop(request: HttpRequest, change_id: UUID) -> HttpResponse:
     found = access_change(request.user, change_id)
     if not may_stop(request.user, found):
-        raise NotAllowed("You may not stop this change (changes:stop).")
+        raise NotAllowed("You don’t have permission to stop this change. It requires changes:stop.")
     stop_change(found, now=timezone.now(), acting_user=cast(User, request.user))
-    messages.info(request, "What has not begun will not begin. What is under way is carried out.")
+    messages.info(request, "Remaining steps stopped. Steps in progress will finish.")
     return redirect("change", change_id)
 
 
@@ -240,6 +239,15 @@ class ChangeRow:
     total: int
     rejected: int
     brokers: list[str]
+
+    @property
+    def source(self) -> str:
+        return source_of(self.change)
+
+
+def source_of(change: Change) -> str:
+    """Where the change was requested, in words."""
+    return _ORIGINS.get(change.origin, change.origin)
 
 
 def change_rows(changes: list[Change], viewer: AnyUser) -> list[ChangeRow]:
@@ -347,12 +355,13 @@ class StepRow:
 
 def _step_rows(change: Change, steps: list[Step], viewer: AnyUser) -> list[StepRow]:
     waits_for = blockers_seen_by(viewer, change, steps)
+    pages = {face.name: face.object_route for face in FACES.values() if face.object_route}
     alike: dict[tuple[Broker, str], list[Key]] = {}
     for step in steps:
-        if step.target.kind in _PAGES:
+        if step.target.kind in pages:
             alike.setdefault((step.broker, step.target.kind), []).append(tuple(step.target.key))
     hrefs = {
-        (broker.pk, kind, key): reverse(kind, args=[pk])
+        (broker.pk, kind, key): reverse(pages[kind], args=[pk])
         for (broker, kind), keys in alike.items()
         for key, pk in ids_of(broker, kind, keys, viewer=viewer).items()
     }

@@ -16,7 +16,7 @@ from accessctl.authorize import may
 from accessctl.rights import Permission
 from accessctl.visibility.changes import changes_to_look_at, drifted
 from console.errors import ConsoleError
-from console.faces.face import FACES, Face, tabs_of
+from console.faces.face import Face, drawn_faces, tabs_of
 from console.models import Broker
 from console.scope import Scope
 
@@ -85,7 +85,7 @@ def _places() -> Iterator[tuple[str, tuple[_Place, ...]]]:
         if title != "Manage":
             yield title, places
             continue
-        shown = tuple(_place_of(face) for face in FACES.values() if not face.tab_of)
+        shown = tuple(_place_of(face) for face in drawn_faces() if not face.tab_of)
         yield title, (*places[:1], *shown, *places[1:])
 
 

@@ -31,13 +31,11 @@ from console.faces.lists import (
     read_scope,
 )
 from console.faces.pages.words import counted
+from console.faces.seen import seen_kinds
 from console.kinds.registry import KINDS, parts_of
 from console.models import Broker, ManagedObject, Sync
 from console.scope import Scope
-from vhosts.drift.resolve import ACTS, adopt, resolve_drift
-from vhosts.drift.resolve import objections as hanging_objections
-from vhosts.drift.seen_objects import seen_kinds
-from vhosts.virtual_hosts.rules import vhost_objections
+from vhosts.drift.resolve import ACTS, adopt, objections, resolve_drift
 
 
 def _fields(row: ManagedObject) -> list[FieldLine]:
@@ -56,10 +54,10 @@ DRIFT = ListSpec(
         Column(key="object", label="Object", order=["key"], value=lambda m: " / ".join(m.key)),
         Column(key="kind", label="Kind", order=["kind"], value=lambda m: KINDS[m.kind].noun),
         Column(key="broker", label="Broker", order=["broker__name"], value=lambda m: m.broker.name),
-        Column(key="state", label="What happened", order=["reason"], value=lambda m: m.reason),
-        Column(key="fields", label="Asked → there", value=_told),
+        Column(key="state", label="State", order=["reason"], value=lambda m: m.reason),
+        Column(key="fields", label="Desired → observed", value=_told),
         Column(key="since", label="Since", order=["drifted_since"], value=lambda m: m.drifted_since,
-               descending_first=True, help="When it was first seen to differ."),
+               descending_first=True, help="When the drift was first observed."),
     ],
     filters=[
         Filter(key="search", label="Name", where=contains("key")),
@@ -135,7 +133,7 @@ def drift_resolve(request: HttpRequest) -> HttpResponse:
     wishes = resolve_drift(found, act, acting_user=request.user)
     return confirmed_or_shown(
         request, wishes, f"{ACTS[act]}: {counted(len(wishes), 'object')}",
-        [("act", act), *(("ids", str(row.pk)) for row in found)], "drift_resolve",
+        [("act", act), *(("ids", str(row.pk)) for row in found)], "drift_resolve", ACTS[act],
     )  # fmt: skip
 
 
@@ -146,41 +144,44 @@ def drift_adopt(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.DRIFT_RESOLVE)
     text, kind = request.POST.get("broker", ""), request.POST.get("kind", "")
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise InvalidField("broker", "The broker is named by its number here.")
+        raise InvalidField("broker", "Use the broker’s numeric ID.")
     broker = Broker.objects.visible_to(request.user).filter(pk=int(text)).first()
     if broker is None:
         raise Http404("No such broker.")
     key = tuple(request.POST.getlist("key"))
     if any("\0" in part for part in key):
-        raise InvalidField("key", "No object has a name like that.")
+        raise InvalidField(
+            "key", "The name contains invalid characters. Reload the page and try again."
+        )
     wishes = adopt(broker, kind, [key], acting_user=request.user)
     fields = [("broker", text), ("kind", kind), *(("key", part) for part in key)]
     title = f"Adopt the {KINDS[kind].noun} {' / '.join(key)} on {broker.name}"
-    return confirmed_or_shown(request, wishes, title, fields, "drift_adopt")
+    return confirmed_or_shown(request, wishes, title, fields, "drift_adopt", "Adopt as is")
 
 
 def confirmed_or_shown(
-    request: HttpRequest, wishes: list[Wish], title: str, fields: list[tuple[str, str]], route: str
+    request: HttpRequest,
+    wishes: list[Wish],
+    title: str,
+    fields: list[tuple[str, str]],
+    route: str,
+    button: str,
 ) -> HttpResponse:
     """The plan of the wishes with a form that posts `fields` to `route` again, or, where that was
-    confirmed, the change."""
+    confirmed, the change. `button` is the text of the button that confirms."""
     asked = Request(
         title=title, wishes=wishes, origin="page", reason=request.POST.get("reason", "").strip()[:2000]
     )  # fmt: skip
     if request.POST.get("confirm") == "yes":
         change = accept(asked, now=timezone.now(), acting_user=cast(User, request.user))
         return redirect("change", change.pk)
-    objections = {
-        wish.ref: vhost_objections(wish.broker, wish.ref.key[0])
-        if wish.ref.kind == "vhost" and wish.spec is None and wish.observed is not None
-        else hanging_objections(wish)
-        for wish in wishes
-    }
+    about = {wish.ref: objections(wish) for wish in wishes}
     context: dict[str, Any] = {
-        "preview": preview(asked, objections=objections),
+        "preview": preview(asked, objections=about),
         "hidden": fields,
         "route": route,
         "title": title,
+        "button": button,
         "reason": asked.reason,
     }
     return render(request, "console/drift_preview.html", context)

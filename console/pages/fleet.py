@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from accessctl.authorize import may, require
 from accessctl.rights import Permission
 from console.background.job_runs import in_trouble, read_jobs
+from console.brokers.impairments import impairment_in_words
 from console.faces.lists import (
     Column,
     Filter,
@@ -27,12 +28,17 @@ from console.faces.lists import (
     read_scope,
 )
 from console.models import Broker, Environment
-from console.models.brokers import ANSWERING, BrokerQuerySet
-from console.rabbitmq.probe import advice_for
+from console.models.brokers import ANSWERING, TROUBLED, BrokerQuerySet
+from console.rabbitmq.advice import advice_for
 
 STATES = {
     "reachable": "Reachable",
     "failing": "Failing",
+    "partitioned": "Partitioned",
+    "node_down": "Node down",
+    "restricted": "Restricted",
+    "draining": "Draining",
+    "slow": "Slow",
     "refused": "Refused",
     "unreachable": "Unreachable",
     "stale": "Stale",
@@ -63,20 +69,20 @@ FLEET = ListSpec(
         Column(key="name", label="Broker", order=["name"], value=lambda b: b.name),
         Column(
             key="state", label="State", order=["attention"], value=lambda b: STATES[b.shown],
-            help="What wants attention comes first.",
+            help="Needs attention first.",
         ),
         Column(key="environment", label="Environment", order=["environment"], value=lambda b: b.environment, shown=False),
         Column(key="version", label="Version", order=["status__rabbitmq_version"], value=_status("rabbitmq_version")),
         Column(
             key="nodes", label="Nodes", align="end",
-            value=lambda b: b.status.running_nodes(), help="Running, of all that belong to the cluster.",
+            value=lambda b: b.status.running_nodes(), help="Running nodes of all cluster nodes.",
         ),
         _figure("queues", "Queues", "queues"),
         _figure("connections", "Connections", "connections"),
         _figure("ready", "Ready", "messages_ready", "Messages waiting to be delivered."),
         _figure("unacked", "Unacked", "messages_unacked", "Messages delivered, not yet acknowledged."),
-        _figure("publish", "Publish/s", "publish_rate", "Messages published, a second."),
-        _figure("deliver", "Deliver/s", "deliver_rate", "Messages delivered or fetched, a second."),
+        _figure("publish", "Publish/s", "publish_rate", "Messages published per second."),
+        _figure("deliver", "Deliver/s", "deliver_rate", "Messages delivered or fetched per second."),
         Column(
             key="alarms", label="Alarms",
             value=lambda b: None if b.status.alarms is None else "; ".join(map(str, b.status.alarms)),
@@ -95,7 +101,7 @@ FLEET = ListSpec(
     tiebreak=["name", "id"],
 )  # fmt: skip
 
-#: Sums of what is known, each with how many brokers it is not known of.
+#: Sums of known figures, each with the number of brokers for which it's unknown.
 _SUMMED = {
     "queues": "status__queues",
     "connections": "status__connections",
@@ -108,7 +114,7 @@ _TOTALS = {
     **{name: Sum(column) for name, column in _SUMMED.items()},
     **{f"{name}_unknown": Count("id", Q(**{column: None})) for name, column in _SUMMED.items()},
     "old": Count("id", ~Q(shown__in=ANSWERING)),
-    "troubled": Count("id", Q(attention__lte=2)),
+    "troubled": Count("id", Q(attention__lte=TROUBLED)),
     "stale": Count("id", Q(shown="stale")),
 }
 
@@ -123,6 +129,8 @@ class FleetRow:
     depths_old: bool
     unknown: str
     advice: str
+    #: What is wrong although it answers, and what to do; "" where nothing is.
+    impaired: str
 
     @property
     def is_down(self) -> bool:
@@ -139,17 +147,18 @@ def fleet_row(broker: Broker, now: datetime) -> FleetRow:
         depths_old=status.is_stale(status.depths_at, now),
         unknown=_why_unknown(state),
         advice=advice_for(status.error_code) if status.error_code else "",
+        impaired=impairment_in_words(status, state),
     )
 
 
 def _why_unknown(state: str) -> str:
     return {
         "new": "This broker has not been polled yet.",
-        "refused": "The broker refuses us, so it could not be asked.",
-        "unreachable": "The broker could not be reached, so it could not be asked.",
-        "stale": "No poll has finished, so it could not be asked.",
-        "disabled": "Polling of this broker is switched off.",
-    }.get(state, "The broker answers, but did not say.")
+        "refused": "The broker refused the connection.",
+        "unreachable": "The broker can’t be reached.",
+        "stale": "No recent poll has finished.",
+        "disabled": "Polling of this broker is disabled.",
+    }.get(state, "Not reported by the broker.")
 
 
 @require_safe

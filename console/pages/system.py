@@ -65,7 +65,7 @@ def _processes(now: datetime) -> list[Process]:
         return Process(label, queue, found, late_after, late, waiting.get(queue), without)
 
     return [
-        process("Beat", BEAT, BEAT_LATE, "", "No background job is started."),
+        process("Beat", BEAT, BEAT_LATE, "", "Background jobs aren't started."),
         *(
             process(
                 f"Worker for {queue}", queue_heartbeat(queue), QUEUE_LATE, queue, WITHOUT[queue]

@@ -22,12 +22,12 @@ from console.faces.lists import (
     read_scope,
 )
 from console.faces.pages.words import counted
+from console.faces.seen import seen_kinds
 from console.kinds.registry import KINDS, parts_of
 from console.models import Broker
 from console.pages.drift import confirmed_or_shown
 from console.scope import Scope
 from vhosts.drift.resolve import MOST_AT_ONCE
-from vhosts.drift.seen_objects import seen_kinds
 from vhosts.drift.unmanaged import adopt_seen, key_of, unmanaged
 
 
@@ -62,13 +62,13 @@ def unmanaged_objects(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.DRIFT_VIEW)
     now = timezone.now()
     scope, problems = read_scope(request)
-    kind = request.GET.get("kind") or "vhost"
+    kind = request.GET.get("kind") or seen_kinds()[0]
     if kind not in seen_kinds():
         problems = [
             *problems,
-            InvalidField("kind", f"The kind is one of {', '.join(seen_kinds())}."),
+            InvalidField("kind", f"Unknown kind. Use one of {', '.join(seen_kinds())}."),
         ]
-        kind = "vhost"
+        kind = seen_kinds()[0]
     asked = read_list(_SPECS[kind], request.GET, hidden=["broker"] if scope.broker else [])
     found = _in_scope(request, kind, scope)
     listing = asked.show(found.none() if problems else found)
@@ -118,7 +118,9 @@ def unmanaged_adopt(request: HttpRequest) -> HttpResponse:
         )
         title = f"Adopt {counted(len(wishes), 'object')} on {where}: {KINDS[kind].plural}"
     fields = [("kind", kind), ("ids", ",".join(str(row.pk) for row in rows))]
-    return confirmed_or_shown(request, wishes, title, fields, "unmanaged_adopt")
+    return confirmed_or_shown(
+        request, wishes, title, fields, "unmanaged_adopt", f"Adopt {counted(len(wishes), 'object')}"
+    )
 
 
 def _matching(request: HttpRequest, kind: str) -> Any:

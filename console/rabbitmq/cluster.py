@@ -36,7 +36,7 @@ class ClusterView:
     def why_not_whole(self) -> str:
         """A sentence; "" where it is whole."""
         if not self.known:
-            return "Which nodes run is not known."
+            return "The console doesn't know which nodes are running."
         if self.down:
             return nodes_are_down(self.down)
         return "The cluster is partitioned." if self.partitioned else ""

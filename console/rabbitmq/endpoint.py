@@ -67,11 +67,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """`verify` off is loud everywhere it shows. `ca_pem` replaces the system's trust store."""
+    """`verify` off is loud everywhere it shows. `ca_pem` replaces the system's trust store. `client_pem` is the
+    certificate, with its chain, that the console shows of itself, and `client_key` its key in PEM; the broker is
+    shown none where `client_pem` is empty."""
 
     verify: bool = True
     ca_pem: str = ""
     server_name: str = ""
+    client_pem: str = ""
+    client_key: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)

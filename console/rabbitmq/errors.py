@@ -6,6 +6,7 @@
     │  ├─ ConnectionRefused    the host answered: nothing listens there
     │  ├─ ConnectionLost       the connection broke before the whole answer was here
     │  ├─ TlsFailed            certificate or protocol not acceptable
+    │  │  └─ ClientCertificateRefused   the broker demands a certificate of ours, or refuses the one it got
     │  └─ TimedOut             the deadline of the whole exchange passed
     ├─ AddressForbidden        the address is one we must not connect to (link-local, metadata, ...)
     ├─ LoginRefused            wrong user or password: stop knocking
@@ -41,7 +42,7 @@ class BrokerError(Exception):
     code: ClassVar[str] = "broker_error"
     retryable: ClassVar[bool] = True
     #: What to tell a person when nothing better is known.
-    summary: ClassVar[str] = "The broker could not be used."
+    summary: ClassVar[str] = "The broker can't be used."
 
     def __init__(self, detail: str = "", *, status: int | None = None) -> None:
         self.detail = detail[:500]
@@ -54,12 +55,12 @@ class BrokerError(Exception):
 
 class Unreachable(BrokerError):
     code = "unreachable"
-    summary = "The broker did not answer."
+    summary = "The broker didn't answer."
 
 
 class NameNotResolved(Unreachable):
     code = "name_not_resolved"
-    summary = "The host name has no address."
+    summary = "The host name doesn't resolve to an address."
 
 
 class ConnectionRefused(Unreachable):
@@ -69,43 +70,48 @@ class ConnectionRefused(Unreachable):
 
 class ConnectionLost(Unreachable):
     code = "connection_lost"
-    summary = "The connection broke before the whole answer was read."
+    summary = "The connection closed before the complete answer arrived."
 
 
 class TlsFailed(Unreachable):
     code = "tls_failed"
     # The certificate may be renewed while we wait: retried, at the back-off's slow pace.
-    summary = "No secure connection could be made."
+    summary = "The console couldn't establish a secure connection."
+
+
+class ClientCertificateRefused(TlsFailed):
+    code = "client_certificate_refused"
+    summary = "The broker demands a client certificate, or refuses the one that it was shown."
 
 
 class TimedOut(Unreachable):
     code = "timed_out"
-    summary = "The broker did not answer in time."
+    summary = "The broker didn't answer in time."
 
 
 class AddressForbidden(BrokerError):
     code = "address_forbidden"
     retryable = False
-    summary = "The address is one that the console may not connect to."
+    summary = "The console isn't allowed to connect to this address."
 
 
 class LoginRefused(BrokerError):
     code = "login_refused"
     # Repeating a refused log-in can lock the account or fill the broker's log.
     retryable = False
-    summary = "The broker refused the user name or password."
+    summary = "The broker refused the username or password."
 
 
 class AccessRefused(BrokerError):
     code = "access_refused"
     retryable = False
-    summary = "The broker's user may not do this."
+    summary = "The broker's user isn't allowed to do this."
 
 
 class NotFound(BrokerError):
     code = "not_found"
     retryable = False
-    summary = "The broker has no such object."
+    summary = "The object doesn't exist on the broker."
 
 
 class Rejected(BrokerError):
@@ -116,7 +122,7 @@ class Rejected(BrokerError):
 
 class Conflict(Rejected):
     code = "conflict"
-    summary = "What exists on the broker differs from what was asked."
+    summary = "The object exists on the broker with different properties."
 
 
 class BrokerFailed(BrokerError):
@@ -127,13 +133,13 @@ class BrokerFailed(BrokerError):
 class StatsDisabled(BrokerError):
     code = "stats_disabled"
     retryable = False
-    summary = "The broker keeps no statistics."
+    summary = "The broker's statistics are disabled."
 
 
 class UnaddressableName(BrokerError):
     code = "unaddressable_name"
     retryable = False
-    summary = "This name cannot be addressed over HTTP."
+    summary = "This name can't be addressed over HTTP."
 
 
 class PathRewritten(BrokerError):
@@ -147,14 +153,14 @@ class PathRewritten(BrokerError):
 
 class MalformedAnswer(BrokerError):
     code = "malformed_answer"
-    summary = "The answer is not what RabbitMQ's management API gives."
+    summary = "The answer doesn't come from RabbitMQ's management API."
 
 
 class AnswerTooLarge(MalformedAnswer):
     code = "answer_too_large"
-    summary = "The answer is larger than the console takes."
+    summary = "The answer is larger than the console accepts."
 
 
 class Redirected(MalformedAnswer):
     code = "redirected"
-    summary = "The address redirects elsewhere; redirects are not followed."
+    summary = "The address redirects to another one. The console doesn't follow redirects."

@@ -90,15 +90,16 @@ def verdict(passage: Passage) -> tuple[str, str, Literal["ok", "warning", "faile
     advice: list[str] = []
     if passage.keeps_paths is False:
         found.append(
-            "A proxy on the way rewrites or refuses escaped characters in paths: %2F doesn't arrive as it "
-            "is sent. Objects in the virtual host / and names with a slash can't be changed through it."
+            "A proxy between the console and the broker rewrites or refuses escaped "
+            "characters such as %2F in paths. Objects in the virtual host / and names "
+            "with a slash can't be changed through it."
         )
         advice.append(_advice(_PATH_ADVICE, passage.server))
     if passage.refused:
         methods = ", ".join(method for method, _ in passage.refused)
         found.append(
-            f"Reads reach RabbitMQ, but something on the way refuses {methods} "
-            f"({passage.refused[0][1]}). The broker can be watched through it, not changed."
+            f"The console can read from RabbitMQ, but a proxy refuses {methods} "
+            f"({passage.refused[0][1]}). You can monitor the broker but not change it."
         )
         advice.append(_advice(_METHOD_ADVICE, passage.server))
     if found:
@@ -109,11 +110,11 @@ def verdict(passage: Passage) -> tuple[str, str, Literal["ok", "warning", "faile
         )
     if passage.keeps_paths is None:
         return (
-            "Whether a proxy rewrites paths couldn't be tested: the broker failed to answer.",
+            "The console couldn't test whether a proxy rewrites paths: the broker didn't answer.",
             "Test the connection again.",
             "warning",
         )
-    return "Paths and methods reach RabbitMQ as they are sent.", "", "ok"
+    return "Paths and methods reach RabbitMQ unchanged.", "", "ok"
 
 
 def _advice(by_server: dict[str, str], server: str) -> str:

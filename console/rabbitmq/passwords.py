@@ -27,14 +27,16 @@ def why_no_password(text: str) -> str:
     """Why `text` cannot be a user's password, in one sentence; "" where it can. It is taken as it is,
     spaces too."""
     if not text:
-        return "A password cannot be empty; a user without one is another choice."
+        return (
+            "The password can't be empty. To create a user without a password, choose that option."
+        )
     try:
         length = len(text.encode())
     except UnicodeEncodeError:
-        return "This password is not valid Unicode."
+        return "The password isn't valid Unicode."
     if length > MOST_BYTES:
         return f"A password has at most {MOST_BYTES} bytes."
-    return "A password must not hold a NUL character." if "\0" in text else ""
+    return "The password can't contain a NUL character." if "\0" in text else ""
 
 
 def hash_password(

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from console.rabbitmq import errors
+from console.rabbitmq.advice import advice_on
 from console.rabbitmq.amqp.connection import connected
-from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts
+from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts, Tls
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.network.addresses import (
     ParsedUrl,
@@ -22,7 +23,7 @@ from console.rabbitmq.network.addresses import (
     resolve_checked,
 )
 from console.rabbitmq.network.deadline import Deadline
-from console.rabbitmq.network.tls import tls_context, tls_failure
+from console.rabbitmq.network.tls import hear_alert, tls_context, tls_failure
 from console.rabbitmq.passage import read_passage, verdict
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import Listener, Overview, Whoami
@@ -33,7 +34,17 @@ OLDEST = (3, 10)
 NEWEST = (4, 3)
 
 StepName = Literal[
-    "resolve", "connect", "tls", "login", "rights", "version", "plugins", "proxy", "amqp"
+    "resolve",
+    "connect",
+    "tls",
+    "login",
+    "rights",
+    "version",
+    "plugins",
+    "proxy",
+    "amqp",
+    # Told by who knows the other brokers, where there is something to tell.
+    "duplicate",
 ]
 Outcome = Literal["ok", "failed", "warning", "skipped"]
 
@@ -92,14 +103,14 @@ class _Probe:
         for name, step in steps:
             if not needed:
                 self._steps.append(
-                    ProbeStep(name, "skipped", "Not tried, because an earlier step failed.")
+                    ProbeStep(name, "skipped", "Skipped because an earlier step failed.")
                 )
                 continue
             started = time.monotonic()
             try:
                 found = step()
             except errors.BrokerError as error:
-                found = _Found(_sentence(error), _advice(name, error), "failed")
+                found = _Found(_sentence(error), advice_on(name, error), "failed")
                 needed = False
             took = round((time.monotonic() - started) * 1000)
             self._steps.append(ProbeStep(name, found.outcome, found.message, found.advice, took))
@@ -114,48 +125,53 @@ class _Probe:
             self._url.host, self._url.port, self._endpoint.policy, self._step_deadline()
         )
         if [str(address) for address in addresses] == [self._url.host]:
-            return _Found(f"{self._url.host} is an address already.")
+            return _Found(f"{self._url.host} is an IP address.")
         listed = ", ".join(str(address) for address in addresses[:4])
-        return _Found(f"{self._url.host} is {listed}.")
+        return _Found(f"{self._url.host} resolves to {listed}.")
 
     def _connect(self) -> _Found:
         url, deadline = self._known_url(), self._step_deadline()
         open_connection(
             url.host, url.port, self._endpoint.policy, deadline, self._endpoint.timeouts.connect
         ).close()
-        return _Found(f"Something listens on {url.authority}.")
+        return _Found(f"A server listens on {url.authority}.")
 
     def _tls(self) -> _Found:
         url, tls = self._known_url(), self._endpoint.tls
         if url.scheme != "https":
             return _Found(
-                "Not used: password and answers travel unencrypted.",
-                "Use https:// wherever the way to the broker is not yours alone.",
+                "Not used: the password and all data travel unencrypted.",
+                "Use https:// if traffic crosses a network you don't control.",
                 "ok" if _is_local(url) else "warning",
             )
+        version = self._handshake(url.host, url.port, tls)
+        if not tls.verify:
+            return _Found(
+                f"{version}, but the certificate isn't verified.",
+                "An attacker on the network can impersonate the broker. Provide a CA "
+                "file and verify the certificate.",
+                "warning",
+            )
+        shown = " Client certificate shown." if tls.client_pem else ""
+        return _Found(f"{version}, certificate accepted.{shown}")
+
+    def _handshake(self, host: str, port: int, tls: Tls) -> str:
+        """The version of TLS that is spoken there. Raises BrokerError where none comes about."""
         context, deadline = tls_context(tls), self._step_deadline()
         connection = open_connection(
-            url.host, url.port, self._endpoint.policy, deadline, self._endpoint.timeouts.connect
+            host, port, self._endpoint.policy, deadline, self._endpoint.timeouts.connect
         )
         with connection:
             connection.settimeout(deadline.remaining())
             try:
-                secured = context.wrap_socket(
-                    connection, server_hostname=tls.server_name or url.host
-                )
+                secured = context.wrap_socket(connection, server_hostname=tls.server_name or host)
             except TimeoutError:
                 raise errors.TimedOut("The TLS handshake took too long.") from None
             except (OSError, ValueError) as error:
-                raise tls_failure(error, url.host) from error
+                raise tls_failure(error, host) from error
             with secured:
-                version = secured.version() or "TLS"
-        if not tls.verify:
-            return _Found(
-                f"{version}, but the certificate is not checked.",
-                "Anyone on the way can pose as the broker. Give a CA file and check it.",
-                "warning",
-            )
-        return _Found(f"{version}, certificate accepted.")
+                hear_alert(secured)
+                return secured.version() or "TLS"
 
     def _log_in(self) -> _Found:
         try:
@@ -163,24 +179,25 @@ class _Probe:
                 self._whoami = client.whoami()
         except errors.NotFound:
             raise errors.MalformedAnswer(
-                "What answers there is not RabbitMQ's management API."
+                "The server at this address isn't RabbitMQ's management API."
             ) from None
-        return _Found(f"Logged in as {printable(self._whoami.name)}.")
+        return _Found(f"Signed in as {printable(self._whoami.name)}.")
 
     def _rights(self) -> _Found:
         tags = set(self._whoami.tags if self._whoami else ())
         listed = ", ".join(printable(tag, 40) for tag in sorted(tags)) or "none"
         if "administrator" in tags:
-            return _Found(f"Tags: {listed}. Everything can be read and changed.")
+            return _Found(f"Tags: {listed}. The user can read and change everything.")
         limits = []
         if "monitoring" not in tags:
-            limits.append("nodes and the queues of other virtual hosts cannot be read")
-        limits.append("users, permissions and virtual hosts cannot be read or changed")
+            limits.append("can't read nodes or the queues of other virtual hosts")
+        limits.append("can't read or change users, permissions and virtual hosts")
         if "policymaker" not in tags:
-            limits.append("policies and parameters cannot be changed")
+            limits.append("can't change policies and parameters")
         return _Found(
-            f"Tags: {listed}. So {'; '.join(limits)}.",
-            "Give the user the tag administrator to manage the broker, or monitoring to watch it.",
+            f"Tags: {listed}. The user {'; '.join(limits)}.",
+            "To manage the broker, give the user the tag administrator. To monitor "
+            "it, give the tag monitoring.",
             "warning",
         )
 
@@ -196,30 +213,32 @@ class _Probe:
         if version < OLDEST:
             return _Found(f"{name} is too old.", f"Versions {known} are supported.", "warning")
         if version > NEWEST:
-            advice = f"Versions {known} have been tested; this one should work, but may differ."
+            advice = (
+                f"Tested versions: {known}. This version should work but may behave differently."
+            )
             return _Found(f"{name} is newer than this console.", advice, "warning")
         if not self._overview.stats_enabled:
             return _Found(
-                f"{name}, with statistics switched off.",
-                "Depths can still be read; rates, connections and consumers cannot.",
+                f"{name}, with statistics disabled.",
+                "Depths are available; rates, connections and consumers aren't.",
                 "warning",
             )
         return _Found(f"{name}.")
 
     def _plugins(self) -> _Found:
         missing = (
-            "Depths are read over the management API, which costs the broker several times more. "
-            "Enable the plugin rabbitmq_prometheus"
+            "Depths are read over the management API, which costs the broker several "
+            "times more. Enable the plugin rabbitmq_prometheus"
         )
         ports = self._listening("http/prometheus", "https/prometheus")
         if not ports:
             if self._overview is not None and not self._overview.listeners:
                 return _Found(
-                    "The management plugin answers. Other plugins this user may not see.",
-                    "The tag monitoring shows them.",
+                    "The management plugin answers. This user can't see the other plugins.",
+                    "To see them, give the user the tag monitoring.",
                     "warning",
                 )
-            return _Found("The Prometheus plugin is not enabled.", f"{missing}.", "warning")
+            return _Found("The Prometheus plugin isn't enabled.", f"{missing}.", "warning")
         url, listener = self._known_url(), ports[0]
         try:
             open_connection(
@@ -231,10 +250,10 @@ class _Probe:
             ).close()
         except errors.BrokerError as error:
             return _Found(
-                f"The Prometheus plugin is enabled, but port {listener.port} cannot be reached: "
-                f"{_sentence(error)}",
-                f"Depths are read over the management API instead. Open port {listener.port} to the "
-                "console to spare the broker.",
+                f"The Prometheus plugin is enabled, but port {listener.port} can't be "
+                f"reached: {_sentence(error)}",
+                "Depths are read over the management API instead. To reduce the load "
+                f"on the broker, open port {listener.port} to the console.",
                 "warning",
             )
         return _Found(f"Management and Prometheus (port {listener.port}) answer.")
@@ -248,23 +267,26 @@ class _Probe:
         amqp = self._given_amqp or self._discovered_amqp()
         if amqp is None:
             return _Found(
-                "The broker does not say where it listens for AMQP.",
-                "Give the AMQP address to publish and to read single queues at once.",
+                "The broker doesn't report its AMQP listeners.",
+                "Enter the AMQP address. Publishing messages and reading single queues need it.",
                 "warning",
             )
         where = f"{printable(amqp.host)} port {amqp.port}"
         amqp = replace(amqp, timeouts=self._step_timeouts())
+        if amqp.scheme == "amqps":
+            # pika would tell a missing client certificate as a broken connection.
+            self._handshake(amqp.host, amqp.port, amqp.tls)
         try:
             with connected(amqp, self._step_deadline()):
                 pass
         except (errors.AccessRefused, errors.NotFound) as error:
             return _Found(
-                f"AMQP answers on {where}, but virtual host {printable(amqp.vhost, 80)} is closed to "
-                "this user.",
-                _advice("amqp", error),
+                f"AMQP answers on {where}, but this user can't access the virtual host "
+                f"{printable(amqp.vhost, 80)}.",
+                advice_on("amqp", error),
                 "warning",
             )
-        return _Found(f"Logged in over {'AMQPS' if amqp.scheme == 'amqps' else 'AMQP'} on {where}.")
+        return _Found(f"Signed in over {'AMQPS' if amqp.scheme == 'amqps' else 'AMQP'} on {where}.")
 
     def _discovered_amqp(self) -> AmqpEndpoint | None:
         url = self._known_url()
@@ -288,7 +310,7 @@ class _Probe:
 
     def _known_url(self) -> ParsedUrl:
         if self._url is None:
-            raise errors.Unreachable("The address is not known.")
+            raise errors.Unreachable("The broker's AMQP address is unknown.")
         return self._url
 
     def _client(self) -> ManagementClient:
@@ -318,66 +340,3 @@ def _major_minor(version: str) -> tuple[int, int] | None:
 
 def _sentence(error: errors.BrokerError) -> str:
     return error.detail or error.summary
-
-
-def _advice(step: StepName, error: errors.BrokerError) -> str:
-    for kind, advice in _ADVICE:
-        if isinstance(error, kind):
-            if step == "amqp" and isinstance(error, errors.ConnectionRefused):
-                return "Check the AMQP port (5672, or 5671 with TLS) and any firewall in between."
-            return advice
-    return "Try again; if it stays so, look into the broker's log."
-
-
-#: From the particular to the general.
-_ADVICE: tuple[tuple[type[errors.BrokerError], str], ...] = (
-    (errors.NameNotResolved, "Check the host name for typing errors, and the console's DNS."),
-    (
-        errors.AddressForbidden,
-        "Use the broker's own address. Loopback and private networks can be allowed in the settings.",
-    ),
-    (
-        errors.ConnectionRefused,
-        "Check that RabbitMQ runs, that rabbitmq_management is enabled, and the port (15672 by "
-        "default, 15671 with TLS).",
-    ),
-    (
-        errors.TlsFailed,
-        "If the port does not speak TLS, begin the address with http://. Otherwise give the CA file that "
-        "signed the broker's certificate, and the name it is made out to.",
-    ),
-    (
-        errors.TimedOut,
-        "Check the port and any firewall in between, and whether the broker is overloaded.",
-    ),
-    (errors.ConnectionLost, "Check any proxy or firewall in between, and the broker's log."),
-    (errors.Unreachable, "Check host, port and any proxy in between."),
-    (
-        errors.LoginRefused,
-        "Check user and password. The user guest may log in from the broker's own machine only.",
-    ),
-    (
-        errors.AccessRefused,
-        "Give the user a tag: monitoring to watch, administrator to manage "
-        "(rabbitmqctl set_user_tags), and permissions in the virtual hosts it is to use.",
-    ),
-    (
-        errors.Redirected,
-        "Give the address that it redirects to, if that is the broker's management API.",
-    ),
-    (
-        errors.MalformedAnswer,
-        "Check that the address is the management API's and port, and its path if it has one.",
-    ),
-)
-
-
-def advice_for(code: str) -> str:
-    """What to do about an error known by its code only, as a poll stored it; "" for a code that
-    means nothing here."""
-    kinds = [errors.BrokerError]
-    for kind in kinds:
-        kinds.extend(kind.__subclasses__())
-        if kind.code == code:
-            return _advice("login", kind())
-    return ""

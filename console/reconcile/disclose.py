@@ -12,7 +12,7 @@ from typing import Any
 
 from console.kinds.common.kind import Ref, Spec
 from console.kinds.registry import KINDS
-from console.reconcile.diff import FieldChange
+from console.reconcile.diff import Difference, FieldChange
 
 
 def public_spec(kind: str, spec: Spec) -> dict[str, Any]:
@@ -31,6 +31,17 @@ def beside_secrets(kind: str) -> tuple[str, ...]:
     """Fields that are sent with a secret and told by no inventory."""
     secrets = KINDS[kind].secrets
     return () if secrets is None else secrets.beside
+
+
+def sets_secret(difference: Difference) -> bool:
+    """Whether a secret differs, or what is sent with it."""
+    return any(change.name in beside_secrets(difference.ref.kind) for change in difference.fields)
+
+
+def told_spec(kind: str, spec: Spec) -> dict[str, Any]:
+    """The public spec without what is of use only with a secret."""
+    beside = beside_secrets(kind)
+    return {name: value for name, value in public_spec(kind, spec).items() if name not in beside}
 
 
 def whole_spec(

@@ -89,10 +89,10 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
     "heroicons",
-    "knox",
     "rest_framework",
 ]
 MIDDLEWARE = [
+    "console.health.AnyHostMiddleware",
     "console.client_address.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -1,8 +1,7 @@
-"""Settings of the REST API and its tokens."""
+"""Settings of the REST API."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from console.settings.env import env_int
@@ -37,16 +36,6 @@ REST_FRAMEWORK: dict[str, Any] = {
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-REST_KNOX = {
-    "AUTH_HEADER_PREFIX": "Bearer",
-    "TOKEN_PREFIX": "wrn_",
-    "TOKEN_TTL": timedelta(days=90),
-    "TOKEN_MODEL": "accessctl.ApiToken",
-    "AUTO_REFRESH": False,
-}
-KNOX_TOKEN_MODEL = "accessctl.ApiToken"
-#: knox's own token table is not ours: without this its migrations would make it.
-MIGRATION_MODULES = {"knox": None}
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "console.faces.rest.problems.ProblemHandler",
     "EXCEPTION_FORMATTER_CLASS": "console.faces.rest.problems.ProblemFormatter",
@@ -55,9 +44,9 @@ DRF_STANDARDIZED_ERRORS = {
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Warren",
     "DESCRIPTION": (
-        "Fleets of RabbitMQ brokers: what is on them, how deep their queues are, over time.\n\n"
-        "Send `Authorization: Bearer wrn_…`. Figures are as of the times beside them; a figure "
-        "that is not known is null, never zero. docs/api.md has examples."
+        "Manage fleets of RabbitMQ brokers: their objects, their queue depths and the history.\n\n"
+        "Authenticate with `Authorization: Bearer wrn_…`. Every figure has a time next to it. An "
+        "unknown figure is null, never zero. See docs/api.md for examples."
     ),
     "VERSION": "1",
     "LICENSE": {"name": "Apache-2.0"},
@@ -70,5 +59,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "EnvironmentEnum": "console.models.Environment",
         "StepStateEnum": "console.models.StepState",
     },
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "console.faces.rest.schema.queries_as_read",
+    ],
 }

@@ -153,13 +153,13 @@ async function load(chart) {
     answer = await response.json();
   } catch {
     chart.box.dataset.state = "failed";
-    if (!chart.u) note(chart, "The figures could not be read. They are asked for again shortly.");
+    if (!chart.u) note(chart, "Couldn’t load the figures. Retrying shortly.");
     return;
   }
   chart.data = [answer.at, ...chart.names.map((name) => answer[name] ?? answer.at.map(() => null))];
   [chart.from, chart.to] = [answer.from, answer.to];
   const known = chart.data.slice(1).some((values) => values.some((value) => value != null));
-  note(chart, known ? "" : (chart.box.dataset.empty ?? "Nothing is known of this time."));
+  note(chart, known ? "" : (chart.box.dataset.empty ?? "No data in this period."));
   if (chart.u) {
     chart.u.setData(chart.data);
     if (chart.u.cursor.idx == null) showValues(chart);

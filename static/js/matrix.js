@@ -42,8 +42,8 @@ if (form) {
     if (!line) return;
     line.textContent =
       blocks || chosen.size
-        ? `Chosen: ${[blocks && `${blocks} cells by users and virtual hosts`, chosen.size && `${chosen.size} single cells`].filter(Boolean).join(", ")}.`
-        : "Choose users, virtual hosts, or cells with Space or Ctrl and a click.";
+        ? `Selected: ${[blocks && `${blocks} cells by users and virtual hosts`, chosen.size && `${chosen.size} single cells`].filter(Boolean).join(", ")}.`
+        : "Select users or virtual hosts, or select cells with Space or Ctrl+click.";
   }
 
   async function edit(link) {

@@ -31,7 +31,7 @@ document.addEventListener("click", async (event) => {
     const done = await copy(button.dataset.copy);
     focused?.focus();
     button.classList.toggle("is-done", done);
-    announce(done ? "Copied." : "Copying is not possible in this browser.");
+    announce(done ? "Copied." : "Couldn’t copy: this browser doesn’t allow it.");
     setTimeout(() => button.classList.remove("is-done"), 1500);
   }
   event.target.closest("[data-dismiss]")?.closest(".toast-line")?.remove();
@@ -42,7 +42,7 @@ for (const toast of document.querySelectorAll(".toast-success, .toast-info")) {
   setTimeout(() => toast.remove(), 8000);
 }
 
-// What an act answered, said aloud: [data-announce] in a swapped-in fragment.
+// The result of an operation, read aloud: [data-announce] in a swapped-in fragment.
 document.addEventListener("htmx:after:swap", () => {
   for (const element of document.querySelectorAll("[data-announce]")) {
     announce(element.dataset.announce);

@@ -7,7 +7,7 @@ let mark = "live";
 
 function show(state) {
   mark = state;
-  const texts = { live: "Live", paused: "Paused", behind: "The console does not answer" };
+  const texts = { live: "Live", paused: "Paused", behind: "The console isn’t responding" };
   for (const element of document.querySelectorAll("[data-refresh-mark]")) {
     if (element.dataset.state === state) continue;
     element.dataset.state = state;

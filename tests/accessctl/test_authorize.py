@@ -197,12 +197,27 @@ def test_outside_the_scope_is_404_and_inside_without_the_right_403(cast) -> None
     ("name", "permission", "vhost", "said"),
     [
         ("alice", "brokers:test", None, "Granted to alice: Operator on a."),
-        ("alice", "vhosts:edit", "/", "No grant of this account includes vhosts:edit."),
-        ("charlie", "vhosts:edit", "/", "Not on this broker; there is Broker administrator on b."),
-        ("vera", "vhosts:edit", "/", "Not on this virtual host; there is Vhost administrator on "),
-        ("vera", "vhosts:edit", None, "Not on the whole broker; there is Vhost administrator on "),
-        ("paula", "vhosts:edit", None, "Nothing is granted to this account or its groups."),
-        ("root", "vhosts:edit", None, "Superusers may do everything."),
+        ("alice", "vhosts:edit", "/", "None of the account's grants includes vhosts:edit."),
+        (
+            "charlie",
+            "vhosts:edit",
+            "/",
+            "Not on this broker; the account has Broker administrator on b.",
+        ),
+        (
+            "vera",
+            "vhosts:edit",
+            "/",
+            "Not on this virtual host; the account has Vhost administrator on ",
+        ),
+        (
+            "vera",
+            "vhosts:edit",
+            None,
+            "Not on the whole broker; the account has Vhost administrator on ",
+        ),
+        ("paula", "vhosts:edit", None, "Neither the account nor its groups have any grant."),
+        ("root", "vhosts:edit", None, "Superusers can do everything."),
     ],
 )
 def test_why_gives_the_same_answer_with_its_reason(cast, name, permission, vhost, said) -> None:
@@ -240,12 +255,12 @@ def test_a_step_is_judged_by_the_virtual_host_it_touches(cast, kind, key, vera_m
         ("brand-new", ""),
         ("root", "The user has tags (administrator)"),
         ("own", ""),
-        ("shared", "The user has permissions in virtual hosts that are not yours"),
+        ("shared", "The user has permissions in virtual hosts that you don't administer"),
         # A permission in their virtual hosts does not make it theirs.
-        ("borrowed", "The user does not belong to your virtual hosts."),
+        ("borrowed", "The user doesn't belong to your virtual hosts."),
         # Hidden from them: one sentence for all.
-        ("other", "The user does not belong to your virtual hosts."),
-        ("orphan", "The user does not belong to your virtual hosts."),
+        ("other", "The user doesn't belong to your virtual hosts."),
+        ("orphan", "The user doesn't belong to your virtual hosts."),
     ],
 )
 def test_a_vhost_administrator_touches_only_users_of_their_own(cast, rabbit, reason) -> None:

@@ -100,7 +100,7 @@ def test_only_connections_to_ones_own_virtual_hosts_are_told(connected, now):
     permit(user.broker, user.name, vhost, now)
     shown = text_of(browser.get(panel))
     assert (shown.count(vhost), shown.count(other)) == (2, 0)
-    assert "Only those to virtual hosts that you may see" in shown
+    assert "Only connections to virtual hosts that you can see" in shown
     told = browser.get(f"/api/v1/users/{user.pk}/connections/").json()
     assert (told["count"], told["in_part"]) == (2, True)
 
@@ -110,11 +110,11 @@ def test_a_user_whom_nobody_uses_has_none_which_is_not_the_same_as_not_known(
 ):
     user = found_user(make_broker(), scratch_user[0])
     shown = text_of(browser.get(reverse("user_connections", args=[user.pk])))
-    assert "nobody is connected as this user" in shown
+    assert "No client is connected as this user" in shown
     down = found_user(make_broker(management_url="http://127.0.0.1:9"), "u")
     response = browser.get(reverse("user_connections", args=[down.pk]))
     assert response.status_code == 200
-    assert "Whether there are any is not known" in text_of(response)
+    assert "unknown whether there are any" in text_of(response)
     told = api.get(f"/api/v1/users/{down.pk}/connections/").json()
     assert (told["count"], told["read_at"], told["complete"]) == (None, None, False)
     assert told["trouble"]["code"] == "connection_refused"
@@ -126,8 +126,8 @@ def test_a_broker_in_trouble_is_said_beside_what_it_told_before(browser, api, co
     before = api.get(f"/api/v1/users/{user.pk}/connections/").json()
     Broker.objects.filter(pk=user.broker_id).update(enabled=False)
     shown = text_of(browser.get(panel))
-    assert "switched off in the console" in shown
-    assert "What is below was read" in shown
+    assert "disabled in the console" in shown
+    assert "The list below was read" in shown
     assert "Open connections 3" in shown
     told = api.get(f"/api/v1/users/{user.pk}/connections/").json()
     assert told["trouble"]["code"] == "disabled"
@@ -147,7 +147,7 @@ def test_names_of_connections_are_text(browser, broker_row):
     assert response.status_code == 200
     assert b"<b>n" not in response.content
     assert not any(n.encode() in response.content for n in HOSTILE if "<" in n or "\u202e" in n)
-    assert "2 could not be read" in text_of(response)
+    assert "2 couldn’t be read" in text_of(response)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_names_of_connections_are_text(browser, broker_row):
     [
         b"[]",
         b"{}",
-        answer_of([{"name": "c", "vhost": "/", "user": "somebody else"}]),
+        answer_of([{"name": "c", "vhost": "/", "user": "Someone else"}]),
     ],
     ids=["list", "empty", "other"],
 )
@@ -173,5 +173,21 @@ def test_more_than_are_read_at_once_are_bounded(browser, api, broker_row):
         told = api.get(f"/api/v1/users/{user.pk}/connections/").json()
         shown = text_of(browser.get(reverse("user_connections", args=[user.pk]), {"page": "40"}))
     assert (told["count"], told["complete"], len(told["results"])) == (2000, False, 100)
-    assert "There are more than are read at once" in shown
+    assert "Not all connections are listed" in shown
     assert "1951–2000 of" in shown
+
+
+def test_deleting_a_user_closes_its_connections_as_the_preview_says(
+    browser, live_broker, scratch_vhost, scratch_user, make_broker
+):
+    name, password = scratch_user
+    live_broker.call("PUT", "permissions", scratch_vhost.name, name, body=ALL)
+    parameters = live_broker.amqp_parameters(scratch_vhost.name)
+    parameters.credentials = pika.PlainCredentials(name, password)
+    opened = pika.BlockingConnection(parameters)
+    shown = browser.get(reverse("user_delete", args=[found_user(make_broker(), name).pk]))
+    assert "RabbitMQ closes its open connections immediately." in text_of(shown)
+    live_broker.call("DELETE", "users", name)
+    with pytest.raises(pika.exceptions.ConnectionClosedByBroker) as closed:
+        opened.process_data_events(time_limit=30)
+    assert closed.value.reply_code == 320

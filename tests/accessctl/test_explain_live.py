@@ -90,7 +90,7 @@ def pair(act: Act, right: str, target: str, pattern: str, **more: Any) -> list[C
 
 CASES: list[Case] = [
     Case("connect with a permission of nothing", Act.OPEN_VHOST, NOTHING, True),
-    Case("connect without a permission", Act.OPEN_VHOST, None, False),
+    Case("connect Without a permission", Act.OPEN_VHOST, None, False),
     Case("connect as administrator without one", Act.OPEN_VHOST, None, False, tags="administrator"),
     Case("connect to no vhost", Act.OPEN_VHOST, ALL, False, vhost="there-is-none"),
     Case("connect, user limit 0", Act.OPEN_VHOST, ALL, False, user_limits={"max-connections": 0}),
@@ -215,7 +215,7 @@ CASES: list[Case] = [
         {"topic": (".*", "^eu")},
     ),
     Case(
-        "topic with the user's name", Act.PUBLISH, ALL, True, "topic", "", "ann.x",
+        "topic with the username", Act.PUBLISH, ALL, True, "topic", "", "ann.x",
         {"topic": (r"^{username}\.", "^$")}, username="ann",
     ),
     Case(
@@ -238,9 +238,9 @@ CASES: list[Case] = [
     Case("management with the tag", Act.USE_MANAGEMENT, NOTHING, True, tags="management"),
     Case("management without a tag", Act.USE_MANAGEMENT, ALL, False),
     Case("management with another tag", Act.USE_MANAGEMENT, ALL, False, tags="impersonator"),
-    Case("management without a permission", Act.USE_MANAGEMENT, None, False, tags="management"),
+    Case("management Without a permission", Act.USE_MANAGEMENT, None, False, tags="management"),
     Case("policymaker without one", Act.USE_MANAGEMENT, None, False, tags="policymaker"),
-    Case("monitoring without a permission", Act.USE_MANAGEMENT, None, False, tags="monitoring"),
+    Case("monitoring Without a permission", Act.USE_MANAGEMENT, None, False, tags="monitoring"),
     Case("administrator without one", Act.USE_MANAGEMENT, None, True, tags="administrator"),
     Case("policies as policymaker", Act.SET_POLICY, NOTHING, True, tags="policymaker"),
     Case("policies as policymaker elsewhere", Act.SET_POLICY, None, False, tags="policymaker"),

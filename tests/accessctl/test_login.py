@@ -258,7 +258,7 @@ def test_a_code_of_the_app_is_good_once_wherever_it_was_used(cast, one_step) -> 
         assert "_auth_user_id" not in _second_step(used).session
     # Confirming who one is takes a new one too, and then it's used up for the sign-in.
     answer = client.post("/accounts/2fa/reauthenticate/", {"code": code})
-    assert "was used already" in answer.content.decode()
+    assert "was already used" in answer.content.decode()
     one_step(1)
     code = _code_of(secret)
     assert client.post("/accounts/2fa/reauthenticate/", {"code": code}).status_code == 302
@@ -427,7 +427,7 @@ def _come_by(provider: Any, **claims: Any) -> Client:
 
 
 def test_single_sign_on_makes_an_account_that_holds_nothing(cast, provider) -> None:
-    assert "Log in with Example" in Client().get(LOGIN).content.decode()
+    assert "Sign in with Example" in Client().get(LOGIN).content.decode()
     client = _come_by(provider, preferred_username="zoe", email="zoe@example.org")
     assert client.get("/access/").status_code == 200
     zoe = User.objects.get(username="zoe")
@@ -490,5 +490,5 @@ def test_who_is_logged_in_does_not_become_somebody_else(cast, provider) -> None:
 
 def test_without_an_issuer_there_is_no_single_sign_on(cast, settings) -> None:
     settings.SOCIALACCOUNT_PROVIDERS = {}
-    assert "Log in with" not in Client().get(LOGIN).content.decode()
+    assert "Sign in with" not in Client().get(LOGIN).content.decode()
     assert Client().get("/accounts/oidc/sso/login/").status_code == 404

@@ -103,7 +103,14 @@ def test_one_user_shows_its_rights_everywhere_in_words(browser):
     permit_topic(broker, "app", "/", "amq.topic", NOW)
     permit(broker, "somebody else", "hidden", NOW)
     text = text_of(browser.get(f"/users/{user.pk}/"))
-    for said in ("everything", "nothing", "orders", "amq.topic", "none allowed", "Sees all conn"):
+    for said in (
+        "everything",
+        "nothing",
+        "orders",
+        "amq.topic",
+        "none allowed",
+        "Can see all conn",
+    ):
         assert said in text
     assert "hidden" not in text
 
@@ -155,10 +162,10 @@ def test_an_unusable_url_shows_the_page_with_one_sentence_and_400(browser, route
 def test_none_and_could_not_ask_do_not_look_alike(browser):
     broker = add_broker("b", NOW)
     for route in LISTS:
-        assert "The broker says that there are none here" in text_of(browser.get(reverse(route)))
+        assert "The last inventory found none in this scope" in text_of(browser.get(reverse(route)))
     type(broker.status).objects.update(inventory_at=None)
     for route in LISTS:
-        assert "Not known yet" in text_of(browser.get(reverse(route)))
+        assert "Unknown so far" in text_of(browser.get(reverse(route)))
 
 
 def test_a_csv_holds_all_rows_with_safe_cells(browser):

@@ -12,9 +12,9 @@ from rest_framework.test import APIClient
 from accessctl.models import ApiToken
 from accessctl.tokens.service import create_token, revoke_token
 from console.engine.proposals.retry import ask_again
+from console.faces.seen import seen_objects
 from console.models import Change, ManagedObject, StepState, Sync
 from tests.acting import apply
-from vhosts.drift.seen_objects import seen_objects
 
 pytestmark = pytest.mark.django_db
 
@@ -51,12 +51,12 @@ def limited(row: ApiToken) -> None:
 @pytest.mark.parametrize(
     ("withdraw", "sentence"),
     [
-        (revoked, "The API token that this was asked with has been revoked."),
-        (expired, "The API token that this was asked with has expired."),
+        (revoked, "The API token used for this request has been revoked."),
+        (expired, "The API token used for this request has expired."),
         (
             limited,
-            "root, by the API token that this was asked with, no longer has the right to do this "
-            "(vhosts:create).",
+            "root, through the API token used for this request, no longer has the "
+            "right to do this (vhosts:create).",
         ),
     ],
 )

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def add_user(broker_row: Any, now: datetime) -> Any:
     broker = broker_row()
+    broker.status.inventory_at = now
+    broker.status.save()
     seen = {"broker": broker, "first_seen_at": now, "changed_at": now}
 
     def add(name: str, rights: dict[str, tuple[str, str, str]], **columns: Any) -> BrokerUser:
@@ -40,9 +42,9 @@ def test_each_vhost_is_said_in_one_sentence(add_user: Any) -> None:
     )
     reach = reach_of_user(user)
     assert [(vhost.vhost, vhost.words) for vhost in reach.vhosts] == [
-        ("/", "May do everything."),
-        ("/a", "May connect, and nothing else."),
-        ("/b", "May write to names that begin with orders.; read from only work or jobs."),
+        ("/", "Can do everything."),
+        ("/a", "Can connect, but nothing else."),
+        ("/b", "Can write to names that begin with orders.; read from only work or jobs."),
     ]
     assert reach.flags == ()
 

@@ -158,7 +158,7 @@ def test_nodes_are_added_up_and_where_two_differ_nothing_is_known() -> None:
     whole = added_up([scrape("a", one=1, two=2, torn=5), scrape("b", three=3, two=2, torn=6)])
     listing = whole.listing({})
     assert {item.name: item.ready for item in listing.items} == {"one": 1, "two": 2, "three": 3}
-    assert [row.reason for row in listing.rejected] == ["Two nodes tell of the queue."]
+    assert [row.reason for row in listing.rejected] == ["Two nodes report this queue."]
     assert whole.totals() == (3, 6, 0)
 
 

@@ -353,18 +353,27 @@ def test_a_certificate_is_checked_against_the_given_ca_and_name(
         # The one place that switches it off: what a person who chose so for a broker gets.
         assert get(Tls(verify=False)) == b"{}"
         for distrusted in (Tls(), Tls(ca_pem=ca), Tls(ca_pem=ca, server_name="other.example")):
-            with pytest.raises(errors.TlsFailed, match="not acceptable"):
+            with pytest.raises(errors.TlsFailed, match="isn't accepted"):
                 get(distrusted)
         assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize(
     "pem",
-    ["garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "x" * 2_000_000],
-)
+    ["garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "x" * 2_000_000,
+     "Główny urząd", "-----BEGIN CERTIFICATE-----\nMIIB\u0142=\n-----END CERTIFICATE-----\n"],
+)  # fmt: skip
 def test_an_unreadable_ca_is_said_to_be_so(pem: str) -> None:
     with pytest.raises(errors.TlsFailed, match="CA file"):
         tls_context(Tls(ca_pem=pem))
+
+
+def test_words_between_the_certificates_of_a_bundle_may_be_in_any_script(
+    certificate: tuple[Path, Path],
+) -> None:
+    pem = certificate[0].read_text()
+    bundle = f"# F\u0151tan\u00fas\u00edtv\u00e1ny\n{pem}\n# \u8a3c\u660e\u66f8\n{pem}"
+    assert tls_context(Tls(ca_pem=bundle)).cert_store_stats()["x509"] == 1
 
 
 def test_a_server_that_never_finishes_the_handshake_times_out() -> None:

@@ -1,4 +1,4 @@
-"""The contract of the readers in port.py, on every live broker at hand."""
+"""The contract of the management client, on every live broker at hand."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_what_each_tag_leaves_out_is_said(broker: LiveBroker) -> None:
 @pytest.mark.parametrize(
     ("url", "step", "says"),
     [
-        ("http://no-such-host.invalid:15672", "resolve", "no address"),
+        ("http://no-such-host.invalid:15672", "resolve", "doesn't resolve to an address"),
         ("http://169.254.169.254", "resolve", "metadata"),
         ("ftp://rabbit", "resolve", "http"),
         ("http://127.0.0.1:1", "connect", "Nothing listens"),
@@ -124,7 +124,7 @@ def test_this_machine_is_not_probed_where_the_policy_forbids_it() -> None:
     [
         (redirects("http://elsewhere.example/login"), "http://elsewhere.example"),
         (replies(b"<html>", content_type="text/html"), "JSON"),
-        (replies(b"", status="404 Not Found"), "not RabbitMQ"),
+        (replies(b"", status="404 Not Found"), "isn't RabbitMQ"),
         (replies(b'{"name": 5}'), "name"),
     ],
 )

@@ -102,7 +102,7 @@ def make_all_states(now: datetime) -> dict[str, Broker]:
         ),
         "Refused": make(
             "billing", now, state="refused", age=7200, error_code="login_refused",
-            error_detail="The broker refused the user name or password.",
+            error_detail="The broker refused the username or password.",
         ),
         "Unreachable": make(
             "telemetry", now, state="unreachable", age=None, error_code="connection_refused",

@@ -31,6 +31,8 @@ ALLOWED = {
     "console.heartbeat": "",
     "console.jobrun": "",
     "console.managedobject": "",
+    "vhosts.operatorpolicy": "acd",
+    "vhosts.policy": "acd",
     "vhosts.poll": "",
     "vhosts.queue": "",
     "vhosts.virtualhost": "acd",
@@ -85,7 +87,7 @@ def test_a_broker_is_added_edited_and_forgotten_by_the_same_services(admin_clien
     assert (broker.generation, broker.password_encrypted) == (2, "")
 
     stale = admin_client.post(change, settings_of(name="late", seen_generation="1"))
-    assert b"changed meanwhile" in stale.content
+    assert b"Someone else changed this broker" in stale.content
     delete = reverse("admin:console_broker_delete", args=[broker.pk])
     assert admin_client.post(delete, {"post": "yes"}).status_code == 302
     assert not Broker.objects.exists()

@@ -19,8 +19,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def broker(make_broker: Any) -> Any:
-    return make_broker()
+def broker(make_broker: Any, now: Any) -> Any:
+    """As after an inventory: what isn't there is known not to be."""
+    made = make_broker()
+    made.status.inventory_at = now
+    made.status.save()
+    return made
 
 
 @pytest.fixture
@@ -102,7 +106,7 @@ def test_a_vhost_is_added_changed_and_deleted(
 
     delete = address("vhosts_virtualhost", "delete", row.pk)
     shown = browser.get(delete)
-    assert b"exchanges, bindings, policies and parameters go with it" in shown.content
+    assert b"exchanges, bindings, policies and parameters are deleted too" in shown.content
     wrong = browser.post(delete, {**hidden_of(shown), "step": "apply", "typed": "other"})
     assert wrong.status_code == 400
     assert seen("vhosts", name) is not None
@@ -229,9 +233,9 @@ def test_an_action_on_many_rows_shows_its_plan_and_then_is_one_change(
     assert apply(confirm(browser, where, shown)).state == "done"
     assert ManagedObject.objects.filter(kind="user", sync=Sync.IN_SYNC).count() == 2
     again = choose(browser, "accessctl_brokeruser", "adopt_chosen", rows)
-    assert b"2 of the chosen objects are managed already" in again.content
+    assert b"2 of the selected objects are already managed" in again.content
     all_of_them = choose(browser, "accessctl_brokeruser", "adopt_chosen", rows[:2])
-    assert b"managed already" in all_of_them.content
+    assert b"already managed" in all_of_them.content
     assert all_of_them.status_code == 400
 
     shown = choose(browser, "accessctl_brokeruser", "clear_chosen", rows)
@@ -265,7 +269,7 @@ def test_drift_is_pushed_back_or_accepted_from_the_list_of_what_was_asked(
     rows = list(ManagedObject.objects.filter(broker=broker).order_by("id"))
     where = address("console_managedobject", "changelist")
     nothing = choose(browser, "console_managedobject", "push_chosen", rows)
-    assert b"None of the chosen objects differs" in nothing.content
+    assert b"None of the selected objects differs" in nothing.content
     ManagedObject.objects.update(sync=Sync.DRIFTED)
     shown = choose(browser, "console_managedobject", "push_chosen", rows[:1])
     assert [f.becomes for line in shown.context["preview"].lines for f in line.fields] == ["asked"]
@@ -284,11 +288,14 @@ def test_a_broker_that_is_down_makes_the_change_wait_and_that_is_said(
     broker = add_broker("away", now, state="unreachable")
     add = address("vhosts_virtualhost", "add")
     page = browser.get(add)
-    assert b"the change waits for it" in page.content
+    assert b"once the broker is reachable" in page.content
     shown = preview(browser, add, name="later")
     answer = browser.post(add, {**hidden_of(shown), "step": "apply"})
     said = " ".join(str(one) for one in get_messages(answer.wsgi_request))
-    assert "away did not answer when it was last asked: the change waits for it" in said
+    assert (
+        "away didn't answer the last request. The change is applied once the broker is reachable"
+        in said
+    )
     change = Change.objects.get()
     assert apply(change).state == "waiting"
     assert BrokerStatus.objects.get(broker=broker).state == "unreachable"
@@ -309,7 +316,7 @@ def test_the_consoles_own_user_is_not_deleted_from_under_it(browser: Any, now: A
     row = add_user(add_broker("b", now), "warren", now)
     answer = browser.get(address("accessctl_brokeruser", "delete", row.pk))
     assert answer.status_code == 400
-    assert b"by which the console itself logs in" in answer.content
+    assert b"The console signs in" in answer.content
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -380,4 +387,4 @@ def test_a_row_that_is_gone_is_told(browser: Any, now: Any) -> None:
             assert answer.status_code == 302
     answer = choose(browser, "accessctl_brokertopicpermission", "delete_chosen", [row])
     assert answer.status_code == 400
-    assert b"not there any more" in answer.content
+    assert b"no longer exist" in answer.content

@@ -151,7 +151,9 @@ def test_an_unreadable_if_match_is_named(api: Any, broker: dict[str, Any]) -> No
 def test_a_name_is_taken_once(api: Any, broker: dict[str, Any]) -> None:
     answer = api.post(BROKERS, settings_of())
     assert answer.status_code == 400
-    assert errors_of(answer) == {"name": "There is already a broker called orders."}
+    assert errors_of(answer) == {
+        "name": "A broker named orders already exists. Choose another name."
+    }
 
 
 @pytest.mark.django_db(transaction=True)

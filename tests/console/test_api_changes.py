@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accessctl.grants.roles import Role
 from accessctl.models import BrokerUser, Grant
-from console.models import Change, ManagedObject, Step
+from console.models import BrokerStatus, Change, ManagedObject, Step
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import password_matches
 from vhosts.models import VirtualHost
@@ -164,6 +165,7 @@ def test_permissions_are_changed_taken_set_in_bulk_and_copied(
     topic_url = url_of("topic-permissions", vhost=vhost, user=users[1])
     assert applied(api.patch(topic_url, {"read": "^c"}))["state"] == "done"
     assert seen("topic-permissions", vhost, users[1])[0]["read"] == "^c"
+    BrokerStatus.objects.filter(broker=broker).update(inventory_at=timezone.now())
     copy = {"broker": broker.pk, "source": users[1], "target": users[0]}
     assert applied(api.post(f"{BASE}/permissions/copy/", copy))["state"] == "done"
     assert seen("permissions", vhost, users[0])["configure"] == ".*"

@@ -78,3 +78,23 @@ def test_an_operation_answers_as_documented(
 
 def _quoted(text: str) -> str:
     return quote(text.encode("utf-8", "surrogatepass"), safe="")
+
+
+def test_the_document_tells_of_parameters_and_answers_what_is_so(api: Any) -> None:
+    def parameters() -> Any:
+        for path, operations in DOCUMENT["paths"].items():
+            for method, operation in operations.items():
+                for one in operation.get("parameters", []):
+                    if one["in"] == "query":
+                        yield f"{method} {path} {one['name']}", one["schema"]
+
+    for name, schema in parameters():
+        if schema["type"] == "boolean":
+            assert "enum" not in schema, name
+        if schema["type"] == "string" and not {"enum", "format"} & set(schema):
+            assert schema["minLength"] == 1, name
+    told = DOCUMENT["paths"]["/api/v1/whoami/"]["get"]["responses"]["200"]
+    assert told["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/WhoamiRead"
+    }
+    assert isinstance(api.get("/api/v1/whoami/").json(), dict)

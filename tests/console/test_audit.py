@@ -42,6 +42,24 @@ def test_an_act_is_told_with_who_where_and_with_what(api, planner, admin_client)
     assert reverse("change", args=[entry.change_id_then]) in page
 
 
+def test_pages_name_operations_in_words_and_times_with_their_zone(superuser, admin_client):
+    for action in ("user:update", "grants:take"):
+        record(action, target_kind="user", target="app", acting_user=superuser)
+    entry = AuditEntry.objects.get(action="user:update")
+    at = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
+    listed = admin_client.get(reverse("audit")).content.decode()
+    assert ">Edit user<" in listed
+    assert ">Revoke role<" in listed
+    assert listed.count(at) >= 1
+    page = admin_client.get(reverse("audit_entry", args=[entry.pk])).content.decode()
+    assert "<h1>Edit user: " in page
+    assert at in page
+    found = admin_client.get(reverse("audit"), {"action": "edit USER"}).context["listing"]
+    assert [row.action for row in found.rows] == ["user:update"]
+    found = admin_client.get(reverse("audit"), {"action": "grants:"}).context["listing"]
+    assert [row.action for row in found.rows] == ["grants:take"]
+
+
 def test_a_password_that_was_set_is_told_and_not_shown(api, planner, admin_client):
     body = {"broker": planner.broker.pk, "name": "planned", "password": "correct horse"}
     api.post("/api/v1/users/", body)

@@ -55,7 +55,7 @@ def test_a_broker_that_is_down_is_said_with_the_next_try(broker_row, superuser, 
     change = down.do(("vhost", ["v"], {}))
     text = page(root, change).content.decode()
     assert "Waiting for the broker" in text
-    assert "next try" in text
+    assert "Next attempt" in text
 
 
 def test_the_rest_is_stopped_and_tried_again(engine, names, root):
@@ -78,7 +78,7 @@ def test_a_deletion_that_asks_again_is_confirmed(engine, names, seen, root):
     change = engine.ask(("vhost", [vhost], None), observed={})
     Step.objects.filter(change=change).update(state="needs_confirmation", finished_at=None)
     Change.objects.filter(pk=change.pk).update(state="rejected")
-    assert "Confirm 1 again" in page(root, change).content.decode()
+    assert "Confirm 1 deletion" in page(root, change).content.decode()
     root.post(reverse("change_confirm", args=[change.pk]))
     engine.apply()
     assert seen("vhosts", vhost) is None
@@ -90,7 +90,7 @@ def test_a_step_whose_password_is_gone_is_not_tried_without_it(planner, root):
     Step.objects.filter(change=change).update(state="rejected", secrets_encrypted="")
     Change.objects.filter(pk=change.pk).update(state="rejected")
     answer = root.post(reverse("change_retry", args=[change.pk]), follow=True)
-    assert "passwords are not kept any more" in answer.content.decode()
+    assert "no longer stores their passwords" in answer.content.decode()
     assert Change.objects.count() == 1
 
 
@@ -106,7 +106,7 @@ def test_what_one_may_not_see_is_not_there(planner, person):
     text = page(client, both).content.decode()
     assert red[:20] in text
     assert "/blue-" not in text
-    assert "you may not see" in text
+    assert "you can’t see" in text
     assert page(client, other).status_code == 404
     # Part of it is not hers: she may not stop it.
     assert client.post(reverse("change_stop", args=[both.pk])).status_code == 403

@@ -67,8 +67,8 @@ def test_a_change_outside_is_told_by_field_and_pushed_back(
     assert "theirs" in page
     post = {"ids": [target.pk], "act": "push"}
     shown = admin_client.post(reverse("drift_resolve"), post).content.decode()
-    assert "What will happen" in shown
-    assert not Change.objects.filter(title__startswith="Push").exists()
+    assert ">Plan<" in shown
+    assert not Change.objects.filter(title__startswith="Restore").exists()
     admin_client.post(reverse("drift_resolve"), {**post, "confirm": "yes", "reason": "ours"})
     engine.apply()
     assert seen("vhosts", vhost)["description"] == "orders"
@@ -213,11 +213,11 @@ def test_the_page_of_an_object_offers_to_adopt_it(engine, names, look, live_brok
     live_broker.call("PUT", "vhosts", name)
     look()
     pk = VirtualHost.objects.get(broker=engine.broker, name=name).pk
-    assert b"Adopt it as it is" in admin_client.get(reverse("vhost", args=[pk])).content
+    assert b"Adopt as is" in admin_client.get(reverse("vhost", args=[pk])).content
     user = BrokerUser.objects.get(broker=engine.broker, name=live_broker.username)
-    assert b"Adopt it as it is" in admin_client.get(reverse("user", args=[user.pk])).content
+    assert b"Adopt as is" in admin_client.get(reverse("user", args=[user.pk])).content
     engine.do(("vhost", [name], {}))
-    assert b"Adopt it as it is" not in admin_client.get(reverse("vhost", args=[pk])).content
+    assert b"Adopt as is" not in admin_client.get(reverse("vhost", args=[pk])).content
 
 
 SECRETS = {"password_hash": "", "hashing_algorithm": "rabbit_password_hashing_sha256"}
@@ -296,11 +296,12 @@ def test_what_went_with_an_owner_deleted_outside_is_one_finding(
     look()
     (found,) = api.get("/api/v1/drift/").json()["results"]
     assert (found["kind"], found["state"]) == (owner, "missing")
-    assert states(engine, *PERMISSIONS) == dict.fromkeys(PERMISSIONS, ("owner_missing", False))
+    gone = (*PERMISSIONS, "policy") if owner == "vhost" else PERMISSIONS
+    assert states(engine, *gone) == dict.fromkeys(gone, ("owner_missing", False))
     answer = api.post("/api/v1/drift/resolve/", {"ids": [found["id"]], "act": "accept"})
     assert answer.status_code == 202, answer.content
     engine.apply()
-    assert states(engine, *PERMISSIONS) == dict.fromkeys(PERMISSIONS, GONE)
+    assert states(engine, *gone) == dict.fromkeys(gone, GONE)
     look()
     assert api.get("/api/v1/drift/").json()["count"] == 0
 
@@ -315,10 +316,10 @@ def test_pushing_a_vhost_shows_what_went_with_it_before_any_of_that_is_pushed(
     body = {"ids": [permission.pk], "act": "push"}
     assert api.post("/api/v1/drift/resolve/", body).status_code == 400
     push = {"ids": [found["id"]], "act": "push"}
-    told = "5 objects that you manage hung on it. They aren&#x27;t pushed with it"
+    told = "5 managed objects depended on it. They aren&#x27;t restored with it"
     assert told in admin_client.post(reverse("drift_resolve"), push).content.decode()
     (step,) = api.post("/api/v1/drift/resolve/?dry_run=true", push).json()["steps"]
-    assert "5 objects that you manage" in step["objections"][0]
+    assert "5 managed objects depended on it" in step["objections"][0]
     api.post("/api/v1/drift/resolve/", push)
     engine.apply()
     assert seen("vhosts", vhost)["description"] == "orders"
@@ -328,9 +329,11 @@ def test_pushing_a_vhost_shows_what_went_with_it_before_any_of_that_is_pushed(
     assert {(one["kind"], one["state"]) for one in there} == {
         ("permission", "missing"),
         ("topic_permission", "missing"),
+        ("policy", "missing"),
     }
     api.post("/api/v1/drift/resolve/", {"ids": [one["id"] for one in there], "act": "push"})
     engine.apply()
+    assert seen("policies", vhost, "p")["pattern"] == "^q"
     assert [row["vhost"] for row in seen("permissions") if row["user"] == hanging] == [vhost]
 
 

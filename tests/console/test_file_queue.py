@@ -11,6 +11,8 @@ import console.celery  # noqa: F401 – names the transport
 from console.background import file_queue
 
 MESSAGES = 400
+#: Names of their own: kombu remembers bindings for the life of the process.
+WORK = "work-of-this-file"
 
 
 @pytest.fixture
@@ -28,9 +30,11 @@ def connection(tmp_path: Path):
         yield connected
 
 
-def take_all(connection, taken, until):
+def take_all(connection, taken, until, bound):
     with connection.clone() as mine:
-        queue = mine.SimpleQueue("work")
+        queue = mine.SimpleQueue(WORK)
+        # Kombu rewrites the file of bindings whenever somebody binds: nothing is sent meanwhile.
+        bound.wait(timeout=60)
         while not (until.is_set() and not queue.qsize()):
             try:
                 message = queue.get(block=False)
@@ -44,14 +48,16 @@ def test_every_message_is_read_whole_and_once_while_others_write(connection):
     """Kombu's own transport fails this: its readers meet messages that are half written."""
     taken: list[int] = []
     sent = threading.Event()
+    bound = threading.Barrier(4)
     readers = [
-        threading.Thread(target=take_all, args=(connection, taken, sent), daemon=True)
+        threading.Thread(target=take_all, args=(connection, taken, sent, bound), daemon=True)
         for _ in range(3)
     ]
     for reader in readers:
         reader.start()
     with connection.clone() as mine:
-        queue = mine.SimpleQueue("work")
+        queue = mine.SimpleQueue(WORK)
+        bound.wait(timeout=60)
         for number in range(MESSAGES):
             queue.put({"number": number, "filling": "x" * 5000})
     sent.set()
@@ -78,7 +84,10 @@ def test_messages_come_in_the_order_they_were_sent_and_leave_nothing_behind(conn
 
 def test_the_newest_are_kept_of_a_queue_that_nobody_reads(connection, monkeypatch):
     monkeypatch.setattr(file_queue, "MOST_WAITING", 20)
-    with connection.SimpleQueue("apply") as queue, connection.SimpleQueue("polling") as other:
+    with (
+        connection.SimpleQueue("kept-of-this-file") as queue,
+        connection.SimpleQueue("beside-of-this-file") as other,
+    ):
         other.put({"number": -1})
         for number in range(50):
             queue.put({"number": number})

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, ProgrammingError, connection
+from psycopg2.errors import UndefinedTable
 
 from console.background.beat import BeatScheduler
 from console.background.heartbeats import write_heartbeat
@@ -107,6 +108,48 @@ def test_without_postgres_ready_says_so_and_shows_no_driver_text(client) -> None
     assert answer.status_code == 503
     assert not answer.json()["checks"]["database"]["ok"]
     assert "10.1.2.3" not in answer.content.decode()
+
+
+class NoTables:
+    """As if `migrate` had never run."""
+
+    def __call__(self, execute: Any, *arguments: Any) -> Any:
+        raise ProgrammingError("gone") from UndefinedTable(
+            'relation "console_brokerstatus" does not exist'
+        )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("trouble", [Away(), NoTables()], ids=["away", "no tables"])
+@pytest.mark.parametrize("who", ["open", "token", "session"])
+def test_metrics_without_their_tables_are_unavailable_and_no_failure(
+    client, superuser, api_token, settings, trouble, who
+) -> None:
+    settings.METRICS_OPEN = who == "open"
+    if who == "session":
+        client.force_login(superuser)
+    headers = {"Authorization": f"Bearer {api_token}"} if who == "token" else {}
+    with connection.execute_wrapper(trouble):
+        answer = client.get("/metrics", headers=headers)
+        assert answer.status_code == 503
+        assert b"console_brokerstatus" not in answer.content
+        assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("host", ["10.244.3.17:8000", "warren-web", "[fd00::7]:8000", "a_b", ""])
+def test_health_and_metrics_answer_by_any_host_and_nothing_else_does(
+    client, settings, host
+) -> None:
+    settings.METRICS_OPEN = True
+    headers = {"Host": host}
+    assert client.get("/livez", headers=headers).status_code == 200
+    assert client.get("/readyz", headers=headers).json()["checks"]["database"]["ok"]
+    assert client.get("/metrics", headers=headers).status_code == 200
+    for path in ("/", "/accounts/login/", "/livez/", "/static/x"):
+        assert client.get(path, headers=headers).status_code in (400, 404), path
+    settings.METRICS_OPEN = False
+    assert client.get("/metrics", headers=headers).status_code == 401
 
 
 @pytest.mark.django_db

@@ -34,7 +34,7 @@ def state_of(name: str) -> str:
 
 
 def fails(*_: Any, **__: Any) -> None:
-    raise ValueError("amqp://warren:secret-password@10.0.0.1 went wrong")
+    raise ValueError("amqp://warren:secret-password@10.0.0.1 The console failed")
 
 
 def break_keep_history(monkeypatch: Any) -> None:
@@ -153,7 +153,7 @@ def test_an_unexpected_error_of_a_poll_is_told_for_a_while(
 ) -> None:
     broker = make_broker()
     monkeypatch.setattr(vhost_tasks.run, "poll", fails)
-    with pytest.raises(ValueError, match="went wrong"):
+    with pytest.raises(ValueError, match="The console failed"):
         vhost_tasks.poll_broker(broker.pk, 1)
     assert state_of("poll_broker") == "job_failing"
     JobRun.objects.update(failed_at=ago(minutes=11))

@@ -65,7 +65,7 @@ def test_trouble_comes_with_its_reason_and_what_to_do(admin_client: Client) -> N
     fleet.make_all_states(now())
     page = text_of(admin_client.get("/"))
     assert "Nothing listens on telemetry.example.org port 15671." in page
-    assert "Check user and password." in page
+    assert "Check the username and password." in page
     assert "One broker is stale" in page
     assert "No complete answer in time." in page
     assert "if that fails too, it is called unreachable" in page
@@ -75,7 +75,7 @@ def test_unknown_figures_are_a_dash_with_a_reason_and_never_zero(admin_client: C
     broker = fleet.make("telemetry", now(), state="unreachable", age=None)
     row = row_of(text_of(admin_client.get("/")), broker)
     assert row.count('class="unknown"') >= 8
-    assert "could not be reached" in row
+    assert "The broker can’t be reached" in row
     assert not re.search(r'class="num">\s*0', row)
 
 
@@ -189,7 +189,9 @@ def test_the_strip_says_production(admin_client: Client) -> None:
 
 def test_trouble_of_the_broker_in_scope_is_a_strip_on_its_lists(admin_client: Client) -> None:
     broker = fleet.make("billing", now(), state="refused", age=7200)
-    assert "This broker refuses us." in text_of(admin_client.get(f"/queues/?broker={broker.pk}"))
+    assert "This broker refused the connection." in text_of(
+        admin_client.get(f"/queues/?broker={broker.pk}")
+    )
 
 
 def test_the_scope_menu_leads_to_lists_only(admin_client: Client) -> None:

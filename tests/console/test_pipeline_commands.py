@@ -50,13 +50,13 @@ def broker(make_broker: Any, superuser: Any) -> Any:
 def test_plan_apply_plan_export(broker, file, vhost, live_broker):
     code, told = run("plan", file)
     assert code == 2
-    assert f"+ vhost {vhost}" in told
-    assert f"+ queue {vhost} / q" in told
+    assert f"+ virtual host {vhost}" in told
+    assert f"+ queue q in {vhost}" in told
     assert "the broker: 2 create" in told
     assert not Change.objects.exists()
 
     code, told = run("apply", file, "--broker", "the broker", "--as", "root", "--reason", "because")
-    assert (code, "2 of 2 applied and read back" in told) == (0, True)
+    assert (code, "2 of 2 steps applied and verified" in told) == (0, True)
     assert live_broker.call("GET", "queues", vhost, "q")["durable"] is True
     assert (Change.objects.get().origin, Change.objects.get().reason) == ("command", "because")
 
@@ -85,17 +85,17 @@ def test_a_part_that_the_broker_refuses_is_an_error_and_told_by_step(broker, fil
     code, told = run("apply", file)
     assert code == 1
     assert "rejected: create exchange" in told
-    assert "2 of 3 applied" in told
+    assert "2 of 3 steps applied" in told
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["plan", "/no/such/file"], "cannot be read"),
-        (["plan", "FILE", "--broker", "nowhere"], "no broker nowhere"),
-        (["plan", "FILE", "--as", "nobody"], "no active console account nobody"),
+        (["plan", "/no/such/file"], "Can't read"),
+        (["plan", "FILE", "--broker", "nowhere"], "Broker nowhere not found"),
+        (["plan", "FILE", "--as", "nobody"], "Console account nobody not found"),
         (["export", "--vhost", "no such vhost"], "no virtual host"),
-        (["plan", "FILE", "--transform", "nope"], "no transformation"),
+        (["plan", "FILE", "--transform", "nope"], "Unknown transformation"),
     ],
 )
 def test_trouble_is_one_sentence_and_exit_code_1(broker, file, arguments, told):

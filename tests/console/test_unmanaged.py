@@ -50,7 +50,7 @@ def test_all_that_match_are_adopted_as_one_change_and_nothing_is_written(
     address = f"{reverse('unmanaged_adopt')}?broker={engine.broker.pk}&search={quote(first)}"
     before = Change.objects.count()
     shown = admin_client.post(address, {"kind": "vhost", "all": "yes"})
-    assert b"What will happen" in shown.content
+    assert b">Plan<" in shown.content
     assert Change.objects.count() == before
     done = admin_client.post(reverse("unmanaged_adopt"), hidden_of(shown))
     assert done.status_code == 302
@@ -82,8 +82,8 @@ def test_permissions_and_users_are_adopted_by_their_ticked_rows(engine, now, adm
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"kind": "vhost"}, "Choose at least one object"),
-        ({"kind": "vhost", "ids": ["x", "99999999999999999999"]}, "Choose at least one object"),
+        ({"kind": "vhost"}, "Select at least one object"),
+        ({"kind": "vhost", "ids": ["x", "99999999999999999999"]}, "Select at least one object"),
         ({"kind": "node", "ids": ["1"]}, "kind must be one of"),
         ({}, "kind must be one of"),
     ],
@@ -104,7 +104,7 @@ def test_a_viewer_sees_their_part_and_adopts_nothing(engine, now, client, django
     client.force_login(vera)
     page = client.get(PAGE)
     assert listed(page) == {"/mine"}
-    assert b"Adopt those" not in page.content
+    assert b"Adopt selected" not in page.content
     row = page.context["object_rows"][0][0]
     answer = client.post(reverse("unmanaged_adopt"), {"kind": "vhost", "ids": [row.pk]})
     assert answer.status_code == 403

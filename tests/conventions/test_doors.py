@@ -103,22 +103,22 @@ def asked_of(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
     }
 
 
-def _filled(value: Any, objects: dict[str, Any]) -> Any:
+def filled(value: Any, objects: dict[str, Any]) -> Any:
     if isinstance(value, str):
         whole = re.fullmatch(r"{([a-z_]+)}", value)
         if whole:
             return objects[whole[1]]
         return re.sub(r"{([a-z_]+)}", lambda found: str(objects[found[1]]), value)
     if isinstance(value, dict):
-        return {name: _filled(one, objects) for name, one in value.items()}
-    return [_filled(one, objects) for one in value] if isinstance(value, list) else value
+        return {name: filled(one, objects) for name, one in value.items()}
+    return [filled(one, objects) for one in value] if isinstance(value, list) else value
 
 
 def go_in(door: Door, client: Client, objects: dict[str, Any]) -> bool:
     """Whether the door lets through. Nothing of it is kept."""
     args = [objects[name] for name in door.args]
-    address = reverse(door.route, args=args) + _filled(door.query, objects)
-    body = _filled(door.body, objects)
+    address = reverse(door.route, args=args) + filled(door.query, objects)
+    body = filled(door.body, objects)
     for one in body.values():
         if isinstance(one, SimpleUploadedFile):
             one.seek(0)
@@ -134,7 +134,7 @@ def go_in(door: Door, client: Client, objects: dict[str, Any]) -> bool:
             answer = following if following.status_code == 200 else answer
         content = (b"".join(answer) if answer.streaming else answer.content).decode()
         transaction.set_rollback(True)
-    if status in (401, 403, 404) or "You may not do this here" in content:
+    if status in (401, 403, 404) or "allowed to do this here" in content:
         return False
     assert status < 400 or (door.asks and status == 400), (door, status, content[-3000:])
     return door.needs in content

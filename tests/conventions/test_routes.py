@@ -220,8 +220,9 @@ def test_looking_changes_nothing(
     writes = [
         query["sql"][:200]
         for query in queries
-        if query["sql"].split(" ")[0] in {"INSERT", "UPDATE", "DELETE"}
-        and "console_cache" not in query["sql"]
+        if query["sql"].split()[0] in {"INSERT", "UPDATE", "DELETE"}
+        # What limits count by is no change of anything.
+        and not any(table in query["sql"] for table in ("console_cache", "console_request_count"))
         and not (route.name in AUDITED and "console_auditentry" in query["sql"])
     ]
     assert writes == []

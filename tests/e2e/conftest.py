@@ -110,7 +110,7 @@ def log_in(page: Page, administrator: Any) -> Callable[[], None]:
         page.goto("/accounts/login/")
         page.fill("[name=login]", administrator.username)
         page.fill("[name=password]", PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("button", name="Sign in").click()
         page.wait_for_url("**/")
 
     return act

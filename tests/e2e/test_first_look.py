@@ -24,7 +24,7 @@ def test_a_person_adds_a_broker_and_watches_a_queue_fill(
 
     log_in()
     expect(page.get_by_role("heading", name="Add your first broker")).to_be_visible()
-    page.locator("main").get_by_role("link", name="Add a broker").first.click()
+    page.locator("main").get_by_role("link", name="Add broker").first.click()
     page.get_by_label("Name", exact=True).fill("orders-eu")
     page.get_by_label("Environment").select_option("staging")
     page.get_by_label("Management URL").fill(live_broker.url)
@@ -34,8 +34,8 @@ def test_a_person_adds_a_broker_and_watches_a_queue_fill(
     page.get_by_role("button", name="Test connection").click()
     expect(page.get_by_role("heading", name="The connection works")).to_be_visible(timeout=20_000)
     assert page.locator("#probe .probe-steps li").count() == 9
-    page.get_by_role("button", name="Add the broker").click()
-    expect(page.get_by_text("orders-eu is added.")).to_be_visible()
+    page.get_by_role("button", name="Add broker").click()
+    expect(page.get_by_text("Broker orders-eu added.")).to_be_visible()
     expect(page.locator("#broker-now")).to_contain_text("Not polled yet")
 
     broker = Broker.objects.get(name="orders-eu")
@@ -82,9 +82,9 @@ def test_a_wrong_password_is_told_at_its_step(
     page.get_by_label("User", exact=True).fill("nobody-of-that-name")
     page.get_by_label("Password", exact=True).fill("wrong")
     page.get_by_role("button", name="Test connection").click()
-    step = page.locator("#probe .probe-steps li", has_text="Log-in")
+    step = page.locator("#probe .probe-steps li", has_text="Authentication")
     expect(step).to_contain_text("Failed", timeout=20_000)
-    expect(step).to_contain_text("Check user and password")
+    expect(step).to_contain_text("Check the username and password")
     expect(page.locator("#probe .probe-steps li", has_text="Version")).to_contain_text("Skipped")
 
 
@@ -93,12 +93,14 @@ def test_an_edit_that_leads_elsewhere_says_that_the_password_is_lost(
 ) -> None:
     broker = make_broker(name="orders-eu")
     page.goto(f"/brokers/{broker.pk}/edit/")
-    warning = page.get_by_text("The stored password is cleared by that")
+    warning = page.get_by_text("so the stored password will be cleared")
     expect(warning).to_be_hidden()
     page.get_by_label("Management URL").fill("https://elsewhere.example.org:15671")
     expect(warning).to_be_visible()
     page.get_by_role("button", name="Test connection").click()
-    expect(page.locator("#probe")).to_contain_text("the stored one is not sent to another address")
+    expect(page.locator("#probe")).to_contain_text(
+        "The stored password isn't sent to a new address"
+    )
 
 
 @pytest.mark.parametrize(

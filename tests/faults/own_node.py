@@ -14,9 +14,10 @@ from console.local.rabbitmq import Node, NodePorts, find_server
 
 
 class OwnNode:
-    """Runs within a `with` block; `url` is its management API, with the login."""
+    """Runs within a `with` block; `url` is its management API, with the login. `settings` are more lines
+    of rabbitmq.conf."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: tuple[str, ...] = ()) -> None:
         self._folder = StateFolder(folder)
         self._folder.make()
         server = find_server()
@@ -28,6 +29,7 @@ class OwnNode:
             ports=NodePorts.choose(Ports(self._folder)),
             password="0123456789abcdef",
             cookie="FEDCBA9876543210",
+            settings=settings,
         )
         self.url = self._node.management_url_with_password
         self._services = [self._node.epmd_service(), self._node.service()]

@@ -102,15 +102,15 @@ def test_each_queue_is_told_apart_when_its_worker_is_killed(
     assert console.ready()["status"] == 503
     appliers = console.worker_on("apply")
     eventually(console.is_ready, within=60)
-    assert console.background.check_alive("--queues", ALL)[0] == 0
-    assert console.background.check_alive("--beat")[0] == 0
+    assert console.check_alive("--queues", ALL)[0] == 0
+    assert console.check_alive("--beat")[0] == 0
 
     pollers.send_signal(signal.SIGKILL)
     pollers.wait()
     began = time.monotonic()
-    code, said = console.background.check_alive("--queues", "polling")
+    code, said = console.check_alive("--queues", "polling")
     assert (code, "has ended" in said) == (1, True)
-    assert console.background.check_alive("--queues", "default,apply")[0] == 0
+    assert console.check_alive("--queues", "default,apply")[0] == 0
     eventually(lambda: console.bad() == ["queue.polling"], within=60)
     assert time.monotonic() - began < 60
     assert console.ready()["status"] == 503
@@ -122,11 +122,11 @@ def test_each_queue_is_told_apart_when_its_worker_is_killed(
 
     appliers.send_signal(signal.SIGSTOP)  # it lives, and does nothing
     eventually(lambda: console.bad() == ["queue.apply"], within=60)
-    code, said = console.background.check_alive("--queues", "apply")
+    code, said = console.check_alive("--queues", "apply")
     assert (code, "is frozen" in said) == (1, True)
     appliers.send_signal(signal.SIGCONT)
     eventually(console.is_ready, within=60)
-    assert console.background.check_alive("--queues", "apply")[0] == 0
+    assert console.check_alive("--queues", "apply")[0] == 0
 
 
 def test_a_worker_whose_threads_are_all_busy_is_told(
@@ -144,7 +144,7 @@ def test_a_worker_whose_threads_are_all_busy_is_told(
         eventually(lambda: set(console.bad()) >= {"queue.default", "queue.apply"}, within=90)
         assert console.ready()["status"] == 503
         # Its loop turns: nobody kills it for being busy for a minute.
-        assert console.background.check_alive("--queues", ALL)[0] == 0
+        assert console.check_alive("--queues", ALL)[0] == 0
     finally:
         holder.close()
     eventually(console.is_ready, within=60)
@@ -159,13 +159,13 @@ def test_beat_that_is_frozen_or_gone_is_told(
     eventually(console.is_ready, within=60)
     beat.send_signal(signal.SIGSTOP)
     eventually(lambda: "beat" in console.bad(), within=60)
-    code, said = console.background.check_alive("--beat")
+    code, said = console.check_alive("--beat")
     assert (code, "is frozen" in said) == (1, True)
     beat.send_signal(signal.SIGCONT)
     eventually(console.is_ready, within=60)
     beat.terminate()
     beat.wait()
-    assert console.background.check_alive("--beat")[0] == 1
+    assert console.check_alive("--beat")[0] == 1
 
 
 def test_history_that_fails_is_degraded_and_not_unready(

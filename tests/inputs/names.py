@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _CONTROL = "control characters"
-_LONG = "bytes long", "255 characters", "at most 1000 characters"
+_LONG = "the limit is", "255 characters", "at most 1000 characters"
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Refused:
 
 
 REFUSED = (
-    Refused("N6", ".", ("only dots",)),
-    Refused("N7", "..", ("only dots",)),
+    Refused("N6", ".", ("only of dots",)),
+    Refused("N7", "..", ("only of dots",)),
     Refused("N9 line feed", "a\nb", (_CONTROL,)),
     Refused("N9 return", "a\rb", (_CONTROL,)),
     Refused("N9 tab", "\t=cmd", (_CONTROL,)),
@@ -29,7 +29,7 @@ REFUSED = (
     Refused("N13", "é" * 128, _LONG),
     Refused("N14", "😀" * 255, _LONG),
     Refused("N15", "x" * 5000, _LONG),
-    Refused("N27 replaced", "a\N{REPLACEMENT CHARACTER}b", ("not UTF-8",)),
+    Refused("N27 replaced", "a\N{REPLACEMENT CHARACTER}b", ("isn't valid UTF-8",)),
     Refused("N31", "a:b", ("colon",), ("user",)),
     Refused("N34", "", ("Enter a name", "may not be blank")),
 )

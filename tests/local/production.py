@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -25,9 +24,9 @@ from console.local.folder import CHECKOUT, StateFolder
 from console.local.ports import Ports
 from console.local.postgres import DATABASE, SUPERUSER, Postgres
 from console.local.services import Service, stop_all
+from tests.local.image import context_files, image_account, image_command, image_environment
 
 COMPOSE = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())
-DOCKERFILE = (CHECKOUT / "Dockerfile").read_text()
 STORES = ("postgres", "redis")
 #: Where the image holds the checkout and the packages.
 IMAGE_CHECKOUT, IMAGE_PACKAGES = "/srv/warren", "/opt/venv"
@@ -38,7 +37,13 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def substitute(value: Any, given: dict[str, str]) -> Any:
     """${NAME}, ${NAME:-default} and ${NAME:?message} in every text, as compose does it."""
     if isinstance(value, dict):
-        return {key: substitute(one, given) for key, one in value.items()}
+        # A name without a value stands for the one of the same name that is given, if it is.
+        passed_on = {
+            key: given[key] if one is None else one
+            for key, one in value.items()
+            if one is not None or key in given
+        }
+        return {key: substitute(one, given) for key, one in passed_on.items()}
     if isinstance(value, list):
         return [substitute(one, given) for one in value]
     if not isinstance(value, str):
@@ -61,17 +66,8 @@ def dotenv(**filled_in: str) -> dict[str, str]:
     """.env.example with its empty lines filled in; nothing that it does not list."""
     lines = (CHECKOUT / ".env.example").read_text().splitlines()
     given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    assert set(filled_in) == {name for name, value in given.items() if not value}
-    return given | filled_in
-
-
-def image_command() -> list[str]:
-    return json.loads(re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)[1])
-
-
-def image_environment() -> dict[str, str]:
-    words = " ".join(re.findall(r"^ENV (.+)$", DOCKERFILE, re.MULTILINE))
-    return dict(word.split("=", 1) for word in shlex.split(words) if not word.startswith("PATH="))
+    assert {name for name, value in given.items() if not value} <= set(filled_in)
+    return {name: value for name, value in (given | filled_in).items() if value}
 
 
 def queues_of(command: list[str]) -> list[str]:
@@ -100,10 +96,13 @@ class Production:
         self.started: list[Service] = []
 
     def build(self) -> None:
-        """What the Dockerfile does: a copy without what .dockerignore names, static files collected."""
-        ignored = (CHECKOUT / ".dockerignore").read_text().split()
-        names = [name.rpartition("/")[2] for name in ignored if name != "static/vendor"]
-        shutil.copytree(CHECKOUT, self.checkout, ignore=shutil.ignore_patterns(*names))
+        """What the Dockerfile does: a copy of what .dockerignore lets in, the browser libraries, static files
+        collected."""
+        for path in context_files():
+            (self.checkout / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(CHECKOUT / path, self.checkout / path)
+        vendor = Path("static") / "vendor"
+        shutil.copytree(CHECKOUT / vendor, self.checkout / vendor)
         environment = self._environment({}) | {
             "CONSOLE_SECRET_KEY": "only-while-building-0123456789abcdef",
             "CONSOLE_ENCRYPTION_KEYS": "A" * 43 + "=",
@@ -145,8 +144,8 @@ class Production:
         plain = ["setpriv", "--no-new-privs", "--"]
         if os.geteuid() != 0:
             return plain
-        number = re.search(r"useradd .*--uid (\d+)", DOCKERFILE)[1]
-        return ["unshare", "--user", f"--map-user={number}", f"--map-group={number}", *plain]
+        user, group = image_account()
+        return ["unshare", "--user", f"--map-user={user}", f"--map-group={group}", *plain]
 
     def call(self, method: str, path: str, token: str = "", body: object = None) -> Any:
         request = urllib.request.Request(

@@ -19,7 +19,8 @@ def checkout(tmp_path):
     (tmp_path / "bin").mkdir()
     for name in ("up", "venv"):
         shutil.copy(CHECKOUT / "bin" / name, tmp_path / "bin" / name)
-    shutil.copy(CHECKOUT / "requirements.txt", tmp_path)
+    for name in ("requirements.txt", "requirements-local.txt"):
+        shutil.copy(CHECKOUT / name, tmp_path)
     return tmp_path
 
 
@@ -38,7 +39,7 @@ def test_a_python_that_is_too_old_is_said_with_its_version(checkout):
     old.chmod(0o755)
     done = up(checkout, PYTHON=str(old))
     assert done.returncode == 1
-    assert "Python 3.11 or newer is needed" in done.stderr
+    assert "Python 3.11 or newer is required" in done.stderr
     assert "is Python 3.9" in done.stderr
 
 
@@ -52,7 +53,7 @@ def test_without_a_network_it_says_what_to_check(checkout):
         PIP_NO_CACHE_DIR="1",
     )
     assert done.returncode == 1
-    assert "The Python packages could not be fetched" in done.stderr
+    assert "Downloading the Python packages failed" in done.stderr
     assert "HTTPS_PROXY" in done.stderr
     assert not (checkout / ".venv" / "requirements.txt.stamp").exists()
 

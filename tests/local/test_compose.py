@@ -53,6 +53,45 @@ def test_every_task_goes_to_a_queue_that_workers_read():
         )
 
 
+#: Settings that no service gets by compose.yaml, and why.
+NOT_PASSED_ON = {
+    "CONSOLE_TRUST_PROXY": "gone",
+    "CONSOLE_DEBUG": "for development",
+    "CONSOLE_PLAIN_STATIC": "for development",
+    "CONSOLE_STATE_DIR": "the image's own",
+    "CONSOLE_RUN_DIR": "the image's own",
+    "CONSOLE_ADMIN_USER": "given to ensure_admin by the one who runs it",
+    "CONSOLE_ADMIN_PASSWORD": "given to ensure_admin by the one who runs it",
+    "DATABASE_OWNER_URL": "for migrate alone",
+}
+SECRETS = {
+    "CONSOLE_SECRET_KEY", "CONSOLE_ENCRYPTION_KEYS", "CONSOLE_OIDC_CLIENT_SECRET", "DATABASE_URL",
+    "CELERY_BROKER_URL",
+}  # fmt: skip
+
+
+def test_every_setting_of_the_manual_reaches_every_process():
+    manual = (CHECKOUT / "docs" / "settings.md").read_text().partition("## What bin/up starts")[0]
+    settings = set(re.findall(r"^\| `([A-Z0-9_]+)` \|", manual, re.MULTILINE))
+    assert len(settings) > 30
+    assert set(NOT_PASSED_ON) | SECRETS <= settings
+    wanted = settings - set(NOT_PASSED_ON) | {f"{name}_FILE" for name in SECRETS}
+    for name, service in COMPOSE["services"].items():
+        if name in STORES:
+            continue
+        missing = wanted - set(service["environment"])
+        assert not missing, f"{name} does not get {missing}"
+    assert "DATABASE_OWNER_URL_FILE" in COMPOSE["services"]["migrate"]["environment"]
+
+
+def test_a_setting_that_env_does_not_have_is_not_passed_on_empty(production):
+    given = production.services["web"]["environment"]
+    assert "CONSOLE_CONTACT" not in given
+    # Half of what must be secret comes from files.
+    assert "CONSOLE_SECRET_KEY" not in given
+    assert given["CONSOLE_SECRET_KEY_FILE"].endswith("/secret_key")
+
+
 def test_only_migrate_gets_the_owners_login():
     for name, service in COMPOSE["services"].items():
         given = service.get("environment", {})
@@ -65,10 +104,15 @@ def test_only_migrate_gets_the_owners_login():
 def production(tmp_path_factory):
     """Everything that compose.yaml starts, in the order of its depends_on."""
     key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    home = tmp_path_factory.mktemp("production")
+    home.chmod(0o755)
+    secret = home / "secret_key"
+    secret.write_text(secrets.token_hex(32) + "\n")
     production = Production(
-        tmp_path_factory.mktemp("production"),
+        home,
         dotenv(
-            CONSOLE_SECRET_KEY=secrets.token_hex(32),
+            CONSOLE_SECRET_KEY="",
+            CONSOLE_SECRET_KEY_FILE=str(secret),
             CONSOLE_ENCRYPTION_KEYS=key,
             POSTGRES_PASSWORD=secrets.token_hex(24),
             POSTGRES_RUNTIME_PASSWORD=secrets.token_hex(24),

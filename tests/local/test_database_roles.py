@@ -22,7 +22,7 @@ record("a:b", target_kind="a", target="b", acting_user=None)
 """
 PARTITIONS = """
 from datetime import UTC, datetime, timedelta
-from vhosts.polling import partitions
+from vhosts.history import partitions
 from vhosts.models import QueueSnapshot
 then = datetime(2031, 1, 1, tzinfo=UTC)
 print(partitions.make_ahead(then))
@@ -232,3 +232,30 @@ def test_the_roles_of_a_postgres_of_ones_own_as_the_manual_creates_them(postgres
     with connection.cursor() as cursor, pytest.raises(REFUSED):
         cursor.execute("UPDATE console_auditentry SET username = 'x'")
     connection.close()
+
+
+def test_two_at_once_migrate_one_after_the_other(postgres):
+    connection = psycopg2.connect(postgres.url("postgres"))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE twice")
+    connection.close()
+    names = {
+        "DATABASE_URL": postgres.runtime_url(RUNTIME).replace("/console", "/twice"),
+        "DATABASE_OWNER_URL": postgres.url("twice"),
+    }
+    words = [sys.executable, "manage.py", "migrate", "--no-input"]
+    running = [
+        subprocess.Popen(
+            words,
+            cwd=CHECKOUT,
+            env=os.environ | names,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate() for process in running]
+    assert [process.returncode for process in running] == [0, 0], said
+    assert sorted("No migrations to apply" in out for out, _ in said) == [False, True]

@@ -63,7 +63,7 @@ def test_messages_really_flow_and_it_stops_when_asked(live_broker, demo_vhost):
         text=True,
     )
     try:
-        assert "producers and consumers play" in demo.stdout.readline()
+        assert "producers and consumers are running" in demo.stdout.readline()
         consumers = sum(isinstance(player, Consumer) for player in PLAYERS)
         producers = sum(isinstance(player, Producer) for player in PLAYERS)
 

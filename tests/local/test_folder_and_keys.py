@@ -93,5 +93,5 @@ def test_one_process_at_a_time_holds_the_folder_even_after_a_kill(folder):
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(Trouble, match="cannot be written"):
+    with pytest.raises(Trouble, match="Can't write to"):
         StateFolder(tmp_path / "file" / "state").make()

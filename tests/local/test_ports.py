@@ -36,7 +36,7 @@ def test_a_remembered_port_that_is_taken_is_replaced(folder, taken_port):
 
 def test_a_port_named_by_the_user_that_is_taken_is_said(folder, taken_port, monkeypatch):
     monkeypatch.setenv("CONSOLE_RABBITMQ_AMQP_PORT", str(taken_port))
-    with pytest.raises(Trouble, match=f"Port {taken_port} .CONSOLE_RABBITMQ_AMQP_PORT. is taken"):
+    with pytest.raises(Trouble, match=f"Port {taken_port} .CONSOLE_RABBITMQ_AMQP_PORT. is in use"):
         Ports(folder).choose("amqp", "CONSOLE_RABBITMQ_AMQP_PORT")
 
 

@@ -83,8 +83,8 @@ def test_a_service_that_dies_is_started_again_and_that_is_said(folder, capsys):
     said = capsys.readouterr().out
     assert service.identity != first
     assert service.is_running()
-    assert "worker ended (killed by signal 9); starting it again in 1 s" in said
-    assert "Started worker again" in said
+    assert "worker stopped (killed by signal 9); restarting in 1 s" in said
+    assert "Restarted worker" in said
     assert recorded(folder)[2]["worker"] == service.identity
     supervisor.stop()
     assert not service.is_running()
@@ -130,9 +130,9 @@ def test_a_service_that_is_frozen_is_killed_and_started_again(folder, capsys, mo
     finally:
         supervisor.stop()
     said = capsys.readouterr().out
-    assert "worker does not work: worker" in said
+    assert "worker isn't working: worker" in said
     assert "is frozen" in said
-    assert "worker ended (killed by signal 9); starting it again in 1 s" in said
+    assert "worker stopped (killed by signal 9); restarting in 1 s" in said
 
 
 def test_what_uses_stops_before_what_is_used(folder):

@@ -94,7 +94,7 @@ def test_a_postgres_that_an_unknown_run_left_on_the_data_is_ended_first(postgres
 def test_a_lost_password_is_said(folder, postgres):
     service = postgres.start_here()
     other = Postgres(folder, port=postgres.port, password="ffff")
-    with pytest.raises(Trouble, match="does not open the database"):
+    with pytest.raises(Trouble, match="doesn't open the database"):
         other.wait_until_ready(service)
 
 
@@ -109,7 +109,7 @@ def test_a_half_made_data_folder_is_made_anew(postgres):
 def test_data_of_another_postgres_are_left_alone_and_said(postgres):
     postgres._data.mkdir(parents=True)
     (postgres._data / "PG_VERSION").write_text("15\n")
-    with pytest.raises(Trouble, match="of Postgres 15, the embedded server is 18"):
+    with pytest.raises(Trouble, match="is from Postgres 15; the embedded server is version 18"):
         postgres.prepare()
     assert (postgres._data / "PG_VERSION").read_text() == "15\n"
 
@@ -240,7 +240,7 @@ def test_the_nodes_password_is_on_no_command_line_and_in_no_log(running):
 def test_a_wrong_password_is_said(running):
     running.node._password = "bb22"
     try:
-        with pytest.raises(Trouble, match="is not that of the RabbitMQ node"):
+        with pytest.raises(Trouble, match="doesn't match the RabbitMQ node"):
             running.node.is_ready()
     finally:
         running.node._password = "aa11"

@@ -74,7 +74,7 @@ class Run:
 
     def wait_until_ready(self):
         deadline = time.monotonic() + START_SECONDS
-        while "Ctrl-C stops all of it" not in self.said():
+        while "Press Ctrl-C to stop everything" not in self.said():
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.2)
@@ -166,7 +166,7 @@ def test_a_second_start_says_that_one_is_running_and_disturbs_nothing(run):
     second = run.command("up")
     assert second.returncode == 1
     assert (
-        f"already runs in this checkout at http://127.0.0.1:{run.port} "
+        f"already running in this checkout at http://127.0.0.1:{run.port} "
         f"(process {run.process.pid})" in second.stderr
     )
     assert run.services() == before
@@ -183,7 +183,7 @@ def test_the_status_names_every_process(run):
 def test_a_reset_is_refused_while_it_runs(run):
     refused = run.command("reset", "--yes")
     assert refused.returncode == 1
-    assert "already runs" in refused.stderr
+    assert "already running" in refused.stderr
     assert (run.state / "secrets.json").exists()
 
 
@@ -194,7 +194,7 @@ def test_a_worker_that_is_killed_is_started_again(run):
     while run.services()["worker"] == before:
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    assert "worker ended (killed by signal 9)" in run.said()
+    assert "worker stopped (killed by signal 9)" in run.said()
 
 
 def change_password_of_the_node(run):
@@ -250,7 +250,7 @@ def test_a_kill_is_survived_a_stop_leaves_nothing_and_a_given_broker_takes_over(
         run.process.wait()
         run.output.unlink()
         run.start().wait_until_ready()
-        assert "Setting its password and tags again" in run.said()
+        assert "Resetting its password and tags" in run.said()
         eventually(lambda: state_of_the_node(run) == "reachable", within=40)
         assert not any(identity.is_alive() for identity in left.values())
         assert run.credentials()["CONSOLE_PASSWORD"] == password
@@ -317,7 +317,7 @@ def test_a_taken_port_is_said_with_the_way_out(refused):
         server.listen()
         port = server.getsockname()[1]
         said = refused(CONSOLE_PORT=str(port))
-    assert f"Port {port} on 127.0.0.1 is taken" in said
+    assert f"Port {port} on 127.0.0.1 is in use" in said
     assert f"CONSOLE_PORT={port + 1} bin/up" in said
 
 
@@ -327,11 +327,11 @@ def test_a_taken_port_is_said_with_the_way_out(refused):
         ({"CONSOLE_PORT": "eighty"}, "CONSOLE_PORT must be a port from 1 to 65535"),
         ({"CONSOLE_HOST": "0.0.0.0"}, "CONSOLE_ALLOWED_HOSTS"),  # noqa: S104
         ({"RABBITMQ_URL": "amqp://u:p@h"}, "must be the address of the management API"),
-        ({"RABBITMQ_URL": "http://h:15672"}, "needs a user and a password"),
-        ({"RABBITMQ_URL": "http://u:p@h:port"}, "is not an address"),
-        ({"RABBITMQ_URL": "http://u:s3cret@h/?x=1"}, "must not hold ?"),
+        ({"RABBITMQ_URL": "http://h:15672"}, "needs a username and a password"),
+        ({"RABBITMQ_URL": "http://u:p@h:port"}, "isn't a valid address"),
+        ({"RABBITMQ_URL": "http://u:s3cret@h/?x=1"}, "can't contain ?"),
         ({"RABBITMQ_URL": "http://u:s3cret@127.0.0.1:1"}, "Nothing listens on"),
-        ({"RABBITMQ_URL": "http://u:s3cret@no-such-host.invalid:15672"}, "is not known"),
+        ({"RABBITMQ_URL": "http://u:s3cret@no-such-host.invalid:15672"}, "can't be resolved"),
     ],
 )
 def test_a_setting_that_cannot_work_is_said(refused, environment, expected):
@@ -349,18 +349,18 @@ def test_a_broker_that_refuses_the_login_is_said(refused, live_broker):
 def test_something_that_is_no_broker_is_said(refused, live_broker):
     amqp = live_broker.amqp_parameters()
     said = refused(RABBITMQ_URL=f"http://u:p@{amqp.host}:{amqp.port}")
-    assert "RABBITMQ_URL" in said or "is not RabbitMQ's management API" in said
+    assert "RABBITMQ_URL" in said or "isn't RabbitMQ's management API" in said
 
 
 def test_the_demo_plays_on_no_broker_but_its_own(refused):
     said = refused("--demo", RABBITMQ_URL="http://u:s3cret@127.0.0.1:1")
-    assert "runs only on the node that bin/up starts itself" in said
+    assert "only runs on the node that bin/up starts" in said
 
 
 def test_an_unreachable_database_is_said(refused, live_broker):
     base = live_broker.url.replace("://", f"://{live_broker.username}:{live_broker.password}@")
     said = refused(RABBITMQ_URL=base, DATABASE_URL="postgres://u:s3cret@127.0.0.1:1/x")
-    assert "DATABASE_URL cannot be reached" in said
+    assert "DATABASE_URL can't be reached" in said
     assert "s3cret" not in said
 
 
@@ -368,10 +368,10 @@ def test_an_unreachable_database_is_said(refused, live_broker):
     ("words", "code", "said"),
     [
         (["--help"], 0, "usage: bin/up"),
-        (["--demoo"], 2, "I do not know “--demoo”"),
-        (["--stop", "--status"], 2, "do not go together"),
-        (["--demo", "--stop"], 2, "--demo does not go with --stop"),
-        (["--yes"], 2, "--yes goes with --reset only"),
+        (["--demoo"], 2, "Unknown option “--demoo”"),
+        (["--stop", "--status"], 2, "can't combine"),
+        (["--demo", "--stop"], 2, "can't combine --demo and --stop"),
+        (["--yes"], 2, "--yes works only with --reset"),
     ],
 )
 def test_the_command_line_is_plain_about_what_it_knows(words, code, said):

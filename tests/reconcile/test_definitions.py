@@ -129,7 +129,7 @@ def test_a_file_of_a_cluster_is_read_whole_and_written_again():
     again = parsed(emit_definitions(read.objects, secrets=True))
     assert again.objects == read.objects
     assert [str(f) for f in read.findings] == [
-        "global_parameters[0].name: internal_cluster_id belongs to its own cluster: left out."
+        "global_parameters[0].name: Skipped because internal_cluster_id is specific to its cluster."
     ]
 
 
@@ -159,7 +159,7 @@ def test_a_file_of_one_virtual_host_names_none_and_goes_where_it_is_told():
     assert Ref("queue", ("b", "q")) in read.objects
     unplaced = parsed(one)
     assert unplaced.errors
-    assert "Choose the one" in unplaced.errors[0].sentence
+    assert "Choose the virtual host" in unplaced.errors[0].sentence
 
 
 def test_one_virtual_host_of_a_file_can_go_to_another():
@@ -173,16 +173,16 @@ def test_one_virtual_host_of_a_file_can_go_to_another():
     ("body", "told"),
     [
         (b"[1]", "one JSON object"),
-        (b"{", "not JSON (line 1, column 2)"),
-        (b'{"a": "\xff"}', "not UTF-8"),
+        (b"{", "isn't valid JSON (line 1, column 2)"),
+        (b'{"a": "\xff"}', "isn't valid UTF-8"),
         (
             b'{"queues": [{"name": "q", "name": "r"}]}',
-            "'name' of the object named 'q' is there twice",
+            "'name' of the object named 'q' appears twice",
         ),
         (b'{"a": "\\u0000"}', "NUL"),
         (b'{"a": "\\ud800"}', "surrogate"),
         (b'{"a": NaN}', "NaN"),
-        (b'{"a": 1e999}', "not finite"),
+        (b'{"a": 1e999}', "isn't finite"),
         (b'{"a": ' + b"9" * 30 + b"}", "64 bits"),
         (b'{"a":' * 80 + b"1" + b"}" * 80, "deeper than 64"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "deeper than 64"),
@@ -214,13 +214,13 @@ def test_an_empty_object_asks_for_nothing():
     [
         ("queues", {"name": "q"}, "queues[0].vhost: The file names no virtual host"),
         ("queues", {"vhost": "a", "name": "q", "durable": "troo"}, "queues[0].durable: durable"),
-        ("queues", {"vhost": "a", "name": "a\nb"}, "queues[0].name: A name must not hold control"),
-        ("queues", {"vhost": "a", "name": "é" * 128}, "queues[0].name: This name is 256 bytes"),
-        ("queues", {"vhost": "..", "name": "q"}, "queues[0].vhost: A name of only dots"),
+        ("queues", {"vhost": "a", "name": "a\nb"}, "queues[0].name: A name can't contain control"),
+        ("queues", {"vhost": "a", "name": "é" * 128}, "queues[0].name: The name has 256 bytes"),
+        ("queues", {"vhost": "..", "name": "q"}, "queues[0].vhost: A name that consists only of dots"),
         ("exchanges", {"vhost": "a", "name": "amq.zzz", "type": "direct"}, "exchanges[0].name"),
         ("exchanges", {"vhost": "a", "name": "e"}, "exchanges[0].type: type is missing"),
         ("users", {"name": "u", "password_hash": "abc", "tags": []}, "users[0].password_hash"),
-        ("users", {"name": "u", "tags": 5}, "users[0].tags: tags must be a list of words."),
+        ("users", {"name": "u", "tags": 5}, "users[0].tags: tags must be a list of text values."),
         ("policies", {"vhost": "a", "name": "p", "pattern": ".", "definition": {}}, "policies[0].def"),
         ("policies", {"vhost": "a", "name": "p", "pattern": ".", "definition": {"a": 1},
                       "apply-to": "everything"}, "policies[0].apply-to"),
@@ -229,7 +229,7 @@ def test_an_empty_object_asks_for_nothing():
         ("parameters", {"component": "..", "vhost": "a", "name": "x", "value": 1}, "parameters[0]"),
         ("bindings", {"vhost": "a", "source": "e", "destination": "q", "destination_type": "queue",
                       "routing_key": "a~b", "arguments": {"x": 1}}, "bindings[0].routing_key"),
-        ("vhosts", 5, "vhosts[0]: This row must be an object."),
+        ("vhosts", 5, "vhosts[0]: This entry must be an object."),
     ],
 )  # fmt: skip
 def test_an_impossible_row_is_told_with_section_index_and_field_and_the_rest_is_taken(
@@ -245,8 +245,8 @@ def test_an_impossible_row_is_told_with_section_index_and_field_and_the_rest_is_
 def test_a_misspelt_key_is_told():
     read = parsed({"queues": [{"vhost": "a", "name": "q", "durabel": True}], "quees": []})
     assert [str(f) for f in read.findings] == [
-        "quees: This section is not known and has no effect.",
-        "queues[0].durabel: This key is not known and has no effect. Misspelt?",
+        "quees: This section is unknown and has no effect.",
+        "queues[0].durabel: This key is unknown and has no effect. Check the spelling.",
     ]
 
 
@@ -254,7 +254,7 @@ def test_two_rows_for_one_object_are_an_error_unless_they_are_the_same():
     row = {"vhost": "a", "name": "q", "durable": True}
     assert parsed({"queues": [row, row]}).errors == []
     read = parsed({"queues": [row, {**row, "durable": False}]})
-    assert "twice, and not the same" in read.errors[0].sentence
+    assert "twice with different values" in read.errors[0].sentence
 
 
 @pytest.mark.parametrize("name", ["", "amq.gen-JzTY20BRgKO-HjmUJj0wLg"])
@@ -315,7 +315,7 @@ def test_what_stands_on_something_absent_is_refused_and_what_stands_on_that_too(
     )  # fmt: skip
     refused = check_references(read, {Ref("vhost", ("there",)): {}})
     assert {ref.kind for ref in refused} == {"exchange", "binding", "permission", "vhost"}
-    assert refused[Ref("vhost", ("bare",))].startswith("There is no virtual host bare")
+    assert refused[Ref("vhost", ("bare",))].startswith("The virtual host bare is neither")
 
 
 def test_a_file_that_does_not_speak_of_a_kind_deletes_nothing_of_it():

@@ -57,7 +57,7 @@ def test_each_field_is_compared_and_only_fixed_ones_mean_to_replace(kind, field)
         ("vhost", "limits", {"max-queues": "1"}, "whole number"),
         ("vhost", "limits", {"max-queues": True}, "whole number"),
         ("vhost", "limits", {1: 1}, "text"),
-        ("vhost", "tags", 5, "list of words"),
+        ("vhost", "tags", 5, "list of text values"),
         ("vhost", "tags", [5], "text"),
         ("policy", "priority", 1.5, "whole number"),
         ("queue", "arguments", 5, "object"),

@@ -98,7 +98,7 @@ def test_a_file_that_is_not_sound_is_refused_whole(api, broker, vhost):
     unknown = file_of(vhost, exchanges=[{"vhost": "nowhere", "name": "e", "type": "direct"}])
     answer = send(api, APPLY, unknown, broker="one")
     assert answer.status_code == 400
-    assert "There is no virtual host nowhere" in answer.json()["errors"][0]["detail"]
+    assert "The virtual host nowhere is neither" in answer.json()["errors"][0]["detail"]
     assert not Change.objects.exists()
     assert send(api, APPLY, unknown, broker="one", valid_part="true").status_code == 202
 

@@ -106,7 +106,7 @@ def test_empty_values_clear_nothing_by_any_door(doors, vhost, user, live_broker,
         assert doors.file(file, APPLY).json()["change"] is None
     elif door == "page":
         shown = doors.browser.get(doors.upload(file)["Location"]).content.decode()
-        assert "The broker is as the file says" in shown
+        assert "The broker already matches the file" in shown
         assert "limit max-connections (5)" in shown
     else:
         code, said = doors.command(file, "--as", "root")

@@ -183,7 +183,7 @@ def test_nothing_of_a_half_sound_file_is_done_unless_the_valid_part_is_chosen(
     file["queues"].append({"vhost": "no such vhost", "name": "q"})
     plan = importer.plan(file)
     assert plan.counts()["impossible"] == 2
-    with pytest.raises(InvalidField, match=r"exchanges\[3\].name.*2 such errors"):
+    with pytest.raises(InvalidField, match=r"exchanges\[3\].name.*2 errors"):
         accept_import(plan, acting_user=importer.user, now=utc_now(), origin="api")
     assert not Change.objects.exists()
     # The broker refuses the type: that part of the change is told, the rest is done.
@@ -195,6 +195,16 @@ def test_nothing_of_a_half_sound_file_is_done_unless_the_valid_part_is_chosen(
     assert len(live_broker.call("GET", "queues", vhost)) == 2
 
 
+def test_a_policy_that_no_form_takes_is_impossible(importer, vhost):
+    sound = {"vhost": vhost, "name": "p", "pattern": "^a", "definition": {"max-length": 1}}
+    bad = {**sound, "name": "bad", "pattern": "("}
+    plan = importer.plan({"vhosts": [{"name": vhost}], "policies": [sound, bad]})
+    (row,) = plan.of("impossible")
+    assert row.ref == Ref("policy", (vhost, "bad"))
+    assert "parenthes" in row.why
+    assert Ref("policy", (vhost, "p")) in {row.ref for row in plan.of("planned")}
+
+
 def test_a_queue_with_other_properties_is_held_until_replacing_is_chosen(
     importer, vhost, live_broker, seen_queue
 ):
@@ -203,7 +213,7 @@ def test_a_queue_with_other_properties_is_held_until_replacing_is_chosen(
     file["queues"][0]["arguments"] = {"x-max-length": 6}
     plan = importer.plan(file)
     assert [(row.ref, row.state) for row in plan.rows] == [(Ref("queue", (vhost, "q")), "held")]
-    assert "fixed when it is declared" in plan.rows[0].why
+    assert "can't be changed after declaration" in plan.rows[0].why
     with pytest.raises(NotSound):
         accept_import(plan, acting_user=importer.user, now=utc_now(), origin="api")
     before = live_broker.call("GET", "bindings", vhost)
@@ -341,7 +351,7 @@ def test_an_empty_file_has_nothing_to_do_and_what_is_no_file_is_refused(importer
         importer.plan(b"<html>")
     with pytest.raises(TooLarge):
         importer.plan(b" " * (20 * 1024 * 1024 + 1))
-    with pytest.raises(InvalidField, match="no transformation"):
+    with pytest.raises(InvalidField, match="Unknown transformation"):
         importer.plan({}, transformations=("nope",))
     with pytest.raises(NotThere):
         importer.export("no such vhost")

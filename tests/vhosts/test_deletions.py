@@ -249,7 +249,7 @@ def forgets(world: World, before: Any = None) -> Callable[..., Any]:
         (run.dispatch, "hold_poll"), (run, "connect"), (run, "_look"), (run, "_answered"),
         (run, "store"), (run, "_remember"), (run.dispatch, "hold_inventory"),
         (inventory, "connect"), (inventory, "_take_part"),
-        (inventory, "note_part"), (inventory, "_take_consumers"), (inventory, "_finish"),
+        (inventory, "note_part"), (inventory, "take_consumers"), (inventory, "_finish"),
         (tasks, "apply_broker"), (backups, "read_live"), (backups, "digest_of"),
         (rollups, "fill_bucket"), (rollups, "_next_bucket"),
     ],
@@ -340,11 +340,6 @@ def test_editing_a_broker_and_storing_its_poll_never_lock_each_other_out(
 
     from console.brokers.registry import BrokerSettings, edit_broker
 
-    columns = {
-        name: getattr(world.lost, name)
-        for name in BrokerSettings.__dataclass_fields__
-        if name != "password"
-    }
     reached = held(storing, "_extend_span")
     polling = Meanwhile(
         lambda: stored(world.lost, 7, NOW.replace(microsecond=0), depths((OURS, 3)))
@@ -352,7 +347,7 @@ def test_editing_a_broker_and_storing_its_poll_never_lock_each_other_out(
     assert reached.wait(10)
     edit_broker(
         world.lost,
-        replace(BrokerSettings(**columns), enabled=False),
+        replace(BrokerSettings.of(world.lost), enabled=False),
         now=NOW,
         acting_user=world.author,
     )

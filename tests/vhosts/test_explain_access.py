@@ -201,7 +201,7 @@ def test_the_page_answers_and_keeps_what_was_typed(
     assert 'value="works"' in page
     refused = client.get("/explain/", {**query, "target": ""})
     assert refused.status_code == 400
-    assert "Say which queue it is about." in refused.content.decode()
+    assert "Enter the queue." in refused.content.decode()
     hostile = client.get("/explain/", {**query, "target": "<script>\u202e"})
     assert b"<script>\xe2" not in hostile.content
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+from django.template import Context, Template
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,6 +54,18 @@ def test_any_value_of_any_argument_can_be_explained(value):
 )
 def test_durations_are_read_at_once(ms, said):
     assert duration(ms) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (104_857_600, "100 MiB")],
+)
+def test_bytes_of_an_argument_are_written_as_on_every_other_page(count, said):
+    (one,) = explain_arguments({"x-max-length-bytes": count}, "classic")
+    assert one.reading == said
+    tag = Template("{% load warren %}{% bytes count %}").render(Context({"count": count}))
+    amount, unit = said.split()
+    assert f'>{amount}<span class="unit"> {unit}</span>' in tag
 
 
 def test_every_meaning_is_a_sentence_of_plain_english():

@@ -53,7 +53,7 @@ def cells_of(response):
 )
 def test_a_permission_in_short(patterns, short):
     assert in_short(*patterns)[0] == short
-    assert in_short(*patterns)[1].startswith("May ")
+    assert in_short(*patterns)[1].startswith("Can ")
 
 
 def fill(now, users, vhosts):
@@ -156,7 +156,7 @@ def test_one_cell_is_set_and_cleared_on_the_broker(
         browser, address, **fields, rights="custom", configure="", write="^a", read="b",
         generation=str(ManagedObject.objects.get(kind="permission").generation),
     )  # fmt: skip
-    assert b"Not tied to the beginning" in shown.content
+    assert b"Not anchored with ^" in shown.content
     assert apply(confirm(browser, address, shown)).state == "done"
     assert seen("permissions", vhost, user)["write"] == "^a"
 
@@ -226,13 +226,13 @@ def test_a_topic_permission_is_set_and_taken_away(
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"user": "", "vhost": "v000"}, "Choose a user."),
+        ({"user": "", "vhost": "v000"}, "Enter a user."),
         ({"user": "nobody", "vhost": "v000"}, "has no user nobody"),
         ({"user": "u000", "vhost": "nowhere"}, "has no virtual host nowhere"),
-        ({"rights": ""}, "Choose the rights."),
-        ({"rights": "prefix"}, "Enter the prefix."),
-        ({"configure": "("}, "Not a regular expression"),
-        ({"write": "[a"}, "Not a regular expression"),
+        ({"rights": ""}, "Select the permissions."),
+        ({"rights": "prefix"}, "Enter a prefix."),
+        ({"configure": "("}, "Not a valid regular expression"),
+        ({"write": "[a"}, "Not a valid regular expression"),
         ({"read": "x" * 1025}, "1,025 bytes"),
         ({"read": "a\\x00"}, "NUL"),
     ],

@@ -230,20 +230,20 @@ def test_stale_figures_say_so(browser):
     response = browser.get("/queues/")
     assert "is-stale-figure" in response.content.decode()
     assert "stale, 3 h ago" in text_of(response)
-    assert "Not all of this is fresh" in text_of(response)
+    assert "Some figures are out of date" in text_of(response)
 
 
 def test_none_and_could_not_ask_do_not_look_alike(browser):
-    assert "No broker to look at" in text_of(browser.get("/queues/"))
+    assert "No brokers in this scope" in text_of(browser.get("/queues/"))
     asked = add_broker("asked", NOW)
-    assert "The broker says that there are none here" in text_of(browser.get("/queues/"))
-    assert "The broker says that there are none here" in text_of(browser.get("/vhosts/"))
+    assert "The last poll found no queues in this scope" in text_of(browser.get("/queues/"))
+    assert "The last inventory found none in this scope" in text_of(browser.get("/vhosts/"))
     asked.delete()
     add_broker("never", NOW, depths_at=None, inventory_at=None, state="new")
     for url in ("/queues/", "/vhosts/"):
         response = browser.get(url)
-        assert "Not known yet" in text_of(response)
-        assert "empty-unasked" in response.content.decode()
+        assert "Unknown so far" in text_of(response)
+        assert "empty-unknown" in response.content.decode()
 
 
 def test_the_csv_holds_the_whole_filtered_list_in_its_order_with_safe_cells(browser):
@@ -293,6 +293,23 @@ def test_one_vhost_shows_its_limits_its_nodes_and_who_may_use_it(browser):
         assert said in text
 
 
+def test_a_vhost_without_queues_is_not_called_one_whose_queues_are_empty(browser):
+    broker = add_broker("b", NOW)
+    page = f"/vhosts/{add_vhost(broker, 'v', NOW).pk}/"
+    assert "No queues were found in this virtual host." in text_of(browser.get(page))
+    add_queue(broker, "q", NOW, vhost="v", ready=0, unacked=0, total=0)
+    assert "All queues are empty." in text_of(browser.get(page))
+
+
+def test_a_broker_that_never_answered_has_no_figures_from_a_time(browser):
+    never = add_broker("never", NOW, depths_at=None, state="unreachable", answered_at=None)
+    text = text_of(browser.get(f"/queues/?broker={never.pk}"))
+    assert "It has never answered, so there are no figures." in text
+    answered = add_broker("answered", NOW, state="unreachable", answered_at=NOW)
+    text = text_of(browser.get(f"/queues/?broker={answered.pk}"))
+    assert "Its figures are from" in text
+
+
 def test_one_queue_explains_its_arguments_and_shows_unknown_ones_as_they_are(browser):
     broker = add_broker("b", NOW)
     queue = add_queue(
@@ -301,8 +318,8 @@ def test_one_queue_explains_its_arguments_and_shows_unknown_ones_as_they_are(bro
     )  # fmt: skip
     text = text_of(browser.get(f"/queues/{queue.pk}/"))
     assert "90000 = 1 min 30 s" in text
-    assert "A message is dropped, or dead-lettered, after waiting this long." in text
-    assert "Without effect on a queue of this type." in text
+    assert "Messages are dropped or dead-lettered after this time." in text
+    assert "No effect on a queue of this type." in text
     assert "x-odd {&quot;a&quot;: 1}" in text
 
 
@@ -318,7 +335,7 @@ def test_a_queue_that_is_gone_says_since_when_and_keeps_its_history(browser):
         ready=None, unacked=None, depth_changed_at=NOW - timedelta(hours=2)
     )
     response = browser.get(f"/queues/{queue.pk}/")
-    assert "This queue is gone" in text_of(response)
+    assert "This queue was deleted" in text_of(response)
     assert "2 h ago" in text_of(response)
     history = browser.get(f"/queues/{queue.pk}/history.json?range=6h").json()
     assert 7 in history["ready"]
@@ -343,7 +360,7 @@ def test_a_queue_on_a_dead_node_says_why_and_what_its_depth_was(browser):
     assert "gone" not in page
     assert "Minority" in text_of(browser.get(f"/queues/{minority.pk}/"))
     page = text_of(browser.get(f"/queues/{unlisted.pk}/"))
-    assert "Node rabbit@b is down. No depth of it was ever read." in page
+    assert "Node rabbit@b is down. Its depth has never been read." in page
     found = browser.get("/queues/?state=down").content.decode()
     assert (">d<" in found, ">m<" in found) == (True, False)
 
@@ -365,7 +382,7 @@ def test_the_chart_the_table_and_the_csv_tell_the_same_and_gaps_stay_gaps(browse
     rows = list(csv.DictReader(io.StringIO(body)))
     assert sum(row["ready"] == "5" for row in rows) == pytest.approx(len(known), abs=1)
     assert any(row["ready"] == "" for row in rows)
-    assert "not known" in text_of(browser.get(f"{url}/?range=1h"))
+    assert "unknown" in text_of(browser.get(f"{url}/?range=1h"))
 
 
 @pytest.mark.parametrize(

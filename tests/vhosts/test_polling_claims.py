@@ -146,11 +146,13 @@ def test_an_empty_answer_makes_depths_unknown_and_wipes_nothing(broker_row) -> N
 
 
 @pytest.mark.django_db
-def test_an_incomplete_listing_leaves_the_others_as_they_were(broker_row) -> None:
+def test_a_queue_that_an_incomplete_listing_lacks_has_an_unknown_depth(broker_row) -> None:
     broker = broker_row(now=NOW)
     stored(broker, 1, NOW, depths(("a", 1), ("b", 2)))
     stored(broker, 2, NOW + timedelta(seconds=10), depths(("a", 4), complete=False))
-    assert sorted(Queue.objects.values_list("name", "ready")) == [("a", 4), ("b", 2)]
+    assert sorted(Queue.objects.values_list("name", "ready")) == [("a", 4), ("b", None)]
+    lacking = Queue.objects.get(name="b")
+    assert (lacking.last_ready, lacking.gone_at) == (2, None)
     assert KnownSpan.objects.get(broker=broker).last_at == NOW
 
 

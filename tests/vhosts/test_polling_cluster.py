@@ -13,10 +13,10 @@ import pytest
 from django.urls import reverse
 
 from console.brokers.connect import connect
+from console.engine.broker_objects import BrokerObjects
 from console.models import BrokerStatus
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import Unreachable
-from console.rabbitmq.management.objects import ObjectStore
 from tests.cluster import Cluster, three_nodes
 from vhosts.history.read import series
 from vhosts.models import BrokerSample, Poll, Queue, RecentSnapshot
@@ -181,6 +181,8 @@ def test_a_dead_node_takes_no_queue_away(
     assert Poll.objects.filter(broker=scene.broker).order_by("-slot_at").first().complete is False
 
     # What people and programs are shown.
+    assert status.shown_state(status.answered_at) == "node_down"
+    assert status.running_nodes() == 2
     sentence = f"Node {scene.cluster.names[2]} is down. Last known depth 4"
     client.force_login(superuser)
     listed = client.get(reverse("queues"), {"broker": scene.broker.pk}).content.decode()
@@ -189,7 +191,7 @@ def test_a_dead_node_takes_no_queue_away(
     page = client.get(reverse("queue_now", args=[classic.pk])).content.decode()
     assert f"Node {scene.cluster.names[2]} is down." in page
     assert "Last known depth 4" in page
-    assert "no such queue" not in page
+    assert "no longer exists on the broker" not in page
     assert ">Down<" in client.get(reverse("queue", args=[classic.pk])).content.decode()
     found = api.get(f"/api/v1/queues/{classic.pk}/").json()
     assert (found["state"], found["total"], found["last_ready"]) == ("down", None, 4)
@@ -219,6 +221,7 @@ def test_a_dead_node_takes_no_queue_away(
     assert set(scene.states().values()) == {"running"}
     assert {name: scene.queue(name).pk for name in scene.depths()} == before
     assert (status.queues_without_depth, status.messages_ready) == (0, 14)
+    assert status.shown_state(status.answered_at) == "reachable"
     assert "depths" not in status.part_errors
     kept = RecentSnapshot.objects.filter(queue_id=before["classic"]).order_by("at")
     assert list(kept.values_list("ready", flat=True))[-3:] == [4, None, 4]
@@ -341,7 +344,7 @@ def test_a_node_that_is_forgotten_takes_its_queues_with_it(scene: Scene) -> None
     assert scene.states() == {"classic": "down", "here": "running"}
     # For a queue on a dead node RabbitMQ says that there is none: no proof of a deletion.
     with connect(scene.broker, timeouts=Timeouts()) as management:
-        store = ObjectStore(management.http)
+        store = BrokerObjects(management.http)
         with pytest.raises(Unreachable):
             store.read("queue", (scene.vhost, "classic"))
         assert store.read("queue", (scene.vhost, "never")) is None

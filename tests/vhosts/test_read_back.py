@@ -17,7 +17,7 @@ from vhosts.models import Exchange, Queue, VirtualHost
 from vhosts.polling import dispatch, run
 from vhosts.polling.collect import DepthCollector
 from vhosts.polling.inventory import take as inventory
-from vhosts.polling.inventory.parts import PARTS
+from vhosts.polling.inventory.parts import parts
 from vhosts.polling.inventory.read_back import note_read_back
 
 pytestmark = pytest.mark.django_db
@@ -124,7 +124,7 @@ def meanwhile(monkeypatch):
 
             return replace(part, read=read) if part.kind.name == name else part
 
-        monkeypatch.setattr(inventory, "PARTS", [read_and_act(part) for part in PARTS])
+        monkeypatch.setattr(inventory, "parts", lambda: [read_and_act(part) for part in parts()])
 
     return plan
 

@@ -94,7 +94,7 @@ def test_a_queue_that_is_not_there_is_said_to_be_gone(make_broker, scratch_vhost
     assert reading.trouble.gone
     response = browser.get(f"/queues/{queue.pk}/now/")
     assert response.status_code == 200
-    assert "The broker says that there is no such queue." in text_of(response)
+    assert "The queue no longer exists on the broker." in text_of(response)
 
 
 def test_a_broker_that_never_answers_costs_the_panel_three_seconds_and_no_error(
@@ -109,7 +109,7 @@ def test_a_broker_that_never_answers_costs_the_panel_three_seconds_and_no_error(
     assert time.monotonic() - started < 10
     assert response.status_code == 200
     text = text_of(response)
-    assert "The broker did not answer in time." in text
+    assert "The broker didn&#x27;t answer in time." in text
     assert "41" in text
     assert "stale" in text
 
@@ -153,7 +153,7 @@ def test_a_broker_that_may_not_be_asked_is_not_asked(broker_row, browser, silent
     queue = add_queue(broker, "q", NOW)
     response = browser.get(f"/queues/{queue.pk}/now/")
     assert response.status_code == 200
-    assert "The broker was not asked." in text_of(response)
+    assert "The broker wasn’t queried." in text_of(response)
     assert taken == []
 
 
@@ -182,3 +182,31 @@ def test_bindings_are_read_and_shared_apart(make_broker, scratch_vhost):
     reading = read_queue_bindings(queue, now=NOW)
     assert [one.source for one in reading.bindings.items] == [""]
     assert read_queue_now(queue, now=NOW).now is not None
+
+
+def test_each_fact_of_a_queue_carries_its_own_age(browser, broker_row):
+    """The depth was polled just now; the policies were listed ten minutes ago."""
+    broker = broker_row(now=NOW)
+    BrokerStatus.objects.filter(pk=broker.pk).update(
+        depths_at=NOW,
+        inventory_at=NOW,
+        parts_at={"queues": (NOW - timedelta(minutes=10)).isoformat()},
+    )
+    queue = add_queue(broker, "work", NOW, operator_policy="limits")
+    panel = text_of(browser.get(f"/queues/{queue.pk}/")).split("Placement and policies")[1]
+    assert re.match(r" listed 1\d min ago .*Operator policy limits", panel)
+
+
+def test_what_is_read_fresh_wins_over_the_inventory(
+    browser, make_broker, scratch_vhost, live_broker
+):
+    scratch_vhost.declare("work")
+    broker = make_broker()
+    BrokerStatus.objects.filter(pk=broker.pk).update(state="reachable", inventory_at=NOW)
+    queue = add_queue(
+        broker, "work", NOW, vhost=scratch_vhost.name, node="", operator_policy="taken away"
+    )
+    details = text_of(browser.get(f"/queues/{queue.pk}/details/"))
+    node = live_broker.call("GET", "overview")["node"]
+    assert f"Node {node} Policy none Operator policy none" in details
+    assert "taken away" not in details

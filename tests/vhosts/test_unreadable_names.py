@@ -51,7 +51,7 @@ def odd(scratch_vhost: Any, scratch_user: Any) -> Any:
 
 
 LEFT_OUT = (
-    'queue "nul\\x00x" in "{v}": A text holds a NUL character.',
+    'queue "nul\\x00x" in "{v}": A text contains a NUL character.',
     'queue "ctl\\x01\\x1bx" in "{v}"',
     'queue "args" in "{v}"',
     'exchange "ex\\x00x" in "{v}"',
@@ -194,9 +194,10 @@ def test_an_inventory_still_finds_out_what_is_gone_and_says_what_it_left_out(
         assert engine.do(("permission", [vhost, other], rights)).state == "done"
         status = inventory_now(broker)
         assert status.inventory_at is not None
-        assert status.part_errors["queues"] == "1 row could not be read, so left out."
+        assert status.part_errors["queues"] == "1 row couldn't be read and were skipped."
         assert status.left_out["queues"] == [f'"nul\\x00x" in "{vhost}"']
         assert status.left_out["exchanges"] == [f'"ex\\x00x" in "{vhost}"']
+        assert status.left_out["policies"] == [f'"pol\\x00icy" in "{vhost}"', f'"p" in "{vhost}"']
         assert status.left_out["permissions"] == [f'"{user}" in "{vhost}"']
         page = reverse("broker", args=[broker.pk])
         assert "nul\\x00x" in doors.browser.get(page).content.decode()
@@ -207,7 +208,7 @@ def test_an_inventory_still_finds_out_what_is_gone_and_says_what_it_left_out(
         client.force_login(vera)
         shown = client.get(page)
         assert shown.status_code == 200
-        assert "so left out" in shown.content.decode()
+        assert "skipped" in shown.content.decode()
         assert 'nul\\x00x" in' not in shown.content.decode()
         assert VirtualHost.objects.get(broker=broker, name=vhost).description == "de\ufffdsc"
         assert Queue.objects.present().filter(broker=broker, vhost=vhost, name="q").exists()

@@ -17,8 +17,7 @@ from console.faces.pages.words import counted
 from console.kinds.common.kind import Ref
 from console.models import ManagedObject
 from vhosts.administration.seen import left_out
-from vhosts.drift.resolve import ACCEPT, ACTS, PUSH, RESOLVABLE, resolve_drift
-from vhosts.virtual_hosts.rules import vhost_objections
+from vhosts.drift.resolve import ACCEPT, ACTS, PUSH, RESOLVABLE, objections, resolve_drift
 
 
 @admin.register(ManagedObject)
@@ -29,11 +28,11 @@ class ManagedObjectAdmin(SeenAdmin):
     search_fields = ("key",)
     actions = ("push_chosen", "accept_chosen")
 
-    @admin.action(description="Push what was asked: show the plan")
+    @admin.action(description="Restore desired state: review changes")
     def push_chosen(self, request: HttpRequest, chosen: QuerySet[ManagedObject]) -> HttpResponse:
         return self._resolve(request, chosen, "push_chosen", PUSH)
 
-    @admin.action(description="Accept what is there: show the plan")
+    @admin.action(description="Accept the broker's state: review changes")
     def accept_chosen(self, request: HttpRequest, chosen: QuerySet[ManagedObject]) -> HttpResponse:
         return self._resolve(request, chosen, "accept_chosen", ACCEPT)
 
@@ -43,12 +42,19 @@ class ManagedObjectAdmin(SeenAdmin):
         def ask(request: HttpRequest, rows: Sequence[ManagedObject]) -> Asked:
             drifted = [row for row in rows if row.sync in RESOLVABLE[act]]
             if not drifted:
-                raise InvalidField("ids", "None of the chosen objects differs from what was asked.")
+                raise InvalidField(
+                    "ids", "None of the selected objects differs from its desired state."
+                )
             wishes = resolve_drift(drifted, act, acting_user=request.user)
+            deletions = {
+                (wish.broker.pk, wish.ref): objections(wish)
+                for wish in wishes
+                if wish.spec is None and wish.observed is not None
+            }
             gone = [
                 row
                 for row, wish in zip(_in_order(drifted, wishes), wishes, strict=True)
-                if row.kind == "vhost" and wish.spec is None and wish.observed is not None
+                if deletions.get((wish.broker.pk, wish.ref))
             ]
             return Asked(
                 title=f"{ACTS[act]}: {counted(len(drifted), 'object')}",
@@ -58,9 +64,9 @@ class ManagedObjectAdmin(SeenAdmin):
                 dies=told_of_each(
                     gone,
                     lambda row: Ref(row.kind, tuple(row.key)),
-                    lambda row: vhost_objections(row.broker, row.key[0]),
+                    lambda row: deletions[row.broker_id, Ref(row.kind, tuple(row.key))],
                 ),
-                warnings=left_out(len(rows) - len(drifted), "do not differ and are left out."),
+                warnings=left_out(len(rows) - len(drifted), "don't differ and are skipped."),
                 danger=bool(gone),
             )
 

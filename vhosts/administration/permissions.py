@@ -11,12 +11,12 @@ from django.http import HttpRequest
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.patterns.check import dialect_of
 from accessctl.permissions import rules as service
-from accessctl.users.specs import seen_permissions, seen_topic_permissions
 from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.faces.acts.acts import Asked
 from console.faces.acts.forms import ActForm
 from console.faces.pages.words import counted
+from console.faces.seen import seen_objects
 from console.models import Broker
 from vhosts.administration.seen import SeenObjectAdmin
 from vhosts.drift.unmanaged import key_of
@@ -34,9 +34,9 @@ class _OfUsers(SeenObjectAdmin):
     def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
         many = counted(len(rows), self.word)
         return Asked(
-            title=f"Take away {f'the {self.word} of {rows[0]}' if len(rows) == 1 else many}",
+            title=f"Clear {f'the {self.word} of {rows[0]}' if len(rows) == 1 else many}",
             wishes=[self.clearing(request, row) for row in rows],
-            act="Take it away" if len(rows) == 1 else "Take them away",
+            act="Clear {self.word}" if len(rows) == 1 else "Clear {self.word}s",
             back=self.list_address,
             danger=True,
         )
@@ -46,7 +46,7 @@ class _OfUsers(SeenObjectAdmin):
 class BrokerPermissionAdmin(_OfUsers):
     word = "permission"
     kind = "permission"
-    about = "What a user may do in a virtual host: three regular expressions on names."
+    about = "A user's permission in a virtual host: three regular expressions for names."
     list_display = ("user", "vhost", "broker", "configure", "write", "read")
     search_fields = ("user", "vhost")
 
@@ -70,7 +70,7 @@ class BrokerPermissionAdmin(_OfUsers):
         return Asked(
             title=title_of(wishes, clear=clear),
             wishes=wishes,
-            act="Take it away" if clear else "Set it",
+            act="Clear permission" if clear else "Set permission",
             back=self.list_address,
             warnings=form.notes,
             danger=clear,
@@ -83,7 +83,7 @@ class BrokerPermissionAdmin(_OfUsers):
 
     def _standing(self, row: Any) -> Standing:
         key = key_of(self.kind, row)
-        seen = seen_permissions(row.broker, users=[row.user], vhosts=[row.vhost])
+        seen = seen_objects(row.broker, self.kind, [key])
         return standings(row.broker, self.kind, [key], seen)[key]
 
 
@@ -91,7 +91,7 @@ class BrokerPermissionAdmin(_OfUsers):
 class BrokerTopicPermissionAdmin(_OfUsers):
     word = "topic permission"
     kind = "topic_permission"
-    about = "Which routing keys a user may publish and bind with at one topic exchange."
+    about = "The routing keys that a user can publish and bind with on a topic exchange."
     list_display = ("user", "vhost", "exchange", "broker", "write", "read")
     search_fields = ("user", "vhost", "exchange")
 
@@ -99,7 +99,7 @@ class BrokerTopicPermissionAdmin(_OfUsers):
         initial: dict[str, Any] = {}
         if row is not None:
             key = key_of(self.kind, row)
-            seen = seen_topic_permissions(broker, users=[row.user], vhosts=[row.vhost])
+            seen = seen_objects(broker, self.kind, [key])
             standing = standings(broker, self.kind, [key], seen)[key]
             initial = {
                 "generation": standing.generation,
@@ -132,7 +132,7 @@ class BrokerTopicPermissionAdmin(_OfUsers):
         return Asked(
             title=f"Set the topic permission of {user} on {exchange} in {vhost}",
             wishes=[wish],
-            act="Set it",
+            act="Set topic permission",
             back=self.list_address,
             warnings=form.notes,
         )

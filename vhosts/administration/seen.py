@@ -25,11 +25,11 @@ class SeenObjectAdmin(ActAdmin):
     list_select_related = ("broker",)
     actions: Sequence[str] = ("delete_chosen", "adopt_chosen")
 
-    @admin.action(description="Delete on the broker: show the plan")
+    @admin.action(description="Delete from the broker: review changes")
     def delete_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
         return self.act_on(request, chosen, "delete_chosen", self.deleting)
 
-    @admin.action(description="Adopt what was never asked for here: show the plan")
+    @admin.action(description="Adopt unmanaged objects: review changes")
     def adopt_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
         return self.act_on(request, chosen, "adopt_chosen", self._adopting)
 
@@ -38,13 +38,13 @@ class SeenObjectAdmin(ActAdmin):
         found = unmanaged(self.kind, request.user).filter(pk__in=[row.pk for row in rows])
         new = list(found.select_related("broker__status"))
         if not new:
-            raise InvalidField("key", "All of them are managed already.")
+            raise InvalidField("key", "All selected objects are already managed.")
         return Asked(
             title=f"Adopt {counted(len(new), 'object')}",
             wishes=adopt_seen(self.kind, new, acting_user=request.user),
             act="Adopt",
             back=self.list_address,
-            warnings=left_out(len(rows) - len(new), "are managed already and left out."),
+            warnings=left_out(len(rows) - len(new), "are already managed and skipped."),
         )
 
     def named_deletion(
@@ -56,7 +56,7 @@ class SeenObjectAdmin(ActAdmin):
         return Asked(
             title=f"Delete the {self.word} {one}" if one else f"Delete {many}",
             wishes=wishes,
-            act=f"Delete this {self.word}" if one else f"Delete these {self.word}s",
+            act=f"Delete {self.word}" if one else f"Delete {self.word}s",
             back=self.list_address,
             dies=told_of_each(rows, lambda row: Ref(self.kind, key_of(self.kind, row)), dies),
             typed=one or many,
@@ -65,4 +65,4 @@ class SeenObjectAdmin(ActAdmin):
 
 
 def left_out(number: int, why: str) -> list[str]:
-    return [f"{number} of the chosen objects {why}"] if number else []
+    return [f"{number} of the selected objects {why}"] if number else []

@@ -27,7 +27,7 @@ from vhosts.administration.seen import SeenObjectAdmin
 class BrokerUserAdmin(SeenObjectAdmin):
     kind = "user"
     word = "user"
-    about = "A user of RabbitMQ, for an application or a person; not an account of this console."
+    about = "A RabbitMQ user, for an application or a person. Not a console account."
     list_display = ("name", "broker", "tags", "has_password", "changed_at")
     search_fields = ("name",)
     actions = ("delete_chosen", "clear_chosen", "adopt_chosen")
@@ -46,7 +46,7 @@ class BrokerUserAdmin(SeenObjectAdmin):
         ]
         return self.named_deletion(rows, wishes, lambda row: user_objections(row.broker, row.name))
 
-    @admin.action(description="Take away all their permissions: show the plan")
+    @admin.action(description="Clear all permissions: review changes")
     def clear_chosen(self, request: HttpRequest, chosen: QuerySet[BrokerUser]) -> HttpResponse:
         return self.act_on(request, chosen, "clear_chosen", self._clearing)
 
@@ -61,11 +61,11 @@ class BrokerUserAdmin(SeenObjectAdmin):
                     broker=broker, vhosts=vhosts, users=names, acting_user=request.user
                 )
         if not wishes:
-            raise InvalidField("user", "None of them has a permission.")
+            raise InvalidField("user", "None of the selected users has a permission.")
         return Asked(
-            title=f"Take away all permissions of {counted(len(rows), self.word)}",
+            title=f"Clear all permissions of {counted(len(rows), self.word)}",
             wishes=wishes,
-            act="Take them away",
+            act="Clear permissions",
             back=self.list_address,
             danger=True,
         )

@@ -21,7 +21,7 @@ from vhosts.virtual_hosts.rules import delete_vhost, vhost_objections
 class VirtualHostAdmin(SeenObjectAdmin):
     kind = "vhost"
     word = "virtual host"
-    about = "A world of its own inside the broker. Its name cannot be changed later."
+    about = "An isolated namespace within the broker. Its name can't be changed later."
     list_display = ("name", "broker", "default_queue_type", "first_seen_at", "changed_at")
     search_fields = ("name",)
 

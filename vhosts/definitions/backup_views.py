@@ -73,7 +73,7 @@ def backup_schedule(request: HttpRequest, broker_id: int) -> HttpResponse:
     text = request.POST.get("every_hours", "").strip()
     try:
         if text and not (text.isascii() and text.isdecimal() and len(text) <= 6):
-            raise InvalidField("every_hours", "Give hours from 0 (never) to 8760.")
+            raise InvalidField("every_hours", "Enter an interval from 0 (never) to 8760 hours.")
         hours = int(text) if text else None
         service.set_schedule(broker, hours, now=timezone.now(), acting_user=request.user)
     except ConsoleError as error:

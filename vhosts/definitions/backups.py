@@ -89,7 +89,7 @@ def access_backup(user: AnyUser, backup_id: int) -> Backup:
     """Raises Http404 outside what the person may see."""
     found = Backup.objects.visible_to(user).select_related("broker").filter(pk=backup_id).first()
     if found is None:
-        raise Http404("No such backup.")
+        raise Http404("Backup not found.")
     return found
 
 
@@ -120,7 +120,7 @@ def objects_of(backup: Backup) -> Objects:
     try:
         read = parse_definitions(unsealed(backup.content_encrypted), most_bytes=_MOST_BYTES)
     except NotDefinitions as error:
-        raise InvalidField("backup", f"The backup cannot be read: {error}") from None
+        raise InvalidField("backup", f"The backup can't be read: {error}") from None
     return dict(read.objects)
 
 
@@ -183,7 +183,7 @@ def set_schedule(
     """None: as the setting says; 0: never. Raises NotAllowed, InvalidField."""
     require(acting_user, Permission.BROKERS_EDIT, broker)
     if every_hours is not None and not 0 <= every_hours <= 8760:
-        raise InvalidField("every_hours", "Give hours from 0 (never) to 8760.")
+        raise InvalidField("every_hours", "Enter an interval from 0 (never) to 8760 hours.")
     with transaction.atomic():
         _make_rows(now)
         schedule = BackupSchedule.objects.select_for_update().get(broker=broker)

@@ -56,21 +56,23 @@ def _transformations() -> forms.MultipleChoiceField:
         required=False,
         choices=[(name, about) for name, about in ABOUT_TRANSFORMATIONS.items()],
         widget=forms.CheckboxSelectMultiple(attrs=_CHECK),
-        label="On the way",
-        help_text="The transformations of rabbitmqadmin v2.",
+        label="Transformations",
+        help_text="The same transformations as in rabbitmqadmin v2.",
     )
 
 
 class ExportForm(_Form):
     prefix = "export"
     broker = forms.ChoiceField(
-        widget=forms.Select(attrs=_SELECT), help_text="Read now, in one request."
+        widget=forms.Select(attrs=_SELECT), help_text="Exported from the broker's current state."
     )
-    vhost = _vhost("Empty: the whole broker, with users and permissions.", required=False)
+    vhost = _vhost(
+        "Empty exports the whole broker, including users and permissions.", required=False
+    )
     secrets = _switch(
         "Secrets",
         "Password hashes, and passwords in the addresses of shovels and federation upstreams. "
-        "Whoever has the file can try to break them.",
+        "Anyone with the file can try to crack them.",
     )
     transformations = _transformations()
 
@@ -84,22 +86,24 @@ class ImportForm(_Form):
         help_text="RabbitMQ definitions as JSON, up to 20 MB: from this page, rabbitmqctl "
         "export_definitions, rabbitmqadmin or the management plugin.",
     )
-    broker = forms.ChoiceField(widget=forms.Select(attrs=_SELECT), help_text="Where it goes.")
+    broker = forms.ChoiceField(
+        widget=forms.Select(attrs=_SELECT), help_text="The broker to import into."
+    )
     vhost = _vhost(
-        "Empty: everything in the file. Otherwise only into this one, which is made where it is "
-        "missing; users stay behind.",
+        "Empty imports everything in the file. Otherwise, only into this virtual host, which is created if "
+        "missing; users aren't imported.",
         required=False,
     )
     prune = _switch(
-        "What the file lacks",
-        "Deleted, of the kinds that the file speaks of. Never the console’s own user.",
+        "Objects not in the file",
+        "Deletes objects of the kinds in the file that the file doesn’t list. Never deletes the console’s own user.",
     )
     transformations = _transformations()
 
     def clean_file(self) -> Any:
         sent = self.cleaned_data.get("file")
         if not sent:
-            raise forms.ValidationError("Choose a file.")
+            raise forms.ValidationError("Select a file.")
         if sent.size > MOST_BYTES:
             raise forms.ValidationError(f"The file is larger than {MOST_BYTES // 1024 // 1024} MB.")
         return sent
@@ -116,10 +120,10 @@ class ImportForm(_Form):
 class CopyForm(_Form):
     prefix = "copy"
     source = forms.ChoiceField(widget=forms.Select(attrs=_SELECT), label="From broker")
-    source_vhost = _vhost("With everything in it but messages.")
+    source_vhost = _vhost("Copies everything in it except messages.")
     broker = forms.ChoiceField(widget=forms.Select(attrs=_SELECT), label="To broker")
-    vhost = _vhost("Its name there. Empty: the same.", required=False)
-    permissions = _switch("Permissions", "Of users that the other broker has too.")
+    vhost = _vhost("Its name on the target broker. Empty: the same name.", required=False)
+    permissions = _switch("Permissions", "Only of users that also exist on the target broker.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -48,7 +48,7 @@ def access_draft(user: AnyUser, draft_id: UUID) -> ImportDraft:
     mine = ImportDraft.objects.filter(author=user.pk, pk=draft_id)
     draft = mine.select_related("broker__status", "change").first()
     if draft is None:
-        raise Http404("There is no such plan, or it is older than a day.")
+        raise Http404("This import plan doesn't exist or is older than a day.")
     return draft
 
 

@@ -16,23 +16,23 @@ from django.contrib.auth.models import User
 
 from accessctl.authorize import AnyUser, may, may_somewhere
 from accessctl.rights import Permission
-from accessctl.users.ownership import known_users, sees_all_users
 from console.engine.accept import Request, Wish, accept
 from console.errors import InvalidField, NotAllowed, NotSound, Stale
-from console.kinds.common.kind import Op, Ref, Spec, SpecError
-from console.kinds.registry import KINDS, vhost_of
+from console.faces.face import FACES
+from console.faces.pages.words import counted
+from console.kinds.common.kind import Key, Op, Ref, Spec, SpecError
+from console.kinds.registry import CONTAINER, KINDS, phrase
 from console.models import Broker, Change
 from console.reconcile.definitions.compare import Objects, check_references, prunable, touched_by
 from console.reconcile.definitions.kept import cleared, complete
 from console.reconcile.definitions.read import Definitions, Finding, LeftOut
 from console.reconcile.diff import compare
-from console.reconcile.disclose import public_change, public_spec, secrets_of_spec
+from console.reconcile.disclose import public_change, secrets_of_spec, told_spec
 from console.reconcile.plan import fingerprint
 from vhosts.definitions.import_checks import why_not_possible
 from vhosts.definitions.import_losses import Row, count_lost, objections
 from vhosts.definitions.read import Live, open_broker, read_file, read_live
 from vhosts.definitions.rights import right_for, why_not_import
-from vhosts.virtual_hosts.rules import vhost_contents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,9 @@ def plan_import(
     """Compares the file with the broker as it is now. Raises NotAllowed, InvalidField, TooLarge,
     BrokerTrouble."""
     if not may_somewhere(acting_user, Permission.DEFINITIONS_IMPORT, broker):
-        raise NotAllowed("You may not import definitions here (definitions:import).")
+        raise NotAllowed(
+            "You aren't allowed to import definitions here (requires definitions:import)."
+        )
     definitions = read_file(
         body,
         vhost=options.vhost,
@@ -125,7 +127,7 @@ class _Planner:
         user: AnyUser,
     ) -> None:
         objects = dict(definitions.objects)
-        own = Ref("vhost", (options.vhost,)) if options.vhost is not None else None
+        own = Ref(CONTAINER.name, (options.vhost,)) if options.vhost is not None else None
         if own is not None and own not in live.objects:
             # A file of one virtual host need not say anything of the virtual host itself.
             objects.setdefault(own, {})
@@ -165,15 +167,21 @@ class _Planner:
         self._mend_bindings()
 
     def _known(self) -> Objects:
-        """What is on the broker, without the users that are hidden from the person: a permission for one
-        of them is answered as for one that is not there."""
+        """What is on the broker, without what is hidden from the person: a permission for a user that is,
+        is answered as for one that is not there."""
         live = self.live.objects
-        if sees_all_users(self.user, self.broker):
-            return live
-        users = {ref.key[0] for ref in live if ref.kind == "user"}
-        known = known_users(self.user, self.broker, users)
+        keys: dict[str, list[Key]] = {}
+        for ref in live:
+            keys.setdefault(ref.kind, []).append(ref.key)
+        known = {
+            kind: set(FACES[kind].known(self.user, self.broker, those))
+            for kind, those in keys.items()
+            if kind in FACES
+        }
         return {
-            ref: spec for ref, spec in live.items() if ref.kind != "user" or ref.key[0] in known
+            ref: spec
+            for ref, spec in live.items()
+            if ref.kind not in known or ref.key in known[ref.kind]
         }
 
     def _one(self, ref: Ref, spec: Spec | None) -> None:
@@ -192,11 +200,12 @@ class _Planner:
             names = ", ".join(change.name for change in difference.fields)
             state, why = (
                 "held",
-                f"It is there with another {names}, which is fixed when it is declared. It would "
-                "have to be deleted and declared again; choose that to have it done.",
+                f"It exists with a different {names}, which can't be changed after "
+                "declaration. To have it deleted and declared again, choose to "
+                "replace objects.",
             )
         if (before or {}).get("protected_from_deletion") and difference.op is Op.DELETE:
-            state, why = "impossible", "The virtual host is protected from deletion."
+            state, why = "impossible", f"The {KINDS[ref.kind].noun} is protected from deletion."
         if state == "planned" and (
             wrong := why_not_possible(self.broker, difference, before, spec)
         ):
@@ -222,17 +231,10 @@ class _Planner:
             )
             if not why_not_import(self.user, self.broker, ref, self.live.objects[ref])
         ]
-        doomed = {ref.key[0] for ref in lacking if ref.kind == "vhost"}
-        users = {ref.key[0] for ref in lacking if ref.kind == "user"}
-        queues = {ref for ref in lacking if ref.kind in ("queue", "exchange")}
-        gone_with = set(touched_by(queues, self.live.objects))
+        # What goes with another one is not deleted by itself.
+        gone_with = set(touched_by(set(lacking), self.live.objects))
         for ref in lacking:
-            implied = (
-                (ref.kind != "vhost" and vhost_of(ref) in doomed)
-                or (ref.kind in ("permission", "topic_permission") and ref.key[1] in users)
-                or ref in gone_with
-            )
-            if not implied:
+            if ref not in gone_with:
                 self._one(ref, None)
 
     def _mend_bindings(self) -> None:
@@ -245,7 +247,7 @@ class _Planner:
             self.rights[ref] = Permission.DEFINITIONS_IMPORT
             if ref in self.unchanged:
                 self.unchanged.remove(ref)
-            why = "It goes with what is replaced, and is made again."
+            why = "Deleted together with a replaced object, then created again."
             self.rows.append(Row(ref, Op.CREATE, "planned", why))
 
     def plan(self, now: datetime) -> ImportPlan:
@@ -282,14 +284,12 @@ class _Planner:
             new = secrets_of_spec(ref.kind, spec)
             if new is not None and new != (observed and secrets_of_spec(ref.kind, observed)):
                 secrets = new
-            spec = public_spec(ref.kind, spec)
-            if ref.kind == "user":
-                spec.pop("hashing_algorithm", None)
+            spec = told_spec(ref.kind, spec)
         guard: Mapping[str, int] = {}
-        if spec is None and ref.kind == "vhost":
-            guard = vhost_contents(self.broker, ref.key[0])
-        elif ref.kind == "queue" and self.options.force:
+        if KINDS[ref.kind].deleted_if_empty and self.options.force:
             guard = {"force": 1}
+        elif spec is None and ref.kind in FACES:
+            guard = FACES[ref.kind].rules.guard(self.broker, ref.key)
         return Wish(
             broker=self.broker,
             ref=ref,
@@ -321,7 +321,7 @@ def accept_import(
     longer as it was when the plan was shown; NotAllowed, InvalidField or NotSound where not all of it
     can be done and the valid part was not chosen."""
     if expected_fingerprint and expected_fingerprint != plan.fingerprint:
-        raise Stale("The broker has changed since the plan was made. Look at the new plan first.")
+        raise Stale("The broker has changed since this plan was created. Review the new plan.")
     if not plan.options.valid_part:
         _refuse_half(plan)
     if not plan.wishes:
@@ -341,19 +341,20 @@ def _refuse_half(plan: ImportPlan) -> None:
     refused, impossible, held = (plan.of(state) for state in ("refused", "impossible", "held"))
     if refused:
         raise NotAllowed(
-            f"{len(refused)} objects of the file are not yours to import, the first: "
-            f"{refused[0].ref}. {refused[0].why} Nothing was done.",
+            f"You aren't allowed to import {counted(len(refused), 'object')} of the "
+            f"file. The first is the {phrase(refused[0].ref)}: {refused[0].why} "
+            "Nothing was changed.",
             {"refused": [{"kind": row.ref.kind, "key": list(row.ref.key), "why": row.why}
                          for row in refused[:1000]]},
         )  # fmt: skip
     errors = [str(one) for one in plan.findings if one.level == "error"]
-    errors += [f"{row.ref}: {row.why}" for row in impossible]
+    errors += [f"The {phrase(row.ref)}: {row.why}" for row in impossible]
     if errors:
-        more = f" {len(errors)} such errors in all." if len(errors) > 1 else ""
-        raise InvalidField("file", f"{errors[0]}{more} Nothing was done.")
+        more = f" {len(errors)} errors in total." if len(errors) > 1 else ""
+        raise InvalidField("file", f"{errors[0]}{more} Nothing was changed.")
     if held:
         raise NotSound(
-            f"{len(held)} objects would have to be deleted and declared again, the first: "
-            f"{held[0].ref}. {held[0].why} Nothing was done.",
+            f"{counted(len(held), 'object')} must be deleted and declared again. The "
+            f"first is the {phrase(held[0].ref)}: {held[0].why} Nothing was changed.",
             {"held": [{"kind": row.ref.kind, "key": list(row.ref.key)} for row in held[:1000]]},
         )

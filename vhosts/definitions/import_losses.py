@@ -7,18 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from console.engine.broker_objects import BrokerObjects
+from console.faces.face import FACES
 from console.faces.pages.words import counted
 from console.kinds.common.kind import Op, Ref
-from console.kinds.registry import KINDS
+from console.kinds.registry import ACCOUNT, KINDS, OWNERS, phrase
 from console.models import Broker
-from console.rabbitmq.errors import BrokerError
-from console.rabbitmq.management.answers import must_name
 from console.reconcile.definitions.read import LeftOut
 from console.reconcile.diff import Difference
-from vhosts.models import Queue
-from vhosts.virtual_hosts.rules import vhost_contents
 
-#: Of so many queues the messages are counted now; of more, as they were last polled.
+#: Of so many objects the messages are counted now; of more, as they were last polled.
 _COUNTED_LIVE = 50
 #: Of what is left out.
 _MOST_NAMED = 20
@@ -52,21 +49,19 @@ class Row:
 
 
 def count_lost(rows: Sequence[Row], store: BrokerObjects, broker: Broker) -> list[Row]:
-    """The rows, with how many messages go with each queue that is deleted or replaced."""
-    doomed = {
-        row.ref for row in rows if row.ref.kind == "queue" and row.op in (Op.DELETE, Op.REPLACE)
-    }
-    if not doomed:
-        return list(rows)
-    if len(doomed) <= _COUNTED_LIVE:
-        counts = _live_counts(store, doomed)
-    else:
-        polled = Queue.objects.filter(broker=broker, gone_at=None)
-        counts = {
-            Ref("queue", (vhost, name)): total
-            for vhost, name, total in polled.values_list("vhost", "name", "total")
-        }
-    return [replace(row, lost=counts.get(row.ref)) if row.ref in doomed else row for row in rows]
+    """The rows, with how many messages go with each object that is deleted or replaced."""
+    counts: dict[Ref, int | None] = {}
+    for face in FACES.values():
+        doomed = [
+            row.ref.key
+            for row in rows
+            if row.ref.kind == face.name and row.op in (Op.DELETE, Op.REPLACE)
+        ]
+        if doomed and face.rules.messages is not None:
+            get = store.get if len(doomed) <= _COUNTED_LIVE else None
+            found = face.rules.messages(broker, doomed, get)
+            counts |= {Ref(face.name, key): found.get(key) for key in doomed}
+    return [replace(row, lost=counts[row.ref]) if row.ref in counts else row for row in rows]
 
 
 def objections(
@@ -74,60 +69,55 @@ def objections(
 ) -> Iterable[str]:
     """What to think of before, worst first. `left_out` is what of the broker cannot be read."""
     planned = [row for row in rows if row.state == "planned"]
-    for row in planned:
-        if row.op is Op.DELETE and row.ref.kind == "vhost":
-            held = vhost_contents(broker, row.ref.key[0])
+    deleted = [row for row in planned if row.op is Op.DELETE]
+    for row in deleted:
+        if KINDS[row.ref.kind].is_container:
+            held = FACES[row.ref.kind].rules.guard(broker, row.ref.key)
             yield (
-                f"The virtual host {row.ref.key[0]} is deleted with all that is in it: "
+                f"The {phrase(row.ref)} is deleted with all that is in it: "
                 f"{held['queues']} queues and {held['messages']} messages as last seen."
             )
     yield from _losses(planned, Op.REPLACE, "deleted and declared again", force)
     yield from _losses(planned, Op.DELETE, "deleted", force)
-    users = sum(1 for row in planned if row.op is Op.DELETE and row.ref.kind == "user")
-    if users:
-        yield f"{users} users are deleted, with their permissions."
+    accounts = sum(1 for row in deleted if KINDS[row.ref.kind].is_account)
+    if accounts:
+        yield f"{accounts} {ACCOUNT.plural} are deleted, with their permissions."
     rest = sum(
-        1
-        for row in planned
-        if row.op is Op.DELETE and row.ref.kind not in ("vhost", "queue", "user")
+        1 for row in deleted if row.ref.kind not in OWNERS and not _holds_messages(row.ref.kind)
     )
     if rest:
-        yield f"{rest} other objects are deleted."
+        yield f"Other objects deleted: {rest}."
     for row in planned:
         if row.clears:
-            yield f"The {KINDS[row.ref.kind].noun} {row.ref.key[0]} loses its {', '.join(row.clears)}."
+            yield (
+                f"The {KINDS[row.ref.kind].phrase(row.ref.key)} loses its {', '.join(row.clears)}."
+            )
     if left_out:
-        yield f"{counted(len(left_out), 'object')} on the broker can't be read, so nothing is done to them."
+        yield (
+            f"{counted(len(left_out), 'object')} on the broker can't be read and won't be changed."
+        )
     for one in left_out[:_MOST_NAMED]:
-        yield f"Left out: {one}"
+        yield f"Skipped: {one}"
+
+
+def _holds_messages(kind: str) -> bool:
+    return kind in FACES and FACES[kind].rules.messages is not None
 
 
 def _losses(planned: Sequence[Row], op: Op, done: str, force: bool) -> Iterable[str]:
-    queues = [row for row in planned if row.op is op and row.ref.kind == "queue"]
-    if not queues:
-        return
-    lost = sum(row.lost or 0 for row in queues)
-    unknown = sum(1 for row in queues if row.lost is None)
-    sentence = f"{len(queues)} queues are {done}, and {lost} messages in them are lost."
-    if not force:
-        sentence = (
-            f"{len(queues)} queues are {done}, each only while it is empty; {lost} messages are in "
-            "them now. RabbitMQ cannot do that with quorum queues and streams: those need force."
-        )
-    yield sentence
-    if unknown:
-        yield f"How many messages {unknown} of them hold is not known."
-
-
-def _live_counts(store: BrokerObjects, queues: Iterable[Ref]) -> dict[Ref, int | None]:
-    found: dict[Ref, int | None] = {}
-    for ref in queues:
-        try:
-            row = store.get("queues", *ref.key)
-            must_name(row, vhost=ref.key[0], name=ref.key[1])
-        except BrokerError:
-            found[ref] = None
+    for kind in filter(_holds_messages, KINDS):
+        rows = [row for row in planned if row.op is op and row.ref.kind == kind]
+        if not rows:
             continue
-        count = row.get("messages")
-        found[ref] = count if isinstance(count, int) else None
-    return found
+        many = f"{len(rows)} {KINDS[kind].plural}"
+        lost = sum(row.lost or 0 for row in rows)
+        unknown = sum(1 for row in rows if row.lost is None)
+        sentence = f"{many} are {done}, and {lost} messages in them are lost."
+        if not force and KINDS[kind].deleted_if_empty:
+            sentence = (
+                f"{many} are {done}, each only while it is empty; {lost} messages are in them now. "
+                "RabbitMQ cannot do that with quorum queues and streams: those need force."
+            )
+        yield sentence
+        if unknown:
+            yield f"How many messages {unknown} of them hold is not known."

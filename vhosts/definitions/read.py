@@ -17,7 +17,7 @@ from console.brokers.connect import connect
 from console.engine.broker_objects import BrokerObjects
 from console.errors import BrokerTrouble, InvalidField, NotThere
 from console.kinds.common.kind import Ref
-from console.kinds.vhost import VHOST
+from console.kinds.registry import CONTAINER, KINDS
 from console.models import Broker
 from console.rabbitmq.endpoint import MEGABYTE, Timeouts
 from console.rabbitmq.errors import BrokerError
@@ -28,7 +28,7 @@ from console.reconcile.definitions.emit import emit_definitions
 from console.reconcile.definitions.read import Definitions, LeftOut, parse_definitions, parse_live
 from console.reconcile.definitions.text import NotDefinitions, why_unreadable
 from console.reconcile.definitions.transformations import TRANSFORMATIONS, transform
-from console.reconcile.disclose import public_spec
+from console.reconcile.disclose import told_spec
 
 #: For each request; a broker with 100,000 queues takes some seconds.
 TIMEOUTS = Timeouts(connect=5.0, read=20.0, total=40.0)
@@ -55,7 +55,9 @@ class Live:
 def open_broker(broker: Broker) -> Iterator[BrokerObjects]:
     """The broker's objects; trouble with it inside the block becomes BrokerTrouble."""
     if not broker.enabled:
-        raise BrokerTrouble(f"{broker.name} is disabled in the console, so it is not asked.")
+        raise BrokerTrouble(
+            f"{broker.name} is disabled in the console. Enable it to read its definitions."
+        )
     try:
         with connect(broker, timeouts=TIMEOUTS) as client:
             yield BrokerObjects(client.http)
@@ -71,18 +73,18 @@ def read_live(store: BrokerObjects) -> Live:
     try:
         read = parse_live(body, most_bytes=_MOST_BYTES)
     except NotDefinitions as error:
-        raise BrokerTrouble(f"The broker's definitions cannot be read: {error}") from None
+        raise BrokerTrouble(f"The broker's definitions can't be read: {error}") from None
     objects: Objects = dict(read.objects)
     left_out = list(read.left_out)
     # Definitions of older versions tell of a virtual host little more than its name.
-    for key, spec in store.read_all("vhost").items():
-        ref = Ref("vhost", key)
+    for key, spec in store.read_all(CONTAINER.name).items():
+        ref = Ref(CONTAINER.name, key)
         if ref not in objects:
             continue
         objects[ref] = {**objects[ref]}
         for name, value in spec.items():
             if why := _why_unreadable(name, value):
-                sentence = f'virtual host "{printable(key[0], 255)}", {name}: {why}'
+                sentence = f'{CONTAINER.noun} "{printable(key[0], 255)}", {name}: {why}'
                 left_out.append(LeftOut(key[0], sentence))
             else:
                 objects[ref][name] = value
@@ -91,7 +93,7 @@ def read_live(store: BrokerObjects) -> Live:
 
 def _why_unreadable(field_name: str, value: Any) -> str:
     try:
-        VHOST.field(field_name).canonical(value)
+        CONTAINER.field(field_name).canonical(value)
     except (TypeError, ValueError) as error:
         return f"{error}."
     return why_unreadable(value)
@@ -118,14 +120,14 @@ def export_definitions(
     objects = live.objects
     if vhost is not None:
         objects = within(objects, vhost)
-        if Ref("vhost", (vhost,)) not in objects:
+        if Ref(CONTAINER.name, (vhost,)) not in objects:
             raise NotThere(f"There is no virtual host {vhost} on {broker.name}.")
     if names:
         objects = dict(transform(Definitions(objects, frozenset()), names).objects)
     left_out = [str(one) for one in live.left_out_in(vhost)]
     record(
         "definitions:export",
-        target_kind="broker" if vhost is None else "vhost",
+        target_kind="broker" if vhost is None else CONTAINER.name,
         target=broker.name if vhost is None else vhost,
         broker=broker,
         acting_user=acting_user,
@@ -149,14 +151,10 @@ def export_for_copy(
     with open_broker(broker) as store:
         live = read_live(store)
     objects = within(live.objects, vhost)
-    if Ref("vhost", (vhost,)) not in objects:
+    if Ref(CONTAINER.name, (vhost,)) not in objects:
         raise NotThere(f"There is no virtual host {vhost} on {broker.name}.")
     if not permissions:
-        objects = {
-            ref: spec
-            for ref, spec in objects.items()
-            if ref.kind not in ("permission", "topic_permission")
-        }
+        objects = {ref: spec for ref, spec in objects.items() if KINDS[ref.kind].user_at is None}
     from accessctl.authorize import may
 
     secrets = may(acting_user, Permission.HASHES_EXPORT, broker, vhost)
@@ -173,20 +171,13 @@ def check_transformations(names: Sequence[str]) -> list[str]:
         if name not in TRANSFORMATIONS:
             raise InvalidField(
                 "transformations",
-                f"There is no transformation {name[:60]}. Known: {', '.join(TRANSFORMATIONS)}.",
+                f"Unknown transformation {name[:60]}. Valid ones: {', '.join(TRANSFORMATIONS)}.",
             )
     return list(names)
 
 
 def public_objects(objects: Mapping[Ref, Mapping[str, Any]]) -> Objects:
-    return {
-        ref: {
-            name: value
-            for name, value in public_spec(ref.kind, spec).items()
-            if name != "hashing_algorithm"
-        }
-        for ref, spec in objects.items()
-    }
+    return {ref: told_spec(ref.kind, spec) for ref, spec in objects.items()}
 
 
 def file_bytes(definitions: Mapping[str, Any]) -> bytes:

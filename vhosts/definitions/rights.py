@@ -1,36 +1,43 @@
 """What each object of an import takes of the person who asks for it.
 
 The console acts with a powerful account, so these rules are all that keeps the administrator of some
-virtual hosts in them: never users, tags, operator policies, or parameters that make the broker connect
-to other servers (shovels, federation upstreams).
+virtual hosts in them: never what belongs to the whole broker, nor what bounds or reaches beyond a virtual
+host (operator policies, shovels, federation upstreams).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from accessctl.authorize import AnyUser, may
 from accessctl.rights import Permission
-from console.kinds.common.kind import Op, Ref, Spec
+from console.faces.face import FACES, Intent
+from console.kinds.common.kind import Ref, Spec
 from console.kinds.registry import vhost_of
 from console.models import Broker
 from console.reconcile.diff import Difference
 from console.reconcile.disclose import reaches_elsewhere
 
-_WHOLE_BROKER = "It belongs to the whole broker, and your rights are on virtual hosts of it only."
+_WHOLE_BROKER = (
+    "It belongs to the whole broker, and you only have rights on some of its virtual hosts."
+)
 
 
 def why_not_import(user: AnyUser, broker: Broker, ref: Ref, spec: Spec | None) -> str:
     """Whether the object may be looked at and compared at all; "" where it may. Asked before the
     comparison, whose outcome would tell what is in other people's virtual hosts."""
     vhost = vhost_of(ref)
-    if ref.kind == "operator_policy" or reaches_elsewhere(ref, spec):
+    face = FACES.get(ref.kind)
+    bounds = face is not None and face.rights.edit == Permission.BROKERS_EDIT
+    if bounds or reaches_elsewhere(ref, spec):
         # A virtual host's administrator is held by the one, and would reach out by the other.
         if not may(user, Permission.BROKERS_EDIT, broker):
-            return "This takes the rights of a broker administrator."
+            return "This requires the role broker administrator."
         return ""
     if not may(user, Permission.DEFINITIONS_IMPORT, broker, vhost):
         if vhost is None:
             return _WHOLE_BROKER
-        return f"You may not import into the virtual host {vhost}."
+        return f"You aren't allowed to import into the virtual host {vhost}."
     return ""
 
 
@@ -42,25 +49,22 @@ def right_for(
     vhost = vhost_of(difference.ref)
     needed = _needed(difference, before, after)
     lacking = [one for one in needed if not may(user, one, broker, vhost)]
-    return needed[0], f"This takes the right {lacking[0]}." if lacking else ""
+    return needed[0], f"This requires {lacking[0]}." if lacking else ""
 
 
-def _needed(difference: Difference, before: Spec | None, after: Spec | None) -> list[Permission]:
-    ref, op = difference.ref, difference.op
-    changed = {field.name for field in difference.fields}
-    if ref.kind == "vhost":
-        by_op = {Op.CREATE: Permission.VHOSTS_CREATE, Op.DELETE: Permission.VHOSTS_DELETE}
-        limits = [Permission.VHOSTS_LIMIT] if "limits" in changed else []
-        return [*limits, by_op.get(op, Permission.VHOSTS_EDIT)]
-    if ref.kind == "user":
-        # An imported hash is somebody's password: whoever may set tags could take it anyway.
-        limits = [Permission.VHOSTS_LIMIT] if "limits" in changed else []
-        return [Permission.USERS_TAG, Permission.USERS_EDIT, *limits]
-    if ref.kind in ("permission", "topic_permission"):
-        return [Permission.PERMISSIONS_EDIT]
-    if ref.kind == "policy":
-        return [Permission.POLICIES_EDIT]
-    reaching = reaches_elsewhere(ref, after) or reaches_elsewhere(ref, before)
-    if reaching or ref.kind in ("operator_policy", "global_parameter"):
+def _needed(
+    difference: Difference, before: Spec | None, after: Spec | None
+) -> Sequence[Permission]:
+    ref = difference.ref
+    if reaches_elsewhere(ref, after) or reaches_elsewhere(ref, before):
         return [Permission.BROKERS_EDIT]
-    return [Permission.DEFINITIONS_IMPORT]
+    if ref.kind in FACES:
+        return FACES[ref.kind].rights_for(
+            Intent(
+                before=before,
+                after=after,
+                changed={field.name for field in difference.fields},
+                by_file=True,
+            )
+        )
+    return [Permission.BROKERS_EDIT if vhost_of(ref) is None else Permission.DEFINITIONS_IMPORT]

@@ -78,7 +78,7 @@ def definitions_import(request: HttpRequest) -> HttpResponse:
         draft = make_draft(
             broker=form.chosen(),
             body=sent.read(),
-            title=sent.name or "a file",
+            title=sent.name or "definitions file",
             options=form.options(),
             acting_user=cast(User, request.user),
             now=timezone.now(),
@@ -128,7 +128,7 @@ def definitions_plan(request: HttpRequest, draft_id: UUID) -> HttpResponse:
                 change = apply_draft(draft, reason=reason, acting_user=user, now=now)
                 if change is not None:
                     return redirect("change", change.pk)
-                messages.info(request, "The broker is as the file says already. Nothing was done.")
+                messages.info(request, "The broker already matches the file. Nothing was changed.")
             else:
                 chosen: dict[str, Any] = {name: name in request.POST for name in _CHOICES}
                 options = replace(options_of(draft), **chosen)
@@ -149,7 +149,9 @@ def definitions_plan(request: HttpRequest, draft_id: UUID) -> HttpResponse:
         "page": page,
         "rows": [shown_row(row) for row in page],
         "asked": {name: request.GET.get(name, "") for name in ("op", "kind", "search")},
-        "kinds": sorted({row["kind"] for row in draft.plan["rows"]}),
+        "kinds": [
+            (kind, KINDS[kind].noun) for kind in sorted({row["kind"] for row in draft.plan["rows"]})
+        ],
         "states": sorted({_state(row) for row in draft.plan["rows"]}),
         "choices": draft.options,
         "error": error,
@@ -165,7 +167,7 @@ def shown_row(row: Mapping[str, Any]) -> dict[str, Any]:
     named = zip(KINDS[row["kind"]].identity, row["key"], strict=True)
     return {
         **row,
-        "word": "virtual host" if row["kind"] == "vhost" else row["kind"].replace("_", " "),
+        "word": KINDS[row["kind"]].noun,
         "parts": [(part, value) for part, value in named if part != "arguments" or value != "{}"],
         "shown": _state(row),
         "lines": [

@@ -7,21 +7,21 @@ from collections.abc import Iterable, Sequence
 
 from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
-from accessctl.users.ownership import why_not_edit_user
 from console.engine.accept import Wish
 from console.engine.retire import hanging
 from console.errors import InvalidField, NotAllowed, NotThere
-from console.faces.face import FACES
+from console.faces.face import FACES, Intent
 from console.faces.pages.words import counted
-from console.kinds.common.kind import Key, Ref, Spec
-from console.kinds.registry import KINDS
+from console.faces.seen import seen_kinds, seen_objects
+from console.kinds.common.kind import Key, Ref, Spec, SpecError
+from console.kinds.registry import KINDS, OWNERS, phrase, vhost_of
 from console.models import Broker, ManagedObject, Sync
 from console.reconcile.dependents import owners_of
-from vhosts.drift.seen_objects import seen_kinds, seen_objects
-from vhosts.virtual_hosts.rules import vhost_contents
+from console.reconcile.diff import compare
+from console.reconcile.disclose import beside_secrets
 
 PUSH, ACCEPT = "push", "accept"
-ACTS = {PUSH: "Push what was asked", ACCEPT: "Accept what is there"}
+ACTS = {PUSH: "Restore desired state", ACCEPT: "Accept the broker's state"}
 MOST_AT_ONCE = 1000
 
 
@@ -31,25 +31,27 @@ def resolve_drift(rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUs
     if act not in ACTS:
         raise InvalidField("act", f"act must be one of {', '.join(ACTS)}.")
     if not rows:
-        raise InvalidField("ids", "Choose at least one object.")
+        raise InvalidField("ids", "Select at least one object.")
     if len(rows) > MOST_AT_ONCE:
-        raise InvalidField("ids", f"At most {MOST_AT_ONCE} objects go at once.")
+        raise InvalidField("ids", f"The limit is {MOST_AT_ONCE} objects.")
     wishes: list[Wish] = []
     there = _owners_there(rows) if act == PUSH else set()
     for row, observed in _with_seen(rows):
         if row.sync not in RESOLVABLE[act]:
-            raise InvalidField("ids", f"{row} does not differ any more. Look at it again.")
+            raise InvalidField(
+                "ids", f"The {phrase(_ref(row))} no longer differs. Reload the list."
+            )
         if act == PUSH and row.spec is not None:
             _owner_must_be_there(row, there)
         spec = row.spec if act == PUSH else observed
-        if act == PUSH and row.kind == "user" and spec is not None and observed is None:
+        if act == PUSH and spec is not None and observed is None and beside_secrets(row.kind):
+            secret = KINDS[row.kind].field(beside_secrets(row.kind)[0]).title
             raise InvalidField(
                 "ids",
-                f"The user {row.key[0]} is gone and its password is not kept here. "
+                f"The {phrase(_ref(row))} is gone and its {secret} is not kept here. "
                 "Create it anew, or accept that it is gone.",
             )
-        wishes.append(_wish(row.broker, row.kind, tuple(row.key), spec, observed, acting_user,
-                            generation=row.generation))  # fmt: skip
+        wishes.append(_wish(row.broker, _ref(row), spec, observed, acting_user, row.generation))
     return wishes
 
 
@@ -67,7 +69,7 @@ def _owners_there(rows: Sequence[ManagedObject]) -> set[tuple[int, Ref]]:
     brokers = {row.broker_id: row.broker for row in rows}
     for pk, broker in brokers.items():
         owners = {owner for row in rows if row.broker_id == pk for owner in owners_of(_ref(row))}
-        for kind in ("vhost", "user"):
+        for kind in OWNERS:
             keys = [owner.key for owner in owners if owner.kind == kind]
             found |= {(pk, Ref(kind, key)) for key in seen_objects(broker, kind, keys)}
     return found
@@ -77,11 +79,12 @@ def _owner_must_be_there(row: ManagedObject, there: set[tuple[int, Ref]]) -> Non
     """Raises InvalidField."""
     for owner in owners_of(_ref(row)):
         if (row.broker_id, owner) not in there:
-            word = "user" if owner.kind == "user" else "virtual host"
+            word = KINDS[owner.kind].noun
             raise InvalidField(
                 "ids",
-                f"{row.broker.name} has no {word} {owner.key[0]}, so {row} can't be pushed. Create the "
-                f"{word} first, or accept what is there.",
+                f"{row.broker.name} has no {word} {owner.key[0]}, so the "
+                f"{phrase(_ref(row))} can't be restored. Create the {word} first, or "
+                "accept the broker's state.",
             )
 
 
@@ -90,17 +93,21 @@ def _ref(row: ManagedObject) -> Ref:
 
 
 def objections(wish: Wish) -> list[str]:
-    """What to think of before a virtual host or user is pushed, or accepted to be gone; sentences."""
-    if wish.ref.kind not in ("vhost", "user") or wish.observed is not None:
+    """What to think of before; sentences: what dies with what is deleted, and what hung on a virtual host
+    or user that is pushed, or accepted to be gone."""
+    if wish.spec is None and wish.observed is not None:
+        return list(FACES[wish.ref.kind].rules.dies(wish.broker, wish.ref.key, wish.observed))
+    if wish.ref.kind not in OWNERS or wish.observed is not None:
         return []
     number = hanging(wish.broker, wish.ref).count()
     if not number:
         return []
-    asked = f"{counted(number, 'object')} that you manage hung on it"
+    asked = f"{counted(number, 'managed object')} depended on it"
     if wish.spec is None:
-        return [f"{asked}: accepting that it is gone lets go of them too."]
+        return [f"{asked}. If you accept the deletion, the console stops managing them too."]
     return [
-        f"{asked}. They aren't pushed with it: what is still missing then shows as drift of its own."
+        f"{asked}. They aren't restored with it. Those still missing afterwards are "
+        "reported as drift."
     ]
 
 
@@ -111,11 +118,10 @@ def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUse
     if kind not in seen_kinds():
         raise InvalidField("kind", f"kind must be one of {', '.join(seen_kinds())}.")
     if not wanted or any(len(key) != len(KINDS[kind].identity) for key in wanted):
-        raise InvalidField("key", f"Name each by {', '.join(KINDS[kind].identity)}.")
+        raise InvalidField("key", f"Identify each object by {', '.join(KINDS[kind].identity)}.")
     if len(wanted) > MOST_AT_ONCE:
         raise InvalidField("key", f"At most {MOST_AT_ONCE} objects go at once.")
-    at = KINDS[kind].vhost_at
-    for vhost in {None if at is None else key[at] for key in wanted}:
+    for vhost in {KINDS[kind].vhost_of(key) for key in wanted}:
         # Before anything is looked up: the answer would tell what is in other people's virtual hosts.
         require(acting_user, Permission.DRIFT_RESOLVE, broker, vhost)
     seen = seen_objects(broker, kind, wanted)
@@ -127,11 +133,15 @@ def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUse
     for key in wanted:
         row = managed.get(key)
         if row is not None and row.spec is not None:
-            raise InvalidField("key", f"{row} is managed already.")
+            raise InvalidField("key", f"The {phrase(Ref(kind, key))} is already managed.")
         if key not in seen:
             raise NotThere(f"{Ref(kind, key)} is not there.")
-        wishes.append(_wish(broker, kind, key, seen[key], seen[key], acting_user,
-                            generation=row.generation if row else 0))  # fmt: skip
+        wishes.append(
+            _wish(
+                broker, Ref(kind, key), seen[key], seen[key], acting_user,
+                row.generation if row else 0,
+            )
+        )  # fmt: skip
     return wishes
 
 
@@ -141,7 +151,9 @@ def _with_seen(rows: Sequence[ManagedObject]) -> Iterable[tuple[ManagedObject, S
         groups.setdefault((row.broker_id, row.kind), []).append(row)
     for (_, kind), group in groups.items():
         if kind not in seen_kinds():
-            raise InvalidField("ids", f"Nothing is known of what is there of {group[0]}.")
+            raise InvalidField(
+                "ids", f"The broker's state of {group[0]} is unknown. Try again later."
+            )
         seen = seen_objects(group[0].broker, kind, [tuple(row.key) for row in group])
         for row in group:
             yield row, seen.get(tuple(row.key))
@@ -149,54 +161,46 @@ def _with_seen(rows: Sequence[ManagedObject]) -> Iterable[tuple[ManagedObject, S
 
 def _wish(
     broker: Broker,
-    kind: str,
-    key: Key,
+    ref: Ref,
     spec: Spec | None,
     observed: Spec | None,
     acting_user: AnyUser,
-    *,
     generation: int,
 ) -> Wish:
-    deletes = kind == "vhost" and spec is None and observed is not None
+    deletes = spec is None and observed is not None
     return Wish(
         broker=broker,
-        ref=Ref(kind, key),
+        ref=ref,
         spec=spec,
         observed=observed,
-        permission=_right(acting_user, broker, kind, key, spec, observed),
+        permission=_right(acting_user, broker, ref, spec, observed),
         expected_generation=generation,
-        guard=vhost_contents(broker, key[0]) if deletes else {},
+        guard=FACES[ref.kind].rules.guard(broker, ref.key) if deletes else {},
     )
 
 
 def _right(
-    user: AnyUser, broker: Broker, kind: str, key: Key, spec: Spec | None, observed: Spec | None
+    user: AnyUser, broker: Broker, ref: Ref, spec: Spec | None, observed: Spec | None
 ) -> Permission:
-    """drift:resolve and the right to edit such an object itself. Raises NotAllowed."""
-    at = KINDS[kind].vhost_at
-    vhost = None if at is None else key[at]
+    """drift:resolve and all that such an act takes of the object itself. Raises NotAllowed."""
+    face, vhost = FACES[ref.kind], vhost_of(ref)
     require(user, Permission.DRIFT_RESOLVE, broker, vhost)
-    if kind in FACES:
-        rights = FACES[kind].rights
-        needed = rights.delete if spec is None else rights.edit if observed else rights.create
-        require(user, needed, broker, vhost)
-        return Permission(needed)
-    after, before = spec or {}, observed or {}
-    sets_limits = spec is not None and after.get("limits", {}) != before.get("limits", {})
-    if kind in ("vhost", "user") and sets_limits:
-        require(user, Permission.VHOSTS_LIMIT, broker, vhost)
-    if kind == "user":
-        if reason := why_not_edit_user(user, broker, key[0]):
-            raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
-        if spec is None or list(after.get("tags", [])) == list(before.get("tags", [])):
-            return Permission.USERS_EDIT
-        require(user, Permission.USERS_TAG, broker)
-        return Permission.USERS_TAG
-    if kind != "vhost":
-        needed = Permission.PERMISSIONS_EDIT
-    elif spec is None:
-        needed = Permission.VHOSTS_DELETE
-    else:
-        needed = Permission.VHOSTS_EDIT if observed is not None else Permission.VHOSTS_CREATE
-    require(user, needed, broker, vhost)
-    return needed
+    needed = face.rights_for(
+        Intent(before=observed, after=spec, changed=_changed(ref, spec, observed))
+    )
+    for right in needed:
+        why = face.why_not(user, right, broker, ref.key)
+        if why is None:
+            require(user, right, broker, vhost)
+        elif why:
+            raise NotAllowed(why, {"permission": str(right)})
+    return Permission(needed[0])
+
+
+def _changed(ref: Ref, spec: Spec | None, observed: Spec | None) -> set[str]:
+    """The fields that differ, or of which that is not known."""
+    try:
+        difference = compare(ref, spec, observed)
+    except SpecError:
+        return {field.name for field in KINDS[ref.kind].fields}
+    return {*(change.name for change in difference.fields), *difference.untold}

@@ -13,11 +13,11 @@ from accessctl.authorize import AnyUser
 from accessctl.users.model import SeenOnBroker
 from console.engine.accept import Wish
 from console.errors import InvalidField
+from console.faces.seen import model_of, seen_kinds
 from console.kinds.common.kind import Key
 from console.kinds.registry import KINDS
 from console.models import ManagedObject
 from vhosts.drift.resolve import MOST_AT_ONCE, adopt
-from vhosts.drift.seen_objects import model_of, seen_kinds
 
 
 def unmanaged(kind: str, user: AnyUser) -> QuerySet[Any]:
@@ -42,9 +42,9 @@ def adopt_seen(kind: str, rows: Iterable[SeenOnBroker], *, acting_user: AnyUser)
     """As `adopt`, for rows of `unmanaged`, of several brokers too. Raises NotAllowed, InvalidField."""
     chosen = sorted(rows, key=lambda row: (row.broker_id, row.pk))
     if not chosen:
-        raise InvalidField("ids", "Choose at least one object.")
+        raise InvalidField("ids", "Select at least one object.")
     if len(chosen) > MOST_AT_ONCE:
-        raise InvalidField("ids", f"At most {MOST_AT_ONCE} objects go at once.")
+        raise InvalidField("ids", f"The limit is {MOST_AT_ONCE} objects.")
     wishes: list[Wish] = []
     for _, group in groupby(chosen, key=lambda row: row.broker_id):
         of_broker = list(group)

@@ -21,36 +21,36 @@ from vhosts.explain_access.service import explain_access
 
 
 class ReasonRead(serializers.Serializer[Any]):
-    """A rule that the broker applies. A note decides nothing."""
+    """A rule that the broker applies. A note has no effect on the result."""
 
     rule = serializers.CharField()
     outcome = serializers.ChoiceField(choices=["allows", "denies", "unknown", "note"])
     sentence = serializers.CharField()
-    right = serializers.CharField(help_text="configure, write or read, if a pattern was matched.")
-    resource = serializers.CharField(help_text="What the pattern was held against.")
+    right = serializers.CharField(help_text="configure, write or read, if a pattern was tested.")
+    resource = serializers.CharField(help_text="The name the pattern was tested against.")
     pattern = serializers.CharField()
-    decided = serializers.BooleanField(help_text="Whether the verdict rests on it.")
+    decided = serializers.BooleanField(help_text="Whether the result depends on it.")
 
     class Meta:
         ref_name = "Reason"
 
 
 class ExplainRead(serializers.Serializer[Any]):
-    """May a RabbitMQ user do something?"""
+    """Whether a RabbitMQ user can do something."""
 
     allowed = serializers.BooleanField(
         source="verdict.allowed",
         allow_null=True,
-        help_text="Null: it cannot be told; see `missing`.",
+        help_text="Null if unknown; see `missing`.",
     )
-    method = serializers.CharField(help_text="The act in AMQP 0-9-1 or the management API.")
+    method = serializers.CharField(help_text="The operation in AMQP 0-9-1 or the management API.")
     reasons = ReasonRead(source="verdict.reasons", many=True)
     missing = serializers.ListField(source="verdict.missing", child=serializers.CharField())
     observed_at = serializers.DateTimeField(
         source="facts.observed_at", allow_null=True, help_text="When the broker was last listed."
     )
     stale = serializers.BooleanField(
-        source="facts.stale", help_text="Whether the broker does not answer at present."
+        source="facts.stale", help_text="Whether the broker doesn't answer now."
     )
 
     class Meta:
@@ -67,10 +67,10 @@ class NoteRead(serializers.Serializer[Any]):
 
 class MatchesRead(serializers.Serializer[Any]):
     count = serializers.IntegerField()
-    of = serializers.IntegerField(help_text="How many names there are.")
+    of = serializers.IntegerField(help_text="The number of names.")
     sample = serializers.ListField(child=serializers.CharField())
     refused = serializers.CharField(
-        allow_null=True, help_text="Why not all names were tried; null: they were."
+        allow_null=True, help_text="Why some names weren't tested; null if all were."
     )
 
     class Meta:
@@ -78,18 +78,22 @@ class MatchesRead(serializers.Serializer[Any]):
 
 
 class PatternRead(serializers.Serializer[Any]):
-    """A permission's pattern: is it one, what does it mean, what does it match?"""
+    """A permission pattern: whether it's valid, what it means and what it matches."""
 
     pattern = serializers.CharField(source="checked.pattern")
     valid = serializers.BooleanField(
-        source="checked.valid", allow_null=True, help_text="Null: only the broker can tell."
+        source="checked.valid", allow_null=True, help_text="Null if only the broker can decide."
     )
     error = serializers.CharField(source="checked.error")
     position = serializers.IntegerField(
-        source="checked.position", allow_null=True, help_text="The character where it goes wrong."
+        source="checked.position",
+        allow_null=True,
+        help_text="The position of the error, in characters.",
     )
     words = serializers.CharField(source="checked.words.words")
-    risky = serializers.BooleanField(source="checked.risky", help_text="Whether it may run away.")
+    risky = serializers.BooleanField(
+        source="checked.risky", help_text="Whether matching can take too many steps."
+    )
     notes = NoteRead(source="checked.notes", many=True)
     queues = MatchesRead(allow_null=True)
     exchanges = MatchesRead(allow_null=True)
@@ -103,7 +107,7 @@ def _text(name: str, about: str, *, required: bool = False) -> OpenApiParameter:
     return OpenApiParameter(name, OpenApiTypes.STR, required=required, description=about)
 
 
-_BROKER = _text("broker", "The broker's id or name.", required=True)
+_BROKER = _text("broker", "A broker's ID or name.", required=True)
 
 
 class ExplainView(ApiView):
@@ -129,20 +133,20 @@ class ExplainView(ApiView):
         parameters=[
             _BROKER,
             _text("user", "The RabbitMQ user.", required=True),
-            _text("vhost", "The virtual host. Not needed for `administer`."),
+            _text("vhost", "The virtual host. Not used with `administer`."),
             OpenApiParameter("act", OpenApiTypes.STR, required=True, enum=[str(a) for a in ACTS]),
-            _text("target", "The queue or exchange; left out, the default exchange, or a queue that "
-                  "the server names."),
+            _text("target", "The queue or exchange. Default: the default exchange, or a server-named queue."),
             _text("source", "For bindings: the exchange that messages come from."),
-            _text("routing_key", "Left out: any."),
-            _text("dead_letter_exchange", "For `declare_queue`; amq.default is the default one."),
+            _text("routing_key", "Default: any routing key."),
+            _text("dead_letter_exchange", "For `declare_queue`; amq.default is the default exchange."),
             _text("alternate_exchange", "For `declare_exchange`."),
             OpenApiParameter("remote", OpenApiTypes.BOOL,
-                             description="Whether from another machine than the broker's."),
+                             description="Whether the client connects from a machine other than "
+"the broker's."),
         ],
     )  # fmt: skip
     def list(self, request: Request) -> Response:
-        """May a RabbitMQ user do something, by which rule, by which pattern?"""
+        """Explain whether a RabbitMQ user can do something, with the rule and pattern that decide it."""
         given = request.query_params
         found = explain_access(
             broker=_broker(request),
@@ -181,15 +185,21 @@ class PatternsView(ApiView):
         responses=PatternRead,
         parameters=[
             _BROKER,
-            _text("vhost", "The virtual host whose queues and exchanges to try.", required=True),
-            _text("pattern", "The regular expression; left out, the empty one.", required=True),
-            OpenApiParameter("topic", OpenApiTypes.BOOL, description="Of a topic permission."),
+            _text(
+                "vhost", "The virtual host whose queues and exchanges are tested.", required=True
+            ),
+            _text("pattern", "The regular expression; can be empty.", required=True),
+            OpenApiParameter(
+                "topic",
+                OpenApiTypes.BOOL,
+                description="Whether it is the pattern of a topic permission.",
+            ),
         ],
     )
     def list(self, request: Request) -> Response:
-        """What a permission's pattern means, and which queues and exchanges it matches."""
+        """Explain a permission pattern, with the queues and exchanges it matches."""
         if not (vhost := request.query_params.get("vhost")):
-            raise ValidationError({"vhost": ["Say which virtual host it is about."]})
+            raise ValidationError({"vhost": ["Send the virtual host."]})
         found = preview_pattern(
             broker=_broker(request),
             vhost=vhost,
@@ -206,12 +216,12 @@ def _broker(request: Request) -> Broker:
     visible = Broker.objects.visible_to(request.user).select_related("status")
     broker = visible.filter(**({"pk": int(text)} if is_id else {"name": text})).first()
     if broker is None:
-        raise ValidationError({"broker": ["There is no such broker. Give its id or its name."]})
+        raise ValidationError({"broker": ["Broker not found. Send its ID or name."]})
     return broker
 
 
 def _flag(request: Request, name: str) -> bool | None:
     text = request.query_params.get(name)
     if text not in (None, "true", "false"):
-        raise ValidationError({name: ["Must be true or false."]})
+        raise ValidationError({name: ["{name} must be true or false."]})
     return None if text is None else text == "true"

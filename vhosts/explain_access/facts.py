@@ -71,11 +71,7 @@ def facts_for(
 
 def known_parts(status: BrokerStatus) -> frozenset[str]:
     """The parts of the inventory that were read, and without a row left out."""
-    if status.inventory_at is None:
-        return frozenset()
-    return frozenset(
-        part for part in _PARTS if part not in status.part_errors and part not in status.suspect
-    )
+    return frozenset(part for part in _PARTS if status.knows(part))
 
 
 def _exchanges(broker: Broker, vhost: str, names: Collection[str]) -> dict[str, ExchangeFacts]:

@@ -36,7 +36,7 @@ class ExplainForm(forms.Form):
     vhost = _Name(label="Virtual host", offered="known-vhosts", initial="/", required=False)
     user = _Name(label="RabbitMQ user", offered="known-users")
     act = forms.ChoiceField(
-        label="May it …",
+        label="Operation",
         choices=[(act.value, words.label) for act, words in ACTS.items()],
         initial=Act.PUBLISH,
         widget=forms.Select(attrs={"class": "form-select"}),
@@ -44,18 +44,18 @@ class ExplainForm(forms.Form):
     target = _Name(
         label="Queue or exchange",
         required=False,
-        help_text="The name of what it acts on. amq.default, or nothing, is the default exchange; no "
-        "name for a declared queue is one that the server names.",
+        help_text="The queue or exchange name. amq.default, or empty, is the default exchange. When declaring a queue, "
+        "an empty name means a server-named queue.",
     )
     source = _Name(
         label="Bound from",
         required=False,
-        help_text="For binding and unbinding: the exchange that messages come from.",
+        help_text="For bind and unbind: the source exchange.",
     )
     routing_key = _Name(
         label="Routing key",
         required=False,
-        help_text="Matters at topic exchanges, where the user has a topic permission. Nothing: any.",
+        help_text="Only relevant on topic exchanges where the user has a topic permission. Empty: any.",
     )
     dead_letter_exchange = _Name(
         label="Dead letter exchange",
@@ -68,7 +68,7 @@ class ExplainForm(forms.Form):
         help_text="For declaring an exchange with alternate-exchange.",
     )
     remote = forms.BooleanField(
-        label="From elsewhere",
+        label="Remote connection",
         required=False,
         widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
     )

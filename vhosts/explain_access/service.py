@@ -58,9 +58,9 @@ def explain_access(
     for field, name in names.items():
         _must_be_name(field, name)
     if not user:
-        raise InvalidField("user", "Say which RabbitMQ user it is about.")
+        raise InvalidField("user", "Enter the RabbitMQ user.")
     if not vhost and chosen != Act.ADMINISTER:
-        raise InvalidField("vhost", "Say which virtual host it is about.")
+        raise InvalidField("vhost", "Enter the virtual host.")
     _must_fit(chosen, target, source)
     dead = dead_letter_exchange if chosen == Act.DECLARE_QUEUE else None
     alternate = alternate_exchange if chosen == Act.DECLARE_EXCHANGE else None
@@ -86,21 +86,26 @@ def _must_be_name(field: str, name: str) -> None:
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
-        raise InvalidField(field, "This is not valid Unicode.") from None
+        raise InvalidField(field, "This isn't valid Unicode.") from None
     if size > _MAX_BYTES:
-        raise InvalidField(field, f"At most {_MAX_BYTES} bytes; this has {size}.")
+        raise InvalidField(field, f"{size} bytes; the limit is {_MAX_BYTES}.")
     if "\0" in name:
-        raise InvalidField(field, "A name cannot hold a NUL character.")
+        raise InvalidField(field, "A name can't contain a NUL character.")
 
 
 def _must_fit(act: Act, target: str, source: str) -> None:
     words = ACTS[act]
     if not words.target and target:
-        raise InvalidField("target", f"To {words.label} takes no name of a queue or exchange.")
+        raise InvalidField(
+            "target",
+            f'The operation "{words.label}" takes no queue or exchange name. Leave it out.',
+        )
     if words.target == "queue" and not target and act != Act.DECLARE_QUEUE:
-        raise InvalidField("target", "Say which queue it is about.")
+        raise InvalidField("target", "Enter the queue.")
     if not words.source and source:
-        raise InvalidField("source", f"To {words.label} takes no source exchange.")
+        raise InvalidField(
+            "source", f'The operation "{words.label}" takes no source exchange. Leave it out.'
+        )
 
 
 def _exchange(name: str) -> str:

@@ -44,18 +44,18 @@ def read_range(parameters: Mapping[str, str], *, now: datetime) -> TimeRange:
     if not first and not last:
         name = parameters.get("range") or DEFAULT_RANGE
         if name not in RANGES:
-            raise InvalidField("range", f"range is one of {', '.join(RANGES)}.")
+            raise InvalidField("range", f"range must be one of {', '.join(RANGES)}.")
         return TimeRange(now - RANGES[name][1], now, name)
     end = read_time("to", last) if last else now
     start = read_time("from", first) if first else end - RANGES[DEFAULT_RANGE][1]
     if start >= end:
-        raise InvalidField("from", "from must lie before to.")
+        raise InvalidField("from", "from must be before to.")
     if end - start > LONGEST:
         raise InvalidField("from", "from and to can be at most ten years apart.")
     if end - start < _SHORTEST:
         raise InvalidField("to", "from and to must be at least 10 seconds apart.")
     if start > now:
-        raise InvalidField("from", "from lies in the future.")
+        raise InvalidField("from", "from is in the future.")
     return TimeRange(start, end)
 
 
@@ -72,7 +72,7 @@ def read_time(field: str, text: str) -> datetime:
     if at.tzinfo is None:
         raise InvalidField(field, f"{field} needs a time zone, such as a Z at its end for UTC.")
     if not 2000 <= at.year <= 2200:
-        raise InvalidField(field, f"{field} must lie between the years 2000 and 2200.")
+        raise InvalidField(field, f"{field} must be between the years 2000 and 2200.")
     return at.astimezone(UTC)
 
 

@@ -173,9 +173,9 @@ def broker_series(
 
 def _range(start: datetime, end: datetime, now: datetime) -> Span:
     if start >= end:
-        raise InvalidField("from", "The beginning must lie before the end.")
+        raise InvalidField("from", "from must be before to.")
     if start.year < 2000:
-        raise InvalidField("from", "There is no history from before the year 2000.")
+        raise InvalidField("from", "There's no history before the year 2000.")
     return int(start.timestamp()), max(int(min(end, now).timestamp()), int(start.timestamp()))
 
 
@@ -186,9 +186,7 @@ def _step(begin: int, stop: int, asked: int | None, *, least: int) -> int:
     if asked < 1:
         raise InvalidField("step", "The step must be at least one second.")
     if (stop - begin) / asked > MAX_POINTS:
-        raise InvalidField(
-            "step", f"That would be more than {MAX_POINTS:,} points: ask for a wider step."
-        )
+        raise InvalidField("step", f"That is more than {MAX_POINTS:,} points. Use a larger step.")
     return asked
 
 

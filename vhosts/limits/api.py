@@ -44,17 +44,16 @@ _WRITES = ("create", "partial_update", "destroy")
 
 
 class LimitRead(Managed):
-    """A limit as found on a broker. How far it is (`sync`, `generation`, …) is that of the virtual host
-    or user as a whole."""
+    """A limit as seen on a broker. `sync`, `generation` and related fields describe the virtual host or user as a whole."""
 
     id = serializers.CharField()
-    broker = serializers.IntegerField(source="broker_id", help_text="The broker's id.")
+    broker = serializers.IntegerField(source="broker_id", help_text="The broker's ID.")
     broker_name = serializers.CharField()
-    kind = serializers.ChoiceField(choices=_KINDS, help_text="What is limited.")
+    kind = serializers.ChoiceField(choices=_KINDS, help_text="What the limit applies to.")
     vhost = serializers.CharField(allow_null=True, help_text="Null for a user's limit.")
     user = serializers.CharField(allow_null=True, help_text="Null for a virtual host's limit.")
     name = serializers.CharField(help_text=", ".join(_ALL_NAMES))
-    value = serializers.IntegerField(help_text="0: none allowed.")
+    value = serializers.IntegerField(help_text="0 allows none.")
     inventory_at = serializers.DateTimeField(
         allow_null=True, help_text="When the broker's objects were last listed."
     )
@@ -64,16 +63,16 @@ class LimitRead(Managed):
 
 
 class LimitChange(Reasoned):
-    value = Number(help_text="From 0, which allows none. DELETE takes the limit away.")
+    value = Number(help_text="0 or more; 0 allows none. To remove the limit, use DELETE.")
 
     class Meta:
         ref_name = "LimitChange"
 
 
 class LimitNew(LimitChange):
-    broker = BrokerField(help_text="A broker's id or name.")
-    vhost = Text(required=False, max_length=255, help_text="Give this or `user`.")
-    user = Text(required=False, max_length=255, help_text="Give this or `vhost`.")
+    broker = BrokerField(help_text="A broker's ID or name.")
+    vhost = Text(required=False, max_length=255, help_text="Send this or `user`.")
+    user = Text(required=False, max_length=255, help_text="Send this or `vhost`.")
     name = Text(
         max_length=40,
         help_text="vhost: max-connections, max-queues; user: max-connections, max-channels.",
@@ -85,9 +84,9 @@ class LimitNew(LimitChange):
 
 class LimitFilters(django_filters.FilterSet):
     broker = BrokerFilter()
-    kind = django_filters.ChoiceFilter(choices=_KINDS, help_text="What is limited.")
-    vhost = TextFilter(help_text="The exact name of the virtual host: its limits alone.")
-    user = TextFilter(help_text="The exact name of the user: its limits alone.")
+    kind = django_filters.ChoiceFilter(choices=_KINDS, help_text="What the limit applies to.")
+    vhost = TextFilter(help_text="The exact name of the virtual host. Returns only its limits.")
+    user = TextFilter(help_text="The exact name of the user. Returns only its limits.")
     name = TextFilter(help_text=f"The exact name of the limit: {', '.join(_ALL_NAMES)}.")
 
     class Meta:
@@ -125,7 +124,7 @@ def _comparable(limit: Limit, column: str) -> Any:
     return value if isinstance(value, int) else str(value)
 
 
-@extend_schema_view(list=extend_schema(summary="Limits of virtual hosts and users, one by one."))
+@extend_schema_view(list=extend_schema(summary="List limits of virtual hosts and users"))
 class LimitsView(ListModelMixin, ApiView):
     """Limits of virtual hosts and users."""
 
@@ -160,18 +159,18 @@ class LimitsView(ListModelMixin, ApiView):
 
     @extend_schema(responses=LimitRead, parameters=[ETAG], filters=False)
     def retrieve(self, request: Request, pk: str) -> Response:
-        """One limit."""
+        """Get a limit."""
         data = LimitRead(self.get_object()).data
         return Response(data, headers={"ETag": f'"{data["generation"]}"'})
 
     @changing(LimitNew, if_match=True)
     def create(self, request: Request) -> Response:
-        """Limit a virtual host or a user, as `rabbitmqctl set_vhost_limits` and `set_user_limits` do. A limit that is there is replaced."""
+        """Set a limit of a virtual host or user (`rabbitmqctl set_vhost_limits`, `set_user_limits`). Replaces an existing limit."""
         generation = expected_generation(request)
         fields = sent(LimitNew, request, self.body())
         given = [kind for kind in NAMES if kind in fields]
         if len(given) != 1:
-            raise InvalidField("vhost", "Give either vhost or user: what is to be limited.")
+            raise InvalidField("vhost", "Send either vhost or user.")
         kind = given[0]
         return _answer(
             request, fields["broker"], kind, fields[kind], fields["name"], fields["value"],
@@ -180,7 +179,7 @@ class LimitsView(ListModelMixin, ApiView):
 
     @changing(LimitChange, if_match=True)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a limit."""
+        """Edit a limit."""
         limit, generation = self.get_object(), expected_generation(request)
         fields = sent(LimitChange, request, self.body())
         return _answer(
@@ -190,7 +189,7 @@ class LimitsView(ListModelMixin, ApiView):
 
     @changing(ReasonOnly, if_match=True)
     def destroy(self, request: Request, pk: str) -> Response:
-        """Take a limit away, as `rabbitmqctl clear_vhost_limits` and `clear_user_limits` do for all of them."""
+        """Clear a limit of a virtual host or user."""
         limit, generation = self.get_object(), expected_generation(request)
         body = sent(ReasonOnly, request, self.body(optional=True))
         return _answer(
@@ -214,7 +213,7 @@ def _answer(
     )
     return answer_change(
         request,
-        f"Take the limit {what}" if value is None else f"Set the limit {what} to {value}",
+        f"Clear the limit {what}" if value is None else f"Set the limit {what} to {value}",
         lambda: [
             set_limit(
                 broker=broker,

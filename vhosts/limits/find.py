@@ -97,7 +97,7 @@ def access_limit(viewer: AnyUser, limit_id: str) -> Limit:
         for limit in limits_of(kind, limited(kind, viewer).filter(pk=int(pk))):
             if limit.name == name:
                 return limit
-    raise Http404("There is no such limit.")
+    raise Http404("Limit not found.")
 
 
 def lay_managed(limits: Iterable[Limit]) -> None:

@@ -30,7 +30,7 @@ def set_limit(
     require(acting_user, Permission.VHOSTS_LIMIT, broker, owner if on_vhost else None)
     if name not in NAMES[kind]:
         word = "virtual host" if on_vhost else "user"
-        raise InvalidField("name", f"The limits of a {word} are {', '.join(NAMES[kind])}.")
+        raise InvalidField("name", f"A {word} can have these limits: {', '.join(NAMES[kind])}.")
     try:
         check_limits({name: value}, NAMES[kind])
     except InvalidField as error:
@@ -38,12 +38,16 @@ def set_limit(
     standing = (vhost_standing if on_vhost else user_standing)(broker, owner)
     if standing.wanted is None and not standing.deletion_open:
         word = "virtual host" if on_vhost else "user"
+        if unknown := broker.status.why_unknown("vhosts" if on_vhost else "users"):
+            raise InvalidField(
+                kind, f"Whether {broker.name} has a {word} {owner} is unknown. {unknown}"
+            )
         raise InvalidField(kind, f"{broker.name} has no {word} {owner}.")
     limits = dict((standing.wanted or {}).get("limits", {}))
     if value is not None:
         limits[name] = value
     elif limits.pop(name, None) is None:
-        raise NotThere(f"{owner} has no limit {name} that could be taken.")
+        raise NotThere(f"The {word} {owner} has no limit {name}.")
     # Or else two who set different limits at once would undo each other.
     known = standing.managed.generation if standing.managed else 0
     edit = edit_vhost if on_vhost else edit_user

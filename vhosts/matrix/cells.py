@@ -25,15 +25,15 @@ ROWS = (25, 50, 100)
 #: Virtual hosts side by side; more of them are on further pages.
 COLUMNS = 20
 HAVING = {
-    "with": "with rights here",
-    "without": "without rights here",
-    "differing": "not alike in all of them",
+    "with": "with permissions here",
+    "without": "without permissions here",
+    "differing": "with different permissions here",
 }
 _MOST_TEXT = 255
 
 
 class Cell(NamedTuple):
-    """`short`: full | read | write | none | custom | "" for no permission; `words` is one sentence.
+    """`short`: full | read | write | none | custom | "" for no permission | "?" for unknown; `words` is one sentence.
     `sync` is there where the cell is asked for here and not (yet) proven."""
 
     vhost: str
@@ -249,7 +249,10 @@ def _rows(
     )
     syncs = _unproven(broker, names, vhosts)
     columns = [(vhost, f"&{urlencode({'vhost': vhost})}") for vhost in vhosts]
-    said: dict[tuple[str, ...], tuple[str, str]] = {(): ("", "No permission.")}
+    unknown = broker.status.why_unknown("permissions")
+    said: dict[tuple[str, ...], tuple[str, str]] = {
+        (): ("?", f"Unknown. {unknown}") if unknown else ("", "No permission.")
+    }
     rows = []
     for one in users:
         start = f"{edit_href}&{urlencode({'user': one.name})}"

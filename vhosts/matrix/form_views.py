@@ -18,12 +18,12 @@ from accessctl.patterns.check import dialect_of
 from accessctl.permissions import rules as service
 from accessctl.rights import Permission
 from accessctl.targets import target_broker
-from accessctl.users.specs import seen_permissions, seen_topic_permissions
 from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotThere
 from console.faces.acts.acts import Asked, back_to, carry_out, confirm
 from console.faces.lists import wants_part
+from console.faces.seen import seen_of
 from console.kinds.permission import PERMISSION
 from console.kinds.topic_permission import TOPIC_PERMISSION
 from console.models import Broker
@@ -71,7 +71,7 @@ def permission_edit(request: HttpRequest) -> HttpResponse:
         return Asked(
             title=title_of(wishes, clear=form.wanted() is None),
             wishes=wishes,
-            act="Take them away" if form.wanted() is None else "Set them",
+            act=button_of(wishes, clear=form.wanted() is None),
             back=back,
             warnings=form.notes,
             danger=form.wanted() is None,
@@ -114,7 +114,7 @@ def permission_copy(request: HttpRequest) -> HttpResponse:
         return Asked(
             title=f"Copy the permissions of {source} to {target}",
             wishes=wishes,
-            act="Copy them",
+            act="Copy permissions",
             back=back,
         )
 
@@ -152,7 +152,7 @@ def topic_permission_edit(request: HttpRequest) -> HttpResponse:
         return Asked(
             title=f"Set the topic permission of {said['user']} on {said['exchange']} in {said['vhost']}",
             wishes=[wish],
-            act="Set it",
+            act="Set topic permission",
             back=back,
             warnings=form.notes,
         )
@@ -181,14 +181,14 @@ def topic_permission_clear(request: HttpRequest) -> HttpResponse:
             exchange=named["exchange"],
         )
         return Asked(
-            title=f"Take away the topic permission of {named['user']} on {named['exchange']} in "
+            title=f"Clear the topic permission of {named['user']} on {named['exchange']} in "
             f"{named['vhost']}",
             wishes=[wish],
-            act="Take it away",
+            act="Clear topic permission",
             back=back,
             dies=[
-                "Without a topic permission on the exchange every routing key is allowed there, "
-                "as far as its permission on the exchange goes."
+                "Without a topic permission, all routing keys are allowed on this exchange, "
+                "within the user's permissions on it."
             ],
             danger=True,
         )
@@ -222,7 +222,7 @@ def wishes_of(request: HttpRequest, broker: Broker, form: PermissionForm) -> lis
 
 
 def title_of(wishes: list[Wish], *, clear: bool) -> str:
-    act = "Take away" if clear else "Set"
+    act = "Clear" if clear else "Set"
     if len(wishes) == 1:
         vhost, user = wishes[0].ref.key
         return f"{act} the permission of {user} on {vhost}"
@@ -231,6 +231,10 @@ def title_of(wishes: list[Wish], *, clear: bool) -> str:
         f"{act} {len(wishes)} permissions: {len(users)} user{'s' * (len(users) != 1)}, "
         f"{len(vhosts)} virtual host{'s' * (len(vhosts) != 1)}"
     )
+
+
+def button_of(wishes: list[Wish], *, clear: bool) -> str:
+    return f"{'Clear' if clear else 'Set'} permission{'s' * (len(wishes) != 1)}"
 
 
 def _chosen(request: HttpRequest) -> Cells | None:
@@ -248,10 +252,10 @@ def _chosen(request: HttpRequest) -> Cells | None:
         columns = vhosts or request.POST.getlist("shown_vhost")
         pairs += [(user, vhost) for user in rows for vhost in columns]
     if not pairs:
-        raise InvalidField("cell", "Choose cells, users or virtual hosts first.")
+        raise InvalidField("cell", "Select cells, users or virtual hosts first.")
     cells = unpacked(packed(grouped(pairs)))
     if cells is None:
-        raise InvalidField("cell", "No user and no virtual host has a name like that.")
+        raise InvalidField("cell", "The selection contains an invalid user or virtual host name.")
     return cells
 
 
@@ -259,7 +263,7 @@ def _pair(text: str) -> tuple[str, str]:
     try:
         user, vhost = json.loads(text)
     except (ValueError, TypeError, RecursionError):
-        raise InvalidField("cell", "A cell is named by its user and its virtual host.") from None
+        raise InvalidField("cell", "The selection is invalid. Select the cells again.") from None
     return str(user), str(vhost)
 
 
@@ -272,7 +276,7 @@ def _standing(request: HttpRequest, broker: Broker) -> Standing | None:
     user, vhost = _text(request, "user"), _text(request, "vhost")
     if not (user and vhost and may(request.user, Permission.PERMISSIONS_VIEW, broker, vhost)):
         return None
-    seen = seen_permissions(broker, users=[user], vhosts=[vhost])
+    seen = seen_of(broker, PERMISSION.name, user=[user], vhost=[vhost])
     return standings(broker, PERMISSION.name, [(vhost, user)], seen)[vhost, user]
 
 
@@ -280,7 +284,7 @@ def _topic_standing(request: HttpRequest, broker: Broker) -> Standing | None:
     vhost, user, _ = key = tuple(_text(request, n) for n in ("vhost", "user", "exchange"))
     if not (all(key) and may(request.user, Permission.PERMISSIONS_VIEW, broker, vhost)):
         return None
-    seen = seen_topic_permissions(broker, users=[user], vhosts=[vhost])
+    seen = seen_of(broker, TOPIC_PERMISSION.name, user=[user], vhost=[vhost])
     return standings(broker, TOPIC_PERMISSION.name, [key], seen)[key]
 
 

@@ -20,10 +20,10 @@ _RIGHTS = [
     ("full", "Full: configure, write and read everything"),
     ("read only", "Read only: consume from every queue"),
     ("write only", "Write only: publish to every exchange"),
-    (PREFIX, "Everything whose name begins with the prefix below"),
-    (CUSTOM, "By the three patterns below"),
-    ("none", "Connect and nothing else: the three patterns match no name"),
-    (CLEAR, "No access: the permission is taken away, new connections are refused"),
+    (PREFIX, "Full access to names that begin with the prefix below"),
+    (CUSTOM, "Custom: the three patterns below"),
+    ("none", "None: can connect, but the patterns match no name"),
+    (CLEAR, "No access: clear the permission; RabbitMQ refuses new connections"),
 ]
 #: {(virtual hosts): [users]}: cells of the matrix, grouped so that one act serves many.
 Cells = Mapping[tuple[str, ...], list[str]]
@@ -65,24 +65,27 @@ class PermissionForm(_PatternForm):
     """`cells` None: one user and one virtual host, which can be typed."""
 
     user = Name(
-        label="User", offered="known-users", required=False, help_text="A user of this broker."
+        label="User",
+        offered="known-users",
+        required=False,
+        help_text="A RabbitMQ user of this broker.",
     )
     vhost = Name(
         label="Virtual host",
         offered="known-vhosts",
         required=False,
-        help_text="Where it may do so.",
+        help_text="The virtual host the permission applies to.",
     )
     rights = forms.ChoiceField(
         choices=_RIGHTS,
         widget=forms.RadioSelect(attrs=CHECK),
-        error_messages={"required": "Choose the rights."},
+        error_messages={"required": "Select the permissions."},
         help_text="Configure declares and deletes; write publishes; read consumes and purges.",
     )
     # Django keeps fields apart from the attributes of a form.
     prefix = Name(  # type: ignore[assignment]
         required=False,
-        help_text="Such as orders. – taken literally, for queues and exchanges alike.",
+        help_text="Such as orders. – matched literally, for queues and exchanges.",
     )
     configure = Pattern(help_text=kinds.RIGHTS["configure"])
     write = Pattern(help_text=kinds.RIGHTS["write"])
@@ -107,9 +110,9 @@ class PermissionForm(_PatternForm):
         said = self.cleaned_data
         for name in ("user", "vhost"):
             if name in self.fields and not said.get(name) and name not in self.errors:
-                self.add_error(name, f"Choose a {str(self.fields[name].label).lower()}.")
+                self.add_error(name, f"Enter a {str(self.fields[name].label).lower()}.")
         if said.get("rights") == PREFIX and not said.get("prefix") and "prefix" not in self.errors:
-            self.add_error("prefix", "Enter the prefix.")
+            self.add_error("prefix", "Enter a prefix.")
         self.check_patterns(
             {name: said.get(name, "") for name in ("configure", "write", "read")}
             if said.get("rights") == CUSTOM
@@ -139,13 +142,13 @@ class PermissionForm(_PatternForm):
 class TopicPermissionForm(_PatternForm):
     topic = True
 
-    user = Name(label="User", offered="known-users", help_text="A user of this broker.")
-    vhost = Name(label="Virtual host", offered="known-vhosts", help_text="Where the exchange is.")
-    exchange = Name(
-        initial="amq.topic", help_text="A topic exchange: others pay no heed to topic permissions."
+    user = Name(label="User", offered="known-users", help_text="A RabbitMQ user of this broker.")
+    vhost = Name(
+        label="Virtual host", offered="known-vhosts", help_text="The virtual host of the exchange."
     )
-    write = Pattern(help_text="Routing keys that it may publish with. Empty: none.")
-    read = Pattern(help_text="Routing keys that it may bind with. Empty: none.")
+    exchange = Name(initial="amq.topic", help_text="Only topic exchanges use topic permissions.")
+    write = Pattern(help_text="Routing keys the user can publish with. Empty: none.")
+    read = Pattern(help_text="Routing keys the user can bind with. Empty: none.")
 
     def __init__(self, *args: Any, dialect: Dialect | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -158,14 +161,20 @@ class TopicPermissionForm(_PatternForm):
 
 
 class CopyForm(ActForm):
-    source = Name(label="From", offered="known-users", help_text="Whose rights are copied.")
-    target = Name(label="To", offered="known-users", help_text="Who gets them; it must exist.")
+    source = Name(
+        label="From", offered="known-users", help_text="The user whose permissions are copied."
+    )
+    target = Name(
+        label="To",
+        offered="known-users",
+        help_text="The user who gets the permissions. It must exist.",
+    )
     replace = forms.BooleanField(
-        label="What it has already",
+        label="Existing permissions",
         required=False,
         widget=forms.CheckboxInput(attrs=CHECK),
-        help_text="Off: rights elsewhere are left as they are. Rights on the same virtual host are "
-        "replaced either way.",
+        help_text="Off: permissions in other virtual hosts are kept. Permissions in the same virtual hosts are "
+        "replaced in both cases.",
     )
 
 

@@ -21,7 +21,9 @@ _APPLY_TO = {
     "streams": "Streams",
     "exchanges": "Exchanges",
 }
-_RULES = Rules(check=rules.check, notes=rules.notes, dies=rules.dies)
+_RULES = Rules(
+    check=rules.check, check_changed=rules.check_changed, notes=rules.notes, dies=rules.dies
+)
 
 
 def _applies_to(row: Any) -> str:
@@ -45,7 +47,7 @@ def _listing(name: str) -> ListSpec:
                 cell=lambda row: cells.number(row.priority),
                 align="end",
                 descending_first=True,
-                help="The highest priority that matches a queue applies to it.",
+                help="The matching policy with the highest priority applies.",
             ),
             Column(
                 key="pattern",
@@ -75,7 +77,7 @@ def _listing(name: str) -> ListSpec:
                 key="search",
                 label="Name or pattern",
                 where=contains("name", "pattern"),
-                help="Part of the name or of the pattern.",
+                help="Part of the name or pattern.",
             ),
             Filter(
                 key="apply_to",
@@ -107,20 +109,20 @@ _INPUTS = (
     Input(
         name="apply_to",
         label="Apply to",
-        help="What the pattern is held against. RabbitMQ: apply-to.",
+        help="What the pattern is matched against. RabbitMQ: apply-to.",
         widget="choice",
         choices=_APPLY_TO,
     ),
     Input(
         name="priority",
         label="Priority",
-        help="Of several policies that match, only the one with the highest priority applies.",
+        help="If several policies match, only the one with the highest priority applies.",
         widget="number",
     ),
     Input(
         name="definition",
         label="Definition",
-        help="One key a line: max-length = 3000. Numbers, true, false and lists are taken as such; "
+        help="One key a line: max-length = 3000. Numbers, true, false and lists keep their type; "
         'anything else is text, and "3000" in quotes is text too.',
         widget="table",
     ),
@@ -174,6 +176,6 @@ OPERATOR_POLICIES = Face(
     rules=_RULES,
     tab_of="policy",
     icon="adjustments-vertical",
-    about="An operator policy bounds what policies and arguments set on the queues that match.",
-    empty="An operator policy bounds what policies and arguments set on the queues that match.",
+    about="An operator policy limits what policies and arguments can set on matching queues.",
+    empty="An operator policy limits what policies and arguments can set on matching queues.",
 )

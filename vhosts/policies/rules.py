@@ -44,9 +44,9 @@ class Matching:
     @property
     def sentence(self) -> str:
         if self.refused:
-            return f"What it matches is not known: {self.refused}"
+            return f"What it matches is unknown: {self.refused}"
         if not self.queues and not self.exchanges:
-            return "It matches no queue and no exchange."
+            return "It matches no queues or exchanges."
         parts = [
             counted(number, noun)
             for number, noun in ((self.queues, "queue"), (self.exchanges, "exchange"))
@@ -87,20 +87,30 @@ def matching(broker: Broker, vhost: str, spec: Spec) -> Matching:
 def check(broker: Broker, key: Key, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a policy, each as RabbitMQ takes it. Raises InvalidField."""
     checked = dict(fields)
-    pattern = checked.get("pattern", "")
+    checked.setdefault("definition", {})
+    check_changed(broker, key, checked)
+    return checked
+
+
+def check_changed(broker: Broker, key: Key, fields: Mapping[str, Any]) -> None:
+    """As `check`, of those fields alone that are named."""
+    pattern = fields.get("pattern", "")
     if not isinstance(pattern, str):
         raise InvalidField("pattern", "The pattern must be text.")
     if reason := why_not_pattern(pattern, dialect_of(broker.status.erlang_version)):
         raise InvalidField("pattern", reason)
-    if checked.get("apply_to", "all") not in APPLY_TO:
+    if fields.get("apply_to", "all") not in APPLY_TO:
         raise InvalidField("apply_to", f"Apply to is one of {', '.join(APPLY_TO)}.")
-    definition = checked.get("definition")
+    if "definition" in fields:
+        _check_definition(fields["definition"])
+
+
+def _check_definition(definition: Any) -> None:
     if not isinstance(definition, Mapping) or not definition:
         raise InvalidField("definition", "Set at least one key.")
     for name, value in definition.items():
         if "\0" in f"{name}{value}":
             raise InvalidField("definition", "A definition can't hold a NUL character.")
-    return checked
 
 
 def notes(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
@@ -116,4 +126,7 @@ def dies(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
     found = matching(broker, key[0], spec)
     yield found.sentence
     if found.queues or found.exchanges:
-        yield "They lose its settings, or get those of the policy with the next lower priority."
+        yield (
+            "They lose its settings or get those of the matching policy with the next "
+            "lower priority."
+        )

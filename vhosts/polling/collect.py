@@ -34,6 +34,7 @@ from console.rabbitmq.types import (
 )
 from vhosts.models import Queue
 from vhosts.polling.inventory.quarantine import sound_depths, why_unfit
+from vhosts.polling.rights import short_of
 from vhosts.polling.scraping import NodeScrapes
 from vhosts.polling.vitals import Vitals, sentence
 
@@ -70,6 +71,10 @@ class Depths:
     scrape: Scrape | None = None
     #: Why depths of queues may be missing although `complete`: nodes are down. A sentence, "" if none.
     why_not_all: str = ""
+    #: Queues that the broker's overview counts and this source does not name.
+    untold: int = 0
+    #: Where that is a missing right: a sentence with the remedy; else "".
+    lacks_right: str = ""
 
 
 class NoSource(Exception):
@@ -161,9 +166,10 @@ class DepthCollector:
         if known and known >= 10 and depths.queues < known / 2:
             told.clear()
             raise MalformedAnswer(
-                f"Its Prometheus plugin tells of {depths.queues} of {known} queues."
+                f"Its Prometheus plugin reports {depths.queues} of {known} queues."
             )
-        return depths
+        # It names a new queue seconds after the overview counts it; after many at once, minutes after.
+        return replace(depths, untold=max(0, (known or 0) - depths.queues))
 
     def _scraped(self, told: dict[str, Scrape], before: Scrape | None) -> Depths:
         scrape = added_up(list(told.values()))
@@ -194,7 +200,20 @@ class DepthCollector:
     def _totals(self, view: ClusterView, vitals: Vitals) -> Depths:
         settling = len(view.running | view.down) > 1 and self._is_settling(view, vitals)
         with ManagementClient(replace(self._client.endpoint, timeouts=SLOW)) as client:
-            return _whole("totals", client.depths(settling=settling))
+            depths = _whole("totals", client.depths(settling=settling))
+            untold = _untold(depths, vitals.overview.queues)
+            if untold and view.whole:
+                # Queues that were deleted between the two answers are counted in neither.
+                untold = min(untold, _untold(depths, client.overview().queues))
+            if not untold or not view.whole:
+                return depths
+            # A sum over nothing would say that all is empty.
+            return replace(
+                depths,
+                untold=untold,
+                lacks_right=short_of(client.whoami(), depths.queues, depths.queues + untold),
+                complete=depths.complete and depths.queues > 0,
+            )
 
     def _is_settling(self, view: ClusterView, vitals: Vitals) -> bool:
         """Whether nodes came or went so lately that leaders may still be counting."""
@@ -205,13 +224,18 @@ class DepthCollector:
     def _passive(self, vitals: Vitals) -> Depths:
         names = Queue.objects.names_on(self._broker)
         if not names or len(names) > _PASSIVE_AT_MOST:
-            raise TimedOut(f"Asking for {len(names):,} queues one by one would take too long.")
+            raise TimedOut(f"Requesting {len(names):,} queues one by one would take too long.")
         endpoint = amqp_endpoint(
             self._broker.amqp_url, self._client.endpoint, vitals.overview.listeners
         )
         listing = PassiveDepths(endpoint).depths_of(names)
         # Only queues known by name were asked about: what else there is stays untold.
         return _whole("passive", replace(listing, complete=False))
+
+
+def _untold(depths: Depths, counted: int | None) -> int:
+    """How many of the queues that the overview counts a listing of a whole cluster lacks."""
+    return max(0, (counted or 0) - depths.queues - len(depths.rejected))
 
 
 def _kept(names: set[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -261,7 +285,7 @@ def amqp_endpoint(
             host = parse_management_url(management.url).host
             port = found["amqp/ssl" if secure else "amqp"]
     except (KeyError, BadAddress):
-        raise NotFound("The broker names no AMQP listener.") from None
+        raise NotFound("The broker reports no AMQP listener.") from None
     return AmqpEndpoint(
         scheme="amqps" if scheme == "amqps" else "amqp",
         host=host,

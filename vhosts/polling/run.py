@@ -16,6 +16,7 @@ import structlog
 from django.db import DataError
 
 from console.brokers.connect import connect
+from console.brokers.twins import registered_twin
 from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus, PollState
 from console.rabbitmq.cluster import view_of
@@ -54,6 +55,7 @@ _PASSING = (ConnectionLost, TimedOut, BrokerFailed)
 @dataclass(frozen=True)
 class _Seen:
     vitals: Vitals
+    answer_ms: int
     depths: Depths | None
     depths_error: BrokerError | None
     sources_off: dict[str, Any]
@@ -84,13 +86,15 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
         return False
     took = time.monotonic() - began
     outcome.poll.update(started_at=now, took_ms=round(took * 1000))
+    if "answered_at" in outcome.status:
+        outcome.status["poll_took_ms"] = round(took * 1000)
     ended = now + timedelta(seconds=took)
     try:
         try:
             store(slot, outcome, now=ended)
         except DataError:
             log.warning("poll_answer_unstorable", broker_id=broker_id, exc_info=True)
-            unfit = MalformedAnswer("The answer holds values that cannot be kept.")
+            unfit = MalformedAnswer("The answer contains values that can't be stored.")
             outcome = _failed(broker, status, unfit.code, unfit.detail, unfit, now)
             outcome.poll.update(started_at=now, took_ms=round(took * 1000))
             store(slot, outcome, now=ended)
@@ -121,15 +125,18 @@ def _look(
     hold: Callable[[], None],
 ) -> _Seen:
     collector = DepthCollector(broker, status, client, now)
+    began = time.monotonic()
     with collector.ahead():
-        vitals = read_vitals(client)
+        overview = client.overview()
+        answer_ms = round((time.monotonic() - began) * 1000)
+        vitals = read_vitals(client, overview)
     hold()
     depths, failure = None, None
     try:
         depths = collector.collect(vitals, before=scrapes.get(broker.pk, status.depths_claim))
     except NoSource as error:
         failure = error.error
-    return _Seen(vitals, depths, failure, collector.sources_off)
+    return _Seen(vitals, answer_ms, depths, failure, collector.sources_off)
 
 
 def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) -> Outcome:
@@ -142,12 +149,21 @@ def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) 
     }
     if seen.depths_error is not None:
         part_errors["depths"] = sentence(seen.depths_error)
+    if depths is not None and depths.lacks_right:
+        part_errors["rights"] = depths.lacks_right
+    if registered_twin(
+        _text(overview.cluster_name),
+        [node.name for node in seen.vitals.nodes.items] if seen.vitals.nodes else [],
+        besides=broker.pk,
+    ):
+        part_errors["duplicate"] = _DUPLICATE
     pinned = _pin(broker, status, overview.cluster_name, part_errors)
     columns: dict[str, Any] = {
         **_reached(status, now),
         **pinned,
         "part_errors": part_errors,
         "sources_off": seen.sources_off,
+        "answer_ms": seen.answer_ms,
         "vitals_at": now,
         "rabbitmq_version": _short(overview.rabbitmq_version),
         "erlang_version": _short(overview.erlang_version),
@@ -170,22 +186,24 @@ def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) 
             for listener in overview.listeners
         ],
     }
-    if seen.vitals.nodes is not None:
-        columns["nodes"] = [_node(node) for node in seen.vitals.nodes.items]
+    # Where they could not be read now, the last ones would pass for the present ones.
+    nodes = seen.vitals.nodes
+    columns["nodes"] = [] if nodes is None else [_node(node) for node in nodes.items]
     complete = depths is not None and depths.complete
+    queues = None if depths is None else depths.queues + depths.untold
     return Outcome(
         status=columns,
         poll={
             "source": depths.source if depths else "",
             "complete": complete,
-            "queues": depths.queues if depths else None,
+            "queues": queues,
             "rejected": len(depths.rejected) if depths else 0,
             "rejected_samples": samples(depths.rejected) if depths else [],
             "error_code": seen.depths_error.code if seen.depths_error else "",
             "error_detail": sentence(seen.depths_error) if seen.depths_error else "",
         },
         sample={
-            "queues": depths.queues if depths and complete else overview.queues,
+            "queues": queues if complete else overview.queues,
             "connections": overview.connections,
             "ready": depths.ready if depths and complete else None,
             "unacked": depths.unacked if depths and complete else None,
@@ -199,7 +217,12 @@ def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) 
 
 
 #: Parts whose troubles a poll finds out; the others are the inventory's.
-_OWN_PARTS = ("depths", "nodes", "alarms", "identity")
+_OWN_PARTS = ("depths", "rights", "nodes", "alarms", "identity", "duplicate")
+
+_DUPLICATE = (
+    "Another broker that is registered here is the same cluster, by its name and nodes. Its queues and "
+    "messages count twice in every total. Forget one of the two."
+)
 
 
 def _reached(status: BrokerStatus, now: datetime) -> dict[str, Any]:
@@ -226,8 +249,9 @@ def _pin(
         return {"pinned_cluster_name": name, "pinned_generation": broker.generation}
     if status.pinned_cluster_name != name:
         part_errors["identity"] = (
-            f"This cluster calls itself {name}; before, it was {status.pinned_cluster_name}. "
-            "If that is meant, save the broker's settings again to confirm it."
+            f"This cluster's name is {name}; before, it was "
+            f"{status.pinned_cluster_name}. If that is intended, save the broker's "
+            "settings again to confirm."
         )
     return {}
 

@@ -74,7 +74,7 @@ class NodeScrapes:
                 scrape = scrape_depths(self._client.http, url, timeouts=_TIMEOUTS)
             except LoginRefused as error:
                 # No credentials were sent: that says nothing of ours.
-                raise AccessRefused("Its Prometheus port asks for a log-in.") from error
+                raise AccessRefused("The Prometheus port requires authentication.") from error
             return must_be_of(scrape, nodes[url])
 
         return ask_each(urls, ask)

@@ -84,7 +84,7 @@ def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
                     messages_ready=depths.ready,
                     messages_unacked=depths.unacked,
                 )
-                if depths.source != "prometheus" or depths.why_not_all:
+                if depths.source != "prometheus" or depths.why_not_all or depths.untold:
                     _say_what_lacks(cursor, slot, depths, outcome, status)
                 _extend_span(slot)
             else:
@@ -118,27 +118,34 @@ def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
 def _say_what_lacks(
     cursor: CursorWrapper, slot: Slot, depths: Depths, outcome: Outcome, status: dict[str, Any]
 ) -> None:
-    """How many queues have no depth goes with the sums. Where nodes are down, the history of the sums
-    has a gap: a sum over the rest would look as if messages had been taken."""
+    """How many queues have no depth goes with the sums. Where nodes are down or a right is missing, the
+    history of the sums has a gap: a sum over the rest would look as if messages had been taken. New
+    queues that the Prometheus plugin doesn't name yet leave none."""
     cursor.execute(
         "SELECT count(*), count(*) FILTER (WHERE ready IS NULL) FROM vhosts_queue"
         " WHERE broker_id = %s AND gone_at IS NULL",
         [slot.broker_id],
     )
     queues, without = cursor.fetchone()
+    # Where nodes are down, the rows know what this source cannot name.
+    if depths.untold and not depths.why_not_all:
+        queues = depths.queues + depths.untold
+        without = max(depths.untold, without if depths.source != "prometheus" else 0)
     status.update(queues=queues, queues_without_depth=without)
     if outcome.sample is not None:
         outcome.sample["queues"] = queues
-    if not (depths.why_not_all and without):
+    if not without or not (depths.why_not_all or depths.untold):
         return
-    sentence = (
-        f"{without:,} of {queues:,} queues are without figures and missing from the sums. "
-        f"{depths.why_not_all}"
-    )
+    why = depths.why_not_all or depths.lacks_right or _NOT_NAMED_YET
+    sentence = f"{without:,} of {queues:,} queues are without figures"
+    sentence += f" and missing from the sums. {why}"
     status["part_errors"] = {**status["part_errors"], "depths": sentence[:2000]}
     outcome.poll["complete"] = False
-    if outcome.sample is not None:
+    if outcome.sample is not None and why != _NOT_NAMED_YET:
         outcome.sample.update(ready=None, unacked=None)
+
+
+_NOT_NAMED_YET = "The broker counts them but doesn't list them yet."
 
 
 def _hold(cursor: CursorWrapper, slot: Slot) -> None:
@@ -161,7 +168,7 @@ def _store_depths(cursor: CursorWrapper, slot: Slot, depths: Depths) -> tuple[in
         came = gone = 0
         if depths.items and depths.new != set():
             came = _add_new(cursor, slot)
-        if depths.whole and depths.complete:
+        if depths.whole:
             gone = _forget_unlisted(cursor, slot)
         elif depths.vanished:
             gone = _forget(cursor, slot, depths.vanished)

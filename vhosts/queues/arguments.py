@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from console.faces.templatetags._text import sized
+
 if TYPE_CHECKING:
     from vhosts.models import Queue
 
@@ -48,28 +50,28 @@ class Meaning:
 
 #: By policy key; the argument of the same meaning is called x-<key>.
 MEANINGS: Mapping[str, Meaning] = {
-    "queue-type": Meaning("Queue type", "Which kind of queue this is.", types=_ALL),
+    "queue-type": Meaning("Queue type", "The type of the queue.", types=_ALL),
     "message-ttl": Meaning(
         "Message TTL",
-        "A message is dropped, or dead-lettered, after waiting this long.",
+        "Messages are dropped or dead-lettered after this time.",
         "ms",
         mark="TTL",
     ),
     "expires": Meaning(
         "Auto expire",
-        "The queue deletes itself after being unused for this long: no consumers, no gets.",
+        "RabbitMQ deletes the queue after it has been unused for this time: no consumers, no gets.",
         "ms",
         mark="Exp",
     ),
     "max-length": Meaning(
         "Max length",
-        "How many ready messages it holds before its overflow behaviour sets in.",
+        "Maximum number of ready messages before the overflow behaviour applies.",
         "messages",
         mark="Lim",
     ),
     "max-length-bytes": Meaning(
         "Max length in bytes",
-        "How many bytes of message bodies it holds before its overflow behaviour sets in; "
+        "Maximum total size of message bodies before the overflow behaviour applies; "
         "a stream drops its oldest segments.",
         "bytes",
         _ALL,
@@ -77,47 +79,47 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "overflow": Meaning(
         "Overflow behaviour",
-        "What happens at the limit: drop-head drops the oldest message, reject-publish refuses "
+        "What happens at the limit: drop-head drops the oldest message, reject-publish rejects "
         "the new one, reject-publish-dlx also dead-letters it.",
         mark="Ovfl",
     ),
     "dead-letter-exchange": Meaning(
         "Dead letter exchange",
-        "Where rejected, expired and dropped messages are published again.",
+        "The exchange to which rejected, expired and dropped messages are republished.",
         mark="DLX",
     ),
     "dead-letter-routing-key": Meaning(
         "Dead letter routing key",
-        "The routing key that dead-lettered messages get instead of their own.",
+        "The routing key for dead-lettered messages, instead of their original one.",
         mark="DLK",
     ),
     "dead-letter-strategy": Meaning(
         "Dead letter strategy",
-        "at-least-once keeps a message until the target has confirmed it; at-most-once may lose it.",
+        "at-least-once keeps a message until the target confirms it; at-most-once can lose it.",
         types=(_QUORUM,),
     ),
     "max-priority": Meaning(
         "Maximum priority",
-        "How many message priorities are kept apart; each costs memory.",
+        "The highest message priority supported; each level uses memory.",
         types=(_CLASSIC,),
         mark="Pri",
     ),
     "single-active-consumer": Meaning(
         "Single active consumer",
-        "Only one consumer gets messages at a time; another takes over when it leaves.",
+        "Only one consumer receives messages at a time; another takes over when it disconnects.",
         mark="SAC",
     ),
     "delivery-limit": Meaning(
         "Delivery limit",
         "A message returned this many times is dropped or dead-lettered; negative: no limit. "
-        "From RabbitMQ 4.0 it is 20 where nothing is set.",
+        "The default is 20 from RabbitMQ 4.0 on.",
         "deliveries",
         (_QUORUM,),
         mark="DL",
     ),
     "quorum-initial-group-size": Meaning(
         "Initial group size",
-        "On how many nodes the queue was created.",
+        "The number of members when the queue was created.",
         "members",
         (_QUORUM,),
     ),
@@ -128,129 +130,132 @@ MEANINGS: Mapping[str, Meaning] = {
         "Target group size", "How many members the queue should have.", "members", (_QUORUM,)
     ),
     "initial-cluster-size": Meaning(
-        "Initial cluster size", "On how many nodes the stream was created.", "members", (_STREAM,)
+        "Initial cluster size",
+        "The number of members when the stream was created.",
+        "members",
+        (_STREAM,),
     ),
     "queue-leader-locator": Meaning(
         "Leader locator",
-        "Where the leader is put: client-local takes the node the client is on, balanced spreads "
+        "Where the leader is placed: client-local uses the client’s node, balanced distributes "
         "leaders over the nodes.",
         types=_ALL,
     ),
     "queue-master-locator": Meaning(
         "Master locator (deprecated)",
-        "The older name of the leader locator; refused from RabbitMQ 4.3 by default.",
+        "Old name of the leader locator; rejected by default from RabbitMQ 4.3 on.",
         types=(_CLASSIC,),
     ),
     "queue-version": Meaning(
         "Storage version",
-        "Version of the classic queue's message store; 2 keeps less in memory.",
+        "Storage version of the classic queue; version 2 uses less memory.",
         types=(_CLASSIC,),
     ),
     "queue-mode": Meaning(
         "Mode (obsolete)",
-        "lazy kept messages on disk; without effect from RabbitMQ 3.12.",
+        "lazy kept messages on disk; no effect from RabbitMQ 3.12 on.",
         types=(_CLASSIC,),
     ),
     "max-in-memory-length": Meaning(
         "Max in-memory length",
-        "How many messages were kept in memory; without effect from RabbitMQ 4.0.",
+        "Maximum number of messages in memory; no effect from RabbitMQ 4.0 on.",
         "messages",
         (_QUORUM,),
     ),
     "max-in-memory-bytes": Meaning(
         "Max in-memory bytes",
-        "How many bytes were kept in memory; without effect from RabbitMQ 4.0.",
+        "Maximum bytes of messages in memory; no effect from RabbitMQ 4.0 on.",
         "bytes",
         (_QUORUM,),
     ),
     "consumer-timeout": Meaning(
         "Consumer timeout",
-        "A consumer that keeps a message unacknowledged for longer has its channel closed.",
+        "RabbitMQ closes the channel of a consumer that doesn’t acknowledge a message within this time.",
         "ms",
     ),
     "consumer-disconnected-timeout": Meaning(
         "Disconnected consumer timeout",
-        "How long messages of a consumer on an unreachable node are kept back.",
+        "How long messages of a consumer on an unreachable node are held before redelivery.",
         "ms",
         (_QUORUM,),
     ),
     "delayed-retry-type": Meaning(
         "Delayed retry",
-        "Which messages wait before they are delivered again: all, failed, returned or disabled.",
+        "Which messages are delayed before redelivery: all, failed, returned or disabled.",
         types=(_QUORUM,),
     ),
     "delayed-retry-min": Meaning(
-        "Shortest retry delay", "How long the first retry waits.", "ms", (_QUORUM,)
+        "Shortest retry delay", "Delay before the first retry.", "ms", (_QUORUM,)
     ),
     "delayed-retry-max": Meaning(
-        "Longest retry delay", "The longest that a retry waits.", "ms", (_QUORUM,)
+        "Longest retry delay", "Maximum delay before a retry.", "ms", (_QUORUM,)
     ),
     "member-placement-tag": Meaning(
-        "Member placement", "Only nodes with this tag get a member.", types=(_QUORUM,)
+        "Member placement", "Members are placed only on nodes with this tag.", types=(_QUORUM,)
     ),
     "max-age": Meaning(
         "Max age",
-        "Segments whose messages are all older are dropped: a number and Y, M, D, h, m or s.",
+        "Segments are dropped once all their messages are older: a number and Y, M, D, h, m or s.",
         "age",
         (_STREAM,),
         mark="Age",
     ),
     "stream-max-segment-size-bytes": Meaning(
-        "Segment size", "The size at which a new segment file is begun.", "bytes", (_STREAM,)
+        "Segment size", "The size at which a new segment file starts.", "bytes", (_STREAM,)
     ),
     "stream-filter-size-bytes": Meaning(
         "Filter size",
-        "Size of the Bloom filter with which consumers skip chunks of no interest.",
+        "Size of the Bloom filter that lets consumers skip irrelevant chunks.",
         "bytes",
         (_STREAM,),
     ),
     "ha-mode": Meaning(
         "Mirroring mode",
-        "Classic mirrored queue: on which nodes; removed in RabbitMQ 4.0.",
+        "Which nodes mirror a classic queue; removed in RabbitMQ 4.0.",
         types=(_CLASSIC,),
         mark="HA",
     ),
     "ha-params": Meaning(
-        "Mirroring parameters", "How many nodes, or which ones.", types=(_CLASSIC,)
+        "Mirroring parameters", "Number of nodes, or their names.", types=(_CLASSIC,)
     ),
     "ha-sync-mode": Meaning(
-        "Mirror synchronisation", "Whether new mirrors copy what is there.", types=(_CLASSIC,)
+        "Mirror synchronisation", "Whether new mirrors copy existing messages.", types=(_CLASSIC,)
     ),
     "ha-promote-on-shutdown": Meaning(
         "Promote on shutdown",
-        "Whether an unsynchronised mirror may take over after a clean stop.",
+        "Whether an unsynchronised mirror can be promoted after a clean shutdown.",
         types=(_CLASSIC,),
     ),
     "ha-promote-on-failure": Meaning(
         "Promote on failure",
-        "Whether an unsynchronised mirror may take over after a failure.",
+        "Whether an unsynchronised mirror can be promoted after a failure.",
         types=(_CLASSIC,),
     ),
     "ha-sync-batch-size": Meaning(
-        "Synchronisation batch", "How many messages are copied at once.", "messages", (_CLASSIC,)
+        "Synchronisation batch", "Number of messages copied per batch.", "messages", (_CLASSIC,)
     ),
     "federation-upstream": Meaning(
-        "Federation upstream", "Takes messages from this upstream's queue.", types=_ALL
+        "Federation upstream", "Receives messages from this upstream's queue.", types=_ALL
     ),
     "federation-upstream-set": Meaning(
-        "Federation upstream set", "Takes messages from every upstream of this set.", types=_ALL
+        "Federation upstream set", "Receives messages from every upstream in this set.", types=_ALL
     ),
     "federation-upstream-pattern": Meaning(
         "Federation upstream pattern",
-        "Takes messages from every upstream whose name matches.",
+        "Receives messages from every upstream whose name matches.",
         types=_ALL,
     ),
     "alternate-exchange": Meaning(
         "Alternate exchange",
-        "Where an exchange sends what it cannot route. Only for exchanges.",
+        "Where an exchange sends messages it can't route. Only for exchanges.",
         types=(),
     ),
 }
 #: What a virtual host and a user can be limited in.
 LIMITS = {
-    "max-connections": "connections at once",
+    "max-connections": "concurrent connections",
     "max-queues": "queues",
-    "max-channels": "channels at once",
+    "max-channels": "concurrent channels",
 }
 
 
@@ -294,9 +299,9 @@ def features(queue: Queue) -> list[Feature]:
     if queue.durable:
         found.append(Feature("D", "Durable: the queue survives a restart of the broker."))
     if queue.auto_delete:
-        found.append(Feature("AD", "Auto-delete: goes with its last consumer."))
+        found.append(Feature("AD", "Auto-delete: deleted with its last consumer."))
     if queue.exclusive:
-        found.append(Feature("Excl", "Exclusive: only the connection that declared it may use it."))
+        found.append(Feature("Excl", "Exclusive: only the connection that declared it can use it."))
     others = []
     for one in explain_arguments(_mapping(queue.arguments), queue.type):
         if one.meaning and one.meaning.mark:
@@ -333,7 +338,7 @@ def _reading(value: Any, meaning: Meaning | None) -> str:
     if meaning.unit == "ms":
         return duration(value)
     if meaning.unit == "bytes":
-        return _bytes(value)
+        return " ".join(sized(value))
     return ""
 
 
@@ -356,12 +361,3 @@ def duration(ms: int) -> str:
         if len(said) == 2:
             break
     return " ".join(said)
-
-
-def _bytes(count: int) -> str:
-    amount, unit = float(count), "bytes"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if amount < 1024:
-            break
-        amount, unit = amount / 1024, larger
-    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"

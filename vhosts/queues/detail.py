@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,21 +21,48 @@ from vhosts.authorize import access_queue
 from vhosts.crumbs import crumbs
 from vhosts.history import read as history
 from vhosts.history.ranges import RANGES, TimeRange, read_range
+from vhosts.models import Queue
 from vhosts.queues import arguments as kinds
 from vhosts.queues.commands import queue_commands
 from vhosts.queues.outages import outage_of
-from vhosts.queues.read_now import read_queue_bindings, read_queue_now
+from vhosts.queues.read_now import Reading, read_queue_bindings, read_queue_now
 from vhosts.selectors import queue_row, vhost_of
 
 HISTORY_COLUMNS = [
     Column(key="at", label="Time", value=lambda p: p.at),
     Column(key="ready", label="Ready", value=lambda p: p.ready),
-    Column(key="ready_min", label="Least ready", value=lambda p: p.ready_min),
-    Column(key="ready_max", label="Most ready", value=lambda p: p.ready_max),
+    Column(key="ready_min", label="Min ready", value=lambda p: p.ready_min),
+    Column(key="ready_max", label="Max ready", value=lambda p: p.ready_max),
     Column(key="unacked", label="Unacked", value=lambda p: p.unacked),
-    Column(key="unacked_min", label="Least unacked", value=lambda p: p.unacked_min),
-    Column(key="unacked_max", label="Most unacked", value=lambda p: p.unacked_max),
+    Column(key="unacked_min", label="Min unacked", value=lambda p: p.unacked_min),
+    Column(key="unacked_max", label="Max unacked", value=lambda p: p.unacked_max),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Governed:
+    """Where a queue is, its leader's node where it has members, and the policies that govern it; "" for
+    none or unknown. `at`: when all this was read, None where it never was; `fresh`: by itself just now,
+    not with an inventory."""
+
+    node: str
+    policy: str
+    operator_policy: str
+    at: datetime | None
+    fresh: bool
+
+
+def governed(found: Queue, reading: Reading | None = None) -> Governed:
+    """What was read fresh wins over the last inventory."""
+    if reading is not None and reading.now is not None:
+        info = reading.now.info
+        return Governed(
+            info.node or "", info.policy or "", info.operator_policy or "", reading.at, fresh=True
+        )
+    at = found.broker.status.part_at("queues") if found.inventoried_at else None
+    return Governed(
+        found.node, found.policy, found.operator_policy, found.gone_at or at, fresh=False
+    )
 
 
 @require_safe
@@ -51,6 +80,7 @@ def queue(request: HttpRequest, queue_id: int) -> HttpResponse:
         "scope": Scope.at(found.broker, found.vhost),
         "queue": found,
         "row": queue_row(found, now=now),
+        "governed": governed(found),
         "vhost": vhost_of(found) if may(request.user, Permission.VHOSTS_VIEW) else None,
         "range": shown,
         "ranges": [(key, label, key == shown.name) for key, (label, _) in RANGES.items()],
@@ -91,6 +121,7 @@ def queue_details(request: HttpRequest, queue_id: int) -> HttpResponse:
         "now": now,
         "queue": found,
         "reading": reading,
+        "governed": governed(found, reading),
         "effective_policy": policy,
         "consumers": None if reading.now is None else reading.now.consumers,
     }

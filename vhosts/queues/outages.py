@@ -19,7 +19,7 @@ def outage_of(queue: Queue, status: BrokerStatus) -> str:
     cluster = status.cluster()
     if queue.state == DOWN:
         named = {queue.node} & cluster.down or cluster.down
-        return nodes_are_down(named) if named else "The node that holds it is down."
+        return nodes_are_down(named) if named else "The node that hosts it is down."
     if queue.state == MINORITY:
         cause = f" {nodes_are_down(cluster.down)}" if cluster.down else ""
         return f"Too few of its members are online.{cause}"

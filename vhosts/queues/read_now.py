@@ -10,8 +10,8 @@ from console.rabbitmq.types import Binding, Listing, QueueNow
 from vhosts.models import Queue
 from vhosts.queues.outages import outage_of
 
-_MISSING = "The broker says that there is no such queue."
-_OUT_OF_REACH = "The broker says nothing of this queue while nodes are down."
+_MISSING = "The queue no longer exists on the broker."
+_OUT_OF_REACH = "The broker doesn’t report this queue while nodes are down."
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,20 +12,20 @@ from vhosts.queues.outages import outage_of
 
 class SeenOnBroker(serializers.Serializer[Any]):
     id = serializers.IntegerField()
-    broker = serializers.IntegerField(source="broker_id", help_text="The broker's id.")
+    broker = serializers.IntegerField(source="broker_id", help_text="The broker's ID.")
     broker_name = serializers.CharField(source="broker.name")
 
 
 class VhostRead(Managed, Named, SeenOnBroker):
-    """A virtual host as found on a broker."""
+    """A virtual host as seen on a broker."""
 
     name = serializers.CharField()
     description = serializers.CharField()
     tags = serializers.ListField(child=serializers.CharField())
-    default_queue_type = serializers.CharField(help_text="Empty where the broker does not say.")
+    default_queue_type = serializers.CharField(help_text="Empty if the broker doesn't report it.")
     tracing = serializers.BooleanField(allow_null=True)
     protected_from_deletion = serializers.BooleanField(allow_null=True)
-    cluster_state = serializers.DictField(help_text="State by node.")
+    cluster_state = serializers.DictField(help_text="The state by node.")
     limits = serializers.DictField()
     first_seen_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
@@ -40,14 +40,14 @@ class VhostRead(Managed, Named, SeenOnBroker):
 
 
 class QueueRead(SeenOnBroker):
-    """A queue as found on a broker, with its depth as of `depth_at`. Null: not known."""
+    """A queue as seen on a broker, with its depth at `depth_at`. Null means unknown."""
 
     vhost = serializers.CharField()
     name = serializers.CharField()
-    type = serializers.CharField(help_text="Empty until first inventoried.")
+    type = serializers.CharField(help_text="Empty until the first inventory.")
     state = serializers.CharField(
-        help_text="running, idle, flow, down (its node is), minority (too few of its members are "
-        "online), … Empty where it is not known."
+        help_text="running, idle, flow, down (its node is down), minority (too few members "
+        "online), … Empty if unknown."
     )
     node = serializers.CharField()
     durable = serializers.BooleanField(allow_null=True)
@@ -63,23 +63,21 @@ class QueueRead(SeenOnBroker):
     depth_at = serializers.DateTimeField(
         source="broker.status.depths_at", allow_null=True, help_text="When the depths were read."
     )
-    depth_stale = serializers.SerializerMethodField(
-        help_text="Whether the depths are too old to be present ones."
-    )
+    depth_stale = serializers.SerializerMethodField(help_text="Whether the depths are out of date.")
     depth_changed_at = serializers.DateTimeField(allow_null=True)
     last_ready = serializers.IntegerField(
-        allow_null=True, help_text="Where the depth is not known: what was last read."
+        allow_null=True, help_text="If the depth is unknown: the last known depth."
     )
     last_unacked = serializers.IntegerField(allow_null=True)
     last_depth_at = serializers.DateTimeField(
         allow_null=True, help_text="When the last known depth was read."
     )
     outage = serializers.SerializerMethodField(
-        help_text="Why the queue is down or its depth is not known, where nodes are down; else empty."
+        help_text="If nodes are down: why the queue is down or its depth unknown. Otherwise empty."
     )
     inventoried_at = serializers.DateTimeField(allow_null=True)
     first_seen_at = serializers.DateTimeField()
-    gone_at = serializers.DateTimeField(allow_null=True, help_text="Since when it is gone.")
+    gone_at = serializers.DateTimeField(allow_null=True, help_text="When the queue disappeared.")
 
     class Meta:
         ref_name = "Queue"
@@ -93,7 +91,7 @@ class QueueRead(SeenOnBroker):
 
 
 class HistoryPoint(serializers.Serializer[Any]):
-    """One step. All null: nothing is known of it."""
+    """One step. All values are null if nothing is known."""
 
     at = serializers.DateTimeField()
     ready = serializers.FloatField(allow_null=True)
@@ -105,8 +103,7 @@ class HistoryPoint(serializers.Serializer[Any]):
 
 
 class HistoryRead(serializers.Serializer[Any]):
-    """`from` and `to` as they were understood; `step` in seconds; `source` says what was read: every
-    change, or sums over 5 minutes or an hour."""
+    """`from` and `to` as interpreted; `step` in seconds; `source`: every change, or sums over 5 minutes or an hour."""
 
     queue = serializers.IntegerField()
     to = serializers.DateTimeField()
@@ -123,16 +120,16 @@ class HistoryRead(serializers.Serializer[Any]):
 
 
 class PollRead(SeenOnBroker):
-    """One poll of a broker's depths."""
+    """A poll of a broker's queue depths."""
 
-    slot_at = serializers.DateTimeField(help_text="The time it stands for.")
+    slot_at = serializers.DateTimeField(help_text="The scheduled time of the poll.")
     started_at = serializers.DateTimeField()
     took_ms = serializers.IntegerField()
-    source = serializers.CharField(help_text="prometheus, totals or passive; empty where none.")  # type: ignore[assignment]
+    source = serializers.CharField(help_text="prometheus, totals or passive; empty if none.")  # type: ignore[assignment]
     complete = serializers.BooleanField()
     queues = serializers.IntegerField(allow_null=True)
     changed = serializers.IntegerField(allow_null=True)
-    rejected = serializers.IntegerField(help_text="Rows of the broker that could not be used.")
+    rejected = serializers.IntegerField(help_text="The number of rows that couldn't be used.")
     rejected_samples = serializers.ListField()
     error_code = serializers.CharField()
     error_detail = serializers.CharField()

@@ -12,13 +12,19 @@ class QueueFilters(django_filters.FilterSet):
     vhost = TextFilter(help_text="The exact name of the virtual host.")
     name = TextFilter(help_text="The exact name.")
     type = TextFilter(help_text="classic, quorum, stream, …")
-    state = TextFilter(help_text="running, down, …, as the broker says it.")
-    non_empty = FlagFilter(method="by_messages", help_text="With messages, or known to have none.")
-    no_consumers = FlagFilter(method="by_consumers", help_text="Known to have none, or some.")
+    state = TextFilter(help_text="running, down, …, as reported by the broker.")
+    non_empty = FlagFilter(
+        method="by_messages",
+        help_text="`true`: queues with messages; `false`: queues known to have none.",
+    )
+    no_consumers = FlagFilter(
+        method="by_consumers",
+        help_text="`true`: queues known to have no consumers; `false`: queues with consumers.",
+    )
     search = TextFilter(field_name="name", lookup_expr="icontains", help_text="Part of the name.")
     gone = FlagFilter(
         method="by_presence",
-        help_text="Left out or false: queues that are there. True: those that are there no more.",
+        help_text="`true`: only deleted queues. Default: only existing queues.",
     )
 
     class Meta:
@@ -65,8 +71,12 @@ class PollFilters(django_filters.FilterSet):
 
 # `from` is a word of Python's own, so these two cannot be written as attributes.
 PollFilters.base_filters["from"] = TimeFilter(
-    field_name="slot_at", lookup_expr="gte", help_text="Not before this time (ISO 8601, with zone)."
+    field_name="slot_at",
+    lookup_expr="gte",
+    help_text="Polls at or after this time (ISO 8601, with zone).",
 )
 PollFilters.base_filters["to"] = TimeFilter(
-    field_name="slot_at", lookup_expr="lt", help_text="Before this time (ISO 8601, with zone)."
+    field_name="slot_at",
+    lookup_expr="lt",
+    help_text="Polls before this time (ISO 8601, with zone).",
 )

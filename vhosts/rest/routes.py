@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from console.faces.face import FACES
+from console.faces.face import drawn_faces
 from console.faces.rest.objects import view_of
 from vhosts.definitions.rest.views import BackupsView, DefinitionsView
 from vhosts.explain_access.api import ExplainView, PatternsView
@@ -17,5 +17,5 @@ routes = (
     ("patterns", PatternsView, "api-patterns"),
     ("definitions/backups", BackupsView, "api-backups"),
     ("definitions", DefinitionsView, "api-definitions"),
-    *((face.slug, view_of(face), f"api-{face.slug}") for face in FACES.values()),
+    *((face.slug, view_of(face), f"api-{face.slug}") for face in drawn_faces()),
 )

@@ -31,7 +31,7 @@ _DEFAULT_RANGE = timedelta(hours=1)
 
 
 class QueuesView(ListModelMixin, RetrieveModelMixin, ApiView):
-    """Queues of all brokers, with their present depth."""
+    """Queues on all brokers, with their current depth."""
 
     serializer_class = QueueRead
     filterset_class = QueueFilters
@@ -67,19 +67,22 @@ class QueuesView(ListModelMixin, RetrieveModelMixin, ApiView):
             OpenApiParameter(
                 "from",
                 OpenApiTypes.DATETIME,
-                description="With zone. Default: an hour before `to`.",
+                description="ISO 8601, with zone. Default: an hour before `to`.",
             ),
-            OpenApiParameter("to", OpenApiTypes.DATETIME, description="With zone. Default: now."),
+            OpenApiParameter(
+                "to", OpenApiTypes.DATETIME, description="ISO 8601, with zone. Default: now."
+            ),
             OpenApiParameter(
                 "step",
                 OpenApiTypes.INT,
-                description="Seconds between points. Default: a step that gives about 1,000 points.",
+                description="Seconds between points. Default: a step that gives about 1,000 "
+                "points.",
             ),
         ],
     )
     @action(methods=["get"], detail=True, url_path="history", pagination_class=None)
     def history(self, request: Request, pk: str) -> Response:
-        """A queue's depth over time, one point a step. A step of which nothing is known is null."""
+        """Get a queue's depth over time, one point per step. Steps without data are null."""
         queue = self.get_queryset().filter(pk=int(pk)).first() if int(pk) < 2**31 else None
         if queue is None:
             raise Http404
@@ -99,8 +102,9 @@ class QueuesView(ListModelMixin, RetrieveModelMixin, ApiView):
 
 
 class VhostsView(VhostWrites, WithManaged, ListModelMixin, RetrieveModelMixin, ApiView):
-    """Virtual hosts of all brokers."""
+    """Virtual hosts on all brokers."""
 
+    nouns = ("virtual hosts", "virtual host")
     serializer_class = VhostRead
     filterset_class = VhostFilters
     ordering_fields = {"id": "id", "broker": "broker__name", "name": "name"}
@@ -120,7 +124,7 @@ class VhostsView(VhostWrites, WithManaged, ListModelMixin, RetrieveModelMixin, A
 
 
 class PollsView(ListModelMixin, ApiView):
-    """Polls of brokers, the newest first."""
+    """Polls of brokers, newest first."""
 
     serializer_class = PollRead
     filterset_class = PollFilters

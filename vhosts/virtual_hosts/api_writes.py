@@ -28,12 +28,12 @@ class VhostChange(Reasoned):
     tags = serializers.ListField(child=Text(max_length=255), required=False, max_length=32)
     default_queue_type = Text(
         required=False, allow_blank=True, allow_null=True, max_length=255,
-        help_text="classic, quorum or stream; empty: the node decides.",
+        help_text="classic, quorum or stream; empty: the broker's default.",
     )  # fmt: skip
     tracing = Flag(required=False)
     limits = serializers.DictField(
         child=Number(allow_null=True), required=False,
-        help_text="`max-connections`, `max-queues`; what is left out has no limit.",
+        help_text="`max-connections`, `max-queues`. A limit you leave out is removed.",
     )  # fmt: skip
     protected_from_deletion = Flag(required=False)
 
@@ -42,7 +42,7 @@ class VhostChange(Reasoned):
 
 
 class VhostNew(VhostChange):
-    broker = BrokerField(help_text="A broker's id or name.")
+    broker = BrokerField(help_text="A broker's ID or name.")
     name = Text(max_length=255)
 
     class Meta:
@@ -61,7 +61,7 @@ class VhostWrites:
 
     @changing(VhostNew)
     def create(self, request: Request) -> Response:
-        """Create a virtual host, as `rabbitmqctl add_vhost` does."""
+        """Create a virtual host (`rabbitmqctl add_vhost`)."""
         fields = sent(VhostNew, request, self.body())  # type: ignore[attr-defined]
         broker, name, reason = fields.pop("broker"), fields.pop("name"), fields.pop("reason", "")
         return answer_change(
@@ -75,13 +75,13 @@ class VhostWrites:
 
     @changing(VhostChange, if_match=True)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a virtual host in place. What is left out stays as it is."""
+        """Edit a virtual host. Fields you leave out keep their values."""
         row, generation = self.get_object(), expected_generation(request)  # type: ignore[attr-defined]
         fields = sent(VhostChange, request, self.body())  # type: ignore[attr-defined]
         reason = fields.pop("reason", "")
         return answer_change(
             request,
-            f"Change the virtual host {row.name} on {row.broker.name}",
+            f"Edit the virtual host {row.name} on {row.broker.name}",
             lambda: [
                 edit_vhost(
                     broker=row.broker,
@@ -96,7 +96,7 @@ class VhostWrites:
 
     @changing(ReasonOnly, if_match=True)
     def destroy(self, request: Request, pk: str) -> Response:
-        """Delete a virtual host and everything in it. `dry_run` tells what that is."""
+        """Delete a virtual host and everything in it. `dry_run` lists its contents."""
         row, generation = self.get_object(), expected_generation(request)  # type: ignore[attr-defined]
         body: dict[str, Any] = self.body(optional=True)  # type: ignore[attr-defined]
         wishes = lambda: [  # noqa: E731 – made once, when it is known to be needed

@@ -65,7 +65,7 @@ def vhost_delete(request: HttpRequest, vhost_id: int) -> HttpResponse:
         return Asked(
             title=f"Delete the virtual host {found.name}",
             wishes=[wish],
-            act="Delete this virtual host",
+            act="Delete virtual host",
             back=f"{reverse('vhosts')}?{urlencode({'broker': found.broker_id})}",
             dies=vhost_objections(found.broker, found.name),
             typed=found.name,
@@ -77,7 +77,7 @@ def vhost_delete(request: HttpRequest, vhost_id: int) -> HttpResponse:
 
 @require_POST
 def vhost_restart(request: HttpRequest, vhost_id: int) -> HttpResponse:
-    """Starts it on the node `node`: one call, told at once."""
+    """Starts it on the node `node`: one call, its result is shown at once."""
     found = access_vhost(request.user, vhost_id, Permission.VHOSTS_RESTART)
     node = request.POST.get("node", "")
     try:
@@ -85,7 +85,7 @@ def vhost_restart(request: HttpRequest, vhost_id: int) -> HttpResponse:
     except ConsoleError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, f"{found.name} was started on {node}, says the broker.")
+        messages.success(request, f"RabbitMQ restarted the virtual host {found.name} on {node}.")
     return redirect("vhost", found.pk)
 
 
@@ -135,9 +135,12 @@ def creation_asked(request: HttpRequest, broker: Broker, form: VhostForm, back: 
     return Asked(
         title=f"Create the virtual host {name}",
         wishes=[wish],
-        act="Create it",
+        act="Create virtual host",
         back=back,
-        warnings=["Nobody has permissions in it yet: set them next."],
+        warnings=[
+            "At first, only the console's own RabbitMQ user "
+            f"({broker.username}) has permissions in it. Set permissions next."
+        ],
     )
 
 
@@ -151,9 +154,9 @@ def edit_asked(request: HttpRequest, vhost: VirtualHost, form: VhostForm, back: 
         expected_generation=form.cleaned_data["generation"],
     )
     return Asked(
-        title=f"Change the virtual host {vhost.name}",
+        title=f"Edit the virtual host {vhost.name}",
         wishes=[wish],
-        act="Change it",
+        act="Edit virtual host",
         back=back,
     )
 

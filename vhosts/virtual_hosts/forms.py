@@ -18,8 +18,8 @@ class VhostForm(ActForm):
     limits are offered; `knows_protection`: whether the broker has deletion protection."""
 
     name = Name(
-        help_text="1 to 255 bytes, such as / or /test/4730. It cannot be changed later, and no page "
-        "of it needs the slashes written in any other way.",
+        help_text="1 to 255 bytes, such as / or /test/4730. Enter slashes as they are. The name can't be "
+        "changed later.",
         error_messages={"required": "Enter a name."},
     )
     description = forms.CharField(
@@ -27,37 +27,36 @@ class VhostForm(ActForm):
         strip=False,
         max_length=MOST_DESCRIPTION,
         widget=forms.TextInput(attrs=TEXT),
-        help_text="What it is for. RabbitMQ: description.",
+        help_text="Purpose of the virtual host. RabbitMQ: description.",
     )
     tags = forms.CharField(
         required=False,
         max_length=5000,
         widget=forms.TextInput(attrs=TEXT),
-        help_text="Words with commas between, for people and tools; RabbitMQ gives them no meaning.",
+        help_text="Separate tags with commas. They are for people and tools; RabbitMQ gives them no meaning.",
     )
     default_queue_type = forms.ChoiceField(
         required=False,
         widget=forms.Select(attrs=SELECT),
-        help_text="The type of queues that are declared without x-queue-type. RabbitMQ: "
-        "default_queue_type.",
+        help_text="The type of queues declared without x-queue-type. RabbitMQ: default_queue_type.",
     )
     max_connections = Limit(
-        help_text="Client connections at once; 0 lets nobody in. Empty: no limit. RabbitMQ: "
+        help_text="Maximum concurrent client connections. 0 allows none; empty means no limit. RabbitMQ: "
         "max-connections."
     )
     max_queues = Limit(
-        help_text="Queues that may exist at once; 0 allows none. Empty: no limit. RabbitMQ: max-queues."
+        help_text="Maximum number of queues. 0 allows none; empty means no limit. RabbitMQ: max-queues."
     )
     tracing = forms.BooleanField(
         required=False,
         widget=forms.CheckboxInput(attrs=CHECK),
-        help_text="For looking into a problem: costs throughput while it is on. RabbitMQ: tracing.",
+        help_text="For troubleshooting; reduces throughput while enabled. RabbitMQ: tracing.",
     )
     protected_from_deletion = forms.BooleanField(
         required=False,
         label="Deletion",
         widget=forms.CheckboxInput(attrs=CHECK),
-        help_text="The broker then refuses to delete it, whoever asks, until this is lifted.",
+        help_text="RabbitMQ won't delete it for anyone until protection is disabled.",
     )
 
     def __init__(
@@ -73,7 +72,7 @@ class VhostForm(ActForm):
         super().__init__(*args, **kwargs)
         present = (spec or {}).get("default_queue_type") or ""
         types = [one for one in (*QUEUE_TYPES, present) if one]
-        choices = [("", "Not set: the node decides, classic as a rule")]
+        choices = [("", "Not set: the node's default, usually classic")]
         self.fields["default_queue_type"].choices = choices + [  # type: ignore[attr-defined]
             (one, one) for one in dict.fromkeys(types)
         ]

@@ -22,7 +22,7 @@ DEADLINE = Timeouts(connect=3.0, read=20.0, total=20.0)
 #: After these the broker may have acted or not.
 _LOST = (ConnectionLost, TimedOut, MalformedAnswer)
 #: Stands in the trail by itself where this process died before it knew more.
-_ASKED = "asked; unknown unless a later entry says it"
+_ASKED = "requested; outcome unknown unless a later entry states it"
 
 
 def restart_vhost(*, vhost: VirtualHost, node: str, acting_user: AnyUser, now: datetime) -> None:
@@ -46,11 +46,11 @@ def restart_vhost(*, vhost: VirtualHost, node: str, acting_user: AnyUser, now: d
             _record(vhost, node, acting_user, f"unknown: {said}")
             _look_again(vhost, now)
             raise BrokerTrouble(
-                f"It is not known whether {vhost.name} was started on {node}: {said} "
-                "It is not tried again by itself: look at its state first."
+                f"It's unknown whether {vhost.name} was started on {node}: {said} The "
+                "console doesn't retry. Check the state of the virtual host first."
             ) from None
         _record(vhost, node, acting_user, said)
-        raise BrokerTrouble(f"{vhost.name} was not started on {node}: {said}") from None
+        raise BrokerTrouble(f"{vhost.name} couldn't be started on {node}: {said}") from None
     _record(vhost, node, acting_user, "done")
     _look_again(vhost, now)
 

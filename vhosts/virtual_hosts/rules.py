@@ -16,12 +16,12 @@ from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotAllowed
 from console.faces.pages.words import counted
+from console.faces.seen import seen_of
 from console.kinds.common.kind import SpecError
 from console.kinds.common.names import check_name
 from console.kinds.vhost import VHOST
 from console.models import Broker
 from vhosts.models import Queue, VirtualHost
-from vhosts.virtual_hosts.specs import seen_vhosts
 
 LIMITS = ("max-connections", "max-queues")
 QUEUE_TYPES = ("classic", "quorum", "stream")
@@ -90,7 +90,9 @@ def delete_vhost(
     standing = vhost_standing(broker, name)
     standing.must_be_there()
     if (standing.observed or {}).get("protected_from_deletion"):
-        raise NotAllowed(f"The virtual host {name} is protected from deletion. Lift that first.")
+        raise NotAllowed(
+            f"The virtual host {name} is protected from deletion. Remove the protection first."
+        )
     return Wish(
         broker=broker,
         ref=standing.ref,
@@ -117,7 +119,9 @@ def _may_limit(
 
 
 def vhost_standing(broker: Broker, name: str) -> Standing:
-    return standings(broker, VHOST.name, [(name,)], seen_vhosts(broker, [name]))[(name,)]
+    return standings(broker, VHOST.name, [(name,)], seen_of(broker, VHOST.name, name=[name]))[
+        (name,)
+    ]
 
 
 def vhost_contents(broker: Broker, name: str) -> dict[str, int]:
@@ -132,27 +136,36 @@ def vhost_contents(broker: Broker, name: str) -> dict[str, int]:
 def vhost_objections(broker: Broker, name: str) -> list[str]:
     """What dies with the vhost; sentences, shown before it is deleted."""
     contents = vhost_contents(broker, name)
+
+    def unknown(part: str, what: str) -> str:
+        why = broker.status.why_unknown(part)
+        return f"{what} is not known. {why}" if why else ""
+
     users = list(
         BrokerPermission.objects.filter(broker=broker, vhost=name).values_list("user", flat=True)
     )
     found = [
-        f"Lost for good: {counted(contents['queues'], 'queue')}, and in {'it' if contents['queues'] == 1 else 'them'} {counted(contents['messages'], 'message')}."
+        f"Permanently lost: {counted(contents['queues'], 'queue')} with "
+        f"{counted(contents['messages'], 'message')}."
         if contents["queues"]
-        else "It has no queues, as far as was seen."
+        else unknown("queues", "Which queues it has, and what they hold")
+        or "It has no queues, as far as was seen."
     ]
     if contents["unknown"]:
-        found.append(f"How many messages {contents['unknown']} of its queues hold is not known.")
-    found.append("Its exchanges, bindings, policies and parameters go with it.")
+        found.append(f"Queues with an unknown number of messages: {contents['unknown']}.")
+    found.append("Its exchanges, bindings, policies and parameters are deleted too.")
     if users:
         shown = ", ".join(users[:5]) + (" and more" if len(users) > 5 else "")
         found.append(
-            f"{counted(len(users), 'user')} with permissions on it, which go with it: {shown}."
+            f"{counted(len(users), 'user')} with permissions on it, which are deleted too: {shown}."
         )
+    elif sentence := unknown("permissions", "Which users have permissions on it"):
+        found.append(sentence)
     found.append("Connections to it are closed.")
     if name == "/":
-        found.append("It is the default virtual host: clients that name none connect to it.")
+        found.append("It is the default virtual host: clients that don't name one connect to it.")
     if VirtualHost.objects.filter(broker=broker, name=name, tracing=True).exists():
-        found.append("Tracing is switched on in it.")
+        found.append("Tracing is enabled in it.")
     return found
 
 
@@ -169,7 +182,7 @@ def check_vhost_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         checked["tags"] = check_tags(checked["tags"], MOST_TAGS)
     if checked.get("default_queue_type") not in (None, "", *QUEUE_TYPES):
         raise InvalidField(
-            "default_queue_type", f"The default queue type is one of {', '.join(QUEUE_TYPES)}."
+            "default_queue_type", f"default_queue_type must be one of {', '.join(QUEUE_TYPES)}."
         )
     if "limits" in checked:
         checked["limits"] = check_limits(checked["limits"], LIMITS)
@@ -187,5 +200,5 @@ def _description(text: Any) -> str:
             "description", f"The description has at most {MOST_DESCRIPTION} characters."
         )
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-        raise InvalidField("description", "The description must not hold control characters.")
+        raise InvalidField("description", "The description can't contain control characters.")
     return text

@@ -70,6 +70,7 @@ def vhosts_csv(request: HttpRequest) -> HttpResponseBase:
 def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
     now = timezone.now()
     found = access_vhost(request.user, vhost_id, Permission.VHOSTS_VIEW)
+    status = found.broker.status
     of_vhost = {"broker": found.broker, "vhost": found.name}
     deepest = (
         Queue.objects.present().filter(**of_vhost, total__gt=0).select_related("broker__status")
@@ -79,6 +80,7 @@ def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
         "scope": Scope.at(found.broker, found.name),
         "vhost": found,
         "figures": vhost_figures(found),
+        "queues_unknown": status.why_unknown("queues"),
         "limits": [
             (key, value, kinds.LIMITS.get(key, "")) for key, value in sorted(found.limits.items())
         ],
@@ -100,11 +102,13 @@ def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
         "commands": vhost_commands(found.broker, found.name),
         "crumbs": crumbs(found.broker),
         "observed": observe([found.broker], "inventory_at", now, parts=("vhosts",)),
-        "depths_stale": found.broker.status.is_stale(found.broker.status.depths_at, now),
+        "depths_stale": status.is_stale(status.depths_at, now),
     }
     if may(request.user, Permission.PERMISSIONS_VIEW, found.broker):
         permissions = BrokerPermission.objects.filter(**of_vhost).order_by("user")
         topics = BrokerTopicPermission.objects.filter(**of_vhost).order_by("user", "exchange")
+        context["permissions_unknown"] = status.why_unknown("permissions")
+        context["topics_unknown"] = status.why_unknown("topic_permissions")
         context["permissions"] = permission_rows(permissions[:_MOST])
         context["topic_permissions"] = permission_rows(topics[:_MOST])
     return render(request, "vhosts/vhost.html", context)

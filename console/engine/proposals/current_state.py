@@ -48,7 +48,7 @@ class Standing:
     def must_be_new(self, broker: Broker) -> None:
         """Raises AlreadyThere."""
         if self.wanted is not None and (self.observed is not None or self.managed is not None):
-            where = "is already on" if self.observed is not None else "is already asked for on"
+            where = "already exists on" if self.observed is not None else "was already requested on"
             raise AlreadyThere(
                 f"{_called(self.ref)} {where} {broker.name}. Edit it instead.",
                 {"managed": self.managed is not None},
@@ -57,8 +57,8 @@ class Standing:
     def changed(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The whole spec with `fields` laid over what it is to be. Raises NotThere."""
         if self.wanted is None:
-            reason = "is being deleted" if self.deletion_open else "is not there"
-            raise NotThere(f"{_called(self.ref)} {reason}, so it cannot be changed.")
+            reason = "is being deleted" if self.deletion_open else "doesn't exist"
+            raise NotThere(f"{_called(self.ref)} {reason}, so it can't be changed.")
         kind = KINDS[self.ref.kind]
         kept = {f.name for f in kind.fields} - set(beside_secrets(kind.name))
         return {**{name: value for name, value in self.wanted.items() if name in kept}, **fields}
@@ -66,9 +66,9 @@ class Standing:
     def must_be_there(self) -> None:
         """Raises NotThere where there is nothing to delete, or it is asked for already."""
         if self.deletion_open:
-            raise NotThere(f"{_called(self.ref)} is being deleted already.")
+            raise NotThere(f"{_called(self.ref)} is already being deleted.")
         if self.observed is None and (self.managed is None or self.managed.spec is None):
-            raise NotThere(f"{_called(self.ref)} is not there.")
+            raise NotThere(f"{_called(self.ref)} doesn't exist.")
 
 
 def generations_of(wishes: Iterable[Wish]) -> dict[tuple[int, str, Key], int]:

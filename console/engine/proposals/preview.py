@@ -23,10 +23,10 @@ from console.reconcile.disclose import public_change, public_spec
 MOST_LINES = 200
 OPS = {
     Op.CREATE: "Create",
-    Op.UPDATE: "Change",
-    Op.REPLACE: "Delete and declare again",
+    Op.UPDATE: "Update",
+    Op.REPLACE: "Delete and recreate",
     Op.DELETE: "Delete",
-    Op.UNCHANGED: "Leave as it is",
+    Op.UNCHANGED: "No change",
 }
 
 
@@ -225,12 +225,12 @@ def _objections(difference: Difference, given: Mapping[Ref, Sequence[str]]) -> I
         for name in difference.ref.key:
             yield from name_warnings(name)
     if difference.op is Op.REPLACE:
-        names = ", ".join(change.name for change in difference.fields)
-        yield f"{names} can only be changed by deleting it and declaring it again."
+        names = ", ".join(change.name.replace("_", " ") for change in difference.fields)
+        yield f"RabbitMQ can't change {names} in place, so this deletes and recreates the object."
     for name in difference.untold:
         yield (
-            f"The broker does not tell {name.replace('_', ' ')} of what is there: "
-            "this version may not have it."
+            f"The broker doesn't report the current {name.replace('_', ' ')}; "
+            "this RabbitMQ version may not support it."
         )
 
 

@@ -17,7 +17,7 @@ from console.errors import ConsoleError, NotAllowed
 from console.kinds.common.kind import Key, Ref, Spec
 from console.models import OPEN_CHANGES, OPEN_STEPS, Broker, Change, ChangeState, Step, StepState
 
-#: What was last seen of some objects of a broker; see vhosts.drift.seen_objects.
+#: What was last seen of some objects of a broker; see console.faces.seen.
 Seen = Callable[[Broker, str, Sequence[Key]], Mapping[Key, Spec]]
 RETRIED = (StepState.REJECTED, StepState.STOPPED)
 #: accessctl.rights.Permission.VHOSTS_LIMIT, which stands above.
@@ -40,7 +40,7 @@ def stop_change(change: Change, *, now: datetime, acting_user: User) -> None:
     with transaction.atomic():
         change = Change.objects.select_for_update().get(pk=change.pk)
         if change.state not in OPEN_CHANGES:
-            raise NothingLeft("This change has ended already; there is nothing to stop.")
+            raise NothingLeft("This change has already ended, so there is nothing to stop.")
         if change.stop_requested_at is None:
             change.stop_requested_at = now
             change.save(update_fields=["stop_requested_at"])
@@ -109,10 +109,10 @@ def forget_secrets(now: datetime) -> int:
 
 def _why_nothing(steps: Sequence[Step], latest: Sequence[Step]) -> str:
     if latest:
-        return "Their passwords are not kept any more. Set them anew on the pages of the users."
+        return "The console no longer stores their passwords. Edit the users and set new passwords."
     if steps:
-        return "Something else was asked for all of these objects since."
-    return "There is no such step of this change."
+        return "Each of these objects has a newer change, so there is nothing to retry."
+    return "This change has no such step."
 
 
 def _authorize(step: Step, observed: Spec | None, user: User) -> None:
@@ -126,7 +126,8 @@ def _authorize(step: Step, observed: Spec | None, user: User) -> None:
     for permission in needed:
         if not may(user, permission, step.broker, step.target.kind, step.target.key):
             raise NotAllowed(
-                f"You may not do this here ({permission}).", {"permission": permission}
+                f"You aren't allowed to do this here (requires {permission}).",
+                {"permission": permission},
             )
 
 

@@ -50,9 +50,7 @@ def sync_state(row: ManagedObject) -> SyncState:
         state = "verifying"
     if row.spec is None:
         reason = reason or (
-            "It was deleted; the list is read again soon."
-            if state == Sync.IN_SYNC
-            else "It is being deleted."
+            "Deleted. The list is refreshed soon." if state == Sync.IN_SYNC else "Being deleted."
         )
     return SyncState(state, reason, row.verified_at, row.generation)
 

@@ -1,8 +1,8 @@
-"""From a form to a change: the flow of every act on a broker.
+"""From a form to a change: the flow of every operation on a broker.
 
-A form is posted with `step`: *preview* (also without one) checks it and shows the plan; *edit* goes
-back to the form with all that was typed; *apply* takes the plan that was shown, and shows it anew
-where the broker has changed meanwhile. Works without JavaScript.
+A form is posted with `step`: *preview* (the default) checks it and shows the plan; *edit* returns to the
+form with everything that was typed; *apply* accepts the plan that was shown, or shows a new one if the
+broker has changed since. Works without JavaScript.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accessctl.access.views import person_of
 from console.engine.accept import Request, Wish, accept, plan_of
 from console.engine.proposals.current_state import generations_of
 from console.engine.proposals.preview import preview
 from console.errors import ConsoleError
 from console.faces.acts.forms import ActForm
+from console.faces.person import person_of
 from console.kinds.common.kind import Ref
 from console.models import Change
 from console.reconcile.plan import Plan
@@ -36,10 +36,10 @@ _MOST_REASON = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a valid form asks for. `title` names the change. `act` is the word on the button. `back` is
-    where to go once it is accepted. `dies` are sentences on what goes with it, of the one object or by
-    object; `warnings` deserve a second look. `typed`: a name that has to be typed to confirm. `once`: a secret that is shown with
-    this preview and never again."""
+    """What a valid form requests. `title` names the change. `act` is the label of the button. `back` is the
+    URL to open once it is accepted. `dies` are sentences about what is lost, for the only object or by
+    object; `warnings` are sentences above the plan. `typed`: a name to type as confirmation, "" for none.
+    `once`: a secret that is shown with this preview and never again."""
 
     title: str
     wishes: Sequence[Wish]
@@ -53,21 +53,22 @@ class Asked:
     context: dict[str, Any] = field(default_factory=dict)
 
     def objections(self) -> Mapping[Ref, Sequence[str]]:
+        """Return the sentences of `dies`, by object."""
         return self.dies if isinstance(self.dies, Mapping) else {self.wishes[0].ref: self.dies}
 
 
 class Edge:
-    """Where people ask: the console's own pages here; the administration has another."""
+    """How the flow looks on the console's pages. The Django admin has its own subclass."""
 
     origin = "page"
     template = "components/act_preview.html"
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
-        """What the template needs besides."""
+        """Return more variables for the template."""
         return {}
 
     def landed(self, request: HttpRequest, back: str, change: Change) -> HttpResponse:
-        """What follows once the change is accepted; `back` as in Asked."""
+        """Return the response after the change was accepted; `back` as in Asked."""
         return redirect(_followed(back, change))
 
 
@@ -81,8 +82,8 @@ def carry_out(
     show: Callable[[int], HttpResponse],
     edge: Edge = PAGES,
 ) -> HttpResponse:
-    """`show(status)` renders the form. `ask()` turns the valid form into wishes; what it refuses
-    (ConsoleError) is told at the form."""
+    """Handle a request to a page with a form. `show(status)` renders the form. `ask()` turns the valid form
+    into wishes; if it raises ConsoleError, the form shows the error."""
     step = request.POST.get("step", "preview")
     if request.method != "POST" or step == "open":
         return _private(show(200))
@@ -112,9 +113,9 @@ def confirm(
     shown_first: bool = False,
     **context: Any,
 ) -> HttpResponse:
-    """An act without a form of its own, such as deleting: GET shows the preview, POST takes it. What
-    `ask()` refuses is shown in the place of the plan. `shown_first`: this is the act chosen from a list,
-    which comes as a POST too, and is to be shown."""
+    """Handle an operation without a form, such as deleting: GET shows the preview, POST accepts it. If
+    `ask()` raises ConsoleError, the error is shown instead of the plan. `cancel` is the URL to return to.
+    `shown_first`: this POST comes from a list and must show the preview."""
     confirming = request.method == "POST" and not shown_first
     if confirming and (done := _done_already(request)):
         return done
@@ -131,7 +132,7 @@ def confirm(
 
 
 def accept_asked(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Change:
-    """Raises as `accept`."""
+    """Accept the change. Raises what `accept` raises."""
     return accept(
         request_of(asked, request.POST, _key(request), edge),
         now=timezone.now(),
@@ -140,6 +141,7 @@ def accept_asked(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Chan
 
 
 def request_of(asked: Asked, post: QueryDict, key: str = "", edge: Edge = PAGES) -> Request:
+    """Return the engine's request, with the reason in `post`. `key` is the idempotency key, "" for none."""
     return Request(
         title=asked.title,
         wishes=asked.wishes,
@@ -150,8 +152,8 @@ def request_of(asked: Asked, post: QueryDict, key: str = "", edge: Edge = PAGES)
 
 
 def fingerprint_of(plans: Sequence[Plan], asked: Asked) -> str:
-    """Stands for what was shown: what was seen of each object, what had been asked for it until then,
-    and what is to be done with it."""
+    """Return a digest of what was shown: observed state, generations and steps. It differs if the plan
+    would now be another."""
     shown: list[Any] = [
         (plan.fingerprint, repr(plan.steps), repr(plan.unchanged)) for plan in plans
     ]
@@ -160,7 +162,7 @@ def fingerprint_of(plans: Sequence[Plan], asked: Asked) -> str:
 
 
 def back_to(request: HttpRequest, otherwise: str) -> str:
-    """The page that the person came from (`next`), where it is one of ours."""
+    """Return the page that the person came from (`next`) if it is on this console, else `otherwise`."""
     given = request.POST.get("next") or request.GET.get("next") or ""
     if given.startswith("/") and url_has_allowed_host_and_scheme(given, allowed_hosts=None):
         return given
@@ -180,12 +182,12 @@ def _missing(request: HttpRequest, asked: Asked) -> str:
     typed = request.POST.get("typed", "")
     # Spaces at the ends are easily lost on the way, unless the name is nothing else.
     if asked.typed and typed != asked.typed and typed.strip() != (asked.typed.strip() or None):
-        return "That is not the name. Nothing was done."
+        return "The name doesn't match. Nothing was changed."
     if asked.once:  # made only now: nobody has seen it yet
-        return "The generated password was lost on the way. Here is another one."
+        return "The generated password has expired. A new one was generated; copy it before you confirm."
     plans = plan_of(request_of(asked, request.POST))
     if request.POST.get("seen") != fingerprint_of(list(plans.values()), asked):
-        return "What is on the broker, or asked of it, has changed since the plan was shown. Look at it again."
+        return "The broker's state or the desired state has changed since this preview. Review the new plan, then confirm."
     return ""
 
 

@@ -83,3 +83,10 @@ class ActForm(forms.Form):
 def words_of(text: str) -> list[str]:
     """Tags as typed, with commas or line ends between."""
     return [word.strip() for word in text.replace("\n", ",").split(",") if word.strip()]
+
+
+class WriteOnlyText(forms.Textarea):
+    """Text of several lines that is sent and never given back."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        return super().get_context(name, None, attrs)

@@ -43,14 +43,14 @@ class AdminEdge(Edge):
         return {
             **self._admin.admin_site.each_context(request),
             "opts": self._admin.opts,
-            "title": "What will happen",
+            "title": "Review changes",
         }
 
     def landed(self, request: HttpRequest, back: str, change: Change) -> HttpResponse:
         messages.success(
             request,
             format_html(
-                'Accepted: <a href="{}">{}</a>. The link shows how far it is.',
+                'Accepted: <a href="{}">{}</a>. Follow the link for its progress.',
                 reverse("change", args=[change.pk]),
                 change.title,
             ),
@@ -66,12 +66,12 @@ def waits(brokers: QuerySet[Broker]) -> list[str]:
     for broker in brokers.select_related("status").order_by("name"):
         if not broker.enabled:
             found.append(
-                f"The broker {broker.name} is disabled: the change waits until it is enabled."
+                f"The broker {broker.name} is disabled. The change is applied once you enable it."
             )
         elif broker.status.state in _NOT_ANSWERING:
             found.append(
-                f"The broker {broker.name} did not answer when it was last asked: the change waits for "
-                "it, and is applied when it is back."
+                f"The broker {broker.name} didn't answer the last request. The change "
+                "is applied once the broker is reachable."
             )
     return found
 
@@ -129,10 +129,10 @@ class ActAdmin(SeenAdmin):
             chosen = str(brokers[0].pk)
         if not chosen:
             found = {"brokers": sorted(brokers, key=lambda one: one.name), "admin": self}
-            return self._page(request, "admin/act_broker.html", f"Add a {self.word}", found)
+            return self._page(request, "admin/act_broker.html", f"Add {self.word}", found)
         broker = next((one for one in brokers if str(one.pk) == chosen), None)
         if broker is None:
-            raise Http404("No such broker.")
+            raise Http404("Broker not found.")
         return self._formed(request, broker, None)
 
     @method_decorator(sensitive_post_parameters())
@@ -213,9 +213,9 @@ def act_on_chosen(
 
     def asked() -> Asked:
         if not rows:
-            raise InvalidField("ids", "What was chosen is not there any more.")
+            raise InvalidField("ids", "The selected objects no longer exist. Reload the list.")
         if len(rows) > MOST_AT_ONCE:
-            raise InvalidField("ids", f"At most {MOST_AT_ONCE} go at once.")
+            raise InvalidField("ids", f"The limit is {MOST_AT_ONCE} objects. Select fewer.")
         return ask(request, rows)
 
     across = request.POST.get("select_across") == "1"

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import BadRequest
 from django.db.models import Model
 from django.http import HttpRequest
 
@@ -14,6 +18,10 @@ else:  # the class takes parameters for type checkers only
     PlainAdmin = ModelAdmin
 
 
+#: A row's primary key, as the forms of the lists send it.
+_KEY = re.compile("[0-9]{1,18}")
+
+
 class WarrenAdminSite(AdminSite):
     site_header = "Warren administration"
     site_title = "Warren"
@@ -23,6 +31,17 @@ class WarrenAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Superusers only: what others may do is given by grants, never by Django's own rights."""
         return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        @functools.wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            # Django would look for whatever is sent here, and fail on what can be no key.
+            for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                if not _KEY.fullmatch(key):
+                    raise BadRequest("A selected row has no such key.")
+            return view(request, *args, **kwargs)
+
+        return super().admin_view(checked, cacheable)
 
 
 class SeenAdmin(PlainAdmin):

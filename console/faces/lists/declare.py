@@ -21,9 +21,10 @@ CellValue = str | int | float | bool | datetime | None
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """`cell` is what a page shows of a row, for lists that are drawn by their declaration. `order`: the field paths or expressions to sort by, most significant first; empty: the
-    column cannot be sorted by. `value`: what the CSV export says for a row; None: not exported.
-    Numbers usually interest from the top: `descending_first`."""
+    """A column of a list. `cell` turns a row into its text or HTML, for lists without a template of their own.
+    `order`: the field paths or expressions to sort by, most significant first; empty: not sortable. `value`
+    turns a row into its CSV value; None: not exported. `descending_first`: the first click sorts downwards,
+    for numbers. `shown`: whether it is shown by default."""
 
     key: str
     label: str
@@ -38,9 +39,9 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """`where` turns a checked value into a condition. `choices` (value -> label) allows only
-    those values; without choices any text of at most MAX_TEXT characters is taken. A `flag` is
-    on or off. One without a `control` is reached by links and shows as a chip only."""
+    """A filter of a list. `where` turns a checked value into a condition. `choices` (value -> label) allows
+    only those values; without choices, any text of at most MAX_TEXT characters is allowed. A `flag` is on or
+    off. Without a `control`, only links set it, and it shows as a chip."""
 
     key: str
     label: str
@@ -52,7 +53,7 @@ class Filter:
 
 
 def contains(*fields: str) -> Callable[[str], Q]:
-    """A condition that any of the fields holds the text, in whatever case; no wildcards."""
+    """Return a `Filter.where`: any of the fields contains the text, without case and wildcards."""
 
     def where(text: str) -> Q:
         condition = Q()
@@ -64,20 +65,22 @@ def contains(*fields: str) -> Callable[[str], Q]:
 
 
 def equals(name: str) -> Callable[[str], Q]:
+    """Return a `Filter.where`: the field equals the text."""
     return lambda text: Q(**{name: text})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListSpec:
-    """`default_sort` is a column key, with a minus for descending. `tiebreak` ends in something
-    unique, so that pages never overlap."""
+    """A list: its columns and filters. `default_sort` is a column key, with a minus for descending.
+    `tiebreak` are field paths that end in a unique one, so that pages never overlap. Raises ValueError
+    for a `default_sort` that can't be sorted by."""
 
     name: str
     columns: Sequence[Column]
     filters: Sequence[Filter] = ()
     default_sort: str
     tiebreak: Sequence[str]
-    #: Parameters that mean something to the page besides, and are carried along.
+    #: Other URL parameters of the page, which links of the list keep.
     also: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -85,7 +88,9 @@ class ListSpec:
             raise ValueError(f"{self.name}: cannot sort by {self.default_sort}")
 
     def sortable(self) -> dict[str, Column]:
+        """Return the columns that can be sorted by, by key."""
         return {column.key: column for column in self.columns if column.order}
 
     def exported(self) -> list[Column]:
+        """Return the columns of the CSV export."""
         return [column for column in self.columns if column.value]

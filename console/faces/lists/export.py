@@ -17,7 +17,7 @@ _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "
 
 
 class Exported(Protocol):
-    """What is needed of a column: Column is one."""
+    """What `stream_csv` needs of a column. `Column` has it."""
 
     @property
     def key(self) -> str: ...
@@ -26,8 +26,8 @@ class Exported(Protocol):
 
 
 def safe_cell(value: object) -> str:
-    """The text of a cell. None is empty, times are ISO 8601 in UTC, truth is yes or no; text
-    that a spreadsheet would run is preceded by an apostrophe."""
+    """Return the text of a cell. None is empty, times are ISO 8601 in UTC, booleans are yes or no. Text
+    that a spreadsheet would run gets an apostrophe in front."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -43,8 +43,8 @@ def safe_cell(value: object) -> str:
 def stream_csv(
     filename: str, columns: Sequence[Exported], rows: QuerySet[Any] | Iterable[Any]
 ) -> StreamingHttpResponse:
-    """All of `rows` as a download, a chunk at a time: memory does not grow with the list. A
-    queryset is read through a server-side cursor."""
+    """Return all `rows` as a download, streamed so that memory doesn't grow with the list. A queryset is
+    read with a server-side cursor."""
     found = rows.iterator(chunk_size=CHUNK) if isinstance(rows, QuerySet) else iter(rows)
     response = StreamingHttpResponse(_lines(columns, found), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{filename}"'

@@ -12,12 +12,10 @@ from console.faces.lists.declare import Column, Filter
 if TYPE_CHECKING:
     from console.faces.lists.read import ListRequest
 
-PAGE_SIZES = (25, 50, 100, 250, 500)
-
 
 @dataclass(frozen=True)
 class Chip:
-    """A filter in force. `remove_href` is the same list without it."""
+    """An active filter. `remove_href` is the same list without it."""
 
     label: str
     value: str
@@ -26,8 +24,8 @@ class Chip:
 
 @dataclass(frozen=True)
 class HeaderCell:
-    """A shown column as a header cell. `sorted`: "ascending", "descending", or "" – as
-    aria-sort wants it; `href`: the same list sorted by this column, "" where it cannot be."""
+    """A shown column as a header cell. `sorted` is the value for aria-sort: "ascending", "descending", or
+    "". `href` is the same list sorted by this column, "" if it can't be sorted by."""
 
     column: Column
     href: str
@@ -47,7 +45,8 @@ class Control:
 class Listing:
     """One page of a list, as templates show it.
 
-    `rows`; `matched` of `total` in scope; `page` of `pages`; `totals` over all that match.
+    `matched` of `total` rows in scope match the filters; `page` counts from 1; `totals` are aggregates
+    over all matching rows.
     """
 
     request: ListRequest
@@ -57,7 +56,7 @@ class Listing:
     page: int
     pages: int
     totals: Mapping[str, Any] = field(default_factory=dict)
-    #: Filter key -> value -> how many rows have it, where the page knows.
+    #: Filter key -> value -> number of rows with it. Filters without counts are missing.
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
@@ -74,7 +73,7 @@ class Listing:
 
     @property
     def shows(self) -> dict[str, bool]:
-        """{% if listing.shows.name %}"""
+        """Shown columns, for `{% if listing.shows.name %}`."""
         return dict.fromkeys(self.request.shown, True)
 
     @property
@@ -88,10 +87,12 @@ class Listing:
 
     @property
     def controls(self) -> list[Control]:
+        """The filters that have a form control."""
         return [self._control(one) for one in self.request.spec.filters if one.control]
 
     @property
     def chips(self) -> list[Chip]:
+        """The active filters."""
         chips = []
         for one in self.request.spec.filters:
             if (value := self.request.values.get(one.key)) is not None:
@@ -106,43 +107,39 @@ class Listing:
 
     @property
     def hidden_for_filters(self) -> list[tuple[str, str]]:
-        """What a GET form of the filters must carry along: all but what its controls say."""
+        """Hidden inputs of the filters' GET form: all parameters except those of its controls."""
         shown = {one.key for one in self.request.spec.filters if one.control}
         gone = {key: None for key in self.request.values if key in shown}
         return list(self.request.parameters(page=None, **gone).items())
 
     @property
     def hidden_for_columns(self) -> list[tuple[str, str]]:
+        """Hidden inputs of the column chooser's GET form."""
         return list(self.request.parameters(columns=None).items())
 
     @property
-    def hidden_for_page_size(self) -> list[tuple[str, str]]:
-        return list(self.request.parameters(page=None, page_size=None).items())
-
-    @property
-    def page_sizes(self) -> list[tuple[int, bool]]:
-        sizes = sorted({*PAGE_SIZES, self.request.page_size})
-        return [(size, size == self.request.page_size) for size in sizes]
-
-    @property
     def first_row(self) -> int:
+        """The number of the page's first row, from 1; 0 if the page is empty."""
         return (self.page - 1) * self.request.page_size + 1 if self.rows else 0
 
     @property
     def last_row(self) -> int:
+        """The number of the page's last row, from 1; 0 if the page is empty."""
         return self.first_row + len(self.rows) - 1 if self.rows else 0
 
     @property
     def previous_href(self) -> str:
+        """The previous page; "" on the first."""
         return self.request.href(page=self.page - 1) if self.page > 1 else ""
 
     @property
     def next_href(self) -> str:
+        """The next page; "" on the last."""
         return self.request.href(page=self.page + 1) if self.page < self.pages else ""
 
     @property
     def page_links(self) -> list[tuple[int | None, str]]:
-        """(number, href) of the pages worth a link; (None, "") stands for pages left out."""
+        """(number, href) of first, last and nearby pages; (None, "") for the pages between."""
         near = range(self.page - 2, self.page + 3)
         numbers = sorted({1, self.pages, *(n for n in near if 1 <= n <= self.pages)})
         links: list[tuple[int | None, str]] = []
@@ -154,12 +151,12 @@ class Listing:
 
     @property
     def self_href(self) -> str:
-        """This very list, for refreshing in place."""
+        """The same page of this list, for refresh in place."""
         return self.request.href(page=self.page)
 
     @property
     def export_query(self) -> str:
-        """The query string of the whole filtered list in this order, for the CSV link."""
+        """The query string of the CSV link: all pages, with the same filters and order."""
         return self.request.href(page=None, page_size=None, columns=None)
 
     def _header(self, column: Column) -> HeaderCell:

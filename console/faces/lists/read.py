@@ -23,11 +23,12 @@ _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", 
 
 @dataclass(frozen=True, kw_only=True)
 class ListRequest:
-    """What a URL asks of a list, checked. `values`: filter key -> value, only those in force."""
+    """A URL's request for a list, checked. `values`: filter key -> value of active filters. `kept`: scope
+    and other parameters of the page. `problems`: what couldn't be used, and was left out."""
 
     spec: ListSpec
     sort: str
-    #: The columns shown where the URL names none.
+    #: The columns that are shown if the URL names none.
     default_shown: tuple[str, ...]
     page: int
     page_size: int
@@ -37,7 +38,7 @@ class ListRequest:
     problems: tuple[InvalidField, ...] = ()
 
     def where(self) -> Q:
-        """The condition of all filters in force; scope is not among them."""
+        """Return the condition of all active filters, without the scope."""
         condition = Q()
         for one in self.spec.filters:
             if one.key in self.values:
@@ -45,10 +46,11 @@ class ListRequest:
         return condition
 
     def filtered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows that match the active filters."""
         return rows.filter(self.where())
 
     def ordered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """By the sort column, unknown values last whichever way, then by the tiebreak."""
+        """Return the rows sorted by the sort column, unknown values last in both directions, then by the tiebreak."""
         key = self.sort.removeprefix("-")
         down = self.sort.startswith("-")
         order: list[Any] = []
@@ -65,10 +67,10 @@ class ListRequest:
         total: int | None = None,
         facets: Mapping[str, Mapping[str, int]] | None = None,
     ) -> Listing:
-        """One page of `rows` (everything in scope). `totals`: aggregates over all that match;
-        `total`: how many rows are in scope, where that is known already. Queries: two for the
-        page, one for counts and totals, one more for the total where a filter is on. A page past
-        the end is the last page."""
+        """Return one page of `rows` (everything in scope). `totals`: aggregates over all matching rows;
+        `total`: the number of rows in scope, None to count them; `facets`: see Listing. Two queries for
+        the page, one for counts and totals, one more for the total if a filter is active. Past the end, the
+        last page is returned."""
         matching = self.filtered(rows)
         figures = matching.order_by().aggregate(listing_count=Count("pk"), **(totals or {}))
         matched = figures.pop("listing_count")
@@ -97,7 +99,7 @@ class ListRequest:
         return sorted(rows.filter(pk__in=place), key=lambda row: place[row.pk])
 
     def parameters(self, **changes: str | int | None) -> dict[str, str]:
-        """The URL's parameters with some changed (None: dropped); defaults are left out."""
+        """Return the URL's parameters with these changes (None: remove). Defaults are left out."""
         now: dict[str, str | int | None] = {
             **self.kept,
             **self.values,
@@ -118,14 +120,15 @@ class ListRequest:
         return {key: str(value) for key, value in now.items() if value is not None}
 
     def href(self, **changes: str | int | None) -> str:
+        """Return the query string of `parameters`, with its question mark."""
         return "?" + urlencode(self.parameters(**changes))
 
 
 def read_list(
     spec: ListSpec, parameters: QueryDict, *, hidden: Collection[str] = ()
 ) -> ListRequest:
-    """Never raises: what cannot be used is left out and told in `problems`. `hidden`: columns
-    that say nothing here (the broker, of rows all of one), shown only where the URL asks."""
+    """Check a URL's parameters. Never raises: what can't be used is left out and reported in `problems`.
+    `hidden`: keys of columns to show only if the URL names them, such as the broker of a broker's rows."""
     reader = _Reader(spec, parameters)
     default = tuple(c.key for c in spec.columns if c.shown and c.key not in hidden)
     return ListRequest(
@@ -159,7 +162,7 @@ class _Reader:
         wanted = self.parameters.get("sort") or self.spec.default_sort
         if wanted.removeprefix("-") in self.spec.sortable():
             return wanted
-        self._problem("sort", f"This list cannot be sorted by “{_short(wanted)}”.")
+        self._problem("sort", f"This list can't be sorted by “{_short(wanted)}”.")
         return self.spec.default_sort
 
     def number(self, name: str, default: int, *, least: int, most: int | None) -> int:
@@ -207,18 +210,19 @@ class _Reader:
             if text.lower() in _YES:
                 return "1"
             if text.lower() not in _NO:
-                self._problem(one.key, f"{one.label} is 1 or nothing, not “{_short(text)}”.")
+                self._problem(one.key, f"{one.label} must be 1 or empty, not “{_short(text)}”.")
             return ""
         if not text:
             return ""
         if "\0" in text:
-            self._problem(one.key, f"{one.label} cannot hold a NUL character.")
+            self._problem(one.key, f"{one.label} can't contain a NUL character.")
             return ""
         if one.kind == "choice":
             if text in one.choices:
                 return text
             self._problem(
-                one.key, f"{one.label} is one of {', '.join(one.choices)}, not “{_short(text)}”."
+                one.key,
+                f"{one.label} must be one of {', '.join(one.choices)}, not “{_short(text)}”.",
             )
             return ""
         if len(text) > MAX_TEXT:

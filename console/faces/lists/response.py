@@ -17,8 +17,8 @@ from console.scope import Scope
 
 
 def read_scope(request: HttpRequest) -> tuple[Scope, list[InvalidField]]:
-    """The scope, or the whole fleet with the problem: then the page must show no rows. Raises
-    Http404 for a broker that the user does not see."""
+    """Return the URL's scope and no problem, or for an invalid scope the whole fleet and the problem; then
+    the page must show no rows. Raises Http404 for a broker that the user can't see."""
     try:
         return Scope.read(request.GET, request.user), []
     except InvalidField as error:
@@ -26,7 +26,7 @@ def read_scope(request: HttpRequest) -> tuple[Scope, list[InvalidField]]:
 
 
 def wants_part(request: HttpRequest) -> bool:
-    """Whether htmx asks for a part of the page, not for the page."""
+    """Return whether htmx requests a part of the page instead of the page."""
     htmx: Any = getattr(request, "htmx", None)
     return bool(htmx) and not (htmx.boosted or htmx.history_restore_request)
 
@@ -38,9 +38,8 @@ def list_response(
     context: Mapping[str, Any],
     problems: list[InvalidField],
 ) -> HttpResponse:
-    """`part` is the template of what is refreshed in place; `template` includes it. A page whose
-    URL could not be read whole is a 400 that shows what it could; a part is always a 200, since
-    htmx would not show it otherwise."""
+    """Render a list. `part` is the template of what is refreshed in place; `template` includes it. With
+    `problems`, a page is a 400 that shows the rest; a part is always a 200, or htmx wouldn't show it."""
     partly = wants_part(request)
     response = render(
         request,
@@ -55,8 +54,8 @@ def list_response(
 def csv_response(
     asked: ListRequest, rows: QuerySet[Any], problems: list[InvalidField]
 ) -> HttpResponseBase:
-    """All rows that match, in the order of the list; 400 with the sentences where the URL cannot
-    be read whole, for an export must not quietly hold more than was asked for."""
+    """Return all matching rows as CSV, in the order of the list. With `problems`, a 400 with their
+    sentences: an export must not contain more than was requested."""
     if problems:
         text = "\n".join(problem.message for problem in problems)
         return HttpResponse(text + "\n", status=400, content_type="text/plain; charset=utf-8")

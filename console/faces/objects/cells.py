@@ -1,4 +1,4 @@
-"""Cells and columns that lists and pages of objects share."""
+"""Cells and columns that lists and pages of objects share. Cells return escaped HTML."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ _MOST_VALUE = 60
 
 
 def name(value: str, most: int = 44) -> SafeString:
+    """A name with invisible characters made visible, cut in the middle past `most` characters."""
     return name_tag(value, most)
 
 
 def number(value: int | None) -> SafeString:
+    """A number with separators; None is a dash."""
     return number_tag(value)
 
 
 def code(value: str) -> SafeString:
-    """A pattern; the empty one says so."""
+    """A pattern as code; an empty one says what it matches."""
     if value == "":
         return format_html('<span class="muted">empty: matches everything</span>')
     return format_html("<code>{}</code>", name_tag(value, 60))
 
 
 def table(values: Mapping[str, Any]) -> SafeString:
-    """`max-length 3000, …` of AMQP arguments or a definition."""
+    """AMQP arguments or a definition as tags: `max-length 3000`."""
     if not values:
         return format_html('<span class="muted">none</span>')
     return format_html(
@@ -55,6 +57,7 @@ def _shown(value: Any) -> str:
 
 
 def name_column() -> Column:
+    """The column of the row's `name`."""
     return Column(
         key="name",
         label="Name",
@@ -65,6 +68,7 @@ def name_column() -> Column:
 
 
 def vhost_column() -> Column:
+    """The column of the row's `vhost`."""
     return Column(
         key="vhost",
         label="Virtual host",
@@ -75,10 +79,12 @@ def vhost_column() -> Column:
 
 
 def broker_column() -> Column:
+    """The column of the broker's name. Rows need their broker (`select_related`)."""
     return Column(
         key="broker", label="Broker", order=["broker__name"], value=lambda row: row.broker.name
     )
 
 
 def sync_column() -> Column:
+    """The column of the sync status, which the list's template fills."""
     return Column(key="sync", label="Sync", help="Sync status with the broker.")

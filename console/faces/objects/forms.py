@@ -15,8 +15,8 @@ _MOST_TABLE = 20_000
 
 
 class TableField(forms.CharField):
-    """Lines of `name = value`. A value that is JSON is taken as such (3000, true, ["a"], "3000"); any
-    other is text."""
+    """Lines of `name = value`, as a dict. A value that is JSON is used as such (3000, true, ["a"],
+    "3000"); any other is text."""
 
     def __init__(self, **kwargs: Any) -> None:
         widget = forms.Textarea(attrs={**TEXT, "rows": 6, "class": "form-control mono"})
@@ -35,7 +35,7 @@ class TableField(forms.CharField):
             name, sign, text = line.partition("=")
             name = name.strip()
             if not sign or not name:
-                raise forms.ValidationError(f"Line {number} is not name = value.")
+                raise forms.ValidationError(f"Line {number} must have the form name = value.")
             if name in found:
                 raise forms.ValidationError(f"Line {number}: {name[:60]} is already set above.")
             found[name] = _read(text.strip())
@@ -65,7 +65,8 @@ def _written(value: Any) -> str:
 
 
 class ObjectForm(ActForm):
-    """`spec` is what the object is to be at present, None for a new one, whose key is asked for too."""
+    """The form of an object. `spec` has the current values; None for a new object, whose form has
+    controls for the key too. `generation` is the object's generation when the form was opened."""
 
     def __init__(
         self,
@@ -87,14 +88,15 @@ class ObjectForm(ActForm):
                 self.fields[one.name].initial = defaults[one.name]
 
     def wanted(self) -> dict[str, Any]:
-        """The fields of the spec, of a valid form."""
+        """Return the fields of the spec. The form must be valid."""
         return {one.name: self.cleaned_data[one.name] for one in self._face.field_inputs}
 
     def key(self) -> tuple[str, ...]:
+        """Return the key of a new object. The form must be valid."""
         return tuple(self.cleaned_data[name] for name in self._face.kind.identity)
 
     def rows(self) -> list[tuple[forms.BoundField, bool]]:
-        """(control, whether it may be left empty), in order."""
+        """Return (control, whether it is optional) pairs, in order."""
         return [(self[one.name], one.optional) for one in self.inputs]
 
 

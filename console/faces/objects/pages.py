@@ -28,7 +28,7 @@ from console.scope import Scope
 
 
 def rows_in_scope(face: Face, scope: Scope, user: Any) -> Any:
-    """Rows with their broker and its status, as far as the person sees them."""
+    """Return the mirror rows in the scope that the user can see, with their broker and its status."""
     rows = face.model._default_manager.visible_to(user)  # type: ignore[attr-defined]
     rows = rows.filter(broker__in=scope.brokers(user))
     if scope.vhost is not None and face.kind.vhost_at is not None:
@@ -37,7 +37,7 @@ def rows_in_scope(face: Face, scope: Scope, user: Any) -> Any:
 
 
 def routes(face: Face) -> list[URLPattern]:
-    """The pages of a kind: list, CSV, create, object, edit, delete."""
+    """Return the routes of a kind's pages: list, CSV, create, object, edit, delete."""
     slug, name = face.slug, face.name
 
     @require_safe
@@ -113,7 +113,7 @@ def _list(face: Face, request: HttpRequest) -> HttpResponse:
 
 
 def access(face: Face, user: Any, object_id: int, right: Any) -> Any:
-    """The row. Http404 outside the user's scope, NotAllowed inside it without the right."""
+    """Return the mirror row. Raises Http404 outside the user's scope, NotAllowed inside it without the right."""
     rows = face.model._default_manager.visible_to(user)  # type: ignore[attr-defined]
     row = rows.select_related("broker__status").filter(pk=object_id).first()
     if row is None:
@@ -171,7 +171,7 @@ def _create(face: Face, request: HttpRequest) -> HttpResponse:
 
 
 def creating(face: Face, user: Any, broker: Broker, form: ObjectForm, back: str) -> Asked:
-    """What a valid form for a new object asks for. Raises ConsoleError."""
+    """Return what a valid form for a new object requests. Raises ConsoleError."""
     wish = proposals.create(
         face, broker=broker, key=form.key(), fields=form.wanted(), acting_user=user
     )
@@ -196,6 +196,8 @@ def _edit(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
 
 
 def edit_form(face: Face, data: Any, row: Any) -> ObjectForm:
+    """Return the form of an existing object: with its desired state, else the observed one. `data` is the
+    POST, None to show the form."""
     found = proposals.current(face, row.broker, face.key_of(row))
     return ObjectForm(
         face, data, spec=found.wanted or found.observed or {}, generation=found.generation
@@ -203,7 +205,7 @@ def edit_form(face: Face, data: Any, row: Any) -> ObjectForm:
 
 
 def editing(face: Face, user: Any, row: Any, form: ObjectForm, back: str) -> Asked:
-    """What a valid form for a present object asks for. Raises ConsoleError."""
+    """Return what a valid form for an existing object requests. Raises ConsoleError."""
     key = face.key_of(row)
     wish = proposals.edit(
         face,

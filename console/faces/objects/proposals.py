@@ -1,4 +1,4 @@
-"""Creating, editing and deleting an object of any kind: authorized, checked, and made a proposal."""
+"""Create, edit and delete an object of any kind: authorize, check, and return the `Wish` for a plan or change."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from console.faces.face import Face
 from console.faces.ports import REQUIRE
 from console.kinds.common.kind import Key, SpecError
 from console.kinds.common.names import check_name
+from console.kinds.registry import OWNERS
 from console.models import Broker
 
 
 def current(face: Face, broker: Broker, key: Key) -> Standing:
-    """What is asked of the object, and what was seen of it; two queries."""
+    """Return the desired and observed state of the object. Two queries."""
     named = dict(zip(face.kind.identity, key, strict=True))
     row = face.model._default_manager.filter(broker=broker, **named).first()
     seen = {} if row is None else {key: face.spec_of(row)}
@@ -26,11 +27,12 @@ def current(face: Face, broker: Broker, key: Key) -> Standing:
 def create(
     face: Face, *, broker: Broker, key: Key, fields: Mapping[str, Any], acting_user: Any
 ) -> Wish:
-    """An object that is not there yet. Raises NotAllowed, InvalidField, AlreadyThere."""
+    """Return the wish to create an object. Raises NotAllowed, InvalidField, and AlreadyThere if it exists
+    or is requested."""
     REQUIRE.ask(acting_user, face.rights.create, broker, face.kind.vhost_of(key))
     for name, value in zip(face.kind.identity, key, strict=True):
         try:
-            check_name(name if name == "vhost" else face.name, value, name)
+            check_name(name if name in OWNERS else face.name, value, name)
         except SpecError as error:
             raise InvalidField(error.field, str(error)) from None
     spec = _canonical(face, face.rules.check(broker, key, fields))
@@ -56,8 +58,8 @@ def edit(
     acting_user: Any,
     expected_generation: int | None = None,
 ) -> Wish:
-    """Changes what `fields` names and keeps the rest. Raises NotAllowed, InvalidField, NotThere; where
-    somebody asks for something else at the same moment, `accept` raises Stale."""
+    """Return the wish to change `fields` and keep the others. `expected_generation` None: the current one.
+    Raises NotAllowed, InvalidField, NotThere. If the generation moves on meanwhile, `accept` raises Stale."""
     REQUIRE.ask(acting_user, face.rights.edit, broker, face.kind.vhost_of(key))
     found = current(face, broker, key)
     spec = _canonical(face, face.rules.check(broker, key, found.changed(fields)))
@@ -81,7 +83,7 @@ def delete(
     acting_user: Any,
     expected_generation: int | None = None,
 ) -> Wish:
-    """Raises NotAllowed, NotThere."""
+    """Return the wish to delete the object. `expected_generation` None: any. Raises NotAllowed, NotThere."""
     REQUIRE.ask(acting_user, face.rights.delete, broker, face.kind.vhost_of(key))
     found = current(face, broker, key)
     found.must_be_there()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import structlog
 from django.contrib.auth.models import AnonymousUser
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
 from console.faces.pages.outage import is_outage, unavailable
@@ -28,7 +28,7 @@ class NoStoreMiddleware:
         return response
 
 
-#: These answer without a user, and most of all while Postgres is away.
+#: These answer without a user, and most of all while Postgres is away or has no tables yet.
 _WITHOUT_USER = ("/livez", "/readyz")
 
 
@@ -43,7 +43,9 @@ class DatabaseOutageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
             _ = request.user.is_authenticated
-        except (OperationalError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError) as error:
+            if not is_outage(error):
+                raise
             request.user = AnonymousUser()
             if request.path not in _WITHOUT_USER:
                 return self._unavailable(request, error)

@@ -1,4 +1,4 @@
-"""Postgres away or overloaded: said as 503 with Retry-After, without touching the database."""
+"""Postgres away, overloaded or without its tables: said as 503 with Retry-After, without touching the database."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from psycopg2.errors import UndefinedTable
 
 RETRY_AFTER_S = 5
-_SENTENCE = (
-    "The console's database does not answer at the moment. Nothing was changed; try again shortly."
-)
+_SENTENCE = "The console's database does not answer, or is being set up. Nothing was changed; try again shortly."
 _PAGE = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Warren is waiting for its database</title></head>
 <body><main><h1>Waiting for the database</h1><p>{_SENTENCE}</p></main></body></html>
@@ -19,8 +18,9 @@ _PAGE = f"""<!doctype html>
 
 def is_outage(error: BaseException | None) -> bool:
     """Whether this exception, or what it came from, is Postgres refusing or losing a connection, or
-    giving up on a statement."""
-    return any(isinstance(each, (OperationalError, InterfaceError)) for each in _chain(error))
+    giving up on a statement, or lacking a table because `migrate` has not run yet."""
+    kinds = (OperationalError, InterfaceError, UndefinedTable)
+    return any(isinstance(each, kinds) for each in _chain(error))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -13,18 +13,18 @@ from django_htmx.http import HttpResponseClientRefresh
 from console.errors import ConsoleError, NotAllowed, NothingGranted
 
 _TITLES = {
-    400: "That cannot be shown",
+    400: "Invalid request",
     403: "Not allowed",
-    409: "The broker is in trouble",
-    412: "Changed meanwhile",
+    409: "Broker unavailable",
+    412: "Changed since you opened it",
 }
 
 
 class RefusalMiddleware:
     """Shows a ConsoleError that a page's view raised. The API has its own bodies for them.
 
-    A fragment asked for after the session has ended reloads its page, which leads to the log-in,
-    instead of showing the log-in form inside the page.
+    A fragment asked for after the session has ended reloads its page, which leads to the sign-in page,
+    instead of showing the sign-in form inside the page.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -41,9 +41,9 @@ class RefusalMiddleware:
         if not isinstance(error, ConsoleError) or request.path.startswith("/api/"):
             return None
         status = error.http_status
-        title = _TITLES.get(status, "That did not work")
+        title = _TITLES.get(status, "Request failed")
         if isinstance(error, NothingGranted):
-            title = "Nothing to see yet"
+            title = "No roles yet"
         # Who may not see a page still finds their way from it.
         inside = isinstance(error, NotAllowed) and request.headers.get("HX-Request") != "true"
         return render(

@@ -1,8 +1,65 @@
-"""Words that go with numbers."""
+"""Words for numbers and for the codes of audit entries."""
 
 from __future__ import annotations
+
+from console.kinds.common.kind import Op
+from console.kinds.registry import KINDS
+
+#: Operations that are not one of `_VERBS` on an object of a kind.
+_OPERATIONS = {
+    "backups:download": "Download backup",
+    "backups:schedule": "Schedule backups",
+    "backups:take": "Back up definitions",
+    "brokers:add": "Add broker",
+    "brokers:edit": "Edit broker",
+    "brokers:forget": "Forget broker",
+    "brokers:rotate-keys": "Rotate encryption keys",
+    "change:stop": "Stop change",
+    "definitions:export": "Export definitions",
+    "factors:add": "Enable two-factor authentication",
+    "factors:remove": "Disable two-factor authentication",
+    "factors:renew": "Reset two-factor authentication",
+    "grants:give": "Grant role",
+    "grants:take": "Revoke role",
+    "groups:create": "Create group",
+    "groups:delete": "Delete group",
+    "people:create": "Create account",
+    "people:disable": "Disable account",
+    "people:enable": "Enable account",
+    "people:groups": "Edit groups of account",
+    "people:password": "Change password of account",
+    "sessions:begin": "Sign in",
+    "sessions:end": "End session",
+    "tokens:create": "Create API token",
+    "tokens:revoke": "Revoke API token",
+    "users:ensure-admin": "Set up administrator account",
+    "vhost:restart": "Restart virtual host",
+}
+_VERBS = {
+    Op.CREATE: "Create",
+    Op.UPDATE: "Edit",
+    Op.REPLACE: "Recreate",
+    Op.DELETE: "Delete",
+    Op.UNCHANGED: "Verify",
+}
+_IN_WORDS = _OPERATIONS | {
+    f"{name}:{op.value}": f"{verb} {kind.noun}"
+    for name, kind in KINDS.items()
+    for op, verb in _VERBS.items()
+}
 
 
 def counted(number: int, noun: str) -> str:
     """`1 queue`, `3 queues`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def operation(action: str) -> str:
+    """The code of an audit entry in words: "user:update" is "Edit user". A code without words, as of the
+    Django admin's own models, is returned with spaces: "group:add" is "group add"."""
+    return _IN_WORDS.get(action) or action.replace(":", " ").replace("_", " ")
+
+
+def operations_with(text: str) -> list[str]:
+    """The codes whose words contain the text, whatever its case."""
+    return [code for code, words in _IN_WORDS.items() if text.lower() in words.lower()]

@@ -19,7 +19,7 @@ MOST_OBJECTS = 100
 
 
 class FieldChangeRead(serializers.Serializer[Any]):
-    """`before` and `after` of a secret are null: only that it changes is told."""
+    """Secrets have null `before` and `after`; only the fact that they change is reported."""
 
     name = serializers.CharField()
     before = serializers.JSONField(allow_null=True)
@@ -40,7 +40,7 @@ class PlanStepRead(serializers.Serializer[Any]):
     objections = serializers.ListField(child=serializers.CharField())
     commands = serializers.ListField(
         child=serializers.CharField(),
-        help_text="The lines of rabbitmqctl and curl that do the same.",
+        help_text="The equivalent rabbitmqctl and curl commands.",
     )
 
     class Meta:
@@ -53,12 +53,14 @@ class PlanStepRead(serializers.Serializer[Any]):
 
 
 class PlanRead(serializers.Serializer[Any]):
-    """What would happen. Nothing of it is kept."""
+    """The planned changes. Nothing is stored."""
 
     title = serializers.CharField()
-    changes = serializers.BooleanField(help_text="Whether anything differs at all.")
-    counts = serializers.DictField(child=serializers.IntegerField(), help_text="Steps by op.")
-    left_out = serializers.IntegerField(help_text="Steps beyond those that are listed.")
+    changes = serializers.BooleanField(help_text="Whether there is any difference.")
+    counts = serializers.DictField(
+        child=serializers.IntegerField(), help_text="The number of steps by `op`."
+    )
+    left_out = serializers.IntegerField(help_text="The number of steps that aren't listed.")
     steps = PlanStepRead(many=True)
 
     class Meta:
@@ -66,7 +68,7 @@ class PlanRead(serializers.Serializer[Any]):
 
 
 class WaitsForRead(serializers.Serializer[Any]):
-    """A step of an earlier change. Every field is null where you may not see that change."""
+    """A step of an earlier change. All fields are null if you aren't allowed to see that change."""
 
     change = serializers.UUIDField(allow_null=True)
     ordinal = serializers.IntegerField(allow_null=True)
@@ -79,7 +81,7 @@ class WaitsForRead(serializers.Serializer[Any]):
 
 
 class StepRead(serializers.Serializer[Any]):
-    """One object of a change."""
+    """An object of a change."""
 
     ordinal = serializers.IntegerField()
     broker = serializers.IntegerField(source="broker_id")
@@ -93,10 +95,10 @@ class StepRead(serializers.Serializer[Any]):
     attempts = serializers.IntegerField()
     next_attempt_at = serializers.SerializerMethodField()
     waits_for = serializers.SerializerMethodField(
-        help_text="The step of an earlier change that has to end first; null: none."
+        help_text="The step of an earlier change that must end first; null if none."
     )
     error_code = serializers.CharField()
-    error_detail = serializers.CharField(help_text="The broker's words, or the console's.")
+    error_detail = serializers.CharField(help_text="The broker's error message, or the console's.")
     finished_at = serializers.DateTimeField(allow_null=True)
 
     class Meta:
@@ -130,7 +132,7 @@ class StepRead(serializers.Serializer[Any]):
 
 
 class ChangeRead(serializers.Serializer[Any]):
-    """One act of one person. Only `done` means that every step was read back from its broker."""
+    """A change requested by one user. `done` means that every step was verified on its broker."""
 
     id = serializers.UUIDField()
     title = serializers.CharField()
@@ -141,7 +143,7 @@ class ChangeRead(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     stop_requested_at = serializers.DateTimeField(allow_null=True)
-    steps = serializers.SerializerMethodField(help_text="How many steps are in which state.")
+    steps = serializers.SerializerMethodField(help_text="The number of steps by state.")
 
     class Meta:
         ref_name = "Change"
@@ -160,7 +162,8 @@ class ChangedObject(serializers.Serializer[Any]):
     key = serializers.DictField(child=serializers.CharField())
     id = serializers.IntegerField(
         allow_null=True,
-        help_text="Under /api/v1/ of its kind; null: not there (yet), or not for you to see.",
+        help_text="Address below /api/v1/; null if the object doesn't exist (yet) or you can't "
+        "see it.",
     )
 
     class Meta:
@@ -169,11 +172,11 @@ class ChangedObject(serializers.Serializer[Any]):
 
 class ChangeMade(ChangeRead):
     objects = serializers.SerializerMethodField(
-        help_text=f"What it is about: of a large change the first {MOST_OBJECTS}."
+        help_text=f"The objects of the change; for a large change, the first {MOST_OBJECTS}."
     )
     password = serializers.CharField(
         required=False,
-        help_text="The generated password, where one was asked for. It cannot be read again.",
+        help_text="The generated password, if you requested one. It is shown only once.",
     )
 
     class Meta:
@@ -215,15 +218,21 @@ _SYNC_CHOICES = [
 
 
 class Managed(serializers.Serializer[Any]):
-    """What is asked for of an object, beside what is seen of it."""
+    """The desired state of an object, next to its state on the broker."""
 
     sync = serializers.SerializerMethodField()
-    generation = serializers.SerializerMethodField(help_text="Rises with each wish; 0: none yet.")
-    verified_generation = serializers.SerializerMethodField(
-        help_text="The generation that was last read back from the broker."
+    generation = serializers.SerializerMethodField(
+        help_text="Increases with each requested change; 0 if there was none."
     )
-    verified_at = serializers.SerializerMethodField(help_text="When the broker was seen equal.")
-    reason = serializers.SerializerMethodField(help_text="Why it is not in sync, in one sentence.")
+    verified_generation = serializers.SerializerMethodField(
+        help_text="The generation last verified on the broker."
+    )
+    verified_at = serializers.SerializerMethodField(
+        help_text="When the object was last verified on the broker."
+    )
+    reason = serializers.SerializerMethodField(
+        help_text="Why the object isn't in sync, in one sentence."
+    )
 
     @extend_schema_field(serializers.ChoiceField(choices=_SYNC_CHOICES))
     def get_sync(self, row: Any) -> str:

@@ -28,10 +28,10 @@ from rest_framework.request import Request as ApiRequest
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from accessctl.patterns.notes import pattern_notes
 from console.engine.accept import Request, Wish, accept
 from console.engine.proposals.preview import as_data, preview
 from console.errors import ConsoleError, IdempotencyMismatch, InvalidField, Stale
+from console.faces.face import notes_of
 from console.faces.rest.change_fields import ChangeMade, PlanRead
 from console.faces.rest.fields import StrictSerializer, Text
 from console.faces.rest.schema import also_answers
@@ -43,23 +43,24 @@ _KEY = re.compile(r"[!-~]{1,100}")
 _ENTITY_TAG = re.compile(r'(W/)?"([0-9]{1,9})"')
 PARAMETERS = frozenset({"dry_run", "wait"})
 _DOCUMENTED = [
-    OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="`true`: the plan, and no change."),
+    OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="`true`: return the plan without applying it."),
     OpenApiParameter(
         "wait", {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_S},
-        description="Seconds to wait for the outcome before answering.",
+        description="Seconds to wait for the result before responding, 0 to 30.",
     ),
     OpenApiParameter(
         "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER,
-        description="At most 100 visible ASCII characters. The same key gives the first change again.",
+        description="1 to 100 visible ASCII characters. A repeated request with the same key "
+"returns the first change.",
     ),
 ]  # fmt: skip
 IF_MATCH = OpenApiParameter(
     "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER,
-    description="The ETag of the object as you know it; 412 if something else was asked for since.",
+    description="The object's ETag from your last read. 412 if the object was changed since.",
 )  # fmt: skip
 ETAG = OpenApiParameter(
     "ETag", OpenApiTypes.STR, OpenApiParameter.HEADER, response=True,
-    description="The generation of what is asked for; 0 where nothing is.",
+    description="The generation of the desired state; 0 if the object isn't managed.",
 )  # fmt: skip
 _OUTCOME = PolymorphicProxySerializer(
     component_name="Outcome", serializers=[PlanRead, ChangeMade], resource_type_field_name=None
@@ -69,7 +70,11 @@ _View = TypeVar("_View", bound=Callable[..., Any])
 
 class Reasoned(StrictSerializer):
     reason = Text(
-        required=False, allow_blank=True, max_length=2000, help_text="Kept with the change."
+        required=False,
+        allow_blank=True,
+        max_length=2000,
+        help_text="A reason or ticket number, stored with the change and in the audit log. At "
+        "most 2000 characters.",
     )
 
 
@@ -80,19 +85,19 @@ class ReasonOnly(Reasoned):
 
 @extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
 class BrokerField(serializers.Field[Broker, Any, Any, Any]):
-    """A broker by its id, or by its name. One that the user cannot see does not exist."""
+    """A broker's ID or name. A broker that the user can't see doesn't exist for them."""
 
     def to_internal_value(self, data: Any) -> Broker:
         user = self.context["request"].user
         brokers = Broker.objects.visible_to(user).select_related("status")
         if isinstance(data, bool) or not isinstance(data, int | str):
-            raise ValidationError("Give a broker's id or its name.")
+            raise ValidationError("Send a broker's ID or name.")
         if isinstance(data, int):
             found = brokers.filter(pk=data).first() if 0 < data < 2**63 else None
         else:
             found = brokers.filter(name=data[:200]).first()
         if found is None:
-            raise ValidationError("There is no such broker. Give its id or its name.")
+            raise ValidationError("Broker not found. Send its ID or name.")
         return found
 
     def to_representation(self, value: Any) -> Any:
@@ -108,9 +113,9 @@ def changing(body: Any, *, if_match: bool = False) -> Callable[[_View], _View]:
             parameters=[*_DOCUMENTED, *([IF_MATCH] if if_match else [])],
             responses={
                 200: OpenApiResponse(
-                    _OUTCOME, "The plan, with `dry_run`; the ended change, with `wait`."
+                    _OUTCOME, "The plan with `dry_run`, or the finished change with `wait`."
                 ),
-                202: OpenApiResponse(ChangeMade, "Accepted: follow the change at Location."),
+                202: OpenApiResponse(ChangeMade, "Accepted. Follow the change at Location."),
             },
         )
         statuses = ("409", "412") if if_match else ("409",)
@@ -135,9 +140,9 @@ def expected_generation(request: ApiRequest) -> int | None:
         return None
     tag = _ENTITY_TAG.fullmatch(header)
     if tag is None:
-        raise ValidationError({"If-Match": ['Give the one ETag in quotes, such as "3".']})
+        raise ValidationError({"If-Match": ['Send a single ETag in quotes, such as "3".']})
     if tag[1]:
-        raise Stale("A weak ETag does not prove that nothing was changed since.")
+        raise Stale("A weak ETag can't prove that nothing changed. Send a strong ETag.")
     return int(tag[2])
 
 
@@ -171,7 +176,7 @@ def answer_change(
     if only_plan:
         wanted = asked()
         _refuse_stale(wanted.wishes)
-        about = {**pattern_notes(wanted.wishes), **(objections() if objections else {})}
+        about = {**notes_of(wanted.wishes), **(objections() if objections else {})}
         return Response(as_data(preview(wanted, objections=about)))
     for again in (True, True, False):
         try:
@@ -210,7 +215,7 @@ def _known(author: User, key: str, digest: str) -> Change | None:
     found = Change.objects.filter(author=author, idempotency_key=key).first()
     if found is not None and found.request_digest != digest:
         raise IdempotencyMismatch(
-            "This idempotency key was used for another request. Use a new key."
+            "This idempotency key was used for a different request. Use a new key."
         )
     return found
 
@@ -225,7 +230,9 @@ def _digest(request: ApiRequest) -> str:
 def _idempotency_key(request: ApiRequest) -> str:
     key: str = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
     if key and not _KEY.fullmatch(key):
-        raise ValidationError({"Idempotency-Key": ["1 to 100 visible ASCII characters."]})
+        raise ValidationError(
+            {"Idempotency-Key": ["The key must be 1 to 100 visible ASCII characters."]}
+        )
     return key
 
 
@@ -252,7 +259,7 @@ def _refuse_stale(wishes: Iterable[Wish]) -> None:
         ).first()
         if wish.expected_generation != (row.generation if row else 0):
             raise Stale(
-                "Something else was asked for this object meanwhile. Look at it again.",
+                "Someone else changed this object. Reload it, then try again.",
                 {"generation": row.generation if row else 0},
             )
 
@@ -297,5 +304,5 @@ def one_of(body: Mapping[str, Any], *names: str) -> str | None:
     """The one of the fields that is given; None where none is. Raises InvalidField for two."""
     given = [name for name in names if body.get(name) not in (None, False)]
     if len(given) > 1:
-        raise InvalidField(given[1], f"Give only one of {', '.join(names)}.")
+        raise InvalidField(given[1], f"Send only one of {', '.join(names)}.")
     return given[0] if given else None

@@ -48,9 +48,9 @@ class StrictSerializer(serializers.Serializer[Any]):
             for key in data:
                 field = self.fields.get(key)
                 if field is None:
-                    faults[shown_key(key)] = ["There is no such field."]
+                    faults[shown_key(key)] = ["Unknown field."]
                 elif field.read_only:
-                    faults[key] = ["This field can only be read."]
+                    faults[key] = ["This field is read-only."]
             if faults:
                 raise ValidationError(faults, "unknown")
         return super().to_internal_value(data)

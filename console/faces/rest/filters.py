@@ -16,14 +16,14 @@ from console.models import Broker
 _TIME = re.compile(
     r"(\d{4})-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII
 )
-_TIME_HINT = "Write it as 2026-11-23T15:04:05Z, or with an offset such as %2B01:00 for the zone."
+_TIME_HINT = "Use a form such as 2026-11-23T15:04:05Z, or an offset such as %2B01:00."
 
 
 def parse_time(text: str) -> datetime:
     """An ISO 8601 time with its zone, as UTC. Raises ValueError with a sentence."""
     found = _TIME.fullmatch(text)
     if found is None:
-        raise ValueError(f"This is no time. {_TIME_HINT}")
+        raise ValueError(f"Not a valid time. {_TIME_HINT}")
     if not found["zone"]:
         raise ValueError(f"The time has no zone. {_TIME_HINT}")
     if not 2000 <= int(found[1]) <= 2200:
@@ -31,7 +31,7 @@ def parse_time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"There is no such time. {_TIME_HINT}") from None
+        raise ValueError(f"Not a valid time. {_TIME_HINT}") from None
 
 
 class TimeField(forms.CharField):
@@ -67,7 +67,7 @@ class BrokerFilter(django_filters.CharFilter):
     does not exist."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("help_text", "A broker's id or name.")
+        kwargs.setdefault("help_text", "A broker's ID or name.")
         super().__init__(*args, strip=False, max_length=100, **kwargs)
 
     def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
@@ -85,5 +85,5 @@ def _one(brokers: QuerySet[Broker]) -> Broker:
 
     broker = brokers.first()
     if broker is None:
-        raise Refused({"broker": ["There is no such broker. Give its id or its name."]})
+        raise Refused({"broker": ["Broker not found. Send its ID or name."]})
     return broker

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from typing import Any
 
 import django_filters
@@ -12,8 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.engine.accept import Wish
-from console.faces.face import Face
+from console.faces.face import FACES, Face, Planned
 from console.faces.objects import proposals
+from console.faces.ports import MAY
 from console.faces.rest.change_fields import Managed
 from console.faces.rest.changing import (
     PARAMETERS,
@@ -28,6 +30,7 @@ from console.faces.rest.changing import (
 )
 from console.faces.rest.fields import Flag, Number, Text
 from console.faces.rest.filters import BrokerFilter, TextFilter
+from console.faces.rest.schema import with_article
 from console.faces.rest.views import ApiView
 from console.kinds.common import values
 from console.kinds.common.kind import Ref
@@ -65,7 +68,7 @@ _WRITE: Mapping[Callable[[Any], Any], Callable[[], serializers.Field[Any, Any, A
 
 class _SeenOnBroker(serializers.Serializer[Any]):
     id = serializers.IntegerField()
-    broker = serializers.IntegerField(source="broker_id", help_text="The broker's id.")
+    broker = serializers.IntegerField(source="broker_id", help_text="The broker's ID.")
     broker_name = serializers.CharField(source="broker.name")
     first_seen_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
@@ -78,7 +81,7 @@ class _SeenOnBroker(serializers.Serializer[Any]):
 
 def view_of(face: Face) -> type[ApiView]:
     """The view of `/api/v1/<slug>/`."""
-    pascal = "".join(word.capitalize() for word in face.name.split("_"))
+    pascal = _pascal(face)
     read = _read_serializer(face, pascal)
     change, new = _write_serializers(face, pascal)
     noun, plural = face.kind.noun, face.kind.plural
@@ -98,6 +101,7 @@ def view_of(face: Face) -> type[ApiView]:
             "destroy": face.rights.delete,
         }
         query_parameters = dict.fromkeys(_WRITES, PARAMETERS)
+        nouns = (plural, noun)
         managed_kind = face.name
         managed_key = face.kind.identity
 
@@ -175,11 +179,43 @@ def view_of(face: Face) -> type[ApiView]:
             )
 
     ObjectsView.__name__ = ObjectsView.__qualname__ = f"{pascal}View"
-    ObjectsView.__doc__ = f"{plural.capitalize()} of all brokers."
-    ObjectsView.create.__doc__ = f"Create a {noun}."
-    ObjectsView.partial_update.__doc__ = f"Edit a {noun}. What is left out stays as it is."
-    ObjectsView.destroy.__doc__ = f"Delete a {noun}. `dry_run` tells what goes with it."
+    ObjectsView.__doc__ = f"{plural.capitalize()} on all brokers."
+    ObjectsView.create.__doc__ = f"Create {with_article(noun)}."
+    ObjectsView.partial_update.__doc__ = (
+        f"Edit {with_article(noun)}. Fields you leave out keep their values."
+    )
+    ObjectsView.destroy.__doc__ = (
+        f"Delete {with_article(noun)}. `dry_run` lists what is deleted with it."
+    )
     return ObjectsView
+
+
+@cache
+def _new_of(name: str) -> type[Reasoned]:
+    return _write_serializers(FACES[name], f"Planned{_pascal(FACES[name])}")[1]
+
+
+def planned_of(face: Face) -> Planned:
+    """A kind in a plan of several objects: what is there is changed, what is not is made."""
+
+    def make(
+        fields: dict[str, Any], absent: bool, user: Any, making: Collection[Ref]
+    ) -> list[Wish]:
+        broker = fields.pop("broker")
+        key = tuple(fields.pop(name) for name in face.kind.identity)
+        if absent:
+            return [proposals.delete(face, broker=broker, key=key, acting_user=user)]
+        # Which right is lacking would tell of what the person may not see.
+        seen = MAY.ask(user, face.rights.view, broker, face.kind.vhost_of(key))
+        there = seen and proposals.current(face, broker, key).wanted is not None
+        act = proposals.edit if there else proposals.create
+        return [act(face, broker=broker, key=key, fields=fields, acting_user=user)]
+
+    return Planned(body=_new_of(face.name), make=make)
+
+
+def _pascal(face: Face) -> str:
+    return "".join(word.capitalize() for word in face.name.split("_"))
 
 
 def _notes(
@@ -192,7 +228,7 @@ def _read_serializer(face: Face, pascal: str) -> type[serializers.Serializer[Any
     fields: dict[str, Any] = {name: serializers.CharField() for name in face.kind.identity}
     fields |= {one.name: _READ[one.canonical]() for one in face.kind.fields if not one.secret}
     fields["Meta"] = type("Meta", (), {"ref_name": pascal})
-    fields["__doc__"] = f"A {face.kind.noun} as found on a broker."
+    fields["__doc__"] = f"{with_article(face.kind.noun).capitalize()} as seen on a broker."
     return type(f"{pascal}Read", (Managed, _SeenOnBroker), fields)
 
 
@@ -215,7 +251,7 @@ def _write_serializers(face: Face, pascal: str) -> tuple[type[Reasoned], type[Re
         f"{pascal}New",
         (change,),
         {
-            "broker": BrokerField(help_text="A broker's id or name."),
+            "broker": BrokerField(help_text="A broker's ID or name."),
             **key,
             "Meta": type("Meta", (), {"ref_name": f"{pascal}New"}),
         },

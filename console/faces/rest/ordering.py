@@ -53,8 +53,8 @@ class AllowedOrdering(BaseFilterBackend):
                 "required": False,
                 "in": "query",
                 "description": (
-                    "Comma-separated; a minus in front reverses. One or more of "
-                    f"{', '.join(f'`{name}`' for name in allowed)}."
+                    "Comma-separated; a leading minus reverses the order. One or more "
+                    f"of {', '.join(f'`{name}`' for name in allowed)}."
                 ),
                 "schema": {"type": "string"},
             }

@@ -20,8 +20,8 @@ class PageNumbers(PageNumberPagination):
     page_size = 100
     max_page_size = 1000
     page_size_query_param = "page_size"
-    page_query_description = "The page, from 1."
-    page_size_query_description = "Results on a page, 1 to 1000."
+    page_query_description = "The page number, from 1."
+    page_size_query_description = "The number of results per page, 1 to 1000."
 
     def get_page_size(self, request: Request) -> int:
         return _number(request, "page_size", self.page_size, self.max_page_size)
@@ -36,7 +36,7 @@ class PageNumbers(PageNumberPagination):
             self.page = paginator.page(number)
         except InvalidPage:
             raise NotFound(
-                f"There is no page {number}: the last is {paginator.num_pages}."
+                f"Page {number} doesn't exist. The last page is {paginator.num_pages}."
             ) from None
         return list(self.page)
 

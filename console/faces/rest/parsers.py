@@ -43,7 +43,7 @@ class StrictJSONParser(BaseParser):
         try:
             body = stream.read(MAX_BODY + 1)
         except OSError:
-            raise ParseError("The body could not be read.") from None
+            raise ParseError("The body couldn't be read. Send it again.") from None
         if len(body) > MAX_BODY:
             raise BodyTooLarge
         return parse_object(body)
@@ -53,16 +53,16 @@ def parse_object(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise ParseError("The body is not UTF-8.") from None
+        raise ParseError("The body isn't valid UTF-8.") from None
     if _depth(text) > MAX_DEPTH:
         raise ParseError(f"The JSON is nested deeper than {MAX_DEPTH}.")
     try:
         value = json.loads(text, parse_int=_integer, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise ParseError(f"The body is not JSON ({where}).") from None
+        raise ParseError(f"The body isn't valid JSON ({where}).") from None
     except (ValueError, RecursionError):
-        raise ParseError("The body is not JSON.") from None
+        raise ParseError("The body isn't valid JSON.") from None
     if not isinstance(value, dict):
         raise ParseError("Send a JSON object.")
     for path, reason in _faults(value, ""):
@@ -87,7 +87,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValidationError({shown_key(key): ["This field is given twice."]})
+            raise ValidationError({shown_key(key): ["This field appears twice."]})
         found[key] = value
     return found
 
@@ -97,26 +97,26 @@ def _faults(value: Any, path: str) -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             here = f"{path}.{shown_key(key)}" if path else shown_key(key)
             if (reason := _text_fault(key)) is not None:
-                yield here, f"The field's name holds {reason}."
+                yield here, f"The field name contains {reason}."
             yield from _faults(inner, here)
     elif isinstance(value, list):
         for position, inner in enumerate(value):
             yield from _faults(inner, f"{path}.{position}" if path else str(position))
     elif isinstance(value, str):
         if (reason := _text_fault(value)) is not None:
-            yield path, f"The text holds {reason}."
+            yield path, f"The text contains {reason}."
     elif isinstance(value, float):
         if not math.isfinite(value):
-            yield path, "The number is not finite."
+            yield path, "The number must be finite."
     elif isinstance(value, int) and abs(value) > _MAX_INTEGER:
-        yield path, "The number does not fit into 64 bits."
+        yield path, "The number doesn't fit into 64 bits."
 
 
 def _text_fault(text: str) -> str | None:
     if "\0" in text:
         return "a NUL character"
     if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
-        return "half of a surrogate pair"
+        return "an unpaired surrogate"
     return None
 
 

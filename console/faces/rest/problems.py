@@ -38,7 +38,7 @@ class Refused(exceptions.APIException):
 class DatabaseAway(exceptions.APIException):
     status_code = 503
     default_code = "database_unavailable"
-    default_detail = "The console's database cannot be reached. Try again shortly."
+    default_detail = "The console can't reach its database. Try again shortly."
     wait = 5
 
 
@@ -53,11 +53,11 @@ class ProblemHandler(ExceptionHandler):
                 # The broker is not the console: its trouble is no 5xx of ours.
                 return Refused(_as_refusal(exc))
             case Http404():
-                return exceptions.NotFound("There is no such thing, or you may not see it.")
+                return exceptions.NotFound("Not found, or you aren't allowed to see it.")
             case RequestDataTooBig():
                 return BodyTooLarge()
             case UnreadablePostError() | SuspiciousOperation() | BadRequest():
-                return exceptions.ParseError("The request could not be read.")
+                return exceptions.ParseError("The request can't be read.")
             case OperationalError() | InterfaceError():
                 return DatabaseAway()
         return super().convert_known_exceptions(exc)
@@ -73,7 +73,7 @@ class ProblemHandler(ExceptionHandler):
         if isinstance(exc, exceptions.APIException):
             return exc
         return exceptions.APIException(
-            "Something went wrong in the console. Its log has the details under this request_id."
+            "The console failed. Its log has the details under this request_id."
         )
 
 
@@ -86,10 +86,10 @@ class ProblemFormatter(ExceptionFormatter):
 def problem(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
     """The error as JSON for what failed outside any API view."""
     detail = detail or {
-        400: "The request could not be read.",
-        403: "You may not do this.",
-        404: "There is nothing at this address.",
-        503: "The console cannot answer now. Try again shortly.",
+        400: "The request can't be read.",
+        403: "You aren't allowed to do this.",
+        404: "This address doesn't exist.",
+        503: "The console isn't available. Try again shortly.",
     }.get(status, HTTPStatus(status).phrase + ".")
     body = {
         "type": "client_error" if status < 500 else "server_error",

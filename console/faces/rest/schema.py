@@ -11,10 +11,11 @@ from rest_framework import serializers
 
 
 class _Fault(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="A short name of what is wrong, for programs.")
-    detail = serializers.CharField(help_text="One sentence for a person.")
+    code = serializers.CharField(help_text="A short error code for programs.")
+    detail = serializers.CharField(help_text="One sentence that says what is wrong.")
     attr = serializers.CharField(
-        allow_null=True, help_text="The field or parameter meant; null for the whole request."
+        allow_null=True,
+        help_text="The field or parameter concerned; null if it's the whole request.",
     )
 
     class Meta:
@@ -22,28 +23,28 @@ class _Fault(serializers.Serializer[Any]):
 
 
 class Problem(serializers.Serializer[Any]):
-    """What every error answers."""
+    """The body of every error response."""
 
     type = serializers.ChoiceField(choices=["validation_error", "client_error", "server_error"])
     errors = _Fault(many=True)  # type: ignore[assignment]
     request_id = serializers.CharField(
-        allow_null=True, help_text="Find the request in the console's log by this."
+        allow_null=True, help_text="Identifies the request in the console's log."
     )
 
 
 _UNREAD = {
-    "400": "Bad request: the errors name the field or parameter.",
-    "401": "No valid token, and nobody logged in.",
+    "400": "Bad request. The errors name the field or parameter.",
+    "401": "No valid API token and no signed-in session.",
     "403": "Not allowed, or the CSRF token is missing.",
-    "404": "There is no such thing, or it is not visible to the user.",
-    "406": "Only application/json is given.",
-    "409": "Refused in the present state.",
-    "412": "Changed meanwhile: If-Match names another generation.",
+    "404": "Not found, or not visible to you.",
+    "406": "Not acceptable. The API returns application/json.",
+    "409": "Conflict with the current state.",
+    "412": "The object has changed: If-Match names another generation.",
     "413": "The body is larger than 256 KB.",
-    "415": "Not application/json in UTF-8 without a Content-Encoding.",
-    "429": "Too many requests: wait as Retry-After says.",
-    "500": "A fault of the console; its log has the details.",
-    "503": "The console's database cannot be reached: wait as Retry-After says.",
+    "415": "Send application/json in UTF-8 without a Content-Encoding.",
+    "429": "Too many requests. Wait for the time in Retry-After.",
+    "500": "Internal error. The console's log has the details.",
+    "503": "The console can't reach its database. Wait for the time in Retry-After.",
 }
 _ALWAYS = ("400", "401", "403", "406", "429", "500", "503")
 
@@ -64,8 +65,9 @@ class ApiSchema(AutoSchema):
         """The first sentence of what the action says of itself, or what its name says."""
         action = getattr(self.view, "action", None) or ""
         said = " ".join((inspect.getdoc(getattr(self.view, action, None)) or "").split())
-        thing = self.get_tags()[0].replace("-", " ")
-        usual = {"list": f"List {thing}.", "retrieve": f"One of the {thing}."}
+        several = self.get_tags()[0].replace("-", " ")
+        several, one = getattr(self.view, "nouns", ()) or (several, several.removesuffix("s"))
+        usual = {"list": f"List {several}.", "retrieve": f"Get {with_article(one)}."}
         return (re.split("[.:] ", said)[0] or usual.get(action, "")).rstrip(".")
 
     def _problem_statuses(self) -> set[str]:
@@ -78,7 +80,28 @@ class ApiSchema(AutoSchema):
         return statuses | set(getattr(action, "problems", ()))
 
 
-_DONE = {"200": "What was asked for.", "201": "Made.", "204": "Done; there is no body."}
+def with_article(noun: str) -> str:
+    return f"{'an' if noun[0].lower() in 'aeio' else 'a'} {noun}"
+
+
+def queries_as_read(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """A hook of the document: what query parameters are to `views._check_query`. One without a value is refused, and
+    a flag is true or false, not a boolean that is one of two texts."""
+    operations = (one for path in result["paths"].values() for one in path.values())
+    for parameter in (one for operation in operations for one in operation.get("parameters", ())):
+        schema = parameter["schema"]
+        if parameter["in"] == "query" and schema.get("type") == "boolean":
+            schema.pop("enum", None)
+        if (
+            parameter["in"] == "query"
+            and schema.get("type") == "string"
+            and not {"enum", "format"} & set(schema)
+        ):
+            schema["minLength"] = 1
+    return result
+
+
+_DONE = {"200": "OK.", "201": "Created.", "204": "Done. The response has no body."}
 
 
 def also_answers(*statuses: str) -> Any:

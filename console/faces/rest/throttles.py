@@ -8,14 +8,11 @@ from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle, UserRateThrottle
 
 from console.client_address import client_network
-from console.faces.rest.request_counts import counts
-
-#: A process tells the others after this share of the limit.
-_TELLS = 20
+from console.faces.rest.request_counts import count_request
 
 
 class _Shared(SimpleRateThrottle):
-    """Counts in windows of a minute."""
+    """Counts in windows that begin at multiples of their length, so that all processes have the same."""
 
     # Read from the rate by the framework.
     num_requests: int | None
@@ -26,12 +23,11 @@ class _Shared(SimpleRateThrottle):
         key = self.get_cache_key(request, view)
         if key is None:
             return True
-        now, limit = self.timer(), self.num_requests or 0
-        count, until = counts.add(
-            key, now=now, seconds=self.duration or 60, tell_after=max(1, limit // _TELLS)
-        )
+        now, seconds = self.timer(), self.duration or 60
+        until = (int(now) // seconds + 1) * seconds
         self._wait = max(1.0, until - now)
-        return count <= limit
+        count = count_request(key, until)
+        return count is None or count <= (self.num_requests or 0)
 
     def wait(self) -> float:
         return self._wait

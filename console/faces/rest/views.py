@@ -3,7 +3,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from urllib.parse import unquote_to_bytes
 
-from rest_framework.exceptions import ParseError, UnsupportedMediaType, ValidationError
+from rest_framework.exceptions import (
+    MethodNotAllowed,
+    ParseError,
+    UnsupportedMediaType,
+    ValidationError,
+)
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -25,6 +30,8 @@ class ApiView(GenericViewSet[Any]):
     console_permissions: ClassVar[dict[str, Any]] = {}
     query_parameters: ClassVar[dict[str, frozenset[str]]] = {}
     ordering_fields: ClassVar[dict[str, str]] = {}
+    #: (plural, singular) in the summaries of list and retrieve; empty for the words of its address.
+    nouns: ClassVar[tuple[str, ...]] = ()
     #: Bytes of a body; more are refused before they are read.
     most_body: ClassVar[int] = MAX_BODY
     lookup_value_regex = "[0-9]{1,18}"
@@ -34,6 +41,9 @@ class ApiView(GenericViewSet[Any]):
         # Before anything decodes the query or the body by what the headers claim.
         _check_headers(request, self.most_body)
         super().initial(request, *args, **kwargs)
+        if self.action is None:
+            # Before the query: a method that isn't there knows no parameter.
+            raise MethodNotAllowed(str(request.method))
         _check_query(request, self.known_parameters())
 
     def options(  # type: ignore[override]
@@ -70,7 +80,7 @@ def _check_headers(request: Request, most_body: int) -> None:
         raise UnsupportedMediaType("", detail="Send the body as UTF-8.")
     length = meta.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdecimal()):
-        raise ParseError("The Content-Length is not a number.")
+        raise ParseError("The Content-Length isn't a number.")
     if len(length) > 12 or int(length) > most_body:
         most = most_body // 1024
         size = f"{most} KB" if most < 1024 else f"{most // 1024} MB"
@@ -80,26 +90,28 @@ def _check_headers(request: Request, most_body: int) -> None:
 def _check_query(request: Request, known: frozenset[str]) -> None:
     raw = request.META.get("QUERY_STRING", "")
     if len(raw) > _MAX_QUERY:
-        raise ParseError("The query is too long.")
+        raise ParseError("The query string is too long.")
     try:
         unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:
-        raise ParseError("The query is not UTF-8.") from None
+        raise ParseError("The query string isn't valid UTF-8.") from None
     faults: dict[str, list[str]] = {}
     for name, values in request.query_params.lists():
         if name not in known:
             faults[shown_key(name)] = [_unknown(known)]
         elif len(values) > 1:
-            faults[name] = ["This parameter is given more than once."]
+            faults[name] = ["This parameter appears more than once."]
         elif not values[0]:
-            faults[name] = ["This parameter has no value. Leave it out or give one."]
+            faults[name] = ["This parameter has no value. Set one, or leave the parameter out."]
         elif len(values[0]) > _MAX_VALUE or "\0" in values[0]:
-            faults[name] = [f"At most {_MAX_VALUE} characters, none of them NUL."]
+            faults[name] = [
+                f"The value can have at most {_MAX_VALUE} characters and no NUL characters."
+            ]
     if faults:
         raise ValidationError(faults)
 
 
 def _unknown(known: frozenset[str]) -> str:
     if not known:
-        return "This takes no query parameters."
-    return f"There is no such parameter. Known: {', '.join(sorted(known))}."
+        return "This endpoint takes no query parameters."
+    return f"Unknown parameter. Valid parameters: {', '.join(sorted(known))}."

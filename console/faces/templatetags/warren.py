@@ -20,6 +20,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from heroicons.templatetags.heroicons import heroicon_micro
 
+from console.faces.pages.words import operation as operation_in_words
 from console.faces.templatetags._states import STATES, Look
 from console.faces.templatetags._text import (
     ages_ago,
@@ -39,7 +40,7 @@ _DASH = "—"
 
 
 @register.simple_tag
-def unknown(reason: str = "The broker did not say.") -> SafeString:
+def unknown(reason: str = "Not reported by the broker.") -> SafeString:
     """An em dash that says why on hover and focus: unknown is never shown as zero."""
     return format_html(
         '<span class="unknown" tabindex="0" data-tip="{}"><span aria-hidden="true">{}</span>'
@@ -51,7 +52,7 @@ def unknown(reason: str = "The broker did not say.") -> SafeString:
 
 
 @register.simple_tag
-def number(value: float | None, reason: str = "The broker did not say.") -> SafeString:
+def number(value: float | None, reason: str = "Not reported by the broker.") -> SafeString:
     """`10 482`, with narrow no-break spaces; `unknown` for None."""
     if value is None or value == "":  # a key that is missing is "" in templates
         return unknown(reason)
@@ -60,7 +61,7 @@ def number(value: float | None, reason: str = "The broker did not say.") -> Safe
 
 @register.simple_tag
 def rate(
-    value: float | None, reason: str = "The broker keeps no rates.", unit: str = "/s"
+    value: float | None, reason: str = "The broker reports no message rates.", unit: str = "/s"
 ) -> SafeString:
     """Messages per second: two digits below ten, `0.04/s` rather than a rounded zero."""
     if value is None or value == "":  # a key that is missing is "" in templates
@@ -75,7 +76,7 @@ def rate(
 
 
 @register.simple_tag(name="bytes")
-def bytes_tag(value: int | None, reason: str = "The broker did not say.") -> SafeString:
+def bytes_tag(value: int | None, reason: str = "Not reported by the broker.") -> SafeString:
     """`1.4 GiB`; the exact number of bytes on hover."""
     if value is None or value == "":  # a key that is missing is "" in templates
         return unknown(reason)
@@ -121,11 +122,11 @@ def age(
 
 @register.simple_tag(takes_context=True)
 def until(context: Context, at: datetime | None) -> str:
-    """`in 40 s`, or `now due`; not ticking."""
+    """`in 40 s`, or `now`; not ticking."""
     if at is None:
-        return "not planned"
+        return "not scheduled"
     seconds = int((at - (context.get("now") or timezone.now())).total_seconds())
-    return f"in {lasted(seconds)}" if seconds > 0 else "now due"
+    return f"in {lasted(seconds)}" if seconds > 0 else "now"
 
 
 @register.simple_tag
@@ -187,6 +188,30 @@ def state_badge(state: str, label: str = "", tip: str = "") -> SafeString:
         heroicon_micro(look.icon, size=14, aria_hidden="true"),
         label or look.label,
     )
+
+
+@register.filter
+def state_label(state: str) -> str:
+    """The word of a state, without icon and colour; any other word is returned as it is."""
+    look = STATES.get(state)
+    return look.label if look else str(state)
+
+
+@register.filter
+def operation(action: str) -> str:
+    """The code of an audit entry in words: "user:update" is "Edit user"."""
+    return operation_in_words(action)
+
+
+@register.simple_tag
+def node_state(node: dict[str, Any]) -> SafeString:
+    """The state of one of BrokerStatus.nodes: the worst that holds of it."""
+    if not node.get("running"):
+        return state_badge("down", "", "It does not run, or no other node sees it.")
+    if node.get("partitions"):
+        unseen = ", ".join(map(str, node["partitions"]))
+        return state_badge("partitioned", "", f"It does not see {unseen}.")
+    return state_badge("draining" if node.get("being_drained") is True else "running")
 
 
 @register.simple_tag
@@ -259,7 +284,7 @@ def sparkline(
     values = list(points or [])
     known = [value for value in values if value is not None]
     if not known:
-        return unknown("Nothing is known of that time.")
+        return unknown("No data in this period.")
     peak, step = max(max(known), 1), width / max(len(values) - 1, 1)
 
     def at(position: int, value: float) -> str:

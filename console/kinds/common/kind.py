@@ -1,4 +1,4 @@
-"""A kind of object that can be on a broker, as data and a few small functions."""
+"""`Kind`: a kind of object that can be on a broker, as data and small functions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 Spec = Mapping[str, Any]
 Key = tuple[str, ...]
-#: One rabbitmqctl line, as words that a shell can take.
+#: One rabbitmqctl line, as words of a POSIX shell, without "rabbitmqctl" itself.
 Line = list[str]
 
 
 class SpecError(ValueError):
-    """A spec that no object of its kind can have. `field` names what is wrong."""
+    """A spec that no object of its kind can have. `field` names the field or part of the key."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -28,9 +28,11 @@ class SpecError(ValueError):
 
 
 class Op(StrEnum):
+    """What a step does with its object."""
+
     CREATE = "create"
     UPDATE = "update"
-    #: A field that is fixed at declare differs: delete and declare again, with all that this loses.
+    #: A fixed field differs: delete and declare again, which loses what is in the object.
     REPLACE = "replace"
     DELETE = "delete"
     UNCHANGED = "unchanged"
@@ -38,7 +40,7 @@ class Op(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Ref:
-    """One object on one broker: its kind and its identity, in the order of `Kind.identity`."""
+    """One object on a broker: the kind's name and the key, in the order of `Kind.identity`."""
 
     kind: str
     key: Key
@@ -49,11 +51,11 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`canonical` returns the one form that equal values share; it raises ValueError or TypeError on a
-    value that cannot be. `fixed` fields are set when the object is declared: a difference can only be
-    applied by deleting and declaring again. `secret` values are compared, never shown. `apart` fields
-    have calls of their own in the management API. `label` is what pages call it, "" for the name with
-    spaces; `since` is the first RabbitMQ version that has the field, "" for all from 3.10 on."""
+    """A field of a spec. `canonical` returns the one form that equal values share, and raises ValueError
+    or TypeError, with the end of a sentence, for an impossible value. `fixed` fields are set when the object
+    is declared: to change one, delete the object and declare it again. `secret` values are compared, never
+    shown. `apart` fields have their own calls in the management API. `label` is the name on pages, "" for
+    the name with spaces. `since` is the first RabbitMQ version with the field, "" for all from 3.10 on."""
 
     name: str
     default: Any
@@ -66,13 +68,14 @@ class Field:
 
     @property
     def title(self) -> str:
+        """The name on pages."""
         return self.label or self.name.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What rabbitmqctl is to do: `spec` is the canonical spec that is wanted, None to delete; `changed`
-    are the names of the fields that differ; `secret` says that a new password is set."""
+    """What rabbitmqctl should do. `spec` is the desired spec in canonical form, None for a deletion;
+    `changed` are the names of the fields that differ; `secret`: a new password is set."""
 
     key: Key
     op: Op
@@ -89,13 +92,23 @@ def _as_they_are(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
     return None
 
 
+def _nowhere(key: Key, get: Callable[..., Any]) -> frozenset[str]:
+    return frozenset()
+
+
+def _keeps_in(
+    account: str, key: Key, before: Spec | None, after: Spec | None, new_password: bool
+) -> tuple[str, str] | None:
+    return None
+
+
 def _stays(key: Key, spec: Spec | None) -> bool:
     return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """See `docs/adding-a-kind.md` for what each part is for."""
+    """One kind; `docs/adding-a-kind.md` walks through one. Functions are pure."""
 
     name: str
     noun: str
@@ -105,71 +118,84 @@ class Kind:
     fields: tuple[Field, ...]
     #: Objects of a lower rank are created first and deleted last.
     rank: int
-    #: Where the vhost stands in the key; None for what belongs to the whole broker.
+    #: Index of the virtual host in the key; None if the kind belongs to the whole broker.
     vhost_at: int | None = None
-    #: Where a RabbitMQ user stands in the key; None where none does.
+    #: Index of a RabbitMQ user in the key; None if there is none.
     user_at: int | None = None
     wire: Wire
     section: Section
-    #: "{0} on {1}" of the key, for sentences; "" for the last part of the key alone.
+    #: Format of the key in sentences, such as "{1} on {0}"; "" for the last part of the key.
     called: str = ""
-    #: What it needs to be there. Deleting that takes this object with it.
+    #: Objects that must exist first. If one is deleted, the broker deletes this object too.
     stands_on: Callable[[Key], Iterable[Ref]] = _nothing
-    #: Parts of the key, by position, of what goes with that other object: bindings of a queue. What is
-    #: in a vhost or of a user goes with it without being said here.
+    #: Of another object: parts of the key, by index, of objects of this kind that the broker deletes with
+    #: it, such as the bindings of a queue. Objects in a virtual host or of a user need no entry.
     hangs_on: Callable[[Ref], Iterable[Mapping[int, str]]] = _nothing
-    #: Makes two canonical specs alike where RabbitMQ fills in or leaves out what means the same.
+    #: Changes two canonical specs (desired, observed) in place, so that values with the same meaning to
+    #: RabbitMQ are equal.
     align: Callable[[dict[str, Any], dict[str, Any]], None] = _as_they_are
     secrets: Secrets | None = None
-    #: The rabbitmqctl lines of a step; none where rabbitmqctl has no command for it.
+    #: The rabbitmqctl lines of a step; empty if rabbitmqctl has no command for it.
     rabbitmqctl: Callable[[Step], Sequence[Line]] = _nothing
-    #: Whether the object makes the broker connect elsewhere, with whatever rights that gives.
+    #: Whether the object makes the broker connect to another server. Writing it needs rights on the whole
+    #: broker.
     reaches_elsewhere: Callable[[Key, Spec | None], bool] = _stays
+    #: Of the account that is logged in: which field of `after` (None: deleted) would lock it out where it
+    #: can do its work `before`, and the rest of the sentence that says why; None where none would.
+    locks_out: Callable[[str, Key, Spec | None, Spec | None, bool], tuple[str, str] | None] = (
+        _keeps_in
+    )
+    #: The virtual hosts in which it holds something, read by `get(*segments)` of the management API right
+    #: now. Raises BrokerError; NotFound where it is not there.
+    held_in: Callable[[Key, Callable[..., Any]], frozenset[str]] = _nowhere
     #: Creating one that somebody else has created meanwhile is refused, not merged.
     claimed: bool = False
-    #: No broker is without any: an empty listing is no evidence.
+    #: Every broker has at least one, so an empty listing proves nothing.
     never_empty: bool = False
-    #: Fields that a file may give as empty without a wish to clear them, with what else goes with each.
+    #: Fields that are kept if a definitions file has them empty, each with the fields that go with it.
     clears: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    #: What is in it dies with it: all that has its name where the vhost stands.
+    #: A virtual host: everything with its name at `vhost_at` is deleted with it.
     is_container: bool = False
-    #: Many go in one import of definitions, with the body that a single write sends.
+    #: Many are written with one import of definitions, each with the body of a single write.
     goes_together: bool = False
-    #: Deleted only while it holds nothing, unless forced.
+    #: Deleted only while it is empty, unless forced.
     deleted_if_empty: bool = False
-    #: Keys that belong to the broker itself: never deleted by a file that lacks them.
+    #: Keys of the broker itself: a file that lacks them never deletes them.
     brokers_own: frozenset[Key] = frozenset()
 
     @property
     def is_account(self) -> bool:
-        """Whether it is what `user_at` of other kinds names."""
+        """Whether this is the kind that `user_at` of other kinds is about."""
         return self.user_at == 0 and len(self.identity) == 1
 
     @property
     def plural(self) -> str:
+        """The noun for several objects."""
         return self.nouns or f"{self.noun}s"
 
     def field(self, name: str) -> Field:
+        """Return the field. Raises StopIteration if there is none."""
         return next(field for field in self.fields if field.name == name)
 
     def vhost_of(self, key: Key) -> str | None:
-        """None for what belongs to the whole broker."""
+        """Return the key's virtual host; None if the kind belongs to the whole broker."""
         return None if self.vhost_at is None else key[self.vhost_at]
 
     def user_of(self, key: Key) -> str | None:
+        """Return the key's RabbitMQ user; None if it has none."""
         return None if self.user_at is None else key[self.user_at]
 
     def name_of(self, key: Key) -> str:
-        """The object in a sentence, without its kind: "app on /"."""
+        """Return the object for a sentence, without its kind, such as "app on /"."""
         return self.called.format(*key) if self.called else key[-1]
 
     def phrase(self, key: Key) -> str:
-        """The object in a sentence: "permission of app on /"."""
+        """Return the object for a sentence, such as "permission app on /"."""
         return f"{self.noun} {self.name_of(key)}"
 
     def canonical(self, spec: Spec) -> dict[str, Any]:
-        """The spec with defaults filled in and every value in its one form. Raises SpecError for an
-        unknown field or an impossible value."""
+        """Return the spec with defaults filled in and every value in its canonical form. Raises SpecError
+        for an unknown field or an impossible value."""
         known = {field.name for field in self.fields}
         for name in spec:
             if name not in known:

@@ -26,6 +26,7 @@ FIELDS = (
 
 
 def spec_of(row: Row) -> Row:
+    """Return the spec of a row of the management API."""
     return {
         "pattern": row.get("pattern", ""),
         "apply_to": row.get("apply-to", "all"),
@@ -36,6 +37,7 @@ def spec_of(row: Row) -> Row:
 
 
 def row_of(spec: Mapping[str, Any]) -> Row:
+    """Return a spec with RabbitMQ's field names: `apply-to`."""
     return {("apply-to" if name == "apply_to" else name): value for name, value in spec.items()}
 
 
@@ -44,24 +46,29 @@ def _body(key: Key, spec: Spec) -> Body:
 
 
 def wire(collection: str) -> Named:
+    """Return the wire of `/api/<collection>`."""
     return Named(collection, ("vhost", "name"), spec=spec_of, body=_body)
 
 
 def spec_of_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a row of a definitions file. Raises SpecError."""
+    """Return the spec of a row of a definitions file. Fields that the row lacks are left out. Raises SpecError."""
     spec = some(row, "pattern", "priority", "definition")
     if "apply-to" in row:
         spec["apply_to"] = row["apply-to"]
     if not isinstance(row.get("pattern"), str):
-        raise SpecError("pattern", "pattern is missing, or not text.")
+        raise SpecError("pattern", "pattern is missing or isn't text.")
     if spec.get("apply_to", "all") not in APPLY_TO:
-        raise SpecError("apply-to", f"apply-to is one of {', '.join(APPLY_TO)}.")
+        raise SpecError("apply-to", f"apply-to must be one of {', '.join(APPLY_TO)}.")
     if not isinstance(row.get("definition"), dict) or not row["definition"]:
-        raise SpecError("definition", "A policy's definition is an object with at least one key.")
+        raise SpecError(
+            "definition", "A policy's definition must be an object with at least one key."
+        )
     return spec
 
 
 def commands(set_name: str, clear_name: str) -> Callable[[Step], Sequence[Line]]:
+    """Return `Kind.rabbitmqctl` for these two commands of rabbitmqctl."""
+
     def rabbitmqctl(step: Step) -> Sequence[Line]:
         vhost, name = map(shell_word, step.key)
         spec = step.spec

@@ -1,4 +1,4 @@
-"""How objects stand in a definitions file: the section, its rows, and what is wrong with one."""
+"""How a kind is stored in a definitions file: its section, reading and writing rows, and findings."""
 
 from __future__ import annotations
 
@@ -13,49 +13,63 @@ Row = dict[str, Any]
 
 
 class Level(StrEnum):
-    #: What it is about is not taken.
+    """How serious a finding is."""
+
+    #: The row or value is left out.
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
 
 
 class Left(Exception):
-    """The row is left out, which is told already."""
+    """The row is left out, and the finding is already recorded."""
 
 
 class Taker(Protocol):
-    """The reader of a file, as rows need it."""
+    """The reader of a file, as a section's `read` uses it."""
 
     version: str
-    #: Readers of values that stand among the parameters under a component's name.
+    #: By component: readers of values that are stored among the parameters.
     components: Mapping[str, ReadComponent]
 
     def left(self, level: Level, name: str, sentence: str) -> Left:
-        """Tells why the row is left out; the caller raises what it gives."""
+        """Record why the row is left out. Returns the exception for the caller to raise."""
         ...
 
-    def note(self, level: Level, name: str, sentence: str) -> None: ...
-    def name(self, kind: str, row: Mapping[str, Any], key: str = "name") -> str: ...
-    def vhost_of(self, row: Mapping[str, Any]) -> str: ...
-    def take(self, kind: str, key: Key, spec: dict[str, Any]) -> None: ...
+    def note(self, level: Level, name: str, sentence: str) -> None:
+        """Record a finding about the field `name` of the row; the row is kept."""
+        ...
+
+    def name(self, kind: str, row: Mapping[str, Any], key: str = "name") -> str:
+        """Return the checked name in the row's field `key`. Raises SpecError or Left."""
+        ...
+
+    def vhost_of(self, row: Mapping[str, Any]) -> str:
+        """Return the row's virtual host, in a file of one virtual host that one. Raises SpecError or Left."""
+        ...
+
+    def take(self, kind: str, key: Key, spec: dict[str, Any]) -> None:
+        """Add an object to the result. `spec` has only the fields that the row has."""
+        ...
+
     def lay_over(self, kind: str, key: Key, spec: dict[str, Any]) -> None:
-        """Adds fields to an object that another section tells, or implies it."""
+        """Add fields to an object of another section, which may come later in the file."""
         ...
 
 
 ReadRow = Callable[[Taker, Row], None]
-#: Of a parameter's vhost, name and value.
+#: (reader, virtual host, name, value) of a parameter.
 ReadComponent = Callable[[Taker, str, str, Any], None]
-#: (section, row) pairs of one object.
+#: The (section, row) pairs of one object, of its key and spec.
 EmitRows = Callable[[Key, Mapping[str, Any]], Iterator[tuple[str, Row]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`name` is the section of the file, `keys` what a row of it may hold. `read` gives the object of a
-    row to the Taker, or raises SpecError with the field that is wrong; None where another kind's
-    section holds them. `order`: RabbitMQ imports sections in this order. `in_vhost_files`:
-    whether a file of a single virtual host has it."""
+    """`name` is the section of the file, `keys` are the fields that a row may have. `read` gives the row's
+    object to the Taker, or raises SpecError with the wrong field; None if another kind's section contains
+    the objects. RabbitMQ imports sections by `order`. `in_vhost_files`: whether a file of a single virtual
+    host has the section."""
 
     name: str
     order: int
@@ -63,10 +77,11 @@ class Section:
     read: ReadRow | None = None
     keys: frozenset[str] = frozenset()
     in_vhost_files: bool = True
-    #: Its objects, or a part of each, stand among the parameters under this component.
+    #: The component under which its objects, or a part of each, are stored among the parameters; "" if none.
     component: str = ""
     read_component: ReadComponent | None = None
 
 
 def some(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return those of the named fields that the row has."""
     return {name: row[name] for name in names if name in row}

@@ -1,5 +1,5 @@
-"""What of a spec is a secret, and how it travels beside the spec: encrypted, laid over it only when it
-is sent. A kind with secrets has one of these."""
+"""Which parts of a spec are secret. They are stored encrypted beside the spec, and put back only when the
+object is sent. A kind with secrets has a `Secrets`."""
 
 from __future__ import annotations
 
@@ -13,33 +13,34 @@ _USERINFO = re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/?#\s@]*(?:@[^/?#\s@]*
 
 
 class Secrets(Protocol):
-    #: Fields that are sent with the secret and kept nowhere else: of an inventory they say nothing.
+    """How to split a spec into a public part and its secrets, and how to join them."""
+
+    #: Fields that are stored with the secrets only, so an inventory can't compare them.
     beside: tuple[str, ...]
 
     def public(self, spec: Spec) -> dict[str, Any]:
-        """The spec as it may be stored and shown."""
+        """Return the spec without secrets, to store and show."""
         ...
 
     def taken(self, spec: Spec) -> dict[str, str] | None:
-        """What `public` leaves out, as it is kept encrypted; None where there is none."""
+        """Return the secrets that `public` leaves out, to store encrypted; None if the spec has none."""
         ...
 
     def whole(
         self, public: Spec, secrets: Mapping[str, str] | None, observed: Spec | None
     ) -> dict[str, Any]:
-        """What the object is to be: new secrets laid over the public spec, else those that the broker
-        has."""
+        """Return the spec to send: the public spec with the new `secrets`, or without new ones those of
+        `observed` on the broker. None for either: there are none."""
         ...
 
     def shown(self, before: Any, after: Any) -> tuple[Any, Any] | None:
-        """The two values of a field that differs as they may be shown; None where they differ in
-        their secrets only."""
+        """Return the two values of a differing field without secrets; None if only their secrets differ."""
         ...
 
 
 class HiddenFields:
-    """Whole fields are secret: `hidden`, such as a password's hash. `beside` are all that go with them,
-    such as its algorithm."""
+    """Secrets that are whole fields: `hidden`, such as a password's hash. `beside` are these and the fields
+    stored with them, such as its algorithm."""
 
     def __init__(self, hidden: tuple[str, ...], beside: tuple[str, ...]) -> None:
         self._hidden, self.beside = hidden, beside
@@ -63,8 +64,8 @@ class HiddenFields:
 
 
 class UriPasswords:
-    """`user:password@` in the URIs of a JSON value, as in shovels and federation upstreams. A URI
-    without userinfo keeps that which the very same URI has on the broker."""
+    """Secrets in URIs: `user:password@` in the JSON value of one field, as in shovels and federation
+    upstreams. A URI without userinfo keeps the userinfo that the same URI has on the broker."""
 
     beside: tuple[str, ...] = ()
 
@@ -95,7 +96,7 @@ class UriPasswords:
 
 
 def without_userinfo(value: Any) -> Any:
-    """The value with `user:password@` taken out of every URI in its texts."""
+    """Return the value with `user:password@` removed from every URI in its texts."""
     if isinstance(value, str):
         return _USERINFO.sub(r"\1", value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Wires that several kinds share: one address for each object, below one collection."""
+"""The wire that most kinds share: one address for each object, below one collection."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ Body = dict[str, Any]
 
 
 class Named:
-    """Objects at `/api/<collection>/<key…>`, listed at `/api/<collection>`: exchanges, queues, policies,
-    permissions. `names` are how a row tells the parts of the key; `columns` asks the listing for these
-    alone, where whole rows are dear. `on_one_node`: they answer 404 while their node is down."""
+    """The `Wire` of objects at `/api/<collection>/<key…>`, listed at `/api/<collection>`: exchanges, queues,
+    policies, permissions. `names` are the row's fields with the parts of the key. `spec` reads a row, `body`
+    makes the body of a PUT. `columns` limits the listing to these fields, if whole rows are expensive.
+    `on_one_node`: the objects answer 404 while their node is down."""
 
     reads_before_delete = False
 
@@ -69,7 +70,8 @@ class Named:
 
 
 def limits_by(rows: Sequence[Row], name: str) -> dict[str, dict[str, int]]:
-    """Limits by vhost or user, of an answer of vhost-limits or user-limits."""
+    """Return the limits by virtual host or user, from rows of vhost-limits or user-limits. `name` is the
+    row's field with the owner: "vhost" or "user". Malformed rows are skipped."""
     found: dict[str, dict[str, int]] = {}
     for row in rows:
         if isinstance(row.get("value"), dict) and isinstance(row.get(name), str):
@@ -80,6 +82,7 @@ def limits_by(rows: Sequence[Row], name: str) -> dict[str, dict[str, int]]:
 def limit_calls(
     collection: str, name: str, wanted: Mapping[str, int], before: Mapping[str, int]
 ) -> Iterator[Call]:
+    """Yield the calls that turn the limits `before` into `wanted`. `name` is their virtual host or user."""
     for limit, value in wanted.items():
         if before.get(limit) != value:
             yield Call("PUT", (collection, name, limit), {"value": value})

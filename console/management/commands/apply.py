@@ -27,14 +27,19 @@ _LOOK_EVERY_S = 0.5
 
 
 class Command(BaseCommand):
-    help = "Applies a definitions file and waits. Exit code: 0 applied or in sync, 1 error."
+    help = (
+        "Apply a definitions file and wait for the result. Exit code: 0 applied or in "
+        "sync, 1 error."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         pipeline.add_file(parser)
         parser.add_argument(
-            "--reason", default="", help="kept with the change and in the audit trail"
+            "--reason", default="", help="stored with the change and in the audit log"
         )
-        parser.add_argument("--timeout", type=float, default=300, help="seconds to wait at most")
+        parser.add_argument(
+            "--timeout", type=float, default=300, help="seconds to wait (default: 300)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = pipeline.actor(options["acting"])
@@ -87,8 +92,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"{step.state}: {shown}")
         applied = sum(1 for step in steps if step.state == StepState.APPLIED)
         self.stdout.write(
-            f"Change {change.pk} is {change.get_state_display().lower()}: "
-            f"{applied} of {len(steps)} applied and read back."
+            f"Change {change.pk} is {change.get_state_display().lower()}: {applied} of "
+            f"{len(steps)} steps applied and verified."
         )
 
 

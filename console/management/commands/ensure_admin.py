@@ -23,13 +23,13 @@ from console.settings.env import env, env_str
 
 
 class Command(BaseCommand):
-    help = "Makes sure that the administrator named by CONSOLE_ADMIN_USER exists."
+    help = "Create or update the administrator named by CONSOLE_ADMIN_USER."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--keep-tokens",
             action="store_true",
-            help="keep the person's API tokens where the password changes",
+            help="keep the account's API tokens when the password changes",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -62,7 +62,7 @@ def ensure_admin(name: str, password: str, *, keep_tokens: bool = False) -> str:
                 raise CommandError(" ".join(error.messages)) from None
             user.set_password(password)
         if existed and keeps_password and not changed:
-            return "was there already"
+            return "already up to date"
         user.save()
         record(
             "users:ensure-admin",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
-from console.brokers.registry import BrokerSettings, add_broker, edit_broker
+from console.brokers.connect import stored_client_key
+from console.brokers.registry import (
+    SECRETS,
+    BrokerSettings,
+    add_broker,
+    edit_broker,
+    must_be_storable,
+)
 from console.errors import ConsoleError, WrongEncryptionKey
 from console.models import Broker
 from console.rabbitmq.endpoint import Secret
@@ -32,25 +40,38 @@ _MAX_INPUT = 2_000_000
 
 
 class Command(BaseCommand):
-    help = "Makes sure that the console knows a broker of this name with the settings on stdin."
+    help = "Create or update a broker with the settings on standard input (JSON)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True, help="the broker's name in the console")
+        parser.add_argument(
+            "--allow-duplicate",
+            action="store_true",
+            help="add it although its cluster is registered already: it then counts twice in totals",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         given = _read_settings(sys.stdin.read(_MAX_INPUT))
         try:
-            done = ensure_broker(options["name"], given, timezone.now())
+            done = ensure_broker(
+                options["name"],
+                given,
+                timezone.now(),
+                allow_duplicate=options["allow_duplicate"],
+            )
         except ConsoleError as error:
             raise CommandError(error.message) from None
         self.stdout.write(f"Broker {options['name']}: {done}.")
 
 
-def ensure_broker(name: str, given: dict[str, Any], now: datetime) -> str:
+def ensure_broker(
+    name: str, given: dict[str, Any], now: datetime, *, allow_duplicate: bool = False
+) -> str:
     """What was done, in words. Raises CommandError and ConsoleError."""
+    must_be_storable("name", name)
     broker = Broker.objects.filter(name=name).first()
-    password = Secret(given["password"]) if given.get("password") else None
-    columns = {key: value for key, value in given.items() if key != "password"}
+    secrets: dict[str, Any] = {key: Secret(given[key]) for key in SECRETS if given.get(key)}
+    columns = {key: value for key, value in given.items() if key not in SECRETS}
     if broker is None:
         columns.setdefault("environment", Broker._meta.get_field("environment").get_default())
         missing = [
@@ -61,23 +82,37 @@ def ensure_broker(name: str, given: dict[str, Any], now: datetime) -> str:
         if missing:
             raise CommandError(f"Missing: {', '.join(missing)}.")
         add_broker(
-            BrokerSettings(name=name, password=password, **columns), now=now, acting_user=None
+            BrokerSettings(name=name, **secrets, **columns),
+            now=now,
+            acting_user=None,
+            allow_duplicate=allow_duplicate,
         )
         return "added"
-    present = {key: getattr(broker, key) for key in _FIELDS if key != "password"}
-    settings = BrokerSettings(**{**present, **columns})
+    settings = dataclasses.replace(BrokerSettings.of(broker), **columns)
+    if (
+        "tls_client_key" in secrets
+        and _stored(stored_client_key, broker) != secrets["tls_client_key"]
+    ):
+        settings = dataclasses.replace(settings, tls_client_key=secrets["tls_client_key"])
     with transaction.atomic():
         edited = edit_broker(broker, settings, now=now, acting_user=None)
         # Only now: whether the stored one is still there depends on what was edited.
-        if password and _stored_password(edited) != password:
-            settings = dataclasses.replace(settings, password=password)
+        if "password" in secrets and _stored(_password, edited) != secrets["password"]:
+            settings = dataclasses.replace(
+                settings, tls_client_key=None, password=secrets["password"]
+            )
             edited = edit_broker(edited, settings, now=now, acting_user=None)
-    return "changed" if edited.generation != broker.generation else "was there already"
+    return "changed" if edited.generation != broker.generation else "already up to date"
 
 
-def _stored_password(broker: Broker) -> Secret | None:
+def _password(broker: Broker) -> Secret | None:
+    return decrypt(broker.password_encrypted) if broker.has_password else None
+
+
+def _stored(read: Callable[[Broker], Secret | None], broker: Broker) -> Secret | None:
+    """None also for one that no key opens: it is replaced."""
     try:
-        return decrypt(broker.password_encrypted) if broker.has_password else None
+        return read(broker)
     except WrongEncryptionKey:
         return None
 
@@ -86,9 +121,9 @@ def _read_settings(text: str) -> dict[str, Any]:
     try:
         given = json.loads(text)
     except (ValueError, RecursionError):
-        raise CommandError("Standard input holds no readable JSON.") from None
+        raise CommandError("Standard input isn't valid JSON.") from None
     if not isinstance(given, dict):
-        raise CommandError("Standard input must hold one JSON object.")
+        raise CommandError("Standard input must be one JSON object.")
     unknown = sorted(set(given) - set(_FIELDS) | ({"name"} & set(given)))
     if unknown:
         raise CommandError(f"Unknown: {', '.join(unknown)}.")

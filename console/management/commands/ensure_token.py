@@ -30,23 +30,23 @@ _RENEW_BEFORE = timedelta(days=31)
 
 
 class Command(BaseCommand):
-    help = "Makes sure that a user has a usable API token of a name."
+    help = "Ensure that a user has a valid API token with this name."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--user", required=True, help="the user's name")
-        parser.add_argument("--name", required=True, help="the token's name")
-        parser.add_argument("--days", type=int, default=365, help="how long it lives (365)")
+        parser.add_argument("--user", required=True, help="the username")
+        parser.add_argument("--name", required=True, help="the name of the token")
+        parser.add_argument("--days", type=int, default=365, help="lifetime in days (default: 365)")
         way = parser.add_mutually_exclusive_group(required=True)
-        way.add_argument("--stdin", action="store_true", help="read the wanted token")
+        way.add_argument("--stdin", action="store_true", help="read the token from standard input")
         way.add_argument("--output", type=Path, help="write a new token to this file")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = get_user_model().objects.filter(username=options["user"]).first()
         if user is None:
-            raise CommandError(f"There is no user {options['user']}.")
+            raise CommandError(f"User {options['user']} not found.")
         wanted = sys.stdin.read(1000).strip() if options["stdin"] else ""
         if options["stdin"] and not wanted:
-            raise CommandError("No token came in on standard input.")
+            raise CommandError("Standard input contains no token.")
         try:
             token, value = ensure_token(
                 user, options["name"], wanted, timedelta(days=options["days"]), timezone.now()
@@ -55,7 +55,7 @@ class Command(BaseCommand):
             raise CommandError(error.message) from None
         if options["output"]:
             _write_private(options["output"], value)
-        self.stdout.write(f"Token {token} of {user} is good until {token.expiry:%Y-%m-%d}.")
+        self.stdout.write(f"Token {token} of {user} is valid until {token.expiry:%Y-%m-%d}.")
 
 
 def ensure_token(
@@ -66,7 +66,8 @@ def ensure_token(
         present = find_token(wanted) if wanted else None
         if present is not None and present.user_id != user.pk:
             raise CommandError("Another user has this token.")
-        if present is not None and present.name == name and present.expiry > now + _RENEW_BEFORE:
+        lasts = present is not None and not present.is_expired(now + _RENEW_BEFORE)
+        if present is not None and lasts and present.name == name:
             return present, wanted
         for old in ApiToken.objects.filter(user=user, name=name).select_related("user"):
             revoke_token(old, acting_user=None)
@@ -86,4 +87,4 @@ def _write_private(path: Path, value: str) -> None:
             file.write(value + "\n")
         beside.replace(path)
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}.") from None
+        raise CommandError(f"Can't write {path}: {error.strerror}.") from None

@@ -12,12 +12,14 @@ from vhosts.definitions.read import export_definitions, file_bytes
 
 
 class Command(BaseCommand):
-    help = "Prints the definitions of a broker or of one virtual host as JSON."
+    help = "Print the definitions of a broker or of one virtual host as JSON."
 
     def add_arguments(self, parser: CommandParser) -> None:
         pipeline.add_place(parser)
         parser.add_argument(
-            "--secrets", action="store_true", help="with password hashes and passwords in URIs"
+            "--secrets",
+            action="store_true",
+            help="include password hashes, and passwords in URIs",
         )
         parser.add_argument("--transform", action="append", default=[], metavar="NAME")
 

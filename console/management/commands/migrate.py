@@ -5,12 +5,18 @@ Afterwards the role of DATABASE_URL gets its rights on what is there: see consol
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.commands import migrate
 from django.db import connection
 
 from console.models.roles import AUDIT_TABLE, as_owner, set_up_runtime_role
+
+#: Of this command alone in its database; the number means nothing else.
+_LOCK = 0x57617272656E
 
 
 class Command(migrate.Command):
@@ -19,7 +25,30 @@ class Command(migrate.Command):
             return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        super().handle(*args, **options)
-        only_looked = options["plan"] or options["check_unapplied"]
-        if not only_looked and AUDIT_TABLE in connection.introspection.table_names():
-            set_up_runtime_role()
+        if options["plan"] or options["check_unapplied"]:
+            super().handle(*args, **options)
+            return
+        with _alone():
+            super().handle(*args, **options)
+            if AUDIT_TABLE in connection.introspection.table_names():
+                set_up_runtime_role()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One `migrate` on a database at a time: several may be started at once, one by each replica. The others
+    wait, and then find nothing to do. The lock ends with its connection, however the process ends."""
+    with connection.cursor() as cursor:
+        # Asked for again and again: a statement that waits would hold up CREATE INDEX CONCURRENTLY.
+        while not _locked(cursor):
+            time.sleep(0.5)
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def _locked(cursor: Any) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+    return bool(cursor.fetchone()[0])

@@ -18,7 +18,7 @@ from vhosts.definitions.import_file import plan_import
 
 
 class Command(BaseCommand):
-    help = "Shows what applying a definitions file would change. Exit code: 0 in sync, 2 changes, 1 error."
+    help = "Show what a definitions file would change. Exit code: 0 in sync, 2 changes, 1 error."
 
     def add_arguments(self, parser: CommandParser) -> None:
         pipeline.add_file(parser)

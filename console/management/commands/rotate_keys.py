@@ -1,4 +1,4 @@
-"""`manage.py rotate_keys`: encrypt every stored broker password with the first encryption key.
+"""`manage.py rotate_keys`: encrypt every stored broker password and client key with the first encryption key.
 
 Run it after a new key was put first in CONSOLE_ENCRYPTION_KEYS; then the old one can be taken out.
 A password that no key opens is named and left as it is, and the exit code is 1. Prints no secret.
@@ -17,22 +17,29 @@ from console.models import Broker
 from console.secrets import rotate
 from vhosts.models import Backup, ImportDraft
 
+#: A broker's encrypted columns, and how one that no key opens is named after the broker.
+_SECRETS = {"password_encrypted": "", "tls_client_key_encrypted": " (client key)"}
+
 
 class Command(BaseCommand):
-    help = "Encrypts every stored broker password and backup with the first of CONSOLE_ENCRYPTION_KEYS."
+    help = "Encrypts every stored broker password, client key and backup with the first of CONSOLE_ENCRYPTION_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
         done, closed = 0, []
         with transaction.atomic():
-            for broker in Broker.objects.select_for_update().exclude(password_encrypted=""):
-                try:
-                    broker.password_encrypted = rotate(broker.password_encrypted)
-                except WrongEncryptionKey:
-                    closed.append(broker.name)
-                    continue
-                # Not an edit of the broker: its generation and ETag stay.
-                broker.save(update_fields=["password_encrypted"])
-                done += 1
+            for broker in Broker.objects.select_for_update():
+                for column, what in _SECRETS.items():
+                    stored = getattr(broker, column)
+                    if not stored:
+                        continue
+                    try:
+                        setattr(broker, column, rotate(stored))
+                    except WrongEncryptionKey:
+                        closed.append(f"{broker.name}{what}")
+                        continue
+                    # Not an edit of the broker: its generation and ETag stay.
+                    broker.save(update_fields=[column])
+                    done += 1
             for model in (Backup, ImportDraft):
                 for row in model.objects.only("pk", "content_encrypted").select_for_update():
                     try:
@@ -53,6 +60,6 @@ class Command(BaseCommand):
         self.stdout.write(f"Encrypted with the first key: {done}.")
         if closed:
             raise CommandError(
-                f"No key opens the password of: {', '.join(closed)}. Put the old key back behind "
-                "the new one, or enter these passwords again."
+                f"No key decrypts the password of: {', '.join(closed)}. Add the old "
+                "key after the new one, or enter these passwords again."
             )

@@ -45,7 +45,7 @@ def _migrations_are_missing() -> bool:
 
 
 class Command(BaseCommand):
-    help = "Sets up the database for bin/up; wants JSON on standard input."
+    help = "Set up the database for bin/up. Reads JSON from standard input."
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = json.load(sys.stdin)
@@ -74,7 +74,8 @@ class Command(BaseCommand):
         now = timezone.now()
         ensure_token(user, TOKEN_NAME, administrator["token"], TOKEN_LIVES, now)
         name = broker.pop("name")
-        ensure_broker(name, broker, now)
+        # The node of an earlier start, which may bear the same names, is disabled right below.
+        ensure_broker(name, broker, now, allow_duplicate=True)
         # Looked at now, however long a refused login would have it wait.
         BrokerStatus.objects.filter(broker__name=name).update(next_poll_at=now, failures=0)
         absent = wanted.get("disable")

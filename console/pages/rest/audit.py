@@ -17,7 +17,7 @@ from console.models import AuditEntry
 
 
 class AuditRead(serializers.Serializer[Any]):
-    """One act. Names are copied, so that it still says the same after what it names is gone."""
+    """An audit log entry. Names are copies and stay the same after the object is deleted."""
 
     id = serializers.IntegerField()
     at = serializers.DateTimeField()
@@ -40,11 +40,11 @@ class AuditRead(serializers.Serializer[Any]):
 
 
 class AuditFilters(django_filters.FilterSet):
-    broker = TextFilter(field_name="broker_name", help_text="The broker's name then.")
+    broker = TextFilter(field_name="broker_name", help_text="The broker's name at that time.")
     username = TextFilter(help_text="The exact name of the account.")
     action = TextFilter(help_text="Such as `vhost:delete`.")
     kind = TextFilter(field_name="target_kind", help_text="Such as `vhost`.")
-    change = django_filters.UUIDFilter(field_name="change_id_then", help_text="A change's id.")
+    change = django_filters.UUIDFilter(field_name="change_id_then", help_text="The ID of a change.")
     search = TextFilter(field_name="target", lookup_expr="icontains", help_text="Part of the object's name.")  # fmt: skip
 
     class Meta:
@@ -54,16 +54,19 @@ class AuditFilters(django_filters.FilterSet):
 
 # `from` is a word of Python's own, so these two cannot be written as attributes.
 AuditFilters.base_filters["from"] = TimeFilter(
-    field_name="at", lookup_expr="gte", help_text="Not before this time (ISO 8601, with zone)."
+    field_name="at",
+    lookup_expr="gte",
+    help_text="Entries at or after this time (ISO 8601, with zone).",
 )
 AuditFilters.base_filters["to"] = TimeFilter(
-    field_name="at", lookup_expr="lt", help_text="Before this time (ISO 8601, with zone)."
+    field_name="at", lookup_expr="lt", help_text="Entries before this time (ISO 8601, with zone)."
 )
 
 
 class AuditView(ListModelMixin, RetrieveModelMixin, ApiView):
-    """Who did what, the newest first."""
+    """The audit log: who did what, newest first."""
 
+    nouns = ("audit log entries", "audit log entry")
     serializer_class = AuditRead
     filterset_class = AuditFilters
     ordering_fields = {"at": "at", "id": "id", "username": "username", "action": "action"}

@@ -8,22 +8,18 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from console.brokers.registry import BrokerSettings
+from console.brokers.registry import LARGEST_PEM, SECRETS, BrokerSettings
 from console.faces.rest.fields import Flag, Number, StrictSerializer, Text
 from console.models import Broker, BrokerStatus, Environment
+from console.models.brokers import SHOWN_STATES
 from console.rabbitmq.endpoint import Secret
-
-_STATES = ["new", "reachable", "failing", "refused", "unreachable", "stale", "disabled"]
-_PEM_LIMIT = 200_000
 
 
 class Vitals(serializers.Serializer[Any]):
     """The broker's overview and nodes."""
 
     at = serializers.DateTimeField(source="vitals_at", allow_null=True)
-    stale = serializers.BooleanField(
-        help_text="Whether the figures are too old to be present ones."
-    )
+    stale = serializers.BooleanField(help_text="Whether the figures are out of date.")
     rabbitmq_version = serializers.CharField()
     erlang_version = serializers.CharField()
     cluster_name = serializers.CharField()
@@ -36,44 +32,53 @@ class Vitals(serializers.Serializer[Any]):
     deliver_rate = serializers.FloatField(allow_null=True, help_text="Messages per second.")
     nodes = serializers.ListField(child=serializers.DictField())
     alarms = serializers.ListField(
-        child=serializers.CharField(), allow_null=True, help_text="Empty: the broker says none."
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Empty: the broker reports no alarm.",
     )
     listeners = serializers.ListField(child=serializers.DictField())
 
 
 class Depths(serializers.Serializer[Any]):
-    """Messages, summed over the broker's queues."""
+    """Message counts, summed over the broker's queues."""
 
     at = serializers.DateTimeField(source="depths_at", allow_null=True)
     stale = serializers.BooleanField()
-    source = serializers.CharField(source="depths_source", help_text="How they were read.")  # type: ignore[assignment]
+    source = serializers.CharField(source="depths_source", help_text="The source of the figures.")  # type: ignore[assignment]
     queues = serializers.IntegerField(allow_null=True)
     queues_without_depth = serializers.IntegerField(
-        allow_null=True, help_text="Queues that the sums leave out: their depth is not known."
+        allow_null=True, help_text="The number of queues with unknown depth, left out of the sums."
     )
     ready = serializers.IntegerField(source="messages_ready", allow_null=True)
     unacked = serializers.IntegerField(source="messages_unacked", allow_null=True)
 
 
 class Inventory(serializers.Serializer[Any]):
-    """When virtual hosts, queues, users and permissions were last listed as a whole."""
+    """When virtual hosts, queues, users and permissions were last completely listed."""
 
     at = serializers.DateTimeField(source="inventory_at", allow_null=True)
     stale = serializers.BooleanField()
-    suspect = serializers.DictField(help_text="What kept a listing from being taken as whole.")
+    suspect = serializers.DictField(help_text="Why a listing wasn't accepted as complete.")
 
 
 class Status(serializers.Serializer[Any]):
-    state = serializers.ChoiceField(choices=_STATES, help_text="As of this answer.")
+    state = serializers.ChoiceField(choices=SHOWN_STATES, help_text="As of this answer.")
     state_since = serializers.DateTimeField()
     attempted_at = serializers.DateTimeField(allow_null=True)
     answered_at = serializers.DateTimeField(allow_null=True)
     next_poll_at = serializers.DateTimeField()
+    poll_took_ms = serializers.IntegerField(
+        allow_null=True, help_text="Of the last poll that was answered."
+    )
+    answer_ms = serializers.IntegerField(
+        allow_null=True,
+        help_text="How long the broker took to answer the first request of that poll.",
+    )
     failures = serializers.IntegerField(help_text="Failed polls in a row.")
     error_code = serializers.CharField()
     error_detail = serializers.CharField()
     part_errors = serializers.DictField(
-        help_text="Parts that could not be read although the broker answers, and why."
+        help_text="Parts that couldn't be read although the broker answers, with the reason."
     )
     vitals = Vitals()
     depths = Depths()
@@ -102,7 +107,8 @@ class Status(serializers.Serializer[Any]):
 
 
 class BrokerRead(serializers.Serializer[Any]):
-    """A broker. The password is never given out; `has_password` says whether one is stored."""
+    """A broker. Password and client key are never given out; `has_password` and `has_tls_client_key` say whether
+    they are stored."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -112,11 +118,13 @@ class BrokerRead(serializers.Serializer[Any]):
     username = serializers.CharField()
     has_password = serializers.BooleanField()
     tls_verify = serializers.BooleanField()
-    tls_ca_pem = serializers.CharField(help_text="Empty: the system's trust store.")
+    tls_ca_pem = serializers.CharField(help_text="PEM; empty: the system's trust store.")
     tls_server_name = serializers.CharField()
+    tls_client_certificate = serializers.CharField(help_text="Empty: none is shown to the broker.")
+    has_tls_client_key = serializers.BooleanField()
     enabled = serializers.BooleanField()
     poll_interval_s = serializers.IntegerField()
-    generation = serializers.IntegerField(help_text="Rises with each edit; the ETag.")
+    generation = serializers.IntegerField(help_text="Increases with each edit; the ETag.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     status = Status()
@@ -142,36 +150,56 @@ class BrokerWrite(StrictSerializer):
         max_length=1000,
         required=False,
         write_only=True,
-        help_text="Left out of an edit, the stored one is kept, unless the address (scheme, host, "
-        "port, path prefix) or the TLS identity changes: then it is cleared.",
+        help_text="If you leave it out of an edit, the stored password is kept. It is cleared "
+        "if the address (scheme, host, port, path prefix) or the TLS settings change.",
     )
     tls_verify = Flag(default=True)
-    tls_ca_pem = Text(max_length=_PEM_LIMIT, allow_blank=True, default="")
+    tls_ca_pem = Text(max_length=LARGEST_PEM, allow_blank=True, default="")
     tls_server_name = Text(max_length=253, allow_blank=True, default="")
+    tls_client_certificate = Text(
+        max_length=LARGEST_PEM,
+        allow_blank=True,
+        default="",
+        help_text="PEM with its chain, shown over HTTPS and AMQPS to a broker that asks for one. Empty: none, and a "
+        "stored key is deleted.",
+    )
+    tls_client_key = Text(
+        max_length=LARGEST_PEM,
+        required=False,
+        write_only=True,
+        help_text="PEM of its key, without a passphrase. Left out of an edit, the stored one is kept.",
+    )
     enabled = Flag(default=True)
+    allow_duplicate = Flag(
+        default=False,
+        write_only=True,
+        help_text="Add the broker although its cluster is registered already: it then counts twice in "
+        "every total. An edit ignores it.",
+    )
     poll_interval_s = Number(min_value=5, max_value=3600, required=False, help_text="Seconds.")
 
     class Meta:
         ref_name = "BrokerSettings"
 
     def settings(self, base: Broker | None = None) -> BrokerSettings:
-        """What was sent, over `base` where only a part was (PATCH)."""
+        """The sent fields; for PATCH, merged into `base`."""
         given = dict(self.validated_data)
-        password = given.pop("password", None)
+        given.pop("allow_duplicate", None)
+        for name in SECRETS:
+            given[name] = Secret(given[name]) if given.get(name) else None
         given.setdefault(
             "poll_interval_s", base.poll_interval_s if base else settings.POLL_INTERVAL_DEFAULT_S
         )
         if self.partial and base is not None:
-            columns = [str(name) for name in self.fields if name != "password"]
-            given = {**{name: getattr(base, name) for name in columns}, **given}
-        return BrokerSettings(**given, password=Secret(password) if password else None)
+            given = {**BrokerSettings.of(base).columns(), **given}
+        return BrokerSettings(**given)
 
 
 class ProbeStepRead(serializers.Serializer[Any]):
     name = serializers.CharField()
     outcome = serializers.ChoiceField(choices=["ok", "failed", "warning", "skipped"])
     message = serializers.CharField()
-    advice = serializers.CharField(help_text="What to do about it; empty where nothing is.")
+    advice = serializers.CharField(help_text="What to do; empty if nothing is needed.")
     took_ms = serializers.IntegerField()
 
     class Meta:
@@ -179,8 +207,7 @@ class ProbeStepRead(serializers.Serializer[Any]):
 
 
 class ProbeRead(serializers.Serializer[Any]):
-    """The steps of reaching the broker, each apart. After one that failed, those that need it are
-    skipped."""
+    """The steps of connecting to the broker. After a failed step, those that depend on it are skipped."""
 
     ok = serializers.SerializerMethodField(help_text="Whether no step failed.")
     steps = ProbeStepRead(many=True)

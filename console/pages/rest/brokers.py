@@ -35,7 +35,7 @@ _IF_MATCH = OpenApiParameter(
     "If-Match",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="The ETag of the broker as you know it; 412 if it was changed since.",
+    description="The broker's ETag from your last read. 412 if the broker was changed since.",
 )
 _ENTITY_TAG = re.compile(r'(W/)?"([!#-~]*)"')
 
@@ -52,7 +52,7 @@ class BrokerFilters(django_filters.FilterSet):
 
 
 class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
-    """RabbitMQ brokers that the console knows."""
+    """RabbitMQ brokers in the console."""
 
     serializer_class = BrokerRead
     filterset_class = BrokerFilters
@@ -89,13 +89,19 @@ class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
 
     @extend_schema(parameters=[_ETAG])
     def retrieve(self, request: Request, pk: str) -> Response:
-        """One broker."""
+        """Get a broker."""
         return self._shown(int(pk), Permission.BROKERS_VIEW)
 
     @extend_schema(request=BrokerWrite, responses={201: BrokerRead}, parameters=[_ETAG])
     def create(self, request: Request) -> Response:
-        """Add a broker. It is polled at once."""
-        broker = add_broker(self._sent().settings(), now=timezone.now(), acting_user=request.user)
+        """Add a broker. Polling starts at once."""
+        sent = self._sent()
+        broker = add_broker(
+            sent.settings(),
+            now=timezone.now(),
+            acting_user=request.user,
+            allow_duplicate=sent.validated_data["allow_duplicate"],
+        )
         answer = self._shown(broker.pk, Permission.BROKERS_ADD)
         answer.status_code = 201
         answer["Location"] = self.reverse_action("detail", args=[broker.pk])
@@ -104,19 +110,19 @@ class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
     @extend_schema(request=BrokerWrite, responses=BrokerRead, parameters=[_IF_MATCH, _ETAG])
     @also_answers("412")
     def update(self, request: Request, pk: str) -> Response:
-        """Replace a broker's settings: what is left out gets its default, but the password."""
+        """Replace a broker's settings. Fields you leave out get their defaults, except the password."""
         return self._edit(int(pk), partial=False)
 
     @extend_schema(request=BrokerWrite, responses=BrokerRead, parameters=[_IF_MATCH, _ETAG])
     @also_answers("412")
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change some of a broker's settings."""
+        """Edit a broker. Fields you leave out keep their values."""
         return self._edit(int(pk), partial=True)
 
     @extend_schema(parameters=[_IF_MATCH])
     @also_answers("412")
     def destroy(self, request: Request, pk: str) -> Response:
-        """Forget a broker and its history. The broker itself is not touched."""
+        """Remove a broker and its history from the console. The broker itself isn't changed."""
         with transaction.atomic():
             broker = access_broker(request.user, int(pk), Permission.BROKERS_FORGET, lock=True)
             _check_if_match(request, broker)
@@ -129,11 +135,11 @@ class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
     @also_answers("409")
     @action(methods=["post"], detail=True, url_path="test")
     def test(self, request: Request, pk: str) -> Response:
-        """Test the connection with what is stored: each step apart, in at most 15 seconds."""
+        """Test the connection with the stored settings. Returns each step; takes at most 15 seconds."""
         if self.body(optional=True):
-            raise ValidationError({"body": ["Send no body: what is stored is tested."]})
+            raise ValidationError({"body": ["Leave out the body. This tests the stored settings."]})
         broker = access_broker(request.user, int(pk), Permission.BROKERS_TEST)
-        return Response(ProbeRead({"steps": probe_broker(broker)}).data)
+        return Response(ProbeRead({"steps": probe_broker(broker, request.user)}).data)
 
     @extend_schema(
         operation_id="brokers_test_unsaved",
@@ -142,8 +148,10 @@ class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
     )
     @action(methods=["post"], detail=False, url_path="test")
     def test_unsaved(self, request: Request) -> Response:
-        """Test the connection with the settings sent; nothing is stored."""
-        return Response(ProbeRead({"steps": probe_settings(self._sent().settings())}).data)
+        """Test the connection with the settings in the body. Nothing is stored."""
+        return Response(
+            ProbeRead({"steps": probe_settings(self._sent().settings(), request.user)}).data
+        )
 
     def _edit(self, pk: int, *, partial: bool) -> Response:
         broker = access_broker(self.request.user, pk, Permission.BROKERS_EDIT)
@@ -177,10 +185,11 @@ def _check_if_match(request: Request, broker: Broker) -> int | None:
         return None
     tags = [_ENTITY_TAG.fullmatch(tag.strip()) for tag in header.split(",")]
     if None in tags:
-        raise ValidationError({"If-Match": ['Give the ETag in quotes, such as "3".']})
+        raise ValidationError({"If-Match": ['Send the ETag in quotes, such as "3".']})
     if not any(tag and not tag[1] and tag[2] == str(broker.generation) for tag in tags):
         raise Stale(
-            f"This broker was changed meanwhile: it is now at generation {broker.generation}.",
+            f"Someone else changed this broker; it is now at generation {broker.generation}. "
+            "Reload it, then try again.",
             {"generation": broker.generation},
         )
     return broker.generation

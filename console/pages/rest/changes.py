@@ -27,12 +27,12 @@ from console.faces.rest.change_fields import ChangeRead, StepRead, step_counts
 from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter, TimeFilter
 from console.faces.rest.schema import also_answers
 from console.faces.rest.views import ApiView
+from console.faces.seen import seen_objects
 from console.models import Change, ChangeState, Step, StepState
-from vhosts.drift.seen_objects import seen_objects
 
 
 class _StepsBroker(BrokerFilter):
-    """Changes with a step on the broker."""
+    """Changes with a step on this broker."""
 
     def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         if not value:
@@ -45,7 +45,9 @@ class ChangeFilters(django_filters.FilterSet):
     broker = _StepsBroker()
     state = django_filters.ChoiceFilter(choices=ChangeState.choices)
     author = TextFilter(field_name="author_name", help_text="The exact name of the account.")
-    mine = FlagFilter(method="of_user", help_text="Your own, or those of others.")
+    mine = FlagFilter(
+        method="of_user", help_text="`true`: your own changes; `false`: those of others."
+    )
     search = TextFilter(field_name="title", lookup_expr="icontains", help_text="Part of the title.")
 
     class Meta:
@@ -59,15 +61,17 @@ class ChangeFilters(django_filters.FilterSet):
 
 # `from` is a word of Python's own, so these two cannot be written as attributes.
 ChangeFilters.base_filters["from"] = TimeFilter(
-    field_name="created_at", lookup_expr="gte", help_text="Not before this time (ISO 8601, with zone)."
+    field_name="created_at", lookup_expr="gte", help_text="Changes created at or after this time (ISO 8601, with zone)."
 )  # fmt: skip
 ChangeFilters.base_filters["to"] = TimeFilter(
-    field_name="created_at", lookup_expr="lt", help_text="Before this time (ISO 8601, with zone)."
+    field_name="created_at",
+    lookup_expr="lt",
+    help_text="Changes created before this time (ISO 8601, with zone).",
 )
 
 
 class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
-    """Changes, the newest first: those whose objects you may see, and your own."""
+    """Changes, newest first: your own, and those with objects you can see."""
 
     serializer_class = ChangeRead
     filterset_class = ChangeFilters
@@ -99,7 +103,7 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
     @extend_schema(responses=StepRead(many=True), filters=False)
     @action(methods=["get"], detail=True, url_path="steps")
     def steps(self, request: Request, pk: str) -> Response:
-        """The steps of a change, in their order; those about objects that you may see."""
+        """List the steps of a change in order. Contains only objects you can see."""
         change = self._change(pk)
         found = change.steps.filter(steps_seen_by(request.user))
         state = request.query_params.get("state")
@@ -114,16 +118,16 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
 
     @extend_schema(
         request=None,
-        responses={202: OpenApiResponse(ChangeRead, "What has not begun will not begin.")},
+        responses={202: OpenApiResponse(ChangeRead, "Steps that haven't started won't start.")},
     )
     @also_answers("409")
     @action(methods=["post"], detail=True, url_path="stop")
     def stop(self, request: Request, pk: str) -> Response:
-        """Stop the rest of a change. What is under way is carried to its end."""
+        """Stop the remaining steps of a change. Steps in progress are completed."""
         found = self._change(pk)
         self._no_body()
         if not may_stop(request.user, found):
-            raise NotAllowed("You may not stop this change (changes:stop).")
+            raise NotAllowed("You aren't allowed to stop this change (requires changes:stop).")
         stop_change(found, now=timezone.now(), acting_user=cast(User, request.user))
         return Response(ChangeRead(self._change(pk)).data, status=202)
 
@@ -133,7 +137,7 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
     @also_answers("409", "412")
     @action(methods=["post"], detail=True, url_path="retry")
     def retry(self, request: Request, pk: str) -> Response:
-        """Ask again for what was rejected or stopped, as a new change."""
+        """Retry rejected and stopped steps as a new change."""
         return self._again(pk, RETRIED)
 
     @extend_schema(
@@ -142,7 +146,7 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
     @also_answers("409", "412")
     @action(methods=["post"], detail=True, url_path="confirm")
     def confirm(self, request: Request, pk: str) -> Response:
-        """Confirm again the deletions that waited too long for their broker, as a new change."""
+        """Confirm deletions that waited too long for their broker. Creates a new change."""
         return self._again(pk, CONFIRMED)
 
     def _again(self, pk: str, states: tuple[StepState, ...]) -> Response:
@@ -168,4 +172,4 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
 
     def _no_body(self) -> None:
         if self.body(optional=True):
-            raise ValidationError({"body": ["Send no body."]})
+            raise ValidationError({"body": ["Leave out the body."]})

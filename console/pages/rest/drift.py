@@ -31,25 +31,24 @@ from console.faces.rest.changing import (
 from console.faces.rest.fields import Number, Text
 from console.faces.rest.filters import BrokerFilter
 from console.faces.rest.views import ApiView
+from console.faces.seen import seen_kinds
 from console.kinds.registry import KINDS
 from console.models import ManagedObject, Sync
 from console.reconcile.drift import DriftState
 from vhosts.drift.resolve import ACTS, MOST_AT_ONCE, adopt, objections, resolve_drift
-from vhosts.drift.seen_objects import seen_kinds
 
 _STATES = [DriftState.DRIFTED.value, DriftState.MISSING.value, DriftState.RETURNED.value]
 
 
 class DriftRead(serializers.Serializer[Any]):
-    """An object that differs from what was asked for. In `fields`, `before` is what was asked for and
-    `after` what is there."""
+    """An object that differs from its desired state. In `fields`, `before` is the desired value and `after` the value on the broker."""
 
     id = serializers.IntegerField()
     broker = serializers.IntegerField(source="broker_id")
     broker_name = serializers.CharField(source="broker.name")
     kind = serializers.CharField()
     key = serializers.SerializerMethodField()
-    state = serializers.SerializerMethodField(help_text="Changed, missing, or there again.")
+    state = serializers.SerializerMethodField(help_text="drifted, missing or returned.")
     reason = serializers.CharField()
     since = serializers.DateTimeField(source="drifted_since")
     generation = serializers.IntegerField()
@@ -93,7 +92,7 @@ class DriftResolve(Reasoned):
 
 
 class DriftAdopt(Reasoned):
-    broker = BrokerField(help_text="A broker's id or name.")
+    broker = BrokerField(help_text="A broker's ID or name.")
     kind = serializers.ChoiceField(choices=list(seen_kinds()))
     keys = serializers.ListField(
         child=serializers.DictField(child=Text(max_length=255)), min_length=1, max_length=MOST_AT_ONCE,
@@ -105,8 +104,9 @@ class DriftAdopt(Reasoned):
 
 
 class DriftView(ListModelMixin, ApiView):
-    """Objects that were asked for here and were changed elsewhere since."""
+    """Objects managed here that were changed elsewhere."""
 
+    nouns = ("drifted objects", "drifted object")
     serializer_class = DriftRead
     filterset_class = DriftFilters
     ordering_fields = {"since": "drifted_since", "broker": "broker__name", "kind": "kind"}
@@ -131,7 +131,7 @@ class DriftView(ListModelMixin, ApiView):
         filter_backends=(),
     )
     def resolve(self, request: Request) -> Response:
-        """Push what was asked, or accept what is there."""
+        """Restore the desired state, or accept the broker's state."""
         body = sent(DriftResolve, request, self.body())
         rows = list(
             managed_seen_by(request.user)
@@ -139,7 +139,9 @@ class DriftView(ListModelMixin, ApiView):
             .select_related("broker__status")
         )
         if len(rows) != len(set(body["ids"])):
-            raise InvalidField("ids", "Not all of these are objects that you may see.")
+            raise InvalidField(
+                "ids", "Some of these objects don't exist, or you aren't allowed to see them."
+            )
         count = counted(len(rows), "object")
 
         def wishes() -> list[Wish]:
@@ -158,13 +160,15 @@ class DriftView(ListModelMixin, ApiView):
         methods=["post"], detail=False, url_path="adopt", pagination_class=None, filter_backends=()
     )
     def adopt(self, request: Request) -> Response:
-        """Take objects that were never asked for here under management, as they are there."""
+        """Adopt unmanaged objects as they are on the broker."""
         body = sent(DriftAdopt, request, self.body())
         names = KINDS[body["kind"]].identity
         keys = []
         for number, key in enumerate(body["keys"]):
             if set(key) != set(names):
-                raise InvalidField(f"keys.{number}", f"A key has {', '.join(names)}.")
+                raise InvalidField(
+                    f"keys.{number}", f"The key must have the fields {', '.join(names)}."
+                )
             keys.append(tuple(key[name] for name in names))
         return answer_change(
             request,

@@ -17,5 +17,7 @@ class Unknown(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.path_info.endswith("/"):
-            return problem(request, 404, "Addresses of this API end with a slash; here is nothing.")
+            return problem(
+                request, 404, "This address doesn't exist. Addresses of this API end with a slash."
+            )
         return problem(request, 404)

@@ -20,7 +20,7 @@ from vhosts.rest.routes import routes as vhost_routes
 
 
 class Index(APIRootView):
-    """The collections and their addresses, for anyone who is known here."""
+    """List the API's collections and their addresses."""
 
     permission_classes = (IsAuthenticated,)
     schema = None

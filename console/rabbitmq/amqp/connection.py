@@ -29,7 +29,7 @@ from console.rabbitmq.errors import (
 )
 from console.rabbitmq.network.addresses import resolve_checked
 from console.rabbitmq.network.deadline import Deadline
-from console.rabbitmq.network.tls import tls_context, tls_failure
+from console.rabbitmq.network.tls import client_certificate_failure, tls_context, tls_failure
 from console.rabbitmq.text import printable
 
 HEARTBEAT_SECONDS = 10
@@ -132,6 +132,10 @@ def mapped(error: Exception, host: str) -> BrokerError:
         return _channel_closed(error.reply_code, error.reply_text)
     if isinstance(error, exceptions.ProbableAccessDeniedError):
         return _vhost_closed(" ".join(map(str, error.args)))
+    for inner in _layers(error):
+        # pika quotes what TLS said in the text of its own.
+        if (refused := client_certificate_failure(inner)) is not None:
+            return refused
     for kinds, ours, detail in _BY_KIND:
         if isinstance(error, kinds):
             return ours(detail)
@@ -154,7 +158,7 @@ def _connection_closed(code: int, text: str) -> BrokerError:
 def _vhost_closed(text: str) -> BrokerError:
     if "refused for user" not in text and "not found" in text:
         return NotFound("The broker has no such virtual host.")
-    return AccessRefused("The virtual host is not open to this user.")
+    return AccessRefused("This user can't access the virtual host.")
 
 
 def _channel_closed(code: int, text: str) -> BrokerError:
@@ -167,16 +171,16 @@ _BY_KIND: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str], ...]
     (
         (exceptions.AMQPHeartbeatTimeout, exceptions.ConnectionBlockedTimeout),
         TimedOut,
-        "The broker did not answer over AMQP in time.",
+        "The broker didn't answer over AMQP in time.",
     ),
     (
         (exceptions.IncompatibleProtocolError, exceptions.ProtocolSyntaxError),
         MalformedAnswer,
-        "What answers there does not speak AMQP 0-9-1.",
+        "The server at this address doesn't speak AMQP 0-9-1.",
     ),
     ((exceptions.ShortStringTooLong,), UnaddressableName, "A name is longer than 255 bytes."),
-    ((exceptions.UnroutableError,), Rejected, "No queue takes the message."),
-    ((exceptions.NackError,), Rejected, "The broker did not take the message."),
+    ((exceptions.UnroutableError,), Rejected, "The message can't be routed to any queue."),
+    ((exceptions.NackError,), Rejected, "The broker refused the message."),
     (
         (
             exceptions.StreamLostError,
@@ -186,7 +190,7 @@ _BY_KIND: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str], ...]
             exceptions.AMQPChannelError,
         ),
         ConnectionLost,
-        "The connection broke.",
+        "The connection was lost.",
     ),
 )
 
@@ -199,10 +203,10 @@ def _from_cause(error: Exception, host: str) -> BrokerError:
         if isinstance(inner, ConnectionRefusedError):
             return ConnectionRefused(f"Nothing listens on {printable(host)} for AMQP.")
         if isinstance(inner, (TimeoutError, workflow.AMQPConnectorStackTimeout)):
-            return TimedOut("The broker did not answer over AMQP in time.")
+            return TimedOut("The broker didn't answer over AMQP in time.")
         if isinstance(inner, ConnectionError):
-            return ConnectionLost("The connection broke.")
-    return Unreachable("The broker could not be reached over AMQP.")
+            return ConnectionLost("The connection was lost.")
+    return Unreachable("The broker can't be reached over AMQP.")
 
 
 def _layers(error: BaseException) -> Iterator[BaseException]:

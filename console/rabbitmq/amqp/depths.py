@@ -19,7 +19,7 @@ _NOT_FOUND = 404
 
 
 class PassiveDepths:
-    """PassiveDepthReader over AMQP. A connection speaks to one vhost only, so there is one for each
+    """Reads depths by passive declares over AMQP. A connection speaks to one vhost only, so there is one for each
     vhost asked about, one after the other, all under the endpoint's one deadline."""
 
     def __init__(self, endpoint: AmqpEndpoint) -> None:

@@ -177,7 +177,7 @@ class BoundedHttp:
             base, target = self._elsewhere(path_or_url, authenticated)
         if not sendable(target):
             # It would have to be sent otherwise than it is written, and mean another object.
-            raise UnaddressableName("This path cannot be sent as it is written.")
+            raise UnaddressableName("This path can't be sent unchanged.")
         headers = [
             ("Host", base.authority),
             ("Accept", accept),
@@ -224,21 +224,22 @@ _WITHIN_DEADLINE = {"connect": None, "read": None, "write": None, "pool": None}
 def must_be_json(answer: Answer) -> None:
     """Raises MalformedAnswer unless the answer says that it is JSON: a log-in page is often a 200."""
     if answer.content_type != JSON:
-        kind = printable(answer.content_type, 60) or "nothing said"
+        kind = printable(answer.content_type, 60) or "no content type"
         raise MalformedAnswer(
-            f"Expected JSON, but got {kind}: is this RabbitMQ's management address?",
+            f"Expected JSON but got {kind}. Check that the address is RabbitMQ's "
+            "management address.",
             status=answer.status,
         )
 
 
 def _basic(credentials: Credentials) -> str:
     if ":" in credentials.username:
-        raise LoginRefused("A user name with a colon cannot log in over HTTP.")
+        raise LoginRefused("A username with a colon can't sign in over HTTP.")
     pair = f"{credentials.username}:{credentials.password.reveal()}"
     try:
         return "Basic " + b64encode(pair.encode()).decode("ascii")
     except UnicodeEncodeError:
-        raise LoginRefused("The user name or password is not valid Unicode.") from None
+        raise LoginRefused("The username or password isn't valid Unicode.") from None
 
 
 def _new_exchange(timeouts: Timeouts, cap: int) -> Exchange:
@@ -285,13 +286,16 @@ def _must_be_plain(response: httpcore2.Response) -> None:
         raise Redirected(_where_to(response), status=response.status)
     encoding = _header(response, b"content-encoding").strip().lower()
     if encoding not in ("", "identity"):
-        raise MalformedAnswer(f"The answer is compressed ({printable(encoding, 40)}) unasked.")
+        raise MalformedAnswer(
+            f"The answer is compressed ({printable(encoding, 40)}), although the console "
+            "didn't request it."
+        )
     framed = _header(response, b"content-length") or "chunked" in _header(
         response, b"transfer-encoding"
     )
     if not framed and response.status != 204:
         # Its end would be the end of the connection: a cut answer would pass for a whole one.
-        raise MalformedAnswer("The answer does not say how long it is.")
+        raise MalformedAnswer("The answer doesn't state its length.")
 
 
 def _where_to(response: httpcore2.Response) -> str:
@@ -347,15 +351,15 @@ def mapped(error: Exception, *, cut: bool = False) -> BrokerError:
     if isinstance(error, (httpcore2.TimeoutException, TimeoutError)):
         return TimedOut("No complete answer in time.")
     if isinstance(error, (httpcore2.ProxyError, httpcore2.UnsupportedProtocol)):
-        return Unreachable("The address cannot be used.")
+        return Unreachable("The address can't be used.")
     if isinstance(error, httpcore2.ConnectError):
-        return Unreachable("No connection could be made.")
+        return Unreachable("The connection couldn't be established.")
     if isinstance(error, (httpcore2.NetworkError, httpcore2.ConnectionNotAvailable)) or cut:
         return ConnectionLost()
     if isinstance(error, httpcore2.LocalProtocolError):
-        return Unreachable("The request could not be sent as it is.")
+        return Unreachable("The request can't be sent unchanged.")
     if isinstance(error, httpcore2.ProtocolError):
-        return MalformedAnswer("The answer is not proper HTTP.")
+        return MalformedAnswer("The answer isn't valid HTTP.")
     if isinstance(error, OSError):
         return ConnectionLost()
     raise error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from console.rabbitmq.errors import (
     AccessRefused,
     BrokerError,
@@ -16,15 +14,8 @@ from console.rabbitmq.errors import (
     StatsDisabled,
     Unreachable,
 )
+from console.rabbitmq.http.said import read_said
 from console.rabbitmq.text import printable
-
-
-class _Reason(msgspec.Struct):
-    error: str = ""
-    reason: str = ""
-
-
-_reasons = msgspec.json.Decoder(_Reason, strict=False)
 
 
 def error_for_status(status: int, body: bytes) -> BrokerError:
@@ -33,12 +24,12 @@ def error_for_status(status: int, body: bytes) -> BrokerError:
     RabbitMQ answers 401 both to a wrong password ("not_authorized") and to a right one whose user
     may not do this ("not_authorised"); only that letter tells them apart, on 3.10 to 4.3.
     """
-    said = _said(body)
-    detail = printable(said.reason or said.error, 400)
+    said = read_said(body)
+    detail = printable(said.text, 400)
     if 300 <= status < 400:
         return Redirected(f"The broker answered with a redirect ({status}).", status=status)
     if status == 401:
-        if said.error == "not_authorised":
+        if said.code == "not_authorised":
             return AccessRefused(detail, status=status)
         return LoginRefused("", status=status)
     if status == 403:
@@ -51,8 +42,10 @@ def error_for_status(status: int, body: bytes) -> BrokerError:
     if status in (409, 412) or (status in (400, 406) and "inequivalent arg" in said.reason):
         return Conflict(detail, status=status)
     if status in (408, 429, 502, 503, 504):
+        why = f": {detail}" if detail else "."
         return _Busy(
-            f"The broker, or a proxy before it, is not available ({status}).", status=status
+            f"The broker, or a proxy in front of it, is not available ({status}){why}",
+            status=status,
         )
     if status >= 500:
         return BrokerFailed(detail or f"The broker answered {status}.", status=status)
@@ -63,10 +56,3 @@ class _Busy(Unreachable):
     """Somebody answered, but not for the broker."""
 
     summary = "The broker is not available."
-
-
-def _said(body: bytes) -> _Reason:
-    try:
-        return _reasons.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _Reason()

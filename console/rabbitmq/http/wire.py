@@ -21,7 +21,7 @@ from console.rabbitmq.endpoint import AddressPolicy, Timeouts
 from console.rabbitmq.errors import AnswerTooLarge, TimedOut
 from console.rabbitmq.network.addresses import open_connection
 from console.rabbitmq.network.deadline import Deadline
-from console.rabbitmq.network.tls import tls_failure
+from console.rabbitmq.network.tls import client_certificate_failure, tls_failure
 
 _KEEPALIVE_SECONDS = 15.0
 _MAX_CONNECTIONS = 8
@@ -110,9 +110,11 @@ class _BoundedStream(httpcore2.NetworkStream):
             data = self._socket.recv(max_bytes)
         except TimeoutError as error:
             exchange.deadline.remaining()
-            raise TimedOut("The broker went silent before its answer was complete.") from error
+            raise TimedOut("The broker stopped sending before its answer was complete.") from error
         except OSError as error:
             exchange.cut = True
+            if (refused := client_certificate_failure(error)) is not None:
+                raise refused from error
             raise httpcore2.ReadError(str(error)) from error
         exchange.received += len(data)
         exchange.cut = not data
@@ -128,7 +130,7 @@ class _BoundedStream(httpcore2.NetworkStream):
                 self._socket.settimeout(exchange.deadline.at_most(timeout))
                 left = left[self._socket.send(left) :]
         except TimeoutError as error:
-            raise TimedOut("The broker did not take the request in time.") from error
+            raise TimedOut("The broker didn't accept the request in time.") from error
         except OSError as error:
             exchange.cut = True
             # httpcore2 goes on to read: a server may answer and close before it has read all.

@@ -14,13 +14,15 @@ def decoded(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise MalformedAnswer("The answer is not readable JSON.") from error
+        raise MalformedAnswer("The answer isn't valid JSON.") from error
 
 
 def must_name(row: Any, **names: str) -> None:
     """Raises MalformedAnswer unless the row is an object that names what was asked for."""
     if not isinstance(row, dict) or any(row.get(field) != name for field, name in names.items()):
-        raise MalformedAnswer("The broker answered for another object than the one asked for.")
+        raise MalformedAnswer(
+            "The broker's answer is about a different object than the one requested."
+        )
 
 
 def rows_of(value: Any) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Calls of the management API as data: what a kind's wire asks for and `ObjectStore` carries out."""
+"""Calls of the management API as data. A kind's wire makes them, and `ObjectStore` sends them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """One reading. `segments` follow /api/; the answer is an object, or a list of rows."""
+    """One GET. `segments` are the parts of the path after /api/, unescaped. The answer is an object or a
+    list of rows."""
 
     segments: tuple[str, ...]
     query: Query | None = None
@@ -23,7 +24,8 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One write. `missing`: what a 404 or 405 of this call means, "" where it is an error as any."""
+    """One write. `segments` as in `Get`; `body` None: no body. `missing` is the sentence for a 404 or 405,
+    for addresses that older versions lack; "" treats them as any other error."""
 
     method: Literal["PUT", "POST", "DELETE"]
     segments: tuple[str, ...]
@@ -33,41 +35,47 @@ class Call:
 
 
 class Wire(Protocol):
-    """How objects of one kind travel over the management API. Pure: it makes calls and reads answers."""
+    """How objects of one kind travel over the management API. Pure: it makes calls and reads answers, and
+    sends nothing. Keys are in the order of `Kind.identity`."""
 
     def listing(self) -> Sequence[Get]:
-        """Readings that together tell every object."""
+        """Return the readings that together list every object of the broker."""
         ...
 
     def one(self, key: Key) -> Sequence[Get]:
-        """Readings that tell one object; a 404 of the first says that it is not there."""
+        """Return the readings for one object. A 404 of the first means that it doesn't exist."""
         ...
 
     def specs(self, *answers: Sequence[Row]) -> Iterator[tuple[Key, Row]]:
-        """Objects from the answers to `listing` or `one`, in that order. Raises KeyError, TypeError or
-        ValueError on a row that cannot be one."""
+        """Yield (key, spec) from the answers to `listing` or `one`, given in the same order. A spec lacks
+        fields that this version doesn't report. Raises KeyError, TypeError or ValueError for a row that
+        isn't an object of this kind."""
         ...
 
     def writes(self, key: Key, spec: Spec, before: Spec | None) -> Iterable[Call]:
-        """What makes the object as the canonical `spec` says, where `before` was read just now."""
+        """Return the calls that give the object the canonical `spec`. `before` is the spec read just now,
+        None if it doesn't exist. Raises SpecError or BrokerError for what must not be sent."""
         ...
 
     def delete(self, key: Key, answers: Sequence[Row], *, if_empty: bool) -> Call:
-        """`answers`: rows of `one`, where `reads_before_delete`."""
+        """Return the call that deletes the object. `answers` are the rows of the first reading of `one` if
+        `reads_before_delete`, else empty; raises NotFound if they lack the object. `if_empty`: the broker
+        must refuse a queue with messages."""
         ...
 
-    #: Whether a deletion needs what `one` answers.
+    #: Whether `delete` needs the answer to `one`.
     reads_before_delete: bool
 
     def kept_while_down(self, key: Key) -> Get | None:
-        """Objects that answer 404 while their node is down: the listing that keeps them. None: this
-        kind's are on every node."""
+        """Return a listing that also has objects on nodes that are down, where a GET of the object answers
+        404. None for kinds that are on every node."""
         ...
 
     def located(self, segments: Sequence[str], body: Mapping[str, Any]) -> Key | None:
-        """The object that a call is about: the inverse of `writes` and `delete`. None: not of this kind."""
+        """Return the key of the object that a call is about: the inverse of `writes` and `delete`. None if
+        the call isn't about this kind."""
         ...
 
     def spec_of_body(self, body: Mapping[str, Any]) -> Row:
-        """The inverse of the body that `writes` sends, as far as the body tells."""
+        """Return the spec in a body that `writes` sends. Fields that the body doesn't contain are left out."""
         ...

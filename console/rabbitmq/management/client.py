@@ -1,4 +1,8 @@
-"""RabbitMQ's management API, 3.10 to 4.3, as the readers of `port.py`."""
+"""RabbitMQ's management API, 3.10 to 4.3.
+
+Every method returns typed values or raises a `BrokerError`. An empty listing means that the broker
+reported none, never that it couldn't be asked. Every call ends by its deadline.
+"""
 
 from __future__ import annotations
 
@@ -55,12 +59,12 @@ _TOTALS: Query = {"disable_stats": "true", "enable_queue_totals": "true"}
 _EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy"
 _DEPTH_COLUMNS = "vhost,name,messages,messages_ready,messages_unacknowledged"
 _HEALING_FACTOR = 3
-_NOT_KNOWN = f"Whether it exists isn't known. {WHAT_TO_DO}"
+_NOT_KNOWN = f"It's unknown whether the object exists. {WHAT_TO_DO}"
 #: Connections of one user that are read at once.
 MOST_CONNECTIONS = 2000
 _UNLISTABLE = RejectedRow(
-    "The broker cannot list a queue here: its name is not valid UTF-8. "
-    "Delete it with rabbitmqctl or over AMQP."
+    "The broker can't list a queue here because its name isn't valid UTF-8. Delete "
+    "the queue with rabbitmqctl or over AMQP."
 )
 
 
@@ -192,7 +196,7 @@ class ManagementClient:
 
     def _get_named(self, target: str, *names: str) -> bytes:
         """The body of an answer about what is called so. Raises PathRewritten instead of NotFound where a
-        proxy changes the path on the way: then nothing is known of it."""
+        proxy changes the path on the way: then there are no figures."""
         try:
             return self.http.get(target)
         except NotFound:
@@ -257,7 +261,9 @@ def _without_twins(items: list[Item]) -> list[Item]:
 
 def _must_be(asked: bool) -> None:
     if not asked:
-        raise MalformedAnswer("The broker answered for another object than the one asked for.")
+        raise MalformedAnswer(
+            "The broker's answer is about a different object than the one requested."
+        )
 
 
 class _Alarm(msgspec.Struct):
@@ -275,6 +281,6 @@ def _alarms(body: bytes) -> list[str]:
     try:
         said = msgspec.json.decode(body, type=_Alarms, strict=False)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise MalformedAnswer("The alarms are not readable.", status=503) from error
+        raise MalformedAnswer("The alarms in the answer can't be read.", status=503) from error
     named = [f"{alarm.resource or 'alarm'} on {alarm.node}" for alarm in said.alarms or []]
     return [printable(text) for text in named or [said.reason or "alarm"]]

@@ -87,7 +87,7 @@ class Rows(Generic[Row, Item]):
             raise ValueError("Expected an object.")
         for name in self._required & value.keys():
             if isinstance(value[name], str) and "\x00" in value[name]:
-                raise ValueError(f"The {name} holds a NUL character.")
+                raise ValueError(f"The {name} contains a NUL character.")
         mended = {}
         for name, field in value.items():
             known = self._optional.get(name)
@@ -109,7 +109,7 @@ def raw_rows(body: bytes, limits: Limits) -> list[msgspec.Raw]:
     except _ODD as error:
         raise MalformedAnswer(f"Expected a list: {printable(str(error))}", status=200) from error
     if len(rows) > limits.rows:
-        raise AnswerTooLarge(f"{len(rows):,} rows; at most {limits.rows:,} are taken.", status=200)
+        raise AnswerTooLarge(f"{len(rows):,} rows; the limit is {limits.rows:,}.", status=200)
     return rows
 
 
@@ -134,7 +134,7 @@ def _without_nul(value: Any) -> Any:
 
 def _check_depth(value: Any, left: int) -> None:
     if left <= 0:
-        raise ValueError("Nested too deep.")
+        raise ValueError("The answer is nested too deeply.")
     for item in value.values() if isinstance(value, dict) else value:
         if isinstance(item, (dict, list)):
             _check_depth(item, left - 1)

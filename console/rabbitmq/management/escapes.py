@@ -19,7 +19,7 @@ from console.rabbitmq.management.paths import path
 #: What a proxy may take for a part of the path's own syntax once it has decoded it.
 _SYNTAX = "/%\\?#;"
 _ESCAPED = re.compile("|".join(quote(character, safe="") for character in _SYNTAX))
-WHAT_TO_DO = "Test the connection of the broker to see what to fix."
+WHAT_TO_DO = "Test the broker's connection to see what to fix."
 #: A name for which this endpoint answers with an empty list wherever it arrives whole.
 _NAME = "warren/%zz"
 #: `whoami` with an escape that means the letter itself: a proxy that encodes twice breaks it.

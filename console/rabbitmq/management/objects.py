@@ -1,8 +1,8 @@
-"""Reading, writing and deleting single objects of any kind, by the kind's wire.
+"""Read, write and delete objects of any kind, with the kind's wire.
 
-A write is never believed: the caller reads back. PUT is not PATCH on this API (a user written
-without a password hash loses its password, a vhost without description and tags loses them), so
-`write` always sends the whole object.
+A 2xx proves nothing, so the caller reads back. PUT isn't PATCH on this API: a user written without a
+password hash loses its password, a vhost without description and tags loses them. So `write` always
+sends the whole object.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _ODD_ROW = (KeyError, TypeError, ValueError)
 
 
 class ObjectStore:
-    """The objects of one broker. Safe to use from threads, as its `http` is. Every method raises
-    BrokerError. `writes` bounds each call that changes something; None: as reads."""
+    """The objects of one broker. Safe to use from threads, as its `http` is. Every method can raise
+    BrokerError. `writes` are the timeouts of calls that change something, in seconds; None: those of reads."""
 
     def __init__(self, http: BoundedHttp, *, writes: Timeouts | None = None) -> None:
         self._http = http
@@ -44,12 +44,11 @@ class ObjectStore:
         self._escapes = Escapes(http)
 
     def read(self, wire: Wire, key: Key) -> Row | None:
-        """The object as it is, without fields that this version does not tell; None: not there.
+        """Return the object's spec, without fields that this version doesn't report; None if it doesn't exist.
 
-        Where a proxy rewrites the path, neither a 404 nor a refusal nor another object's row says
-        anything of this one: then the listing of its kind does, whose path holds no name. Raises
-        Unreachable for a queue on a node that is down: of such a one RabbitMQ answers that it does not
-        exist."""
+        If a proxy rewrites the path, a 404, a refusal or another object's row proves nothing. Then the
+        listing of the kind is read, whose path contains no name. Raises Unreachable for a queue on a node
+        that is down: RabbitMQ answers 404 for it. Raises MalformedAnswer for an answer about another object."""
         try:
             return self._read_one(wire, key)
         except NotFound:
@@ -74,7 +73,9 @@ class ObjectStore:
         if key in found:
             return found[key]
         if isinstance(answer, dict):
-            raise MalformedAnswer("The broker answered for another object than the one asked for.")
+            raise MalformedAnswer(
+                "The broker's answer is about a different object than the one requested."
+            )
         raise NotFound("")
 
     def _must_not_be_down(self, wire: Wire, key: Key) -> None:
@@ -90,7 +91,8 @@ class ObjectStore:
             raise Unreachable("The node that holds the queue is down.")
 
     def read_all(self, wire: Wire) -> Listed:
-        """Every object of a kind, in one or two requests."""
+        """Return the spec of every object of the kind, by key, in one or two requests. Empty means that the
+        broker has none that this user can see. Raises MalformedAnswer if a row lacks its name."""
         answers = [self._rows(get) for get in wire.listing()]
         try:
             return dict(wire.specs(*answers))
@@ -98,13 +100,14 @@ class ObjectStore:
             raise MalformedAnswer("A row of the broker's answer lacks its name.") from error
 
     def write(self, wire: Wire, key: Key, spec: Spec, before: Spec | None) -> None:
-        """Makes the object as the canonical `spec` says, where `before` is what `read` gave just now."""
+        """Send the calls that give the object the canonical `spec`. `before` is what `read` just returned.
+        If a call raises an error, earlier calls of the same object may have taken effect."""
         for call in wire.writes(key, spec, before):
             self.send(call)
 
     def delete(self, wire: Wire, key: Key, *, if_empty: bool = False) -> None:
-        """Deletes the object; that it is not there is no error. `if_empty` is for queues: the broker
-        refuses where messages are in it."""
+        """Delete the object. A missing object is no error. With `if_empty`, the broker refuses to delete a
+        queue that contains messages (Rejected)."""
         try:
             rows: Sequence[Row] = ()
             if wire.reads_before_delete:
@@ -114,20 +117,24 @@ class ObjectStore:
             return
 
     def import_rows(self, sections: Mapping[str, Sequence[Row]]) -> None:
-        """Makes many objects by one import of definitions: for thousands it costs a third of so many
-        calls. After an error some may have been made. Needs the tag administrator."""
+        """Create or update many objects with one import of definitions. `sections` maps a section of a
+        definitions file to its rows. For thousands of objects it costs a third of single calls. After an
+        error, some objects may have been written. Needs the tag administrator (AccessRefused)."""
         self.send(Call("POST", ("definitions",), dict(sections)))
 
     # HTTP
 
     def raw(self, target: str) -> bytes:
-        """The JSON of an answer, undecoded."""
+        """GET `target`, an escaped path with its query, and return the JSON undecoded."""
         return self._http.get(target)
 
     def get(self, *segments: str, query: Query | None = None) -> Any:
+        """GET the path of `segments` after /api/ and return the decoded JSON. Raises NotFound for a 404."""
         return decoded(self._http.get(path(*segments, query=query)))
 
     def send(self, call: Call) -> None:
+        """Send one write. Returning proves nothing: read back. Raises BrokerError, and PathRewritten before
+        anything is sent if a proxy would change the path."""
         target = path(*call.segments, query=call.query)
         self._escapes.must_be_kept(target)
         body = None if call.body is None else msgspec.json.encode(call.body)

@@ -25,7 +25,6 @@ _MOST_UNLISTABLE = 20
 class _Page(msgspec.Struct):
     total_count: int
     items: list[msgspec.Raw]
-    filtered_count: int | None = None
 
 
 _pages = msgspec.json.Decoder(_Page)
@@ -119,7 +118,7 @@ class _Round:
         if narrower is None:
             self.found.unlistable += 1
             if self.found.unlistable > _MOST_UNLISTABLE:
-                raise BrokerFailed("The broker fails to list its queues.", status=500)
+                raise BrokerFailed("The broker can't list its queues.", status=500)
             return True
         parts = size // narrower
         first = (page - 1) * parts + 1

@@ -29,7 +29,7 @@ def path(*segments: str, query: Query | None = None, max_bytes: int = _SEGMENT_B
     built = "/api/" + "/".join(encoded)
     # Should escaping ever let a slash through, another object would be meant.
     if built.count("/") != len(segments) + 1:
-        raise UnaddressableName("The name does not fit in one part of a path.")
+        raise UnaddressableName("The name can't be sent as one part of a path.")
     # Commas as they are: a proxy that encodes twice would make one column of all.
     return f"{built}?{urlencode(query, quote_via=quote, safe=',')}" if query else built
 
@@ -42,20 +42,18 @@ def queue_path(vhost: str, name: str, *more: str, query: Query | None = None) ->
 def check_name(name: str, max_bytes: int = AMQP_NAME_BYTES) -> None:
     """Raises UnaddressableName, with a reason, for a name that no path may hold."""
     if name == "":
-        raise UnaddressableName("An empty name cannot be addressed over HTTP.")
+        raise UnaddressableName("An empty name can't be addressed over HTTP.")
     if name in (".", ".."):
-        raise UnaddressableName(f"The name {name} cannot be addressed over HTTP.")
+        raise UnaddressableName(f"The name {name} can't be addressed over HTTP.")
     # The broker drops line ends silently: a\nb makes, and would then mean, ab.
     if any(unicodedata.category(character) == "Cc" for character in name):
-        raise UnaddressableName(f"The name {printable(name, 80)} holds a control character.")
+        raise UnaddressableName(f"The name {printable(name, 80)} contains a control character.")
     try:
         length = len(name.encode())
     except UnicodeEncodeError:
-        raise UnaddressableName(f"The name {printable(name, 80)} is not valid Unicode.") from None
+        raise UnaddressableName(f"The name {printable(name, 80)} isn't valid Unicode.") from None
     if length > max_bytes:
-        raise UnaddressableName(
-            f"The name is {length} bytes long; at most {max_bytes} are allowed."
-        )
+        raise UnaddressableName(f"The name has {length} bytes; the limit is {max_bytes}.")
 
 
 def _encoded(segment: str, max_bytes: int) -> str:

@@ -80,10 +80,10 @@ def parse_amqp_url(text: str) -> ParsedUrl:
     vhost = "/"
     if path not in ("", "/"):
         if "/" in path[1:]:
-            raise BadAddress("Write a slash in the virtual host's name as %2F.")
+            raise BadAddress("Write the slash in the virtual host's name as %2F.")
         vhost = unquote(path[1:], errors="strict") if _is_utf8(path[1:]) else ""
         if not vhost or any(ord(character) < 32 for character in vhost):
-            raise BadAddress("The virtual host in the AMQP address is not readable.")
+            raise BadAddress("The virtual host in the AMQP address can't be read.")
     return ParsedUrl("amqps" if scheme == "amqps" else "amqp", host, port, vhost=vhost)
 
 
@@ -98,32 +98,32 @@ def _is_utf8(text: str) -> bool:
 def _split(text: str, default_ports: dict[str, int]) -> tuple[str, str, int, str]:
     schemes = " or ".join(f"{scheme}://" for scheme in default_ports)
     if not text or not text.strip():
-        raise BadAddress("Give the address.")
+        raise BadAddress("Enter the address.")
     text = text.strip(" ")
     if len(text) > _MAX_URL:
         raise BadAddress(f"The address is longer than {_MAX_URL} characters.")
     if any(ord(character) <= 32 or ord(character) == 127 for character in text):
-        raise BadAddress("The address holds a space or a control character.")
+        raise BadAddress("The address contains a space or a control character.")
     if "\\" in text:
-        raise BadAddress("The address holds a backslash.")
+        raise BadAddress("The address contains a backslash.")
     scheme, separator, rest = text.partition("://")
     scheme = scheme.lower()
     if not separator or scheme not in default_ports:
         raise BadAddress(f"The address must begin with {schemes}.")
     if "#" in rest:
-        raise BadAddress("The address must not hold a # part: give it up to the port or the path.")
+        raise BadAddress("The address can't have a # part. Remove everything from the # on.")
     if "?" in rest:
-        raise BadAddress("The address must not hold a query (?…).")
+        raise BadAddress("The address can't have a query (?…). Remove everything from the ? on.")
     authority = rest.partition("/")[0]
     if "@" in authority:
         raise BadAddress(
-            "Leave user and password out of the address: they have fields of their own."
+            "Remove the username and password from the address and enter them in their own fields."
         )
     try:
         parts = urlsplit(f"{scheme}://{rest}")
         port = parts.port
     except ValueError:
-        raise BadAddress("The host or port in the address is not readable.") from None
+        raise BadAddress("The host or port in the address can't be read.") from None
     if port == 0:
         raise BadAddress("The port must be between 1 and 65535.")
     if authority.endswith(":"):
@@ -148,22 +148,30 @@ def _checked_host(host: str, authority: str) -> str:
         except ValueError:
             address = None
         if address is None or address.scope_id:
-            raise BadAddress("The IPv6 address in brackets is not readable.")
+            raise BadAddress("The IPv6 address in brackets isn't valid.")
         return str(address)
+    check_host(host)
+    return host.lower()
+
+
+def check_host(host: str) -> None:
+    """Raises BadAddress unless `host` is a host name, or an IP address without brackets."""
     if not host.isascii():
         raise BadAddress("Write the host name in its ASCII form (xn--…).")
-    if not all(_HOST_LABELS.fullmatch(label) for label in host.split(".")):
+    labels = host.removesuffix(".").split(".")
+    if _literal(host) is None and not all(_HOST_LABELS.fullmatch(label) for label in labels):
         raise BadAddress("The host name holds characters that a host name cannot have.")
-    return host.lower()
 
 
 def _checked_prefix(path: str) -> str:
     segments = path.strip("/").split("/") if path.strip("/") else []
     for segment in segments:
         if segment in (".", ".."):
-            raise BadAddress("The path in the address must not hold . or .. parts.")
+            raise BadAddress("The path in the address can't contain . or .. segments.")
         if not _PREFIX_SEGMENT.fullmatch(segment):
-            raise BadAddress("The path in the address holds characters that it cannot have.")
+            raise BadAddress(
+                "The path in the address contains characters that aren't allowed in paths."
+            )
     return "".join(f"/{segment}" for segment in segments)
 
 
@@ -231,13 +239,15 @@ def _looked_up(host: str, port: int, deadline: Deadline) -> list[str]:
     try:
         result = answer.get(timeout=deadline.remaining())
     except queue.Empty:
-        raise TimedOut(f"Looking up {printable(host)} took too long.") from None
+        raise TimedOut(f"The DNS lookup of {printable(host)} took too long.") from None
     if isinstance(result, (OSError, UnicodeError)):
-        raise NameNotResolved(f"The host name {printable(host)} has no address.") from result
+        raise NameNotResolved(
+            f"The host name {printable(host)} doesn't resolve to an address."
+        ) from result
     if isinstance(result, Exception):
-        raise NameNotResolved(f"Looking up {printable(host)} failed.") from result
+        raise NameNotResolved(f"The DNS lookup of {printable(host)} failed.") from result
     if not result:
-        raise NameNotResolved(f"The host name {printable(host)} has no address.")
+        raise NameNotResolved(f"The host name {printable(host)} doesn't resolve to an address.")
     # A scope id ("fe80::1%eth0") can only come with a link-local address, refused anyway.
     return [text.partition("%")[0] for text in result]
 
@@ -267,4 +277,4 @@ def open_connection(
         raise ConnectionRefused(f"Nothing listens on {where}.") from last
     if last is None or isinstance(last, TimeoutError):
         raise TimedOut(f"Connecting to {where} took too long.") from last
-    raise Unreachable(f"{where} cannot be reached ({last.strerror or 'no route'}).") from last
+    raise Unreachable(f"{where} can't be reached ({last.strerror or 'no route'}).") from last

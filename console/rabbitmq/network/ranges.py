@@ -89,23 +89,26 @@ def _why_forbidden(address: IpAddress, policy: AddressPolicy) -> str | None:
     if _within(address, _METADATA):
         return f"{address} is a link-local or cloud metadata address."
     if _within(address, _UNSPECIFIED):
-        return f"{address} names no host."
+        return f"{address} isn't the address of a host."
     if _within(address, _LINK_LOCAL):
         return f"{address} is a link-local address."
     if _within(address, _MULTICAST):
         return f"{address} is a multicast address."
     if _within(address, _LOCAL_NAT64):
-        return f"{address} stands for an IPv4 address that can't be told from it."
+        return f"{address} stands for an IPv4 address that the console can't identify."
     if _within(address, (ipaddress.ip_network(n, strict=False) for n in policy.extra_networks)):
         return None
     if _within(address, _LOOPBACK):
         if policy.allow_loopback:
             return None
-        return f"{address} is this machine itself; a setting must allow that."
+        return (
+            f"{address} is the machine of the console. Allow it with "
+            "CONSOLE_ALLOW_LOOPBACK_BROKERS."
+        )
     if _within(address, _PRIVATE):
         if policy.allow_private:
             return None
-        return f"{address} is in a private network; a setting must allow that."
+        return f"{address} is in a private network. Allow it with CONSOLE_ALLOW_PRIVATE_BROKERS."
     if _within(address, _RESERVED) or (address.version == 6 and not _is_global_ipv6(address)):
         return f"{address} is in a reserved range."
     return None

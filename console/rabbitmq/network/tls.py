@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import functools
+import os
+import re
 import ssl
 
 from console.rabbitmq.endpoint import Tls
-from console.rabbitmq.errors import TlsFailed
+from console.rabbitmq.errors import ClientCertificateRefused, TlsFailed
 from console.rabbitmq.text import printable
 
 _MAX_CA_PEM = 1_000_000
+_ALERT_SECONDS = 0.5
+#: What a server's TLS says, in an alert, of a client's certificate: OpenSSL's names, and what they mean.
+_ALERTS = {
+    "CERTIFICATE_REQUIRED": "The broker demands a client certificate, and none is stored.",
+    "ALERT_UNKNOWN_CA": "The broker doesn't trust the authority that signed the client certificate.",
+    "ALERT_BAD_CERTIFICATE": "The broker doesn't accept the client certificate, or demands one.",
+    "ALERT_CERTIFICATE_EXPIRED": "The client certificate has expired.",
+    "ALERT_CERTIFICATE_REVOKED": "The client certificate was revoked.",
+    "ALERT_CERTIFICATE_UNKNOWN": "The broker doesn't accept the client certificate.",
+    "ALERT_UNSUPPORTED_CERTIFICATE": "The broker doesn't accept this kind of client certificate.",
+    "ALERT_ACCESS_DENIED": "The broker doesn't let the holder of this client certificate in.",
+    "ALERT_HANDSHAKE_FAILURE": "The broker ended the TLS handshake: it may demand a client certificate, or share "
+    "no TLS version or cipher with the console.",
+}
+_ALERT = re.compile("|".join(_ALERTS))
 
 
 @functools.lru_cache(maxsize=64)
@@ -17,10 +34,13 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     """A client context of TLS 1.2 or later: the system's trust store, or only `ca_pem` where given.
 
     Kept for the process: reading the system's store takes longer than a poll of a small broker.
-    Verification is off only where `tls.verify` is False. Raises TlsFailed for an unreadable CA.
+    Verification is off only where `tls.verify` is False. Raises TlsFailed for an unreadable CA, and
+    ClientCertificateRefused for a client certificate that can't be shown.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.client_pem:
+        _show_certificate(context, tls)
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -30,20 +50,71 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         return context
     if len(tls.ca_pem) > _MAX_CA_PEM:
         raise TlsFailed("The CA file is larger than 1 MB.")
+    # Bundles carry names of authorities between the certificates, in any script; Python takes ASCII only.
+    # Within a certificate a question mark is as unreadable as what it stands for.
+    ascii_pem = tls.ca_pem.encode("ascii", "replace").decode()
     try:
-        context.load_verify_locations(cadata=tls.ca_pem)
+        context.load_verify_locations(cadata=ascii_pem)
     except (ssl.SSLError, ValueError, OSError) as error:
-        raise TlsFailed("The CA file holds no readable PEM certificate.") from error
+        raise TlsFailed("The CA file contains no readable PEM certificate.") from error
     return context
+
+
+def _show_certificate(context: ssl.SSLContext, tls: Tls) -> None:
+    """Python takes the key from a file only: here one in memory, that no other process can open by name."""
+    key = tls.client_key.reveal() if tls.client_key else ""
+    if "ENCRYPTED" in key:
+        raise ClientCertificateRefused(
+            "The client key is protected by a passphrase. Give it without one."
+        )
+    descriptor = os.memfd_create("client-certificate", os.MFD_CLOEXEC)
+    try:
+        with open(descriptor, "w", encoding="ascii", errors="replace", closefd=False) as file:
+            file.write(f"{tls.client_pem}\n{key}\n")
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_passphrase)
+    except (ssl.SSLError, ValueError, OSError) as error:
+        mismatch = isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH"
+        raise ClientCertificateRefused(
+            "The client key doesn't belong to the client certificate."
+            if mismatch
+            else "Client certificate and key are no readable PEM."
+        ) from error
+    finally:
+        os.close(descriptor)
+
+
+def _no_passphrase() -> str:
+    """Asked for where a key turns out to be protected all the same: OpenSSL would ask on the terminal."""
+    return ""
+
+
+def client_certificate_failure(error: object) -> ClientCertificateRefused | None:
+    """What the server says of our certificate, where `error` is, or quotes, such an alert; else None. With TLS 1.3 it
+    comes after the handshake, in place of the first answer."""
+    found = _ALERT.search(str(error))
+    return ClientCertificateRefused(_ALERTS[found[0]]) if found else None
+
+
+def hear_alert(secured: ssl.SSLSocket) -> None:
+    """Waits a moment after a handshake for what the server has to say of the client certificate. Raises
+    ClientCertificateRefused; silence is consent."""
+    secured.settimeout(_ALERT_SECONDS)
+    try:
+        secured.recv(1)
+    except OSError as error:
+        if (refused := client_certificate_failure(error)) is not None:
+            raise refused from error
 
 
 def tls_failure(error: Exception, host: str) -> TlsFailed:
     """What went wrong in a handshake, in words."""
+    if (refused := client_certificate_failure(error)) is not None:
+        return refused
     if isinstance(error, ssl.SSLCertVerificationError):
         why = printable(error.verify_message or "not trusted")
-        return TlsFailed(f"The certificate of {printable(host)} is not acceptable: {why}.")
+        return TlsFailed(f"The certificate of {printable(host)} isn't accepted: {why}.")
     if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
-        return TlsFailed(f"{printable(host)} does not speak TLS on this port.")
+        return TlsFailed(f"{printable(host)} doesn't speak TLS on this port.")
     reason = error.reason if isinstance(error, ssl.SSLError) else None
     return TlsFailed(
         f"No secure connection to {printable(host)}"

@@ -95,7 +95,7 @@ def must_be_of(scrape: Scrape, node: str) -> Scrape:
     """The scrape, if it is of that node. Raises MalformedAnswer: a port may be mapped or forwarded to
     another broker's plugin."""
     if scrape.node != node:
-        raise MalformedAnswer(f"Its Prometheus port answers for the node {scrape.node}.")
+        raise MalformedAnswer(f"The Prometheus port belongs to another node: {scrape.node}.")
     return scrape
 
 
@@ -117,7 +117,7 @@ def added_up(scrapes: Collection[Scrape]) -> Scrape:
     for labels in torn:
         ready.pop(labels, None)
         unacked.pop(labels, None)
-    rejected += [RejectedRow("Two nodes tell of the queue.", repr(labels)[:200]) for labels in torn]
+    rejected += [RejectedRow("Two nodes report this queue.", repr(labels)[:200]) for labels in torn]
     return Scrape(
         node="",
         cluster=next(iter(scrapes)).cluster,

@@ -87,7 +87,7 @@ class Scrape:
     def with_nul(self) -> list[RejectedRow]:
         """The queues with a NUL in their names: they are there, and their names can't be kept."""
         return [
-            RejectedRow("The name holds a NUL character.", printable(labels))
+            RejectedRow("The name contains a NUL character.", printable(labels))
             for labels in self.ready
             if b"\0" in labels
         ]
@@ -173,7 +173,7 @@ def _metrics(http: BoundedHttp, url: str, family: str, timeouts: Timeouts | None
         timeouts=timeouts,
     )
     if b"rabbitmq_identity_info{" not in body:
-        raise MalformedAnswer("The answer is not what RabbitMQ's Prometheus plugin gives.")
+        raise MalformedAnswer("The answer doesn't come from RabbitMQ's Prometheus plugin.")
     return body
 
 
@@ -208,7 +208,7 @@ def _values(body: bytes, metric: bytes, limit: int, rejected: list[RejectedRow])
         return {}
     rows = together.split(b"\n" + metric + b"{")
     if len(rows) > limit:
-        raise AnswerTooLarge(f"{len(rows):,} queues; at most {limit:,} are taken.")
+        raise AnswerTooLarge(f"{len(rows):,} queues; the limit is {limit:,}.")
     try:
         values = dict([row.rsplit(b"} ", 1) for row in rows])  # type: ignore[misc]
     except ValueError:
@@ -224,7 +224,7 @@ def _values_one_by_one(rows: list[bytes], rejected: list[RejectedRow]) -> Values
     for row in rows:
         labels, separator, value = row.rpartition(b"} ")
         if not separator:
-            rejected.append(RejectedRow("Not a metric's line.", printable(row)))
+            rejected.append(RejectedRow("Not a valid metric line.", printable(row)))
         elif labels in values:
             twins.add(labels)
         else:
@@ -253,7 +253,7 @@ def _is_odd(labels: bytes) -> bool:
 def _names_of(labels: bytes) -> tuple[str, str]:
     """(vhost, queue). Raises ValueError (UnicodeDecodeError is one) where they cannot be told."""
     if _is_odd(labels):
-        raise ValueError("A name with quotes or backslashes, not known from an inventory yet.")
+        raise ValueError("The name has quotes or backslashes and isn't in the inventory yet.")
     vhost, separator, name = labels[7:-1].partition(b'",queue="')
     if not (separator and labels.startswith(b'vhost="') and labels.endswith(b'"')):
         raise ValueError("The row names no queue.")
@@ -272,7 +272,7 @@ def _number(value: bytes | None) -> int | None:
         as_float = float(value)  # "1.5e3" is proper
         number = int(as_float) if as_float.is_integer() and as_float < 2**62 else -1
     if not 0 <= number <= _BIGGEST:
-        raise ValueError("The number of messages is absurd.")
+        raise ValueError("The number of messages isn't plausible.")
     return number
 
 

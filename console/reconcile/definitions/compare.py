@@ -28,7 +28,7 @@ def take_vhost(definitions: Definitions, source: str, target: str) -> Definition
         findings.append(
             Finding(
                 Level.NOTE, "", None, "",
-                f"{left} objects of the file are not in the virtual host {source}: left out.",
+                f"{left} objects of the file aren't in the virtual host {source} and were skipped.",
             )
         )  # fmt: skip
     return replace(
@@ -51,7 +51,7 @@ def check_references(definitions: Definitions, observed: Mapping[Ref, Any]) -> d
         needed = next((need for need in needs(ref) if need not in known), None)
         if needed is None:
             continue
-        refused[ref] = f"There is no {phrase(needed)}, neither in the file nor on the broker."
+        refused[ref] = f"The {phrase(needed)} is neither in the file nor on the broker."
         if ref not in observed:
             known.discard(ref)
     return refused

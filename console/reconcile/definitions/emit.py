@@ -11,7 +11,7 @@ from console.reconcile.definitions.rows import INSIDE, SECTIONS
 from console.reconcile.disclose import beside_secrets
 
 #: How the `explanation` of a file begins that lacks something of its broker.
-EXPLAINED = "Left out, because it can't be read: "
+EXPLAINED = "Left out because it can't be read: "
 _MOST_TOLD = 200
 
 

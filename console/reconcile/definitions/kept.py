@@ -95,7 +95,8 @@ def _kept(ref: Ref, named: list[str]) -> Finding:
         "",
         None,
         "",
-        f"The {KINDS[ref.kind].noun} {ref.key[0]} keeps its {', '.join(named)}, which the file leaves empty "
-        "or out. To clear that too, choose to delete what the file lacks.",
+        f"The {KINDS[ref.kind].phrase(ref.key)} keeps its {', '.join(named)}, which "
+        "the file leaves empty or out. To clear that too, choose to delete objects "
+        "that aren't in the file.",
         ref,
     )

@@ -166,11 +166,13 @@ class _Reader:
             if self.live and (why := why_unreadable(row, suspect=self.suspect)):
                 row = self._rest_of(row, why)
             if not isinstance(row, dict):
-                raise self.left(Level.ERROR, "", "This row must be an object.")
+                raise self.left(Level.ERROR, "", "This entry must be an object.")
             unknown = [key for key in row if key not in ROW_KEYS[self.section]]
             for key in unknown:
                 self._find(
-                    Level.WARNING, key[:60], "This key is not known and has no effect. Misspelt?"
+                    Level.WARNING,
+                    key[:60],
+                    "This key is unknown and has no effect. Check the spelling.",
                 )
             reader(self, row)
         except Left:
@@ -195,17 +197,18 @@ class _Reader:
             known |= _VHOST_KEYS
         for key in self.top:
             if key not in known:
-                self._find(Level.WARNING, key[:60], "This section is not known and has no effect.")
+                self._find(Level.WARNING, key[:60], "This section is unknown and has no effect.")
         told = self.top.get("explanation")
         if isinstance(told, str) and told.startswith(EXPLAINED):
             self._find(Level.WARNING, "", printable(told, 20_000))
         if not isinstance(self.top.get("rabbit_version", ""), str):
-            self._find(Level.WARNING, "rabbit_version", "rabbit_version must be text: passed over.")
+            self._find(Level.WARNING, "rabbit_version", "rabbit_version must be text; ignored.")
         if self.version and self.version.split(".")[0] not in ("3", "4"):
             self._find(
                 Level.WARNING,
                 "rabbit_version",
-                f"The file is of RabbitMQ {printable(self.version, 20)}; files of 3 and 4 are known.",
+                f"The file is from RabbitMQ {printable(self.version, 20)}. The console "
+                "supports files from RabbitMQ 3 and 4.",
             )
 
     def _single_vhosts_own(self) -> None:
@@ -246,7 +249,7 @@ class _Reader:
             return self.name("vhost", row, "vhost")
         if self.vhost is None:
             raise SpecError(
-                "vhost", "The file names no virtual host. Choose the one to import into."
+                "vhost", "The file names no virtual host. Choose the virtual host to import into."
             )
         return self.vhost
 
@@ -259,10 +262,12 @@ class _Reader:
         spec = {name: whole[name] for name in spec}
         if ref in self.objects:
             if self.objects[ref] == spec:
-                self.note(Level.WARNING, "", f"The {KINDS[kind].noun} is there twice, the same.")
+                self.note(
+                    Level.WARNING, "", f"The {KINDS[kind].noun} appears twice with the same values."
+                )
                 return
             self._find(
-                Level.ERROR, "", f"The {KINDS[kind].noun} is there twice, and not the same.", ref
+                Level.ERROR, "", f"The {KINDS[kind].noun} appears twice with different values.", ref
             )
             return
         self.objects[ref] = spec

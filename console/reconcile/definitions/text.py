@@ -16,8 +16,8 @@ MOST_BYTES = 20 * 1024 * 1024
 MOST_DEPTH = 64
 _MOST_INTEGER = 2**63 - 1
 _OTHERS = {
-    b"\x1f\x8b": "The file is compressed (gzip). Unpack it first.",
-    b"PK\x03\x04": "The file is compressed (zip). Unpack it first.",
+    b"\x1f\x8b": "The file is compressed (gzip). Decompress it first.",
+    b"PK\x03\x04": "The file is compressed (zip). Decompress it first.",
     b"\xff\xfe": "The file is UTF-16, as some shells write it. Save it as UTF-8.",
     b"\xfe\xff": "The file is UTF-16, as some shells write it. Save it as UTF-8.",
 }
@@ -80,7 +80,7 @@ def read_unchecked(
     try:
         text = body.decode("utf-8-sig", "surrogateescape" if tolerant else "strict")
     except UnicodeDecodeError as error:
-        raise NotDefinitions(f"The file is not UTF-8 (byte {error.start}).") from None
+        raise NotDefinitions(f"The file isn't valid UTF-8 (byte {error.start}).") from None
     try:
         top = json.loads(
             text,
@@ -91,7 +91,7 @@ def read_unchecked(
         )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise NotDefinitions(f"The file is not JSON ({where}).") from None
+        raise NotDefinitions(f"The file isn't valid JSON ({where}).") from None
     except RecursionError:
         raise NotDefinitions(f"The file is nested deeper than {MOST_DEPTH}.") from None
     if isinstance(top, _Unfit):
@@ -116,19 +116,20 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Unfit:
         named = [str(value)[:60] for key, value in pairs if key == "name"]
         where = f" of the object named {named[0]!a}" if named else ""
         return _Unfit(
-            f"The key {twice[:60]!a}{where} is there twice: brokers read that differently."
+            f"The key {twice[:60]!a}{where} appears twice, and brokers handle that "
+            "differently. Remove one."
         )
     return found
 
 
 def _integer(digits: str) -> int | _Unfit:
     if len(digits) > 20 or abs(int(digits)) > _MOST_INTEGER:
-        return _Unfit(f"The number {digits[:20]} does not fit into 64 bits.")
+        return _Unfit(f"The number {digits[:20]} doesn't fit into 64 bits.")
     return int(digits)
 
 
 def _constant(name: str) -> _Unfit:
-    return _Unfit(f"{name} is not a number that JSON has.")
+    return _Unfit(f"{name} isn't a valid JSON number.")
 
 
 #: What may be unfit whatever the texts are.
@@ -152,13 +153,13 @@ def _check(value: Any, depth: int, texts: bool) -> None:
         raise NotDefinitions(value.sentence)
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise NotDefinitions("A number is not finite.")
+            raise NotDefinitions("A number isn't finite.")
     elif texts and isinstance(value, str):
         _check_text(value)
 
 
 def _check_text(text: str) -> None:
     if "\0" in text:
-        raise NotDefinitions("A text holds a NUL character.")
+        raise NotDefinitions("A text contains a NUL character.")
     if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
-        raise NotDefinitions("A text holds half of a surrogate pair, which is no character.")
+        raise NotDefinitions("A text contains an unpaired surrogate.")

@@ -114,13 +114,14 @@ TRANSFORMATIONS: Mapping[str, Callable[[Objects], Objects]] = {
 #: One sentence each, for pages.
 ABOUT_TRANSFORMATIONS: Mapping[str, str] = {
     "prepare_for_quorum_queue_migration": (
-        "Leave out mirroring and what else quorum queues refuse, in policies and arguments"
+        "Remove mirroring and other settings that quorum queues don't support from "
+        "policies and arguments"
     ),
-    "strip_cmq_keys_from_policies": "Leave mirroring keys out of policies",
-    "drop_empty_policies": "Leave out policies without any key",
-    "obfuscate_usernames": "Give users other names and no passwords",
-    "exclude_users": "Leave out users",
-    "exclude_permissions": "Leave out permissions",
-    "exclude_runtime_parameters": "Leave out parameters: shovels, federation, operator policies",
-    "exclude_policies": "Leave out policies",
+    "strip_cmq_keys_from_policies": "Remove mirroring keys from policies",
+    "drop_empty_policies": "Remove policies without keys",
+    "obfuscate_usernames": "Replace usernames and remove passwords",
+    "exclude_users": "Remove users",
+    "exclude_permissions": "Remove permissions",
+    "exclude_runtime_parameters": "Remove runtime parameters: shovels, federation, operator policies",
+    "exclude_policies": "Remove policies",
 }

@@ -116,7 +116,7 @@ def test_an_answer_of_ok_without_an_effect_is_rejected(engine, names):
         engine.do(("vhost", [vhost], {"protected_from_deletion": False}))
     else:
         assert change.state == "rejected"
-        assert "deletion protection" in target.reason or "did not apply" in target.reason
+        assert "deletion protection" in target.reason or "didn't apply" in target.reason
 
 
 def test_some_refused_and_some_applied_is_partly(engine, names):
@@ -281,6 +281,6 @@ def test_the_audit_trail_cannot_be_rewritten(planner):
 
     planner.ask(("vhost", ["planned"], {}))
     with pytest.raises(DatabaseError, match="append only"), transaction.atomic():
-        AuditEntry.objects.update(username="somebody else")
+        AuditEntry.objects.update(username="Someone else")
     with pytest.raises(DatabaseError, match="append only"), transaction.atomic():
         AuditEntry.objects.all().delete()

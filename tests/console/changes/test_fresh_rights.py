@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from accessctl.models import BrokerPermission
-from console.engine import recheck
+from console.engine.broker_objects import BrokerObjects
 from console.models import BrokerStatus, Change, Step
 from console.rabbitmq.errors import AccessRefused, MalformedAnswer, NotFound, Unreachable
 from tests.acting import apply as apply_change
@@ -44,10 +44,10 @@ def limit(tenants, name):
 
 
 FACTS = {
-    permit_in_secret: "permissions in virtual hosts that are not yours",
-    permit_topic_in_secret: "permissions in virtual hosts that are not yours",
+    permit_in_secret: "permissions in virtual hosts that you don't administer",
+    permit_topic_in_secret: "permissions in virtual hosts that you don't administer",
     tag: "tags (monitoring)",
-    limit: "limits were changed on the broker since",
+    limit: "limits were changed on the broker",
 }
 
 
@@ -113,21 +113,32 @@ def test_what_the_broker_does_not_tell_is_no_permission(
     name, pk = own
     before = tenants.hash_of(name)
 
-    def fails(store, user):
+    def fails():
         raise error
 
-    monkeypatch.setattr(recheck, "vhosts_of_user", fails)
+    _when_asked_for_permissions_of_a_user(monkeypatch, fails)
     answer = vadm_api.patch(f"{API}/users/{pk}/", {"password": "mine"}, format="json")
     found, _, said = tenants.outcome(answer)
     assert (found in ("pending", "verifying")) is (state == "pending")
     if state == "rejected":
         assert found == "rejected"
-        assert f"did not say what {name} is and may do now" in said
+        assert f"didn't report the current state of {name}" in said
     assert tenants.hash_of(name) == before
 
 
+def _when_asked_for_permissions_of_a_user(monkeypatch, act):
+    ask = BrokerObjects.get
+
+    def get(self, *segments, **more):
+        return (
+            act() if segments[0] == "users" and len(segments) == 3 else ask(self, *segments, **more)
+        )
+
+    monkeypatch.setattr(BrokerObjects, "get", get)
+
+
 def test_who_has_the_whole_broker_needs_no_such_facts(tenants, root_api, own, monkeypatch):
-    monkeypatch.setattr(recheck, "vhosts_of_user", lambda *_: pytest.fail("was asked"))
+    _when_asked_for_permissions_of_a_user(monkeypatch, lambda: pytest.fail("was asked"))
     name, pk = own
     permit_in_secret(tenants, name)
     answer = root_api.patch(f"{API}/users/{pk}/", {"password": "ours"}, format="json")
@@ -149,7 +160,7 @@ def test_a_virtual_hosts_limit_is_not_undone_by_who_may_set_none(tenants, vadm_a
     else:
         state, code, said = tenants.outcome(answer)
         assert (state, code) == ("rejected", "not_allowed")
-        assert "limits were changed on the broker since" in said
+        assert "limits were changed on the broker" in said
     told = tenants.live.call("GET", "vhost-limits", tenants.vhost)
     assert told[0]["value"] == {"max-queues": 3}
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from console.engine.attempt import act, act_together
+from console.engine.broker_objects import BrokerObjects
 from console.kinds.common.kind import Op, Ref
 from console.models import ManagedObject, Step
-from console.rabbitmq.management.objects import ObjectStore
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,7 @@ def test_what_was_asked_for_as_new_never_replaces_what_is_there(
     change = engine.do(("queue", queue, QUORUM))
     step = change.steps.get()
     assert (step.op, change.state, step.error_code) == ("create", "rejected", "conflict")
-    assert "never done unasked" in step.error_detail
+    assert "never does that automatically" in step.error_detail
     assert is_untouched(live_broker, scratch_vhost, queue)
 
 
@@ -107,7 +107,7 @@ def test_a_step_to_replace_is_no_licence_to_delete_what_only_needs_an_update(eng
 
 @pytest.fixture
 def store(management: Any) -> Any:
-    return ObjectStore(management.http)
+    return BrokerObjects(management.http)
 
 
 def step_for(engine: Any, key: list[str], spec: Any, op: Op, guard: dict[str, bool]) -> Step:

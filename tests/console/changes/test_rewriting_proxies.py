@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from console.brokers.connect import connect
+from console.engine.broker_objects import BrokerObjects
 from console.kinds.common.kind import Ref
 from console.models import Attempt
 from console.rabbitmq.errors import PathRewritten
-from console.rabbitmq.management.objects import ObjectStore
 from tests.console.changes.test_crashes import HASH, reach_by
 from tests.faults.gate import (
     Gate,
@@ -73,7 +73,7 @@ def test_a_permission_in_the_default_virtual_host_is_not_called_done(
     assert ended(change) == ("rejected", "rejected", "path_rewritten")
     said = change.steps.get().error_detail
     assert "%2F" in said
-    assert "Test the connection" in said
+    assert "Test the broker's connection" in said
     assert gate.writes == []
     assert engine.target("permission", "/", user).sync == "rejected"
 
@@ -157,7 +157,7 @@ def test_no_kind_of_object_is_read_as_absent(
     rewrite, behind, engine, live_broker, management, user
 ):
     """Of each kind one in the virtual host /, with a slash in its name where it may have one."""
-    direct = ObjectStore(management.http)
+    direct = BrokerObjects(management.http)
     spec = {"durable": True, "auto_delete": False, "arguments": {}}
     policy = {"pattern": "^nothing$", "apply_to": "queues", "priority": 0}
     policy |= {"definition": {"max-length": 1}}
@@ -181,7 +181,7 @@ def test_no_kind_of_object_is_read_as_absent(
             reach_by(engine, gate.url)
             engine.broker.refresh_from_db()
             with connect(engine.broker) as client:
-                proxied = ObjectStore(client.http)
+                proxied = BrokerObjects(client.http)
                 for kind, key in objects:
                     found = proxied.read(kind, key)
                     expected = direct.read(kind, key)
@@ -208,7 +208,7 @@ def test_a_page_does_not_say_that_the_queue_is_gone(
         behind(as_nginx_does)
         client.force_login(superuser)
         text = client.get(f"/queues/{found.pk}/now/").content.decode()
-        assert "no such queue" not in text
+        assert "no longer exists on the broker" not in text
         assert "rewrites escaped characters" in text
     finally:
         live_broker.forget("queues", "/", "warren-there")

@@ -110,7 +110,7 @@ def test_two_operators_on_one_object_are_both_heard_in_an_order(kind, engine, na
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.state, first.steps.get().state) == ("superseded", "superseded")
-    assert first.steps.get().error_detail == "A later change took its place."
+    assert first.steps.get().error_detail == "Replaced by a newer change."
     assert not first.steps.get().tries.exists(), "the older wish was never sent"
     assert (second.state, second.steps.get().state) == ("done", "applied")
     target = engine.target(kind, *key)

@@ -13,6 +13,7 @@ from celery import signals
 
 from console.engine import apply as applying
 from console.engine import lease, stopping
+from console.engine.ports import AUTHORIZE
 from console.engine.proposals.retry import KEPT_FOR, RETRIED, NothingLeft, ask_again, forget_secrets
 from console.kinds.common.kind import Ref
 from console.models import Attempt, BrokerLease, Step
@@ -109,7 +110,7 @@ def test_a_refusal_that_cannot_be_read_back_is_not_judged(engine, cluster, names
     cluster.refuse(400, REFUSED, then=lambda: setattr(cluster, "cut_reads", True))
     change = engine.do(("user", [name], {}, HASH))
     assert change.state == "waiting"
-    assert "Refused (user_already_exists), but not read back" in change.steps.get().error_detail
+    assert "Refused (user_already_exists), but not verified" in change.steps.get().error_detail
     assert outcomes() == ["unknown"]
     cluster.cut_reads = False
     cluster.heal()
@@ -139,20 +140,20 @@ def test_a_failure_of_the_broker_that_did_it_all_the_same_is_found(
 
 
 def test_a_right_that_was_taken_after_an_attempt_does_not_hide_what_it_did(
-    engine, cluster, lost_three_times, settings, seen
+    engine, cluster, lost_three_times, monkeypatch, seen
 ):
     _, change = lost_three_times
-    settings.CHANGE_AUTHORIZER = "tests.console.changes.test_unknown_outcomes.nobody_may"
+    monkeypatch.setattr(AUTHORIZE, "_function", nobody_may)
     cluster.heal()
     assert again(engine, change) == "done"
     assert len(cluster.writes) == 3, "nothing more was sent"
 
 
 def test_a_right_that_was_taken_after_an_attempt_sends_nothing_more(
-    engine, cluster, lost_three_times, live_broker, settings
+    engine, cluster, lost_three_times, live_broker, monkeypatch
 ):
     name, change = lost_three_times
-    settings.CHANGE_AUTHORIZER = "tests.console.changes.test_unknown_outcomes.nobody_may"
+    monkeypatch.setattr(AUTHORIZE, "_function", nobody_may)
     live_broker.forget("users", name)
     cluster.heal()
     assert again(engine, change) == "rejected"
@@ -218,7 +219,7 @@ def test_the_password_of_what_was_refused_is_dropped_after_a_day(refused, superu
     _, change = refused
     assert forget_secrets(utc_now()) == 0
     assert forget_secrets(utc_now() + KEPT_FOR + timedelta(minutes=1)) == 1
-    with pytest.raises(NothingLeft, match="not kept any more"):
+    with pytest.raises(NothingLeft, match="no longer stores"):
         retry(change, superuser)
 
 

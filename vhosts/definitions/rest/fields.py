@@ -10,7 +10,7 @@ from console.faces.rest.fields import Number, StrictSerializer
 
 
 class PlannedRead(serializers.Serializer[Any]):
-    """One object. `state`: planned, refused (no right), held (needs `replace`) or impossible."""
+    """An object. `state`: planned, refused (no right), held (needs `replace`) or impossible."""
 
     kind = serializers.CharField()
     key = serializers.ListField(child=serializers.CharField())
@@ -18,7 +18,7 @@ class PlannedRead(serializers.Serializer[Any]):
     state = serializers.CharField()
     why = serializers.CharField()
     fields_ = serializers.ListField(child=serializers.DictField())
-    messages_lost = serializers.IntegerField(allow_null=True, help_text="Null: not known.")
+    messages_lost = serializers.IntegerField(allow_null=True, help_text="Null if unknown.")
 
     class Meta:
         ref_name = "PlannedObject"
@@ -36,25 +36,25 @@ class FindingRead(serializers.Serializer[Any]):
 
 
 class ImportPlanRead(serializers.Serializer[Any]):
-    """What an import would do. Nothing of it is kept."""
+    """The planned result of an import. Nothing is stored."""
 
     in_sync = serializers.BooleanField()
-    sound = serializers.BooleanField(help_text="Whether all of the file can be done.")
+    sound = serializers.BooleanField(help_text="Whether the whole file can be imported.")
     counts = serializers.DictField(child=serializers.IntegerField())
     rows = PlannedRead(many=True)
     rows_left_out = serializers.IntegerField()
     findings = FindingRead(many=True)
     findings_left_out = serializers.IntegerField()
     objections = serializers.ListField(child=serializers.CharField())
-    fingerprint = serializers.CharField(help_text="Send it as If-Match to apply this very plan.")
-    version = serializers.CharField(help_text="The broker's.")
+    fingerprint = serializers.CharField(help_text="Send it as If-Match to apply exactly this plan.")
+    version = serializers.CharField(help_text="The broker's RabbitMQ version.")
 
     class Meta:
         ref_name = "ImportPlan"
 
 
 class AppliedRead(serializers.Serializer[Any]):
-    """The change that was accepted; null where there was nothing to do."""
+    """The accepted change; null if there was nothing to do."""
 
     change = serializers.UUIDField(allow_null=True)
     state = serializers.CharField()
@@ -65,12 +65,12 @@ class AppliedRead(serializers.Serializer[Any]):
 
 
 class ComparisonRead(serializers.Serializer[Any]):
-    """What turned the older into the newer."""
+    """The differences from the older to the newer definitions."""
 
     counts = serializers.DictField(child=serializers.IntegerField())
     rows = PlannedRead(many=True)
     left_out = serializers.ListField(
-        child=serializers.CharField(), help_text="What could not be read, and so is not compared."
+        child=serializers.CharField(), help_text="What couldn't be read and isn't compared."
     )
 
     class Meta:
@@ -78,19 +78,21 @@ class ComparisonRead(serializers.Serializer[Any]):
 
 
 class BackupRead(serializers.Serializer[Any]):
-    """What was on a broker from `taken_at` until `checked_at`."""
+    """The definitions of a broker from `taken_at` to `checked_at`."""
 
     id = serializers.IntegerField()
     broker = serializers.IntegerField(source="broker_id")
     broker_name = serializers.CharField(source="broker.name")
     taken_at = serializers.DateTimeField()
-    checked_at = serializers.DateTimeField(help_text="When it was last found unchanged.")
+    checked_at = serializers.DateTimeField(
+        help_text="When the definitions were last found unchanged."
+    )
     digest = serializers.CharField()
     objects = serializers.IntegerField(source="objects_count")
     left_out = serializers.ListField(
-        child=serializers.CharField(), help_text="What was there and could not be read."
+        child=serializers.CharField(), help_text="Objects that couldn't be read."
     )
-    size = serializers.IntegerField(help_text="Bytes.")
+    size = serializers.IntegerField(help_text="In bytes.")
     rabbitmq_version = serializers.CharField()
     origin = serializers.CharField()
 
@@ -99,7 +101,7 @@ class BackupRead(serializers.Serializer[Any]):
 
 
 class BackupWrite(StrictSerializer):
-    broker = Number(min_value=1, max_value=2**63 - 1, help_text="The broker's id.")
+    broker = Number(min_value=1, max_value=2**63 - 1, help_text="The broker's ID.")
 
     class Meta:
         ref_name = "BackupRequest"

@@ -64,7 +64,7 @@ class FileParser(BaseParser):
         try:
             body: bytes = stream.read(MOST_BYTES + 1)
         except OSError:
-            raise ParseError("The body could not be read.") from None
+            raise ParseError("The body couldn't be read. Send it again.") from None
         if len(body) > MOST_BYTES:
             raise TooLarge(f"The file is larger than {MOST_BYTES // 1024 // 1024} MB.")
         return body
@@ -86,24 +86,31 @@ def _bool(name: str, about: str) -> OpenApiParameter:
     return OpenApiParameter(name, OpenApiTypes.BOOL, description=about)
 
 
-_BROKER = _text("broker", "The broker's id or name.", required=True)
-_TRANSFORMATIONS = _text("transformations", "Names as of rabbitmqadmin v2, with commas.")
+_BROKER = _text("broker", "A broker's ID or name.", required=True)
+_TRANSFORMATIONS = _text(
+    "transformations", "Comma-separated names of transformations, as in rabbitmqadmin v2."
+)
 _OPTIONS = [
     _BROKER,
-    _text("vhost", "Import into this virtual host only."),
-    _text("source_vhost", "With `vhost`: the one of the file to take. Default: of the same name."),
+    _text("vhost", "Import only into this virtual host."),
     _text(
-        "from_broker", "Copy from this broker instead of a file; needs `vhost` and `source_vhost`."
+        "source_vhost",
+        "With `vhost`: the virtual host to take from the file. Default: the one with the "
+        "same name.",
     ),
-    _bool("permissions", "With `from_broker`: copy permissions too."),
+    _text(
+        "from_broker",
+        "Copy from this broker instead of a file. Requires `vhost` and `source_vhost`.",
+    ),
+    _bool("permissions", "With `from_broker`: also copy permissions."),
     _bool(
         "prune",
-        "Delete what the file lacks, of the kinds it speaks of, and clear limits, tags, descriptions "
-        "and passwords that it leaves empty.",
+        "Delete objects that aren't in the file (same kinds only), and clear limits, "
+        "tags, descriptions and passwords that are empty in the file.",
     ),
-    _bool("replace", "Delete and declare again what has other fixed properties."),
-    _bool("force", "Also queues that hold messages."),
-    _bool("valid_part", "Leave out what cannot be done, and do the rest."),
+    _bool("replace", "Delete and declare again objects whose fixed properties differ."),
+    _bool("force", "Also delete queues that hold messages."),
+    _bool("valid_part", "Skip objects that can't be imported and import the rest."),
     _TRANSFORMATIONS,
 ]
 
@@ -135,14 +142,13 @@ class DefinitionsView(ApiView):
         parameters=[
             _BROKER,
             _text("vhost", "Only this virtual host."),
-            _bool("secrets", "With password hashes and passwords in URIs."),
+            _bool("secrets", "Include password hashes, and passwords in URIs."),
             _TRANSFORMATIONS,
         ],
     )
     @also_answers("409")
     def list(self, request: Request) -> Response:
-        """Export definitions, read from the broker now. What cannot be read is left out, and named in
-        `explanation`."""
+        """Export the current definitions of a broker. Objects that can't be read are left out and named in `explanation`."""
         found = export_definitions(
             broker=_broker(request, "broker"),
             vhost=request.query_params.get("vhost"),
@@ -161,7 +167,7 @@ class DefinitionsView(ApiView):
     @also_answers("409")
     @action(methods=["post"], detail=False, url_path="plan")
     def plan(self, request: Request) -> Response:
-        """Plan an import: what it would change, and what it cannot."""
+        """Plan an import. Returns what it would change and what it can't."""
         return Response(ImportPlanRead(shown_plan(_planned(request))).data)
 
     @extend_schema(
@@ -170,18 +176,20 @@ class DefinitionsView(ApiView):
         responses={202: OpenApiResponse(AppliedRead)},
         parameters=[
             *_OPTIONS,
-            _text("reason", "Kept with the change and in the audit trail."),
+            _text("reason", "Stored with the change and in the audit log."),
             OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER),
             OpenApiParameter(
-                "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="A fingerprint."
+                "If-Match",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="The `fingerprint` of the plan.",
             ),
         ],
     )
     @also_answers("409", "412")
     @action(methods=["post"], detail=False, url_path="apply")
     def apply(self, request: Request) -> Response:
-        """Apply an import as one change. Nothing is done of a file that is not sound as a whole,
-        unless `valid_part` says so."""
+        """Apply an import as one change. If an object can't be imported, nothing is changed, unless you set `valid_part`."""
         plan = _planned(request)
         change = accept_import(
             plan,
@@ -204,20 +212,22 @@ class DefinitionsView(ApiView):
         responses=ComparisonRead,
         parameters=[
             OpenApiParameter(
-                "older", OpenApiTypes.INT, required=True, description="A backup's id."
+                "older", OpenApiTypes.INT, required=True, description="The ID of a backup."
             ),
             OpenApiParameter(
-                "newer", OpenApiTypes.INT, description="Left out: the broker as it is now."
+                "newer",
+                OpenApiTypes.INT,
+                description="The ID of a backup. Default: the broker's current definitions.",
             ),
         ],
     )
     @also_answers("404", "409")
     @action(methods=["get"], detail=False, url_path="compare")
     def compare(self, request: Request) -> Response:
-        """Compare two backups, or a backup with the broker as it is now."""
+        """Compare two backups, or a backup with the broker's current definitions."""
         older = _backup(request, "older")
         if older is None:
-            raise ValidationError({"older": ["Give the id of a backup."]})
+            raise ValidationError({"older": ["Send the ID of a backup."]})
         found = backups.compare_backups(
             older, _backup(request, "newer"), acting_user=cast(User, request.user)
         )
@@ -230,8 +240,9 @@ class DefinitionsView(ApiView):
 
 
 class BackupsView(ListModelMixin, RetrieveModelMixin, ApiView):
-    """Backups of definitions, the newest first."""
+    """Backups of definitions, newest first."""
 
+    nouns = ("backups of definitions", "backup of definitions")
     serializer_class = BackupRead
     filterset_class = BackupFilters
     ordering_fields = {"taken_at": "taken_at", "id": "id"}
@@ -252,13 +263,13 @@ class BackupsView(ListModelMixin, RetrieveModelMixin, ApiView):
     @extend_schema(request=BackupWrite, responses={201: OpenApiResponse(BackupRead)})
     @also_answers("409")
     def create(self, request: Request) -> Response:
-        """Take a backup now. Where nothing changed, the newest one is given back."""
+        """Create a backup. If nothing has changed, the newest backup is returned."""
         sent = BackupWrite(data=self.body())
         sent.is_valid(raise_exception=True)
         visible = Broker.objects.visible_to(request.user)
         broker = visible.filter(pk=sent.validated_data["broker"]).first()
         if broker is None:
-            raise ValidationError({"broker": ["There is no such broker."]})
+            raise ValidationError({"broker": ["Broker not found."]})
         backup = backups.take_backup(
             broker, now=timezone.now(), origin="api", acting_user=cast(User, request.user)
         )
@@ -266,13 +277,13 @@ class BackupsView(ListModelMixin, RetrieveModelMixin, ApiView):
 
     @extend_schema(
         responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "Definitions in RabbitMQ's format.")},
-        parameters=[_bool("secrets", "With password hashes and passwords in URIs.")],
+        parameters=[_bool("secrets", "Include password hashes, and passwords in URIs.")],
         filters=False,
     )
     @also_answers("409")
     @action(methods=["get"], detail=True, url_path="file", pagination_class=None)
     def file(self, request: Request, pk: str) -> HttpResponse:
-        """The definitions of a backup."""
+        """Get the definitions in a backup."""
         backup = backups.access_backup(cast(User, request.user), int(pk))
         content = backups.download_backup(
             backup, secrets=_flag(request, "secrets"), acting_user=cast(User, request.user)
@@ -286,7 +297,7 @@ def _planned(request: Request) -> Any:
     source = given.get("source_vhost")
     if "from_broker" in given:
         if not given.get("vhost") or not source:
-            raise ValidationError({"source_vhost": ["To copy, give vhost and source_vhost."]})
+            raise ValidationError({"source_vhost": ["To copy, set vhost and source_vhost."]})
         body = export_for_copy(
             broker=_broker(request, "from_broker"),
             vhost=source,
@@ -318,7 +329,7 @@ def _broker(request: Request, name: str) -> Broker:
     visible = Broker.objects.visible_to(request.user).select_related("status")
     broker = visible.filter(**({"pk": int(text)} if is_id else {"name": text})).first()
     if broker is None:
-        raise ValidationError({name: ["There is no such broker. Give its id or its name."]})
+        raise ValidationError({name: ["Broker not found. Send its ID or name."]})
     return broker
 
 
@@ -327,7 +338,7 @@ def _backup(request: Request, name: str) -> Backup | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        raise ValidationError({name: ["Give the id of a backup."]})
+        raise ValidationError({name: ["Send the ID of a backup."]})
     return backups.access_backup(cast(User, request.user), int(text))
 
 
@@ -338,7 +349,7 @@ def _names(request: Request) -> list[str]:
 def _flag(request: Request, name: str) -> bool:
     text = request.query_params.get(name)
     if text not in (None, "true", "false"):
-        raise ValidationError({name: ["Must be true or false."]})
+        raise ValidationError({name: ["{name} must be true or false."]})
     return text == "true"
 
 

@@ -2,70 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from accessctl.models import BrokerUser
-from accessctl.users.specs import seen_permissions, seen_topic_permissions, seen_users
 from console.engine.drift import note_drift
 from console.engine.retire import There, retire_leftovers
-from console.faces.face import FACES
-from console.kinds.common.kind import Key, Spec
+from console.faces.face import FACES, Face
+from console.faces.seen import seen_of
+from console.kinds.registry import OWNERS
 from console.models import Broker, ManagedObject
-from vhosts.drift.seen_objects import seen_by_face
-from vhosts.models import VirtualHost
-from vhosts.virtual_hosts.specs import seen_vhosts
-
-_KINDS: Mapping[str, tuple[str, Callable[[Broker], Mapping[Key, Spec]]]] = {
-    "vhosts": ("vhost", seen_vhosts),
-    "users": ("user", seen_users),
-    "permissions": ("permission", seen_permissions),
-    "topic_permissions": ("topic_permission", seen_topic_permissions),
-}
-
-
-def _kind_of(part: str) -> tuple[str, Callable[[Broker], Mapping[Key, Spec]]] | None:
-    if part in _KINDS:
-        return _KINDS[part]
-    face = next((face for face in FACES.values() if face.route == part), None)
-    return None if face is None else (face.name, lambda broker: seen_by_face(face, broker))
 
 
 def note_part(
-    part: str,
+    face: Face,
     items: Sequence[Any],
     broker: Broker,
     *,
     complete: bool,
     now: datetime,
-    unread: Collection[Key] = (),
+    unread: Collection[tuple[str, ...]] = (),
 ) -> int:
-    """How many managed objects of the part differ; 0 for a part of which nothing is managed. `items` is
+    """How many managed objects of the kind differ; 0 for a kind of which nothing is compared. `items` is
     what the broker listed, already laid over the mirror; `unread` was listed and could not be read."""
-    found = _kind_of(part)
-    if found is None:
+    kind = face.name
+    if not face.mirror.compared:
         return 0
-    kind, seen_of = found
     if not ManagedObject.objects.filter(broker=broker, kind=kind).exists():
         return 0
-    seen = dict(seen_of(broker))
-    if kind == "vhost" and any(limits is None for _, limits in items):
+    seen = seen_of(broker, kind)
+    untold = face.mirror.reading.untold(items) if face.mirror.reading else ()
+    if untold:
         # They could not be read: unknown, not none.
-        seen = {key: {k: v for k, v in spec.items() if k != "limits"} for key, spec in seen.items()}
-    there = _there(broker) if kind in _HANGING else {}
-    if kind in _OWNERS:
+        seen = {
+            key: {name: value for name, value in spec.items() if name not in untold}
+            for key, spec in seen.items()
+        }
+    if kind in OWNERS:
         retire_leftovers(broker, kind, seen, now)
+    there = {} if kind in OWNERS else _there(broker)
     return note_drift(broker, kind, seen, complete=complete, now=now, there=there, unread=unread)
 
 
-#: Kinds whose objects go with their virtual host and their user.
-_HANGING = ("permission", "topic_permission")
-_OWNERS = ("vhost", "user")
-
-
 def _there(broker: Broker) -> There:
-    return {
-        "vhost": set(VirtualHost.objects.filter(broker=broker).values_list("name", flat=True)),
-        "user": set(BrokerUser.objects.filter(broker=broker).values_list("name", flat=True)),
-    }
+    """The virtual hosts and users, with which their objects go."""
+    return {kind: {key[0] for key in _keys(FACES[kind], broker)} for kind in OWNERS}
+
+
+def _keys(face: Face, broker: Broker) -> Any:
+    return face.model._default_manager.filter(broker=broker).values_list(*face.kind.identity)

@@ -1,98 +1,60 @@
-"""What goes with a virtual host or a user, out of the mirror at once when a change read back that it is
-gone: the permissions, queues and exchanges, and what they counted for in the broker's totals."""
+"""What a change read back as gone, and what went with it, out of the mirror at once: the permissions,
+queues and policies of a virtual host, and what they counted for in the broker's totals."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Q
 
-from accessctl.models import BrokerPermission, BrokerTopicPermission
-from accessctl.users.model import SeenOnBroker
-from console.kinds.common.kind import Key
-from console.models import Broker, BrokerStatus, ManagedObject
-from vhosts.models import Exchange, Queue
-from vhosts.polling.inventory.mirror import Kind
-from vhosts.polling.store import KEEP_LAST
-
-_PERMISSIONS: Sequence[type[SeenOnBroker]] = (BrokerPermission, BrokerTopicPermission)
+from console.faces.face import FACES, Face
+from console.kinds.common.kind import Key, Ref
+from console.kinds.registry import KINDS, OWNERS
+from console.models import Broker, ManagedObject
+from console.reconcile.dependents import hanging_on
 
 
-def drop_what_hung_on(broker_id: int, kind: str, gone: Sequence[Key], now: datetime) -> None:
-    """Within a transaction that holds the broker's status. `kind` is vhost, user, queue or exchange."""
-    if kind in ("vhost", "user"):
-        names = [key[0] for key in gone]
-        for model in _PERMISSIONS:
-            model.objects.filter(**{"broker": broker_id, f"{kind}__in": names}).delete()
-    if kind == "vhost":
-        inside = Q(vhost__in=names)
-        _drop_queues(broker_id, inside, now)
-        _drop_exchanges(broker_id, inside)
-    elif kind in ("queue", "exchange"):
-        named = Q()
-        for vhost, name in gone:
-            named |= Q(vhost=vhost, name=name)
-        if kind == "queue":
-            _drop_queues(broker_id, named, now)
+def drop_gone(broker_id: int, kind: str, gone: Sequence[Key], now: datetime) -> None:
+    """Within a transaction that holds the broker's status."""
+    if kind in FACES:
+        _drop(FACES[kind], broker_id, _named(FACES[kind], broker_id, gone), now)
+    parts: dict[str, list[Mapping[int, str]]] = {}
+    for key in gone:
+        for hanging, where in hanging_on(Ref(kind, key)):
+            parts.setdefault(hanging, []).append(where)
+    for hanging, places in parts.items():
+        if hanging in FACES:
+            _drop(FACES[hanging], broker_id, _placed(FACES[hanging], places), now)
+
+
+def _drop(face: Face, broker_id: int, which: Q, now: datetime) -> None:
+    face.mirror.drop(face.model, broker_id, which, now)
+
+
+def _named(face: Face, broker_id: int, keys: Collection[Key]) -> Q:
+    columns, wanted = face.kind.identity, set(keys)
+    named = {f"{name}__in": {key[at] for key in wanted} for at, name in enumerate(columns)}
+    rows = face.model._default_manager.filter(broker=broker_id, **named)
+    found = rows.values_list("pk", *columns)
+    return Q(pk__in=[pk for pk, *key in found if tuple(key) in wanted])
+
+
+def _placed(face: Face, places: Sequence[Mapping[int, str]]) -> Q:
+    """Rows whose key has one of these parts, by position."""
+    names: dict[int, set[str]] = {}
+    which = Q()
+    for place in places:
+        if len(place) == 1:
+            ((at, name),) = place.items()
+            names.setdefault(at, set()).add(name)
         else:
-            _drop_exchanges(broker_id, named)
-
-
-def _drop_queues(broker_id: int, which: Q, now: datetime) -> None:
-    queues = Queue.objects.present().filter(which, broker=broker_id)
-    held = queues.aggregate(queues=Count("pk"), ready=Sum("ready"), unacked=Sum("unacked"))
-    if not held["queues"]:
-        return
-    queues.update(gone_at=now)
-    settle_gone_queues(broker_id, now)
-    _take_off(
-        broker_id, queues=held["queues"], messages_ready=held["ready"],
-        messages_unacked=held["unacked"],
-    )  # fmt: skip
-    # A poll that is under way may have read them before they were deleted: it stores nothing, and the
-    # next one, at once, compares all depths.
-    BrokerStatus.objects.filter(broker=broker_id).update(
-        claim=F("claim") + 1, claimed_until=None, next_poll_at=now, depths_claim=0
-    )
-
-
-def _drop_exchanges(broker_id: int, which: Q) -> None:
-    deleted, _ = Exchange.objects.filter(which, broker=broker_id).delete()
-    _take_off(broker_id, exchanges=deleted)
-
-
-def _take_off(broker_id: int, **counts: int | None) -> None:
-    """Lowers the broker's totals. One that is not known stays so."""
-    status = BrokerStatus.objects.get(broker=broker_id)
-    lowered = {
-        name: max(0, known - (count or 0))
-        for name, count in counts.items()
-        if (known := getattr(status, name)) is not None
-    }
-    BrokerStatus.objects.filter(broker=broker_id).update(**lowered)
-
-
-def settle_gone_queues(broker_id: int, now: datetime) -> None:
-    """What is gone since `now` has no depth; its history ends in a gap."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH changed AS (
-                UPDATE vhosts_queue q SET ready = NULL, unacked = NULL, total = NULL,
-                       consumers = NULL, depth_changed_at = date_trunc('second', %(now)s),
-                       {KEEP_LAST.format(now_unknown="TRUE")}
-                WHERE broker_id = %(broker)s AND gone_at = %(now)s AND ready IS NOT NULL
-                RETURNING id, depth_changed_at
-            )
-            INSERT INTO vhosts_queue_recent (queue_id, at) SELECT id, depth_changed_at FROM changed
-            ON CONFLICT (queue_id, at) DO UPDATE SET ready = NULL, unacked = NULL
-            """,  # noqa: S608 – no part of it comes from outside
-            {"broker": broker_id, "now": now},
-        )
+            which |= Q(**{face.kind.identity[at]: name for at, name in place.items()})
+    for at, those in names.items():
+        which |= Q(**{f"{face.kind.identity[at]}__in": those})
+    return which
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +65,17 @@ class GoneSince:
     vhosts: Collection[str]
     users: Collection[str]
 
-    def tells_of(self, kind: Kind, row: Sequence[Any]) -> bool:
-        """Whether the row of the part is of one of them. Keys come first in a row."""
-        named = dict(zip(kind.keys, row, strict=False))
-        return named.get("vhost") in self.vhosts or named.get('"user"') in self.users
+    def tells_of(self, kind: str, row: Sequence[Any]) -> bool:
+        """Whether the row of a kind's part is of one of them. Keys come first in a row."""
+        found, key = KINDS[kind], tuple(row)
+        return found.vhost_of(key) in self.vhosts or found.user_of(key) in self.users
 
 
 def gone_since(broker: Broker, began: datetime) -> GoneSince:
     gone = ManagedObject.objects.filter(
-        broker=broker, kind__in=("vhost", "user"), spec__isnull=True, verified_at__gt=began
+        broker=broker, kind__in=OWNERS, spec__isnull=True, verified_at__gt=began
     )
-    names: dict[str, set[str]] = {"vhost": set(), "user": set()}
+    vhosts, users = set[str](), set[str]()
     for kind, key in gone.values_list("kind", "key"):
-        names[kind].add(key[0])
-    return GoneSince(frozenset(names["vhost"]), frozenset(names["user"]))
+        (vhosts if KINDS[kind].is_container else users).add(key[0])
+    return GoneSince(frozenset(vhosts), frozenset(users))

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from console.faces.mirror import Doubt
 from vhosts.polling.copying import temporary_table
 
 #: More than this share missing, and at least so many, is a reason to ask again before believing it.
@@ -35,20 +36,12 @@ class Kind:
     touched: str  # the column that says when a row last differed
     leaves: str = ""
     given: dict[str, str] = field(default_factory=dict)
+    #: Where the virtual host stands among the keys.
+    vhost_at: int | None = None
 
     @property
     def columns(self) -> dict[str, str]:
         return {**dict.fromkeys(self.keys, "text"), **self.values}
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """SQL over the row `t`: which ones are not dropped although a complete listing lacks them, and what
-    is set in them instead. Both are our own words, with `parameters`."""
-
-    where: str
-    marked: str
-    parameters: dict[str, Any]
 
 
 @dataclass(frozen=True)

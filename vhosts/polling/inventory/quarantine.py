@@ -22,11 +22,11 @@ def why_unfit(*names: str) -> str | None:
     """Why these names cannot be kept, None where they can."""
     for name in names:
         if "\x00" in name:
-            return "The name holds a NUL character."
+            return "The name contains a NUL character."
         try:
             size = len(name) if name.isascii() else len(name.encode())
         except UnicodeEncodeError:
-            return "The name is not valid Unicode."
+            return "The name isn't valid Unicode."
         if size > MAX_NAME_BYTES:
             return f"The name is longer than {MAX_NAME_BYTES} bytes."
     return None
@@ -48,7 +48,7 @@ class LeftOut:
         """Without names: those are not for everybody who may see the broker."""
         number = len(self.names) + self.nameless
         told = "1 row" if number == 1 else f"{number:,} rows"
-        return f"{told} could not be read, so left out."
+        return f"{told} couldn't be read and were skipped."
 
 
 def unfit_rows(
@@ -74,8 +74,9 @@ def unfit_rows(
 def _called(kind: Kind, key: tuple[str, ...]) -> str:
     """`"a\\x00b" in "/"`."""
     named = [f'"{printable(part, 120)}"' for part in key]
-    if kind.keys[0] == "vhost":
-        return f"{' / '.join(named[1:])} in {named[0]}"
+    if kind.vhost_at is not None and len(named) > 1:
+        vhost = named.pop(kind.vhost_at)
+        return f"{' / '.join(named)} in {vhost}"
     return " / ".join(named)
 
 
@@ -88,7 +89,7 @@ def sound_depths(items: Iterable[QueueDepth], rejected: list[RejectedRow]) -> li
             value is None or 0 <= value <= _BIGGEST
             for value in (item.ready, item.unacked, item.total)
         ):
-            reason = "The number of messages is absurd."
+            reason = "The number of messages isn't plausible."
         if reason is None:
             sound.append(item)
         else:

@@ -14,35 +14,27 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DataError, connection, transaction
+from django.db import DataError, transaction
 
 from console.brokers.connect import connect
 from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus
-from console.rabbitmq.errors import BrokerError, LoginRefused
+from console.rabbitmq.errors import AccessRefused, BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.prometheus.scrape import spellings
-from vhosts.models import Queue
 from vhosts.polling import dispatch
 from vhosts.polling.collect import SLOW
-from vhosts.polling.copying import temporary_table
 from vhosts.polling.inventory.drift import note_part
-from vhosts.polling.inventory.gone import gone_since, settle_gone_queues
+from vhosts.polling.inventory.gone import gone_since
 from vhosts.polling.inventory.mirror import Mirrored, lay_over
 from vhosts.polling.inventory.node_watch import NodeWatch
-from vhosts.polling.inventory.parts import (
-    NEVER_EMPTY,
-    QUEUES,
-    Part,
-    can_tell_absence,
-    doubt_of,
-    parts,
-)
+from vhosts.polling.inventory.parts import Part, can_tell_absence, parts
 from vhosts.polling.inventory.quarantine import MOST_NAMED, unfit_rows, why_unfit
 from vhosts.polling.inventory.read_back import read_back_since
-from vhosts.polling.scraping import NodeScrapes
+from vhosts.polling.inventory.sight import Sight
+from vhosts.polling.rights import refused
 from vhosts.polling.store import Fenced
 from vhosts.polling.vitals import sentence
+from vhosts.queues.consumers import take_consumers
 
 log = structlog.get_logger(__name__)
 
@@ -69,11 +61,13 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
     whole, degraded = True, False
     try:
         with connect(broker, timeouts=SLOW) as client:
-            nodes = NodeWatch(client)
+            nodes, sight = NodeWatch(client), Sight(broker.username)
             for part in parts():
-                whole &= _take_part(part, broker, claim, client, nodes, now, errors, left_out)
+                whole &= _take_part(
+                    part, broker, claim, client, nodes, sight, now, errors, left_out
+                )
             degraded = nodes.missed
-            _take_consumers(broker, claim, client)
+            take_consumers(broker, client, lambda: _held(broker, claim))
     except (BrokerError, ConsoleError) as error:
         # The next poll finds out and says what is wrong with the broker as a whole.
         whole = False
@@ -91,32 +85,41 @@ def _take_part(
     claim: int,
     client: ManagementClient,
     nodes: NodeWatch,
+    sight: Sight,
     now: datetime,
     errors: dict[str, str],
     names_left_out: dict[str, list[str]],
 ) -> bool:
     """Whether the part is now as the broker says. What can't be kept of it is told in the last two."""
-    name = part.kind.name
+    name, mirror = part.kind.name, part.face.mirror
     try:
         listing = part.read(client)
         # A node that died meanwhile may have taken its queues out of the listing.
         view = nodes.since_last()
     except LoginRefused:
         raise
+    except AccessRefused as error:
+        errors[name] = refused(name, broker.username, error)
+        return False
     except BrokerError as error:
         errors[name] = sentence(error)
         return False
     rows = {
         row[: len(part.kind.keys)]: row for row in (part.row(item, view) for item in listing.items)
     }
+    sight.take_in(part.face.kind, rows, whole=listing.complete and not listing.rejected)
+    hidden = sight.lacks(part.face.kind)
     sound = [row for key, row in rows.items() if why_unfit(*key) is None]
     left_out = unfit_rows(part.kind, [key for key in rows if why_unfit(*key)], listing.rejected)
     complete = (
         listing.complete
+        and not hidden
         and not left_out.nameless
-        and bool(sound or name not in NEVER_EMPTY)
-        and can_tell_absence(part.kind, view)
+        and bool(sound or not part.face.kind.never_empty)
+        and can_tell_absence(part.face, view)
     )
+    if hidden:
+        errors[name] = hidden
     if left_out:
         errors[name] = left_out.sentence()
         names_left_out[name] = list(left_out.names[:MOST_NAMED])
@@ -128,24 +131,28 @@ def _take_part(
             mirrored = lay_over(
                 part.kind,
                 broker.pk,
-                [row for row in sound if not gone.tells_of(part.kind, row)],
+                [row for row in sound if not gone.tells_of(part.face.name, row)],
                 now=now,
                 complete=complete,
                 confirmed=suspicion is not None and _is_second(suspicion, now),
-                newer=[*read_back_since(broker, name, now), *left_out.known],
-                doubtful=doubt_of(part.kind, view),
+                newer=[*read_back_since(broker, part.face.name, now), *left_out.known],
+                doubtful=mirror.doubt(view),
             )
             _note_suspicion(status, name, mirrored, complete, now)
-            if part.kind is QUEUES and mirrored.came_or_went:
-                settle_gone_queues(broker.pk, now)
-                # The next poll compares all depths: a revived row has none yet.
-                BrokerStatus.objects.filter(pk=broker.pk).update(depths_claim=0)
+            _note_listed(status, name, now)
+            if mirrored.came_or_went:
+                mirror.came_or_went(broker.pk, now)
     except DataError:
         log.warning("inventory_unstorable", broker_id=broker.pk, part=name, exc_info=True)
-        errors[name] = "The listing holds values that cannot be kept."
+        errors[name] = "The list contains values that can't be stored."
         return False
     note_part(
-        name, listing.items, broker, complete=complete, now=now, unread=frozenset(left_out.known)
+        part.face,
+        listing.items,
+        broker,
+        complete=complete,
+        now=now,
+        unread=frozenset(left_out.known),
     )
     return complete and (mirrored.dropped or not mirrored.missing)
 
@@ -177,35 +184,9 @@ def _note_suspicion(
         BrokerStatus.objects.filter(pk=status.pk).update(suspect=suspect)
 
 
-def _take_consumers(broker: Broker, claim: int, client: ManagementClient) -> None:
-    """Consumers of each queue, where the Prometheus plugin tells; else they stay unknown, as the
-    management API would have to gather all statistics for it."""
-    status = BrokerStatus.objects.filter(pk=broker.pk).first()
-    if status is None or status.depths_source != "prometheus":
-        return
-    scraping = NodeScrapes(broker, client)
-    urls = scraping.urls(status.cluster(), client.overview().listeners)
-    if urls is None:
-        return
-    odd = spellings(Queue.objects.odd_names_on(broker))
-    consumers = scraping.consumers(urls, odd, SLOW)
-    rows = [(*names, count) for names, count in consumers.items() if why_unfit(*names) is None]
-    with transaction.atomic(), connection.cursor() as cursor:
-        _held(broker, claim)
-        with temporary_table(cursor, "consuming", _CONSUMING, rows):
-            cursor.execute(
-                """
-                UPDATE vhosts_queue q SET consumers = least(c.consumers, 2147483647)
-                FROM consuming c
-                WHERE q.broker_id = %s AND q.vhost = c.vhost AND q.name = c.name
-                  AND q.gone_at IS NULL
-                  AND q.consumers IS DISTINCT FROM least(c.consumers, 2147483647)
-                """,
-                [broker.pk],
-            )
-
-
-_CONSUMING = {"vhost": "text", "name": "text", "consumers": "bigint"}
+def _note_listed(status: BrokerStatus, name: str, now: datetime) -> None:
+    parts_at = {**status.parts_at, name: now.isoformat()}
+    BrokerStatus.objects.filter(pk=status.pk).update(parts_at=parts_at)
 
 
 def _finish(

@@ -1,0 +1,62 @@
+"""How permissions and topic permissions are mirrored, compared and asked for. Their pages and API are
+their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.patterns.notes import pattern_notes
+from accessctl.permissions.api_plans import plan_permission, plan_topic_permission
+from accessctl.permissions.api_writes import PermissionNew, TopicPermissionNew
+from accessctl.permissions.rules import check_patterns
+from accessctl.rights import Permission
+from console.faces.face import Face, Planned, Rights, Rules
+from console.faces.mirror import Mirror, Reading
+from console.kinds.common.kind import Key
+from console.kinds.permission import PERMISSION
+from console.kinds.topic_permission import TOPIC_PERMISSION
+from console.models import Broker
+
+_RIGHTS = Rights(
+    view=Permission.PERMISSIONS_VIEW,
+    create=Permission.PERMISSIONS_EDIT,
+    edit=Permission.PERMISSIONS_EDIT,
+    delete=Permission.PERMISSIONS_EDIT,
+)
+
+
+def _check_changed(broker: Broker, key: Key, fields: Mapping[str, Any]) -> None:
+    check_patterns(fields, broker)
+
+
+PERMISSIONS = Face(
+    kind=PERMISSION,
+    model=BrokerPermission,
+    rights=_RIGHTS,
+    slug="permissions",
+    rules=Rules(check_changed=_check_changed, notes_of_many=partial(pattern_notes, topic=False)),
+    mirror=Mirror(
+        reading=Reading(
+            items=lambda client: client.permissions(),
+            row=lambda row, _: (row.vhost, row.user, row.configure, row.write, row.read),
+        )
+    ),
+    planned=Planned(body=PermissionNew, make=plan_permission),
+)
+TOPIC_PERMISSIONS = Face(
+    kind=TOPIC_PERMISSION,
+    model=BrokerTopicPermission,
+    rights=_RIGHTS,
+    slug="topic-permissions",
+    rules=Rules(check_changed=_check_changed, notes_of_many=partial(pattern_notes, topic=True)),
+    mirror=Mirror(
+        reading=Reading(
+            items=lambda client: client.topic_permissions(),
+            row=lambda row, _: (row.vhost, row.user, row.exchange, row.write, row.read),
+        )
+    ),
+    planned=Planned(body=TopicPermissionNew, make=plan_topic_permission),
+)

@@ -1,0 +1,112 @@
+"""How RabbitMQ's users are mirrored, compared and asked for. Their pages and API are their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from accessctl.models import BrokerUser
+from accessctl.rights import Permission
+from accessctl.users.api_plans import plan_user
+from accessctl.users.api_writes import UserNew
+from accessctl.users.origins import note_origins
+from accessctl.users.ownership import is_creating, known_users, sees_all_users, why_not_edit_user
+from accessctl.users.rules import check_user_fields, user_objections
+from console.faces.face import Face, Intent, Planned, Rights, Rules
+from console.faces.mirror import Mirror, Reading
+from console.kinds.common.kind import Key, Spec
+from console.kinds.user import USER
+from console.models import Broker
+from console.rabbitmq.cluster import ClusterView
+from console.rabbitmq.management.readings import tags
+from console.rabbitmq.passwords import is_default_password
+from console.rabbitmq.types import UserInfo
+from console.reconcile.disclose import beside_secrets
+
+
+def _columns(key: Key, spec: Spec) -> tuple[Any, ...]:
+    hashed, algorithm = spec.get("password_hash"), spec.get("hashing_algorithm", "")
+    return (
+        list(tags(spec.get("tags"))),
+        None if hashed is None else bool(hashed),
+        is_default_password(key[0], hashed, algorithm),
+        algorithm,
+        dict(spec.get("limits", {})),
+    )
+
+
+def _listed(user: UserInfo, view: ClusterView) -> tuple[Any, ...]:
+    return (
+        user.name,
+        list(user.tags),
+        user.has_password,
+        user.has_default_password,
+        user.hashing_algorithm or "",
+        dict(user.limits),
+    )
+
+
+def _spec(row: BrokerUser) -> dict[str, Any]:
+    """Without the password's hash, which is not kept."""
+    return {"tags": list(row.tags), "limits": dict(row.limits)}
+
+
+def _check_changed(broker: Broker, key: Key, fields: Mapping[str, Any]) -> object:
+    secret = beside_secrets(USER.name)
+    return check_user_fields({k: v for k, v in fields.items() if k not in secret})
+
+
+def _needs(intent: Intent) -> Sequence[Permission]:
+    if intent.after is None and not intent.by_file:
+        return [Permission.USERS_EDIT]
+    limits = [Permission.VHOSTS_LIMIT] if "limits" in intent.changed else []
+    # An imported hash is somebody's password: whoever may set tags could take it anyway.
+    tagging = [Permission.USERS_TAG] if intent.by_file or "tags" in intent.changed else []
+    return [*tagging, Permission.USERS_EDIT, *limits]
+
+
+def _why_not(
+    user: Any, right: Permission, broker: Broker, key: Key, *, again: bool = False
+) -> str | None:
+    if right != Permission.USERS_EDIT:
+        return None
+    found = why_not_edit_user(user, broker, key[0])
+    # An inventory may have seen a user that an earlier try created before that was recorded: whose it is, is
+    # then judged by what the broker says (accessctl.users.judging).
+    return "" if found and again and is_creating(user, broker, key[0]) else found
+
+
+def _known(user: Any, broker: Broker, keys: Collection[Key]) -> Collection[Key]:
+    if sees_all_users(user, broker):
+        return keys
+    known = known_users(user, broker, {key[0] for key in keys})
+    return [key for key in keys if key[0] in known]
+
+
+USERS = Face(
+    kind=USER,
+    model=BrokerUser,
+    rights=Rights(
+        view=Permission.USERS_VIEW,
+        create=Permission.USERS_EDIT,
+        edit=Permission.USERS_EDIT,
+        delete=Permission.USERS_EDIT,
+    ),
+    slug="users",
+    rules=Rules(
+        check_changed=_check_changed,
+        dies=lambda broker, key, spec: user_objections(broker, key[0]),
+    ),
+    mirror=Mirror(
+        columns=("tags", "has_password", "has_default_password", "hashing_algorithm", "limits"),
+        of_spec=_columns,
+        to_spec=_spec,
+        reading=Reading(items=lambda client: client.users(), row=_listed),
+        note=note_origins,
+    ),
+    needs=_needs,
+    why_not=_why_not,
+    known=_known,
+    planned=Planned(body=UserNew, make=plan_user),
+    page="user",
+)

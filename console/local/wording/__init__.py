@@ -1,0 +1,1 @@
+"""Keeps banned phrases out of templates, messages and docs. `python -m console.local.wording` runs it."""

@@ -1,0 +1,93 @@
+"""The words of an error body, as one line: what RabbitMQ, or a proxy in front of it, gives as the reason."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+from typing import Any
+
+import msgspec
+
+#: Beyond these a reason is cut: it is text for a person, not data.
+_MOST_ITEMS = 20
+_DEEPEST = 6
+#: RabbitMQ escapes these three in some reasons, by version and endpoint, and no others.
+_ESCAPED = re.compile(r"&(lt|gt|amp);")
+_UNESCAPED = {"lt": "<", "gt": ">", "amp": "&"}
+_TITLE = re.compile(rb"<title[^>]*>([^<]{1,400})", re.IGNORECASE)
+_HEADING = re.compile(rb"<h1[^>]*>([^<]{1,400})", re.IGNORECASE)
+#: An atom of Erlang, such as `no_such_exchange`: what follows in a list says more about it.
+_ATOM = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """`code` is RabbitMQ's `error` and `reason` what it says besides; "" where it says nothing. `other` is
+    what somebody says who is not RabbitMQ's API: the text, or the title of a page."""
+
+    code: str = ""
+    reason: str = ""
+    other: str = ""
+
+    @property
+    def text(self) -> str:
+        return self.reason or self.code or self.other
+
+
+def read_said(body: bytes) -> Said:
+    """What an error body says. It may be anything: JSON of any shape, text, a page, cut off, empty."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return Said(other=_other(body))
+    if isinstance(value, dict):
+        return Said(_line(_words(value.get("error"))), _line(_words(value.get("reason"))))
+    return Said(reason=_line(_words(value)))
+
+
+def _words(value: Any, depth: int = 0) -> str:
+    """A value of JSON in words. Erlang's tuples come as lists and its strings as lists of characters."""
+    if depth > _DEEPEST:
+        return "…"
+    if isinstance(value, str):
+        return _ESCAPED.sub(lambda found: _UNESCAPED[found[1]], value)
+    if isinstance(value, dict):
+        items = list(value.items())[:_MOST_ITEMS]
+        return ", ".join(f"{name}: {_words(inner, depth + 1)}" for name, inner in items)
+    if not isinstance(value, list):
+        return (
+            "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        )
+    if (text := _characters(value)) is not None:
+        return _words(text)
+    words = [_words(inner, depth + 1) for inner in value[:_MOST_ITEMS]]
+    words = [word for word in words if word]
+    if len(words) > 1 and _ATOM.fullmatch(words[0]):
+        words[:2] = [f"{words[0]}: {words[1]}"]
+    listed = ", ".join(words)
+    return f"({listed})" if depth and len(words) > 1 else listed
+
+
+def _characters(value: list[Any]) -> str | None:
+    """The text that a list of code points is; None for any other list."""
+    if not value or not all(type(code) is int and 9 <= code < 0x110000 for code in value):
+        return None
+    text = "".join(map(chr, value))
+    return text if all(one.isprintable() or one in "\t\r\n" for one in text) else None
+
+
+def _line(text: str) -> str:
+    """RabbitMQ puts a headline, an empty line and one line for each fault: here on one line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) < 2:
+        return "".join(lines)
+    return f"{lines[0].rstrip(':')}: {'; '.join(lines[1:])}"
+
+
+def _other(body: bytes) -> str:
+    stripped = body.strip()
+    if not stripped.startswith(b"<"):
+        return _line(stripped.decode("utf-8", "replace"))
+    found = _TITLE.search(stripped) or _HEADING.search(stripped)
+    return _line(unescape(found[1].decode("utf-8", "replace"))) if found else ""

@@ -1,0 +1,55 @@
+"""How exchanges are mirrored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Model, Q
+
+from accessctl.rights import Permission
+from console.faces.face import Face, Rights
+from console.faces.mirror import Mirror, Reading
+from console.kinds.exchange import EXCHANGE
+from console.rabbitmq.cluster import ClusterView
+from console.rabbitmq.types import ExchangeInfo
+from vhosts.models import Exchange
+from vhosts.polling.totals import take_off
+
+
+def _row(exchange: ExchangeInfo, view: ClusterView) -> tuple[Any, ...]:
+    return (
+        exchange.vhost,
+        exchange.name,
+        exchange.type,
+        exchange.durable,
+        exchange.auto_delete,
+        exchange.internal,
+        dict(exchange.arguments),
+        exchange.policy or "",
+    )
+
+
+def _drop(model: type[Model], broker_id: int, which: Q, now: datetime) -> None:
+    deleted, _ = Exchange.objects.filter(which, broker=broker_id).delete()
+    take_off(broker_id, exchanges=deleted)
+
+
+EXCHANGES = Face(
+    kind=EXCHANGE,
+    model=Exchange,
+    rights=Rights(
+        view=Permission.QUEUES_VIEW,
+        create=Permission.DEFINITIONS_IMPORT,
+        edit=Permission.DEFINITIONS_IMPORT,
+        delete=Permission.DEFINITIONS_IMPORT,
+    ),
+    slug="exchanges",
+    mirror=Mirror(
+        columns=("type", "durable", "auto_delete", "internal", "arguments", "policy"),
+        reading=Reading(items=lambda client: client.exchanges(), row=_row),
+        drop=_drop,
+        read_back=False,
+        compared=False,
+    ),
+)
