@@ -198,7 +198,10 @@ class DepthCollector:
         )
 
     def _totals(self, view: ClusterView, vitals: Vitals) -> Depths:
-        settling = len(view.running | view.down) > 1 and self._is_settling(view, vitals)
+        # Nodes that could not be read just now may just have gone.
+        before = self._was.cluster()
+        several = len(view.running | view.down | before.running | before.down) > 1
+        settling = several and (not view.known or self._is_settling(view, vitals))
         with ManagementClient(replace(self._client.endpoint, timeouts=SLOW)) as client:
             depths = _whole("totals", client.depths(settling=settling))
             untold = _untold(depths, vitals.overview.queues)

@@ -61,7 +61,7 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
     whole, degraded = True, False
     try:
         with connect(broker, timeouts=SLOW) as client:
-            nodes, sight = NodeWatch(client), Sight(broker.username)
+            nodes, sight = NodeWatch(client), Sight(broker.username, client.whoami)
             for part in parts():
                 whole &= _take_part(
                     part, broker, claim, client, nodes, sight, now, errors, left_out
