@@ -68,7 +68,7 @@ def test_trouble_comes_with_its_reason_and_what_to_do(admin_client: Client) -> N
     assert "Check the username and password." in page
     assert "One broker is stale" in page
     assert "No complete answer in time." in page
-    assert "if that fails too, it is called unreachable" in page
+    assert "If that fails too, the broker’s state becomes unreachable" in page
 
 
 def test_unknown_figures_are_a_dash_with_a_reason_and_never_zero(admin_client: Client) -> None:

@@ -100,9 +100,9 @@ REFUSED_FILES = [
     _rights("R14 vhost", "The virtual host nowhere is neither", vhost="nowhere"),
     _rights("J7", "read must be text", "permissions[0].read", read=5),
     # Users
-    _user("U3", "password hash", "password_hash", password_hash="nope"),
-    _user("U3 short", "password hash", "password_hash", password_hash=_HASH[:-8]),
-    _user("U3 other", "password hash", "password_hash", password_hash=_HASH, hashing_algorithm=SHA512),
+    _user("U3", "isn't a valid rabbit_password_hashing", "password_hash", password_hash="nope"),
+    _user("U3 short", "isn't a valid rabbit_password_hashing", "password_hash", password_hash=_HASH[:-8]),
+    _user("U3 other", "isn't a valid rabbit_password_hashing", "password_hash", password_hash=_HASH, hashing_algorithm=SHA512),
     _user("U3 none", "doesn't have this hashing algorithm", "hashing_algorithm", password_hash=_HASH, hashing_algorithm="rot13"),
     _user("U3 list", "doesn't have this hashing algorithm", "hashing_algorithm", password_hash=_HASH, hashing_algorithm=[SHA512]),
     _user("U4", "can't be empty", "password", password=""),

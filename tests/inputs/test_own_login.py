@@ -113,7 +113,9 @@ def test_the_administration(doors: Any, own: Any) -> None:
     opened = doors.browser.get(page)
     fields = {**hidden_of(opened), "tags": ["administrator"], "password_way": "none"}
     refused(doors.browser.post(page, {**fields, "step": "preview"}), "with another password")
-    refused(doors.browser.get(f"/admin/accessctl/brokeruser/{own.pk}/delete/"), "console signs in")
+    refused(
+        doors.browser.get(f"/admin/accessctl/brokeruser/{own.pk}/delete/"), "without it the console"
+    )
 
 
 def test_the_api_of_users(doors: Any, own: Any) -> None:
@@ -128,7 +130,7 @@ def test_the_api_of_users(doors: Any, own: Any) -> None:
         refused(doors.api.patch(where, body), "with another password the console")
         refused(doors.api.patch(f"{where}?dry_run=true", body), "with another password")
     refused(doors.api.patch(where, {"limits": {"max-connections": 0}}), "with max-connections 0")
-    refused(doors.api.delete(where), "console signs in")
+    refused(doors.api.delete(where), "without it the console")
 
 
 def test_a_user_that_no_inventory_has_found_yet(doors: Any) -> None:
