@@ -201,7 +201,9 @@ class DepthCollector:
         # Nodes that could not be read just now may just have gone.
         before = self._was.cluster()
         several = len(view.running | view.down | before.running | before.down) > 1
-        settling = several and (not view.known or self._is_settling(view, vitals))
+        # Without a majority no leader counts, however long ago the nodes went.
+        minority = len(view.running) <= len(view.down)
+        settling = several and (not view.known or minority or self._is_settling(view, vitals))
         with ManagementClient(replace(self._client.endpoint, timeouts=SLOW)) as client:
             depths = _whole("totals", client.depths(settling=settling))
             untold = _untold(depths, vitals.overview.queues)

@@ -164,6 +164,8 @@ def _store_depths(cursor: CursorWrapper, slot: Slot, depths: Depths) -> tuple[in
     if not (depths.items or depths.vanished or depths.whole):
         return 0, False
     with temporary_table(cursor, "polled", _POLLED, map(_row, depths.items)):
+        if depths.why_not_all:
+            cursor.execute(_NO_ZERO_IN_MINORITY, [slot.broker_id])
         changed = _update_known(cursor, slot) if depths.items else 0
         came = gone = 0
         if depths.items and depths.new != set():
@@ -174,6 +176,14 @@ def _store_depths(cursor: CursorWrapper, slot: Slot, depths: Depths) -> tuple[in
             gone = _forget(cursor, slot, depths.vanished)
     return changed + came + gone, bool(came or gone)
 
+
+#: A quorum queue without a majority has no leader that counts: what is left of it says 0.
+_NO_ZERO_IN_MINORITY = """
+UPDATE polled p SET ready = NULL, unacked = NULL, total = NULL
+FROM vhosts_queue q
+WHERE q.broker_id = %s AND q.vhost = p.vhost AND q.name = p.name
+  AND q.type = 'quorum' AND q.state = 'minority' AND p.ready = 0 AND p.unacked = 0
+"""
 
 #: The last depth that was known of a queue, and until when, is kept where it is not known any more.
 KEEP_LAST = """
