@@ -136,7 +136,7 @@ def main() -> None:
     from django.db import connection
     from django.utils import timezone
 
-    from console.engine.apply import apply_broker
+    from console.engine.applying.apply import apply_broker
     from console.models import Broker, BrokerStatus, Change
     from console.rabbitmq.endpoint import Secret
     from console.rabbitmq.passwords import hash_password

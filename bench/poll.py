@@ -230,7 +230,7 @@ def _claim(broker: Any) -> int:
 
 def _measure_worker(broker: Any) -> None:
     """Memory of a worker as it is run, after polls and an inventory of the same broker."""
-    from console.local.programs import HEAPS
+    from console.local.processes.programs import HEAPS
     from console.models import BrokerStatus
     from vhosts.models import Poll
 

@@ -14,9 +14,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 # Checks belong to deployment (manage.py check): in a worker they would load every page and the API.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
-TRANSPORT_ALIASES["filesystem"] = "console.background.file_queue:Transport"
+TRANSPORT_ALIASES["filesystem"] = "console.background.transports.file_queue:Transport"
 TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = (
-    "console.background.redis_queue:Transport"
+    "console.background.transports.redis_queue:Transport"
 )
 
 app = Celery("console")
@@ -24,7 +24,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["console.engine", "vhosts"])
 # Django must be set up before this is imported, so it is named and not imported.
 app.conf.beat_scheduler = "console.background.beat:BeatScheduler"
-app.steps["consumer"].add("console.background.worker_signs:SignsOfLife")
+app.steps["consumer"].add("console.background.signs.worker_signs:SignsOfLife")
 
 
 @signals.celeryd_init.connect
@@ -40,7 +40,7 @@ def log_as_json(**kwargs: object) -> None:
 
 @signals.worker_shutting_down.connect
 def end_changes_early(**kwargs: object) -> None:
-    from console.engine.stopping import stop_soon
+    from console.engine.applying.stopping import stop_soon
 
     stop_soon()
 

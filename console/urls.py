@@ -17,7 +17,7 @@ from console.pages.rest.unknown import Unknown
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("console.health")),
+    path("", include("console.health.views")),
     path("", include("console.pages.urls")),
     path("definitions/", include("vhosts.definitions.urls")),
     path("", include("vhosts.urls")),

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from console.engine.apply import apply_broker
+from console.engine.applying.apply import apply_broker
 from console.models import Change
 
 _INPUT = re.compile(r"<input\b[^>]*>")

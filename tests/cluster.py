@@ -21,10 +21,11 @@ import pytest
 from console.background import processes
 from console.local.folder import StateFolder, default_state_folder
 from console.local.keys import Keys
-from console.local.ports import Ports
-from console.local.rabbitmq import Node, NodePorts, find_server
-from console.local.services import Service
-from console.local.supervisor import Stage, Supervisor, end_leftovers
+from console.local.processes.services import Service
+from console.local.processes.supervisor import Stage, Supervisor, end_leftovers
+from console.local.servers.node_files import NodePorts
+from console.local.servers.ports import Ports
+from console.local.servers.rabbitmq import Node, find_server
 from console.local.trouble import Progress
 from tests.conftest import LiveBroker
 

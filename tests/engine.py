@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from console.engine.accept import Request, Wish, accept
-from console.engine.apply import apply_broker
+from console.engine.applying.apply import apply_broker
 from console.kinds.common.kind import Ref
 from console.models import Broker, Change, ManagedObject, Step
 

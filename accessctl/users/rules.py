@@ -21,7 +21,7 @@ from accessctl.users.ownership import (
     why_not_edit_user,
 )
 from console.engine.accept import Wish
-from console.engine.own_login import lock_out
+from console.engine.applying.own_login import lock_out
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotAllowed
 from console.faces.seen import seen_of

@@ -9,10 +9,10 @@ import structlog
 from celery.beat import Scheduler
 from django.db import DatabaseError, close_old_connections
 
-from console.background.alive import BEAT, EVERY_S, Signs
-from console.background.heartbeats import write_heartbeat
 from console.background.job_runs import expect_all
 from console.background.queues import QUEUES
+from console.background.signs.alive import BEAT, EVERY_S, Signs
+from console.background.signs.heartbeats import write_heartbeat
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from console.background.alive import BEAT, WORKER, Life, lives
 from console.background.queues import QUEUES
+from console.background.signs.alive import BEAT, WORKER, Life, lives
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

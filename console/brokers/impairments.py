@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console.models import BrokerStatus
-from console.models.brokers import IMPAIRED
+from console.models.broker_states import IMPAIRED
 from console.rabbitmq.cluster import nodes_are_down
 from console.rabbitmq.text import printable
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from console.models import Broker, BrokerStatus
-from console.models.brokers import ANSWERING
+from console.models.broker_states import ANSWERING
 
 What = Literal["inventory_at", "depths_at"]
 

@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from console.audit import record_change
-from console.engine.crashpoints import crashpoint
+from console.engine.applying.crashpoints import crashpoint
+from console.engine.applying.own_login import lock_out
 from console.engine.notify import ring
-from console.engine.own_login import lock_out
 from console.engine.proposals.token import token_of
 from console.errors import AlreadyThere, IdempotencyMismatch, InvalidField, Stale
 from console.kinds.common.kind import Op, Ref, Spec, SpecError

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from console.engine.retire import There, managed_owners
+from console.engine.applying.retire import There, managed_owners
 from console.kinds.common.kind import Key, Ref, Spec
 from console.kinds.registry import KINDS
 from console.models import Broker, ManagedObject, Sync

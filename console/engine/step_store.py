@@ -9,13 +9,13 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Count, Exists, F, OuterRef
 
-from console.engine.attempt import MOST_BROKER_FAILURES, Outcome
+from console.engine.applying.attempt import MOST_BROKER_FAILURES, Outcome
+from console.engine.applying.observed import hand_on
+from console.engine.applying.retire import retire_dependents
 from console.engine.lease import Lease, still_held
-from console.engine.observed import hand_on
 from console.engine.order import next_candidates
 from console.engine.ports import AUTHORIZE
 from console.engine.proposals.token import why_withdrawn
-from console.engine.retire import retire_dependents
 from console.models import (
     OPEN_CHANGES,
     OPEN_STEPS,

@@ -9,10 +9,10 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
-from console.background.heartbeats import queue_heartbeat, write_heartbeat
 from console.background.job_runs import recorded
+from console.background.signs.heartbeats import queue_heartbeat, write_heartbeat
 from console.brokers.connect import unless_forgotten
-from console.engine.apply import apply_broker
+from console.engine.applying.apply import apply_broker
 from console.engine.notify import ring
 from console.engine.proposals.retry import forget_secrets
 from console.engine.sweep import brokers_with_due_steps

@@ -10,7 +10,7 @@ import time
 
 from console.background import processes
 from console.local.folder import StateFolder
-from console.local.supervisor import end_leftovers, recorded
+from console.local.processes.supervisor import end_leftovers, recorded
 from console.local.trouble import Trouble
 
 NOT_RUNNING = 3  # as `systemctl status` says it

@@ -20,11 +20,12 @@ from console.local import packages
 from console.local.assets import ensure_assets
 from console.local.folder import CHECKOUT, StateFolder, default_state_folder
 from console.local.keys import Keys
-from console.local.ports import Ports
-from console.local.postgres import Postgres
-from console.local.rabbitmq import Node, NodePorts, find_server
-from console.local.stopping import Stopped, stop_on_signals
-from console.local.supervisor import Stage, Supervisor, end_leftovers
+from console.local.processes.stopping import Stopped, stop_on_signals
+from console.local.processes.supervisor import Stage, Supervisor, end_leftovers
+from console.local.servers.node_files import NodePorts
+from console.local.servers.ports import Ports
+from console.local.servers.postgres import Postgres
+from console.local.servers.rabbitmq import Node, find_server
 from console.local.trouble import Progress, Trouble
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -8,69 +8,28 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from console.local import given_broker, packages, programs, readiness
+from console.local import packages
+from console.local.address import Address, read_address
 from console.local.assets import ensure_assets
 from console.local.control import describe_running
 from console.local.folder import StateFolder, default_state_folder
-from console.local.given_broker import GivenBroker
 from console.local.keys import CREDENTIALS, Keys, write_credentials
-from console.local.ports import Ports, given_port, is_free
-from console.local.postgres import Postgres
-from console.local.rabbitmq import ADMINISTRATOR, Node, NodePorts, find_server
-from console.local.services import Service
-from console.local.stopping import Stopped, stop_on_signals
-from console.local.supervisor import Stage, Supervisor, end_leftovers
+from console.local.processes import programs, readiness
+from console.local.processes.services import Service
+from console.local.processes.stopping import Stopped, stop_on_signals
+from console.local.processes.supervisor import Stage, Supervisor, end_leftovers
+from console.local.servers import given_broker
+from console.local.servers.given_broker import GivenBroker
+from console.local.servers.node_files import ADMINISTRATOR, NodePorts
+from console.local.servers.ports import Ports
+from console.local.servers.postgres import Postgres
+from console.local.servers.rabbitmq import Node, find_server
 from console.local.trouble import Progress, Trouble
 
 ADMIN = "admin"
 OWN_BROKER = "local"
-DEFAULT_PORT = 8000
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the console listens, and the URL under which people reach it."""
-
-    host: str
-    port: int
-    url: str
-    allowed_hosts: str
-
-    @property
-    def local_url(self) -> str:
-        """For our own question whether it is ready."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
-
-
-def read_address() -> Address:
-    """From CONSOLE_HOST, CONSOLE_PORT, CONSOLE_URL, CONSOLE_ALLOWED_HOSTS. Raises Trouble."""
-    host = os.environ.get("CONSOLE_HOST", "").strip().strip("[]") or "127.0.0.1"
-    port = given_port("CONSOLE_PORT", DEFAULT_PORT) or DEFAULT_PORT
-    hosts = os.environ.get("CONSOLE_ALLOWED_HOSTS", "").strip()
-    if host not in LOOPBACK and not hosts:
-        raise Trouble(
-            f"CONSOLE_HOST={host} opens the console to other machines. Set the names "
-            "they use for it, for example "
-            "CONSOLE_ALLOWED_HOSTS=warren.example.com,192.0.2.10"
-        )
-    if not is_free(port, host):
-        raise Trouble(
-            f"Port {port} on {host} is in use by another program, or {host} isn't an "
-            "address of this machine. Stop that program, or choose another port: "
-            f"CONSOLE_PORT={port + 1} bin/up"
-        )
-    first = hosts.split(",")[0].strip() if host not in LOOPBACK else host
-    shown = f"[{first}]" if ":" in first else first
-    url = os.environ.get("CONSOLE_URL", "").strip().rstrip("/") or f"http://{shown}:{port}"
-    own = [*LOOPBACK[:2], "[::1]", urlsplit(url).hostname or ""]
-    allowed = [*(part.strip() for part in hosts.split(",")), *own]
-    return Address(host, port, url, ",".join(dict.fromkeys(filter(None, allowed))))
 
 
 class Up:

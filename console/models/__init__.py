@@ -1,7 +1,9 @@
 """Models of brokers, changes, the audit log and the console's own jobs."""
 
 from console.models.audit import AuditEntry
-from console.models.brokers import Broker, BrokerStatus, Environment, PollState
+from console.models.broker_states import PollState
+from console.models.broker_status import BrokerStatus
+from console.models.brokers import Broker, Environment
 from console.models.changes import (
     OPEN_CHANGES,
     OPEN_STEPS,

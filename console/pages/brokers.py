@@ -24,7 +24,7 @@ from console.pages.broker_form import BrokerForm
 from console.pages.fleet import fleet_row
 from console.scope import Scope
 from vhosts.history.ranges import RANGES, read_range
-from vhosts.history.read import broker_series
+from vhosts.history.read_broker import broker_series
 from vhosts.models import Poll, Queue, VirtualHost
 
 _SHOWN_POLLS = 8

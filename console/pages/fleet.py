@@ -28,7 +28,8 @@ from console.faces.lists import (
     read_scope,
 )
 from console.models import Broker, Environment
-from console.models.brokers import ANSWERING, TROUBLED, BrokerQuerySet
+from console.models.broker_states import ANSWERING, TROUBLED
+from console.models.brokers import BrokerQuerySet
 from console.rabbitmq.advice import advice_for
 
 STATES = {

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_safe
 
 from accessctl.authorize import require
 from accessctl.rights import Permission
-from console.background.alive import BEAT
 from console.background.backlog import read_backlogs
-from console.background.heartbeats import BEAT_LATE, QUEUE_LATE, queue_heartbeat
 from console.background.job_runs import in_trouble, read_jobs
 from console.background.queues import QUEUES, WITHOUT
+from console.background.signs.alive import BEAT
+from console.background.signs.heartbeats import BEAT_LATE, QUEUE_LATE, queue_heartbeat
 from console.faces.lists import wants_part
 from console.models import Heartbeat
 

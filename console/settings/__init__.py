@@ -92,7 +92,7 @@ INSTALLED_APPS = [
     "rest_framework",
 ]
 MIDDLEWARE = [
-    "console.health.AnyHostMiddleware",
+    "console.health.views.AnyHostMiddleware",
     "console.client_address.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -12,7 +12,7 @@ from accessctl.grants.roles import Role
 from accessctl.models import BrokerUser, Grant
 from accessctl.tokens.service import create_token
 from accessctl.users.origins import is_proven, proof_of
-from console.engine.attempt import secrets_of
+from console.engine.applying.attempt import secrets_of
 from console.models import Change, ManagedObject, Step
 from tests.acting import apply as apply_change
 from tests.acting import confirm, preview

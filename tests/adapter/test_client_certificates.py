@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from console.local.folder import StateFolder
-from console.local.ports import Ports
+from console.local.servers.ports import Ports
 from console.rabbitmq import errors
 from console.rabbitmq.amqp.connection import connected
 from console.rabbitmq.endpoint import AmqpEndpoint, Credentials, Endpoint, Secret, Timeouts, Tls

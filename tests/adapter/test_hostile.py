@@ -13,7 +13,8 @@ import pytest
 
 from console.rabbitmq import errors
 from console.rabbitmq.endpoint import Credentials, Endpoint, Limits, Secret, Timeouts, Tls
-from console.rabbitmq.http.exchange import BoundedHttp, mapped
+from console.rabbitmq.http.exchange import BoundedHttp
+from console.rabbitmq.http.reading import mapped
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.network.tls import tls_context
 from tests.adapter.conftest import LOCAL, QUICK

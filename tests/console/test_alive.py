@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from console.background.alive import FROZEN_S, STUCK_S, Signs, life_of, lives, run_folder
 from console.background.check_alive import check, main
 from console.background.processes import Identity
+from console.background.signs.alive import FROZEN_S, STUCK_S, Signs, life_of, lives, run_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,7 +66,7 @@ def test_files_of_processes_that_ended_are_removed_and_broken_ones_ignored(run: 
         [
             sys.executable,
             "-c",
-            "from console.background.alive import Signs; Signs('worker', ['x']).write()",
+            "from console.background.signs.alive import Signs; Signs('worker', ['x']).write()",
         ],
         cwd=ROOT,
         check=True,

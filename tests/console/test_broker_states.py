@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from console.models import Broker, BrokerStatus
-from console.models.brokers import SHOWN_STATES
+from console.models.broker_states import SHOWN_STATES
 from tests.console import fleet
 from tests.console.test_pages_fleet import row_of, text_of
 

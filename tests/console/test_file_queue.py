@@ -8,7 +8,7 @@ import pytest
 from kombu import Connection
 
 import console.celery  # noqa: F401 – names the transport
-from console.background import file_queue
+from console.background.transports import file_queue
 
 MESSAGES = 400
 #: Names of their own: kombu remembers bindings for the life of the process.

@@ -10,7 +10,7 @@ from django.db import OperationalError, ProgrammingError, connection
 from psycopg2.errors import UndefinedTable
 
 from console.background.beat import BeatScheduler
-from console.background.heartbeats import write_heartbeat
+from console.background.signs.heartbeats import write_heartbeat
 from console.celery import app
 from console.models import BrokerStatus, Heartbeat
 

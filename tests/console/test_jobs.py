@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from console.background import jobs
 from console.background.each_alone import SomeFailed, each_alone, error_text
-from console.background.heartbeats import write_heartbeat
 from console.background.job_runs import expect_all, read_jobs, recorded, run_steps
 from console.background.queues import QUEUES
+from console.background.signs.heartbeats import write_heartbeat
 from console.celery import app
 from console.engine import tasks
 from console.errors import BrokerTrouble

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from console.local import services
-from console.local.services import Service
+from console.local.processes import services
+from console.local.processes.services import Service
 from console.settings.logs import make_formatter
 
 

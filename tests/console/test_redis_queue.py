@@ -13,9 +13,9 @@ from kombu import Connection
 from redis.exceptions import OutOfMemoryError
 
 import console.celery  # noqa: F401 – names the transport
-from console.background import redis_queue
+from console.background.transports import redis_queue
 from console.local.folder import StateFolder
-from console.local.ports import Ports
+from console.local.servers.ports import Ports
 
 pytestmark = pytest.mark.faults
 

@@ -9,8 +9,9 @@ import pytest
 
 from console.background import processes
 from console.local.folder import StateFolder
-from console.local.ports import Ports
-from console.local.rabbitmq import Node, NodePorts, find_server
+from console.local.servers.node_files import NodePorts
+from console.local.servers.ports import Ports
+from console.local.servers.rabbitmq import Node, find_server
 
 
 class OwnNode:

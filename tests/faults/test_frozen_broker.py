@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from console.engine import apply as applying
+from console.engine.applying import apply as applying
 from console.models import Attempt
 from console.rabbitmq.endpoint import Timeouts
 from tests.conftest import LiveBroker

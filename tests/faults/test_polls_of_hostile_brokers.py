@@ -11,7 +11,7 @@ import pytest
 from console.models import Broker, BrokerStatus
 from tests.faults import hostile
 from vhosts.models import KnownSpan, Poll, Queue, RecentSnapshot
-from vhosts.polling import collect
+from vhosts.polling.depths import collect
 
 pytestmark = [pytest.mark.django_db, pytest.mark.faults]
 
@@ -60,7 +60,7 @@ def shown(status: BrokerStatus) -> str:
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = collect.Timeouts(connect=0.5, read=0.7, total=1)
     monkeypatch.setattr("vhosts.polling.run.QUICK", quick)
-    monkeypatch.setattr("vhosts.polling.collect.SLOW", quick)
+    monkeypatch.setattr("vhosts.polling.depths.collect.SLOW", quick)
 
 
 @pytest.mark.parametrize(

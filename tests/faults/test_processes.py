@@ -18,8 +18,8 @@ import psycopg2
 import pytest
 
 from console.local.folder import StateFolder
-from console.local.ports import Ports
-from console.local.postgres import Postgres
+from console.local.servers.ports import Ports
+from console.local.servers.postgres import Postgres
 from tests.faults import hostile
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from django.core.management import CommandError, call_command
 
-from console.engine.apply import apply_broker
+from console.engine.applying.apply import apply_broker
 from console.models import Broker, Change
 from tests.engine import utc_now
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from console.engine.attempt import secrets_of
+from console.engine.applying.attempt import secrets_of
 from console.models import Change, ManagedObject
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA512, hash_password, password_matches

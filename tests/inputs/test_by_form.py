@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from django.utils import timezone
 
-from console.engine.attempt import secrets_of
+from console.engine.applying.attempt import secrets_of
 from console.models import BrokerStatus, Change, ManagedObject
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA512, hash_password, password_matches

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from console.engine.accept import Request, Wish, accept
-from console.engine.own_login import lock_out
+from console.engine.applying.own_login import lock_out
 from console.kinds.common.kind import Ref
 from console.models import Broker, BrokerStatus, Change, ManagedObject, Sync
 from console.rabbitmq.endpoint import Secret

@@ -21,9 +21,9 @@ from typing import Any
 import yaml
 
 from console.local.folder import CHECKOUT, StateFolder
-from console.local.ports import Ports
-from console.local.postgres import DATABASE, SUPERUSER, Postgres
-from console.local.services import Service, stop_all
+from console.local.processes.services import Service, stop_all
+from console.local.servers.ports import Ports
+from console.local.servers.postgres import DATABASE, SUPERUSER, Postgres
 from tests.local.image import context_files, image_account, image_command, image_environment
 
 COMPOSE = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())

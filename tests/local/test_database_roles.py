@@ -10,9 +10,9 @@ import psycopg2
 import pytest
 
 from console.local.folder import CHECKOUT, StateFolder
-from console.local.ports import Ports
-from console.local.postgres import RUNTIME_ROLE, Postgres
-from console.local.services import stop_all
+from console.local.processes.services import stop_all
+from console.local.servers.ports import Ports
+from console.local.servers.postgres import RUNTIME_ROLE, Postgres
 
 OWNER, RUNTIME = "0a1b2c", "3d4e5f"
 REFUSED = (psycopg2.errors.InsufficientPrivilege,)

@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from console.local import demo_topology as topology
-from console.local.demo import PLAYERS, Consumer, Producer
+from console.local.demo.play import PLAYERS, Consumer, Producer, topology
 from console.local.folder import CHECKOUT
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -56,7 +55,7 @@ def test_the_names_fit_into_rabbitmqs_limit():
 def test_messages_really_flow_and_it_stops_when_asked(live_broker, demo_vhost):
     base = live_broker.url.replace("://", f"://{live_broker.username}:{live_broker.password}@")
     demo = subprocess.Popen(
-        [sys.executable, "-m", "console.local.demo"],
+        [sys.executable, "-m", "console.local.demo.play"],
         env=os.environ | {"RABBITMQ_URL": base, "RABBITMQ_AMQP_URL": amqp_url(live_broker)},
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,
@@ -109,7 +108,7 @@ def test_declaring_again_changes_no_password(live_broker, demo_vhost):
 def test_without_a_node_it_says_who_starts_it():
     environment = {key: value for key, value in os.environ.items() if "RABBITMQ" not in key}
     done = subprocess.run(
-        [sys.executable, "-m", "console.local.demo"],
+        [sys.executable, "-m", "console.local.demo.play"],
         env=environment,
         cwd=CHECKOUT,
         capture_output=True,

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from console.local.ports import Ports, is_free
+from console.local.servers.ports import Ports, is_free
 from console.local.trouble import Trouble
 
 

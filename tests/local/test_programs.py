@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console.local.keys import Keys
-from console.local.programs import console_environment
+from console.local.processes.programs import console_environment
 from tests.local.production import image_environment
 
 

@@ -8,12 +8,13 @@ import time
 
 import pytest
 
-from console.background import alive, processes
-from console.local import programs
-from console.local import supervisor as supervising
+from console.background import processes
+from console.background.signs import alive
 from console.local.folder import CHECKOUT
-from console.local.services import Service, stop_all
-from console.local.supervisor import Stage, Supervisor, end_leftovers, recorded
+from console.local.processes import programs
+from console.local.processes import supervisor as supervising
+from console.local.processes.services import Service, stop_all
+from console.local.processes.supervisor import Stage, Supervisor, end_leftovers, recorded
 from console.local.trouble import Progress
 
 pytestmark = pytest.mark.faults
@@ -93,7 +94,7 @@ def test_a_service_that_dies_is_started_again_and_that_is_said(folder, capsys):
 SIGNS = """
 import sys, time
 from pathlib import Path
-from console.background.alive import Signs
+from console.background.signs.alive import Signs
 signs = Signs("worker", ["default"], Path(sys.argv[1]))
 while True:
     signs.free_at = time.monotonic()
@@ -155,8 +156,8 @@ def test_what_uses_stops_before_what_is_used(folder):
 SUPERVISE = """
 import os, pathlib, sys, time
 from console.local.folder import StateFolder
-from console.local.services import Service
-from console.local.supervisor import Stage, Supervisor
+from console.local.processes.services import Service
+from console.local.processes.supervisor import Stage, Supervisor
 from console.local.trouble import Progress
 folder = StateFolder(pathlib.Path(sys.argv[1])); folder.make(); folder.lock()
 supervisor = Supervisor(folder, Progress())

@@ -17,10 +17,11 @@ import pytest
 
 from console.background import processes
 from console.local.folder import StateFolder
-from console.local.ports import Ports
-from console.local.postgres import Postgres
-from console.local.rabbitmq import PLUGINS, Node, NodePorts, find_server
-from console.local.services import stop_all
+from console.local.processes.services import stop_all
+from console.local.servers.node_files import NodePorts
+from console.local.servers.ports import Ports
+from console.local.servers.postgres import Postgres
+from console.local.servers.rabbitmq import PLUGINS, Node, find_server
 from console.local.trouble import Trouble
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]

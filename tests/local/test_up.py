@@ -23,7 +23,7 @@ import pytest
 
 from console.background import processes
 from console.local.folder import CHECKOUT
-from console.local.ports import CANDIDATES, is_free
+from console.local.servers.ports import CANDIDATES, is_free
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

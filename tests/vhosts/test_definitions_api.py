@@ -8,7 +8,7 @@ import pytest
 
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from console.engine.apply import apply_broker
+from console.engine.applying.apply import apply_broker
 from console.models import Change
 from tests.engine import utc_now
 

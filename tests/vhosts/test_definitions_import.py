@@ -11,7 +11,7 @@ import pytest
 
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from console.engine.apply import apply_broker
+from console.engine.applying.apply import apply_broker
 from console.errors import InvalidField, NotAllowed, NotSound, NotThere, Stale, TooLarge
 from console.kinds.common.kind import Ref
 from console.models import AuditEntry, Change, ManagedObject, Step

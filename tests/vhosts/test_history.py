@@ -9,7 +9,8 @@ import pytest
 
 from console.errors import InvalidField
 from vhosts.history import partitions, rollups
-from vhosts.history.read import broker_series, series, sparklines
+from vhosts.history.read import series, sparklines
+from vhosts.history.read_broker import broker_series
 from vhosts.models import BrokerSample, KnownSpan, Queue, QueueRollup5m, QueueSnapshot, RollupMark
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from vhosts.models import BrokerSample, Poll, Queue
-from vhosts.polling import collect
+from vhosts.polling.depths import collect
 
 pytestmark = pytest.mark.django_db
 

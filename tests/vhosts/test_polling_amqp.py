@@ -73,7 +73,7 @@ def test_no_more_queues_than_is_cheap_are_asked_one_by_one(
     scratch_vhost.declare("a")
     scratch_vhost.declare("b")
     poll_now(broker)
-    monkeypatch.setattr("vhosts.polling.collect._PASSIVE_AT_MOST", 1)
+    monkeypatch.setattr("vhosts.polling.depths.collect._PASSIVE_AT_MOST", 1)
     with Gate(live_broker.url, refuse="/api/queues") as gate:
         refuse_listings(broker, gate)
         scratch_vhost.publish("a", 2)

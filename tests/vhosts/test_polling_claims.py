@@ -13,8 +13,9 @@ from console.models import BrokerStatus
 from console.rabbitmq.types import QueueDepth
 from vhosts.models import KnownSpan, Poll, Queue, RecentSnapshot
 from vhosts.polling import backoff, dispatch
-from vhosts.polling.collect import Depths
-from vhosts.polling.store import Fenced, Outcome, Slot, store
+from vhosts.polling.depths.collect import Depths
+from vhosts.polling.depths.rows import Slot
+from vhosts.polling.store import Fenced, Outcome, store
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 

@@ -13,7 +13,7 @@ import pytest
 from django.urls import reverse
 
 from console.brokers.connect import connect
-from console.engine.broker_objects import BrokerObjects
+from console.engine.applying.broker_objects import BrokerObjects
 from console.models import BrokerStatus
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import Unreachable
@@ -307,7 +307,7 @@ def test_a_hanging_node_deletes_nothing(scene: Scene, monkeypatch: pytest.Monkey
     of_each_kind(scene)
     quick = Timeouts(connect=1, read=2, total=3)
     monkeypatch.setattr("vhosts.polling.run.QUICK", quick)
-    monkeypatch.setattr("vhosts.polling.collect.SLOW", quick)
+    monkeypatch.setattr("vhosts.polling.depths.collect.SLOW", quick)
     scene.cluster.pause(2)
     try:
         for _ in range(2):

@@ -11,7 +11,7 @@ import pytest
 from console.models import BrokerStatus
 from vhosts.history.read import series
 from vhosts.models import BrokerSample, Poll, Queue, RecentSnapshot
-from vhosts.polling.cache import scrapes
+from vhosts.polling.depths.cache import scrapes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 

@@ -15,7 +15,7 @@ from console.rabbitmq.passwords import SHA256
 from tests.engine import utc_now
 from vhosts.models import Exchange, Queue, VirtualHost
 from vhosts.polling import dispatch, run
-from vhosts.polling.collect import DepthCollector
+from vhosts.polling.depths.collect import DepthCollector
 from vhosts.polling.inventory import take as inventory
 from vhosts.polling.inventory.parts import parts
 from vhosts.polling.inventory.read_back import note_read_back

@@ -5,7 +5,7 @@ Only of what the import would change: what is on the broker already stays as it 
 
 from __future__ import annotations
 
-from console.engine.own_login import lock_out
+from console.engine.applying.own_login import lock_out
 from console.errors import InvalidField
 from console.faces.face import FACES
 from console.kinds.common.kind import Op, Spec

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from console.engine.broker_objects import BrokerObjects
+from console.engine.applying.broker_objects import BrokerObjects
 from console.faces.face import FACES
 from console.faces.pages.words import counted
 from console.kinds.common.kind import Op, Ref

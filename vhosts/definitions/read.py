@@ -14,7 +14,7 @@ from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
 from console.audit import record
 from console.brokers.connect import connect
-from console.engine.broker_objects import BrokerObjects
+from console.engine.applying.broker_objects import BrokerObjects
 from console.errors import BrokerTrouble, InvalidField, NotThere
 from console.kinds.common.kind import Ref
 from console.kinds.registry import CONTAINER, KINDS

@@ -16,7 +16,7 @@ from accessctl.explain import (
     VhostFacts,
 )
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
-from console.models.brokers import ANSWERING
+from console.models.broker_states import ANSWERING
 from vhosts.models import Exchange, Queue, VirtualHost
 
 if TYPE_CHECKING:

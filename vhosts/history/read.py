@@ -1,6 +1,6 @@
-"""Depths over time, read back: of one queue, of a page of queues, of a broker.
+"""Depths over time, read back: of one queue, of a page of queues.
 
-What is stored is sparse (vhosts.history.snapshots, rollups, spans); what is given out is one point
+What is stored is sparse (vhosts.history.tables.snapshots, rollups, spans); what is given out is one point
 for each step, None where nothing was known: no poll, a switched-off broker, a queue not seen.
 """
 
@@ -8,32 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from django.conf import settings
 from django.db import connection
 
-from console.errors import InvalidField
-from console.models import Broker
+from vhosts.history.grid import known_spans, moment, seconds_of, step_of
 from vhosts.history.steps import Change, Point, Span, Steps, Summary
 from vhosts.models import Queue
 
 __all__ = [
-    "BrokerPoint",
-    "BrokerSeries",
     "Point",
     "Series",
-    "broker_series",
     "series",
     "sparklines",
 ]
 
 Source = Literal["raw", "5m", "1h"]
-MAX_POINTS = 20_000
-_AIM_POINTS = 1_000
-_STEPS = (5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 _WIDTH: dict[Source, int] = {"raw": 1, "5m": 300, "1h": 3600}
 _TABLE: dict[Source, str] = {"5m": "vhosts_queue_rollup_5m", "1h": "vhosts_queue_rollup_1h"}
 SPARKLINE_POINTS = 13
@@ -49,24 +42,6 @@ class Series:
     points: list[Point]
 
 
-class BrokerPoint(NamedTuple):
-    """Means over one step of what the broker said at each poll; rates are messages per second."""
-
-    at: datetime
-    queues: int | None
-    connections: int | None
-    ready: int | None
-    unacked: int | None
-    publish_rate: float | None
-    deliver_rate: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerSeries:
-    step_s: int
-    points: list[BrokerPoint]
-
-
 def series(
     queue: Queue, *, start: datetime, end: datetime, step_s: int | None = None, now: datetime
 ) -> Series:
@@ -76,15 +51,15 @@ def series(
     kept of that time is widened: see `step_s` of the answer. Raises InvalidField naming `from`,
     `to` or `step`.
     """
-    begin, stop = _range(start, end, now)
-    step = _step(begin, stop, step_s, least=queue.broker.poll_interval_s)
+    begin, stop = seconds_of(start, end, now)
+    step = step_of(begin, stop, step_s, least=queue.broker.poll_interval_s)
     source = _source(begin, stop, step, now)
     width = _WIDTH[source]
     step = -(-step // width) * width
     steps = Steps(begin, stop, step)
     if begin >= stop:
         return Series(step, source, [])
-    spans = _spans(queue.broker_id, begin - begin % width, stop)
+    spans = known_spans(queue.broker_id, begin - begin % width, stop)
     if source == "raw":
         steps.add_changes(_changes(queue, begin, stop), spans, stop)
     else:
@@ -133,63 +108,6 @@ GROUP BY q.id
 """
 
 
-def broker_series(
-    broker: Broker, *, start: datetime, end: datetime, step_s: int | None = None, now: datetime
-) -> BrokerSeries:
-    """The broker's own figures from `start` to `end`, at most to `now`; as far back as snapshots are
-    kept. A step finer than the poll interval is widened to it. Raises InvalidField."""
-    begin, stop = _range(start, end, now)
-    step = max(_step(begin, stop, step_s, least=broker.poll_interval_s), broker.poll_interval_s)
-    first = begin - begin % step
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT extract(epoch FROM date_bin(make_interval(secs => %(step)s), at, 'epoch'))::bigint,
-                   avg(queues), avg(connections), avg(ready), avg(unacked),
-                   avg(publish_rate), avg(deliver_rate)
-            FROM vhosts_broker_sample
-            WHERE broker_id = %(broker)s AND at >= %(from)s AND at < %(to)s
-            GROUP BY 1
-            """,
-            {"step": step, "broker": broker.pk, "from": _moment(first), "to": _moment(stop)},
-        )
-        found = {row[0]: row[1:] for row in cursor.fetchall()}
-    spans = _spans(broker.pk, first, stop)
-    points: list[BrokerPoint] = []
-    last: tuple[Any, ...] = (None,) * 6
-    for at in range(first, stop, step):
-        # A poll that was a little late leaves a step without a row, but no gap.
-        seen = any(from_at <= at < until_at for from_at, until_at in spans)
-        last = found.get(at) or (last if seen else (None,) * 6)
-        points.append(
-            BrokerPoint(
-                _moment(at),
-                *(None if value is None else round(value) for value in last[:4]),
-                *last[4:],
-            )
-        )
-    return BrokerSeries(step, points)
-
-
-def _range(start: datetime, end: datetime, now: datetime) -> Span:
-    if start >= end:
-        raise InvalidField("from", "from must be before to.")
-    if start.year < 2000:
-        raise InvalidField("from", "There's no history before the year 2000.")
-    return int(start.timestamp()), max(int(min(end, now).timestamp()), int(start.timestamp()))
-
-
-def _step(begin: int, stop: int, asked: int | None, *, least: int) -> int:
-    if asked is None:
-        wanted = max((stop - begin) / _AIM_POINTS, least)
-        return next((step for step in _STEPS if step >= wanted), -(-(stop - begin) // _AIM_POINTS))
-    if asked < 1:
-        raise InvalidField("step", "The step must be at least one second.")
-    if (stop - begin) / asked > MAX_POINTS:
-        raise InvalidField("step", f"That is more than {MAX_POINTS:,} points. Use a larger step.")
-    return asked
-
-
 def _source(begin: int, stop: int, step: int, now: datetime) -> Source:
     """The coarsest source that loses nothing at this step, of those that still hold that time."""
 
@@ -203,21 +121,10 @@ def _source(begin: int, stop: int, step: int, now: datetime) -> Source:
     return "1h"
 
 
-def _spans(broker_id: int, begin: int, stop: int) -> list[Span]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT extract(epoch FROM from_at)::bigint, extract(epoch FROM until_at)::bigint"
-            " FROM vhosts_knownspan WHERE broker_id = %s AND from_at < %s AND until_at > %s"
-            " ORDER BY from_at",
-            [broker_id, _moment(stop), _moment(begin)],
-        )
-        return [(row[0], row[1]) for row in cursor.fetchall()]
-
-
 def _changes(queue: Queue, begin: int, stop: int) -> list[Change]:
     """The depth in force at `begin`, and each change from then to before `stop`."""
     with connection.cursor() as cursor:
-        cursor.execute(_CHANGES, {"queue": queue.pk, "from": _moment(begin), "to": _moment(stop)})
+        cursor.execute(_CHANGES, {"queue": queue.pk, "from": moment(begin), "to": moment(stop)})
         rows = sorted(map(Change._make, cursor.fetchall()), key=attrgetter("at"))
     return [_opening(queue, begin), *rows]
 
@@ -235,7 +142,7 @@ WHERE queue_id = %(queue)s AND at > %(from)s AND at < %(to)s
 def _opening(queue: Queue, begin: int) -> Change:
     """The depth in force at `begin`: of a queue that did not change since, the present one; else
     that of the last change before, in the finest table that still has one."""
-    at = _moment(begin)
+    at = moment(begin)
     if queue.depth_changed_at is not None and queue.depth_changed_at <= at:
         return Change(begin, queue.ready, queue.unacked)
     with connection.cursor() as cursor:
@@ -280,7 +187,7 @@ def _add_rollups(
             f" unacked_min, unacked_max, unacked_avg, ready_last, unacked_last, known_s"
             f" FROM {_TABLE[source]} WHERE queue_id = %s AND bucket_at >= %s AND bucket_at < %s"
             f" ORDER BY bucket_at",
-            [queue.pk, _moment(begin), _moment(filled)],
+            [queue.pk, moment(begin), moment(filled)],
         )
         rows = [_summary(row) for row in cursor.fetchall()]
     # Between the rows, what was last in force holds on.
@@ -302,7 +209,3 @@ def _summary(row: tuple[Any, ...]) -> Summary:
         closing=(row[7], row[8]),
         known_s=row[9],
     )
-
-
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -1,6 +1,6 @@
 """History summed up over 5 minutes and over an hour.
 
-A bucket gets a row for each queue that changed in it (vhosts.history.rollup_model says how it is read).
+A bucket gets a row for each queue that changed in it (vhosts.history.tables.rollups says how it is read).
 Rows are computed from the snapshots and the spans of known time alone, so computing them again gives
 the same, and an outage is caught up with as long as the snapshots are kept.
 """

@@ -2,10 +2,10 @@
 
 from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
 from vhosts.exchanges.model import Exchange
-from vhosts.history.polls import Poll
-from vhosts.history.rollup_model import QueueRollup1h, QueueRollup5m
-from vhosts.history.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
-from vhosts.history.spans import KnownSpan, RollupGap, RollupMark
+from vhosts.history.tables.polls import Poll
+from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
+from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
+from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.policies.model import OperatorPolicy, Policy
 from vhosts.queues.model import Queue
 from vhosts.virtual_hosts.model import VirtualHost

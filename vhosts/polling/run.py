@@ -8,57 +8,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from django.db import DataError
 
 from console.brokers.connect import connect
-from console.brokers.twins import registered_twin
 from console.errors import ConsoleError
-from console.models import Broker, BrokerStatus, PollState
-from console.rabbitmq.cluster import view_of
+from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import (
-    AccessRefused,
     BrokerError,
-    BrokerFailed,
-    ConnectionLost,
-    LoginRefused,
     MalformedAnswer,
-    TimedOut,
 )
 from console.rabbitmq.management.client import ManagementClient
 from vhosts.models import Poll
-from vhosts.polling import backoff, dispatch
-from vhosts.polling.cache import scrapes
-from vhosts.polling.collect import (
+from vhosts.polling import dispatch
+from vhosts.polling.depths.cache import scrapes
+from vhosts.polling.depths.collect import (
     QUICK,
     DepthCollector,
-    Depths,
     NoSource,
 )
+from vhosts.polling.depths.rows import Slot
 from vhosts.polling.inventory import take as inventory
-from vhosts.polling.inventory.quarantine import samples
-from vhosts.polling.store import Fenced, Outcome, Slot, store
-from vhosts.polling.vitals import Vitals, read_vitals, sentence
+from vhosts.polling.outcomes import Seen, answered, failed
+from vhosts.polling.store import Fenced, Outcome, store
+from vhosts.polling.vitals import read_vitals, sentence
 
 log = structlog.get_logger(__name__)
 
 #: A claim renewed less than this ago holds for long enough: see dispatch.LEASE and SLOW.
 _HELD_S = 5
-#: What passes by itself, often within seconds: it takes two in a row to call a broker unreachable.
-_PASSING = (ConnectionLost, TimedOut, BrokerFailed)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    vitals: Vitals
-    answer_ms: int
-    depths: Depths | None
-    depths_error: BrokerError | None
-    sources_off: dict[str, Any]
 
 
 def poll(broker_id: int, claim: int, now: datetime) -> bool:
@@ -76,12 +56,12 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     try:
         with connect(broker, timeouts=QUICK) as client:
             seen = _look(broker, status, client, now, hold)
-        outcome = _answered(broker, status, seen, now)
+        outcome = answered(broker, status, seen, now)
     except BrokerError as error:
-        outcome = _failed(broker, status, error.code, sentence(error), error, now)
+        outcome = failed(broker, status, error.code, sentence(error), error, now)
     except ConsoleError as error:
         # No password, or one that cannot be decrypted: nobody was asked.
-        outcome = _failed(broker, status, error.code, error.message, None, now)
+        outcome = failed(broker, status, error.code, error.message, None, now)
     except Fenced:
         return False
     took = time.monotonic() - began
@@ -95,7 +75,7 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
         except DataError:
             log.warning("poll_answer_unstorable", broker_id=broker_id, exc_info=True)
             unfit = MalformedAnswer("The answer contains values that can't be stored.")
-            outcome = _failed(broker, status, unfit.code, unfit.detail, unfit, now)
+            outcome = failed(broker, status, unfit.code, unfit.detail, unfit, now)
             outcome.poll.update(started_at=now, took_ms=round(took * 1000))
             store(slot, outcome, now=ended)
     except Fenced:
@@ -123,7 +103,7 @@ def _look(
     client: ManagementClient,
     now: datetime,
     hold: Callable[[], None],
-) -> _Seen:
+) -> Seen:
     collector = DepthCollector(broker, status, client, now)
     began = time.monotonic()
     with collector.ahead():
@@ -136,163 +116,7 @@ def _look(
         depths = collector.collect(vitals, before=scrapes.get(broker.pk, status.depths_claim))
     except NoSource as error:
         failure = error.error
-    return _Seen(vitals, answer_ms, depths, failure, collector.sources_off)
-
-
-def _answered(broker: Broker, status: BrokerStatus, seen: _Seen, now: datetime) -> Outcome:
-    overview, depths = seen.vitals.overview, seen.depths
-    view = view_of(seen.vitals.nodes)
-    part_errors = {
-        # The inventory's own are kept: it runs on a beat of its own.
-        **{part: text for part, text in status.part_errors.items() if part not in _OWN_PARTS},
-        **seen.vitals.errors,
-    }
-    if seen.depths_error is not None:
-        part_errors["depths"] = sentence(seen.depths_error)
-    if depths is not None and depths.lacks_right:
-        part_errors["rights"] = depths.lacks_right
-    if registered_twin(
-        _text(overview.cluster_name),
-        [node.name for node in seen.vitals.nodes.items] if seen.vitals.nodes else [],
-        besides=broker.pk,
-    ):
-        part_errors["duplicate"] = _DUPLICATE
-    pinned = _pin(broker, status, overview.cluster_name, part_errors)
-    columns: dict[str, Any] = {
-        **_reached(status, now),
-        **pinned,
-        "part_errors": part_errors,
-        "sources_off": seen.sources_off,
-        "answer_ms": seen.answer_ms,
-        "vitals_at": now,
-        "rabbitmq_version": _short(overview.rabbitmq_version),
-        "erlang_version": _short(overview.erlang_version),
-        "cluster_name": _text(overview.cluster_name),
-        "stats_enabled": overview.stats_enabled,
-        "connections": overview.connections,
-        "channels": overview.channels,
-        "consumers": overview.consumers,
-        "exchanges": overview.exchanges,
-        "publish_rate": overview.publish_rate,
-        "deliver_rate": overview.deliver_get_rate,
-        "alarms": seen.vitals.alarms,
-        "listeners": [
-            {
-                "node": listener.node,
-                "protocol": listener.protocol,
-                "address": listener.address,
-                "port": listener.port,
-            }
-            for listener in overview.listeners
-        ],
-    }
-    # Where they could not be read now, the last ones would pass for the present ones.
-    nodes = seen.vitals.nodes
-    columns["nodes"] = [] if nodes is None else [_node(node) for node in nodes.items]
-    complete = depths is not None and depths.complete
-    queues = None if depths is None else depths.queues + depths.untold
-    return Outcome(
-        status=columns,
-        poll={
-            "source": depths.source if depths else "",
-            "complete": complete,
-            "queues": queues,
-            "rejected": len(depths.rejected) if depths else 0,
-            "rejected_samples": samples(depths.rejected) if depths else [],
-            "error_code": seen.depths_error.code if seen.depths_error else "",
-            "error_detail": sentence(seen.depths_error) if seen.depths_error else "",
-        },
-        sample={
-            "queues": queues if complete else overview.queues,
-            "connections": overview.connections,
-            "ready": depths.ready if depths and complete else None,
-            "unacked": depths.unacked if depths and complete else None,
-            "publish_rate": overview.publish_rate,
-            "deliver_rate": overview.deliver_get_rate,
-        },
-        depths=depths,
-        # Queues of a node that came or went are in another state now.
-        nodes_changed=bool(status.nodes) and view.known and view != status.cluster(),
-    )
-
-
-#: Parts whose troubles a poll finds out; the others are the inventory's.
-_OWN_PARTS = ("depths", "rights", "nodes", "alarms", "identity", "duplicate")
-
-_DUPLICATE = (
-    "Another broker that is registered here is the same cluster, by its name and nodes. Its queues and "
-    "messages count twice in every total. Forget one of the two."
-)
-
-
-def _reached(status: BrokerStatus, now: datetime) -> dict[str, Any]:
-    since = {} if status.state == PollState.REACHABLE else {"state_since": now}
-    return {
-        "state": PollState.REACHABLE,
-        "answered_at": now,
-        "failures": 0,
-        "error_code": "",
-        "error_detail": "",
-        **since,
-    }
-
-
-def _pin(
-    broker: Broker, status: BrokerStatus, name: str | None, part_errors: dict[str, str]
-) -> dict[str, Any]:
-    """The cluster name stands for the broker's identity until somebody edits its settings. Another
-    name is said, loudly, and history goes on: it may be a rename, or another broker."""
-    name = _text(name)
-    if not name:
-        return {}
-    if not status.pinned_cluster_name or status.pinned_generation != broker.generation:
-        return {"pinned_cluster_name": name, "pinned_generation": broker.generation}
-    if status.pinned_cluster_name != name:
-        part_errors["identity"] = (
-            f"This cluster's name is {name}; before, it was "
-            f"{status.pinned_cluster_name}. If that is intended, save the broker's "
-            "settings again to confirm."
-        )
-    return {}
-
-
-def _failed(
-    broker: Broker,
-    status: BrokerStatus,
-    code: str,
-    detail: str,
-    error: BrokerError | None,
-    now: datetime,
-) -> Outcome:
-    refused = error is None or isinstance(error, (LoginRefused, AccessRefused))
-    failures = status.failures + 1
-    state = PollState.REFUSED if refused else PollState.UNREACHABLE
-    if isinstance(error, _PASSING) and failures == 1 and status.state == PollState.REACHABLE:
-        state = PollState.REACHABLE
-    delay = backoff.delay(
-        failures, refused=refused, interval_s=broker.poll_interval_s, salt=broker.pk
-    )
-    columns: dict[str, Any] = {
-        "state": state,
-        "failures": failures,
-        "error_code": code,
-        "error_detail": detail[:2000].replace("\x00", "\ufffd"),
-        "next_poll_at": now + delay,
-    }
-    if state != status.state:
-        columns["state_since"] = now
-    if isinstance(error, MalformedAnswer):
-        log.info("poll_answer_unusable", broker_id=broker.pk, code=code)
-    return Outcome(
-        status=columns,
-        poll={
-            "source": "",
-            "complete": False,
-            "queues": None,
-            "error_code": code,
-            "error_detail": columns["error_detail"],
-        },
-    )
+    return Seen(vitals, answer_ms, depths, failure, collector.sources_off)
 
 
 def _remember(slot: Slot, status: BrokerStatus, outcome: Outcome, ended: datetime) -> None:
@@ -316,19 +140,3 @@ def _rejected_before(slot: Slot) -> int | None:
     """Of the poll before this one: other rows that cannot be read may be queues that are new."""
     before = Poll.objects.filter(broker_id=slot.broker_id, complete=True, slot_at__lt=slot.at)
     return before.order_by("-slot_at").values_list("rejected", flat=True).first()
-
-
-def _node(node: Any) -> dict[str, Any]:
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name in node.__slots__
-        for value in [getattr(node, name)]
-    }
-
-
-def _text(text: str | None) -> str:
-    return (text or "").replace("\x00", "\ufffd")[:1000]
-
-
-def _short(text: str | None) -> str:
-    return _text(text)[:64]

@@ -10,10 +10,10 @@ from console.models import Broker, BrokerStatus
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.prometheus.scrape import spellings
 from vhosts.models import Queue
-from vhosts.polling.collect import SLOW
 from vhosts.polling.copying import temporary_table
+from vhosts.polling.depths.collect import SLOW
+from vhosts.polling.depths.scraping import NodeScrapes
 from vhosts.polling.inventory.quarantine import why_unfit
-from vhosts.polling.scraping import NodeScrapes
 
 
 def take_consumers(broker: Broker, client: ManagementClient, hold: Callable[[], object]) -> None:

@@ -9,7 +9,7 @@ from django.db.models import Count, F, Model, Q, Sum
 
 from console.models import BrokerStatus
 from vhosts.models import Queue
-from vhosts.polling.store import KEEP_LAST
+from vhosts.polling.depths.rows import KEEP_LAST
 from vhosts.polling.totals import take_off
 
 

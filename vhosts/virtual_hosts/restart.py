@@ -10,7 +10,7 @@ from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
 from console.audit import record
 from console.brokers.connect import connect
-from console.engine.broker_objects import BrokerObjects
+from console.engine.applying.broker_objects import BrokerObjects
 from console.errors import BrokerTrouble, InvalidField
 from console.models import BrokerStatus
 from console.rabbitmq.endpoint import Timeouts

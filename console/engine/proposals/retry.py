@@ -10,7 +10,7 @@ from django.db import transaction
 
 from console.audit import record
 from console.engine.accept import Request, Wish, accept
-from console.engine.attempt import secrets_of
+from console.engine.applying.attempt import secrets_of
 from console.engine.notify import ring
 from console.engine.ports import AUTHORIZE
 from console.errors import ConsoleError, NotAllowed

@@ -17,7 +17,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from console.engine.apply import apply_broker
+from console.engine.applying.apply import apply_broker
 from console.errors import ConsoleError
 from console.management import pipeline
 from console.models import OPEN_CHANGES, Change, StepState

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from console.brokers.registry import LARGEST_PEM, SECRETS, BrokerSettings
 from console.faces.rest.fields import Flag, Number, StrictSerializer, Text
 from console.models import Broker, BrokerStatus, Environment
-from console.models.brokers import SHOWN_STATES
+from console.models.broker_states import SHOWN_STATES
 from console.rabbitmq.endpoint import Secret
 
 

@@ -18,16 +18,13 @@ import httpcore2
 
 from console.rabbitmq.endpoint import Credentials, Endpoint, Secret, Timeouts
 from console.rabbitmq.errors import (
-    AnswerTooLarge,
-    BrokerError,
     ConnectionLost,
     LoginRefused,
     MalformedAnswer,
-    Redirected,
-    TimedOut,
     UnaddressableName,
     Unreachable,
 )
+from console.rabbitmq.http.reading import beginning, header, mapped_errors, opened, pieces
 from console.rabbitmq.http.refusals import error_for_status
 from console.rabbitmq.http.wire import Exchange, pinned_pool, under
 from console.rabbitmq.network.addresses import ParsedUrl, parse_management_url
@@ -35,7 +32,6 @@ from console.rabbitmq.network.tls import tls_context
 from console.rabbitmq.text import printable
 
 JSON = "application/json"
-_REFUSAL_BYTES = 64_000
 _HEADER_BYTES = 200_000
 #: What may stand in a path and a query as it is; the rest is percent-encoded by who builds them.
 _TARGET = re.compile(r"(?:/[\w.~!$&'()*+,;=:@%-]*)+(?:\?[\w.~!$&'()*+,;=:@%/?-]*)?", re.ASCII)
@@ -156,10 +152,10 @@ class BoundedHttp:
         cap = self.endpoint.limits.body_bytes if max_bytes is None else max_bytes
         request = self._request("GET", path_or_url, None, accept, authenticated, None)
         exchange = _new_exchange(timeouts or self.endpoint.timeouts, cap)
-        with _mapped(exchange), under(exchange), _opened(self._pool, request) as response:
+        with mapped_errors(exchange), under(exchange), opened(self._pool, request) as response:
             if not 200 <= response.status < 300:
-                raise error_for_status(response.status, _beginning(response))
-            yield _pieces(response, exchange, cap)
+                raise error_for_status(response.status, beginning(response))
+            yield pieces(response, exchange, cap)
 
     def _request(
         self,
@@ -250,116 +246,14 @@ def _new_exchange(timeouts: Timeouts, cap: int) -> Exchange:
 def _whole(
     pool: httpcore2.ConnectionPool, request: httpcore2.Request, exchange: Exchange, cap: int
 ) -> Answer:
-    with _mapped(exchange), under(exchange), _opened(pool, request) as response:
+    with mapped_errors(exchange), under(exchange), opened(pool, request) as response:
         if 200 <= response.status < 300:
-            body = b"".join(_pieces(response, exchange, cap))
+            body = b"".join(pieces(response, exchange, cap))
         else:
-            body = _beginning(response)
+            body = beginning(response)
         return Answer(
             status=response.status,
             body=body,
-            content_type=_header(response, b"content-type").partition(";")[0].strip().lower(),
-            server=_header(response, b"server"),
+            content_type=header(response, b"content-type").partition(";")[0].strip().lower(),
+            server=header(response, b"server"),
         )
-
-
-def _header(response: httpcore2.Response, name: bytes) -> str:
-    """All values of a header, joined; "" where there is none."""
-    values = [value for key, value in response.headers if key.lower() == name]
-    return b", ".join(values).decode("latin-1")
-
-
-@contextlib.contextmanager
-def _opened(
-    pool: httpcore2.ConnectionPool, request: httpcore2.Request
-) -> Iterator[httpcore2.Response]:
-    response = pool.handle_request(request)
-    try:
-        _must_be_plain(response)
-        yield response
-    finally:
-        response.close()
-
-
-def _must_be_plain(response: httpcore2.Response) -> None:
-    if 300 <= response.status < 400:
-        raise Redirected(_where_to(response), status=response.status)
-    encoding = _header(response, b"content-encoding").strip().lower()
-    if encoding not in ("", "identity"):
-        raise MalformedAnswer(
-            f"The answer is compressed ({printable(encoding, 40)}), although the console "
-            "didn't request it."
-        )
-    framed = _header(response, b"content-length") or "chunked" in _header(
-        response, b"transfer-encoding"
-    )
-    if not framed and response.status != 204:
-        # Its end would be the end of the connection: a cut answer would pass for a whole one.
-        raise MalformedAnswer("The answer doesn't state its length.")
-
-
-def _where_to(response: httpcore2.Response) -> str:
-    said = f"The address answers with a redirect ({response.status})"
-    with contextlib.suppress(ValueError):
-        target = urlsplit(_header(response, b"location"))
-        if target.scheme and target.hostname:
-            port = f":{target.port}" if target.port else ""
-            return f"{said} to {printable(f'{target.scheme}://{target.hostname}{port}')}."
-    return f"{said}."
-
-
-def _pieces(response: httpcore2.Response, exchange: Exchange, cap: int) -> Iterator[bytes]:
-    announced = _header(response, b"content-length")
-    too_large = f"The answer is larger than {cap:,} bytes."
-    if announced.isdecimal() and len(announced) < 20 and int(announced) > cap:
-        raise AnswerTooLarge(too_large, status=response.status)
-    taken = 0
-    for piece in response.iter_stream():
-        taken += len(piece)
-        if taken > cap:
-            raise AnswerTooLarge(too_large, status=response.status)
-        exchange.deadline.remaining()
-        yield piece
-
-
-def _beginning(response: httpcore2.Response) -> bytes:
-    """What a refusal says, as far as it is worth reading: the status counts, not the length."""
-    body = b""
-    for piece in response.iter_stream():
-        body += piece
-        if len(body) > _REFUSAL_BYTES:
-            break
-    return body[:_REFUSAL_BYTES]
-
-
-@contextlib.contextmanager
-def _mapped(exchange: Exchange) -> Iterator[None]:
-    """The one edge where exceptions of httpcore2 and what is below it become ours."""
-    try:
-        yield
-    except BrokerError:
-        raise
-    except Exception as error:
-        raise mapped(error, cut=exchange.cut) from error
-
-
-def mapped(error: Exception, *, cut: bool = False) -> BrokerError:
-    """`error`, of httpcore2 or below, as one of ours. `cut`: the connection had been closed by then.
-
-    An exception that is no transport's is our own defect and is raised as it is.
-    """
-    if isinstance(error, (httpcore2.TimeoutException, TimeoutError)):
-        return TimedOut("No complete answer in time.")
-    if isinstance(error, (httpcore2.ProxyError, httpcore2.UnsupportedProtocol)):
-        return Unreachable("The address can't be used.")
-    if isinstance(error, httpcore2.ConnectError):
-        return Unreachable("The connection couldn't be established.")
-    if isinstance(error, (httpcore2.NetworkError, httpcore2.ConnectionNotAvailable)) or cut:
-        return ConnectionLost()
-    if isinstance(error, httpcore2.LocalProtocolError):
-        return Unreachable("The request can't be sent unchanged.")
-    if isinstance(error, httpcore2.ProtocolError):
-        return MalformedAnswer("The answer isn't valid HTTP.")
-    if isinstance(error, OSError):
-        return ConnectionLost()
-    raise error

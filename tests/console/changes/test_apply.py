@@ -238,7 +238,7 @@ def test_another_worker_finds_the_broker_taken(engine, names):
 
 
 def test_a_worker_that_slept_through_its_lease_records_nothing(engine, names, monkeypatch):
-    from console.engine import apply
+    from console.engine.applying import apply
 
     change = engine.ask(("vhost", [names("vhost")], {}))
     real = apply.Look

@@ -24,7 +24,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 
-from console.engine import crashpoints
+from console.engine.applying import crashpoints
 from console.engine.sweep import brokers_with_due_steps
 from console.kinds.common.kind import Ref
 from console.models import (

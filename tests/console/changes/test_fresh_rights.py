@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from accessctl.models import BrokerPermission
-from console.engine.broker_objects import BrokerObjects
+from console.engine.applying.broker_objects import BrokerObjects
 from console.models import BrokerStatus, Change, Step
 from console.rabbitmq.errors import AccessRefused, MalformedAnswer, NotFound, Unreachable
 from tests.acting import apply as apply_change

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from console.engine.attempt import act, act_together
-from console.engine.broker_objects import BrokerObjects
+from console.engine.applying.attempt import act, act_together
+from console.engine.applying.broker_objects import BrokerObjects
 from console.kinds.common.kind import Op, Ref
 from console.models import ManagedObject, Step
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from console.brokers.connect import connect
-from console.engine.broker_objects import BrokerObjects
+from console.engine.applying.broker_objects import BrokerObjects
 from console.kinds.common.kind import Ref
 from console.models import Attempt
 from console.rabbitmq.errors import PathRewritten

@@ -8,7 +8,7 @@ import time
 import pytest
 from django.db import connection
 
-from console.engine.broker_objects import BrokerObjects
+from console.engine.applying.broker_objects import BrokerObjects
 from console.engine.proposals.retry import stop_change
 from console.models import Attempt, Change
 from tests.console.changes.test_crashes import HASH
@@ -47,9 +47,9 @@ def test_a_stop_is_heard_within_a_batch(
 
     monkeypatch.setattr(BrokerObjects, "write", slowly)
     monkeypatch.setattr(BrokerObjects, "write_together", slowly_together)
-    monkeypatch.setattr("console.engine.apply.TOGETHER", 20)
+    monkeypatch.setattr("console.engine.applying.apply.TOGETHER", 20)
     if not together:
-        monkeypatch.setattr("console.engine.apply._may_go_together", lambda batch: False)
+        monkeypatch.setattr("console.engine.applying.apply._may_go_together", lambda batch: False)
     person = threading.Thread(target=stop)
     person.start()
     engine.apply()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.engine.broker_objects import BrokerObjects
+from console.engine.applying.broker_objects import BrokerObjects
 from console.kinds.common.kind import Ref
 from console.models import Attempt
 from tests.console.changes.test_crashes import ALL, HASH, LESS, die_at, let_the_lease_run_out

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+from console.engine.applying.retire import There, retire_leftovers
 from console.engine.drift import note_drift
-from console.engine.retire import There, retire_leftovers
 from console.faces.face import FACES, Face
 from console.faces.seen import seen_of
 from console.kinds.registry import OWNERS

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from console.engine.broker_objects import BrokerObjects
+from console.engine.applying.broker_objects import BrokerObjects
 from console.faces.face import FACES, Face
 from console.kinds.common.kind import Key, Spec
 from console.rabbitmq.cluster import ClusterView

@@ -22,7 +22,7 @@ from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import AccessRefused, BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
 from vhosts.polling import dispatch
-from vhosts.polling.collect import SLOW
+from vhosts.polling.depths.collect import SLOW
 from vhosts.polling.inventory.drift import note_part
 from vhosts.polling.inventory.gone import gone_since
 from vhosts.polling.inventory.mirror import Mirrored, lay_over

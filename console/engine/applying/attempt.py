@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from console.engine.broker_objects import BrokerObjects
-from console.engine.crashpoints import crashpoint
-from console.engine.own_login import lock_out
+from console.engine.applying.broker_objects import BrokerObjects
+from console.engine.applying.crashpoints import crashpoint
+from console.engine.applying.own_login import lock_out
+from console.engine.applying.recheck import read_fresh
 from console.engine.ports import Judge
-from console.engine.recheck import read_fresh
 from console.kinds.common.kind import Key, Op, Ref, Spec
 from console.kinds.registry import KINDS
 from console.models import Step

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from console.engine.broker_objects import BrokerObjects
+from console.engine.applying.broker_objects import BrokerObjects
 from console.engine.ports import JUDGE_OF, Fresh, Judge
 from console.kinds.common.kind import Ref
 from console.kinds.registry import KINDS

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from console.local.folder import CHECKOUT, StateFolder
-from console.local.services import Service
+from console.local.processes.services import Service
 from console.local.trouble import Trouble
 
 STATIC_STAMP = "static.stamp"

@@ -17,7 +17,7 @@ import structlog
 
 from console.brokers.connect import connect
 from console.engine import step_store as book
-from console.engine.attempt import (
+from console.engine.applying.attempt import (
     NOT_APPLIED,
     Outcome,
     act,
@@ -26,13 +26,13 @@ from console.engine.attempt import (
     outcome_of_error,
     reference,
 )
-from console.engine.broker_objects import BrokerObjects
-from console.engine.crashpoints import crashpoint
+from console.engine.applying.broker_objects import BrokerObjects
+from console.engine.applying.crashpoints import crashpoint
+from console.engine.applying.look import LISTING_FROM, Look
+from console.engine.applying.parallel import CONNECTIONS, Calls
+from console.engine.applying.recheck import judge_of
+from console.engine.applying.stopping import stopping
 from console.engine.lease import Lease, release_lease, renew_lease, take_lease
-from console.engine.look import LISTING_FROM, Look
-from console.engine.parallel import CONNECTIONS, Calls
-from console.engine.recheck import judge_of
-from console.engine.stopping import stopping
 from console.errors import ConsoleError
 from console.kinds.common.kind import Op
 from console.models import Broker, Step

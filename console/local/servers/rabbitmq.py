@@ -6,7 +6,6 @@ It listens on 127.0.0.1 only and shares nothing with the machine's own RabbitMQ,
 from __future__ import annotations
 
 import base64
-import os
 import re
 import resource
 import shutil
@@ -16,17 +15,22 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from console.background import processes
 from console.local.folder import StateFolder
-from console.local.node_login import restore_login
-from console.local.ports import Ports
-from console.local.services import Service
+from console.local.processes.services import Service
+from console.local.servers.node_files import (
+    ADMINISTRATOR,
+    INETRC,
+    NodePorts,
+    advanced_configuration,
+    configuration,
+    environment,
+)
+from console.local.servers.node_login import restore_login
 from console.local.trouble import Progress, Trouble
 
-ADMINISTRATOR = "warren"
 NODE_NAME = "warren@localhost"
 
 # What a console can show or steer. Those that this RabbitMQ does not ship are left out.
@@ -48,9 +52,6 @@ PLUGINS = (
     "rabbitmq_top",
 )
 
-#: The node's name holds "localhost"; not every machine's /etc/hosts does.
-_INETRC = '{host, {127,0,0,1}, ["localhost"]}.\n{lookup, [file, native]}.\n'
-
 SERVER_PLACES = (
     "usr/lib/rabbitmq/bin/rabbitmq-server",
     "opt/rabbitmq/sbin/rabbitmq-server",
@@ -68,27 +69,6 @@ def find_server(root: Path = Path("/")) -> Path | None:
 
 class LoginRefused(Trouble):
     """The node runs, and its user does not get in."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodePorts:
-    amqp: int
-    management: int
-    prometheus: int
-    stream: int
-    distribution: int
-    epmd: int
-
-    @classmethod
-    def choose(cls, ports: Ports) -> NodePorts:
-        return cls(
-            amqp=ports.choose("rabbitmq_amqp", "CONSOLE_RABBITMQ_AMQP_PORT"),
-            management=ports.choose("rabbitmq_management", "CONSOLE_RABBITMQ_MANAGEMENT_PORT"),
-            prometheus=ports.choose("rabbitmq_prometheus", "CONSOLE_RABBITMQ_PROMETHEUS_PORT"),
-            stream=ports.choose("rabbitmq_stream", "CONSOLE_RABBITMQ_STREAM_PORT"),
-            distribution=ports.choose("rabbitmq_distribution"),
-            epmd=ports.choose("rabbitmq_epmd"),
-        )
 
 
 class Node:
@@ -153,9 +133,19 @@ class Node:
             (self._home / name).mkdir(mode=0o700, exist_ok=True)
         self.end_leftovers()
         self._write_cookie()
-        self._folder.write_text("rabbitmq/rabbitmq.conf", self._configuration())
-        self._folder.write_text("rabbitmq/advanced.config", self._advanced_configuration())
-        self._folder.write_text("rabbitmq/inetrc", _INETRC)
+        self._folder.write_text(
+            "rabbitmq/rabbitmq.conf",
+            configuration(
+                self.ports,
+                self._password,
+                stream=self._has_stream(),
+                settings=self._settings,
+            ),
+        )
+        self._folder.write_text(
+            "rabbitmq/advanced.config", advanced_configuration(self._home, self._password)
+        )
+        self._folder.write_text("rabbitmq/inetrc", INETRC)
         plugins = ",".join(name for name in self._plugins if self._ships(name))
         self._folder.write_text("rabbitmq/enabled_plugins", f"[{plugins}].\n")
 
@@ -259,69 +249,11 @@ class Node:
             self._folder.write_text("rabbitmq/.erlang.cookie", self._cookie)
             path.chmod(0o400)
 
-    def _configuration(self) -> str:
-        ports = self.ports
-        return "\n".join(
-            [
-                f"listeners.tcp.1 = 127.0.0.1:{ports.amqp}",
-                "management.tcp.ip = 127.0.0.1",
-                f"management.tcp.port = {ports.management}",
-                "prometheus.tcp.ip = 127.0.0.1",
-                f"prometheus.tcp.port = {ports.prometheus}",
-                *([f"stream.listeners.tcp.1 = 127.0.0.1:{ports.stream}"] * self._has_stream()),
-                f"default_user = {ADMINISTRATOR}",
-                f"default_pass = {self._password}",
-                "default_user_tags.administrator = true",
-                "disk_free_limit.absolute = 100MB",
-                "log.file.rotation.size = 10485760",
-                "log.file.rotation.count = 2",
-                *self._settings,
-                "",
-            ]
-        )
+    def _environment(self) -> dict[str, str]:
+        return environment(self._home, self.name, self.ports, self._erl_arguments)
 
     def _has_stream(self) -> bool:
         return "rabbitmq_stream" in self._plugins and self._ships("rabbitmq_stream")
-
-    def _advanced_configuration(self) -> str:
-        """Tracing logs in as guest and writes to /var/tmp unless told otherwise."""
-        return (
-            "[{rabbitmq_tracing, ["
-            f'{{directory, "{_erlang_string(str(self._home / "trace"))}"}},'
-            f'{{username, <<"{ADMINISTRATOR}">>}},'
-            f'{{password, <<"{self._password}">>}}]}}].\n'
-        )
-
-    def _environment(self) -> dict[str, str]:
-        """Nothing of the user's own RabbitMQ or Erlang settings, nor of /etc/rabbitmq."""
-        foreign = ("RABBITMQ_", "ERL_", "CONSOLE_", "NOTIFY_SOCKET", "DATABASE_URL", "CELERY_")
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-        return kept | {
-            "HOME": str(self._home),
-            "LANG": "C.UTF-8",
-            "LC_ALL": "C.UTF-8",
-            "ERL_INETRC": str(self._home / "inetrc"),
-            "ERL_CRASH_DUMP_BYTES": "0",
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "ERL_EPMD_PORT": str(self.ports.epmd),
-            "RABBITMQ_NODENAME": self.name,
-            "RABBITMQ_DIST_PORT": str(self.ports.distribution),
-            "RABBITMQ_MNESIA_BASE": str(self._home / "data"),
-            "RABBITMQ_LOG_BASE": str(self._home / "log"),
-            "RABBITMQ_GENERATED_CONFIG_DIR": str(self._home / "data" / "config"),
-            "RABBITMQ_SCHEMA_DIR": str(self._home / "data" / "schema"),
-            "RABBITMQ_CONFIG_FILE": str(self._home / "rabbitmq.conf"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self._home / "advanced.config"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._home / "enabled_plugins"),
-            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            "RABBITMQ_PID_FILE": str(self._home / "node.pid"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
-                f"-kernel inet_dist_use_interface {{127,0,0,1}} {self._erl_arguments}".strip()
-            ),
-            # The start script then becomes the node instead of waiting for it: one process to
-            # watch and to signal. (Nothing is said to systemd: that needs NOTIFY_SOCKET.)
-            "RUNNING_UNDER_SYSTEMD": "true",
-        }
 
     @staticmethod
     def _raise_file_limit() -> None:
@@ -341,7 +273,3 @@ class Node:
         return (
             f"RabbitMQ didn't start: {lines[-1][:300] if lines else 'it printed nothing'}. {logs}"
         )
-
-
-def _erlang_string(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -7,11 +7,11 @@ import sys
 import time
 from functools import partial
 
-from console.background.alive import BEAT, WORKER, life_of, run_folder
 from console.background.queues import QUEUES
+from console.background.signs.alive import BEAT, WORKER, life_of, run_folder
 from console.local.folder import CHECKOUT, StateFolder
 from console.local.keys import Keys
-from console.local.services import Service
+from console.local.processes.services import Service
 
 WEB_PROCESSES = 2
 WEB_THREADS = 8
@@ -106,4 +106,4 @@ def beat(folder: StateFolder, environment: dict[str, str]) -> Service:
 def demo(folder: StateFolder, *, management_url: str, amqp_url: str) -> Service:
     """Both addresses with the login; they go by the environment, not the command line."""
     environment = os.environ | {"RABBITMQ_URL": management_url, "RABBITMQ_AMQP_URL": amqp_url}
-    return _service(folder, "demo", environment, "console.local.demo")
+    return _service(folder, "demo", environment, "console.local.demo.play")

@@ -23,7 +23,7 @@ import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
 
-from console.local import demo_topology as topology
+from console.local.demo import topology
 
 RETRY_SECONDS = 2.0
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from console.background import processes
 from console.local.folder import StateFolder
-from console.local.services import Service
+from console.local.processes.services import Service
 from console.local.trouble import Trouble
 
 SUPERUSER = "console"

@@ -11,7 +11,7 @@ from enum import IntEnum
 from console.background import processes
 from console.background.processes import Identity
 from console.local.folder import StateFolder
-from console.local.services import Service, stop_all
+from console.local.processes.services import Service, stop_all
 from console.local.trouble import Progress
 
 RECORD = "running.json"

@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from console.background.alive import EVERY_S, WORKER, Signs
+from console.background.signs.alive import EVERY_S, WORKER, Signs
 
 
 class SignsOfLife(bootsteps.StartStopStep):  # type: ignore[misc]

@@ -35,7 +35,7 @@ def run_folder(environment: Mapping[str, str] = os.environ) -> Path:
     if given:
         return Path(given).expanduser().resolve()
     state = environment.get("CONSOLE_STATE_DIR", "").strip()
-    checkout = Path(__file__).resolve().parents[2]
+    checkout = Path(__file__).resolve().parents[3]
     return (Path(state).expanduser().resolve() if state else checkout / ".local") / "run"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.models import Broker, BrokerStatus
@@ -30,12 +30,12 @@ from console.rabbitmq.types import (
     Listener,
     Listing,
     QueueDepth,
-    RejectedRow,
 )
 from vhosts.models import Queue
+from vhosts.polling.depths.found import Depths
+from vhosts.polling.depths.scraping import NodeScrapes
 from vhosts.polling.inventory.quarantine import sound_depths, why_unfit
 from vhosts.polling.rights import short_of
-from vhosts.polling.scraping import NodeScrapes
 from vhosts.polling.vitals import Vitals, sentence
 
 #: A broker that answers, answers these within a second; a hung one must not hold a thread for long.
@@ -49,32 +49,6 @@ _PASSIVE_AT_MOST = 2_000
 
 #: A new leader has counted its messages by then.
 _SETTLED_MS = 30_000
-
-
-@dataclass(frozen=True)
-class Depths:
-    """Depths to store. `whole`: `items` are all queues; else only what differs from `base`, and
-    `vanished` those no longer there. `complete` says that no queue was left out."""
-
-    source: DepthSource
-    items: list[QueueDepth]
-    complete: bool
-    whole: bool
-    queues: int
-    ready: int | None
-    unacked: int | None
-    rejected: list[RejectedRow] = field(default_factory=list)
-    #: Queues in `items` that were not there before; None: not known which.
-    new: set[tuple[str, str]] | None = None
-    vanished: set[tuple[str, str]] = field(default_factory=set)
-    #: To be remembered once this is stored.
-    scrape: Scrape | None = None
-    #: Why depths of queues may be missing although `complete`: nodes are down. A sentence, "" if none.
-    why_not_all: str = ""
-    #: Queues that the broker's overview counts and this source does not name.
-    untold: int = 0
-    #: Where that is a missing right: a sentence with the remedy; else "".
-    lacks_right: str = ""
 
 
 class NoSource(Exception):

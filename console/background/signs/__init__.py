@@ -1,0 +1,1 @@
+"""Signs of life: who gives them, and who checks them."""

@@ -1,0 +1,1 @@
+"""Celery's messages: as files on one machine, or in Redis."""

@@ -1,0 +1,1 @@
+"""/livez, /readyz and /metrics: what orchestrators and monitoring read."""

@@ -1,0 +1,107 @@
+"""/livez, /readyz and /metrics: for orchestrators and monitoring, right also while Postgres is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import URLPattern, URLResolver, path
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, generate_latest
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+
+from accessctl.rest.authentication import ApiTokenAuthentication
+from console.faces.pages.outage import is_outage
+from console.health.checks import JOBS, failing_jobs, run_checks
+from console.health.fleet_metrics import FleetCollector
+from console.health.job_metrics import JobsCollector
+
+
+class AnyHostMiddleware:
+    """Health and metrics answer whatever host is named: a kubelet and Prometheus ask by the address of the pod,
+    which no setting can list. What they answer holds no link, and who may ask is checked as ever."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info in ("/livez", "/readyz", "/metrics"):
+            request.META["HTTP_HOST"] = urlsplit(settings.CONSOLE_URL).netloc
+        return self.get_response(request)
+
+
+@login_not_required
+def livez(request: HttpRequest) -> HttpResponse:
+    """The process answers. Says nothing of what it depends on: a restart would not help."""
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
+
+
+@login_not_required
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 where everything the console needs is there, else 503; each part named. A background job
+    that fails is no reason for 503: the console serves people without it. It is named in `degraded`."""
+    now = timezone.now()
+    checks = run_checks(now)
+    ok = all(check.ok for name, check in checks.items() if name != JOBS)
+    return JsonResponse(
+        {
+            "ok": ok,
+            "degraded": failing_jobs(now) if checks["database"].ok else [],
+            "checks": {name: asdict(check) for name, check in checks.items()},
+        },
+        status=200 if ok else 503,
+    )
+
+
+@login_not_required
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus. Names brokers, so it takes a superuser's API token (or session), unless
+    CONSOLE_METRICS_OPEN leaves that to the network."""
+    try:
+        if not settings.METRICS_OPEN and not _is_superuser(request):
+            refusal = _plain("A superuser's API token is needed.\n", 401)
+            refusal["WWW-Authenticate"] = "Bearer"
+            return refusal
+        figures = _figures()
+    except DatabaseError as error:
+        if not is_outage(error):
+            raise
+        return _plain("The figures are unknown. See /readyz for the reason.\n", 503)
+    return HttpResponse(figures, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _figures() -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    now = timezone.now()
+    registry.register(FleetCollector(now))
+    registry.register(JobsCollector(now))
+    return generate_latest(registry)
+
+
+def _plain(text: str, status: int) -> HttpResponse:
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    user: Any = request.user
+    if "Authorization" in request.headers:
+        try:
+            found = ApiTokenAuthentication().authenticate(Request(request))
+        except APIException:
+            return False
+        user = found[0] if found else None
+    return bool(user is not None and user.is_active and user.is_superuser)
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("livez", livez, name="livez"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
+]

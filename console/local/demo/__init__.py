@@ -1,0 +1,1 @@
+"""`bin/up --demo`: what it declares, and who publishes and consumes there."""

@@ -1,0 +1,1 @@
+"""The processes that bin/up starts and keeps running."""

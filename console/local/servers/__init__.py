@@ -1,0 +1,1 @@
+"""Postgres and RabbitMQ on this machine: ports, start, stop, logins."""
