@@ -90,7 +90,7 @@ class Scope:
 
 def _broker(text: str, user: AbstractBaseUser | AnonymousUser) -> Broker:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise InvalidField("broker", "The broker is named by its number here.")
+        raise InvalidField("broker", "The scope's broker must be its numeric ID.")
     broker = Broker.objects.visible_to(user).select_related("status").filter(pk=int(text)).first()
     if broker is None:
         raise Http404("No such broker.")

@@ -112,7 +112,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "now": timezone.now(),
         "scope": SimpleLazyObject(lambda: _scope(request)),
         "rail": rail,
-        "active_place": SimpleLazyObject(lambda: _active_place(rail)),
+        "active_place": SimpleLazyObject(lambda: _active_place(request, rail)),
         "brokers_in_trouble": SimpleLazyObject(lambda: _brokers_in_trouble(request)),
         "changes_to_look_at": SimpleLazyObject(lambda: changes_to_look_at(request.user)),
         "drifted": SimpleLazyObject(lambda: drifted(request.user)),
@@ -150,11 +150,24 @@ def _rail(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
+#: Lists over the scope that are tabs beside an entry of the rail.
+_TABS = frozenset({"topic_permissions", "matrix", "unmanaged", "backups"})
+
+
+def scoped_routes() -> frozenset[str]:
+    """The routes that take a scope: where the scope picker may lead."""
+    places = {place.route for _, group in _places() for place in group if place.scoped}
+    return _TABS.union(places, (face.route for face in drawn_faces()))
+
+
 def _brokers_in_trouble(request: HttpRequest) -> int:
     return Broker.objects.visible_to(request.user).in_trouble(timezone.now()).count()
 
 
-def _active_place(rail: Any) -> str:
-    """The route of the rail's entry that is lit: where the scope picker's links lead."""
+def _active_place(request: HttpRequest, rail: Any) -> str:
+    """Where the scope picker's links lead: the list that is shown, else the rail's entry that is lit."""
+    match = request.resolver_match
+    if match and match.view_name in scoped_routes():
+        return str(match.view_name)
     lit = (place for group in rail for place in group["places"] if place["active"])
     return next((place["route"] for place in lit if place["scoped"]), "fleet")

@@ -6,20 +6,19 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from console.models import Broker, Environment
+from console.pages.context import scoped_routes
 from console.scope import Scope
 from vhosts.models import VirtualHost
 
-#: Pages that are lists over the scope: the only ones the picker leads to.
-LISTS = ("fleet", "queues", "vhosts", "users", "permissions", "topic_permissions")
 #: More than this are found by the broker's own page rather than in a menu.
 _MOST_VHOSTS = 200
 
 
 @require_safe
 def scope_menu(request: HttpRequest) -> HttpResponse:
-    """The scope picker's menu, fetched when it is opened. `?to=` names the list to stay on."""
+    """The scope picker's menu, fetched when it is opened. `?to=` names the page to stay on."""
     scope = Scope.read(request.GET, request.user)
-    asked = request.GET.get("to", "")
+    wanted = request.GET.get("to", "")
     brokers = list(Broker.objects.visible_to(request.user).select_related("status"))
     groups = [
         (environment, [broker for broker in brokers if broker.environment == environment])
@@ -38,7 +37,7 @@ def scope_menu(request: HttpRequest) -> HttpResponse:
         "console/_scope_menu.html",
         {
             "scope": scope,
-            "to": asked if asked in LISTS else "fleet",
+            "to": wanted if wanted in scoped_routes() else "fleet",
             "groups": [(environment, members) for environment, members in groups if members],
             "vhosts": vhosts,
             "now": timezone.now(),

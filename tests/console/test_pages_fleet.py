@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from tests.console import fleet
 
@@ -201,3 +202,19 @@ def test_the_scope_menu_leads_to_lists_only(admin_client: Client) -> None:
         assert "evil" not in page
         assert 'href="/?env=staging"' in page
     assert 'href="/queues/?env=staging"' in text_of(admin_client.get("/scope/", {"to": "queues"}))
+
+
+SCOPED = [
+    "fleet", "queues", "vhosts", "users", "permissions", "topic_permissions", "matrix", "policies",
+    "operator_policies", "definitions", "backups", "changes", "drift", "unmanaged", "audit", "explain",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("route", SCOPED)
+def test_the_scope_picker_stays_on_the_page(route: str, admin_client: Client) -> None:
+    broker = fleet.make("orders-eu", now())
+    page = text_of(admin_client.get(reverse(route)))
+    assert f"to={route}" in page
+    menu = text_of(admin_client.get("/scope/", {"to": route}))
+    assert f'href="{reverse(route)}?broker={broker.pk}"' in menu
+    assert admin_client.get(reverse(route), {"broker": broker.pk}).status_code == 200
