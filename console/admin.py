@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from console.brokers.leftovers import unfinished_changes
 from console.brokers.registry import (
     LARGEST_PEM,
     SECRETS,
@@ -116,16 +117,21 @@ class BrokerAdmin(PlainAdmin):
         obj.__dict__.update(saved.__dict__)
 
     def delete_model(self, request: HttpRequest, obj: Broker) -> None:
-        forget_broker(obj, acting_user=request.user)
+        forget_broker(obj, now=timezone.now(), acting_user=request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for broker in queryset:
-            forget_broker(broker, acting_user=request.user)
+            forget_broker(broker, now=timezone.now(), acting_user=request.user)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         # Not each of its queues by name: there may be tens of thousands.
         what = [f"{broker} with all its queues and their history" for broker in objs]
-        return what, {"brokers": len(what)}, set(), []
+        what += [
+            f"Unfinished change, which ends as stopped: {change}"
+            for broker in objs
+            for change in unfinished_changes(broker)
+        ]
+        return what, {"brokers": len(objs)}, set(), []
 
 
 @admin.register(BrokerStatus)

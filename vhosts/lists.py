@@ -118,6 +118,7 @@ QUEUES = ListSpec(
             value=lambda q: q.consumers,
             align="end",
             descending_first=True,
+            help="Counted with each inventory; the page of a queue says when.",
         ),
         Column(key="change", label="Last hour", help="Total messages over the last hour."),
         Column(key="policy", label="Policy", order=["policy"], value=lambda q: q.policy or None),

@@ -80,7 +80,7 @@ class _UserJudge:
     def _why_not_created(self, step: Step, there: Spec, wanted: Spec | None) -> str:
         """It is there already. Of an earlier try whose answer was lost the salted hash tells."""
         hashed = there.get("password_hash")
-        if step.attempts <= 1 or not hashed or hashed != (wanted or {}).get("password_hash"):
+        if not step.sent_before or not hashed or hashed != (wanted or {}).get("password_hash"):
             return _TAKEN
         return self._why_not_set(there, wanted)
 

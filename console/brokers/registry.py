@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from console.audit import User, record
 from console.brokers.connect import address_policy, make_endpoint, stored_client_key
+from console.brokers.leftovers import end_changes_with
 from console.brokers.twins import already_registered, twin_at
 from console.errors import InvalidField, Stale
 from console.models import Broker, BrokerLease, BrokerStatus
@@ -210,9 +211,10 @@ def check_client_key(certificate: str, key: Secret | None) -> None:
         raise InvalidField("tls_client_certificate", error.detail) from None
 
 
-def forget_broker(broker: Broker, *, acting_user: User) -> None:
-    """Removes the broker and its history from the console. The broker itself is not touched. What is
-    under way for it ends first, or finds the broker gone and writes nothing."""
+def forget_broker(broker: Broker, *, now: datetime, acting_user: User) -> int:
+    """Removes the broker and its history from the console; how many unfinished changes ended with that.
+    The broker itself is not touched. A call that is under way for it ends first, or finds the broker gone
+    and writes nothing."""
     with transaction.atomic():
         list(BrokerLease.objects.select_for_update().filter(broker=broker))
         _wait_for_polls(broker)
@@ -226,7 +228,9 @@ def forget_broker(broker: Broker, *, acting_user: User) -> None:
             acting_user=acting_user,
             before=_audited({name: getattr(broker, name) for name in ("name", "management_url")}),
         )
+        ended = end_changes_with(broker, now=now, acting_user=acting_user)
         broker.delete()
+        return ended
 
 
 def _wait_for_polls(broker: Broker) -> None:

@@ -166,7 +166,7 @@ def accept(request: Request, *, now: datetime, acting_user: User) -> Change:
         steps: list[Step] = []
         for broker, plan in plans.items():
             wishes = {wish.ref: wish for wish in request.wishes if wish.broker.pk == broker.pk}
-            for difference in _ordered(plan, wishes):
+            for difference in plan.all_steps:
                 wish = wishes[difference.ref]
                 target = _wished(targets[_identity(wish)], wish)
                 ordinal += 1
@@ -268,13 +268,6 @@ def _forget_earlier_secrets(steps: Sequence[Step]) -> None:
     """What was refused of the same objects can't be tried again: this takes its place."""
     earlier = Step.objects.filter(target__in=[step.target.pk for step in steps])
     earlier.exclude(finished_at=None).exclude(secrets_encrypted="").update(secrets_encrypted="")
-
-
-def _ordered(plan: Plan, wishes: Mapping[Ref, Wish]) -> list[Difference]:
-    """The plan's steps, then what is equal already: proven by a look at the broker all the same."""
-    planned = list(plan.steps)
-    named = {difference.ref for difference in planned}
-    return planned + [Difference(ref, Op.UNCHANGED) for ref in sorted(wishes) if ref not in named]
 
 
 def _step(

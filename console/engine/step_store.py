@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, F, OuterRef
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from console.engine.applying.attempt import MOST_BROKER_FAILURES, Outcome
 from console.engine.applying.observed import hand_on
@@ -35,13 +35,18 @@ from console.models import (
 BATCH = 1500
 #: A refusal after an attempt of unknown outcome is not final at once.
 ASKED_ONCE_MORE_AFTER = timedelta(seconds=5)
+STOPPED_BEFORE_SENDING = "Stopped before it was sent."
+STOPPED_AFTER_SENDING = (
+    "Stopped after it was sent at least once. The broker doesn't have it now; nothing more is sent."
+)
+#: The outcome of an attempt that sent nothing.
+NOT_SENT = "unreachable"
 _OUTCOMES = {
     "ok": "ok",
     "unchanged": "unchanged",
     "rejected": "rejected",
     "failed": "rejected",
     "trouble": "unknown",
-    "skipped": "unreachable",
 }
 
 
@@ -75,12 +80,18 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
     author, broker = candidates[0].change.author, candidates[0].broker
     withdrawn = why_withdrawn(candidates[0].change, author, now)
     batch: list[Step] = []
-    unsure = _of_unknown_outcome(candidates)
+    _tell_what_was_sent(candidates)
     for step in candidates:
         target = step.target
-        step.unsure = step.pk in unsure
         if step.generation != step.target.generation:
             _end(step, StepState.SUPERSEDED, now, "superseded", "Replaced by a newer change.")
+        elif step.change.stop_requested_at is not None:
+            if step.unsure:
+                step.only_look, step.stopped = STOPPED_AFTER_SENDING, True
+                batch.append(step)
+                continue
+            _end(step, StepState.STOPPED, now, "stopped", STOPPED_BEFORE_SENDING)
+            _move([step], Sync.REJECTED, step.error_detail, now)
         elif withdrawn or not may(author, step.permission, broker, target.kind, target.key):
             reason = withdrawn or _why_not_allowed(step)
             if step.unsure:
@@ -90,7 +101,7 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
                 continue
             _end(step, StepState.REJECTED, now, "not_allowed", reason)
             _move([step], Sync.REJECTED, step.error_detail, now)
-        elif step.not_after is not None and step.attempts == 0 and now > step.not_after:
+        elif step.not_after is not None and not step.sent_before and now > step.not_after:
             _end(
                 step,
                 StepState.NEEDS_CONFIRMATION,
@@ -104,19 +115,23 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
     return batch
 
 
-def _of_unknown_outcome(steps: Sequence[Step]) -> set[int]:
-    """Ids of the steps whose last attempt may have been carried out: its answer was lost, its process
-    died, or the broker failed meanwhile."""
+def _tell_what_was_sent(steps: Sequence[Step]) -> None:
+    """Sets `sent_before`, and `unsure` where the last attempt that sent something may have been carried
+    out: its answer was lost, its process died, or the broker failed meanwhile."""
     tried = [step.pk for step in steps if step.attempts]
-    if not tried:
-        return set()
-    tries = Attempt.objects.filter(step__in=tried).order_by("number")
-    last = {attempt.step_id: attempt for attempt in tries.defer("detail")}
-    return {
-        step
-        for step, attempt in last.items()
-        if attempt.outcome in ("", "unknown") or (attempt.http_status or 0) >= 500
-    }
+    last: dict[int, Attempt] = {}
+    unsent: dict[int, int] = {}
+    for attempt in Attempt.objects.filter(step__in=tried).order_by("number").defer("detail"):
+        if attempt.outcome == NOT_SENT:
+            unsent[attempt.step_id] = unsent.get(attempt.step_id, 0) + 1
+        else:
+            last[attempt.step_id] = attempt
+    for step in steps:
+        step.sent_before = step.attempts > unsent.get(step.pk, 0)
+        found = last.get(step.pk)
+        step.unsure = found is not None and (
+            found.outcome in ("", "unknown") or (found.http_status or 0) >= 500
+        )
 
 
 def _why_not_allowed(step: Step) -> str:
@@ -198,24 +213,33 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
         step.state, step.finished_at, step.secrets_encrypted = StepState.APPLIED, now, ""
     elif result.state == "rejected" and step.unsure and result.called:
         # An earlier call may still be under way there; refused once more, it is.
-        step.state, step.next_at = StepState.PENDING, now + ASKED_ONCE_MORE_AFTER
+        step.state, step.next_at = StepState.VERIFYING, now + ASKED_ONCE_MORE_AFTER
+    elif result.state == "rejected" and step.stopped:
+        step.state, step.finished_at, step.secrets_encrypted = StepState.STOPPED, now, ""
+        step.error_code = "stopped"
     elif result.state == "rejected":
         step.state, step.finished_at = StepState.REJECTED, now
         if step.only_look:
             step.secrets_encrypted = ""
     elif result.state == "failed":
-        failures = step.tries.filter(outcome=_OUTCOMES["failed"]).count() + 1
+        failed = Q(outcome=_OUTCOMES["failed"]) | Q(outcome=NOT_SENT, http_status__gte=500)
+        failures = step.tries.filter(failed).count() + 1
         if failures < MOST_BROKER_FAILURES:
-            step.state = StepState.PENDING
+            step.state = _still_open(step, result)
             step.next_at = now + timedelta(seconds=2.0**failures)
         else:
             step.state, step.finished_at = StepState.REJECTED, now
             step.error_detail = f"The broker failed {failures} times: {result.detail}"
     elif result.state == "skipped":
         # Nothing was sent.
-        step.state, step.attempts = StepState.PENDING, step.attempts - 1
+        step.state, step.attempts = _still_open(step, result), step.attempts - 1
     else:
-        step.state = StepState.VERIFYING
+        step.state = _still_open(step, result)
+
+
+def _still_open(step: Step, result: Outcome) -> StepState:
+    """*Pending* says that nothing was sent, so it can be stopped at once."""
+    return StepState.VERIFYING if result.called or step.unsure else StepState.PENDING
 
 
 def _close_attempts(
@@ -225,16 +249,23 @@ def _close_attempts(
     alike: dict[tuple[str, int | None, str], list[int]] = {}
     for step in batch:
         result = results[step.pk]
-        how = (result.state, result.http_status, result.detail)
+        how = (_outcome_of(result), result.http_status, result.detail)
         alike.setdefault(how, []).append(step.pk)
-    for (state, http_status, detail), ids in alike.items():
+    for (outcome, http_status, detail), ids in alike.items():
         begun = Attempt.objects.filter(step__in=ids, fence=lease.fence, finished_at=None)
-        if state == "skipped":
-            begun.delete()
+        if outcome:
+            begun.update(finished_at=now, outcome=outcome, http_status=http_status, detail=detail)
         else:
-            begun.update(
-                finished_at=now, outcome=_OUTCOMES[state], http_status=http_status, detail=detail
-            )
+            begun.delete()
+
+
+def _outcome_of(result: Outcome) -> str:
+    """ "" where no attempt was begun."""
+    if result.state == "skipped":
+        return ""
+    if result.state in ("trouble", "failed") and not result.called:
+        return NOT_SENT
+    return _OUTCOMES[result.state]
 
 
 def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
@@ -256,7 +287,8 @@ def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime)
     for step in batch:
         if step.state == StepState.APPLIED:
             continue
-        sync = Sync.REJECTED if step.state == StepState.REJECTED else Sync.PENDING
+        refused = step.state in (StepState.REJECTED, StepState.STOPPED)
+        sync = Sync.REJECTED if refused else Sync.PENDING
         if step.state == StepState.VERIFYING:
             sync = Sync.VERIFYING
         waiting.setdefault((sync, step.error_detail), []).append(step)
@@ -302,7 +334,7 @@ def _settle(change_ids: Iterable[object], now: datetime) -> None:
 def _state_of(counts: dict[str, int], change: Change) -> ChangeState:
     if any(counts.get(state) for state in OPEN_STEPS):
         return ChangeState.APPLYING
-    if counts.get(StepState.STOPPED):
+    if counts.get(StepState.STOPPED) or change.abandoned_steps:
         return ChangeState.STOPPED
     if set(counts) == {StepState.SUPERSEDED}:
         return ChangeState.SUPERSEDED
@@ -318,8 +350,10 @@ def stop_asked(change_id: UUID) -> bool:
 
 
 def stop_requested(broker: Broker, *, now: datetime) -> int:
-    """Ends the steps that have not begun of changes that are to stop; how many."""
+    """Ends the steps of which nothing was sent, of changes that are to stop; how many."""
     with transaction.atomic():
+        # A worker that begins a step, or records one, holds this row.
+        list(BrokerLease.objects.select_for_update().filter(broker=broker))
         steps = Step.objects.filter(
             broker=broker,
             state=StepState.PENDING,
@@ -334,11 +368,11 @@ def stop_requested(broker: Broker, *, now: datetime) -> int:
             state=StepState.STOPPED,
             finished_at=now,
             error_code="stopped",
-            error_detail="Stopped before it was sent.",
+            error_detail=STOPPED_BEFORE_SENDING,
             secrets_encrypted="",
         )
         ManagedObject.objects.filter(pk__in=targets, sync=Sync.PENDING).update(
-            sync=Sync.REJECTED, reason="Stopped before it was sent.", updated_at=now
+            sync=Sync.REJECTED, reason=STOPPED_BEFORE_SENDING, updated_at=now
         )
         _settle(changes, now)
         return stopped

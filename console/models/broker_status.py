@@ -92,6 +92,9 @@ class BrokerStatus(models.Model):
     messages_ready = models.BigIntegerField(null=True)
     messages_unacked = models.BigIntegerField(null=True)
 
+    #: When the consumers of its queues were counted; None: no source tells them now.
+    consumers_at = models.DateTimeField(null=True)
+
     # Inventory: vhosts, queues as declared, users, permissions.
     #: When all of it was last read whole.
     inventory_at = models.DateTimeField(null=True)

@@ -117,6 +117,10 @@ class Change(models.Model):
         max_length=16, choices=ChangeState.choices, default=ChangeState.ACCEPTED, db_index=True
     )
     stop_requested_at = models.DateTimeField(null=True)
+    #: Steps that ended unfinished, and went, because their broker was removed from the console.
+    abandoned_steps = models.PositiveIntegerField(default=0, db_default=0)
+    #: What became of steps that are no longer here: a sentence for each broker that was removed.
+    note = models.TextField(blank=True, default="", db_default="")
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -134,8 +138,9 @@ class Change(models.Model):
 
 
 class StepState(models.TextChoices):
+    #: Nothing of it was sent.
     PENDING = "pending", "Pending"
-    #: An attempt is under way, or was and its end is not known.
+    #: It may have been sent: an attempt is under way, or was and its end is not known.
     VERIFYING = "verifying", "Verifying"
     APPLIED = "applied", "Applied"
     REJECTED = "rejected", "Rejected"
@@ -177,10 +182,14 @@ class Step(models.Model):
     error_detail = models.TextField(blank=True)
     finished_at = models.DateTimeField(null=True)
 
-    #: Of the row in a worker's hands only. Whether an earlier attempt may have reached the broker.
+    #: Of the row in a worker's hands only. Whether an earlier attempt may have sent something.
+    sent_before = False
+    #: Whether what that attempt sent may be on the broker, or still on its way there.
     unsure = False
     #: Why nothing may be sent for it any more: it is only looked at. "" where it may.
     only_look = ""
+    #: That is so because somebody stopped the change.
+    stopped = False
 
     class Meta:
         ordering = ["change", "ordinal"]
@@ -207,7 +216,7 @@ class Attempt(models.Model):
     fence = models.BigIntegerField()
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
-    #: ok | unchanged | rejected | unreachable | unknown
+    #: ok | unchanged | rejected | unreachable | unknown. *unreachable*: nothing was sent
     outcome = models.CharField(max_length=16, blank=True)
     http_status = models.IntegerField(null=True)
     detail = models.TextField(blank=True)

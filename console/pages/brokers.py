@@ -15,6 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accessctl.authorize import AnyUser, access_broker, may, require
 from accessctl.models import BrokerUser
 from accessctl.rights import Permission
+from accessctl.visibility.changes import changes_seen_by
+from console.brokers.leftovers import unfinished_changes
 from console.brokers.probing import probe_broker, probe_edited, probe_settings
 from console.brokers.registry import SECRETS, BrokerSettings, add_broker, edit_broker, forget_broker
 from console.errors import ConsoleError, InvalidField, Stale
@@ -258,9 +260,14 @@ def broker_forget(request: HttpRequest, broker_id: int) -> HttpResponse:
     error = ""
     if request.method == "POST":
         if request.POST.get("confirm", "").strip() == found.name.strip():
-            forget_broker(found, acting_user=request.user)
+            ended = forget_broker(found, now=timezone.now(), acting_user=request.user)
+            changes = (
+                f" {ended} unfinished {'change' if ended == 1 else 'changes'} ended as stopped."
+            )
             messages.success(
-                request, f"Broker {found.name} forgotten. The broker itself wasn’t changed."
+                request,
+                f"Broker {found.name} forgotten. The broker itself wasn’t changed."
+                f"{changes if ended else ''}",
             )
             return redirect("fleet")
         error = "The name doesn’t match. Nothing was changed."
@@ -270,8 +277,17 @@ def broker_forget(request: HttpRequest, broker_id: int) -> HttpResponse:
         "error": error,
         "typed": request.POST.get("confirm", ""),
         "lost": _lost_with(found),
+        "now": timezone.now(),
+        **_unfinished(request.user, found),
     }
     return render(request, "console/broker_forget.html", context, status=400 if error else 200)
+
+
+def _unfinished(user: AnyUser, found: Broker) -> dict[str, Any]:
+    """The changes that end with the broker; how many the user doesn't see."""
+    changes = unfinished_changes(found)
+    seen = list(changes.filter(pk__in=changes_seen_by(user).values("pk")))
+    return {"unfinished": seen, "unfinished_hidden": changes.count() - len(seen)}
 
 
 def _lost_with(found: Broker) -> list[tuple[int, str]]:

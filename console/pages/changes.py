@@ -178,7 +178,8 @@ def change_stop(request: HttpRequest, change_id: UUID) -> HttpResponse:
     if not may_stop(request.user, found):
         raise NotAllowed("You don’t have permission to stop this change. It requires changes:stop.")
     stop_change(found, now=timezone.now(), acting_user=cast(User, request.user))
-    messages.info(request, "Remaining steps stopped. Steps in progress will finish.")
+    unsure = found.steps.filter(state=StepState.VERIFYING).count()
+    messages.info(request, f"Change stopped. {may_be_there(unsure)}".strip())
     return redirect("change", change_id)
 
 
@@ -190,6 +191,18 @@ def change_retry(request: HttpRequest, change_id: UUID) -> HttpResponse:
 @require_POST
 def change_confirm(request: HttpRequest, change_id: UUID) -> HttpResponse:
     return _again(request, change_id, CONFIRMED)
+
+
+def may_be_there(unsure: int) -> str:
+    """What a stop leaves to be done: `unsure` steps may have been sent. "" where there is none."""
+    if not unsure:
+        return ""
+    one = unsure == 1
+    return (
+        f"{unsure} {'step' if one else 'steps'} may have been sent to the broker already. "
+        f"{'It ends' if one else 'They end'} when the console has read the result back; nothing more "
+        "is sent."
+    )
 
 
 def _again(request: HttpRequest, change_id: UUID, states: tuple[StepState, ...]) -> HttpResponse:
@@ -290,6 +303,12 @@ class Strip:
     @property
     def is_open(self) -> bool:
         return self.change.state in OPEN_CHANGES
+
+    @property
+    def stopping(self) -> str:
+        """What is left to be done after a stop was requested; "" where none was."""
+        stopped = self.is_open and self.change.stop_requested_at is not None
+        return may_be_there(self.open) if stopped else ""
 
     @property
     def state(self) -> str:

@@ -116,6 +116,7 @@ _TOTALS = {
     **{f"{name}_unknown": Count("id", Q(**{column: None})) for name, column in _SUMMED.items()},
     "old": Count("id", ~Q(shown__in=ANSWERING)),
     "troubled": Count("id", Q(attention__lte=TROUBLED)),
+    "unpolled": Count("id", Q(shown="new")),
     "stale": Count("id", Q(shown="stale")),
 }
 

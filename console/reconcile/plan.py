@@ -16,16 +16,24 @@ from console.reconcile.diff import Difference, compare
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`steps` in the order they are to be applied. `dies_with` tells for a container (a vhost) that is deleted what
-    goes with it without a step of its own. `fingerprint` stands for what was seen of every object the
+    goes with it; of that, `implied` was asked to be deleted as well. `fingerprint` stands for what was seen of every object the
     plan touches: a plan is applied only while a new look gives the same."""
 
     steps: tuple[Difference, ...]
     unchanged: tuple[Ref, ...]
     dies_with: Mapping[Ref, tuple[Ref, ...]]
     fingerprint: str
+    implied: tuple[Difference, ...] = ()
 
     def count(self, op: Op) -> int:
-        return sum(1 for step in self.steps if step.op is op)
+        return sum(1 for step in self.all_steps if step.op is op)
+
+    @property
+    def all_steps(self) -> tuple[Difference, ...]:
+        """What is shown before, and carried out: the steps, then the deletions that those of their containers do
+        already, then what is equal. The last two are looked at on the broker all the same."""
+        unchanged = (Difference(ref, Op.UNCHANGED) for ref in self.unchanged)
+        return (*self.steps, *self.implied, *unchanged)
 
 
 def make_plan(desired: Mapping[Ref, Spec | None], observed: Mapping[Ref, Spec]) -> Plan:
@@ -34,17 +42,15 @@ def make_plan(desired: Mapping[Ref, Spec | None], observed: Mapping[Ref, Spec]) 
     differences = [compare(ref, spec, observed.get(ref)) for ref, spec in desired.items()]
     doomed = {d.ref for d in differences if KINDS[d.ref.kind].is_container and d.op is Op.DELETE}
     dies_with = {ref: tuple(sorted(_inside(ref, observed))) for ref in doomed}
-    implied = {inner for inners in dies_with.values() for inner in inners}
-    steps = [
-        difference
-        for difference in differences
-        if difference.op is not Op.UNCHANGED
-        and not (difference.op is Op.DELETE and difference.ref in implied)
-    ]
+    inside = {inner for inners in dies_with.values() for inner in inners}
+    implied = [d for d in differences if d.op is Op.DELETE and d.ref in inside]
+    left_out = {d.ref for d in implied}
+    steps = [d for d in differences if d.op is not Op.UNCHANGED and d.ref not in left_out]
     return Plan(
         steps=tuple(sorted(steps, key=step_order)),
         unchanged=tuple(sorted(d.ref for d in differences if d.op is Op.UNCHANGED)),
         dies_with=dies_with,
+        implied=tuple(sorted(implied, key=step_order)),
         fingerprint=fingerprint(desired, observed),
     )
 

@@ -3,19 +3,21 @@
 const form = document.querySelector("form[data-matrix]");
 const editor = document.querySelector("[data-editor]");
 if (form) {
-  const rows = [...form.querySelectorAll("tbody tr")].map((row) => [...row.cells].slice(1));
-  const names = [...form.querySelectorAll("thead [data-vhost]")].map((one) => one.dataset.vhost);
+  let rows, names;
   const chosen = new Set();
   let anchor = null;
 
   const handle = (cell) => cell?.querySelector(".cell");
   const placeOf = (cell) => [cell.parentElement.sectionRowIndex, cell.cellIndex - 1];
 
-  rows.forEach((cells, at) =>
-    cells.forEach((cell, column) => {
-      handle(cell).tabIndex = at === 0 && column === 0 ? 0 : -1;
-    }),
-  );
+  // Once, and after each refresh in place: one cell is in the order of Tab, the focused or the first.
+  function read() {
+    rows = [...form.querySelectorAll("tbody tr")].map((row) => [...row.cells].slice(1));
+    names = [...form.querySelectorAll("thead [data-vhost]")].map((one) => one.dataset.vhost);
+    const cells = rows.flat().map(handle);
+    const entered = cells.includes(document.activeElement) ? document.activeElement : cells[0];
+    for (const cell of cells) cell.tabIndex = cell === entered ? 0 : -1;
+  }
 
   function focus(row, column) {
     const next = handle(rows[row]?.[column]);
@@ -38,6 +40,7 @@ if (form) {
     const users = form.querySelectorAll("[name=user]:checked").length;
     const vhosts = form.querySelectorAll("[name=vhost]:checked").length;
     const blocks = users || vhosts ? (users || rows.length) * (vhosts || names.length) : 0;
+    form.querySelector("[data-refresh]")?.toggleAttribute("data-choosing", Boolean(blocks || chosen.size));
     const line = form.querySelector("[data-chosen]");
     if (!line) return;
     line.textContent =
@@ -98,6 +101,7 @@ if (form) {
     }
   });
 
+  document.addEventListener("htmx:after:swap", read);
   form.addEventListener("change", tell);
   form.addEventListener("submit", () => {
     for (const old of form.querySelectorAll("input[data-cell]")) old.remove();
@@ -111,6 +115,7 @@ if (form) {
       form.append(input);
     }
   });
+  read();
   tell();
 }
 

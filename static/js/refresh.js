@@ -1,6 +1,6 @@
 // Refresh in place: an element with data-refresh="5" (seconds), hx-get, hx-trigger="refresh" and
 // hx-swap="outerMorph" is asked for anew while its page is looked at. It waits while somebody works
-// in it: an open menu, a selection of text, a field being filled in. The mark in the page header
+// in it: an open menu, a selection of text, a field being filled in, a choice (data-choosing). The mark in the page header
 // ([data-refresh-mark]) says live, paused or behind.
 const last = new WeakMap();
 let mark = "live";
@@ -16,6 +16,7 @@ function show(state) {
 }
 
 function isBusy(region) {
+  if (region.hasAttribute("data-choosing")) return true;
   if (region.querySelector("details.menu[open], details[data-hold][open], dialog[open]")) return true;
   const active = document.activeElement;
   if (region.contains(active) && active.matches("input:not([type=checkbox]), textarea, select")) return true;

@@ -106,7 +106,7 @@ def test_a_vhost_is_added_changed_and_deleted(
 
     delete = address("vhosts_virtualhost", "delete", row.pk)
     shown = browser.get(delete)
-    assert b"exchanges, bindings, policies and parameters are deleted too" in shown.content
+    assert b"bindings are deleted too" in shown.content
     wrong = browser.post(delete, {**hidden_of(shown), "step": "apply", "typed": "other"})
     assert wrong.status_code == 400
     assert seen("vhosts", name) is not None

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
 
 from playwright.sync_api import Page, expect
 
+from console.kinds.common.kind import Ref
 from console.models import Change
+from tests.console.changes.test_crashes import HASH
+from tests.engine import Engine
 from tests.factories import add_broker, add_queue, add_user, add_vhost, permit
+from vhosts.models import VirtualHost
 
 
 def test_a_cell_is_edited_where_it_stands(page: Page, logged_in: None) -> None:
@@ -44,3 +50,42 @@ def test_a_cell_is_edited_where_it_stands(page: Page, logged_in: None) -> None:
     assert Change.objects.get().steps.get().after == {
         "configure": "", "write": "", "read": "^orders",
     }  # fmt: skip
+
+
+def test_a_cell_follows_its_change_without_a_reload(
+    page: Page, logged_in: None, engine: Engine, names: Any, inventory_now: Any
+) -> None:
+    vhost, user = names("vhost"), names("user")
+    engine.do(("vhost", [vhost], {}), ("user", [user], {}, HASH))
+    inventory_now(engine.broker)
+    change = engine.ask(("permission", [vhost, user], {"configure": "", "write": "", "read": ".*"}))
+    place = urlencode({"broker": engine.broker.pk, "vhosts": vhost, "users": user})
+    page.goto(f"/permissions/matrix/?{place}&change={change.pk}")
+    cell = page.locator("#matrix-cells tbody td").first
+    expect(cell).to_contain_text("Pending")
+    page.locator("a.cell").first.focus()
+    engine.apply()
+    expect(page.locator("#change-strip")).to_contain_text("Applied")
+    expect(cell).not_to_contain_text("Pending")
+    expect(cell.locator(".cell")).to_have_text("read")
+    # What was read anew is still a grid of cells.
+    page.keyboard.press("Space")
+    expect(page.locator("[data-chosen]")).to_contain_text("1 single cells")
+    expect(page.locator("#matrix-cells")).to_have_attribute("data-choosing", "")
+
+
+def test_the_page_of_an_object_follows_its_change_too(
+    page: Page, logged_in: None, engine: Engine, names: Any, inventory_now: Any
+) -> None:
+    vhost = names("vhost")
+    engine.do(("vhost", [vhost], {"description": "old"}))
+    inventory_now(engine.broker)
+    seen = {Ref("vhost", (vhost,)): {"description": "old"}}
+    change = engine.ask(("vhost", [vhost], {"description": "new"}), observed=seen)
+    row = VirtualHost.objects.get(broker=engine.broker, name=vhost)
+    page.goto(f"/vhosts/{row.pk}/?change={change.pk}")
+    expect(page.locator("#object")).to_contain_text("Pending")
+    engine.apply()
+    expect(page.locator("#change-strip")).to_contain_text("Applied")
+    expect(page.locator("#object")).to_contain_text("In sync")
+    expect(page.locator("#object")).to_contain_text("new")

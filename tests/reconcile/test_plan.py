@@ -40,6 +40,11 @@ def test_what_dies_with_a_vhost_is_told_and_needs_no_step():
     plan = make_plan({VHOST: None, QUEUE: None}, seen)
     assert [step.ref for step in plan.steps] == [VHOST]
     assert plan.dies_with[VHOST] == (PERMISSION, QUEUE)
+    assert [(step.op, step.ref) for step in plan.all_steps] == [
+        (Op.DELETE, VHOST),
+        (Op.DELETE, QUEUE),
+    ]
+    assert plan.count(Op.DELETE) == 2
 
 
 def test_only_what_is_named_is_touched():

@@ -33,6 +33,7 @@ from console.models import (
     JobRun,
     ManagedObject,
 )
+from tests.engine import utc_now
 from tests.factories import add_user, add_vhost, permit
 from tests.vhosts.test_polling_claims import depths, stored
 from vhosts import tasks as vhost_tasks
@@ -170,7 +171,9 @@ def queue_gone_just_now(world: World) -> None:
 Deletion = Callable[[World], object]
 DELETIONS: dict[str, Deletion] = {
     "nothing": lambda world: None,
-    "broker forgotten": lambda world: forget_broker(world.lost, acting_user=world.author),
+    "broker forgotten": lambda world: forget_broker(
+        world.lost, now=utc_now(), acting_user=world.author
+    ),
     "broker's row deleted": lambda world: world.lost.delete(),
     "queue deleted": lambda world: Queue.objects.filter(broker=world.lost).delete(),
     "queue gone for long": queue_gone_for_long,
@@ -225,7 +228,7 @@ def test_history_of_the_others_is_summed_up_after_a_broker_was_forgotten(world: 
         for s, ready in ((0, 5), (100, 9))
     )
     RecentSnapshot.objects.filter(at__gte=BUCKET).delete()
-    forget_broker(world.lost, acting_user=world.author)
+    forget_broker(world.lost, now=utc_now(), acting_user=world.author)
     for _ in range(3):
         vhost_tasks.keep_history()
     assert of_kept(world) == RIGHT
@@ -236,7 +239,9 @@ def forgets(world: World, before: Any = None) -> Callable[..., Any]:
 
     def act(*args: Any, **kwargs: Any) -> Any:
         if Broker.objects.filter(pk=world.lost.pk).exists():
-            forget_broker(Broker.objects.get(pk=world.lost.pk), acting_user=world.author)
+            forget_broker(
+                Broker.objects.get(pk=world.lost.pk), now=utc_now(), acting_user=world.author
+            )
         return before(*args, **kwargs)
 
     return act
@@ -325,7 +330,7 @@ def test_forgetting_a_broker_waits_for_the_poll_that_is_being_stored(
         lambda: stored(world.lost, 7, NOW.replace(microsecond=0), depths((OURS, 3), ("new", 4)))
     ).start()
     assert reached.wait(10)
-    forget_broker(world.lost, acting_user=world.author)
+    forget_broker(world.lost, now=utc_now(), acting_user=world.author)
     polling.end()
     assert set(Queue.objects.values_list("broker", flat=True)) == {world.kept.pk}
     vhost_tasks.keep_history()
@@ -364,7 +369,7 @@ def test_deleting_waits_for_the_rollup_that_is_being_written(
     keeping = Meanwhile(vhost_tasks.keep_history).start()
     assert reached.wait(10)
     if forget:
-        forget_broker(world.lost, acting_user=world.author)
+        forget_broker(world.lost, now=utc_now(), acting_user=world.author)
     else:
         Queue.objects.filter(broker=world.lost).delete()
     keeping.end()

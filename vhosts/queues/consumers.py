@@ -1,12 +1,16 @@
-"""How many consumers each queue has, noted beside an inventory."""
+"""How many consumers each queue has, counted beside an inventory, with an age of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
+import structlog
 from django.db import connection, transaction
 
 from console.models import Broker, BrokerStatus
+from console.rabbitmq.errors import BrokerError, LoginRefused, MalformedAnswer
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.prometheus.scrape import spellings
 from vhosts.models import Queue
@@ -15,34 +19,96 @@ from vhosts.polling.depths.collect import SLOW
 from vhosts.polling.depths.scraping import NodeScrapes
 from vhosts.polling.inventory.quarantine import why_unfit
 
+log = structlog.get_logger(__name__)
 
-def take_consumers(broker: Broker, client: ManagementClient, hold: Callable[[], object]) -> None:
-    """Consumers of each queue, where the Prometheus plugin tells; else they stay unknown, as the
-    management API would have to gather all statistics for it. `hold` makes sure of the
-    inventory's claim, within the transaction that writes."""
-    status = BrokerStatus.objects.filter(pk=broker.pk).first()
-    if status is None or status.depths_source != "prometheus":
-        return
-    scraping = NodeScrapes(broker, client)
-    urls = scraping.urls(status.cluster(), client.overview().listeners)
-    if urls is None:
-        return
-    odd = spellings(Queue.objects.odd_names_on(broker))
-    consumers = scraping.consumers(urls, odd, SLOW)
-    rows = [(*names, count) for names, count in consumers.items() if why_unfit(*names) is None]
+#: Up to so many consumers, listing them costs a node less than its Prometheus plugin's count of all queues.
+_CHEAPER_LISTED = 1_000
+#: Of more, the listing is not asked for at all: some 0.8 s of a node's work.
+_LISTED_AT_MOST = 20_000
+_MOST = 2**31 - 1
+#: Who sees the consumers of every virtual host.
+_SEES_ALL = frozenset({"administrator", "monitoring"})
+
+#: Consumers by (vhost, name). `rest`: of the queues that it doesn't name, None where that is not known.
+Counted = tuple[Mapping[tuple[str, str], int], int | None]
+
+
+def take_consumers(
+    broker: Broker, client: ManagementClient, hold: Callable[[], object], now: datetime
+) -> None:
+    """Counts the consumers of every queue by the source that costs least, and makes unknown what none
+    tells: an old count must not pass for one of now. `hold` makes sure of the inventory's claim, within
+    the transaction that writes. Raises LoginRefused."""
+    counted = _count(broker, client)
+    found, rest = counted if counted is not None else ({}, None)
+    rows = [
+        (*names, min(count, _MOST)) for names, count in found.items() if why_unfit(*names) is None
+    ]
     with transaction.atomic(), connection.cursor() as cursor:
         hold()
         with temporary_table(cursor, "consuming", _CONSUMING, rows):
             cursor.execute(
                 """
-                UPDATE vhosts_queue q SET consumers = least(c.consumers, 2147483647)
-                FROM consuming c
-                WHERE q.broker_id = %s AND q.vhost = c.vhost AND q.name = c.name
-                  AND q.gone_at IS NULL
-                  AND q.consumers IS DISTINCT FROM least(c.consumers, 2147483647)
+                UPDATE vhosts_queue q SET consumers = c.consumers
+                FROM (
+                    SELECT q.id, coalesce(c.consumers, %(rest)s::integer) AS consumers
+                    FROM vhosts_queue q
+                    LEFT JOIN consuming c ON c.vhost = q.vhost AND c.name = q.name
+                    WHERE q.broker_id = %(broker)s AND q.gone_at IS NULL
+                ) c
+                WHERE q.id = c.id AND q.consumers IS DISTINCT FROM c.consumers
                 """,
-                [broker.pk],
+                {"broker": broker.pk, "rest": rest},
             )
+        BrokerStatus.objects.filter(pk=broker.pk).update(
+            consumers_at=None if counted is None else now
+        )
 
 
-_CONSUMING = {"vhost": "text", "name": "text", "consumers": "bigint"}
+def _count(broker: Broker, client: ManagementClient) -> Counted | None:
+    """None where no source tells."""
+    overview = client.overview()
+    status = BrokerStatus.objects.get(pk=broker.pk)
+    scraping = NodeScrapes(broker, client)
+    urls = scraping.urls(status.cluster(), overview.listeners)
+
+    def listed() -> Counted:
+        return _listed(client, overview.consumers)
+
+    def scraped() -> Counted:
+        if urls is None:
+            raise MalformedAnswer("The address of a node's Prometheus plugin is unknown.")
+        odd = spellings(Queue.objects.odd_names_on(broker))
+        # A queue that no node names may be one of a node that didn't tell.
+        return scraping.consumers(urls, odd, SLOW), None
+
+    many = overview.consumers is None or overview.consumers > _CHEAPER_LISTED
+    for source in (scraped, listed) if many else (listed, scraped):
+        try:
+            return source()
+        except LoginRefused:
+            raise
+        except BrokerError as error:
+            log.info(
+                "consumers_untold", broker_id=broker.pk, source=source.__name__, code=error.code
+            )
+    return None
+
+
+def _listed(client: ManagementClient, told: int | None) -> Counted:
+    """By the listing of consumers, which one node gives for the whole cluster. It is believed where its
+    user sees all of them: a queue that isn't in it then has none. Raises BrokerError."""
+    if told is not None and told > _LISTED_AT_MOST:
+        raise MalformedAnswer(f"{told:,} consumers are too many to list.")
+    if not _SEES_ALL & set(client.whoami().tags):
+        raise MalformedAnswer("The broker's user doesn't see all consumers.")
+    listing = client.consumed()
+    if listing.rejected or not listing.complete:
+        raise MalformedAnswer("The listing of consumers can't be read whole.")
+    # It may leave out virtual hosts in which the user has no permission.
+    if len(listing.items) < (told or 0) and len(listing.items) < (client.overview().consumers or 0):
+        raise MalformedAnswer("The broker counts more consumers than it lists.")
+    return Counter(listing.items), 0
+
+
+_CONSUMING = {"vhost": "text", "name": "text", "consumers": "integer"}

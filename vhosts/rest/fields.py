@@ -60,6 +60,11 @@ class QueueRead(SeenOnBroker):
     unacked = serializers.IntegerField(allow_null=True)
     total = serializers.IntegerField(allow_null=True)
     consumers = serializers.IntegerField(allow_null=True)
+    consumers_at = serializers.DateTimeField(
+        source="broker.status.consumers_at",
+        allow_null=True,
+        help_text="When the consumers were counted.",
+    )
     depth_at = serializers.DateTimeField(
         source="broker.status.depths_at", allow_null=True, help_text="When the depths were read."
     )

@@ -31,7 +31,7 @@ from vhosts.selectors import QueueRow
 register = template.Library()
 
 _UNSEEN = "No inventory has seen it yet."
-_NO_CONSUMERS = "The source of the depths does not tell consumers."
+_NO_CONSUMERS = "No source reports the consumers of this queue now."
 Cell = Callable[[Context, QueueRow, Queue, Links], SafeString | str]
 
 

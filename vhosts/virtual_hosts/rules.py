@@ -15,12 +15,16 @@ from accessctl.users.rules import check_limits, check_tags
 from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotAllowed
-from console.faces.pages.words import counted
+from console.faces.pages.words import counted, listed
 from console.faces.seen import seen_of
-from console.kinds.common.kind import SpecError
+from console.kinds.common.kind import Ref, SpecError
 from console.kinds.common.names import check_name
+from console.kinds.permission import PERMISSION
+from console.kinds.queue import QUEUE
+from console.kinds.registry import KINDS
 from console.kinds.vhost import VHOST
 from console.models import Broker
+from console.reconcile.dependents import hanging_on
 from vhosts.models import Queue, VirtualHost
 
 LIMITS = ("max-connections", "max-queues")
@@ -153,7 +157,7 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
     ]
     if contents["unknown"]:
         found.append(f"Queues with an unknown number of messages: {contents['unknown']}.")
-    found.append("Its exchanges, bindings, policies and parameters are deleted too.")
+    found.append(f"Its {listed(_falls_with(name))} are deleted too.")
     if users:
         shown = ", ".join(users[:5]) + (" and more" if len(users) > 5 else "")
         found.append(
@@ -167,6 +171,14 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
     if VirtualHost.objects.filter(broker=broker, name=name, tracing=True).exists():
         found.append("Tracing is enabled in it.")
     return found
+
+
+def _falls_with(name: str) -> list[str]:
+    """The kinds that go with the vhost, but those that are told with their numbers: the very list by which
+    what a change deleted leaves the pages."""
+    told = {QUEUE.name, PERMISSION.name}
+    kinds = dict.fromkeys(kind for kind, _ in hanging_on(Ref(VHOST.name, (name,))))
+    return [KINDS[kind].plural for kind in kinds if kind not in told]
 
 
 def check_vhost_fields(fields: Mapping[str, Any]) -> dict[str, Any]:

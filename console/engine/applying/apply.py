@@ -243,6 +243,7 @@ def _judged(sent: list[Step], results: dict[int, Outcome], after: Look) -> dict[
             error.code,
             error.status,
             error,
+            called=True,
         )
         for step in sent
     }
@@ -255,7 +256,7 @@ def _how_sent(result: Outcome) -> str:
 def _may_go_together(batch: list[Step]) -> bool:
     """Many at their first try: a second one is told apart from the others."""
     return len(batch) >= LISTING_FROM and all(
-        step.op != Op.DELETE and step.attempts == 1 for step in batch
+        step.op != Op.DELETE and not step.sent_before for step in batch
     )
 
 

@@ -43,7 +43,7 @@ NOT_APPLIED = "not_applied"
 class Outcome:
     """`state`: ok | unchanged | sent | rejected | failed | trouble | skipped. *sent* waits for the
     read-back; *failed* is the broker's own failure; *trouble* means that it cannot be reached, with
-    the call perhaps carried out; *skipped* that nothing was sent because of trouble elsewhere."""
+    the call perhaps carried out where it was `called`; *skipped* that nothing was sent because of trouble elsewhere."""
 
     state: str
     detail: str = ""
@@ -53,7 +53,8 @@ class Outcome:
     seen: Spec | None = field(default=None, repr=False)
     #: What was sent, None for a deletion; secrets are in it.
     wanted: Spec | None = field(default=None, repr=False)
-    #: The broker was called, so that a refusal counts only once it has been read back.
+    #: The broker was called, so that a refusal counts only once it has been read back, and what came of
+    #: trouble is not known. False: nothing was sent.
     called: bool = False
     #: Sent in one call with others, whose answer tells nothing of this one.
     together: bool = False
@@ -147,6 +148,7 @@ def act_together(
         crashpoint("after-call")
     except BrokerError as error:
         lost = outcome_of_error(error)
+        lost.called = True
         for step in steps:
             if results[step.pk].together:
                 by_itself = lost.state in ("rejected", "failed")
@@ -184,12 +186,12 @@ _ANOTHERS = (
 
 
 def _is_anothers(step: Step) -> bool:
-    """Whether what is there, other than asked for, was made by somebody else since: a step that has not
-    begun before would make it, and it was never seen as asked for here. A permission is set, there before
+    """Whether what is there, other than asked for, was made by somebody else since: a step of which nothing
+    was sent before would make it, and it was never seen as asked for here. A permission is set, there before
     or not."""
     return (
         step.op == Op.CREATE
-        and step.attempts <= 1
+        and not step.sent_before
         and step.target.verified_generation == 0
         and KINDS[step.target.kind].claimed
     )
@@ -205,7 +207,7 @@ def compared(step: Step, sent: Outcome, after: Spec | None) -> Outcome:
         return sent
     # What went together with others is tried by itself before it is called refused.
     state = "failed" if sent.together else "rejected"
-    return Outcome(state, _not_applied(difference), NOT_APPLIED, seen=after)
+    return Outcome(state, _not_applied(difference), NOT_APPLIED, seen=after, called=sent.together)
 
 
 def unread(ref: Ref, error: BrokerError) -> Outcome:

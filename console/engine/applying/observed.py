@@ -43,7 +43,7 @@ def _created(step: Step, result: Outcome) -> bool:
     hashed = result.before.get("password_hash")
     return (
         step.op == Op.CREATE
-        and step.attempts > 1
+        and step.sent_before
         and bool(hashed)
         and hashed == result.seen.get("password_hash")
     )

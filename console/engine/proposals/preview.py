@@ -160,8 +160,7 @@ def preview(
     shown: list[PlanLine] = []
     total = 0
     for broker, plan in plans.items():
-        unchanged = [Difference(ref, Op.UNCHANGED) for ref in plan.unchanged]
-        for difference in [*plan.steps, *unchanged]:
+        for difference in plan.all_steps:
             counts[difference.op.value] += 1
             total += 1
             if len(shown) >= MOST_LINES:

@@ -13,9 +13,19 @@ from console.engine.accept import Request, Wish, accept
 from console.engine.applying.attempt import secrets_of
 from console.engine.notify import ring
 from console.engine.ports import AUTHORIZE
+from console.engine.step_store import stop_requested
 from console.errors import ConsoleError, NotAllowed
 from console.kinds.common.kind import Key, Ref, Spec
-from console.models import OPEN_CHANGES, OPEN_STEPS, Broker, Change, ChangeState, Step, StepState
+from console.models import (
+    OPEN_CHANGES,
+    OPEN_STEPS,
+    Broker,
+    BrokerLease,
+    Change,
+    ChangeState,
+    Step,
+    StepState,
+)
 
 #: What was last seen of some objects of a broker; see console.faces.seen.
 Seen = Callable[[Broker, str, Sequence[Key]], Mapping[Key, Spec]]
@@ -35,9 +45,16 @@ class NothingLeft(ConsoleError):
 
 
 def stop_change(change: Change, *, now: datetime, acting_user: User) -> None:
-    """Asks that no further step of it begins; what is under way is carried to its end. Raises
-    NothingLeft where it has ended."""
+    """Ends the steps of which nothing was sent, and has no other begin. What may have been sent is read
+    back and ends with that; nothing more is sent for it. Raises NothingLeft where it has ended."""
     with transaction.atomic():
+        brokers = list(
+            Broker.objects.filter(
+                pk__in=Step.objects.filter(change=change, state__in=OPEN_STEPS).values("broker")
+            ).order_by("pk")
+        )
+        # In the order of the workers, who hold the lease's row before they write a change.
+        list(BrokerLease.objects.select_for_update().filter(broker__in=brokers).order_by("broker"))
         change = Change.objects.select_for_update().get(pk=change.pk)
         if change.state not in OPEN_CHANGES:
             raise NothingLeft("This change has already ended, so there is nothing to stop.")
@@ -51,12 +68,9 @@ def stop_change(change: Change, *, now: datetime, acting_user: User) -> None:
                 acting_user=acting_user,
                 reason=f"Change {change.pk}",
             )
-        brokers = set(
-            Step.objects.filter(change=change, state__in=OPEN_STEPS).values_list(
-                "broker", flat=True
-            )
-        )
-        transaction.on_commit(lambda: ring(brokers))
+        for broker in brokers:
+            stop_requested(broker, now=now)
+        transaction.on_commit(lambda: ring({broker.pk for broker in brokers}))
 
 
 def ask_again(

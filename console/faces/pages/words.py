@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from console.kinds.common.kind import Op
 from console.kinds.registry import KINDS
 
@@ -14,6 +16,7 @@ _OPERATIONS = {
     "brokers:edit": "Edit broker",
     "brokers:forget": "Forget broker",
     "brokers:rotate-keys": "Rotate encryption keys",
+    "change:end": "End change with its broker",
     "change:stop": "Stop change",
     "definitions:export": "Export definitions",
     "factors:add": "Enable two-factor authentication",
@@ -52,6 +55,12 @@ _IN_WORDS = _OPERATIONS | {
 def counted(number: int, noun: str) -> str:
     """`1 queue`, `3 queues`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(words: Sequence[str]) -> str:
+    """`queues`, `queues and bindings`, `queues, policies and bindings`."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def operation(action: str) -> str:

@@ -144,6 +144,9 @@ class ChangeRead(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True)
     stop_requested_at = serializers.DateTimeField(allow_null=True)
     steps = serializers.SerializerMethodField(help_text="The number of steps by state.")
+    note = serializers.CharField(
+        help_text="What became of steps that are no longer listed, because their broker was removed."
+    )
 
     class Meta:
         ref_name = "Change"

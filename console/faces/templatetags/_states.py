@@ -47,10 +47,15 @@ STATES: dict[str, Look] = {
     "alarm": Look("Alarm", "bell-alert", "bad"),
     # The desired state of an object, compared with the observed one.
     "in_sync": Look("In sync", "check-circle", "ok"),
-    "pending": Look("Pending", "clock", "busy"),
+    "pending": Look("Pending", "clock", "busy", "Not sent yet."),
     "applying": Look("Applying", "arrow-path", "busy"),
     "waiting": Look("Waiting for broker", "clock", "warn"),
-    "verifying": Look("Verifying", "magnifying-glass", "busy"),
+    "verifying": Look(
+        "Verifying",
+        "magnifying-glass",
+        "busy",
+        "It may have been sent. The console reads it back to find out.",
+    ),
     "rejected": Look("Rejected", "x-circle", "bad"),
     "drifted": Look("Drifted", "arrows-right-left", "warn"),
     "needs_confirmation": Look("Needs confirmation", "hand-raised", "warn"),

@@ -122,11 +122,12 @@ class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
     @extend_schema(parameters=[_IF_MATCH])
     @also_answers("412")
     def destroy(self, request: Request, pk: str) -> Response:
-        """Remove a broker and its history from the console. The broker itself isn't changed."""
+        """Remove a broker and its history from the console. The broker itself isn't changed. Its unfinished
+        changes end as `stopped`, with a `note`; what was sent already isn't undone."""
         with transaction.atomic():
             broker = access_broker(request.user, int(pk), Permission.BROKERS_FORGET, lock=True)
             _check_if_match(request, broker)
-            forget_broker(broker, acting_user=request.user)
+            forget_broker(broker, now=timezone.now(), acting_user=request.user)
         return Response(status=204)
 
     @extend_schema(

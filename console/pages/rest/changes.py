@@ -118,12 +118,13 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
 
     @extend_schema(
         request=None,
-        responses={202: OpenApiResponse(ChangeRead, "Steps that haven't started won't start.")},
+        responses={202: OpenApiResponse(ChangeRead, "Steps of which nothing was sent are stopped.")},
     )
     @also_answers("409")
     @action(methods=["post"], detail=True, url_path="stop")
     def stop(self, request: Request, pk: str) -> Response:
-        """Stop the remaining steps of a change. Steps in progress are completed."""
+        """Stop a change. Steps of which nothing was sent (`pending`) end at once as `stopped`. Those that may have
+        been sent (`verifying`) end when they have been read back; nothing more is sent for them."""
         found = self._change(pk)
         self._no_body()
         if not may_stop(request.user, found):

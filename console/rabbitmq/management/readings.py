@@ -9,6 +9,7 @@ from console.rabbitmq.management.records import (
     BindingRow,
     ChannelDetails,
     ConnectionRow,
+    ConsumedRow,
     ConsumerRow,
     DepthRow,
     ExchangeRow,
@@ -278,6 +279,7 @@ DEPTHS = Rows(DepthRow, depth)
 SETTLING_DEPTHS = Rows(DepthRow, settling_depth)
 QUEUES = Rows(QueueRow, queue)
 CONSUMERS = Rows(ConsumerRow, consumer)
+CONSUMED = Rows(ConsumedRow, lambda row: (row.queue.vhost, row.queue.name))
 QUEUE_NOW = Rows(QueueNowRow, queue_now)
 CONNECTIONS = Rows(ConnectionRow, connection)
 BINDINGS = Rows(BindingRow, binding)

@@ -124,6 +124,17 @@ class ConsumerRow(msgspec.Struct):
     arguments: Object | None = None
 
 
+class QueueName(msgspec.Struct):
+    vhost: Name
+    name: Name
+
+
+class ConsumedRow(msgspec.Struct):
+    """A consumer, of which only its queue is asked."""
+
+    queue: QueueName
+
+
 class QueueRow(DepthRow):
     state: str | None = None
     node: str | None = None

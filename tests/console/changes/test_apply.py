@@ -136,11 +136,11 @@ def test_a_change_waits_for_a_broker_that_is_down_and_is_applied_when_it_is_back
     step = change.steps.get()
     assert (change.state, step.state, step.error_code) == (
         "waiting",
-        "verifying",
+        "pending",
         "connection_refused",
     )
     assert step.next_at > utc_now()
-    assert step.tries.get().outcome == "unknown"
+    assert step.tries.get().outcome == "unreachable"
     engine.broker.management_url = home
     engine.broker.save()
     engine.hurry()

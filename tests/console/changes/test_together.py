@@ -103,9 +103,9 @@ def test_one_that_was_left_out_unsaid_is_tried_by_itself(engine, people, monkeyp
     monkeypatch.setattr(BrokerObjects, "write_together", forgetful)
     change = engine.do(*users(people, {}, HASH))
     step = change.steps.get(target__key=[lost])
-    assert (change.state, step.state) == ("applying", "pending")
+    assert (change.state, step.state) == ("applying", "verifying")
     assert change.steps.filter(state="applied").count() == MANY - 1
-    assert engine.target("user", lost).sync == "pending"
+    assert engine.target("user", lost).sync == "verifying"
     engine.hurry()
     engine.apply()
     change.refresh_from_db()

@@ -82,9 +82,11 @@ class NodeScrapes:
     def consumers(
         self, urls: dict[str, str], known: Spellings, timeouts: Timeouts
     ) -> dict[tuple[str, str], int]:
-        """Consumers by vhost and name, of the nodes that told."""
-        told, _ = ask_each(
+        """Consumers by vhost and name, of the nodes that told. Raises BrokerError where none did."""
+        told, failed = ask_each(
             urls,
             lambda url: scrape_consumers(self._client.http, url, known, timeouts=timeouts),
         )
+        if not told:
+            raise next(iter(failed.values()))
         return {names: count for found in told.values() for names, count in found.items()}

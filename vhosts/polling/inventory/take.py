@@ -35,6 +35,7 @@ from vhosts.polling.rights import refused
 from vhosts.polling.store import Fenced
 from vhosts.polling.vitals import sentence
 from vhosts.queues.consumers import take_consumers
+from vhosts.queues.stream_depths import take_stream_depths
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +68,8 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
                     part, broker, claim, client, nodes, sight, now, errors, left_out
                 )
             degraded = nodes.missed
-            take_consumers(broker, client, lambda: _held(broker, claim))
+            take_consumers(broker, client, lambda: _held(broker, claim), now)
+            take_stream_depths(broker, client, lambda: _held(broker, claim), now)
     except (BrokerError, ConsoleError) as error:
         # The next poll finds out and says what is wrong with the broker as a whole.
         whole = False

@@ -1,0 +1,129 @@
+"""Every sentence that says what an act does to others, with the experiment that shows it on a live broker.
+
+`SENTENCES`: text as it stands in the code, `…` for what is filled in → names of tests in
+test_on_a_broker.py, or "folder/file.py::test" elsewhere below tests/. `NOT_CONSEQUENCES`: sentences with the
+same words that say what a field means, what is on the screen or what the console does.
+tests/conventions/test_consequences.py fails for a sentence that is in neither, and for one that is gone.
+"""
+
+from __future__ import annotations
+
+SENTENCES: dict[str, tuple[str, ...]] = {
+    # Users
+    "RabbitMQ closes its open connections immediately.": (
+        "test_deleting_a_user_closes_its_connections",
+    ),
+    "Its permissions on … virtual hosts are deleted too: ….": (
+        "test_deleting_a_user_deletes_its_permissions",
+    ),
+    "Its … topic permissions go with it.": ("test_deleting_a_user_deletes_its_permissions",),
+    "This also deletes its permissions. The password can’t be recovered.": (
+        "test_deleting_a_user_deletes_its_permissions",
+        "test_a_password_is_not_told",
+    ),
+    "Open connections stay open.": ("test_a_new_password_keeps_connections_open",),
+    "… New connections need the new password.": ("test_a_new_password_keeps_connections_open",),
+    "… New connections can't authenticate with a password.": (
+        "test_without_a_password_nobody_logs_in",
+    ),
+    "It has no permissions in any virtual host yet. Set permissions next.": (
+        "test_a_new_user_has_no_permission",
+    ),
+    # Virtual hosts
+    "Permanently lost: … with ….": ("test_deleting_a_virtual_host_loses_its_messages",),
+    "Its … are deleted too.": (
+        "console/changes/test_falls_with.py::test_what_the_preview_names_is_gone_from_the_broker_and_retired_here",
+    ),
+    "… with permissions on it, which are deleted too: ….": (
+        "console/changes/test_falls_with.py::test_what_the_preview_names_is_gone_from_the_broker_and_retired_here",
+    ),
+    "This also deletes everything in it, with all messages, and the permissions on it. It can’t be undone.": (
+        "test_deleting_a_virtual_host_loses_its_messages",
+        "console/changes/test_falls_with.py::test_what_the_preview_names_is_gone_from_the_broker_and_retired_here",
+    ),
+    "Connections to it are closed.": ("test_deleting_a_virtual_host_closes_its_connections",),
+    "It is the default virtual host: clients that don't name one connect to it.": (
+        "test_a_client_that_names_no_virtual_host_is_in_the_default_one",
+    ),
+    "At first, only the console's own RabbitMQ user (…) has permissions in it. Set permissions next.": (
+        "test_a_new_virtual_host_is_for_who_created_it_alone",
+    ),
+    # Policies
+    "They lose its settings or get those of the matching policy with the next lower priority.": (
+        "test_deleting_a_policy_hands_over_to_the_next",
+        "test_deleting_the_only_policy_frees_its_queues",
+        "test_deleting_an_operator_policy_leaves_the_policy",
+    ),
+    "The matching policy with the highest priority applies.": (
+        "test_only_the_policy_of_highest_priority_applies",
+    ),
+    "If several policies match, only the one with the highest priority applies.": (
+        "test_only_the_policy_of_highest_priority_applies",
+    ),
+    # Permissions
+    "No access: clear the permission; RabbitMQ refuses new connections": (
+        "test_without_a_permission_new_connections_are_refused",
+    ),
+    "None: can connect, but the patterns match no name": ("test_the_preset_none",),
+    "Read only: consume from every queue": ("test_the_preset_read_only",),
+    "Write only: publish to every exchange": ("test_the_preset_write_only",),
+    "Without a topic permission, all routing keys are allowed on this exchange, within the user's "
+    "permissions on it.": ("test_without_a_topic_permission_every_key_is_allowed",),
+    "Configure declares and deletes; write publishes; read consumes and purges.": (
+        "test_the_preset_read_only",
+        "test_the_preset_write_only",
+    ),
+    "Can connect, but nothing else.": ("test_the_preset_none",),
+    # Limits
+    "Maximum concurrent client connections. 0 allows none; empty means no limit. RabbitMQ: max-connections.": (
+        "test_a_limit_of_no_connections",
+    ),
+    "Maximum concurrent connections. 0 allows none; empty means no limit. RabbitMQ: max-connections.": (
+        "test_a_limit_of_no_connections",
+    ),
+    # Plans
+    "RabbitMQ can't change … in place, so this deletes and recreates the object.": (
+        "test_fixed_properties_of_a_queue_are_refused",
+    ),
+    "Deleted together with a replaced object, then created again.": (
+        "console/changes/test_replace.py::test_a_step_to_replace_replaces_and_tells_that_it_is_destructive",
+    ),
+    "The … is deleted with all that is in it: … queues and … messages as last seen.": (
+        "test_deleting_a_virtual_host_loses_its_messages",
+    ),
+    "… … are deleted, with their permissions.": ("test_deleting_a_user_deletes_its_permissions",),
+    "… are …, and … messages in them are lost.": ("test_deleting_a_queue_loses_its_messages",),
+    "The file has no password for this user. An existing user keeps its password; a new user has none.": (
+        "console/changes/test_apply.py::test_changing_tags_keeps_the_password_and_the_new_password_keeps_the_tags",
+    ),
+}
+
+NOT_CONSEQUENCES: frozenset[str] = frozenset({
+    "Being deleted.",
+    "…. If you accept the deletion, the console stops managing them too.",
+    "No permissions in any virtual host.",
+    "The permissions that go with it are unknown. …",
+    "The … loses its ….",
+    # Read back by the change itself; RabbitMQ 4.0.6 and later have it, and the form offers it there only.
+    "RabbitMQ won't delete it for anyone until protection is disabled.",
+    "Maximum concurrent channels over all its connections. Empty means no limit. RabbitMQ: max-channels.",
+    "`max-connections`, `max-channels`. A limit you leave out is removed.",
+    "`max-connections`, `max-queues`. A limit you leave out is removed.",
+    "This version of RabbitMQ can't list a user's connections.",
+    "This may not be the user that was created here: its password was changed elsewhere, or it was deleted and "
+    "created again. A broker administrator can change it.",
+    "Deleted. The list is refreshed soon.",
+    "Other objects deleted: ….",
+    "Off: permissions in other virtual hosts are kept. Permissions in the same virtual hosts are replaced in both "
+    "cases.",
+    "Deletes objects of the kinds in the file that the file doesn’t list. Never deletes the console’s own user.",
+    "Delete objects that aren't in the file (same kinds only), and clear limits, tags, descriptions and passwords "
+    "that are empty in the file.",
+    "Delete and declare again objects whose fixed properties differ.",
+    "Also delete queues that hold messages.",
+    "It exists with a different …, which can't be changed after declaration. To have it deleted and declared "
+    "again, choose to replace objects.",
+    "The … keeps its …, which the file leaves empty or out. To clear that too, choose to delete objects that "
+    "aren't in the file.",
+    "The next page shows the effects before anything is deleted.",
+})  # fmt: skip

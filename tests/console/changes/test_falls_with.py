@@ -1,0 +1,95 @@
+"""What a preview of a deletion says, and what the change then does: one list for both."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from console.engine.accept import Request, Wish
+from console.engine.proposals.preview import preview
+from console.kinds.common.kind import Ref
+from console.kinds.registry import KINDS
+from console.models import AuditEntry, ManagedObject
+from console.reconcile.dependents import hanging_on
+from tests.console.changes.test_crashes import HASH
+from vhosts.virtual_hosts.rules import vhost_objections
+
+pytestmark = pytest.mark.django_db
+ALL = {"configure": ".*", "write": ".*", "read": ".*"}
+
+
+def test_the_counts_of_the_preview_are_those_of_the_change(engine, names, seen, superuser):
+    """A file without a virtual host and its permission: both are deletions, before and after."""
+    vhost, user = names("vhost"), names("user")
+    engine.do(
+        ("user", [user], {}, HASH), ("vhost", [vhost], {}), ("permission", [vhost, user], ALL)
+    )
+    observed = {Ref("vhost", (vhost,)): {}, Ref("permission", (vhost, user)): ALL}
+    shown = preview(
+        Request(
+            title="t",
+            origin="api",
+            wishes=[
+                Wish(
+                    broker=engine.broker,
+                    ref=ref,
+                    spec=None,
+                    observed=spec,
+                    permission="brokers:edit",
+                )
+                for ref, spec in observed.items()
+            ],
+        )
+    )
+    change = engine.do(*[(ref.kind, list(ref.key), None) for ref in observed], observed=observed)
+    assert change.state == "done"
+    steps = list(change.steps.select_related("target"))
+    assert Counter(step.op for step in steps) == {op: n for op, n in shown.counts.items() if n}
+    assert [(step.op, step.target.kind) for step in steps] == [
+        (line.op.value, line.ref.kind) for line in shown.lines
+    ]
+    asked = AuditEntry.objects.filter(change_id_then=change.pk).values_list("action", flat=True)
+    assert set(asked) == {"vhost:delete", "permission:delete"}
+    assert seen("vhosts", vhost) is None
+    assert seen("permissions", vhost, user) is None
+
+
+def test_the_preview_names_every_kind_that_goes_with_a_virtual_host(broker_row):
+    said = " ".join(vhost_objections(broker_row(), "/v"))
+    for kind, _ in hanging_on(Ref("vhost", ("/v",))):
+        assert kind == "permission" or KINDS[kind].plural in said, kind
+
+
+def test_what_the_preview_names_is_gone_from_the_broker_and_retired_here(
+    engine, names, seen, live_broker
+):
+    vhost, user = names("vhost"), names("user")
+    engine.do(
+        ("user", [user], {}, HASH),
+        ("vhost", [vhost], {}),
+        ("permission", [vhost, user], ALL),
+        ("topic_permission", [vhost, user, "amq.topic"], {"write": "a", "read": "b"}),
+        ("policy", [vhost, "p"], {"pattern": "x", "apply_to": "queues", "priority": 0,
+                                  "definition": {"max-length": 3}}),
+        ("operator_policy", [vhost, "o"], {"pattern": "x", "apply_to": "queues", "priority": 0,
+                                           "definition": {"max-length": 3}}),
+        ("exchange", [vhost, "e"], {"type": "direct", "durable": True, "auto_delete": False,
+                                    "internal": False, "arguments": {}}),
+        ("queue", [vhost, "q"], {"durable": True, "auto_delete": False, "arguments": {}}),
+    )  # fmt: skip
+    inside = ManagedObject.objects.filter(broker=engine.broker, spec__isnull=False).exclude(
+        kind__in=["vhost", "user"]
+    )
+    assert inside.count() == 6
+    before = inside.count()
+    change = engine.do(("vhost", [vhost], None), observed={Ref("vhost", (vhost,)): {}})
+    assert change.state == "done"
+    assert inside.count() == 0, f"of {before}"
+    live_broker.call("PUT", "vhosts", vhost, body={})
+    named = {"policies": [], "operator-policies": [], "queues": []}
+    assert {part: live_broker.call("GET", part, vhost) for part in named} == named
+    assert not [
+        one for one in live_broker.call("GET", "topic-permissions") if one["vhost"] == vhost
+    ]
+    assert "e" not in {one["name"] for one in live_broker.call("GET", "exchanges", vhost)}
