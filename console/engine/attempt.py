@@ -11,6 +11,7 @@ from console.engine.crashpoints import crashpoint
 from console.engine.own_login import lock_out
 from console.engine.ports import Judge
 from console.engine.recheck import read_fresh
+from console.engine.supported import facts_of, faults_of_step
 from console.kinds.common.kind import Key, Op, Ref, Spec
 from console.kinds.registry import KINDS
 from console.models import Step
@@ -174,6 +175,10 @@ def _without_call(step: Step, difference: Difference, before: Spec | None) -> Ou
     )
     if locked_out is not None:
         return Outcome("rejected", locked_out.message, "own_login")
+    # What was accepted while the broker's version was unknown would otherwise be written by half.
+    for fault in faults_of_step(difference, step.target.spec, facts_of(step.broker)):
+        if fault.refuses:
+            return Outcome("rejected", fault.sentence, "unsupported")
     return None
 
 
