@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from console.engine.broker_objects import BrokerObjects
 from console.kinds.common.kind import Key, Op, Ref, Spec
 from console.kinds.refusals.versions import BrokerFacts, Fault, version_of
 from console.kinds.registry import KINDS
@@ -29,6 +30,24 @@ def version_said(broker: Broker) -> str:
     """The version as the last poll read it; "" where it never did."""
     status = getattr(broker, "status", None)
     return status.rabbitmq_version if status is not None else ""
+
+
+def needs_version(ref: Ref, spec: Spec | None) -> bool:
+    """Whether the spec sets a field that some versions lack."""
+    return spec is not None and any(
+        (field.since or field.until)
+        and field.name in spec
+        and spec[field.name] != field.canonical(field.default)
+        for field in KINDS[ref.kind].fields
+    )
+
+
+def read_version(store: BrokerObjects) -> BrokerFacts:
+    """As the broker says right now. Raises BrokerError."""
+    row = store.get("overview", query={"columns": "rabbitmq_version"})
+    said = str(row.get("rabbitmq_version", "")) if isinstance(row, dict) else ""
+    version = version_of(said)
+    return BrokerFacts(version=version, said=said if version else "")
 
 
 def faults_of_step(

@@ -14,7 +14,7 @@ from console.kinds.refusals.versions import EVERY, BrokerFacts, Fault
 from console.kinds.registry import KINDS
 
 UNKNOWN_VERSION = (
-    "The broker's version isn't known, so only what no version of RabbitMQ takes is told here."
+    "The broker's version isn't known, so only what no version of RabbitMQ accepts is reported."
 )
 
 

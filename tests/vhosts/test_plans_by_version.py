@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import json
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.urls import reverse
 
 from console.errors import InvalidField
 from console.kinds.common.kind import Ref
 from console.kinds.refusals.versions import version_of
 from tests.vhosts.test_definitions_import import importer, user, vhost  # noqa: F401
+from vhosts.definitions.import_drafts import make_draft
+from vhosts.definitions.import_file import ImportOptions
 from vhosts.definitions.planning import planner as planning
 
 pytestmark = pytest.mark.django_db
@@ -261,3 +267,57 @@ def test_tags_without_power_are_told(importer, user):  # noqa: F811
     assert told == [
         f"The user {user}: The tag admin has no power in RabbitMQ. The tag administrator has."
     ]
+
+
+def test_a_pattern_that_cant_mean_what_was_meant_is_told(importer, vhost, user):  # noqa: F811
+    rights = {"configure": ".*,", "write": "^foo|", "read": "''"}
+    file = {
+        "vhosts": [{"name": vhost}],
+        "users": [{"name": user, "password_hash": "", "tags": ""}],
+        "permissions": [{"vhost": vhost, "user": user, **rights}],
+    }
+    plan = importer.plan(file)
+    assert plan.sound
+    told = "\n".join(str(one) for one in plan.findings)
+    assert "Configure: The comma is part of the pattern" in told
+    assert "Write: The pattern ^foo| has an empty alternative" in told
+    assert "Read: The quotes are part of the pattern" in told
+
+
+def test_the_commands_and_the_page_offer_what_helps(
+    importer,  # noqa: F811
+    vhost,  # noqa: F811
+    as_version,
+    client,
+    superuser,
+    tmp_path,
+    now,
+):
+    as_version("4.0.5")
+    file = {
+        "vhosts": [{"name": vhost}],
+        "policies": [policy(vhost, "only", definition={"ha-mode": "all"})],
+    }
+    path = tmp_path / "file.json"
+    path.write_text(json.dumps(file))
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("plan", str(path), "--broker", importer.broker.name, stdout=out)
+    assert (
+        "--transform strip_cmq_keys_from_policies --transform drop_empty_policies" in out.getvalue()
+    )
+    client.force_login(superuser)
+    draft = make_draft(
+        broker=importer.broker, body=path.read_bytes(), title="file.json",
+        options=ImportOptions(), acting_user=superuser, now=now,
+    )  # fmt: skip
+    address = reverse("definitions_plan", args=[draft.pk])
+    assert b"Remove mirroring keys from policies" in client.get(address).content
+    chosen = {
+        "act": "plan",
+        "transformation": ["strip_cmq_keys_from_policies", "drop_empty_policies"],
+    }
+    assert client.post(address, chosen).status_code == 302
+    draft.refresh_from_db()
+    assert draft.plan["sound"]
+    assert b"Remove mirroring keys from policies" not in client.get(address).content

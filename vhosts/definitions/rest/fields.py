@@ -18,7 +18,7 @@ class PlannedRead(serializers.Serializer[Any]):
     state = serializers.CharField()
     why = serializers.CharField()
     remedy = serializers.CharField(
-        help_text="The transformation that takes away why it's impossible; empty for none."
+        help_text="The transformation that removes the cause; empty for none."
     )
     fields_ = serializers.ListField(child=serializers.DictField())
     messages_lost = serializers.IntegerField(allow_null=True, help_text="Null if unknown.")
@@ -60,7 +60,7 @@ class ImportPlanRead(serializers.Serializer[Any]):
     findings_left_out = serializers.IntegerField()
     objections = serializers.ListField(child=serializers.CharField())
     remedies = RemedyRead(
-        many=True, help_text="Transformations that take away why objects are impossible."
+        many=True, help_text="Transformations that remove why objects are impossible."
     )
     fingerprint = serializers.CharField(help_text="Send it as If-Match to apply exactly this plan.")
     version = serializers.CharField(help_text="The broker's RabbitMQ version.")
