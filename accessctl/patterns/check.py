@@ -47,7 +47,7 @@ _RECURSION = (
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """`code`: runaway | nested | unanchored | dot | recursion | variables | unchecked."""
+    """`code`: slip (taken literally and hardly meant so) | runaway | nested | unanchored | dot | recursion | variables | unchecked."""
 
     code: str
     sentence: str
@@ -100,7 +100,8 @@ def check(pattern: str, *, dialect: Dialect | None = None, topic: bool = False) 
         return Checked(pattern, False, words, *problem)
     if pattern == "":
         return Checked(pattern, True, words)
-    notes = [Note("variables", _variables(pattern))] if topic and _variables(pattern) else []
+    notes = [Note("slip", sentence) for sentence in words.slips]
+    notes += [Note("variables", _variables(pattern))] if topic and _variables(pattern) else []
     try:
         regex = Regex(pattern, dialect or "pcre2")
     except Unavailable:

@@ -25,7 +25,8 @@ def pattern_notes(wishes: Sequence[Wish], *, topic: bool) -> Mapping[Ref, Sequen
                     return found
                 dialect = dialect_of(wish.broker.status.erlang_version)
                 checked = check(pattern, dialect=dialect, topic=topic)
-                said = [note.sentence for note in checked.notes]
+                # A plan tells slips of every kind by itself.
+                said = [note.sentence for note in checked.notes if note.code != "slip"]
                 known[asked] = [checked.error, *said] if checked.error else said
             notes = [f"{field.capitalize()} {pattern}: {sentence}" for sentence in known[asked]]
             found.setdefault(wish.ref, []).extend(notes)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from console.kinds.refusals.patterns import has_empty_alternative, slips
 
 _EVERYTHING = (".*", "^.*", ".*$", "^.*$", "(.*)", "^(.*)$", "^", "$")
 _NOTHING = ("", "^$", "$^")
@@ -26,10 +28,14 @@ class PatternWords:
     kind: Literal["all", "nothing", "some"]
     anchored: bool = True
     any_character: bool = False
+    #: What can't be meant as it stands there, a sentence each.
+    slips: tuple[str, ...] = ()
 
     @property
     def note(self) -> str:
         """What is easily overlooked; "": nothing."""
+        if self.slips:
+            return self.slips[0]
         if not self.anchored:
             return UNANCHORED
         return ANY_CHARACTER if self.any_character else ""
@@ -37,10 +43,17 @@ class PatternWords:
 
 def in_words(pattern: str) -> PatternWords:
     """`^orders\\..*` is "names that begin with orders."; what is too involved is "names that match"."""
+    said = _said(pattern)
+    return replace(said, slips=tuple(slips(pattern)))
+
+
+def _said(pattern: str) -> PatternWords:
     if pattern in _EVERYTHING:
         return PatternWords("everything", "all")
     if pattern in _NOTHING:
         return PatternWords("nothing", "nothing")
+    if has_empty_alternative(pattern):
+        return PatternWords("everything", "all")
     anchored = _is_anchored(pattern)
     terms = [_term(text) for text in _alternatives(pattern)]
     if any(term is None for term in terms):

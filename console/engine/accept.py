@@ -16,6 +16,7 @@ from console.engine.applying.crashpoints import crashpoint
 from console.engine.applying.own_login import lock_out
 from console.engine.notify import ring
 from console.engine.proposals.token import token_of
+from console.engine.supported import facts_of, faults_of_plan
 from console.errors import AlreadyThere, IdempotencyMismatch, InvalidField, Stale
 from console.kinds.common.kind import Op, Ref, Spec, SpecError
 from console.kinds.registry import KINDS, phrase
@@ -84,17 +85,21 @@ class Request:
 
 def plan_of(request: Request) -> dict[Broker, Plan]:
     """What would happen, broker by broker; nothing is kept. Raises InvalidField, also for what would lock
-    the console out of a broker."""
+    the console out of a broker, and for what a broker of its version refuses."""
     plans: dict[Broker, Plan] = {}
     for wish in request.wishes:
         refuse_lock_out(wish)
     for broker in {wish.broker.pk: wish.broker for wish in request.wishes}.values():
         wishes = [wish for wish in request.wishes if wish.broker.pk == broker.pk]
         observed = {wish.ref: wish.observed for wish in wishes if wish.observed is not None}
+        wanted = {wish.ref: wish.desired() for wish in wishes}
         try:
-            plan = make_plan({wish.ref: wish.desired() for wish in wishes}, observed)
+            plan = make_plan(wanted, observed)
         except SpecError as error:
             raise InvalidField(error.field, str(error)) from None
+        for _, fault in faults_of_plan(plan, wanted, observed, facts_of(broker, wanted)):
+            if fault.refuses:
+                raise InvalidField(fault.field, fault.sentence)
         plans[broker] = _with_secrets(plan, wishes)
     return plans
 

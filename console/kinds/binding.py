@@ -101,9 +101,7 @@ def _read_row(reader: Taker, row: Row) -> None:
     if row.get("destination_type") not in _LETTER:
         raise SpecError("destination_type", "destination_type must be queue or exchange.")
     if row["destination_type"] == "queue" and server_named(row.get("destination")):
-        raise reader.left(
-            Level.NOTE, "destination", "Skipped because its queue has a server-generated name."
-        )
+        reader.skip("destination", "Skipped because its queue has a server-generated name.")
     destination = reader.name("binding", row, "destination")
     routing_key = row.get("routing_key", "")
     if not isinstance(routing_key, str):

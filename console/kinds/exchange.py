@@ -8,16 +8,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from console.kinds.common.kind import Field, Key, Kind, Ref, SpecError
+from console.kinds.common.kind import Field, Key, Kind, Ref, Spec, SpecError
 from console.kinds.common.rows import Level, Row, Section, Taker, some
 from console.kinds.common.values import flag, table, text
 from console.kinds.common.wire import Named
+from console.kinds.refusals.checks import has_null
+from console.kinds.refusals.checks import text as is_text
+from console.kinds.refusals.versions import BrokerFacts, Fault
 
 #: Every virtual host has these from the start.
 PREDECLARED = frozenset({
     "", "amq.direct", "amq.fanout", "amq.headers", "amq.match", "amq.rabbitmq.event",
     "amq.rabbitmq.log", "amq.rabbitmq.trace", "amq.topic",
 })  # fmt: skip
+#: Types without a plugin, each with the first version that has it.
+_TYPES = {
+    "direct": "", "fanout": "", "headers": "", "topic": "", "x-local-random": "4.0",
+    "x-modulus-hash": "4.3",
+}  # fmt: skip
+#: The plugins that other types come with.
+_PLUGINS = {
+    "x-consistent-hash": "rabbitmq_consistent_hash_exchange",
+    "x-delayed-message": "rabbitmq_delayed_message_exchange",
+    "x-event": "rabbitmq_event_exchange",
+    "x-federation-upstream": "rabbitmq_federation",
+    "x-jms-topic": "rabbitmq_jms_topic_exchange",
+    "x-modulus-hash": "rabbitmq_sharding",
+    "x-random": "rabbitmq_random_exchange",
+    "x-recent-history": "rabbitmq_recent_history_exchange",
+    "x-rtopic": "rabbitmq_rtopic_exchange",
+}
 _FIELDS = ("type", "durable", "auto_delete", "internal", "arguments")
 
 
@@ -42,6 +62,38 @@ def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
 
 def _stands_on(key: Key) -> Iterable[Ref]:
     yield Ref("vhost", (key[0],))
+
+
+def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
+    of_type, arguments = spec["type"], spec["arguments"]
+    if not _has_type(of_type, facts):
+        plugin = _PLUGINS.get(of_type)
+        needed = f"Enable the plugin {plugin} there, or change" if plugin else "Change"
+        yield Fault(
+            "type", f"{facts.called} has no exchange type {of_type[:80]}. {needed} the type."
+        )
+    for name, value in arguments.items():
+        if has_null(value):
+            yield Fault(
+                "arguments", f"The argument {name} holds a null, which {facts.called} refuses."
+            )
+    if wrong := is_text(arguments.get("alternate-exchange", "")):
+        yield Fault("arguments", f"The argument alternate-exchange {wrong} ({facts.called}).")
+    if of_type == "x-federation-upstream" and "x-max-hops" not in arguments:
+        yield Fault(
+            "arguments",
+            f"{facts.called} refuses an exchange of type x-federation-upstream without x-max-hops. "
+            "Federation declares these exchanges by itself.",
+        )
+
+
+def _has_type(of_type: str, facts: BrokerFacts) -> bool:
+    """Whether the broker may have it: any plugin may bring one that begins with x-."""
+    if facts.exchange_types is not None:
+        return of_type in facts.exchange_types
+    if of_type in _TYPES and facts.at_least(_TYPES[of_type]):
+        return True
+    return of_type.startswith("x-") and of_type != "x-local-random"
 
 
 EXCHANGE = Kind(
@@ -73,5 +125,7 @@ EXCHANGE = Kind(
     ),
     called="{1} in {0}",
     stands_on=_stands_on,
+    faults=_faults,
+    takes_connection=True,
     never_empty=True,
 )

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from console.kinds.common import policies
-from console.kinds.common.kind import Key, Kind, Ref, SpecError
+from console.kinds.common.kind import Key, Kind, Ref, Spec, SpecError
 from console.kinds.common.rows import Row, Section, Taker
+from console.kinds.refusals import policy_keys
+from console.kinds.refusals.versions import BrokerFacts, Fault
 
 _COMPONENT = "operator_policy"
 
@@ -29,6 +31,10 @@ def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
 
 def _stands_on(key: Key) -> Iterable[Ref]:
     yield Ref("vhost", (key[0],))
+
+
+def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
+    return policy_keys.faults(spec, facts, operator=True)
 
 
 OPERATOR_POLICY = Kind(
@@ -49,5 +55,6 @@ OPERATOR_POLICY = Kind(
     ),
     called="{1} in {0}",
     stands_on=_stands_on,
+    faults=_faults,
     rabbitmqctl=policies.commands("set_operator_policy", "clear_operator_policy"),
 )

@@ -14,10 +14,18 @@ from console.kinds.common.rows import Row, Section, Taker
 from console.kinds.common.secrets import UriPasswords
 from console.kinds.common.values import any_json
 from console.kinds.common.wire import Named
+from console.kinds.refusals.policy_keys import FEDERATION_PLUGINS
+from console.kinds.refusals.versions import BrokerFacts, Fault
 
 _NAMES = ("component", "vhost", "name")
 #: Components that make the broker connect elsewhere.
 _REACHING = ("shovel", "federation-upstream")
+#: By component: the plugins that bring it; one of them has to run.
+_PLUGINS = {
+    "shovel": ("rabbitmq_shovel",),
+    "federation-upstream": FEDERATION_PLUGINS,
+    "federation-upstream-set": FEDERATION_PLUGINS,
+}
 
 
 def _reaches_elsewhere(key: Key, spec: Spec | None) -> bool:
@@ -45,12 +53,24 @@ def _stands_on(key: Key) -> Iterable[Ref]:
     yield Ref("vhost", (key[1],))
 
 
+def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
+    plugins = _PLUGINS.get(key[0])
+    if plugins and facts.lacks_application(*plugins):
+        yield Fault(
+            "component",
+            f"{facts.called} has no parameters {key[0]} because the plugin {plugins[0]} isn't "
+            "enabled there. Enable it, or leave out runtime parameters.",
+            "exclude_runtime_parameters",
+        )
+
+
 PARAMETER = Kind(
     name="parameter",
     noun="parameter",
     identity=_NAMES,
     fields=(Field("value", None, any_json),),
-    rank=70,
+    # After queues: a shovel or upstream that runs declares what it lacks, of another type than the file says.
+    rank=85,
     vhost_at=1,
     wire=Named(
         "parameters",
@@ -63,6 +83,7 @@ PARAMETER = Kind(
     ),
     called="{2} ({0}) in {1}",
     stands_on=_stands_on,
+    faults=_faults,
     secrets=UriPasswords("value"),
     reaches_elsewhere=_reaches_elsewhere,
 )

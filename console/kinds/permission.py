@@ -13,6 +13,8 @@ from console.kinds.common.rows import Row, Section, Taker, some
 from console.kinds.common.shell import quoted_pattern, shell_word
 from console.kinds.common.values import text
 from console.kinds.common.wire import Named
+from console.kinds.refusals.patterns import slips
+from console.kinds.refusals.versions import BrokerFacts, Fault
 
 _PATTERNS = ("configure", "write", "read")
 
@@ -59,6 +61,12 @@ def _is_nothing(spec: Spec) -> bool:
     return all(spec.get(name, "") in ("", "^$") for name in _PATTERNS)
 
 
+def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
+    for name in _PATTERNS:
+        for sentence in slips(spec[name]):
+            yield Fault(name, f"{name.capitalize()}: {sentence}", refuses=False)
+
+
 PERMISSION = Kind(
     name="permission",
     noun="permission",
@@ -83,6 +91,7 @@ PERMISSION = Kind(
     ),
     called="{1} on {0}",
     stands_on=_stands_on,
+    faults=_faults,
     rabbitmqctl=_rabbitmqctl,
     locks_out=_locks_out,
     goes_together=True,

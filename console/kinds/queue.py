@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from console.kinds.common.kind import Field, Key, Kind, Ref
+from console.kinds.common.kind import Field, Key, Kind, Ref, Spec
 from console.kinds.common.rows import Level, Row, Section, Taker, some
 from console.kinds.common.values import flag, table
 from console.kinds.common.wire import Named
+from console.kinds.refusals import queue_arguments
+from console.kinds.refusals.versions import BrokerFacts, Fault
+from console.rabbitmq.text import printable
 
 _FIELDS = ("durable", "auto_delete", "arguments")
 _TYPE = "x-queue-type"
@@ -35,16 +38,33 @@ def _align(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
 def _read_row(reader: Taker, row: Row) -> None:
     vhost = reader.vhost_of(row)
     if server_named(row.get("name")):
-        raise reader.left(
-            Level.NOTE,
-            "name",
-            "Skipped because a queue with a server-generated name belongs to its client.",
+        reader.skip(
+            "name", "Skipped because a queue with a server-generated name belongs to its client."
         )
     if row.get("exclusive") is True:
         raise reader.left(
             Level.NOTE, "exclusive", "Skipped because an exclusive queue belongs to its connection."
         )
-    reader.take("queue", (vhost, reader.name("queue", row)), some(row, *_FIELDS))
+    spec = some(row, *_FIELDS)
+    arguments, told = row.get("arguments") or {}, row.get("type")
+    if told in queue_arguments.TYPES and isinstance(arguments, dict):
+        if _TYPE in arguments and arguments[_TYPE] != told:
+            reader.note(
+                Level.WARNING,
+                "type",
+                f"RabbitMQ passes over type ({told}): the argument {_TYPE} says "
+                f"{printable(str(arguments[_TYPE]), 40)}.",
+            )
+        elif _TYPE not in arguments and told != queue_arguments.CLASSIC:
+            # RabbitMQ would declare it without a type, which is another queue than the row's.
+            spec["arguments"] = {**arguments, _TYPE: told}
+            reader.note(
+                Level.WARNING,
+                "type",
+                f"The row says type {told} without the argument {_TYPE}, which RabbitMQ goes by. The "
+                f"queue is declared with {_TYPE} {told}.",
+            )
+    reader.take("queue", (vhost, reader.name("queue", row)), spec)
 
 
 def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
@@ -53,6 +73,16 @@ def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
 
 def _stands_on(key: Key) -> Iterable[Ref]:
     yield Ref("vhost", (key[0],))
+
+
+def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
+    return queue_arguments.faults(
+        arguments=spec["arguments"],
+        durable=spec["durable"],
+        auto_delete=spec["auto_delete"],
+        default=facts.other("vhost", (key[0],)).get("default_queue_type"),
+        facts=facts,
+    )
 
 
 QUEUE = Kind(
@@ -85,5 +115,7 @@ QUEUE = Kind(
     called="{1} in {0}",
     stands_on=_stands_on,
     align=_align,
+    faults=_faults,
+    takes_connection=True,
     deleted_if_empty=True,
 )

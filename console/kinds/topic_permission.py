@@ -14,6 +14,9 @@ from console.kinds.common.rows import Row, Section, Taker, some
 from console.kinds.common.shell import quoted_pattern, shell_word
 from console.kinds.common.values import text
 from console.kinds.common.wire import Call, Get
+from console.kinds.exchange import PREDECLARED
+from console.kinds.refusals.patterns import slips
+from console.kinds.refusals.versions import BrokerFacts, Fault
 
 _PATTERNS = ("write", "read")
 _COLLECTION = "topic-permissions"
@@ -66,7 +69,13 @@ def _rabbitmqctl(step: Step) -> Sequence[Line]:
 
 
 def _read_row(reader: Taker, row: Row) -> None:
-    # The default exchange is no topic exchange, and no path of the HTTP API reaches its permission.
+    if row.get("exchange") == "":
+        # No path of the HTTP API reaches it, and brokers export it all the same.
+        reader.skip(
+            "exchange",
+            "Skipped because the default exchange isn't a topic exchange, so RabbitMQ never uses its "
+            "topic permissions.",
+        )
     exchange = reader.name("topic_permission", row, "exchange")
     for name in _PATTERNS:
         if name not in row:
@@ -83,6 +92,21 @@ def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
 def _stands_on(key: Key) -> Iterable[Ref]:
     yield Ref("vhost", (key[0],))
     yield Ref("user", (key[1],))
+
+
+def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
+    vhost, _, exchange = key
+    for name in _PATTERNS:
+        for sentence in slips(spec[name]):
+            yield Fault(name, f"{name.capitalize()}: {sentence}", refuses=False)
+    if not facts.whole or exchange in PREDECLARED or not facts.at_least("4.3"):
+        return
+    if not facts.other("exchange", (vhost, exchange)):
+        yield Fault(
+            "exchange",
+            f"{facts.called} refuses a topic permission on an exchange that doesn't exist: "
+            f"{exchange[:80]} is neither in the file nor on the broker.",
+        )
 
 
 TOPIC_PERMISSION = Kind(
@@ -105,5 +129,6 @@ TOPIC_PERMISSION = Kind(
     ),
     called="{1} on {2} in {0}",
     stands_on=_stands_on,
+    faults=_faults,
     rabbitmqctl=_rabbitmqctl,
 )

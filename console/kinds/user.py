@@ -6,14 +6,17 @@ Sources: `rabbit_mgmt_wm_user.erl`, `rabbit_auth_backend_internal.erl`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from console.kinds.common.kind import Field, Key, Kind, Line, Op, Spec, SpecError, Step
+from console.kinds.common.placeholders import placeholder_in
 from console.kinds.common.rows import Level, Row, Section, Taker, some
 from console.kinds.common.secrets import HiddenFields
 from console.kinds.common.shell import limit_lines, shell_word
 from console.kinds.common.values import limits, tags, text
 from console.kinds.common.wire import Call, Get, limit_calls, limits_by
+from console.kinds.refusals.versions import BrokerFacts, Fault
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.errors import BrokerFailed, MalformedAnswer
 from console.rabbitmq.management.answers import rows_of
@@ -103,6 +106,8 @@ def _held_in(key: Key, get: Callable[..., Any]) -> frozenset[str]:
     return frozenset(found)
 
 
+_NICKNAMES = {"admin": "administrator", "admins": "administrator", "root": "administrator",
+              "monitor": "monitoring", "policy": "policymaker", "manager": "management"}  # fmt: skip
 #: From the most to the least that the management API lets a user see.
 _TAGS = ("administrator", "monitoring", "policymaker", "management")
 
@@ -181,6 +186,11 @@ def _hashed(reader: Taker, clear: Any) -> dict[str, str]:
         raise SpecError("password", "password must be text.")
     if reason := why_no_password(clear):
         raise SpecError("password", reason)
+    if found := placeholder_in(clear):
+        raise SpecError(
+            "password",
+            f"The password is the placeholder {found}. Fill it in, then import the file.",
+        )
     reader.note(
         Level.WARNING,
         "password",
@@ -218,6 +228,39 @@ def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
     yield "users", {"name": key[0], **spec}
 
 
+#: Other tags that RabbitMQ gives a meaning, with the first version that does.
+_OTHER_TAGS = {"impersonator": "", "protected": "4.2.0"}
+_MOST_TAGS = 32
+
+
+def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
+    for tag in spec["tags"]:
+        since = _OTHER_TAGS.get(tag, "")
+        if not facts.at_least(since):
+            yield Fault(
+                "tags", f"The tag {tag} has no power in {facts.called}; {since} and later use it.",
+                refuses=False,
+            )  # fmt: skip
+        elif meant := _meant(tag):
+            yield Fault(
+                "tags", f"The tag {tag[:80]} has no power in RabbitMQ. The tag {meant} has.",
+                refuses=False,
+            )  # fmt: skip
+    if len(spec["tags"]) > _MOST_TAGS and facts.at_least("4.3"):
+        yield Fault("tags", f"{facts.called} takes at most {_MOST_TAGS} tags for a user.")
+
+
+def _meant(tag: str) -> str:
+    """The tag with power that somebody meant by a word that looks like it; "" for a word of its own."""
+    known = (*_TAGS, *_OTHER_TAGS)
+    if tag in known:
+        return ""
+    word = tag.strip().lower()
+    if word in _NICKNAMES:
+        return _NICKNAMES[word]
+    return next(iter(get_close_matches(word, known, 1, 0.8)), "")
+
+
 USER = Kind(
     name="user",
     noun="user",
@@ -246,6 +289,7 @@ USER = Kind(
     rabbitmqctl=_rabbitmqctl,
     locks_out=_locks_out,
     held_in=_held_in,
+    faults=_faults,
     claimed=True,
     goes_together=True,
     never_empty=True,

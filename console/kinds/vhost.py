@@ -20,6 +20,9 @@ from console.kinds.common.values import (
     text_or_empty,
 )
 from console.kinds.common.wire import Call, Get, limit_calls, limits_by
+from console.kinds.refusals.checks import either
+from console.kinds.refusals.queue_arguments import TYPES
+from console.kinds.refusals.versions import BrokerFacts, Fault
 
 _METADATA = {
     "description": "--description",
@@ -27,6 +30,8 @@ _METADATA = {
     "default_queue_type": "--default-queue-type",
 }
 _LIMITS = "vhost-limits"
+#: The first versions of rabbitmqctl with commands for metadata and for deletion protection.
+_UPDATES, _PROTECTS = (3, 11, 0), (4, 0, 6)
 _NO_PROTECTION = "This version of RabbitMQ has no deletion protection."
 
 
@@ -125,13 +130,13 @@ def _rabbitmqctl(step: Step) -> Sequence[Line]:
     lines: list[Line] = []
     if step.op is Op.CREATE:
         lines.append(["add_vhost", name, *flags])
-    elif flags:
+    elif flags and step.has(_UPDATES):
         lines.append(["update_vhost_metadata", name, *flags])
     if "tracing" in step.changed:
         lines.append(["trace_on" if spec["tracing"] else "trace_off", "-p", name])
     if "limits" in step.changed:
         lines += limit_lines("vhost_limits", ["-p", name], spec["limits"], step.op)
-    if "protected_from_deletion" in step.changed:
+    if "protected_from_deletion" in step.changed and step.has(_PROTECTS):
         act = "enable" if spec["protected_from_deletion"] else "disable"
         lines.append([f"{act}_vhost_deletion_protection", name])
     return lines
@@ -171,6 +176,31 @@ def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
         )
 
 
+def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
+    default = spec["default_queue_type"]
+    if default is None:
+        return
+    if default not in TYPES:
+        yield Fault(
+            "default_queue_type",
+            f"{facts.called} has no queue type {default[:80]}. The default queue type must be "
+            f"{either(TYPES)}.",
+        )
+    elif facts.changed is not None and not facts.at_least("3.12"):
+        yield Fault(
+            "default_queue_type",
+            f"{facts.called} sets the default queue type only when a virtual host is created; 3.12 "
+            "and later can change it.",
+        )
+    elif not facts.at_least("3.11"):
+        yield Fault(
+            "default_queue_type",
+            f"{facts.called} stores the default queue type without using it: queues without a type "
+            "are classic.",
+            refuses=False,
+        )
+
+
 VHOST = Kind(
     name="vhost",
     noun="virtual host",
@@ -181,7 +211,7 @@ VHOST = Kind(
         Field("default_queue_type", None, optional_text),
         Field("tracing", False, flag),
         Field("limits", {}, limits, apart=True),
-        Field("protected_from_deletion", False, flag, apart=True, since="4.1"),
+        Field("protected_from_deletion", False, flag, apart=True, since="4.0.6"),
     ),
     rank=10,
     vhost_at=0,
@@ -203,6 +233,8 @@ VHOST = Kind(
     rabbitmqctl=_rabbitmqctl,
     claimed=True,
     is_container=True,
+    faults=_faults,
+    counts={"max-queues": "queue"},
     never_empty=True,
     clears={"description": (), "tags": ()},
 )  # fmt: skip

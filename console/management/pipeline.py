@@ -125,6 +125,8 @@ def plan_lines(plan: ImportPlan) -> list[str]:
     lines = [_row_line(row) for row in plan.rows]
     lines += [f"{finding.level}: {finding}" for finding in plan.findings]
     lines += [f"Note: {sentence}" for sentence in plan.objections]
+    if remedies := plan.remedies():
+        lines.append(f"These transformations help: --transform {' --transform '.join(remedies)}")
     counts = {name: number for name, number in plan.counts().items() if number}
     told = ", ".join(f"{number} {name}" for name, number in counts.items()) or "nothing to do"
     return [*lines, f"{plan.broker.name}: {told}."]
@@ -157,5 +159,6 @@ def plan_json(plan: ImportPlan) -> dict[str, Any]:
         "rows": [row.as_json() for row in plan.rows],
         "findings": [str(finding) for finding in plan.findings],
         "objections": list(plan.objections),
+        "remedies": plan.remedies(),
         "fingerprint": plan.fingerprint,
     }

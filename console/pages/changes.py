@@ -22,6 +22,7 @@ from accessctl.visibility.changes import blockers_seen_by, changes_seen_by, may_
 from console.engine.proposals.commands import step_commands
 from console.engine.proposals.preview import FieldLine, WaitsFor
 from console.engine.proposals.retry import CONFIRMED, RETRIED, ask_again, stop_change
+from console.engine.supported import version_said
 from console.errors import ConsoleError, NotAllowed
 from console.faces.face import FACES
 from console.faces.lists import (
@@ -141,7 +142,7 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
     now = timezone.now()
     asked = read_list(STEPS, request.GET)
     steps = found.steps.filter(steps_seen_by(request.user))
-    listing = asked.show(steps.select_related("target", "broker").prefetch_related("tries"))
+    listing = asked.show(steps.select_related("target", "broker__status").prefetch_related("tries"))
     strip = strip_of(found, request.user)
     states = _counts(found)
     return list_response(
@@ -404,7 +405,8 @@ def _step_row(step: Step, href: str, waits_for: WaitsFor | None) -> StepRow:
         parts=parts_of(step.target.kind, key),
         fields=fields,
         commands=step_commands(
-            Ref(step.target.kind, key), Op(step.op), step.after, [f.name for f in fields], secret=secret
+            Ref(step.target.kind, key), Op(step.op), step.after, [f.name for f in fields], secret=secret,
+            version=version_said(step.broker),
         ),
         tries=list(step.tries.all()),
         href=href,

@@ -67,7 +67,7 @@ def test_what_matches_no_name_is_nothing(pattern):
         ("(a|b)|c", MATCH, False, False),
         (r"^a\|b$", "only a|b", True, False),
         ("^[|]$", MATCH, True, False),
-        ("|", MATCH, False, False),
+
         (r"\Aa", MATCH, True, False),
         ("^a.b", MATCH, True, True),
         ("^a.", MATCH, True, True),
@@ -99,6 +99,32 @@ def test_a_pattern_is_put_into_words_with_what_is_easily_overlooked(
     assert in_words(pattern) == PatternWords(words, "some", anchored, any_character)
     note = "" if anchored and not any_character else ANY_CHARACTER if anchored else UNANCHORED
     assert in_words(pattern).note == note
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kind", "told"),
+    [
+        (".*,", "some", "The comma is part of the pattern"),
+        ("orders,invoices", "some", "Write | between alternatives"),
+        ("''", "some", "The quotes are part of the pattern"),
+        ('".*"', "some", "The quotes are part of the pattern"),
+        ("^foo|", "all", "an empty alternative, which matches every name"),
+        ("|", "all", "an empty alternative, which matches every name"),
+        ("|^foo", "all", "an empty alternative, which matches every name"),
+        (" ^foo", "some", "begins or ends with a space"),
+        ("^(foo|)$", "some", ""),
+        ("^a{1,3}$", "some", ""),
+        ("^[a,b]$", "some", ""),
+        (r"^(a,b)$", "some", ""),
+        ("^foo.*|^bar", "some", ""),
+        ("", "nothing", ""),
+        (".*", "all", ""),
+    ],
+)
+def test_a_pattern_that_cant_mean_what_was_meant_gets_a_sentence(pattern, kind, told):
+    said = in_words(pattern)
+    assert said.kind == kind
+    assert (told in said.slips[0]) if told else not said.slips
 
 
 @pytest.mark.parametrize(

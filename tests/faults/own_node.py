@@ -11,14 +11,16 @@ from console.background import processes
 from console.local.folder import StateFolder
 from console.local.servers.node_files import NodePorts
 from console.local.servers.ports import Ports
-from console.local.servers.rabbitmq import Node, find_server
+from console.local.servers.rabbitmq import PLUGINS, Node, find_server
 
 
 class OwnNode:
     """Runs within a `with` block; `url` is its management API, with the login. `settings` are more lines
-    of rabbitmq.conf."""
+    of rabbitmq.conf, `plugins` more plugins than a node has by default."""
 
-    def __init__(self, folder: Path, settings: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, settings: tuple[str, ...] = (), plugins: tuple[str, ...] = ()
+    ) -> None:
         self._folder = StateFolder(folder)
         self._folder.make()
         server = find_server()
@@ -31,6 +33,7 @@ class OwnNode:
             password="0123456789abcdef",
             cookie="FEDCBA9876543210",
             settings=settings,
+            plugins=(*PLUGINS, *plugins),
         )
         self.url = self._node.management_url_with_password
         self._services = [self._node.epmd_service(), self._node.service()]

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.kinds.common.shell import shell_word
-from vhosts.queues.arguments import MEANINGS, duration, explain_arguments
+from vhosts.queues.arguments import duration, explain_arguments
+from vhosts.queues.meanings import MEANINGS
 
 BASH = shutil.which("bash")
 

@@ -46,7 +46,8 @@ def take_backup(
         require(acting_user, Permission.DEFINITIONS_EXPORT, broker)
     with open_broker(broker) as store:
         live = read_live(store)
-    digest = digest_of(live.objects)
+    objects = live.all_objects
+    digest = digest_of(objects)
     left_out = [str(one) for one in live.left_out]
     with transaction.atomic():
         # One at a time for a broker, so that the same state is not stored twice.
@@ -59,14 +60,14 @@ def take_backup(
             newest.checked_at, newest.left_out = max(newest.checked_at, now), left_out
             return newest
         content = file_bytes(
-            emit_definitions(live.objects, version=live.version, secrets=True, left_out=left_out)
+            emit_definitions(objects, version=live.version, secrets=True, left_out=left_out)
         )
         backup = Backup.objects.create(
             broker=broker,
             taken_at=now,
             checked_at=now,
             digest=digest,
-            objects_count=len(live.objects),
+            objects_count=len(objects),
             left_out=left_out,
             size=len(content),
             rabbitmq_version=live.version[:64],
@@ -121,7 +122,7 @@ def objects_of(backup: Backup) -> Objects:
         read = parse_definitions(unsealed(backup.content_encrypted), most_bytes=_MOST_BYTES)
     except NotDefinitions as error:
         raise InvalidField("backup", f"The backup can't be read: {error}") from None
-    return dict(read.objects)
+    return {**read.objects, **{ref: one.spec for ref, one in read.carried.items()}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,7 @@ def compare_backups(older: Backup, newer: Backup | None, *, acting_user: AnyUser
     else:
         with open_broker(older.broker) as store:
             live = read_live(store)
-        after, left_out = live.objects, [str(one) for one in live.left_out]
+        after, left_out = live.all_objects, [str(one) for one in live.left_out]
     told = dict.fromkeys([*older.left_out, *left_out])
     return replace(compared(objects_of(older), after), left_out=tuple(told))
 

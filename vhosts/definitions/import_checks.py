@@ -1,32 +1,67 @@
-"""What of a definitions file no form and no API would take either: the same checks for every door.
+"""What of a definitions file no form and no API would take either, nor the broker by its version and plugins:
+the same checks for every door.
 
 Only of what the import would change: what is on the broker already stays as it is, whatever it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from console.engine.applying.own_login import lock_out
+from console.engine.supported import faults_of_step
 from console.errors import InvalidField
 from console.faces.face import FACES
 from console.kinds.common.kind import Op, Spec
+from console.kinds.common.placeholders import placeholder_of_name, placeholder_of_uri
+from console.kinds.refusals.versions import BrokerFacts, Fault
+from console.kinds.registry import KINDS
 from console.models import Broker
 from console.reconcile.diff import Difference
 from console.reconcile.disclose import sets_secret
 
 
 def why_not_possible(
-    broker: Broker, difference: Difference, before: Spec | None, after: Spec | None
-) -> str:
-    """Why the step cannot be asked for, in one sentence; "" where it can."""
+    broker: Broker,
+    facts: BrokerFacts,
+    difference: Difference,
+    before: Spec | None,
+    after: Spec | None,
+) -> Fault | None:
+    """Why the step cannot be asked for; None where it can."""
     ref = difference.ref
     if found := lock_out(broker, ref, before, after, new_password=sets_secret(difference)):
-        return found.message
-    if after is None or difference.op is Op.DELETE or ref.kind not in FACES:
-        return ""
-    changed = {field.name for field in difference.fields}
-    fields = {name: after[name] for name in changed if name in after}
-    try:
-        FACES[ref.kind].rules.check_changed(broker, ref.key, fields)
-    except InvalidField as error:
-        return error.message
-    return ""
+        return Fault(found.field, found.message)
+    if after is None or difference.op is Op.DELETE:
+        return None
+    if fault := _unfilled(difference, after):
+        return fault
+    if ref.kind in FACES:
+        changed = {field.name for field in difference.fields}
+        fields = {name: after[name] for name in changed if name in after}
+        try:
+            FACES[ref.kind].rules.check_changed(broker, ref.key, fields)
+        except InvalidField as error:
+            return Fault(error.field, error.message)
+    refused = [fault for fault in faults_of_step(difference, after, facts) if fault.refuses]
+    return refused[0] if refused else None
+
+
+def without_effect(
+    facts: BrokerFacts, difference: Difference, after: Spec | None
+) -> Iterator[Fault]:
+    """What the broker takes of the step, and makes nothing of."""
+    yield from (one for one in faults_of_step(difference, after, facts) if not one.refuses)
+
+
+def _unfilled(difference: Difference, after: Spec) -> Fault | None:
+    """A placeholder in the name of a new object, or in a URI."""
+    ref = difference.ref
+    if difference.op is Op.CREATE:
+        part, found = placeholder_of_name(KINDS[ref.kind].identity, ref.key)
+        if found:
+            return Fault(part, f"The {part} holds the placeholder {found}. Fill it in.")
+    name, found = placeholder_of_uri(after)
+    if found and any(field.name == name for field in difference.fields):
+        return Fault(name, f"A URI in it holds the placeholder {found}. Fill it in.")
+    return None

@@ -12,6 +12,7 @@ from django.http import Http404
 
 from accessctl.authorize import AnyUser
 from console.models import Broker, Change
+from console.reconcile.definitions.transformations import ABOUT_TRANSFORMATIONS
 from vhosts.definitions.import_file import ImportOptions, ImportPlan, accept_import, plan_import
 from vhosts.definitions.model import sealed, unsealed
 from vhosts.models import ImportDraft
@@ -123,6 +124,9 @@ def shown_plan(plan: ImportPlan) -> dict[str, Any]:
         ],
         "findings_left_out": max(0, len(plan.findings) - 5000),
         "objections": list(plan.objections),
+        "remedies": [
+            {"name": name, "about": ABOUT_TRANSFORMATIONS[name]} for name in plan.remedies()
+        ],
         "fingerprint": plan.fingerprint,
         "version": plan.version,
     }

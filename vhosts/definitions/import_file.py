@@ -7,48 +7,29 @@ the valid part was chosen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth.models import User
 
-from accessctl.authorize import AnyUser, may, may_somewhere
+from accessctl.authorize import AnyUser, may_somewhere
 from accessctl.rights import Permission
 from console.engine.accept import Request, Wish, accept
 from console.errors import InvalidField, NotAllowed, NotSound, Stale
-from console.faces.face import FACES
 from console.faces.pages.words import counted
-from console.kinds.common.kind import Key, Op, Ref, Spec, SpecError
-from console.kinds.registry import CONTAINER, KINDS, phrase
+from console.kinds.common.kind import Op, Ref
+from console.kinds.registry import KINDS, phrase
 from console.models import Broker, Change
-from console.reconcile.definitions.compare import Objects, check_references, prunable, touched_by
-from console.reconcile.definitions.kept import cleared, complete
-from console.reconcile.definitions.read import Definitions, Finding, LeftOut
-from console.reconcile.diff import compare
-from console.reconcile.disclose import public_change, secrets_of_spec, told_spec
+from console.reconcile.definitions.read import Finding
+from console.reconcile.definitions.transformations import GO_WITH
+from console.reconcile.judge import UNKNOWN_VERSION
 from console.reconcile.plan import fingerprint
-from vhosts.definitions.import_checks import why_not_possible
 from vhosts.definitions.import_losses import Row, count_lost, objections
-from vhosts.definitions.read import Live, open_broker, read_file, read_live
-from vhosts.definitions.rights import right_for, why_not_import
+from vhosts.definitions.planning.options import ImportOptions
+from vhosts.definitions.planning.planner import Planner
+from vhosts.definitions.read import open_broker, read_file, read_live
 
-
-@dataclass(frozen=True, kw_only=True)
-class ImportOptions:
-    """`prune` deletes what the file lacks, of the kinds it speaks of, and clears what it has empty: limits,
-    tags, descriptions, passwords. `replace` deletes and declares
-    again what is there with other fixed properties; a queue only while it is empty, unless `force`.
-    `valid_part` goes ahead without what cannot be done."""
-
-    vhost: str | None = None
-    source_vhost: str | None = None
-    prune: bool = False
-    replace: bool = False
-    force: bool = False
-    valid_part: bool = False
-    transformations: tuple[str, ...] = ()
+__all__ = ["ImportOptions", "ImportPlan", "accept_import", "plan_import"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +59,15 @@ class ImportPlan:
             1 for one in self.findings if one.level == "error" and not one.ref
         )
         return found
+
+    def remedies(self) -> list[str]:
+        """The transformations that would take away why objects are impossible, each by its name."""
+        named = dict.fromkeys(
+            name
+            for row in self.of("impossible")
+            for name in (row.remedy, *GO_WITH.get(row.remedy, ()))
+        )
+        return [name for name in named if name and name not in self.options.transformations]
 
     @property
     def in_sync(self) -> bool:
@@ -111,194 +101,31 @@ def plan_import(
     )
     with open_broker(broker) as store:
         live = read_live(store)
-        planner = _Planner(broker, definitions, live, options, acting_user)
+        planner = Planner(broker, definitions, live, options, acting_user, store)
         planner.compare()
         planner.rows = count_lost(planner.rows, store, broker)
-    return planner.plan(now)
+    return _as_plan(planner, now)
 
 
-class _Planner:
-    def __init__(
-        self,
-        broker: Broker,
-        definitions: Definitions,
-        live: Live,
-        options: ImportOptions,
-        user: AnyUser,
-    ) -> None:
-        objects = dict(definitions.objects)
-        own = Ref(CONTAINER.name, (options.vhost,)) if options.vhost is not None else None
-        if own is not None and own not in live.objects:
-            # A file of one virtual host need not say anything of the virtual host itself.
-            objects.setdefault(own, {})
-            definitions = replace(definitions, implied=definitions.implied - {own})
-        self.broker, self.options, self.user = broker, options, user
-        self.definitions = replace(definitions, objects=objects)
-        self.live = live
-        self.rows: list[Row] = []
-        self.kept: list[Finding] = []
-        self.unchanged: list[Ref] = []
-        #: What of the file may be looked at.
-        self.compared: set[Ref] = set()
-        self.wanted: dict[Ref, Spec | None] = {}
-        self.rights: dict[Ref, Permission] = {}
-
-    def compare(self) -> None:
-        observed = self.live.objects
-        allowed: dict[Ref, dict[str, Any]] = {}
-        for ref, spec in self.definitions.objects.items():
-            if why := why_not_import(self.user, self.broker, ref, spec):
-                # Not even compared: the outcome would tell what is in other people's hosts.
-                self.rows.append(Row(ref, Op.CREATE, "refused", why))
-            else:
-                allowed[ref] = spec
-        self.compared = set(allowed)
-        absent = check_references(self.definitions, self._known())
-        for ref, why in absent.items():
-            if ref in allowed:
-                del allowed[ref]
-                self.rows.append(Row(ref, Op.CREATE, "impossible", why))
-        whole, kept = complete(self.definitions, allowed, observed, whole_truth=self.options.prune)
-        self.kept = kept
-        for ref, spec in whole.items():
-            self._one(ref, spec)
-        if self.options.prune:
-            self._prune()
-        self._mend_bindings()
-
-    def _known(self) -> Objects:
-        """What is on the broker, without what is hidden from the person: a permission for a user that is,
-        is answered as for one that is not there."""
-        live = self.live.objects
-        keys: dict[str, list[Key]] = {}
-        for ref in live:
-            keys.setdefault(ref.kind, []).append(ref.key)
-        known = {
-            kind: set(FACES[kind].known(self.user, self.broker, those))
-            for kind, those in keys.items()
-            if kind in FACES
-        }
-        return {
-            ref: spec
-            for ref, spec in live.items()
-            if ref.kind not in known or ref.key in known[ref.kind]
-        }
-
-    def _one(self, ref: Ref, spec: Spec | None) -> None:
-        before = self.live.objects.get(ref)
-        try:
-            difference = compare(ref, spec, before)
-        except SpecError as error:
-            self.rows.append(Row(ref, Op.UPDATE, "impossible", str(error)))
-            return
-        if difference.op is Op.UNCHANGED:
-            self.unchanged.append(ref)
-            return
-        right, lacking = right_for(self.user, self.broker, difference, before, spec)
-        state, why = ("refused", lacking) if lacking else ("planned", "")
-        if not lacking and difference.op is Op.REPLACE and not self.options.replace:
-            names = ", ".join(change.name for change in difference.fields)
-            state, why = (
-                "held",
-                f"It exists with a different {names}, which can't be changed after "
-                "declaration. To have it deleted and declared again, choose to "
-                "replace objects.",
-            )
-        if (before or {}).get("protected_from_deletion") and difference.op is Op.DELETE:
-            state, why = "impossible", f"The {KINDS[ref.kind].noun} is protected from deletion."
-        if state == "planned" and (
-            wrong := why_not_possible(self.broker, difference, before, spec)
-        ):
-            state, why = "impossible", wrong
-        fields = tuple(
-            {"name": f.name, "before": f.before, "after": f.after, "secret": f.secret}
-            for f in (public_change(ref.kind, change) for change in difference.fields)
-        )
-        clears = tuple(cleared(ref, before, spec)) if spec is not None and before else ()
-        self.rows.append(Row(ref, difference.op, state, why, fields, 0, difference, clears))
-        if state == "planned":
-            self.wanted[ref] = spec
-            self.rights[ref] = right
-
-    def _prune(self) -> None:
-        lacking = [
-            ref
-            for ref in prunable(
-                self.definitions,
-                self.live.objects,
-                vhost=self.options.vhost,
-                own_user=self.broker.username,
-            )
-            if not why_not_import(self.user, self.broker, ref, self.live.objects[ref])
-        ]
-        # What goes with another one is not deleted by itself.
-        gone_with = set(touched_by(set(lacking), self.live.objects))
-        for ref in lacking:
-            if ref not in gone_with:
-                self._one(ref, None)
-
-    def _mend_bindings(self) -> None:
-        """Deleting a queue or an exchange deletes its bindings: those that are to be are made again."""
-        replaced = {row.ref for row in self.rows if row.op is Op.REPLACE and row.state == "planned"}
-        for ref in touched_by(replaced, self.live.objects) if replaced else ():
-            if self.wanted.get(ref, {}) is None:
-                continue
-            self.wanted[ref] = {}
-            self.rights[ref] = Permission.DEFINITIONS_IMPORT
-            if ref in self.unchanged:
-                self.unchanged.remove(ref)
-            why = "Deleted together with a replaced object, then created again."
-            self.rows.append(Row(ref, Op.CREATE, "planned", why))
-
-    def plan(self, now: datetime) -> ImportPlan:
-        rows = sorted(self.rows, key=_in_order)
-        # A fingerprint over what may not be looked at would tell when that changes.
-        seen = self.compared | set(self.wanted)
-        return ImportPlan(
-            broker=self.broker,
-            options=self.options,
-            rows=tuple(rows),
-            unchanged=len(self.unchanged),
-            findings=(*self.definitions.findings, *self.kept),
-            objections=tuple(
-                objections(rows, self.broker, force=self.options.force, left_out=self._left_out())
-            ),
-            fingerprint=fingerprint(seen, self.live.objects),
-            read_at=now,
-            version=self.live.version,
-            wishes=tuple(self._wish(ref) for ref in self.wanted),
-        )
-
-    def _left_out(self) -> list[LeftOut]:
-        """Of what the person may import into: the rest is other people's."""
-        return [
-            one
-            for one in self.live.left_out_in(self.options.vhost)
-            if may(self.user, Permission.DEFINITIONS_IMPORT, self.broker, one.vhost)
-        ]
-
-    def _wish(self, ref: Ref) -> Wish:
-        spec, observed = self.wanted[ref], self.live.objects.get(ref)
-        secrets = None
-        if spec is not None:
-            new = secrets_of_spec(ref.kind, spec)
-            if new is not None and new != (observed and secrets_of_spec(ref.kind, observed)):
-                secrets = new
-            spec = told_spec(ref.kind, spec)
-        guard: Mapping[str, int] = {}
-        if KINDS[ref.kind].deleted_if_empty and self.options.force:
-            guard = {"force": 1}
-        elif spec is None and ref.kind in FACES:
-            guard = FACES[ref.kind].rules.guard(self.broker, ref.key)
-        return Wish(
-            broker=self.broker,
-            ref=ref,
-            spec=spec,
-            observed=observed,
-            permission=self.rights[ref],
-            secrets=secrets,
-            guard=guard,
-        )
+def _as_plan(planner: Planner, now: datetime) -> ImportPlan:
+    rows = sorted(planner.rows, key=_in_order)
+    options, broker, live = planner.options, planner.broker, planner.live
+    unknown = [UNKNOWN_VERSION] if planner.facts.version is None else []
+    return ImportPlan(
+        broker=broker,
+        options=options,
+        rows=tuple(rows),
+        unchanged=len(planner.unchanged),
+        findings=planner.findings(),
+        objections=(
+            *unknown,
+            *objections(rows, broker, force=options.force, left_out=planner.left_out()),
+        ),
+        fingerprint=fingerprint(planner.seen(), live.objects),
+        read_at=now,
+        version=live.version,
+        wishes=tuple(planner.wish(ref) for ref in planner.wanted),
+    )
 
 
 def _in_order(row: Row) -> tuple[int, int, Ref]:

@@ -35,6 +35,8 @@ class Row:
     difference: Difference | None = field(default=None, repr=False)
     #: What it had and loses, in words: ("limit max-queues (5)", "tags").
     clears: tuple[str, ...] = ()
+    #: The transformation that takes away why it is impossible; "" for none.
+    remedy: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -43,6 +45,7 @@ class Row:
             "op": str(self.op),
             "state": self.state,
             "why": self.why,
+            "remedy": self.remedy,
             "fields": list(self.fields),
             "messages_lost": self.lost,
         }

@@ -17,7 +17,7 @@ from console.brokers.connect import connect
 from console.engine.applying.broker_objects import BrokerObjects
 from console.errors import BrokerTrouble, InvalidField, NotThere
 from console.kinds.common.kind import Ref
-from console.kinds.registry import CONTAINER, KINDS
+from console.kinds.registry import CONTAINER, KINDS, phrase, vhost_of
 from console.models import Broker
 from console.rabbitmq.endpoint import MEGABYTE, Timeouts
 from console.rabbitmq.errors import BrokerError
@@ -25,7 +25,13 @@ from console.rabbitmq.management.paths import path
 from console.rabbitmq.text import printable
 from console.reconcile.definitions.compare import Objects, take_vhost, within
 from console.reconcile.definitions.emit import emit_definitions
-from console.reconcile.definitions.read import Definitions, LeftOut, parse_definitions, parse_live
+from console.reconcile.definitions.read import (
+    Carried,
+    Definitions,
+    LeftOut,
+    parse_definitions,
+    parse_live,
+)
 from console.reconcile.definitions.text import NotDefinitions, why_unreadable
 from console.reconcile.definitions.transformations import TRANSFORMATIONS, transform
 from console.reconcile.disclose import told_spec
@@ -43,6 +49,21 @@ class Live:
     objects: Objects = field(repr=False)
     version: str
     left_out: tuple[LeftOut, ...]
+    #: What the console can't address, and leaves alone; files carry it.
+    carried: Mapping[Ref, Carried] = field(default_factory=dict, repr=False)
+
+    def not_addressed(self, vhost: str | None) -> list[LeftOut]:
+        """What is only carried, of one virtual host or of the whole broker, named with the reason."""
+        return [
+            LeftOut(vhost_of(ref), f"{printable(phrase(ref), 300)}: {one.why}")
+            for ref, one in sorted(self.carried.items())
+            if vhost in (None, vhost_of(ref))
+        ]
+
+    @property
+    def all_objects(self) -> Objects:
+        """What a file of the broker has: its objects, and those that are only carried."""
+        return {**self.objects, **{ref: one.spec for ref, one in self.carried.items()}}
 
     def left_out_in(self, vhost: str | None) -> tuple[LeftOut, ...]:
         """Of one virtual host; of the whole broker where `vhost` is None."""
@@ -88,7 +109,9 @@ def read_live(store: BrokerObjects) -> Live:
                 left_out.append(LeftOut(key[0], sentence))
             else:
                 objects[ref][name] = value
-    return Live(objects=objects, version=read.version, left_out=tuple(left_out))
+    return Live(
+        objects=objects, version=read.version, left_out=tuple(left_out), carried=read.carried
+    )
 
 
 def _why_unreadable(field_name: str, value: Any) -> str:
@@ -117,7 +140,7 @@ def export_definitions(
     names = check_transformations(transformations)
     with open_broker(broker) as store:
         live = read_live(store)
-    objects = live.objects
+    objects = live.all_objects
     if vhost is not None:
         objects = within(objects, vhost)
         if Ref(CONTAINER.name, (vhost,)) not in objects:
@@ -150,6 +173,7 @@ def export_for_copy(
     require(acting_user, Permission.DEFINITIONS_EXPORT, broker, vhost)
     with open_broker(broker) as store:
         live = read_live(store)
+    # What can't be addressed can't be created on the other broker either.
     objects = within(live.objects, vhost)
     if Ref(CONTAINER.name, (vhost,)) not in objects:
         raise NotThere(f"There is no virtual host {vhost} on {broker.name}.")
@@ -159,7 +183,7 @@ def export_for_copy(
 
     secrets = may(acting_user, Permission.HASHES_EXPORT, broker, vhost)
     shown = objects if secrets else public_objects(objects)
-    left_out = [str(one) for one in live.left_out_in(vhost)]
+    left_out = [str(one) for one in (*live.left_out_in(vhost), *live.not_addressed(vhost))]
     return file_bytes(
         emit_definitions(shown, version=live.version, secrets=secrets, left_out=left_out)
     )

@@ -24,6 +24,7 @@ from console.errors import ConsoleError, Stale
 from console.faces.lists import read_scope
 from console.kinds.registry import KINDS
 from console.models import Broker
+from console.reconcile.definitions.transformations import TRANSFORMATIONS
 from console.scope import Scope
 from vhosts.definitions.forms import CopyForm, ExportForm, ImportForm
 from vhosts.definitions.import_drafts import (
@@ -33,6 +34,7 @@ from vhosts.definitions.import_drafts import (
     options_of,
     plan_again,
 )
+from vhosts.definitions.import_file import ImportOptions
 from vhosts.definitions.read import as_of, export_definitions, export_for_copy, file_bytes
 from vhosts.models import VirtualHost
 
@@ -131,7 +133,7 @@ def definitions_plan(request: HttpRequest, draft_id: UUID) -> HttpResponse:
                 messages.info(request, "The broker already matches the file. Nothing was changed.")
             else:
                 chosen: dict[str, Any] = {name: name in request.POST for name in _CHOICES}
-                options = replace(options_of(draft), **chosen)
+                options = _with_remedies(replace(options_of(draft), **chosen), request)
                 plan_again(draft, options=options, acting_user=user, now=now)
             return redirect("definitions_plan", draft.pk)
         except Stale as stale:
@@ -160,6 +162,13 @@ def definitions_plan(request: HttpRequest, draft_id: UUID) -> HttpResponse:
         "has_steps": any(row["state"] == "planned" for row in draft.plan["rows"]),
     }
     return render(request, "vhosts/definitions_plan.html", context, status=status)
+
+
+def _with_remedies(options: ImportOptions, request: HttpRequest) -> ImportOptions:
+    """With the transformations that were chosen of those the plan offered; each once."""
+    chosen = [one for one in request.POST.getlist("transformation") if one in TRANSFORMATIONS]
+    names = dict.fromkeys([*options.transformations, *chosen])
+    return replace(options, transformations=tuple(names))
 
 
 def shown_row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from console.faces.face import drawn_faces
 from console.faces.rest.objects import view_of
-from vhosts.definitions.rest.views import BackupsView, DefinitionsView
+from vhosts.definitions.rest.backups import BackupsView
+from vhosts.definitions.rest.views import DefinitionsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.rest.views import PollsView, QueuesView, VhostsView

@@ -11,7 +11,9 @@ from console.engine.applying.crashpoints import crashpoint
 from console.engine.applying.own_login import lock_out
 from console.engine.applying.recheck import read_fresh
 from console.engine.ports import Judge
+from console.engine.supported import facts_of, faults_of_step, needs_version, read_version
 from console.kinds.common.kind import Key, Op, Ref, Spec
+from console.kinds.refusals.versions import BrokerFacts
 from console.kinds.registry import KINDS
 from console.models import Step
 from console.rabbitmq.errors import (
@@ -99,6 +101,8 @@ def act(
     difference = compare(ref, desired, before)
     if outcome := _without_call(step, difference, before):
         return outcome
+    if outcome := _unsupported(store, step, difference):
+        return outcome
     try:
         crashpoint("before-call")
         if difference.op in (Op.DELETE, Op.REPLACE):
@@ -176,7 +180,26 @@ def _without_call(step: Step, difference: Difference, before: Spec | None) -> Ou
     )
     if locked_out is not None:
         return Outcome("rejected", locked_out.message, "own_login")
+    return _refused(step, difference, facts_of(step.broker))
+
+
+def _refused(step: Step, difference: Difference, facts: BrokerFacts) -> Outcome | None:
+    for fault in faults_of_step(difference, step.target.spec, facts):
+        if fault.refuses:
+            return Outcome("rejected", fault.sentence, "unsupported")
     return None
+
+
+def _unsupported(store: BrokerObjects, step: Step, difference: Difference) -> Outcome | None:
+    """What was accepted while the broker's version was unknown would otherwise be written by half: the
+    version is read where it matters."""
+    known = facts_of(step.broker).version is not None
+    if known or not needs_version(difference.ref, step.target.spec):
+        return None
+    try:
+        return _refused(step, difference, read_version(store))
+    except BrokerError as error:
+        return outcome_of_error(error)
 
 
 _ANOTHERS = (

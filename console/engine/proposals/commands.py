@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from console.kinds.common.kind import Op, Ref, Spec
 from console.kinds.common.kind import Step as Act
 from console.kinds.common.shell import shell_word
+from console.kinds.refusals.versions import version_of
 from console.kinds.registry import KINDS
 from console.rabbitmq.errors import BrokerError, UnaddressableName
 from console.rabbitmq.management.calls import Call
@@ -20,19 +21,28 @@ from console.reconcile.diff import Difference
 
 
 def step_commands(
-    ref: Ref, op: Op, spec: Spec | None, changed: Iterable[str], *, secret: bool = False
+    ref: Ref,
+    op: Op,
+    spec: Spec | None,
+    changed: Iterable[str],
+    *,
+    secret: bool = False,
+    version: str = "",
 ) -> list[str]:
     """rabbitmqctl lines for one step. `spec` is what the object is to be, `changed` the fields that
-    differ; `secret` says that a user gets a new password. Empty where rabbitmqctl has no line for it."""
+    differ; `secret` says that a user gets a new password; `version` is the broker's, "" for unknown. Empty
+    where rabbitmqctl of that version has no line for it."""
     if op is Op.UNCHANGED:
         return []
     kind = KINDS[ref.kind]
     whole = kind.canonical(spec) if spec is not None else None
-    lines = kind.rabbitmqctl(Act(ref.key, op, whole, frozenset(changed), secret))
+    lines = kind.rabbitmqctl(
+        Act(ref.key, op, whole, frozenset(changed), secret, version_of(version))
+    )
     return [" ".join(["rabbitmqctl", *line]) for line in lines]
 
 
-def difference_commands(difference: Difference, spec: Spec | None) -> list[str]:
+def difference_commands(difference: Difference, spec: Spec | None, version: str = "") -> list[str]:
     """As `step_commands`, of a plan's difference and the desired spec."""
     known = {field.name for field in KINDS[difference.ref.kind].fields}
     whole = None if spec is None else {k: v for k, v in spec.items() if k in known}
@@ -42,6 +52,7 @@ def difference_commands(difference: Difference, spec: Spec | None) -> list[str]:
         whole,
         [change.name for change in difference.fields],
         secret=any(change.secret for change in difference.fields),
+        version=version,
     )
 
 

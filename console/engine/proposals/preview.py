@@ -12,6 +12,7 @@ from typing import Any
 
 from console.engine.accept import Request, Wish, plan_of
 from console.engine.proposals.commands import curl_command, difference_commands
+from console.engine.supported import facts_of, faults_of_step, version_said
 from console.kinds.common.kind import Op, Ref
 from console.kinds.common.names import name_warnings
 from console.kinds.registry import KINDS, parts_of
@@ -175,7 +176,10 @@ def preview(
                         _field(public_change(wish.ref.kind, change)) for change in difference.fields
                     ),
                     dies_with=plan.dies_with.get(difference.ref, ()),
-                    objections=tuple(_objections(difference, (objections or {}))),
+                    objections=(
+                        *_objections(difference, (objections or {})),
+                        *_without_effect(wish, difference),
+                    ),
                     commands=tuple(_commands(wish, difference)),
                 )
             )
@@ -233,9 +237,16 @@ def _objections(difference: Difference, given: Mapping[Ref, Sequence[str]]) -> I
         )
 
 
+def _without_effect(wish: Wish, difference: Difference) -> Iterator[str]:
+    """What the broker takes, and makes nothing of."""
+    for fault in faults_of_step(difference, wish.spec, facts_of(wish.broker)):
+        if not fault.refuses:
+            yield fault.sentence
+
+
 def _commands(wish: Wish, difference: Difference) -> Iterator[tuple[str, str]]:
     spec = None if wish.spec is None else public_spec(wish.ref.kind, wish.spec)
-    for line in difference_commands(difference, spec):
+    for line in difference_commands(difference, spec, version_said(wish.broker)):
         yield "rabbitmqctl", line
     curl = curl_command(
         wish.broker.management_url,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from console.kinds.common.rows import Section
     from console.kinds.common.secrets import Secrets
     from console.kinds.common.wire import Wire
+    from console.kinds.refusals.versions import BrokerFacts, Fault
 
 Spec = Mapping[str, Any]
 Key = tuple[str, ...]
@@ -55,7 +56,8 @@ class Field:
     or TypeError, with the end of a sentence, for an impossible value. `fixed` fields are set when the object
     is declared: to change one, delete the object and declare it again. `secret` values are compared, never
     shown. `apart` fields have their own calls in the management API. `label` is the name on pages, "" for
-    the name with spaces. `since` is the first RabbitMQ version with the field, "" for all from 3.10 on."""
+    the name with spaces. `since` is the first RabbitMQ version with the field, "" for all from 3.10 on; `until`
+    is the first without it, "" for none."""
 
     name: str
     default: Any
@@ -65,6 +67,7 @@ class Field:
     apart: bool = False
     label: str = ""
     since: str = ""
+    until: str = ""
 
     @property
     def title(self) -> str:
@@ -75,13 +78,19 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class Step:
     """What rabbitmqctl should do. `spec` is the desired spec in canonical form, None for a deletion;
-    `changed` are the names of the fields that differ; `secret`: a new password is set."""
+    `changed` are the names of the fields that differ; `secret`: a new password is set; `version`: the
+    broker's, None for unknown."""
 
     key: Key
     op: Op
     spec: Spec | None
     changed: frozenset[str]
     secret: bool = False
+    version: tuple[int, int, int] | None = None
+
+    def has(self, least: tuple[int, int, int]) -> bool:
+        """Whether rabbitmqctl there has a command that came with the version `least`; True where unknown."""
+        return self.version is None or self.version >= least
 
 
 def _nothing(*_: object) -> tuple[Any, ...]:
@@ -104,6 +113,10 @@ def _keeps_in(
 
 def _stays(key: Key, spec: Spec | None) -> bool:
     return False
+
+
+def _faultless(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +161,13 @@ class Kind:
     #: The virtual hosts in which it holds something, read by `get(*segments)` of the management API right
     #: now. Raises BrokerError; NotFound where it is not there.
     held_in: Callable[[Key, Callable[..., Any]], frozenset[str]] = _nowhere
+    #: Why a broker of this version, with these plugins, refuses the object: of the whole canonical spec.
+    #: Fields that a version lacks need no entry: see `Field.since`.
+    faults: Callable[[Key, Spec, BrokerFacts], Iterable[Fault]] = _faultless
+    #: By limit: the kind whose objects in it are counted, such as the queues of a virtual host.
+    counts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    #: Declared through a connection that the broker opens in the virtual host, and counts there.
+    takes_connection: bool = False
     #: Creating one that somebody else has created meanwhile is refused, not merged.
     claimed: bool = False
     #: Every broker has at least one, so an empty listing proves nothing.

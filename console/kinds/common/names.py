@@ -17,17 +17,22 @@ _RESERVED = ("exchange", "queue")
 _EMPTY_ALLOWED = ("routing_key", "arguments", "source")
 
 
+class Unaddressable(SpecError):
+    """A name that RabbitMQ takes and that no address of the management API reaches. A definitions file can
+    carry it all the same."""
+
+
 def check_name(kind: str, name: str, field: str = "name") -> str:
     """Return the name unchanged. Raises SpecError for `field` with one sentence. `kind` is a kind's name.
     Leading and trailing spaces are legal and kept; `name_warnings` warns of them."""
     if name == "" and field not in _EMPTY_ALLOWED:
         raise SpecError(field, "Enter a name.")
     if name in (".", ".."):
-        raise SpecError(
+        raise Unaddressable(
             field, f"A name that consists only of dots ({name}) can't be addressed over HTTP."
         )
     if any(unicodedata.category(character) == "Cc" for character in name):
-        raise SpecError(
+        raise Unaddressable(
             field, "A name can't contain control characters such as line breaks or tabs."
         )
     try:

@@ -36,6 +36,11 @@ class Taker(Protocol):
         """Record why the row is left out. Returns the exception for the caller to raise."""
         ...
 
+    def skip(self, name: str, sentence: str) -> None:
+        """Leave the row of a file out, with a note; raises Left. Of a broker it returns, and the row's object
+        is only carried into files."""
+        ...
+
     def note(self, level: Level, name: str, sentence: str) -> None:
         """Record a finding about the field `name` of the row; the row is kept."""
         ...

@@ -23,7 +23,12 @@ def take_vhost(definitions: Definitions, source: str, target: str) -> Definition
     whole broker stay behind, and so does what is about the other virtual hosts."""
     inside = within(definitions.objects, source)
     left = len(definitions.objects) - len(inside)
-    findings = list(definitions.findings)
+    findings = [
+        replace(one, ref=moved(one.ref, target))
+        if one.ref is not None and vhost_of(one.ref) == source
+        else one
+        for one in definitions.findings
+    ]
     if left:
         findings.append(
             Finding(
@@ -35,6 +40,9 @@ def take_vhost(definitions: Definitions, source: str, target: str) -> Definition
         definitions,
         objects={moved(ref, target): spec for ref, spec in inside.items()},
         findings=tuple(findings),
+        carried={
+            moved(ref, target): one for ref, one in within(definitions.carried, source).items()
+        },
         implied=frozenset(moved(ref, target) for ref in definitions.implied),
         removed_limits={
             moved(ref, target): names for ref, names in definitions.removed_limits.items()

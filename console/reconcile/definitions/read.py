@@ -8,16 +8,17 @@ nothing is passed over in silence: whatever is left out, unknown or impossible b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 from console.kinds.common.kind import Key, Ref, SpecError
-from console.kinds.common.names import check_name, name_warnings
+from console.kinds.common.names import Unaddressable, check_name, name_warnings
 from console.kinds.common.rows import Left, Level, ReadRow
 from console.kinds.registry import KINDS
 from console.rabbitmq.text import printable
 from console.reconcile.definitions.called import called_row
 from console.reconcile.definitions.emit import EXPLAINED
+from console.reconcile.definitions.result import Carried, Definitions, Finding, LeftOut
 from console.reconcile.definitions.rows import (
     COMPONENTS,
     INSIDE,
@@ -44,56 +45,7 @@ _STOOD_ON = ("vhosts", "users")
 _VHOST_KEYS = frozenset({"description", "metadata", "default_queue_type", "limits", "tags"})
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`index` counts the section's rows from 0; None where it is about the whole section or file."""
-
-    level: Level
-    section: str
-    index: int | None
-    field: str
-    sentence: str
-    ref: Ref | None = None
-
-    def __str__(self) -> str:
-        where = self.section if self.index is None else f"{self.section}[{self.index}]"
-        where = f"{where}.{self.field}" if self.field and where else where or self.field
-        return f"{where}: {self.sentence}" if where else self.sentence
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Something of a broker that cannot be read or compared. `vhost` None: it belongs to the whole
-    broker, or where it belongs cannot be told. `sentence` names it, printably."""
-
-    vhost: str | None
-    sentence: str
-
-    def __str__(self) -> str:
-        return self.sentence
-
-
-@dataclass(frozen=True, slots=True)
-class Definitions:
-    """`objects` hold only the fields that the file tells; `sections` are the kinds it speaks of at
-    all. Specs hold secrets (password hashes, URIs with passwords): never show them as they are."""
-
-    objects: Mapping[Ref, dict[str, Any]] = field(repr=False)
-    sections: frozenset[str]
-    findings: tuple[Finding, ...] = ()
-    version: str = ""
-    #: The virtual host that a file of a single one is of, as it was called there; "" where not told.
-    single_vhost: str | None = None
-    #: Virtual hosts that are not among the file's own: of these it tells nothing but limits.
-    implied: frozenset[Ref] = frozenset()
-    #: Limits that it gives as negative, which is to have none: by virtual host or user.
-    removed_limits: Mapping[Ref, frozenset[str]] = field(default_factory=dict)
-    #: Of a broker's own definitions, one for each of `errors`.
-    left_out: tuple[LeftOut, ...] = ()
-
-    @property
-    def errors(self) -> list[Finding]:
-        return [finding for finding in self.findings if finding.level is Level.ERROR]
+__all__ = ["Carried", "Definitions", "Finding", "LeftOut", "parse_definitions", "parse_live"]
 
 
 def parse_definitions(
@@ -123,6 +75,10 @@ class _Reader:
         self.left_out: list[LeftOut] = []
         self.vhost = vhost
         self.objects: dict[Ref, dict[str, Any]] = {}
+        self.carried: dict[Ref, Carried] = {}
+        #: Why the row's object is only carried ("": it isn't), the field with its name, and whether it is one
+        #: that an import skips.
+        self.why_carried, self.unaddressable, self.skipped = "", "", False
         self.findings: list[Finding] = []
         version = top.get("rabbitmq_version") or top.get("rabbit_version") or ""
         self.version = version if isinstance(version, str) else ""
@@ -158,10 +114,11 @@ class _Reader:
             frozenset(self.implied),
             self.removed_limits,
             tuple(self.left_out),
+            self.carried,
         )
 
     def _row(self, reader: ReadRow, row: Any) -> None:
-        self.row = row
+        self.row, self.why_carried, self.unaddressable, self.skipped = row, "", "", False
         try:
             if self.live and (why := why_unreadable(row, suspect=self.suspect)):
                 row = self._rest_of(row, why)
@@ -230,6 +187,11 @@ class _Reader:
         self._find(level, name, sentence)
         return Left()
 
+    def skip(self, name: str, sentence: str) -> None:
+        if not self.live:
+            raise self.left(Level.NOTE, name, sentence)
+        self.why_carried, self.skipped = sentence, True
+
     def note(self, level: Level, name: str, sentence: str) -> None:
         self._find(level, name, sentence)
 
@@ -239,7 +201,13 @@ class _Reader:
         value = row[key]
         if not isinstance(value, str):
             raise SpecError(key, f"{key} must be text.")
-        check_name(kind, value, key)
+        if self.skipped:
+            return value
+        try:
+            check_name(kind, value, key)
+        except Unaddressable as error:
+            self.why_carried, self.unaddressable = str(error), key
+            return value
         for warning in name_warnings(value):
             self.note(Level.WARNING, key, warning)
         return value
@@ -260,6 +228,11 @@ class _Reader:
         if "limits" in spec:
             self._note_removed(ref, spec["limits"], whole["limits"])
         spec = {name: whole[name] for name in spec}
+        if self.why_carried:
+            self.carried.setdefault(ref, Carried(spec, self.why_carried, self.skipped))
+            if not self.live:
+                self._find(Level.ERROR, self.unaddressable, self.why_carried, ref)
+            return
         if ref in self.objects:
             if self.objects[ref] == spec:
                 self.note(
@@ -285,11 +258,17 @@ class _Reader:
         for name, value in told.items():
             if isinstance(value, dict):
                 self._note_removed(ref, spec[name], value)
+        if self.why_carried:
+            known = self.carried.get(ref, Carried({}, self.why_carried))
+            self.carried[ref] = replace(known, spec={**known.spec, **told})
+            if not self.live:
+                self._find(Level.ERROR, self.unaddressable, self.why_carried, ref)
+            return
         if ref not in self.objects:
             self.implied.add(ref)
-        known = self.objects.setdefault(ref, {})
+        fields = self.objects.setdefault(ref, {})
         for name, value in told.items():
-            known[name] = {**known.get(name, {}), **value} if isinstance(value, dict) else value
+            fields[name] = {**fields.get(name, {}), **value} if isinstance(value, dict) else value
 
 
 def _single_vhost(top: Mapping[str, Any]) -> str | None:

@@ -8,15 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from console.kinds.common.kind import Ref
+from console.kinds.refusals.policy_keys import MIRRORING as _MIRRORING
 from console.kinds.registry import KINDS
 from console.reconcile.definitions.read import Definitions
 from console.reconcile.disclose import beside_secrets
 
 Objects = dict[Ref, dict[str, Any]]
-_MIRRORING = (
-    "ha-mode", "ha-params", "ha-sync-mode", "ha-sync-batch-size", "ha-promote-on-shutdown",
-    "ha-promote-on-failure",
-)  # fmt: skip
 _OF_MIRRORED = ("queue-mode", "queue-master-locator")
 
 
@@ -25,10 +22,16 @@ def transform(definitions: Definitions, names: list[str]) -> Definitions:
     objects: Objects = dict(definitions.objects)
     for name in names:
         objects = TRANSFORMATIONS[name](objects)
+    carried = dict(definitions.carried)
+    for name in names:
+        changed = TRANSFORMATIONS[name]({ref: one.spec for ref, one in carried.items()})
+        carried = {
+            ref: replace(carried[ref], spec=spec) for ref, spec in changed.items() if ref in carried
+        }
     sections = definitions.sections - {
         kind for name in names for kind in _EXCLUDED.get(name, ())
     }  # what is left out is not asked for, so nothing of it is deleted
-    return replace(definitions, objects=objects, sections=sections)
+    return replace(definitions, objects=objects, sections=sections, carried=carried)
 
 
 def _without(*kinds: str) -> Callable[[Objects], Objects]:
@@ -110,6 +113,11 @@ TRANSFORMATIONS: Mapping[str, Callable[[Objects], Objects]] = {
     "obfuscate_usernames": _obfuscate,
     **{name: _without(*kinds) for name, kinds in _EXCLUDED.items()},
     "no_op": lambda objects: objects,
+}
+#: What else is done where one is offered: without its keys, a policy may have none left.
+GO_WITH: Mapping[str, tuple[str, ...]] = {
+    "prepare_for_quorum_queue_migration": ("drop_empty_policies",),
+    "strip_cmq_keys_from_policies": ("drop_empty_policies",),
 }
 #: One sentence each, for pages.
 ABOUT_TRANSFORMATIONS: Mapping[str, str] = {

@@ -6,6 +6,7 @@ import pytest
 
 from console.errors import IdempotencyMismatch, InvalidField, Stale
 from console.kinds.common.kind import Ref
+from console.kinds.refusals.versions import version_of
 from console.models import Attempt, AuditEntry, BrokerLease, Change, ManagedObject, Step
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA256, hash_password
@@ -104,19 +105,26 @@ def test_a_refusal_is_told_in_the_brokers_words_and_not_tried_again(engine, name
     assert engine.target("permission", vhost, user).sync == "rejected"
 
 
-def test_an_answer_of_ok_without_an_effect_is_rejected(engine, names):
-    """3.10 takes a default queue type only when the vhost is made, and answers 204 all the same; newer
-    versions refuse the unknown type. Neither may be shown as applied."""
+def test_a_field_that_the_version_lacks_is_refused_before_anything_is_written(
+    engine, names, seen, live_broker
+):
+    """Deletion protection came with 4.0.6. The version may become known only when the change is applied."""
+    said = live_broker.call("GET", "overview")["rabbitmq_version"]
+    lacks = version_of(said) < (4, 0, 6)
     vhost = names("vhost")
-    engine.do(("vhost", [vhost], {}))
+    assert not engine.broker.status.rabbitmq_version
     change = engine.do(("vhost", [vhost], {"protected_from_deletion": True}))
-    target = engine.target("vhost", vhost)
-    if change.state == "done":
-        assert target.verified_generation == target.generation
+    if not lacks:
+        assert change.state == "done"
         engine.do(("vhost", [vhost], {"protected_from_deletion": False}))
-    else:
-        assert change.state == "rejected"
-        assert "deletion protection" in target.reason or "didn't apply" in target.reason
+        return
+    assert change.state == "rejected"
+    reason = f"RabbitMQ {said} has no field protected from deletion for a virtual host; 4.0.6 and later have."
+    assert engine.target("vhost", vhost).reason == reason
+    assert seen("vhosts", vhost) is None, "never half an act"
+    engine.broker.status.rabbitmq_version = said
+    with pytest.raises(InvalidField, match=r"4\.0\.6 and later have"):
+        engine.ask(("vhost", [names("vhost")], {"protected_from_deletion": True}))
 
 
 def test_some_refused_and_some_applied_is_partly(engine, names):

@@ -17,6 +17,9 @@ class PlannedRead(serializers.Serializer[Any]):
     op = serializers.CharField()
     state = serializers.CharField()
     why = serializers.CharField()
+    remedy = serializers.CharField(
+        help_text="The transformation that removes the cause; empty for none."
+    )
     fields_ = serializers.ListField(child=serializers.DictField())
     messages_lost = serializers.IntegerField(allow_null=True, help_text="Null if unknown.")
 
@@ -35,6 +38,16 @@ class FindingRead(serializers.Serializer[Any]):
         ref_name = "Finding"
 
 
+class RemedyRead(serializers.Serializer[Any]):
+    """A transformation; send its name in `transformations`."""
+
+    name = serializers.CharField()
+    about = serializers.CharField()
+
+    class Meta:
+        ref_name = "Remedy"
+
+
 class ImportPlanRead(serializers.Serializer[Any]):
     """The planned result of an import. Nothing is stored."""
 
@@ -46,6 +59,9 @@ class ImportPlanRead(serializers.Serializer[Any]):
     findings = FindingRead(many=True)
     findings_left_out = serializers.IntegerField()
     objections = serializers.ListField(child=serializers.CharField())
+    remedies = RemedyRead(
+        many=True, help_text="Transformations that remove why objects are impossible."
+    )
     fingerprint = serializers.CharField(help_text="Send it as If-Match to apply exactly this plan.")
     version = serializers.CharField(help_text="The broker's RabbitMQ version.")
 

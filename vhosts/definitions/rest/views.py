@@ -9,27 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import IO, Any, cast
 
-import django_filters
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
-from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import ParseError, ValidationError
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accessctl.rights import Permission
 from console.errors import TooLarge
-from console.faces.rest.filters import BrokerFilter
-from console.faces.rest.parsers import StrictJSONParser
 from console.faces.rest.schema import also_answers
 from console.faces.rest.views import ApiView
-from console.models import Broker
 from console.reconcile.definitions.text import MOST_BYTES
 from vhosts.definitions import backups
 from vhosts.definitions.import_drafts import shown_plan
@@ -37,12 +30,18 @@ from vhosts.definitions.import_file import ImportOptions, accept_import, plan_im
 from vhosts.definitions.read import export_definitions, export_for_copy
 from vhosts.definitions.rest.fields import (
     AppliedRead,
-    BackupRead,
-    BackupWrite,
     ComparisonRead,
     ImportPlanRead,
 )
-from vhosts.models import Backup
+from vhosts.definitions.rest.parameters import (
+    backup_of,
+    broker_of,
+    flag_of,
+    flag_parameter,
+    key_of,
+    names_of,
+    text_parameter,
+)
 
 _FLAGS = ("prune", "replace", "force", "valid_part")
 _IMPORT = frozenset({
@@ -70,47 +69,31 @@ class FileParser(BaseParser):
         return body
 
 
-class BackupFilters(django_filters.FilterSet):
-    broker = BrokerFilter()
-
-    class Meta:
-        model = Backup
-        fields: list[str] = []
-
-
-def _text(name: str, about: str, *, required: bool = False) -> OpenApiParameter:
-    return OpenApiParameter(name, OpenApiTypes.STR, required=required, description=about)
-
-
-def _bool(name: str, about: str) -> OpenApiParameter:
-    return OpenApiParameter(name, OpenApiTypes.BOOL, description=about)
-
-
-_BROKER = _text("broker", "A broker's ID or name.", required=True)
-_TRANSFORMATIONS = _text(
+_BROKER = text_parameter("broker", "A broker's ID or name.", required=True)
+_TRANSFORMATIONS = text_parameter(
     "transformations", "Comma-separated names of transformations, as in rabbitmqadmin v2."
 )
 _OPTIONS = [
     _BROKER,
-    _text("vhost", "Import only into this virtual host."),
-    _text(
+    text_parameter("vhost", "Import only into this virtual host."),
+    text_parameter(
         "source_vhost",
         "With `vhost`: the virtual host to take from the file. Default: the one with the "
         "same name.",
     ),
-    _text(
+    text_parameter(
         "from_broker",
         "Copy from this broker instead of a file. Requires `vhost` and `source_vhost`.",
     ),
-    _bool("permissions", "With `from_broker`: also copy permissions."),
-    _bool(
+    flag_parameter("permissions", "With `from_broker`: also copy permissions."),
+    flag_parameter(
         "prune",
         "Delete objects that aren't in the file (same kinds only), and clear limits, "
         "tags, descriptions and passwords that are empty in the file.",
     ),
-    _bool("replace", "Delete and declare again objects whose fixed properties differ."),
-    _bool("force", "Also delete queues that hold messages."),
-    _bool("valid_part", "Skip objects that can't be imported and import the rest."),
+    flag_parameter("replace", "Delete and declare again objects whose fixed properties differ."),
+    flag_parameter("force", "Also delete queues that hold messages."),
+    flag_parameter("valid_part", "Skip objects that can't be imported and import the rest."),
     _TRANSFORMATIONS,
 ]
 
@@ -141,8 +124,8 @@ class DefinitionsView(ApiView):
         responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "Definitions in RabbitMQ's format.")},
         parameters=[
             _BROKER,
-            _text("vhost", "Only this virtual host."),
-            _bool("secrets", "Include password hashes, and passwords in URIs."),
+            text_parameter("vhost", "Only this virtual host."),
+            flag_parameter("secrets", "Include password hashes, and passwords in URIs."),
             _TRANSFORMATIONS,
         ],
     )
@@ -150,10 +133,10 @@ class DefinitionsView(ApiView):
     def list(self, request: Request) -> Response:
         """Export the current definitions of a broker. Objects that can't be read are left out and named in `explanation`."""
         found = export_definitions(
-            broker=_broker(request, "broker"),
+            broker=broker_of(request, "broker"),
             vhost=request.query_params.get("vhost"),
-            secrets=_flag(request, "secrets"),
-            transformations=_names(request),
+            secrets=flag_of(request, "secrets"),
+            transformations=names_of(request),
             acting_user=cast(User, request.user),
         )
         return Response(found)
@@ -176,7 +159,7 @@ class DefinitionsView(ApiView):
         responses={202: OpenApiResponse(AppliedRead)},
         parameters=[
             *_OPTIONS,
-            _text("reason", "Stored with the change and in the audit log."),
+            text_parameter("reason", "Stored with the change and in the audit log."),
             OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER),
             OpenApiParameter(
                 "If-Match",
@@ -198,7 +181,7 @@ class DefinitionsView(ApiView):
             origin="api",
             reason=request.query_params.get("reason", ""),
             expected_fingerprint=request.headers.get("If-Match", "").strip('"'),
-            idempotency_key=_key(request),
+            idempotency_key=key_of(request),
         )
         answer = {
             "change": change.pk if change else None,
@@ -225,11 +208,11 @@ class DefinitionsView(ApiView):
     @action(methods=["get"], detail=False, url_path="compare")
     def compare(self, request: Request) -> Response:
         """Compare two backups, or a backup with the broker's current definitions."""
-        older = _backup(request, "older")
+        older = backup_of(request, "older")
         if older is None:
             raise ValidationError({"older": ["Send the ID of a backup."]})
         found = backups.compare_backups(
-            older, _backup(request, "newer"), acting_user=cast(User, request.user)
+            older, backup_of(request, "newer"), acting_user=cast(User, request.user)
         )
         answer = {
             "counts": found.counts(),
@@ -237,58 +220,6 @@ class DefinitionsView(ApiView):
             "left_out": list(found.left_out),
         }
         return Response(ComparisonRead(answer).data)
-
-
-class BackupsView(ListModelMixin, RetrieveModelMixin, ApiView):
-    """Backups of definitions, newest first."""
-
-    nouns = ("backups of definitions", "backup of definitions")
-    serializer_class = BackupRead
-    filterset_class = BackupFilters
-    ordering_fields = {"taken_at": "taken_at", "id": "id"}
-    ordering = ("-taken_at", "-id")
-    parser_classes = (StrictJSONParser,)
-    console_permissions = {
-        "list": Permission.DEFINITIONS_EXPORT,
-        "retrieve": Permission.DEFINITIONS_EXPORT,
-        "create": Permission.DEFINITIONS_EXPORT,
-        "file": Permission.DEFINITIONS_EXPORT,
-    }
-    query_parameters = {"file": frozenset({"secrets"})}
-
-    def get_queryset(self) -> QuerySet[Backup]:
-        visible = Backup.objects.visible_to(self.request.user)
-        return visible.select_related("broker").defer("content_encrypted")
-
-    @extend_schema(request=BackupWrite, responses={201: OpenApiResponse(BackupRead)})
-    @also_answers("409")
-    def create(self, request: Request) -> Response:
-        """Create a backup. If nothing has changed, the newest backup is returned."""
-        sent = BackupWrite(data=self.body())
-        sent.is_valid(raise_exception=True)
-        visible = Broker.objects.visible_to(request.user)
-        broker = visible.filter(pk=sent.validated_data["broker"]).first()
-        if broker is None:
-            raise ValidationError({"broker": ["Broker not found."]})
-        backup = backups.take_backup(
-            broker, now=timezone.now(), origin="api", acting_user=cast(User, request.user)
-        )
-        return Response(BackupRead(backup).data, status=201)
-
-    @extend_schema(
-        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "Definitions in RabbitMQ's format.")},
-        parameters=[_bool("secrets", "Include password hashes, and passwords in URIs.")],
-        filters=False,
-    )
-    @also_answers("409")
-    @action(methods=["get"], detail=True, url_path="file", pagination_class=None)
-    def file(self, request: Request, pk: str) -> HttpResponse:
-        """Get the definitions in a backup."""
-        backup = backups.access_backup(cast(User, request.user), int(pk))
-        content = backups.download_backup(
-            backup, secrets=_flag(request, "secrets"), acting_user=cast(User, request.user)
-        )
-        return HttpResponse(content, content_type="application/json")
 
 
 def _planned(request: Request) -> Any:
@@ -299,9 +230,9 @@ def _planned(request: Request) -> Any:
         if not given.get("vhost") or not source:
             raise ValidationError({"source_vhost": ["To copy, set vhost and source_vhost."]})
         body = export_for_copy(
-            broker=_broker(request, "from_broker"),
+            broker=broker_of(request, "from_broker"),
             vhost=source,
-            permissions=_flag(request, "permissions"),
+            permissions=flag_of(request, "permissions"),
             acting_user=user,
         )
     else:
@@ -311,50 +242,13 @@ def _planned(request: Request) -> Any:
     options = ImportOptions(
         vhost=given.get("vhost"),
         source_vhost=source,
-        transformations=tuple(_names(request)),
-        **{name: _flag(request, name) for name in _FLAGS},
+        transformations=tuple(names_of(request)),
+        **{name: flag_of(request, name) for name in _FLAGS},
     )
     return plan_import(
-        broker=_broker(request, "broker"),
+        broker=broker_of(request, "broker"),
         body=body,
         options=options,
         acting_user=user,
         now=timezone.now(),
     )
-
-
-def _broker(request: Request, name: str) -> Broker:
-    text = request.query_params.get(name, "")
-    is_id = text.isascii() and text.isdecimal() and len(text) <= 18
-    visible = Broker.objects.visible_to(request.user).select_related("status")
-    broker = visible.filter(**({"pk": int(text)} if is_id else {"name": text})).first()
-    if broker is None:
-        raise ValidationError({name: ["Broker not found. Send its ID or name."]})
-    return broker
-
-
-def _backup(request: Request, name: str) -> Backup | None:
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        raise ValidationError({name: ["Send the ID of a backup."]})
-    return backups.access_backup(cast(User, request.user), int(text))
-
-
-def _names(request: Request) -> list[str]:
-    return [name for name in request.query_params.get("transformations", "").split(",") if name]
-
-
-def _flag(request: Request, name: str) -> bool:
-    text = request.query_params.get(name)
-    if text not in (None, "true", "false"):
-        raise ValidationError({name: ["{name} must be true or false."]})
-    return text == "true"
-
-
-def _key(request: Request) -> str:
-    key = request.headers.get("Idempotency-Key", "")
-    if len(key) > 100 or not key.isascii():
-        raise ParseError("An Idempotency-Key has at most 100 ASCII characters.")
-    return str(key)

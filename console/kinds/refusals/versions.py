@@ -1,0 +1,79 @@
+"""What is known of a broker that decides which objects it takes, and what it would refuse of one.
+
+A boundary (`since`, `until`) is the first version that is known to be otherwise. Where it isn't known
+to the release, it is put so that nothing is refused that the broker might take.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Version = tuple[int, int, int]
+_DIGITS = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
+#: One of each version in which something of the rules changed: what all of them refuse is refused by a
+#: broker of unknown version too.
+EVERY: tuple[Version, ...] = (
+    (3, 10, 8), (3, 11, 0), (3, 12, 0), (3, 13, 0), (4, 0, 0), (4, 1, 0), (4, 2, 0), (4, 3, 0),
+)  # fmt: skip
+
+
+def version_of(said: str) -> Version | None:
+    """Return "4.0.5" or "4.1.0-rc.1" as numbers; None where it isn't a version."""
+    found = _DIGITS.match(said)
+    return None if found is None else (int(found[1]), int(found[2]), int(found[3] or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why the broker would refuse an object: the field, and one whole sentence. `remedy` is the name of a
+    transformation of definitions that takes the cause away; "" for none. Not `refuses`: the broker takes it,
+    and something of it has no effect."""
+
+    field: str
+    sentence: str
+    remedy: str = ""
+    refuses: bool = True
+
+
+def _nothing_else(kind: str, key: tuple[str, ...]) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerFacts:
+    """`said` is the version as the broker says it. None stands for unknown in every field."""
+
+    version: Version | None = None
+    said: str = ""
+    #: Types that an exchange can have there: RabbitMQ's own and those of enabled plugins.
+    exchange_types: Collection[str] | None = None
+    #: Erlang applications that run on every node, so plugins too.
+    applications: Collection[str] | None = None
+    #: The fields that an existing object would change; None for a new object.
+    changed: Collection[str] | None = None
+    #: Whether `other` knows every object: what it doesn't have is then not there.
+    whole: bool = False
+    #: Another object as it is to be, by its kind's name and key; empty where none is known.
+    other: Callable[[str, tuple[str, ...]], Mapping[str, Any]] = field(default=_nothing_else)
+
+    @property
+    def called(self) -> str:
+        """The broker for a sentence: "RabbitMQ 4.0.5"."""
+        return f"RabbitMQ {self.said}" if self.said else "RabbitMQ"
+
+    def at_least(self, since: str) -> bool:
+        """Whether the broker has what came with `since`; "" for always. Only for a known version."""
+        least = version_of(since)
+        return least is None or self.version is None or self.version >= least
+
+    def before(self, until: str) -> bool:
+        """Whether the broker still has what went with `until`; "" for always."""
+        last = version_of(until)
+        return last is None or self.version is None or self.version < last
+
+    def lacks_application(self, *names: str) -> bool:
+        """Whether none of these runs there; False where that isn't known."""
+        return self.applications is not None and not set(names) & set(self.applications)

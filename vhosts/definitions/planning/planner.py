@@ -1,0 +1,270 @@
+"""A file compared with a broker, object by object: what is to be done, and what can't be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from accessctl.authorize import AnyUser, may
+from accessctl.rights import Permission
+from console.engine.accept import Wish
+from console.engine.applying.broker_objects import BrokerObjects
+from console.faces.face import FACES
+from console.kinds.common.kind import Key, Op, Ref, Spec, SpecError
+from console.kinds.common.rows import Level
+from console.kinds.registry import CONTAINER, KINDS, phrase
+from console.models import Broker
+from console.reconcile.definitions.compare import Objects, check_references, prunable, touched_by
+from console.reconcile.definitions.kept import cleared, complete
+from console.reconcile.definitions.read import Definitions, Finding, LeftOut
+from console.reconcile.diff import compare
+from console.reconcile.disclose import public_change, secrets_of_spec, told_spec
+from vhosts.definitions.import_checks import why_not_possible, without_effect
+from vhosts.definitions.import_losses import Row
+from vhosts.definitions.planning.facts import read_facts
+from vhosts.definitions.planning.limits import beyond_limits
+from vhosts.definitions.planning.options import ImportOptions
+from vhosts.definitions.read import Live
+from vhosts.definitions.rights import right_for, why_not_import
+
+
+class Planner:
+    """Compares the objects of a file with those of a broker, one by one."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        definitions: Definitions,
+        live: Live,
+        options: ImportOptions,
+        user: AnyUser,
+        store: BrokerObjects,
+    ) -> None:
+        objects = dict(definitions.objects)
+        own = Ref(CONTAINER.name, (options.vhost,)) if options.vhost is not None else None
+        if own is not None and own not in live.objects:
+            # A file of one virtual host need not say anything of the virtual host itself.
+            objects.setdefault(own, {})
+            definitions = replace(definitions, implied=definitions.implied - {own})
+        self.broker, self.options, self.user = broker, options, user
+        self.definitions = replace(definitions, objects=objects)
+        self.live = live
+        self.store = store
+        self.facts = read_facts(store, broker, live.version, self._as_it_will_be)
+        self.rows: list[Row] = []
+        self.kept: list[Finding] = []
+        #: What the broker takes, and makes nothing of.
+        self.without_effect: list[Finding] = []
+        self.unchanged: list[Ref] = []
+        #: What of the file may be looked at.
+        self.compared: set[Ref] = set()
+        self.wanted: dict[Ref, Spec | None] = {}
+        self.rights: dict[Ref, Permission] = {}
+
+    def compare(self) -> None:
+        observed = self.live.objects
+        allowed: dict[Ref, dict[str, Any]] = {}
+        for ref, spec in self.definitions.objects.items():
+            if why := why_not_import(self.user, self.broker, ref, spec):
+                # Not even compared: the outcome would tell what is in other people's hosts.
+                self.rows.append(Row(ref, Op.CREATE, "refused", why))
+            else:
+                allowed[ref] = spec
+        self.compared = set(allowed)
+        for finding in self.definitions.errors:
+            if finding.ref in allowed:
+                # Which of two rows was meant is not known, so none is taken.
+                del allowed[finding.ref]
+                self.rows.append(Row(finding.ref, Op.CREATE, "impossible", finding.sentence))
+        absent = check_references(self.definitions, self._known())
+        for ref, why in absent.items():
+            if ref in allowed:
+                del allowed[ref]
+                self.rows.append(Row(ref, Op.CREATE, "impossible", why))
+        whole, kept = complete(self.definitions, allowed, observed, whole_truth=self.options.prune)
+        self.kept = kept
+        for ref, spec in whole.items():
+            self._one(ref, spec)
+        if self.options.prune:
+            self._prune()
+        self._carried()
+        self._within_limits()
+        self._without_what_they_stand_on()
+        self._mend_bindings()
+
+    def _as_it_will_be(self, kind: str, key: Key) -> Spec:
+        ref = Ref(kind, key)
+        return {**self.live.objects.get(ref, {}), **self.definitions.objects.get(ref, {})}
+
+    def _within_limits(self) -> None:
+        found = beyond_limits(self.rows, self.live.objects, self.wanted, self.store)
+        self._give_up({row.ref: why for row, why in found})
+
+    def _without_what_they_stand_on(self) -> None:
+        """What needs a new object that can't be made can't be made either, such as a queue's binding."""
+        lost = {row.ref for row in self.rows if row.state == "impossible" and row.op is Op.CREATE}
+        lost -= set(self.live.objects)
+        given_up: dict[Ref, str] = {}
+        for row in sorted(self.rows, key=lambda one: (KINDS[one.ref.kind].rank, one.ref)):
+            if not lost or row.state != "planned" or row.op is Op.DELETE:
+                continue
+            need = next(
+                (one for one in KINDS[row.ref.kind].stands_on(row.ref.key) if one in lost), None
+            )
+            if need is not None:
+                lost.add(row.ref)
+                given_up[row.ref] = f"The {phrase(need)} can't be imported, and this needs it."
+        self._give_up(given_up)
+
+    def _give_up(self, why: Mapping[Ref, str]) -> None:
+        self.rows = [
+            replace(row, state="impossible", why=why[row.ref]) if row.ref in why else row
+            for row in self.rows
+        ]
+        for ref in why:
+            self.wanted.pop(ref, None)
+
+    def _carried(self) -> None:
+        """What of the file has a name that no address reaches: there as the file says, or impossible."""
+        for ref, one in self.definitions.carried.items():
+            if why := why_not_import(self.user, self.broker, ref, one.spec):
+                self.rows.append(Row(ref, Op.CREATE, "refused", why))
+                continue
+            there = self.live.carried.get(ref)
+            if there is not None and compare(ref, one.spec, there.spec).op is Op.UNCHANGED:
+                self.unchanged.append(ref)
+                continue
+            op = Op.CREATE if there is None else Op.UPDATE
+            why = f"{one.why} Import it with rabbitmqctl import_definitions."
+            self.rows.append(Row(ref, op, "impossible", why))
+
+    def _known(self) -> Objects:
+        """What is on the broker, without what is hidden from the person: a permission for a user that is,
+        is answered as for one that is not there."""
+        live = self.live.objects
+        keys: dict[str, list[Key]] = {}
+        for ref in live:
+            keys.setdefault(ref.kind, []).append(ref.key)
+        known = {
+            kind: set(FACES[kind].known(self.user, self.broker, those))
+            for kind, those in keys.items()
+            if kind in FACES
+        }
+        return {
+            ref: spec
+            for ref, spec in live.items()
+            if ref.kind not in known or ref.key in known[ref.kind]
+        }
+
+    def _one(self, ref: Ref, spec: Spec | None) -> None:
+        before = self.live.objects.get(ref)
+        try:
+            difference = compare(ref, spec, before)
+        except SpecError as error:
+            self.rows.append(Row(ref, Op.UPDATE, "impossible", str(error)))
+            return
+        if difference.op is Op.UNCHANGED:
+            self.unchanged.append(ref)
+            return
+        right, lacking = right_for(self.user, self.broker, difference, before, spec)
+        state, why = ("refused", lacking) if lacking else ("planned", "")
+        if not lacking and difference.op is Op.REPLACE and not self.options.replace:
+            names = ", ".join(change.name for change in difference.fields)
+            state, why = (
+                "held",
+                f"It exists with a different {names}, which can't be changed after "
+                "declaration. To have it deleted and declared again, choose to "
+                "replace objects.",
+            )
+        if (before or {}).get("protected_from_deletion") and difference.op is Op.DELETE:
+            state, why = "impossible", f"The {KINDS[ref.kind].noun} is protected from deletion."
+        remedy = ""
+        if state == "planned":
+            found = why_not_possible(self.broker, self.facts, difference, before, spec)
+            if found is not None:
+                state, why, remedy = "impossible", found.sentence, found.remedy
+            for fault in without_effect(self.facts, difference, spec):
+                sentence = f"The {phrase(ref)}: {fault.sentence}"
+                self.without_effect.append(Finding(Level.WARNING, "", None, "", sentence, ref))
+        fields = tuple(
+            {"name": f.name, "before": f.before, "after": f.after, "secret": f.secret}
+            for f in (public_change(ref.kind, change) for change in difference.fields)
+        )
+        clears = tuple(cleared(ref, before, spec)) if spec is not None and before else ()
+        self.rows.append(Row(ref, difference.op, state, why, fields, 0, difference, clears, remedy))
+        if state == "planned":
+            self.wanted[ref] = spec
+            self.rights[ref] = right
+
+    def _prune(self) -> None:
+        lacking = [
+            ref
+            for ref in prunable(
+                self.definitions,
+                self.live.objects,
+                vhost=self.options.vhost,
+                own_user=self.broker.username,
+            )
+            if not why_not_import(self.user, self.broker, ref, self.live.objects[ref])
+        ]
+        # What goes with another one is not deleted by itself.
+        gone_with = set(touched_by(set(lacking), self.live.objects))
+        for ref in lacking:
+            if ref not in gone_with:
+                self._one(ref, None)
+
+    def _mend_bindings(self) -> None:
+        """Deleting a queue or an exchange deletes its bindings: those that are to be are made again."""
+        replaced = {row.ref for row in self.rows if row.op is Op.REPLACE and row.state == "planned"}
+        for ref in touched_by(replaced, self.live.objects) if replaced else ():
+            if self.wanted.get(ref, {}) is None:
+                continue
+            self.wanted[ref] = {}
+            self.rights[ref] = Permission.DEFINITIONS_IMPORT
+            if ref in self.unchanged:
+                self.unchanged.remove(ref)
+            why = "Deleted together with a replaced object, then created again."
+            self.rows.append(Row(ref, Op.CREATE, "planned", why))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """On the file, but of what the console can't address and is there as the file says."""
+        there = set(self.unchanged) & set(self.definitions.carried)
+        on_file = [one for one in self.definitions.findings if one.ref not in there]
+        return (*on_file, *self.kept, *self.without_effect)
+
+    def seen(self) -> set[Ref]:
+        """What the fingerprint is of: over what may not be looked at, it would tell when that changes."""
+        return self.compared | set(self.wanted)
+
+    def left_out(self) -> list[LeftOut]:
+        """Of what the person may import into: the rest is other people's."""
+        kept = self.live.not_addressed(self.options.vhost) if self.options.prune else []
+        return [
+            one
+            for one in (*self.live.left_out_in(self.options.vhost), *kept)
+            if may(self.user, Permission.DEFINITIONS_IMPORT, self.broker, one.vhost)
+        ]
+
+    def wish(self, ref: Ref) -> Wish:
+        spec, observed = self.wanted[ref], self.live.objects.get(ref)
+        secrets = None
+        if spec is not None:
+            new = secrets_of_spec(ref.kind, spec)
+            if new is not None and new != (observed and secrets_of_spec(ref.kind, observed)):
+                secrets = new
+            spec = told_spec(ref.kind, spec)
+        guard: Mapping[str, int] = {}
+        if KINDS[ref.kind].deleted_if_empty and self.options.force:
+            guard = {"force": 1}
+        elif spec is None and ref.kind in FACES:
+            guard = FACES[ref.kind].rules.guard(self.broker, ref.key)
+        return Wish(
+            broker=self.broker,
+            ref=ref,
+            spec=spec,
+            observed=observed,
+            permission=self.rights[ref],
+            secrets=secrets,
+            guard=guard,
+        )
