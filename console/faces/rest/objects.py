@@ -123,7 +123,7 @@ def view_of(face: Face) -> type[ApiView]:
                     )
                 ],
                 reason=reason,
-                objections=lambda: _notes(face, broker, key, fields),
+                objections=lambda _: _notes(face, broker, key, fields),
             )
 
         @changing(change, if_match=True)
@@ -149,7 +149,7 @@ def view_of(face: Face) -> type[ApiView]:
                 f"Edit the {face.kind.phrase(key)} on {row.broker.name}",
                 make,
                 reason=reason,
-                objections=lambda: _notes(face, row.broker, key, {**face.spec_of(row), **fields}),
+                objections=lambda _: _notes(face, row.broker, key, {**face.spec_of(row), **fields}),
             )
 
         @changing(ReasonOnly, if_match=True)
@@ -173,7 +173,7 @@ def view_of(face: Face) -> type[ApiView]:
                 f"Delete the {face.kind.phrase(key)} on {row.broker.name}",
                 make,
                 reason=sent(ReasonOnly, request, body).get("reason", ""),
-                objections=lambda: {
+                objections=lambda _: {
                     Ref(face.name, key): list(face.rules.dies(row.broker, key, face.spec_of(row)))
                 },
             )
