@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from console.engine.accept import Request, Wish, accept
+from console.engine.accept import Proposal, Wish, accept
 from console.engine.applying.apply import apply_broker
 from console.kinds.common.kind import Ref
 from console.models import Broker, Change, ManagedObject, Step
@@ -35,7 +35,7 @@ class Engine:
         **more: Any,
     ) -> Change:
         """Each wish is (kind, key, spec) or (kind, key, spec, secrets)."""
-        request = Request(
+        proposal = Proposal(
             title="a test",
             origin="api",
             idempotency_key=key,
@@ -52,7 +52,7 @@ class Engine:
                 for kind, name, spec, *rest in wishes
             ],
         )
-        return accept(request, now=utc_now(), acting_user=self.author)
+        return accept(proposal, now=utc_now(), acting_user=self.author)
 
     def apply(self) -> int:
         return apply_broker(self.broker.pk, owner=uuid4().hex, clock=utc_now)

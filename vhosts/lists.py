@@ -1,15 +1,12 @@
-"""What the lists of queues and virtual hosts show, sort and filter by: for pages, CSV and the API."""
+"""What the list of queues shows, sorts and filters by: for the page and its CSV."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Aggregate, Count, Exists, OuterRef, Q, Subquery, Sum
+from django.db.models import Q
 
-from accessctl.models import BrokerPermission
-from accessctl.users.lists import KNOWS_PERMISSIONS
 from console.faces.lists import Column, Filter, ListSpec, contains, equals
-from vhosts.models import Queue
 from vhosts.queues import arguments as kinds
 
 _OTHER, _UNKNOWN = "other", "unknown"
@@ -155,109 +152,4 @@ QUEUES = ListSpec(
         ),
     ],
     filters=[SEARCH, TYPE, STATE, NON_EMPTY, NO_CONSUMERS, POLICY],
-)
-
-
-def _of_queues(figure: Aggregate) -> Subquery:
-    """A figure over the queues of a vhost, None where it has none: to sort by and to export."""
-    queues = Queue.objects.present().filter(broker=OuterRef("broker"), vhost=OuterRef("name"))
-    return Subquery(queues.order_by().values("broker").annotate(n=figure).values("n"))
-
-
-_PERMITTED = BrokerPermission.objects.filter(broker=OuterRef("broker"), vhost=OuterRef("name"))
-QUEUE_COUNT = _of_queues(Count("pk"))
-READY_SUM = _of_queues(Sum("ready"))
-UNACKED_SUM = _of_queues(Sum("unacked"))
-USER_COUNT = Subquery(_PERMITTED.order_by().values("broker").annotate(n=Count("pk")).values("n"))
-
-VHOSTS = ListSpec(
-    name="virtual-hosts",
-    default_sort="broker",
-    tiebreak=("name", "id"),
-    columns=[
-        Column(key="name", label="Name", order=["name"], value=lambda v: v.name),
-        Column(key="broker", label="Broker", order=["broker__name"], value=lambda v: v.broker.name),
-        Column(
-            key="sync",
-            label="Sync",
-            help="Sync status with the broker.",
-        ),
-        Column(
-            key="queues",
-            label="Queues",
-            order=[QUEUE_COUNT],
-            value=lambda v: v.broker.status.counted("queues", v.queue_count or 0),
-            align="end",
-            descending_first=True,
-        ),
-        Column(
-            key="ready",
-            label="Ready",
-            order=[READY_SUM],
-            value=lambda v: v.ready_sum,
-            align="end",
-            descending_first=True,
-            help="Messages waiting to be delivered, in all its queues.",
-        ),
-        Column(
-            key="unacked",
-            label="Unacked",
-            order=[UNACKED_SUM],
-            value=lambda v: v.unacked_sum,
-            align="end",
-            descending_first=True,
-            help="Messages delivered but not yet acknowledged, in all its queues.",
-        ),
-        Column(
-            key="users",
-            label="Users",
-            order=[USER_COUNT],
-            value=lambda v: v.broker.status.counted("permissions", v.user_count or 0),
-            align="end",
-            descending_first=True,
-            help="Users with permissions in this virtual host.",
-        ),
-        Column(key="state", label="State", help="State on each node of the broker."),
-        Column(
-            key="default_queue_type",
-            label="Default queue type",
-            order=["default_queue_type"],
-            value=lambda v: v.default_queue_type or None,
-            help="The type of queues declared without a type.",
-        ),
-        Column(key="tracing", label="Tracing", order=["tracing"], value=lambda v: v.tracing),
-        Column(
-            key="limits",
-            label="Limits",
-            value=lambda v: ", ".join(f"{k}={n}" for k, n in sorted(v.limits.items())) or None,
-        ),
-        Column(key="tags", label="Tags", value=lambda v: ", ".join(v.tags) or None),
-        Column(
-            key="description",
-            label="Description",
-            order=["description"],
-            value=lambda v: v.description or None,
-        ),
-    ],
-    filters=[
-        Filter(
-            key="search",
-            label="Name or description",
-            where=contains("name", "description"),
-            help="Part of the name or description.",
-        ),
-        Filter(
-            key="tag",
-            label="Tag",
-            where=lambda tag: Q(tags__contains=[tag]),
-        ),
-        Filter(key="tracing", label="Tracing on", kind="flag", where=lambda _: Q(tracing=True)),
-        Filter(
-            key="no_users",
-            label="No users",
-            kind="flag",
-            where=lambda _: ~Q(Exists(_PERMITTED)) & KNOWS_PERMISSIONS,
-            help="Nobody has a permission in it.",
-        ),
-    ],
 )

@@ -6,25 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q, QuerySet, Sum
 
-from accessctl.models import BrokerPermission
 from console.faces.lists import ListRequest
 from console.models import BrokerStatus
 from console.scope import Scope
 from vhosts.history import read as history
-from vhosts.lists import (
-    GONE,
-    QUEUE_COUNT,
-    READY_SUM,
-    STATE_CHOICES,
-    TYPE_CHOICES,
-    UNACKED_SUM,
-    USER_COUNT,
-    choice_of,
-)
+from vhosts.lists import GONE, STATE_CHOICES, TYPE_CHOICES, choice_of
 from vhosts.models import Queue, VirtualHost
 from vhosts.queues import arguments as kinds
 from vhosts.queues.outages import last_known, outage_of
@@ -116,72 +106,6 @@ def _why_unknown(queue: Queue, status: BrokerStatus) -> str:
     if status.depths_at is None:
         return "No poll of this broker has read depths yet."
     return "The broker didn't report it at the last poll."
-
-
-@dataclass(frozen=True, slots=True)
-class VhostRow:
-    """A virtual host as a list shows it. The sums are None where no depth is known; `unknown`
-    counts the queues that they leave out; `users` those with a permission in it. `queues` and `users` are
-    None where the broker doesn't show them."""
-
-    vhost: VirtualHost
-    queues: int | None
-    ready: int | None
-    unacked: int | None
-    unknown: int
-    users: int | None
-
-
-def vhosts_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Any]:
-    """Virtual hosts with their broker and its status."""
-    vhosts = VirtualHost.objects.visible_to(user).filter(broker__in=scope.brokers(user))
-    if scope.vhost is not None:
-        vhosts = vhosts.filter(name=scope.vhost)
-    return vhosts.select_related("broker__status")
-
-
-def vhost_rows(vhosts: Iterable[VirtualHost]) -> list[VhostRow]:
-    """The rows of one page. Two queries, each over all queues or permissions of these vhosts."""
-    found = list(vhosts)
-    of_page = {
-        "broker__in": {vhost.broker_id for vhost in found},
-        "vhost__in": {vhost.name for vhost in found},
-    }
-    queues: dict[tuple[int, str], dict[str, Any]] = {}
-    users: dict[tuple[int, str], int] = {}
-    if found:
-        key = ("broker", "vhost")
-        there = Queue.objects.present().filter(**of_page).order_by().values(*key)
-        figures = ("queues", "ready", "unacked", "unknown")
-        counted = there.annotate(
-            queues=Count("pk"),
-            ready=Sum("ready"),
-            unacked=Sum("unacked"),
-            unknown=Count("pk", filter=Q(total=None)),
-        )
-        for broker, vhost, *values in counted.values_list(*key, *figures):
-            queues[broker, vhost] = dict(zip(figures, values, strict=True))
-        permitted = BrokerPermission.objects.filter(**of_page).order_by().values(*key)
-        for broker, vhost, n in permitted.annotate(n=Count("pk")).values_list(*key, "n"):
-            users[broker, vhost] = n
-    rows = []
-    for vhost in found:
-        of_vhost, status = (vhost.broker_id, vhost.name), vhost.broker.status
-        if (figures_there := queues.get(of_vhost)) is None:
-            none = status.counted("queues", 0)
-            figures_there = {"queues": none, "ready": none, "unacked": none, "unknown": 0}
-        permitted_there = status.counted("permissions", users.get(of_vhost, 0))
-        rows.append(VhostRow(vhost=vhost, users=permitted_there, **figures_there))
-    return rows
-
-
-def with_figures(vhosts: QuerySet[Any]) -> QuerySet[Any]:
-    """For an export, which reads row by row: `queue_count`, `ready_sum`, `unacked_sum` and
-    `user_count` on each."""
-    found: QuerySet[Any] = vhosts.annotate(
-        queue_count=QUEUE_COUNT, ready_sum=READY_SUM, unacked_sum=UNACKED_SUM, user_count=USER_COUNT
-    )
-    return found
 
 
 def vhost_figures(vhost: VirtualHost) -> dict[str, int | None]:

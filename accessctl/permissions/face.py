@@ -11,6 +11,9 @@ from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.patterns.notes import pattern_notes
 from accessctl.permissions.api_plans import plan_permission, plan_topic_permission
 from accessctl.permissions.api_writes import PermissionNew, TopicPermissionNew
+from accessctl.permissions.lists import PERMISSIONS as LISTED
+from accessctl.permissions.lists import TOPIC_PERMISSIONS as TOPICS_LISTED
+from accessctl.permissions.lists import page_of
 from accessctl.permissions.rules import check_patterns
 from accessctl.rights import Permission
 from console.faces.face import Face, Planned, Rights, Rules
@@ -26,6 +29,7 @@ _RIGHTS = Rights(
     edit=Permission.PERMISSIONS_EDIT,
     delete=Permission.PERMISSIONS_EDIT,
 )
+_ABOUT = "What RabbitMQ users can do in virtual hosts, from the last inventory of each broker."
 
 
 def _check_changed(broker: Broker, key: Key, fields: Mapping[str, Any]) -> None:
@@ -37,6 +41,9 @@ PERMISSIONS = Face(
     model=BrokerPermission,
     rights=_RIGHTS,
     slug="permissions",
+    listing=LISTED,
+    list_page=page_of("permissions"),
+    about=_ABOUT,
     rules=Rules(check_changed=_check_changed, notes_of_many=partial(pattern_notes, topic=False)),
     mirror=Mirror(
         reading=Reading(
@@ -51,6 +58,9 @@ TOPIC_PERMISSIONS = Face(
     model=BrokerTopicPermission,
     rights=_RIGHTS,
     slug="topic-permissions",
+    listing=TOPICS_LISTED,
+    list_page=page_of("topic_permissions"),
+    about=_ABOUT,
     rules=Rules(check_changed=_check_changed, notes_of_many=partial(pattern_notes, topic=True)),
     mirror=Mirror(
         reading=Reading(

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from accessctl.authorize import allowed
 from accessctl.models import ApiToken, BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.permissions.api_writes import PermissionWrites, TopicPermissionWrites
+from accessctl.permissions.face import PERMISSIONS, TOPIC_PERMISSIONS
 from accessctl.rest.fields import (
     ConnectionsRead,
     PermissionRead,
@@ -21,13 +22,14 @@ from accessctl.rest.fields import (
     UserRead,
     WhoamiRead,
 )
-from accessctl.rest.filters import PermissionFilters, TopicPermissionFilters, UserFilters
 from accessctl.rest.rights import ANYBODY
 from accessctl.rights import Permission
 from accessctl.users.api_writes import UserWrites
 from accessctl.users.connections import read_connections
+from accessctl.users.face import USERS
 from accessctl.users.selectors import access_broker_user
 from console.faces.rest.changing import WithManaged
+from console.faces.rest.listed import filters_of, ordering_of
 from console.faces.rest.pagination import PageNumbers
 from console.faces.rest.views import ApiView
 
@@ -41,7 +43,6 @@ _PAGING = [
         "page_size", OpenApiTypes.INT, description="The number of results per page, 1 to 1000."
     ),
 ]
-_PERMISSION_ORDER = {"id": "id", "broker": "broker__name", "vhost": "vhost", "user": "user"}
 
 
 class UsersView(UserWrites, WithManaged, ListModelMixin, RetrieveModelMixin, ApiView):
@@ -49,8 +50,8 @@ class UsersView(UserWrites, WithManaged, ListModelMixin, RetrieveModelMixin, Api
 
     nouns = ("RabbitMQ users", "RabbitMQ user")
     serializer_class = UserRead
-    filterset_class = UserFilters
-    ordering_fields = {"id": "id", "broker": "broker__name", "name": "name"}
+    filterset_class = filters_of(USERS)
+    ordering_fields = ordering_of(USERS)
     ordering = ("broker", "name")
     console_permissions = {
         "list": Permission.USERS_VIEW,
@@ -102,8 +103,8 @@ class PermissionsView(PermissionWrites, WithManaged, ListModelMixin, RetrieveMod
     """Permissions of RabbitMQ users in virtual hosts."""
 
     serializer_class = PermissionRead
-    filterset_class = PermissionFilters
-    ordering_fields = _PERMISSION_ORDER
+    filterset_class = filters_of(PERMISSIONS)
+    ordering_fields = ordering_of(PERMISSIONS)
     ordering = ("broker", "vhost", "user")
     console_permissions = {**_PERMISSION_VIEW, **PermissionWrites.write_permissions}
     query_parameters = PermissionWrites.write_parameters
@@ -121,8 +122,8 @@ class TopicPermissionsView(
     """Permissions of RabbitMQ users on topic exchanges."""
 
     serializer_class = TopicPermissionRead
-    filterset_class = TopicPermissionFilters
-    ordering_fields = {**_PERMISSION_ORDER, "exchange": "exchange"}
+    filterset_class = filters_of(TOPIC_PERMISSIONS)
+    ordering_fields = ordering_of(TOPIC_PERMISSIONS)
     ordering = ("broker", "vhost", "user", "exchange")
     console_permissions = {**_PERMISSION_VIEW, **TopicPermissionWrites.write_permissions}
     query_parameters = TopicPermissionWrites.write_parameters

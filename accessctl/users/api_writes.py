@@ -161,5 +161,5 @@ class UserWrites:
                 )
             ],
             reason=sent(ReasonOnly, request, body).get("reason", ""),
-            objections=lambda: {ref: user_objections(row.broker, row.name)},
+            objections=lambda _: {ref: user_objections(row.broker, row.name)},
         )

@@ -9,6 +9,8 @@ from accessctl.models import BrokerUser
 from accessctl.rights import Permission
 from accessctl.users.api_plans import plan_user
 from accessctl.users.api_writes import UserNew
+from accessctl.users.lists import USERS as LISTED
+from accessctl.users.lists import USERS_PAGE
 from accessctl.users.origins import note_origins
 from accessctl.users.ownership import is_creating, known_users, sees_all_users, why_not_edit_user
 from accessctl.users.rules import check_user_fields, user_objections
@@ -93,6 +95,9 @@ USERS = Face(
         delete=Permission.USERS_EDIT,
     ),
     slug="users",
+    listing=LISTED,
+    list_page=USERS_PAGE,
+    about="RabbitMQ users, from the last inventory of each broker.",
     rules=Rules(
         check_changed=_check_changed,
         dies=lambda broker, key, spec: user_objections(broker, key[0]),

@@ -1,21 +1,22 @@
-"""What the lists of RabbitMQ users and permissions show, sort and filter by."""
+"""What the list of RabbitMQ users shows, sorts and filters by."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Aggregate, Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from accessctl import words as kinds
-from accessctl.models import BrokerPermission
+from accessctl.models import BrokerPermission, BrokerUser
 from accessctl.reach import AnyUser
-from console.faces.lists import Column, Filter, ListSpec, contains, equals
+from console.faces.drawing import ListPage
+from console.faces.lists import Column, Filter, ListSpec, contains
+from console.faces.objects import cells
 
-_BROKER = Column(
-    key="broker", label="Broker", order=["broker__name"], value=lambda row: row.broker.name
-)
 NO_TAG, OTHER_TAG = "none", "other"
 TAG_CHOICES = {**{tag: tag for tag in kinds.TAGS}, OTHER_TAG: "Another tag", NO_TAG: "No tag"}
 
@@ -61,12 +62,8 @@ USERS = ListSpec(
     tiebreak=("broker__name", "id"),
     columns=[
         Column(key="name", label="Name", order=["name"], value=lambda u: u.name),
-        _BROKER,
-        Column(
-            key="sync",
-            label="Sync",
-            help="Sync status with the broker.",
-        ),
+        cells.broker_column(),
+        cells.sync_column(),
         Column(key="tags", label="Tags", value=lambda u: ", ".join(u.tags) or None),
         Column(
             key="password",
@@ -107,7 +104,9 @@ USERS = ListSpec(
     ],
     filters=[
         Filter(key="search", label="Name", where=contains("name"), help="Part of the name."),
-        Filter(key="tag", label="Tag", kind="choice", choices=TAG_CHOICES, where=_tagged),
+        Filter(
+            key="tag", label="Tag", kind="choice", choices=TAG_CHOICES, where=_tagged, others=True
+        ),
         Filter(
             key="no_access",
             label="No access",
@@ -136,61 +135,59 @@ def users_for(viewer: AnyUser) -> ListSpec:
     return replace(USERS, columns=list(columns.values()), filters=list(filters.values()))
 
 
-def _column(key: str, label: str, **more: Any) -> Column:
-    return Column(key=key, label=label, order=[key], value=lambda row: getattr(row, key), **more)
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user as a list shows it. `vhosts`: where it has a permission, in order. `unknown`: why there may be
+    others; "" where there are not."""
+
+    user: BrokerUser
+    vhosts: list[str]
+    unknown: str
 
 
-_PATTERN_SEARCH = Filter(
-    key="search",
-    label="User, virtual host or pattern",
-    where=contains("user", "vhost", "write", "read"),
-    help="Part of the user's or virtual host's name or of a pattern.",
-)
-_USER = Filter(
-    key="user", label="User", where=equals("user"), help="The user's full name.", control=False
-)
+def user_rows(users: Sequence[BrokerUser], viewer: AnyUser) -> list[UserRow]:
+    """The rows of one page, with the virtual hosts that the viewer may see; one query for all their
+    permissions."""
+    vhosts: dict[tuple[int, str], list[str]] = defaultdict(list)
+    if users:
+        permissions = BrokerPermission.objects.visible_to(viewer).filter(
+            broker__in={user.broker_id for user in users}, user__in={user.name for user in users}
+        )
+        rows = permissions.order_by("vhost").values_list("broker_id", "user", "vhost")
+        for broker_id, name, vhost in rows:
+            vhosts[broker_id, name].append(vhost)
+    return [
+        UserRow(
+            user,
+            vhosts.get((user.broker_id, user.name), []),
+            user.broker.status.why_unknown("permissions"),
+        )
+        for user in users
+    ]
 
-PERMISSIONS = ListSpec(
-    name="permissions",
-    default_sort="user",
-    tiebreak=("broker__name", "vhost", "user", "id"),
-    columns=[
-        _column("user", "User"),
-        _column("vhost", "Virtual host"),
-        _BROKER,
-        _column("configure", "Configure", help=kinds.RIGHTS["configure"]),
-        _column("write", "Write", help=kinds.RIGHTS["write"]),
-        _column("read", "Read", help=kinds.RIGHTS["read"]),
-    ],
-    filters=[
-        Filter(
-            key="search",
-            label="User, virtual host or pattern",
-            where=contains("user", "vhost", "configure", "write", "read"),
-            help="Part of the user's or virtual host's name or of a pattern.",
-        ),
-        _USER,
-        Filter(
-            key="everything",
-            label="Everything",
-            kind="flag",
-            where=lambda _: Q(configure=".*", write=".*", read=".*"),
-            help="Can configure, write and read everything in the virtual host.",
-        ),
-    ],
-)
 
-TOPIC_PERMISSIONS = ListSpec(
-    name="topic-permissions",
-    default_sort="user",
-    tiebreak=("broker__name", "vhost", "user", "exchange", "id"),
-    columns=[
-        _column("user", "User"),
-        _column("vhost", "Virtual host"),
-        _BROKER,
-        _column("exchange", "Exchange"),
-        _column("write", "Write", help="Can publish with these routing keys."),
-        _column("read", "Read", help="Can bind with these routing keys."),
-    ],
-    filters=[_PATTERN_SEARCH, _USER],
+def _context(rows: Sequence[Any], viewer: AnyUser) -> Mapping[str, Any]:
+    return {"user_rows": user_rows(rows, viewer), "tag_meanings": kinds.TAGS}
+
+
+def _in_vhost(users: QuerySet[Any], vhost: str, viewer: AnyUser) -> QuerySet[Any]:
+    """Those with a permission there that the viewer may see."""
+    there = BrokerPermission.objects.visible_to(viewer).filter(
+        broker=OuterRef("broker"), user=OuterRef("name"), vhost=vhost
+    )
+    return users.filter(Exists(there))
+
+
+def _exported(users: QuerySet[Any], viewer: AnyUser) -> QuerySet[Any]:
+    seen = vhost_names(BrokerPermission.objects.visible_to(viewer))
+    found: QuerySet[Any] = users.annotate(vhost_names=seen)
+    return found
+
+
+USERS_PAGE = ListPage(
+    rows="accessctl/_user_rows.html",
+    context=_context,
+    for_viewer=users_for,
+    in_vhost=_in_vhost,
+    exported=_exported,
 )

@@ -3,75 +3,29 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accessctl import words as kinds
-from accessctl.authorize import may, may_somewhere, require
+from accessctl.authorize import may, may_somewhere
 from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.permissions.lists import permission_rows
 from accessctl.rights import Permission
 from accessctl.users.connections import read_connections
-from accessctl.users.lists import users_for
 from accessctl.users.ownership import why_not_edit_user
 from accessctl.users.reach import reach_of_user
-from accessctl.users.selectors import (
-    access_broker_user,
-    permission_rows,
-    user_rows,
-    users_in_scope,
-    with_vhosts,
-)
+from accessctl.users.selectors import access_broker_user
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
-from console.faces.lists import csv_response, list_response, read_list, read_scope
 from console.kinds.user import USER
 from console.scope import Scope
 
 #: Permissions shown on one user's page; the whole list is a link away.
 _MOST = 500
 _CONNECTIONS_SHOWN = 50
-
-
-@require_safe
-def users(request: HttpRequest) -> HttpResponse:
-    require(request.user, Permission.USERS_VIEW)
-    now = timezone.now()
-    scope, problems = read_scope(request)
-    asked = read_list(
-        users_for(request.user), request.GET, hidden=["broker"] if scope.broker else []
-    )
-    found = users_in_scope(scope, request.user)
-    listing = asked.show(found.none() if problems else found)
-    brokers = scope.enabled_brokers(request.user)
-    return list_response(
-        request,
-        "accessctl/users.html",
-        "accessctl/_users.html",
-        {
-            "now": now,
-            "scope": scope,
-            "listing": listing,
-            "user_rows": user_rows(listing.rows, request.user),
-            "tag_meanings": kinds.TAGS,
-            "syncs": syncs_of(USER.name, listing.rows),
-            "may_create": may(request.user, Permission.USERS_EDIT),
-            "observed": observe(brokers, "inventory_at", now, parts=("users",)),
-            "scope_problems": problems,
-        },
-        [*problems, *asked.problems],
-    )
-
-
-@require_safe
-def users_csv(request: HttpRequest) -> HttpResponseBase:
-    require(request.user, Permission.USERS_VIEW)
-    scope, problems = read_scope(request)
-    asked = read_list(users_for(request.user), request.GET)
-    found = with_vhosts(users_in_scope(scope, request.user), request.user)
-    return csv_response(asked, found, [*problems, *asked.problems])
 
 
 @require_safe

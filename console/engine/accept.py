@@ -1,12 +1,14 @@
-"""Accepting a change: one transaction that keeps the wish, its steps and its audit rows."""
+"""Proposing and accepting a change. A `Proposal` is planned once; accepting it is one transaction that keeps
+the wishes, their steps and their audit rows."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -15,11 +17,12 @@ from console.audit import record_change
 from console.engine.applying.crashpoints import crashpoint
 from console.engine.applying.own_login import lock_out
 from console.engine.notify import ring
+from console.engine.proposals import judge
 from console.engine.proposals.token import token_of
 from console.engine.supported import facts_of, faults_of_plan
-from console.errors import AlreadyThere, IdempotencyMismatch, InvalidField, Stale
+from console.errors import AlreadyThere, InvalidField
 from console.kinds.common.kind import Op, Ref, Spec, SpecError
-from console.kinds.registry import KINDS, phrase
+from console.kinds.registry import KINDS
 from console.models import Broker, Change, ManagedObject, Step, Sync
 from console.rabbitmq.endpoint import Secret
 from console.reconcile.diff import Difference, FieldChange
@@ -58,9 +61,17 @@ class Wish:
         return whole_spec(self.ref.kind, self.spec, self.secrets, self.observed)
 
 
+About = Callable[[Sequence[Wish]], Mapping[Ref, Sequence[str]]]
+
+
+def _nothing(wishes: Sequence[Wish]) -> Mapping[Ref, Sequence[str]]:
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a person asked for in one act."""
+class Proposal:
+    """What a person asks for in one act. Preview, dry run and `accept` use the same object: its plans are
+    made once."""
 
     title: str
     wishes: Sequence[Wish]
@@ -71,6 +82,31 @@ class Request:
     #: What tells one request from another under the same key; made of the wishes where empty. The API
     #: gives a digest of what was sent: a repeated request may no longer have the same wishes.
     fingerprint: str = ""
+    #: Sentences on single objects, such as what is lost with them; asked only where the plan is shown.
+    about: About = _nothing
+    #: Sentences on the whole.
+    remarks: Sequence[str] = ()
+
+    @cached_property
+    def plans(self) -> dict[Broker, Plan]:
+        """What would happen, by broker; nothing is kept. Raises InvalidField, also for what would lock the
+        console out of a broker, and for what a broker of its version refuses."""
+        plans: dict[Broker, Plan] = {}
+        for wish in self.wishes:
+            refuse_lock_out(wish)
+        for broker in {wish.broker.pk: wish.broker for wish in self.wishes}.values():
+            wishes = [wish for wish in self.wishes if wish.broker.pk == broker.pk]
+            observed = {wish.ref: wish.observed for wish in wishes if wish.observed is not None}
+            wanted = {wish.ref: wish.desired() for wish in wishes}
+            try:
+                plan = make_plan(wanted, observed)
+            except SpecError as error:
+                raise InvalidField(error.field, str(error)) from None
+            for _, fault in faults_of_plan(plan, wanted, observed, facts_of(broker, wanted)):
+                if fault.refuses:
+                    raise InvalidField(fault.field, fault.sentence)
+            plans[broker] = _with_secrets(plan, wishes)
+        return plans
 
     def digest(self) -> str:
         if self.fingerprint:
@@ -81,27 +117,6 @@ class Request:
         ]
         text = json.dumps([self.title, asked], sort_keys=True, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def plan_of(request: Request) -> dict[Broker, Plan]:
-    """What would happen, broker by broker; nothing is kept. Raises InvalidField, also for what would lock
-    the console out of a broker, and for what a broker of its version refuses."""
-    plans: dict[Broker, Plan] = {}
-    for wish in request.wishes:
-        refuse_lock_out(wish)
-    for broker in {wish.broker.pk: wish.broker for wish in request.wishes}.values():
-        wishes = [wish for wish in request.wishes if wish.broker.pk == broker.pk]
-        observed = {wish.ref: wish.observed for wish in wishes if wish.observed is not None}
-        wanted = {wish.ref: wish.desired() for wish in wishes}
-        try:
-            plan = make_plan(wanted, observed)
-        except SpecError as error:
-            raise InvalidField(error.field, str(error)) from None
-        for _, fault in faults_of_plan(plan, wanted, observed, facts_of(broker, wanted)):
-            if fault.refuses:
-                raise InvalidField(fault.field, fault.sentence)
-        plans[broker] = _with_secrets(plan, wishes)
-    return plans
 
 
 def refuse_lock_out(wish: Wish) -> None:
@@ -147,30 +162,30 @@ def _secret_changes(ref: Ref) -> tuple[FieldChange, ...]:
     )
 
 
-def accept(request: Request, *, now: datetime, acting_user: User) -> Change:
+def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
     """Keeps the change and answers at once; a worker applies it. The same idempotency key gives back
     the first change. Raises InvalidField, AlreadyThere, Stale, IdempotencyMismatch.
 
     Callers have authorized the acts; the right named by each wish is asked again before its step is
     applied.
     """
-    plans = plan_of(request)
-    digest = request.digest()
-    for wish in request.wishes:
+    plans = proposal.plans
+    digest = proposal.digest()
+    for wish in proposal.wishes:
         if wish.taken:
             raise AlreadyThere(
                 f"The name {wish.ref.key[-1]} can't be used on {wish.broker.name}. "
                 "Choose another name."
             )
     with transaction.atomic():
-        change, new = _first_of_key(request, digest, now, acting_user)
+        change, new = _first_of_key(proposal, digest, now, acting_user)
         if not new:
             return change
-        targets = _locked_targets(request.wishes)
+        targets = _locked_targets(proposal.wishes)
         ordinal = 0
         steps: list[Step] = []
         for broker, plan in plans.items():
-            wishes = {wish.ref: wish for wish in request.wishes if wish.broker.pk == broker.pk}
+            wishes = {wish.ref: wish for wish in proposal.wishes if wish.broker.pk == broker.pk}
             for difference in plan.all_steps:
                 wish = wishes[difference.ref]
                 target = _wished(targets[_identity(wish)], wish)
@@ -197,26 +212,24 @@ def accept(request: Request, *, now: datetime, acting_user: User) -> Change:
 
 
 def _first_of_key(
-    request: Request, digest: str, now: datetime, acting_user: User
+    proposal: Proposal, digest: str, now: datetime, acting_user: User
 ) -> tuple[Change, bool]:
     wanted = {
         "created_at": now,
         "author_name": acting_user.get_username(),
         "token_id_then": token_of(acting_user),
-        "origin": request.origin,
-        "title": request.title[:500],
-        "reason": request.reason,
+        "origin": proposal.origin,
+        "title": proposal.title[:500],
+        "reason": proposal.reason,
         "request_digest": digest,
     }
-    if not request.idempotency_key:
+    if not proposal.idempotency_key:
         return Change.objects.create(author=acting_user, **wanted), True
     change, new = Change.objects.get_or_create(
-        author=acting_user, idempotency_key=request.idempotency_key, defaults=wanted
+        author=acting_user, idempotency_key=proposal.idempotency_key, defaults=wanted
     )
-    if not new and change.request_digest != digest:
-        raise IdempotencyMismatch(
-            "This idempotency key was used for a different request. Use a new key."
-        )
+    if not new:
+        judge.refuse_other_request(change, digest)
     return change, new
 
 
@@ -247,13 +260,7 @@ def _locked_targets(
 
 
 def _wished(target: ManagedObject, wish: Wish) -> ManagedObject:
-    if wish.expected_generation is not None and wish.expected_generation != target.generation:
-        if wish.new:
-            raise AlreadyThere(f"The {phrase(wish.ref)} was already requested. Edit it instead.")
-        raise Stale(
-            f"Someone else changed the {phrase(wish.ref)}. Reload it, then try again.",
-            {"generation": target.generation},
-        )
+    judge.refuse_stale(wish, target.generation)
     kind = KINDS[wish.ref.kind]
     if wish.spec is None:
         target.spec = None

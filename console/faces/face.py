@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from django.db.models import Model
 
 from console.engine.accept import Wish
+from console.faces.drawing import Fact, Input, ListPage, Panel
 from console.faces.lists import Column, ListSpec
 from console.faces.mirror import Mirror
 from console.kinds.common.kind import Key, Kind, Ref, Spec
@@ -31,21 +32,6 @@ class Rights:
     create: Right
     edit: Right
     delete: Right
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
-    """A form control for the part of the key or the field of the spec called `name`. `help` is shown below
-    it. The widget `table` takes lines of `name = value`; `choices` maps values of a `choice` to labels."""
-
-    name: str
-    label: str
-    help: str
-    widget: Literal["text", "pattern", "number", "choice", "table"] = "text"
-    choices: Mapping[str, str] = field(default_factory=dict)
-    optional: bool = False
-    #: Suggests names while typing: "vhosts" for the broker's virtual hosts, "" for none.
-    offers: Literal["", "vhosts"] = ""
 
 
 def _same(broker: Broker, key: Key, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,24 +116,7 @@ class Planned:
     make: Callable[[dict[str, Any], bool, Any, Collection[Ref]], list[Wish]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """A line of the object's page. `cell` turns the mirror row into its text or HTML."""
-
-    label: str
-    cell: Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
-    """A part of the object's page that only this kind has. `context` turns the mirror row into the
-    template's variables."""
-
-    template: str
-    context: Callable[[Any], Mapping[str, Any]]
-
-
-_NOT_DRAWN = ListSpec(
+_NO_LIST = ListSpec(
     name="", columns=[Column(key="id", label="", order=["id"])], default_sort="id", tiebreak=["id"]
 )
 
@@ -162,9 +131,11 @@ class Face:
     rights: Rights
     #: The list's address and the API's collection, such as "operator-policies".
     slug: str
-    #: The list, form and page that are drawn for it; without a list the kind keeps pages, API and
-    #: administration of its own.
-    listing: ListSpec = field(default_factory=lambda: _NOT_DRAWN)
+    #: The list, for the page, its CSV export, and the filters and orders of the API.
+    listing: ListSpec = field(default_factory=lambda: _NO_LIST)
+    list_page: ListPage = field(default_factory=ListPage)
+    #: The form that is drawn for it; without inputs the kind keeps form, page, API and administration of
+    #: its own.
     inputs: Sequence[Input] = ()
     facts: Sequence[Fact] = ()
     rules: Rules = Rules()
@@ -194,8 +165,13 @@ class Face:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether the general pages, API and administration are its own."""
-        return self.listing is not _NOT_DRAWN
+        """Whether the general form, page, API and administration are its own."""
+        return bool(self.inputs)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the general list is its own."""
+        return self.listing is not _NO_LIST
 
     @property
     def object_route(self) -> str:
@@ -210,6 +186,18 @@ class Face:
     def field_inputs(self) -> list[Input]:
         """The form controls for fields of the spec."""
         return [one for one in self.inputs if one.name not in self.kind.identity]
+
+    def listing_for(self, user: Any) -> ListSpec:
+        """Return the list as the person may see it."""
+        return self.list_page.for_viewer(user) if self.list_page.for_viewer else self.listing
+
+    def in_vhost(self, rows: Any, vhost: str, user: Any) -> Any:
+        """Return those of the mirror rows that belong to a virtual host; all where the kind belongs to none."""
+        if self.list_page.in_vhost is not None:
+            return self.list_page.in_vhost(rows, vhost, user)
+        if self.kind.vhost_at is None:
+            return rows
+        return rows.filter(**{self.kind.identity[self.kind.vhost_at]: vhost})
 
     def key_of(self, row: Any) -> Key:
         """Return the key of a mirror row, in the order of `Kind.identity`."""
@@ -240,7 +228,7 @@ FACES: dict[str, Face] = {}
 
 
 def drawn_faces() -> list[Face]:
-    """Of the kinds whose pages, API and administration are the general ones."""
+    """Of the kinds whose form, page, API and administration are the general ones."""
     return [face for face in FACES.values() if face.is_drawn]
 
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accessctl.authorize import AnyUser, may, require
 from accessctl.rights import Permission
 from accessctl.visibility.changes import managed_seen_by
-from console.engine.accept import Request, Wish, accept
+from console.engine.accept import Wish
 from console.engine.drift import drift_state
-from console.engine.proposals.preview import FieldLine, preview
+from console.engine.proposals.preview import FieldLine
 from console.errors import InvalidField
+from console.faces.acts.acts import Asked, Edge, confirm
 from console.faces.lists import (
     Column,
     Filter,
@@ -33,7 +34,7 @@ from console.faces.lists import (
 from console.faces.pages.words import counted
 from console.faces.seen import seen_kinds
 from console.kinds.registry import KINDS, parts_of
-from console.models import Broker, ManagedObject, Sync
+from console.models import Broker, Change, ManagedObject, Sync
 from console.scope import Scope
 from vhosts.drift.resolve import ACTS, adopt, objections, resolve_drift
 
@@ -130,11 +131,13 @@ def drift_resolve(request: HttpRequest) -> HttpResponse:
     act = request.POST.get("act", "")
     rows = managed_seen_by(request.user).filter(pk__in=[pk for pk in ids if pk < 2**63])
     found = list(rows.select_related("broker__status").order_by("pk"))
-    wishes = resolve_drift(found, act, acting_user=request.user)
     return confirmed_or_shown(
-        request, wishes, f"{ACTS[act]}: {counted(len(wishes), 'object')}",
-        [("act", act), *(("ids", str(row.pk)) for row in found)], "drift_resolve", ACTS[act],
-    )  # fmt: skip
+        request,
+        lambda: resolve_drift(found, act, acting_user=request.user),
+        f"{ACTS.get(act, 'Resolve')}: {counted(len(found), 'object')}",
+        [("act", act), *(("ids", str(row.pk)) for row in found)],
+        ACTS.get(act, ""),
+    )
 
 
 @require_POST
@@ -153,35 +156,51 @@ def drift_adopt(request: HttpRequest) -> HttpResponse:
         raise InvalidField(
             "key", "The name contains invalid characters. Reload the page and try again."
         )
-    wishes = adopt(broker, kind, [key], acting_user=request.user)
-    fields = [("broker", text), ("kind", kind), *(("key", part) for part in key)]
-    title = f"Adopt the {KINDS[kind].noun} {' / '.join(key)} on {broker.name}"
-    return confirmed_or_shown(request, wishes, title, fields, "drift_adopt", "Adopt as is")
+    if kind not in seen_kinds():
+        raise InvalidField("kind", f"kind must be one of {', '.join(seen_kinds())}.")
+    return confirmed_or_shown(
+        request,
+        lambda: adopt(broker, kind, [key], acting_user=request.user),
+        f"Adopt the {KINDS[kind].noun} {' / '.join(key)} on {broker.name}",
+        [("broker", text), ("kind", kind), *(("key", part) for part in key)],
+        "Adopt as is",
+    )
+
+
+class _ToTheChange(Edge):
+    """Objects of several brokers have no page of their own to return to."""
+
+    def landed(self, request: HttpRequest, back: str, change: Change) -> HttpResponse:
+        return redirect("change", change.pk)
 
 
 def confirmed_or_shown(
     request: HttpRequest,
-    wishes: list[Wish],
+    wish: Callable[[], Sequence[Wish]],
     title: str,
     fields: list[tuple[str, str]],
-    route: str,
-    button: str,
+    act: str,
+    back: str = "drift",
 ) -> HttpResponse:
-    """The plan of the wishes with a form that posts `fields` to `route` again, or, where that was
-    confirmed, the change. `button` is the text of the button that confirms."""
-    asked = Request(
-        title=title, wishes=wishes, origin="page", reason=request.POST.get("reason", "").strip()[:2000]
-    )  # fmt: skip
-    if request.POST.get("confirm") == "yes":
-        change = accept(asked, now=timezone.now(), acting_user=cast(User, request.user))
-        return redirect("change", change.pk)
-    about = {wish.ref: objections(wish) for wish in wishes}
-    context: dict[str, Any] = {
-        "preview": preview(asked, objections=about),
-        "hidden": fields,
-        "route": route,
-        "title": title,
-        "button": button,
-        "reason": asked.reason,
-    }
-    return render(request, "console/drift_preview.html", context)
+    """The plan of the wishes with a form that posts `fields` here again, or, where that was confirmed, the
+    change. `act` is the text of the button that confirms; `back` the route that it was opened from."""
+
+    def ask() -> Asked:
+        wishes = wish()
+        return Asked(
+            title=title,
+            wishes=wishes,
+            act=act,
+            back=reverse(back),
+            dies={one.ref: objections(one) for one in wishes},
+            danger=any(one.spec is None and one.observed is not None for one in wishes),
+        )
+
+    return confirm(
+        request,
+        ask,
+        reverse(back),
+        edge=_ToTheChange(),
+        shown_first=request.POST.get("step") != "apply",
+        hidden=fields,
+    )

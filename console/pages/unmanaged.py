@@ -107,7 +107,6 @@ def unmanaged_adopt(request: HttpRequest) -> HttpResponse:
         ids = [int(text) for text in texts if text.isascii() and text.isdecimal()]
         found = found.filter(pk__in=[pk for pk in ids if pk < 2**63])
     rows = list(found.order_by("pk")[: MOST_AT_ONCE + 1])
-    wishes = adopt_seen(kind, rows, acting_user=request.user)
     if len(rows) == 1:
         name = " / ".join(key_of(kind, rows[0]))
         title = f"Adopt the {KINDS[kind].noun} {name} on {rows[0].broker.name}"
@@ -116,10 +115,15 @@ def unmanaged_adopt(request: HttpRequest) -> HttpResponse:
         where = (
             next(iter(brokers.values())).name if len(brokers) == 1 else f"{len(brokers)} brokers"
         )
-        title = f"Adopt {counted(len(wishes), 'object')} on {where}: {KINDS[kind].plural}"
+        title = f"Adopt {counted(len(rows), 'object')} on {where}: {KINDS[kind].plural}"
     fields = [("kind", kind), ("ids", ",".join(str(row.pk) for row in rows))]
     return confirmed_or_shown(
-        request, wishes, title, fields, "unmanaged_adopt", f"Adopt {counted(len(wishes), 'object')}"
+        request,
+        lambda: adopt_seen(kind, rows, acting_user=request.user),
+        title,
+        fields,
+        f"Adopt {counted(len(rows), 'object')}",
+        back="unmanaged",
     )
 
 

@@ -9,7 +9,7 @@ from accessctl.permissions import rules as broker_permissions
 from accessctl.permissions.rules import Patterns
 from accessctl.users import rules as broker_users
 from accessctl.users.rules import Password
-from console.engine.accept import Request, accept
+from console.engine.accept import Proposal, accept
 from console.errors import AlreadyThere, InvalidField, NotAllowed, NotThere
 from console.kinds.common.kind import Ref
 from console.rabbitmq.endpoint import Secret
@@ -23,7 +23,7 @@ FULL = Patterns(".*", ".*", ".*")
 
 def carry_out(engine: Engine, *wishes):
     change = accept(
-        Request(title="t", origin="api", wishes=wishes), now=utc_now(), acting_user=engine.author
+        Proposal(title="t", origin="api", wishes=wishes), now=utc_now(), acting_user=engine.author
     )
     engine.apply()
     change.refresh_from_db()

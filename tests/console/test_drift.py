@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from accessctl.models import BrokerUser
 from console.models import BrokerStatus, Change, ManagedObject
+from tests.acting import hidden_of
 from vhosts.models import VirtualHost
 
 pytestmark = pytest.mark.django_db
@@ -66,10 +67,15 @@ def test_a_change_outside_is_told_by_field_and_pushed_back(
     assert "orders" in page
     assert "theirs" in page
     post = {"ids": [target.pk], "act": "push"}
-    shown = admin_client.post(reverse("drift_resolve"), post).content.decode()
-    assert ">Plan<" in shown
+    shown = admin_client.post(reverse("drift_resolve"), post)
+    assert b">Plan<" in shown.content
     assert not Change.objects.filter(title__startswith="Restore").exists()
-    admin_client.post(reverse("drift_resolve"), {**post, "confirm": "yes", "reason": "ours"})
+    confirmed = {**hidden_of(shown), "step": "apply", "reason": "ours"}
+    stale = admin_client.post(reverse("drift_resolve"), {**confirmed, "seen": "another"})
+    assert b"has changed since this preview" in stale.content
+    done = admin_client.post(reverse("drift_resolve"), confirmed)
+    assert admin_client.post(reverse("drift_resolve"), confirmed).url == done.url
+    assert Change.objects.filter(title__startswith="Restore").count() == 1
     engine.apply()
     assert seen("vhosts", vhost)["description"] == "orders"
     look()
@@ -201,7 +207,7 @@ def test_a_viewer_sees_drift_and_settles_none(engine, vhost, look, live_broker, 
     assert b"theirs" not in client.get(reverse("drift")).content
     Grant.objects.create(user=bob, role=Role.VIEWER, broker=engine.broker, created_at=now)
     assert b"theirs" in client.get(reverse("drift")).content
-    post = {"ids": [target.pk], "act": "push", "confirm": "yes"}
+    post = {"ids": [target.pk], "act": "push", "step": "apply"}
     assert client.post(reverse("drift_resolve"), post).status_code == 403
     # An operator settles drift, but may not edit virtual hosts.
     Grant.objects.create(user=bob, role=Role.OPERATOR, broker=engine.broker, created_at=now)

@@ -52,7 +52,7 @@ def test_all_that_match_are_adopted_as_one_change_and_nothing_is_written(
     shown = admin_client.post(address, {"kind": "vhost", "all": "yes"})
     assert b">Plan<" in shown.content
     assert Change.objects.count() == before
-    done = admin_client.post(reverse("unmanaged_adopt"), hidden_of(shown))
+    done = admin_client.post(reverse("unmanaged_adopt"), {**hidden_of(shown), "step": "apply"})
     assert done.status_code == 302
     engine.apply()
     assert Change.objects.latest("created_at").state == "done"
@@ -75,7 +75,7 @@ def test_permissions_and_users_are_adopted_by_their_ticked_rows(engine, now, adm
     post = {"kind": "permission", "ids": [row.pk]}
     shown = admin_client.post(reverse("unmanaged_adopt"), post)
     assert shown.status_code == 200
-    admin_client.post(reverse("unmanaged_adopt"), hidden_of(shown))
+    admin_client.post(reverse("unmanaged_adopt"), {**hidden_of(shown), "step": "apply"})
     assert engine.target("permission", "/a", hostile).spec["configure"] == row.configure
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from accessctl.models import ConsoleSession, Grant
 from accessctl.tokens.service import create_token
 from console.audit import record
-from console.engine.accept import Request, Wish, accept
+from console.engine.accept import Proposal, Wish, accept
 from console.kinds.common.kind import Ref
 from console.models import (
     Broker,
@@ -127,7 +127,7 @@ def _change(broker: Broker, name: str, state: ChangeState, author: Any, now: dat
     """One in this state, its steps as such a change has them."""
     specs: list[dict[str, Any] | None] = [{"description": name}, {"description": "b"}, None]
     change = accept(
-        Request(
+        Proposal(
             title=f"{state}: {name}",
             origin="page",
             reason=name,

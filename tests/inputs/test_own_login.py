@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from console.engine.accept import Request, Wish, accept
+from console.engine.accept import Proposal, Wish, accept
 from console.engine.applying.own_login import lock_out
 from console.kinds.common.kind import Ref
 from console.models import Broker, BrokerStatus, Change, ManagedObject, Sync
@@ -205,7 +205,7 @@ def test_drift_is_not_pushed_back_onto_it(doors: Any, own: Any) -> None:
     )  # fmt: skip
     body = {"ids": [row.pk], "act": "push"}
     refused(doors.api.post("/api/v1/drift/resolve/", body), "without the tag administrator")
-    page = doors.browser.post("/drift/resolve/", {**body, "confirm": "yes"})
+    page = doors.browser.post("/drift/resolve/", {**body, "step": "apply"})
     assert "without the tag administrator" in html.unescape(page.content.decode())
     assert not Change.objects.exists()
     accepted = doors.api.post("/api/v1/drift/resolve/", {"ids": [row.pk], "act": "accept"})
@@ -237,7 +237,7 @@ def test_what_was_accepted_is_not_sent_once_the_console_logs_in_with_that_user(
         )
     ]
     change = accept(
-        Request(title="t", origin="api", wishes=wishes), now=utc_now(), acting_user=superuser
+        Proposal(title="t", origin="api", wishes=wishes), now=utc_now(), acting_user=superuser
     )
     mine = make_broker(username=name, password=password)
     Broker.objects.filter(pk=live.pk).update(

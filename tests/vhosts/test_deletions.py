@@ -22,7 +22,7 @@ from console.brokers.registry import forget_broker
 from console.celery import app
 from console.engine import notify as doorbell
 from console.engine import tasks
-from console.engine.accept import Request, Wish, accept
+from console.engine.accept import Proposal, Wish, accept
 from console.kinds.common.kind import Ref
 from console.models import (
     Broker,
@@ -99,7 +99,7 @@ def fill(broker: Broker, author: User) -> None:
     )  # fmt: skip
     Poll.objects.create(broker=broker, slot_at=NOW, started_at=NOW, took_ms=1, complete=True)
     accept(
-        Request(
+        Proposal(
             title="a change", origin="page",
             wishes=[
                 Wish(broker=broker, ref=Ref("vhost", (f"never {broker.pk}",)), spec=None,

@@ -14,7 +14,8 @@ from django.contrib.auth.models import User
 
 from accessctl.authorize import AnyUser, may_somewhere
 from accessctl.rights import Permission
-from console.engine.accept import Request, Wish, accept
+from console.engine.accept import Proposal, Wish, accept
+from console.engine.proposals.judge import PLAN_MOVED
 from console.errors import InvalidField, NotAllowed, NotSound, Stale
 from console.faces.pages.words import counted
 from console.kinds.common.kind import Op, Ref
@@ -148,20 +149,20 @@ def accept_import(
     longer as it was when the plan was shown; NotAllowed, InvalidField or NotSound where not all of it
     can be done and the valid part was not chosen."""
     if expected_fingerprint and expected_fingerprint != plan.fingerprint:
-        raise Stale("The broker has changed since this plan was created. Review the new plan.")
+        raise Stale(PLAN_MOVED)
     if not plan.options.valid_part:
         _refuse_half(plan)
     if not plan.wishes:
         return None
     where = plan.broker.name if plan.options.vhost is None else plan.options.vhost
-    request = Request(
+    proposal = Proposal(
         title=title or f"Import definitions into {where}",
         wishes=plan.wishes,
         origin=origin,
         reason=reason,
         idempotency_key=idempotency_key,
     )
-    return accept(request, now=now, acting_user=acting_user)
+    return accept(proposal, now=now, acting_user=acting_user)
 
 
 def _refuse_half(plan: ImportPlan) -> None:

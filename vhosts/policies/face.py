@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from accessctl.rights import Permission
-from console.faces.face import Face, Fact, Input, Rights, Rules
+from console.faces.drawing import Fact, Input
+from console.faces.face import Face, Rights, Rules
 from console.faces.lists import Column, Filter, ListSpec, contains, equals
 from console.faces.objects import cells
 from console.kinds.operator_policy import OPERATOR_POLICY

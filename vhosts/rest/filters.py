@@ -4,7 +4,7 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter, TimeFilter
-from vhosts.models import Poll, Queue, VirtualHost
+from vhosts.models import Poll, Queue
 
 
 class QueueFilters(django_filters.FilterSet):
@@ -48,16 +48,6 @@ class QueueFilters(django_filters.FilterSet):
 
     def by_presence(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
         return queryset.filter(~Q(gone_at=None)) if value else queryset
-
-
-class VhostFilters(django_filters.FilterSet):
-    broker = BrokerFilter()
-    name = TextFilter(help_text="The exact name.")
-    search = TextFilter(field_name="name", lookup_expr="icontains", help_text="Part of the name.")
-
-    class Meta:
-        model = VirtualHost
-        fields: list[str] = []
 
 
 class PollFilters(django_filters.FilterSet):

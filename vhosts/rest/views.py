@@ -19,13 +19,15 @@ from rest_framework.response import Response
 from accessctl.rights import Permission
 from console.faces.rest.changing import WithManaged
 from console.faces.rest.filters import parse_time
+from console.faces.rest.listed import filters_of, ordering_of
 from console.faces.rest.views import ApiView
 from console.models import Broker
 from vhosts.history.read import series
 from vhosts.models import Poll, Queue, VirtualHost
 from vhosts.rest.fields import HistoryRead, PollRead, QueueRead, VhostRead
-from vhosts.rest.filters import PollFilters, QueueFilters, VhostFilters
+from vhosts.rest.filters import PollFilters, QueueFilters
 from vhosts.virtual_hosts.api_writes import VhostWrites
+from vhosts.virtual_hosts.face import VIRTUAL_HOSTS
 
 _DEFAULT_RANGE = timedelta(hours=1)
 
@@ -106,8 +108,8 @@ class VhostsView(VhostWrites, WithManaged, ListModelMixin, RetrieveModelMixin, A
 
     nouns = ("virtual hosts", "virtual host")
     serializer_class = VhostRead
-    filterset_class = VhostFilters
-    ordering_fields = {"id": "id", "broker": "broker__name", "name": "name"}
+    filterset_class = filters_of(VIRTUAL_HOSTS)
+    ordering_fields = ordering_of(VIRTUAL_HOSTS)
     ordering = ("broker", "name")
     console_permissions = {
         "list": Permission.VHOSTS_VIEW,

@@ -99,20 +99,19 @@ class VhostWrites:
         """Delete a virtual host and everything in it. `dry_run` lists its contents."""
         row, generation = self.get_object(), expected_generation(request)  # type: ignore[attr-defined]
         body: dict[str, Any] = self.body(optional=True)  # type: ignore[attr-defined]
-        wishes = lambda: [  # noqa: E731 – made once, when it is known to be needed
-            delete_vhost(
-                broker=row.broker,
-                name=row.name,
-                acting_user=request.user,
-                expected_generation=generation,
-            )
-        ]
         return answer_change(
             request,
             f"Delete the virtual host {row.name} on {row.broker.name}",
-            wishes,
+            lambda: [
+                delete_vhost(
+                    broker=row.broker,
+                    name=row.name,
+                    acting_user=request.user,
+                    expected_generation=generation,
+                )
+            ],
             reason=sent(ReasonOnly, request, body).get("reason", ""),
-            objections=lambda: {
-                wish.ref: vhost_objections(row.broker, row.name) for wish in wishes()
+            objections=lambda wishes: {
+                wish.ref: vhost_objections(row.broker, row.name) for wish in wishes
             },
         )

@@ -19,6 +19,7 @@ from console.rabbitmq.types import Listing, VhostInfo
 from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.api_plans import plan_vhost
 from vhosts.virtual_hosts.api_writes import VhostNew
+from vhosts.virtual_hosts.lists import VHOSTS, VHOSTS_PAGE
 from vhosts.virtual_hosts.rules import check_vhost_fields, vhost_contents, vhost_objections
 
 #: A virtual host with its limits; None where those cannot be read.
@@ -102,6 +103,9 @@ VIRTUAL_HOSTS = Face(
         delete=Permission.VHOSTS_DELETE,
     ),
     slug="vhosts",
+    listing=VHOSTS,
+    list_page=VHOSTS_PAGE,
+    about="Virtual hosts, from the last inventory of each broker.",
     rules=Rules(
         check_changed=lambda broker, key, fields: check_vhost_fields(fields),
         dies=lambda broker, key, spec: vhost_objections(broker, key[0]),

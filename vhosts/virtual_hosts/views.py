@@ -1,69 +1,31 @@
-"""Virtual hosts, as found on the brokers."""
+"""The page of a virtual host, as found on its broker."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accessctl.authorize import may, require
+from accessctl.authorize import may
 from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.permissions.lists import permission_rows
 from accessctl.rights import Permission
-from accessctl.users.selectors import permission_rows
 from accessctl.words import RIGHTS
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
-from console.faces.lists import csv_response, list_response, read_list, read_scope
 from console.kinds.vhost import VHOST
 from console.scope import Scope
 from vhosts.authorize import access_vhost
 from vhosts.crumbs import crumbs
-from vhosts.lists import VHOSTS
 from vhosts.models import Queue
 from vhosts.queues import arguments as kinds
 from vhosts.queues.commands import vhost_commands
-from vhosts.selectors import queue_rows, vhost_figures, vhost_rows, vhosts_in_scope, with_figures
+from vhosts.selectors import queue_rows, vhost_figures
 
 #: Rows of the tables on one vhost's page; the whole lists are a link away.
 _DEEPEST = 10
 _MOST = 200
-
-
-@require_safe
-def vhosts(request: HttpRequest) -> HttpResponse:
-    require(request.user, Permission.VHOSTS_VIEW)
-    now = timezone.now()
-    scope, problems = read_scope(request)
-    asked = read_list(VHOSTS, request.GET, hidden=["broker"] if scope.broker else [])
-    found = vhosts_in_scope(scope, request.user)
-    listing = asked.show(found.none() if problems else found)
-    brokers = scope.enabled_brokers(request.user)
-    return list_response(
-        request,
-        "vhosts/vhosts.html",
-        "vhosts/_vhosts.html",
-        {
-            "now": now,
-            "scope": scope,
-            "listing": listing,
-            "vhost_rows": vhost_rows(listing.rows),
-            "syncs": syncs_of(VHOST.name, listing.rows),
-            "may_create": may(request.user, Permission.VHOSTS_CREATE),
-            "observed": observe(brokers, "inventory_at", now, parts=("vhosts",)),
-            "scope_problems": problems,
-        },
-        [*problems, *asked.problems],
-    )
-
-
-@require_safe
-def vhosts_csv(request: HttpRequest) -> HttpResponseBase:
-    require(request.user, Permission.VHOSTS_VIEW)
-    scope, problems = read_scope(request)
-    asked = read_list(VHOSTS, request.GET)
-    found = with_figures(vhosts_in_scope(scope, request.user))
-    return csv_response(asked, found, [*problems, *asked.problems])
 
 
 @require_safe

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.engine.accept import Wish
 from console.errors import AlreadyThere, NotThere
 from console.kinds.common.kind import Key, Ref, Spec
 from console.kinds.registry import KINDS, phrase
@@ -69,20 +68,6 @@ class Standing:
             raise NotThere(f"{_called(self.ref)} is already being deleted.")
         if self.observed is None and (self.managed is None or self.managed.spec is None):
             raise NotThere(f"{_called(self.ref)} doesn't exist.")
-
-
-def generations_of(wishes: Iterable[Wish]) -> dict[tuple[int, str, Key], int]:
-    """How often something was asked here for each wished object; 0: never. By broker, kind and key."""
-    told = [((wish.broker.pk, wish.ref.kind, wish.ref.key), wish.taken) for wish in wishes]
-    found = {identity: 0 for identity, _ in told}
-    # Of what the person may not know of, nothing is told by this either.
-    asked = [identity for identity, taken in told if not taken]
-    for broker, kind in sorted({(broker, kind) for broker, kind, _ in asked}):
-        keys = [key for b, k, key in asked if (b, k) == (broker, kind)]
-        rows = ManagedObject.objects.with_keys(keys).filter(broker=broker, kind=kind)
-        for key, generation in rows.values_list("key", "generation"):
-            found[broker, kind, tuple(key)] = generation
-    return found
 
 
 def standings(

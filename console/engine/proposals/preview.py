@@ -1,4 +1,4 @@
-"""A request as it is shown before it is accepted, to a person or a program: its plan in words.
+"""A proposal as it is shown before it is accepted, to a person or a program: its plan in words.
 
 Pages include templates/components/_plan.html with `preview`; the API answers `as_data(preview)`.
 Nothing here is kept, and no secret is in it.
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.engine.accept import Request, Wish, plan_of
+from console.engine.accept import Proposal, Wish
 from console.engine.proposals.commands import curl_command, difference_commands
 from console.engine.supported import facts_of, faults_of_step, version_said
 from console.kinds.common.kind import Op, Ref
@@ -147,16 +147,11 @@ class Preview:
         return [command for line in self.lines for command in line.commands]
 
 
-def preview(
-    request: Request,
-    *,
-    objections: Mapping[Ref, Sequence[str]] | None = None,
-    remarks: Sequence[str] = (),
-) -> Preview:
-    """The plan of a request, ready to be shown. `objections` are sentences on single objects (what is
-    lost with them), `remarks` on the whole. Raises InvalidField as `plan_of` does."""
-    plans = plan_of(request)
-    wishes = {(wish.broker.pk, wish.ref): wish for wish in request.wishes}
+def preview(proposal: Proposal) -> Preview:
+    """The plan of a proposal, ready to be shown. Raises InvalidField as its plans do."""
+    plans = proposal.plans
+    about = proposal.about(proposal.wishes)
+    wishes = {(wish.broker.pk, wish.ref): wish for wish in proposal.wishes}
     counts = {op.value: 0 for op in Op}
     shown: list[PlanLine] = []
     total = 0
@@ -177,18 +172,18 @@ def preview(
                     ),
                     dies_with=plan.dies_with.get(difference.ref, ()),
                     objections=(
-                        *_objections(difference, (objections or {})),
+                        *_objections(difference, about),
                         *_without_effect(wish, difference),
                     ),
                     commands=tuple(_commands(wish, difference)),
                 )
             )
     return Preview(
-        title=request.title,
+        title=proposal.title,
         lines=tuple(shown),
         counts=counts,
         left_out=total - len(shown),
-        objections=tuple(remarks),
+        objections=tuple(proposal.remarks),
     )
 
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from console.audit import record
-from console.engine.accept import Request, Wish, accept
+from console.engine.accept import Proposal, Wish, accept
 from console.engine.applying.attempt import secrets_of
 from console.engine.notify import ring
 from console.engine.ports import AUTHORIZE
@@ -98,13 +98,13 @@ def ask_again(
     placed = list(_with_seen(kept, seen))
     for step, observed in placed:
         _authorize(step, observed, acting_user)
-    request = Request(
+    proposal = Proposal(
         title=change.title if change.title.startswith("Again: ") else f"Again: {change.title}",
         wishes=[_wish(step, observed) for step, observed in placed],
         origin=origin,
         reason=change.reason,
     )
-    return accept(request, now=now, acting_user=acting_user)
+    return accept(proposal, now=now, acting_user=acting_user)
 
 
 def needs_password(step: Step) -> bool:

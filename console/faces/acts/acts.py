@@ -7,28 +7,26 @@ broker has changed since. Works without JavaScript.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import uuid4
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from console.engine.accept import Request, Wish, accept, plan_of
-from console.engine.proposals.current_state import generations_of
+from console.engine.accept import Proposal, Wish, accept
+from console.engine.proposals.judge import PLAN_MOVED, first_change, shown_digest
 from console.engine.proposals.preview import preview
 from console.errors import ConsoleError
 from console.faces.acts.forms import ActForm
 from console.faces.person import person_of
 from console.kinds.common.kind import Ref
 from console.models import Change
-from console.reconcile.plan import Plan
 from console.scope import Scope
 
 _MOST_REASON = 2000
@@ -95,10 +93,11 @@ def carry_out(
         return done
     try:
         asked = ask()
-        if step == "apply" and not (problem := _missing(request, asked)):
-            change = accept_asked(request, asked, edge)
-            return edge.landed(request, asked.back, change)
-        return _private(_preview(request, asked, form, problem if step == "apply" else "", edge))
+        proposal = proposal_of(request, asked, edge)
+        problem = _missing(request, asked, proposal) if step == "apply" else ""
+        if step == "apply" and not problem:
+            return _accepted(request, asked, proposal, edge)
+        return _private(_preview(request, asked, proposal, form, problem, edge))
     except ConsoleError as error:
         form.refuse(error)
         return _private(show(error.http_status))
@@ -121,44 +120,34 @@ def confirm(
         return done
     try:
         asked = ask()
-        problem = ""
-        if confirming and not (problem := _missing(request, asked)):
-            change = accept_asked(request, asked, edge)
-            return edge.landed(request, asked.back, change)
-        return _private(_preview(request, asked, None, problem, edge, cancel=cancel, **context))
+        proposal = proposal_of(request, asked, edge)
+        problem = _missing(request, asked, proposal) if confirming else ""
+        if confirming and not problem:
+            return _accepted(request, asked, proposal, edge)
+        context = {"cancel": cancel, **context}
+        return _private(_preview(request, asked, proposal, None, problem, edge, **context))
     except ConsoleError as error:
         found = {**edge.context(request), "refusal": error.message, "cancel": cancel, **context}
         return render(request, edge.template, found, status=error.http_status)
 
 
-def accept_asked(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Change:
-    """Accept the change. Raises what `accept` raises."""
-    return accept(
-        request_of(asked, request.POST, _key(request), edge),
-        now=timezone.now(),
-        acting_user=person_of(request),
-    )
-
-
-def request_of(asked: Asked, post: QueryDict, key: str = "", edge: Edge = PAGES) -> Request:
-    """Return the engine's request, with the reason in `post`. `key` is the idempotency key, "" for none."""
-    return Request(
+def proposal_of(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Proposal:
+    """Return what is previewed or accepted in this request, with its reason and idempotency key."""
+    return Proposal(
         title=asked.title,
         wishes=asked.wishes,
         origin=edge.origin,
-        reason=_clean(post.get("reason", "")),
-        idempotency_key=key,
+        reason=_clean(request.POST.get("reason", "")),
+        idempotency_key=_key(request),
+        about=lambda _: asked.objections(),
+        remarks=asked.warnings,
     )
 
 
-def fingerprint_of(plans: Sequence[Plan], asked: Asked) -> str:
-    """Return a digest of what was shown: observed state, generations and steps. It differs if the plan
-    would now be another."""
-    shown: list[Any] = [
-        (plan.fingerprint, repr(plan.steps), repr(plan.unchanged)) for plan in plans
-    ]
-    shown.append(sorted(generations_of(asked.wishes).items()))
-    return hashlib.sha256(repr(shown).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+def _accepted(request: HttpRequest, asked: Asked, proposal: Proposal, edge: Edge) -> HttpResponse:
+    """Raises what `accept` raises."""
+    change = accept(proposal, now=timezone.now(), acting_user=person_of(request))
+    return edge.landed(request, asked.back, change)
 
 
 def back_to(request: HttpRequest, otherwise: str) -> str:
@@ -171,13 +160,11 @@ def back_to(request: HttpRequest, otherwise: str) -> str:
 
 def _done_already(request: HttpRequest) -> HttpResponse | None:
     """To the change where this very confirmation was sent before, as by a second click."""
-    key = _key(request)
-    made = Change.objects.filter(author=person_of(request), idempotency_key=key) if key else None
-    found = made.first() if made is not None else None
+    found = first_change(person_of(request), _key(request))
     return redirect("change", found.pk) if found else None
 
 
-def _missing(request: HttpRequest, asked: Asked) -> str:
+def _missing(request: HttpRequest, asked: Asked, proposal: Proposal) -> str:
     """Why the confirmation cannot be taken: one sentence; "" where it can."""
     typed = request.POST.get("typed", "")
     # Spaces at the ends are easily lost on the way, unless the name is nothing else.
@@ -185,22 +172,20 @@ def _missing(request: HttpRequest, asked: Asked) -> str:
         return "The name doesn't match. Nothing was changed."
     if asked.once:  # made only now: nobody has seen it yet
         return "The generated password has expired. A new one was generated; copy it before you confirm."
-    plans = plan_of(request_of(asked, request.POST))
-    if request.POST.get("seen") != fingerprint_of(list(plans.values()), asked):
-        return "The broker's state or the desired state has changed since this preview. Review the new plan, then confirm."
+    if request.POST.get("seen") != shown_digest(proposal):
+        return PLAN_MOVED
     return ""
 
 
 def _preview(
     request: HttpRequest,
     asked: Asked,
+    proposal: Proposal,
     form: ActForm | None,
     problem: str,
     edge: Edge,
     **context: Any,
 ) -> HttpResponse:
-    wanted = request_of(asked, request.POST)
-    plans = plan_of(wanted)
     broker = asked.wishes[0].broker
     found: dict[str, Any] = {
         **edge.context(request),
@@ -208,12 +193,12 @@ def _preview(
         "scope": Scope.at(broker),
         "broker": broker,
         "asked": asked,
-        "preview": preview(wanted, objections=asked.objections(), remarks=asked.warnings),
+        "preview": preview(proposal),
         "hidden": form.carried() if form else [],
         "has_form": form is not None,
-        "seen": fingerprint_of(list(plans.values()), asked),
-        "key": _key(request) or uuid4().hex,
-        "reason": _clean(request.POST.get("reason", "")),
+        "seen": shown_digest(proposal),
+        "key": proposal.idempotency_key or uuid4().hex,
+        "reason": proposal.reason,
         "typed": request.POST.get("typed", ""),
         "problem": problem,
         "next": back_to(request, ""),

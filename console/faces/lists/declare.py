@@ -50,6 +50,8 @@ class Filter:
     choices: Mapping[str, str] = field(default_factory=dict)
     help: str = ""
     control: bool = True
+    #: The API takes other values than the choices too.
+    others: bool = False
 
 
 def contains(*fields: str) -> Callable[[str], Q]:

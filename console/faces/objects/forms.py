@@ -9,7 +9,8 @@ from typing import Any
 from django import forms
 
 from console.faces.acts.forms import SELECT, TEXT, ActForm, Name
-from console.faces.face import Face, Input
+from console.faces.drawing import Input
+from console.faces.face import Face
 
 _MOST_TABLE = 20_000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from console.brokers.observation import observe
 from console.engine.proposals.commands import step_commands
-from console.engine.proposals.sync_states import UNMANAGED, sync_states
+from console.engine.proposals.sync_states import UNMANAGED, SyncState, sync_states
 from console.faces.acts.acts import Asked, carry_out, confirm
 from console.faces.face import Face, tabs_of
 from console.faces.lists import csv_response, list_response, read_list, read_scope
@@ -31,14 +31,13 @@ def rows_in_scope(face: Face, scope: Scope, user: Any) -> Any:
     """Return the mirror rows in the scope that the user can see, with their broker and its status."""
     rows = face.model._default_manager.visible_to(user)  # type: ignore[attr-defined]
     rows = rows.filter(broker__in=scope.brokers(user))
-    if scope.vhost is not None and face.kind.vhost_at is not None:
-        rows = rows.filter(**{face.kind.identity[face.kind.vhost_at]: scope.vhost})
+    if scope.vhost is not None:
+        rows = face.in_vhost(rows, scope.vhost, user)
     return rows.select_related("broker__status")
 
 
-def routes(face: Face) -> list[URLPattern]:
-    """Return the routes of a kind's pages: list, CSV, create, object, edit, delete."""
-    slug, name = face.slug, face.name
+def list_routes(face: Face) -> list[URLPattern]:
+    """Return the routes of a kind's list and its CSV export."""
 
     @require_safe
     def listed(request: HttpRequest) -> HttpResponse:
@@ -48,9 +47,19 @@ def routes(face: Face) -> list[URLPattern]:
     def exported(request: HttpRequest) -> HttpResponseBase:
         REQUIRE.ask(request.user, face.rights.view)
         scope, problems = read_scope(request)
-        asked = read_list(face.listing, request.GET)
-        rows = rows_in_scope(face, scope, request.user)
+        asked = read_list(face.listing_for(request.user), request.GET)
+        rows = face.list_page.exported(rows_in_scope(face, scope, request.user), request.user)
         return csv_response(asked, rows, [*problems, *asked.problems])
+
+    return [
+        path(f"{face.slug}/", listed, name=face.route),
+        path(f"{face.slug}.csv", exported, name=f"{face.route}_csv"),
+    ]
+
+
+def routes(face: Face) -> list[URLPattern]:
+    """Return the routes of a kind's other pages: create, object, edit, delete."""
+    slug, name = face.slug, face.name
 
     @require_http_methods(["GET", "HEAD", "POST"])
     def created(request: HttpRequest) -> HttpResponse:
@@ -69,8 +78,6 @@ def routes(face: Face) -> list[URLPattern]:
         return _delete(face, request, object_id)
 
     return [
-        path(f"{slug}/", listed, name=face.route),
-        path(f"{slug}.csv", exported, name=f"{face.route}_csv"),
         path(f"{slug}/new/", created, name=f"{name}_create"),
         path(f"{slug}/<int:object_id>/", shown, name=name),
         path(f"{slug}/<int:object_id>/edit/", edited, name=f"{name}_edit"),
@@ -82,10 +89,11 @@ def _list(face: Face, request: HttpRequest) -> HttpResponse:
     REQUIRE.ask(request.user, face.rights.view)
     now = timezone.now()
     scope, problems = read_scope(request)
-    asked = read_list(face.listing, request.GET, hidden=["broker"] if scope.broker else [])
+    spec = face.listing_for(request.user)
+    asked = read_list(spec, request.GET, hidden=["broker"] if scope.broker else [])
     rows = rows_in_scope(face, scope, request.user)
     listing = asked.show(rows.none() if problems else rows)
-    states = sync_states(face.name, [(row.broker_id, face.key_of(row)) for row in listing.rows])
+    syncs = _syncs(face, listing.rows) if any(one.key == "sync" for one in spec.columns) else {}
     return list_response(
         request,
         "faces/list.html",
@@ -96,10 +104,8 @@ def _list(face: Face, request: HttpRequest) -> HttpResponse:
             "face": face,
             "tabs": tabs_of(face),
             "listing": listing,
-            "object_rows": [
-                (row, states.get((row.broker_id, face.key_of(row)), UNMANAGED))
-                for row in listing.rows
-            ],
+            "syncs": syncs,
+            "object_rows": [(row, syncs.get(row.pk, UNMANAGED)) for row in listing.rows],
             "may_create": MAY.ask(request.user, face.rights.create),
             "observed": observe(
                 scope.enabled_brokers(request.user), "inventory_at", now, parts=(face.route,)
@@ -107,9 +113,17 @@ def _list(face: Face, request: HttpRequest) -> HttpResponse:
             "scope_problems": problems,
             "list_url": reverse(face.route),
             "export_url": reverse(f"{face.route}_csv") + listing.export_query,
+            **face.list_page.context(listing.rows, request.user),
         },
         [*problems, *asked.problems],
     )
+
+
+def _syncs(face: Face, rows: Sequence[Any]) -> dict[Any, SyncState]:
+    """By primary key of the mirror rows; one query."""
+    places = {row.pk: (row.broker_id, face.key_of(row)) for row in rows}
+    states = sync_states(face.name, places.values())
+    return {pk: states.get(place, UNMANAGED) for pk, place in places.items()}
 
 
 def access(face: Face, user: Any, object_id: int, right: Any) -> Any:

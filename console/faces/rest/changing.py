@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from django.contrib.auth.models import User
@@ -28,14 +28,15 @@ from rest_framework.request import Request as ApiRequest
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from console.engine.accept import Request, Wish, accept
+from console.engine.accept import About, Proposal, Wish, accept
+from console.engine.proposals.judge import first_change, refuse_stale_proposal
 from console.engine.proposals.preview import as_data, preview
-from console.errors import ConsoleError, IdempotencyMismatch, InvalidField, Stale
+from console.errors import ConsoleError, InvalidField, Stale
 from console.faces.face import notes_of
 from console.faces.rest.change_fields import ChangeMade, PlanRead
 from console.faces.rest.fields import StrictSerializer, Text
 from console.faces.rest.schema import also_answers
-from console.kinds.common.kind import Key, Ref
+from console.kinds.common.kind import Key
 from console.models import OPEN_CHANGES, Broker, Change, ManagedObject
 
 MOST_WAIT_S = 30
@@ -152,7 +153,7 @@ def answer_change(
     make: Callable[[], Sequence[Wish]],
     *,
     reason: str = "",
-    objections: Callable[[], Mapping[Ref, Sequence[str]]] | None = None,
+    objections: About = lambda _: {},
     password: str = "",
     dry_run: bool = False,
 ) -> Response:
@@ -163,27 +164,27 @@ def answer_change(
     wait_s = _wait(request)
     key, digest = _idempotency_key(request), _digest(request)
     author = cast(User, request.user)
-    known = None if only_plan else _known(author, key, digest)
+    known = None if only_plan else first_change(author, key, digest)
     if known is not None:
         return _told(request, known, wait_s)
 
-    def asked() -> Request:
-        return Request(
+    def propose() -> Proposal:
+        return Proposal(
             title=title, wishes=make(), origin="api", reason=reason,
             idempotency_key=key, fingerprint=digest if key else "",
+            about=lambda wishes: {**notes_of(wishes), **objections(wishes)},
         )  # fmt: skip
 
     if only_plan:
-        wanted = asked()
-        _refuse_stale(wanted.wishes)
-        about = {**notes_of(wanted.wishes), **(objections() if objections else {})}
-        return Response(as_data(preview(wanted, objections=about)))
+        proposal = propose()
+        refuse_stale_proposal(proposal)
+        return Response(as_data(preview(proposal)))
     for again in (True, True, False):
         try:
-            change = accept(asked(), now=timezone.now(), acting_user=author)
+            change = accept(propose(), now=timezone.now(), acting_user=author)
         except ConsoleError as error:
             # Perhaps the same request came twice at once, and the other was first.
-            known = _known(author, key, digest)
+            known = first_change(author, key, digest)
             if known is not None:
                 return _told(request, known, wait_s)
             # Whoever names no generation means what is asked for now, which has just moved.
@@ -206,18 +207,6 @@ def _told(request: ApiRequest, change: Change, wait_s: int, *, password: str = "
     answer = Response(body, status=202 if is_open or not wait_s else 200)
     answer["Location"] = reverse("api-changes-detail", args=[change.pk], request=request)
     return answer
-
-
-def _known(author: User, key: str, digest: str) -> Change | None:
-    """The change of this author and key. Raises IdempotencyMismatch where it was another request."""
-    if not key:
-        return None
-    found = Change.objects.filter(author=author, idempotency_key=key).first()
-    if found is not None and found.request_digest != digest:
-        raise IdempotencyMismatch(
-            "This idempotency key was used for a different request. Use a new key."
-        )
-    return found
 
 
 def _digest(request: ApiRequest) -> str:
@@ -248,20 +237,6 @@ def _wait(request: ApiRequest) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 2 and int(text) <= MOST_WAIT_S):
         raise ValidationError({"wait": [f"wait must be a whole number from 0 to {MOST_WAIT_S}."]})
     return int(text)
-
-
-def _refuse_stale(wishes: Iterable[Wish]) -> None:
-    for wish in wishes:
-        if wish.expected_generation is None:
-            continue
-        row = ManagedObject.objects.filter(
-            broker=wish.broker, kind=wish.ref.kind, key=list(wish.ref.key)
-        ).first()
-        if wish.expected_generation != (row.generation if row else 0):
-            raise Stale(
-                "Someone else changed this object. Reload it, then try again.",
-                {"generation": row.generation if row else 0},
-            )
 
 
 class WithManaged:

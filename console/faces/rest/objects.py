@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
-import django_filters
 from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
@@ -29,7 +28,7 @@ from console.faces.rest.changing import (
     sent,
 )
 from console.faces.rest.fields import Flag, Number, Text
-from console.faces.rest.filters import BrokerFilter, TextFilter
+from console.faces.rest.listed import filters_of, ordering_of
 from console.faces.rest.schema import with_article
 from console.faces.rest.views import ApiView
 from console.kinds.common import values
@@ -88,10 +87,8 @@ def view_of(face: Face) -> type[ApiView]:
 
     class ObjectsView(WithManaged, ListModelMixin, RetrieveModelMixin, ApiView):
         serializer_class = read
-        filterset_class = _filters(face, pascal)
-        ordering_fields = {
-            "id": "id", "broker": "broker__name", **{name: name for name in face.kind.identity},
-        }  # fmt: skip
+        filterset_class = filters_of(face)
+        ordering_fields = ordering_of(face)
         ordering = ("broker", *face.kind.identity)
         console_permissions = {
             "list": face.rights.view,
@@ -123,7 +120,7 @@ def view_of(face: Face) -> type[ApiView]:
                     )
                 ],
                 reason=reason,
-                objections=lambda: _notes(face, broker, key, fields),
+                objections=lambda _: _notes(face, broker, key, fields),
             )
 
         @changing(change, if_match=True)
@@ -149,7 +146,7 @@ def view_of(face: Face) -> type[ApiView]:
                 f"Edit the {face.kind.phrase(key)} on {row.broker.name}",
                 make,
                 reason=reason,
-                objections=lambda: _notes(face, row.broker, key, {**face.spec_of(row), **fields}),
+                objections=lambda _: _notes(face, row.broker, key, {**face.spec_of(row), **fields}),
             )
 
         @changing(ReasonOnly, if_match=True)
@@ -173,7 +170,7 @@ def view_of(face: Face) -> type[ApiView]:
                 f"Delete the {face.kind.phrase(key)} on {row.broker.name}",
                 make,
                 reason=sent(ReasonOnly, request, body).get("reason", ""),
-                objections=lambda: {
+                objections=lambda _: {
                     Ref(face.name, key): list(face.rules.dies(row.broker, key, face.spec_of(row)))
                 },
             )
@@ -257,17 +254,3 @@ def _write_serializers(face: Face, pascal: str) -> tuple[type[Reasoned], type[Re
         },
     )
     return change, new
-
-
-def _filters(face: Face, pascal: str) -> type[django_filters.FilterSet]:
-    fields: dict[str, Any] = {
-        "broker": BrokerFilter(),
-        **{name: TextFilter(help_text=f"The exact {name}.") for name in face.kind.identity},
-        "search": TextFilter(
-            field_name=face.kind.identity[-1],
-            lookup_expr="icontains",
-            help_text="Part of the name.",
-        ),
-        "Meta": type("Meta", (), {"model": face.model, "fields": []}),
-    }
-    return type(f"{pascal}Filters", (django_filters.FilterSet,), fields)

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 
-def asked_order(request: Request, view: APIView) -> list[tuple[str, bool]]:
-    """(column, whether descending) of each term, the most significant first. Raises ValidationError."""
-    allowed: dict[str, str] = getattr(view, "ordering_fields", None) or {}
+def asked_order(request: Request, view: APIView) -> list[tuple[Any, bool]]:
+    """(column or expression, whether descending) of each term, the most significant first. Raises
+    ValidationError."""
+    allowed: dict[str, Any] = getattr(view, "ordering_fields", None) or {}
     text = request.query_params.get("ordering")
     terms = text.split(",") if text is not None else list(getattr(view, "ordering", ()))
     found = []
@@ -23,12 +24,14 @@ def asked_order(request: Request, view: APIView) -> list[tuple[str, bool]]:
             raise ValidationError(
                 {"ordering": [f"ordering must be one or more of {', '.join(allowed)}."]}
             )
-        found.append((allowed[name], term != name))
+        column = allowed[name]
+        # An order that depends on what the person may see.
+        found.append((column(request.user) if callable(column) else column, term != name))
     return found
 
 
 class AllowedOrdering(BaseFilterBackend):
-    """`?ordering=-ready,name` over the view's `ordering_fields` (name → column); anything else is
+    """`?ordering=-ready,name` over the view's `ordering_fields` (name → column, expression, or function of the person); anything else is
     refused. What is not known comes last either way, and the id breaks ties, so that pages neither
     repeat nor lose a row."""
 
@@ -37,14 +40,14 @@ class AllowedOrdering(BaseFilterBackend):
     ) -> QuerySet[Any]:
         if not getattr(view, "ordering_fields", None):
             return queryset
-        columns = [
-            F(column).desc(nulls_last=True) if descending else F(column).asc(nulls_last=True)
-            for column, descending in asked_order(request, view)
-        ]
+        columns = []
+        for column, descending in asked_order(request, view):
+            term: Any = F(column) if isinstance(column, str) else column
+            columns.append((term.desc if descending else term.asc)(nulls_last=True))
         return queryset.order_by(*columns, "pk")
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
-        allowed: dict[str, str] = getattr(view, "ordering_fields", None) or {}
+        allowed: dict[str, Any] = getattr(view, "ordering_fields", None) or {}
         if not allowed:
             return []
         return [

@@ -29,7 +29,7 @@ class ApiView(GenericViewSet[Any]):
 
     console_permissions: ClassVar[dict[str, Any]] = {}
     query_parameters: ClassVar[dict[str, frozenset[str]]] = {}
-    ordering_fields: ClassVar[dict[str, str]] = {}
+    ordering_fields: ClassVar[dict[str, Any]] = {}
     #: (plural, singular) in the summaries of list and retrieve; empty for the words of its address.
     nouns: ClassVar[tuple[str, ...]] = ()
     #: Bytes of a body; more are refused before they are read.

@@ -15,7 +15,6 @@ from rest_framework.response import Response
 
 from accessctl.rights import Permission
 from accessctl.visibility.changes import managed_seen_by
-from console.engine.accept import Wish
 from console.engine.drift import drift_state
 from console.errors import InvalidField
 from console.faces.pages.words import counted
@@ -143,16 +142,12 @@ class DriftView(ListModelMixin, ApiView):
                 "ids", "Some of these objects don't exist, or you aren't allowed to see them."
             )
         count = counted(len(rows), "object")
-
-        def wishes() -> list[Wish]:
-            return resolve_drift(rows, body["act"], acting_user=request.user)
-
         return answer_change(
             request,
             f"{ACTS[body['act']]}: {count}",
-            wishes,
+            lambda: resolve_drift(rows, body["act"], acting_user=request.user),
             reason=body.get("reason", ""),
-            objections=lambda: {wish.ref: objections(wish) for wish in wishes()},
+            objections=lambda made: {wish.ref: objections(wish) for wish in made},
         )
 
     @changing(DriftAdopt)

@@ -6,7 +6,7 @@ from django.template.loader import render_to_string
 from accessctl.models import BrokerUser
 from accessctl.permissions.rules import PRESETS, set_permissions
 from accessctl.users.rules import Password, create_user, delete_user, edit_user
-from console.engine.accept import Request
+from console.engine.accept import Proposal
 from console.engine.proposals.preview import as_data, preview
 from console.kinds.common.kind import Op
 from console.rabbitmq.endpoint import Secret
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def previewed(*wishes, **more):
-    return preview(Request(title="a test", wishes=wishes, origin="page"), **more)
+    return preview(Proposal(title="a test", wishes=wishes, origin="page", **more))
 
 
 def commands(found):
@@ -83,7 +83,7 @@ def test_a_hostile_name_is_one_word_of_the_command_and_text_on_the_page(broker, 
 def test_objections_stand_beside_what_they_are_about(broker, superuser, seen_user):
     seen_user("app")
     wish = delete_user(broker=broker, name="app", acting_user=superuser)
-    found = previewed(wish, objections={wish.ref: ["Its permissions go with it."]})
+    found = previewed(wish, about=lambda _: {wish.ref: ["Its permissions go with it."]})
     assert found.destructive
     assert "Its permissions go with it." in render_to_string(
         "components/_plan.html", {"preview": found}

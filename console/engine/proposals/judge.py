@@ -1,0 +1,86 @@
+"""Whether a proposal may still be accepted: the same request twice, an object that somebody else changed, a plan
+that is no longer the one that was shown. Pages, API and administration ask here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from console.errors import AlreadyThere, IdempotencyMismatch, Stale
+from console.kinds.common.kind import Key
+from console.kinds.registry import phrase
+from console.models import Change, ManagedObject
+
+if TYPE_CHECKING:
+    from console.engine.accept import Proposal, Wish
+
+#: Of a plan that was shown and would now be another.
+PLAN_MOVED = (
+    "The broker's state or the desired state has changed since this preview. "
+    "Review the new plan, then confirm."
+)
+
+
+def first_change(author: Any, key: str, digest: str | None = None) -> Change | None:
+    """Return the change that the author made with this idempotency key; None without one. `digest` None: a
+    form, whose key is its own. Raises IdempotencyMismatch where the key was of another request."""
+    found = Change.objects.filter(author=author, idempotency_key=key).first() if key else None
+    if found is not None and digest is not None:
+        refuse_other_request(found, digest)
+    return found
+
+
+def refuse_other_request(change: Change, digest: str) -> None:
+    """Raises IdempotencyMismatch."""
+    if change.request_digest != digest:
+        raise IdempotencyMismatch(
+            "This idempotency key was used for a different request. Use a new key."
+        )
+
+
+def refuse_stale(wish: Wish, generation: int) -> None:
+    """Raises Stale, or AlreadyThere for a new object, where somebody else was quicker. `generation` is the
+    object's own now."""
+    if wish.expected_generation in (None, generation):
+        return
+    if wish.new:
+        raise AlreadyThere(f"The {phrase(wish.ref)} was already requested. Edit it instead.")
+    raise Stale(
+        f"Someone else changed the {phrase(wish.ref)}. Reload it, then try again.",
+        {"generation": generation},
+    )
+
+
+def refuse_stale_proposal(proposal: Proposal) -> None:
+    """As `refuse_stale`, of each wish; nothing is locked."""
+    now = generations_of([one for one in proposal.wishes if one.expected_generation is not None])
+    for wish in proposal.wishes:
+        found = now.get((wish.broker.pk, wish.ref.kind, wish.ref.key))
+        if found is not None:
+            refuse_stale(wish, found)
+
+
+def shown_digest(proposal: Proposal) -> str:
+    """Return a digest of what a preview shows: observed state, generations and steps. It differs if the plan
+    would now be another (PLAN_MOVED)."""
+    plans: Sequence[Any] = list(proposal.plans.values())
+    shown: list[Any] = [
+        (plan.fingerprint, repr(plan.steps), repr(plan.unchanged)) for plan in plans
+    ]
+    shown.append(sorted(generations_of(proposal.wishes).items()))
+    return hashlib.sha256(repr(shown).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def generations_of(wishes: Iterable[Wish]) -> dict[tuple[int, str, Key], int]:
+    """How often something was asked here for each wished object; 0: never. By broker, kind and key."""
+    told = [((wish.broker.pk, wish.ref.kind, wish.ref.key), wish.taken) for wish in wishes]
+    found = {identity: 0 for identity, _ in told}
+    # Of what the person may not know of, nothing is told by this either.
+    asked = [identity for identity, taken in told if not taken]
+    for broker, kind in sorted({(broker, kind) for broker, kind, _ in asked}):
+        keys = [key for b, k, key in asked if (b, k) == (broker, kind)]
+        rows = ManagedObject.objects.with_keys(keys).filter(broker=broker, kind=kind)
+        for key, generation in rows.values_list("key", "generation"):
+            found[broker, kind, tuple(key)] = generation
+    return found

@@ -1,0 +1,66 @@
+"""What form, page and list of a kind are drawn from; see console.faces.face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from console.faces.lists import ListSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A form control for the part of the key or the field of the spec called `name`. `help` is shown below
+    it. The widget `table` takes lines of `name = value`; `choices` maps values of a `choice` to labels."""
+
+    name: str
+    label: str
+    help: str
+    widget: Literal["text", "pattern", "number", "choice", "table"] = "text"
+    choices: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False
+    #: Suggests names while typing: "vhosts" for the broker's virtual hosts, "" for none.
+    offers: Literal["", "vhosts"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A line of the object's page. `cell` turns the mirror row into its text or HTML."""
+
+    label: str
+    cell: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """A part of the object's page that only this kind has. `context` turns the mirror row into the
+    template's variables."""
+
+    template: str
+    context: Callable[[Any], Mapping[str, Any]]
+
+
+def _no_context(rows: Sequence[Any], user: Any) -> Mapping[str, Any]:
+    return {}
+
+
+def _as_they_are(rows: Any, user: Any) -> Any:
+    return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage:
+    """What only this kind's list has, beside its `listing`."""
+
+    #: Templates of the <tr>s, and of what stands beside the heading.
+    rows: str = "faces/_rows.html"
+    acts: str = "faces/_list_acts.html"
+    #: Their variables, for the rows of one page and the person.
+    context: Callable[[Sequence[Any], Any], Mapping[str, Any]] = _no_context
+    #: The listing for a person, where the order of rows would tell of what they may not see.
+    for_viewer: Callable[[Any], ListSpec] | None = None
+    #: Of rows those of a virtual host that the person sees; for a kind that belongs to none.
+    in_vhost: Callable[[Any, str, Any], Any] | None = None
+    #: Rows for an export, which reads them one by one.
+    exported: Callable[[Any, Any], Any] = _as_they_are
