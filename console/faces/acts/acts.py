@@ -25,6 +25,7 @@ from console.engine.proposals.current_state import generations_of
 from console.engine.proposals.preview import preview
 from console.errors import ConsoleError
 from console.faces.acts.forms import ActForm
+from console.faces.acts.once import remember
 from console.faces.person import person_of
 from console.kinds.common.kind import Ref
 from console.models import Change
@@ -39,7 +40,7 @@ class Asked:
     """What a valid form requests. `title` names the change. `act` is the label of the button. `back` is the
     URL to open once it is accepted. `dies` are sentences about what is lost, for the only object or by
     object; `warnings` are sentences above the plan. `typed`: a name to type as confirmation, "" for none.
-    `once`: a secret that is shown with this preview and never again."""
+    `once`: a generated password, shown after the change is applied (console.faces.acts.once)."""
 
     title: str
     wishes: Sequence[Wish]
@@ -97,6 +98,8 @@ def carry_out(
         asked = ask()
         if step == "apply" and not (problem := _missing(request, asked)):
             change = accept_asked(request, asked, edge)
+            if asked.once:
+                remember(request, change, asked.once)
             return edge.landed(request, asked.back, change)
         return _private(_preview(request, asked, form, problem if step == "apply" else "", edge))
     except ConsoleError as error:
@@ -183,8 +186,6 @@ def _missing(request: HttpRequest, asked: Asked) -> str:
     # Spaces at the ends are easily lost on the way, unless the name is nothing else.
     if asked.typed and typed != asked.typed and typed.strip() != (asked.typed.strip() or None):
         return "The name doesn't match. Nothing was changed."
-    if asked.once:  # made only now: nobody has seen it yet
-        return "The generated password has expired. A new one was generated; copy it before you confirm."
     plans = plan_of(request_of(asked, request.POST))
     if request.POST.get("seen") != fingerprint_of(list(plans.values()), asked):
         return "The broker's state or the desired state has changed since this preview. Review the new plan, then confirm."
