@@ -12,7 +12,7 @@ from accessctl.users.api_writes import UserNew
 from accessctl.users.origins import note_origins
 from accessctl.users.ownership import is_creating, known_users, sees_all_users, why_not_edit_user
 from accessctl.users.rules import check_user_fields, user_objections
-from console.faces.face import Face, Intent, Planned, Rights, Rules
+from console.faces.face import Face, Intent, NextStep, Planned, Rights, Rules
 from console.faces.mirror import Mirror, Reading
 from console.kinds.common.kind import Key, Spec
 from console.kinds.user import USER
@@ -109,4 +109,12 @@ USERS = Face(
     known=_known,
     planned=Planned(body=UserNew, make=plan_user),
     page="user",
+    then=[
+        NextStep(
+            label="Set permissions",
+            route="permission_edit",
+            right=Permission.PERMISSIONS_EDIT,
+            parameters={"user": "name"},
+        )
+    ],
 )
