@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest
 from accessctl.authorize import may_somewhere, require
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
+from console.errors import BrokerNotChosen
 from console.models import Broker
 from console.scope import Scope
 
@@ -20,8 +21,8 @@ def brokers_for(request: HttpRequest, permission: Permission) -> list[Broker]:
 
 
 def target_broker(request: HttpRequest, permission: Permission) -> tuple[Broker, list[Broker]]:
-    """(the broker that the URL names, or the first one; all that may be chosen). Raises NotAllowed,
-    Http404 and, for what is no scope, InvalidField."""
+    """(the broker that the URL names, or the only one; all that may be chosen). Raises BrokerNotChosen where
+    there are several, NotAllowed, Http404 and, for what is no scope, InvalidField."""
     require(request.user, permission)
     scope = Scope.read(request.GET, request.user)
     found = brokers_for(request, permission)
@@ -33,4 +34,6 @@ def target_broker(request: HttpRequest, permission: Permission) -> tuple[Broker,
         found = [one for one in found if one.environment == scope.environment] or found
     if not found:
         raise Http404("No broker found.")
+    if len(found) > 1:
+        raise BrokerNotChosen(found)
     return found[0], found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
@@ -40,6 +41,16 @@ class InvalidField(ConsoleError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message, {"field": field})
         self.field = field
+
+
+class BrokerNotChosen(ConsoleError):
+    """The page is about one broker, and the URL names none of several. `brokers` are those to choose from."""
+
+    code = "broker_not_chosen"
+
+    def __init__(self, brokers: Sequence[Any]) -> None:
+        super().__init__("Select a broker.")
+        self.brokers = brokers
 
 
 class TooLarge(ConsoleError):

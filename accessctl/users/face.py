@@ -14,7 +14,7 @@ from accessctl.users.lists import USERS_PAGE
 from accessctl.users.origins import note_origins
 from accessctl.users.ownership import is_creating, known_users, sees_all_users, why_not_edit_user
 from accessctl.users.rules import check_user_fields, user_objections
-from console.faces.face import Face, Intent, Planned, Rights, Rules
+from console.faces.face import Face, Intent, NextStep, Planned, Rights, Rules
 from console.faces.mirror import Mirror, Reading
 from console.kinds.common.kind import Key, Spec
 from console.kinds.user import USER
@@ -114,4 +114,12 @@ USERS = Face(
     known=_known,
     planned=Planned(body=UserNew, make=plan_user),
     page="user",
+    then=[
+        NextStep(
+            label="Set permissions",
+            route="permission_edit",
+            right=Permission.PERMISSIONS_EDIT,
+            parameters={"user": "name"},
+        )
+    ],
 )

@@ -21,6 +21,8 @@ from console.secrets import decrypt, encrypt
 _ALPHABET = string.ascii_letters + string.digits
 #: 24 of 62 characters: 142 bits.
 _LENGTH = 24
+#: Where a generated password is in what is sealed.
+_CLEAR = "clear"
 _LIMITS = {"max_connections": "max-connections", "max_channels": "max-channels"}
 _TAGS = ("administrator", "monitoring", "policymaker", "management", "impersonator")
 
@@ -28,7 +30,7 @@ KEEP, TYPED, GENERATED, HASHED, NONE = "keep", "typed", "generated", "hashed", "
 _WAYS = [
     (KEEP, "Keep the current password"),
     (TYPED, "Enter a password"),
-    (GENERATED, "Generate a strong password, shown once"),
+    (GENERATED, "Generate a strong password, shown after the user has it"),
     (HASHED, "Enter a password hash"),
     (NONE, "No password: the user authenticates by certificate, or not at all"),
 ]
@@ -45,8 +47,8 @@ class UserForm(ActForm):
 
     A password that was typed or generated is hashed at once. What goes from the preview to the
     confirmation is the hash, encrypted for this very user of the broker and this very person
-    (`sealed`); the password itself is never sent back to the browser, but for a generated one in its
-    one preview.
+    (`sealed`), a generated password with it. In clear a generated one is sent once it works
+    (console.faces.acts.once), any other never.
     """
 
     secret_fields: ClassVar[tuple[str, ...]] = ("password", "password_hash", "sealed")
@@ -145,6 +147,7 @@ class UserForm(ActForm):
         if way == NONE:
             return Password(none=True)
         if found := self._unsealed():
+            self.generated = found.pop(_CLEAR, "")
             self._fresh = found
             return Password(hashed=found["password_hash"], algorithm=found["hashing_algorithm"])
         algorithm = self.cleaned_data["hashing_algorithm"] or SHA256
@@ -176,6 +179,8 @@ class UserForm(ActForm):
         sealed = []
         if self._fresh is not None:
             kept = {"for": self._owner(), **self._fresh}
+            if self.generated:
+                kept[_CLEAR] = self.generated
             sealed = [("sealed", encrypt(Secret(json.dumps(kept))))]
         return super().carried() + sealed
 

@@ -299,9 +299,31 @@ def must_be_storable(name: str, text: str) -> None:
         raise InvalidField(name, "The text holds characters that can't be stored.")
 
 
+#: Ports of the other protocol than the address is for, and what to say: people copy the one they know.
+_AMQP_ADDRESS = (
+    "This is an AMQP address. Enter the management API's URL, usually http:// with port 15672 or https:// "
+    "with port 15671."
+)
+_OTHER_PROTOCOL: dict[str, tuple[set[int], str]] = {
+    "management_url": (
+        {5671, 5672},
+        "Port {port} is RabbitMQ's AMQP port. The management API usually listens on 15672, or 15671 with TLS.",
+    ),
+    "amqp_url": (
+        {15671, 15672},
+        "Port {port} is the management API's port. RabbitMQ usually listens for AMQP on 5672, or 5671 with TLS.",
+    ),
+}
+
+
 def _checked_address(name: str, text: str, parse: Callable[[str], ParsedUrl]) -> str:
+    if name == "management_url" and text.strip().lower().startswith(("amqp://", "amqps://")):
+        raise InvalidField(name, _AMQP_ADDRESS)
     try:
         url = parse(text)
+        ports, sentence = _OTHER_PROTOCOL[name]
+        if url.port in ports:
+            raise InvalidField(name, sentence.format(port=url.port))
         # A name is checked when it resolves, on every connect; an IP address can be refused now.
         check_literal(url.host, address_policy())
     except (BadAddress, AddressForbidden) as error:

@@ -116,6 +116,17 @@ class Planned:
     make: Callable[[dict[str, Any], bool, Any, Collection[Ref]], list[Wish]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """What somebody usually does after an object was created. `route` is a page of the broker;
+    `parameters` of its query come from parts of the object's key."""
+
+    label: str
+    route: str
+    right: Right
+    parameters: Mapping[str, str]
+
+
 _NO_LIST = ListSpec(
     name="", columns=[Column(key="id", label="", order=["id"])], default_sort="id", tiebreak=["id"]
 )
@@ -150,6 +161,8 @@ class Face:
     #: The route of an object's own page; "" for the kind's name where the page is drawn, else none.
     page: str = ""
     panels: Sequence[Panel] = ()
+    #: Offered beside the change that created an object, before its page and another one.
+    then: Sequence[NextStep] = ()
     #: The kind whose list shows this one as a tab; "" for an entry in the navigation.
     tab_of: str = ""
     icon: str = "square-3-stack-3d"

@@ -40,8 +40,8 @@ class Require(Protocol):
 
 
 class TargetBroker(Protocol):
-    """Return the broker that the URL names, else the first one, and all brokers to choose from, by name.
-    Raises NotAllowed without the right, Http404 if there is no broker, InvalidField for an invalid scope."""
+    """Return the broker that the URL names, else the only one, and all brokers to choose from, by name.
+    Raises BrokerNotChosen where there are several, NotAllowed without the right, Http404 if there is no broker, InvalidField for an invalid scope."""
 
     def __call__(self, request: HttpRequest, permission: Right) -> tuple[Broker, list[Broker]]: ...
 

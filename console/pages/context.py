@@ -16,6 +16,7 @@ from accessctl.authorize import may
 from accessctl.rights import Permission
 from accessctl.visibility.changes import changes_to_look_at, drifted
 from console.errors import ConsoleError
+from console.faces.acts.once import generated
 from console.faces.face import Face, drawn_faces, tabs_of
 from console.models import Broker
 from console.scope import Scope
@@ -115,6 +116,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "active_place": SimpleLazyObject(lambda: _active_place(request, rail)),
         "brokers_in_trouble": SimpleLazyObject(lambda: _brokers_in_trouble(request)),
         "changes_to_look_at": SimpleLazyObject(lambda: changes_to_look_at(request.user)),
+        "once": SimpleLazyObject(lambda: generated(request)),
         "drifted": SimpleLazyObject(lambda: drifted(request.user)),
     }
 

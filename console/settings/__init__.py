@@ -129,7 +129,10 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "console.pages.context.frame",
             ],
-            "libraries": {"warren": "console.faces.templatetags.warren"},
+            "libraries": {
+                "next_steps": "console.faces.templatetags.next_steps",
+                "warren": "console.faces.templatetags.warren",
+            },
         },
     },
 ]

@@ -50,6 +50,9 @@ function legend(chart) {
     list.append(item);
     return value;
   });
+  chart.when = document.createElement("li");
+  chart.when.className = "chart-when";
+  list.append(chart.when);
   chart.box.append(list);
 }
 
@@ -63,6 +66,7 @@ function latest(chart, values) {
 }
 
 function showValues(chart, index) {
+  chart.when.textContent = index == null ? "" : moment(chart.data[0][index], chart.to - chart.from);
   chart.names.forEach((name, i) => {
     const values = chart.data[i + 1] ?? [];
     const value = values[index ?? latest(chart, values)];
@@ -123,6 +127,15 @@ function clock(at, span) {
   if (span <= 90000) return time;
   const day = date.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
   return date.getHours() || date.getMinutes() ? `${day} ${time}` : day;
+}
+
+// The time under the pointer, with its zone: the rest of the page says UTC.
+function moment(at, span) {
+  if (at == null) return "";
+  const zone = { timeZoneName: "short", hour12: false };
+  const time = { hour: "2-digit", minute: "2-digit", second: span <= 90000 ? "2-digit" : undefined };
+  const day = { day: "numeric", month: "short" };
+  return new Date(at * 1000).toLocaleString("en-GB", { ...(span > 43200 ? day : {}), ...time, ...zone });
 }
 
 function zoom(chart, u) {

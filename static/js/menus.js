@@ -51,7 +51,7 @@ document.addEventListener("input", (event) => {
   const field = event.target.closest("[data-filter-menu]");
   if (!field) return;
   const wanted = field.value.trim().toLowerCase();
-  for (const item of field.closest(".menu-panel").querySelectorAll("[data-filter-text]")) {
+  for (const item of field.closest(".menu-panel, [data-filter-within]").querySelectorAll("[data-filter-text]")) {
     item.hidden = !item.dataset.filterText.toLowerCase().includes(wanted);
   }
 });

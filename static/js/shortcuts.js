@@ -1,6 +1,18 @@
 // Keyboard: "/" and Ctrl-K search, "?" help, "g" then a letter goes to the rail's entry with that
-// letter (data-key), "c" presses the page's main act (data-act="create").
+// letter (data-key), "c" presses the page's main act (the primary button of its header).
 let goingUntil = 0;
+
+function mainAct() {
+  return document.querySelector("main .page-acts .btn-primary");
+}
+
+function help() {
+  const dialog = document.getElementById("shortcuts");
+  const act = mainAct();
+  for (const line of dialog.querySelectorAll("[data-main-act]")) line.hidden = !act;
+  if (act) dialog.querySelector("dd[data-main-act]").textContent = act.textContent.trim();
+  dialog.showModal();
+}
 
 function isTyping(target) {
   return target.closest("input, textarea, select, [contenteditable]") !== null;
@@ -34,13 +46,13 @@ document.addEventListener("keydown", (event) => {
     search.focus();
     search.select();
   } else if (event.key === "?") {
-    document.getElementById("shortcuts")?.showModal();
+    help();
   } else if (event.key === "c") {
-    document.querySelector('[data-act="create"]')?.click();
+    mainAct()?.click();
   }
 });
 
 document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-open-shortcuts]")) document.getElementById("shortcuts")?.showModal();
+  if (event.target.closest("[data-open-shortcuts]")) help();
   if (event.target.closest("[data-close-dialog]")) event.target.closest("dialog")?.close();
 });

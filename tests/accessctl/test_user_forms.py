@@ -94,7 +94,7 @@ def test_tags_are_changed_without_the_password_and_the_password_without_tags(
     assert can_log_in(live_broker, name, "second one")
 
 
-def test_a_generated_password_is_shown_once_and_works(
+def test_a_generated_password_is_shown_when_it_works_and_until_it_is_put_away(
     browser, broker, names, live_broker  # noqa: F811
 ):  # fmt: skip
     name = names("user")
@@ -102,13 +102,34 @@ def test_a_generated_password_is_shown_once_and_works(
     shown = preview(browser, address, name=name, password_way="generated", tags=["management"])
     password = shown.context["asked"].once
     assert re.fullmatch(r"[A-Za-z0-9]{24}", password)
-    assert f'<code class="once">{password}</code>' in shown.content.decode()
-    lost = {**hidden_of(shown), "sealed": ["nonsense"], "step": "apply"}
-    again = browser.post(address, lost)
-    assert again.status_code == 400
-    assert again.context["asked"].once not in ("", password)
-    assert apply(confirm(browser, address, shown)).state == "done"
+    assert password not in shown.content.decode(), "it doesn't work yet"
+    change = confirm(browser, address, shown)
+    kept = str(dict(browser.session))
+    assert str(change.pk) in kept
+    assert password not in kept, "the session holds it encrypted"
+    waiting = browser.get("/users/").content.decode()
+    assert "as soon as the change is applied" in waiting
+    assert password not in waiting
+    assert apply(change).state == "done"
     assert can_log_in(live_broker, name, password)
+    code = f'<code class="once">{password}</code>'
+    assert code in browser.get("/once/").content.decode()
+    assert code in browser.get("/changes/").content.decode(), "still there on the next page"
+    away = browser.post("/once/", {"change": str(change.pk), "next": "/users/"})
+    assert (away.status_code, away["Location"]) == (302, "/users/")
+    assert password not in browser.get("/users/").content.decode()
+    assert browser.get("/once/").content.strip() == b""
+
+
+def test_a_generated_password_that_was_refused_is_not_shown(browser, broker, names):  # noqa: F811
+    address = f"/users/new/?broker={broker.pk}"
+    shown = preview(browser, address, name=names("user"), password_way="generated")
+    password = shown.context["asked"].once
+    change = confirm(browser, address, shown)
+    Change.objects.filter(pk=change.pk).update(state="rejected")
+    page = browser.get("/once/").content.decode()
+    assert "doesn’t work" in page
+    assert password not in page
 
 
 def test_a_user_without_a_password_and_one_with_a_hash(

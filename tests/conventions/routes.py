@@ -109,6 +109,7 @@ _PAGES = [
     Route("change_stop", "none", "super", ("change",)),
     Route("change_retry", "none", "super", ("change",)),
     Route("change_confirm", "none", "super", ("change",)),
+    Route("once", "person", "person"),
     Route("audit", "super", "none"),
     Route("audit_csv", "super", "none"),
     Route("audit_entry", "super", "none", ("audit",)),

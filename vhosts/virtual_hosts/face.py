@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from accessctl.rights import Permission
-from console.faces.face import Face, Intent, Planned, Rights, Rules
+from console.faces.face import Face, Intent, NextStep, Planned, Rights, Rules
 from console.faces.mirror import Mirror, Reading
 from console.kinds.common.kind import Key, Spec
 from console.kinds.common.values import optional_text
@@ -125,4 +125,12 @@ VIRTUAL_HOSTS = Face(
     needs=_needs,
     planned=Planned(body=VhostNew, make=plan_vhost),
     page="vhost",
+    then=[
+        NextStep(
+            label="Set permissions",
+            route="permission_edit",
+            right=Permission.PERMISSIONS_EDIT,
+            parameters={"vhost": "name"},
+        )
+    ],
 )  # fmt: skip

@@ -24,6 +24,7 @@ from console.engine.proposals.judge import PLAN_MOVED, first_change, shown_diges
 from console.engine.proposals.preview import preview
 from console.errors import ConsoleError
 from console.faces.acts.forms import ActForm
+from console.faces.acts.once import remember
 from console.faces.person import person_of
 from console.kinds.common.kind import Ref
 from console.models import Change
@@ -37,7 +38,7 @@ class Asked:
     """What a valid form requests. `title` names the change. `act` is the label of the button. `back` is the
     URL to open once it is accepted. `dies` are sentences about what is lost, for the only object or by
     object; `warnings` are sentences above the plan. `typed`: a name to type as confirmation, "" for none.
-    `once`: a secret that is shown with this preview and never again."""
+    `once`: a generated password, shown after the change is applied (console.faces.acts.once)."""
 
     title: str
     wishes: Sequence[Wish]
@@ -147,6 +148,8 @@ def proposal_of(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Propo
 def _accepted(request: HttpRequest, asked: Asked, proposal: Proposal, edge: Edge) -> HttpResponse:
     """Raises what `accept` raises."""
     change = accept(proposal, now=timezone.now(), acting_user=person_of(request))
+    if asked.once:
+        remember(request, change, asked.once)
     return edge.landed(request, asked.back, change)
 
 
@@ -170,8 +173,6 @@ def _missing(request: HttpRequest, asked: Asked, proposal: Proposal) -> str:
     # Spaces at the ends are easily lost on the way, unless the name is nothing else.
     if asked.typed and typed != asked.typed and typed.strip() != (asked.typed.strip() or None):
         return "The name doesn't match. Nothing was changed."
-    if asked.once:  # made only now: nobody has seen it yet
-        return "The generated password has expired. A new one was generated; copy it before you confirm."
     if request.POST.get("seen") != shown_digest(proposal):
         return PLAN_MOVED
     return ""

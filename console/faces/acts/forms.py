@@ -76,6 +76,8 @@ class ActForm(forms.Form):
                 continue  # as a group: components/_form_choices.html
             described = [f"id_{name}_error"] + ([f"id_{name}_helptext"] if field.help_text else [])
             field.widget.attrs["aria-describedby"] = " ".join(described)
+            if name in self.secret_fields:
+                field.widget.attrs["data-secret"] = ""  # static/js/forms.js keeps no draft of it
             if self.is_bound and name in self.errors:
                 field.widget.attrs["aria-invalid"] = "true"
 
@@ -86,7 +88,10 @@ def words_of(text: str) -> list[str]:
 
 
 class WriteOnlyText(forms.Textarea):
-    """Text of several lines that is sent and never given back."""
+    """Text of several lines that is sent and never given back, nor kept in the browser (static/js/forms.js)."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({**(attrs or {}), "data-secret": ""})
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         return super().get_context(name, None, attrs)

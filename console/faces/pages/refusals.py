@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
 from django_htmx.http import HttpResponseClientRefresh
 
-from console.errors import ConsoleError, NotAllowed, NothingGranted
+from console.errors import BrokerNotChosen, ConsoleError, NotAllowed, NothingGranted
 
 _TITLES = {
     400: "Invalid request",
@@ -40,6 +40,8 @@ class RefusalMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, ConsoleError) or request.path.startswith("/api/"):
             return None
+        if isinstance(error, BrokerNotChosen):
+            return _choose_broker(request, error)
         status = error.http_status
         title = _TITLES.get(status, "Request failed")
         if isinstance(error, NothingGranted):
@@ -56,6 +58,13 @@ class RefusalMiddleware:
             },
             status=status,
         )
+
+
+def _choose_broker(request: HttpRequest, error: BrokerNotChosen) -> HttpResponse:
+    """None is chosen for the person: the first of the alphabet is easily the wrong one."""
+    is_post = request.method == "POST"
+    context = {"brokers": error.brokers, "is_post": is_post}
+    return render(request, "choose_broker.html", context, status=400 if is_post else 200)
 
 
 def _leads_to_login(response: HttpResponse) -> bool:

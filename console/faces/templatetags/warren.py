@@ -37,6 +37,8 @@ from console.models import Broker
 register = template.Library()
 
 _DASH = "—"
+#: Names of lists that are longer keep their last characters where their column is narrow.
+_FITS, _TAIL = 16, 7
 
 
 @register.simple_tag
@@ -139,25 +141,40 @@ def lasting(milliseconds: int | None) -> SafeString:
 
 @register.simple_tag(name="name")
 @lru_cache(maxsize=4096)  # a list shows the same few names on every row, every few seconds
-def name_tag(value: str | None, most: int = 56, empty: str = "(empty name)") -> SafeString:
+def name_tag(
+    value: str | None, most: int = 56, empty: str = "(empty name)", fit: bool = False
+) -> SafeString:
     """A broker's name for something: control and bidi characters visible, long ones shortened in
-    the middle with the whole on hover and focus, isolated from the text around it."""
+    the middle with the whole on hover and focus, isolated from the text around it. `fit`: its place may
+    be narrower still, and then the style sheet cuts before its last characters (.name-fit)."""
     if not value:
         return format_html('<span class="name-empty">{}</span>', empty)
     shown = truncated(value, most)
-    body = format_html_join(
-        "",
-        "{}",
-        (
-            (format_html('<span class="name-char">{}</span>', text) if special else text,)
-            for text, special in pieces(shown)
-        ),
-    )
+    if fit and len(shown) > _FITS:
+        return format_html(
+            '<bdi class="name name-fit" data-tip="{}"><span class="name-head">{}</span>'
+            '<span class="name-tail">{}</span></bdi>',
+            plain(value),
+            _visible(shown[:-_TAIL]),
+            _visible(shown[-_TAIL:]),
+        )
+    body = _visible(shown)
     if shown != value:
         return format_html(
             '<bdi class="name" data-tip="{}" title="{}">{}</bdi>', plain(value), plain(value), body
         )
     return format_html('<bdi class="name">{}</bdi>', body)
+
+
+def _visible(text: str) -> SafeString:
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html('<span class="name-char">{}</span>', part) if special else part,)
+            for part, special in pieces(text)
+        ),
+    )
 
 
 @register.filter(name="plain_name")
@@ -321,9 +338,10 @@ def bar(
     share = min(max(used / limit, 0), 1)
     tone = "danger" if danger else "warn" if share >= high else "ok"
     return format_html(
-        '<svg class="bar bar-{}" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" '
-        'aria-label="{}: {} %"><rect class="bar-track" width="100" height="6" rx="3"/>'
-        '<rect class="bar-fill" width="{}" height="6" rx="3"/></svg>',
+        # Without a viewBox: stretched to its place, round ends would become lozenges.
+        '<svg class="bar bar-{}" role="img" aria-label="{}: {} %">'
+        '<rect class="bar-track" width="100%" height="100%" rx="3"/>'
+        '<rect class="bar-fill" width="{}%" height="100%" rx="3"/></svg>',
         tone,
         label,
         round(share * 100),
