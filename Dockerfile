@@ -41,4 +41,4 @@ RUN mkdir -p state/celery && chown 10001:10001 state/celery
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2 DJANGO_SETTINGS_MODULE=console.settings CONSOLE_STATE_DIR=/srv/warren/state CONSOLE_RUN_DIR=/tmp/warren
 USER 10001:10001
 EXPOSE 8000
-CMD ["gunicorn", "console.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--no-control-socket", "--logger-class", "console.settings.gunicorn_logs.JsonLogger", "--worker-tmp-dir", "/dev/shm"]
+CMD ["gunicorn", "--config", "python:console.web.configuration", "--bind", "0.0.0.0:8000"]

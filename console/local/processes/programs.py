@@ -13,8 +13,6 @@ from console.local.folder import CHECKOUT, StateFolder
 from console.local.keys import Keys
 from console.local.processes.services import Service
 
-WEB_PROCESSES = 2
-WEB_THREADS = 8
 WORKER_THREADS = 8
 #: Heaps that all threads of a process share. By default glibc gives each thread one of its own, and what
 #: a large listing took in each of them stays taken.
@@ -64,14 +62,8 @@ def web(folder: StateFolder, environment: dict[str, str], host: str, port: int) 
         folder,
         "web",
         environment,
-        *("gunicorn", "console.wsgi:application", "--bind", bind),
-        *("--worker-class", "gthread", "--threads", str(WEB_THREADS)),
-        *("--workers", str(WEB_PROCESSES), "--graceful-timeout", "3", "--timeout", "60"),
-        # Loaded once and shared: half the time to start, and less memory.
-        "--preload",
-        # It would be put where its path may be too long for a socket.
-        *("--no-control-socket", "--log-level", "warning"),
-        *("--logger-class", "console.settings.gunicorn_logs.JsonLogger"),
+        *("gunicorn", "--config", "python:console.web.configuration"),
+        *("--bind", bind, "--graceful-timeout", "3"),
     )
 
 
