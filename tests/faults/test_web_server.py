@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from console.local import programs
 from console.local.folder import StateFolder
+from console.local.processes import programs
 from console.web import worker
 from console.web.connection import Connection
 from tests.local.image import image_command
