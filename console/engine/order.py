@@ -28,7 +28,7 @@ def next_candidates(
     broker: Broker, *, now: datetime, behind: list[Step] | None, most: int
 ) -> list[Step]:
     """The next due steps that wait for nothing, of one change and kind, locked; at most `most`. `behind`
-    as with console.engine.step_store.start_batch."""
+    as with console.engine.steps.begin.start_batch."""
     open_steps = Step.objects.filter(broker=broker, state__in=OPEN_STEPS)
     held_back = open_steps.filter(next_at__gt=now)
     due = open_steps.filter(next_at__lte=now).exclude(change__in=held_back.values("change"))
@@ -89,7 +89,7 @@ def blockers(change: Change, steps: Sequence[Step]) -> dict[int, Step]:
     """By the id of each of `steps` that has to wait: a step of another change that has to end before.
 
     `steps` are of `change` and of one broker, with their targets. Never circular but by creations that
-    were accepted later; console.engine.step_store resolves that.
+    were accepted later; console.engine.steps.begin resolves that.
     """
     founded = {step.pk: stands_on(reference(step)) for step in steps}
     removes = any(step.op in _REMOVES for step in steps)

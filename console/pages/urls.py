@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from console.pages import audit, brokers, changes, drift, fleet, once, scope, system, unmanaged
+from console.pages import (
+    audit,
+    brokers,
+    change,
+    changes,
+    drift,
+    fleet,
+    once,
+    scope,
+    system,
+    unmanaged,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", fleet.fleet, name="fleet"),
@@ -20,11 +31,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("brokers/<int:broker_id>/forget/", brokers.broker_forget, name="broker_forget"),
     path("changes/", changes.changes, name="changes"),
     path("changes.csv", changes.changes_csv, name="changes_csv"),
-    path("changes/<uuid:change_id>/", changes.change, name="change"),
-    path("changes/<uuid:change_id>/strip/", changes.change_strip, name="change_strip"),
-    path("changes/<uuid:change_id>/stop/", changes.change_stop, name="change_stop"),
-    path("changes/<uuid:change_id>/retry/", changes.change_retry, name="change_retry"),
-    path("changes/<uuid:change_id>/confirm/", changes.change_confirm, name="change_confirm"),
+    path("changes/<uuid:change_id>/", change.change, name="change"),
+    path("changes/<uuid:change_id>/strip/", change.change_strip, name="change_strip"),
+    path("changes/<uuid:change_id>/stop/", change.change_stop, name="change_stop"),
+    path("changes/<uuid:change_id>/retry/", change.change_retry, name="change_retry"),
+    path("changes/<uuid:change_id>/confirm/", change.change_confirm, name="change_confirm"),
     path("once/", once.once, name="once"),
     path("drift/", drift.drift, name="drift"),
     path("drift.csv", drift.drift_csv, name="drift_csv"),

@@ -16,7 +16,6 @@ from functools import partial
 import structlog
 
 from console.brokers.connect import connect
-from console.engine import step_store as book
 from console.engine.applying.attempt import (
     NOT_APPLIED,
     Outcome,
@@ -33,6 +32,7 @@ from console.engine.applying.parallel import CONNECTIONS, Calls
 from console.engine.applying.recheck import judge_of
 from console.engine.applying.stopping import stopping
 from console.engine.lease import Lease, release_lease, renew_lease, take_lease
+from console.engine.steps import begin, finish, stop
 from console.errors import ConsoleError
 from console.kinds.common.kind import Op
 from console.models import Broker, Step
@@ -67,11 +67,11 @@ def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
     ended = 0
     try:
         broker = Broker.objects.get(pk=broker_id)
-        ended += book.stop_requested(broker, now=clock())
-        if not book.any_due(broker, now=clock()):
+        ended += stop.stop_requested(broker, now=clock())
+        if not begin.any_due(broker, now=clock()):
             return ended
         if not broker.enabled:
-            book.wait(
+            stop.wait(
                 broker,
                 "disabled",
                 "The broker is disabled in the console. Enable it to apply the change.",
@@ -91,7 +91,7 @@ def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
     except BrokerError as error:
         _wait(Broker.objects.get(pk=broker_id), outcome_of_error(error), clock())
     except ConsoleError as error:
-        book.wait(
+        stop.wait(
             Broker.objects.get(pk=broker_id),
             error.code,
             error.message,
@@ -133,7 +133,7 @@ class _Run:
         return self.trouble is None
 
     def _start(self, behind: list[Step] | None = None) -> list[Step] | None:
-        batch = book.start_batch(self._broker, self._lease, now=self._clock(), behind=behind)
+        batch = begin.start_batch(self._broker, self._lease, now=self._clock(), behind=behind)
         if batch is not None:
             crashpoint("after-attempt")
         return batch
@@ -147,7 +147,7 @@ class _Run:
     def _go_on(self, batch: list[Step]) -> bool:
         if stopping() or not renew_lease(self._lease):
             return False
-        return not book.stop_asked(batch[0].change_id)
+        return not stop.stop_asked(batch[0].change_id)
 
     def _look(self, steps: list[Step]) -> Look:
         return Look(self._store, steps, self._keep)
@@ -199,11 +199,11 @@ class _Run:
         if sent:
             results |= self._read_back(sent, results, after or self._look(sent))
         crashpoint("after-read-back")
-        if not book.finish_batch(self._lease, batch, results, now=self._clock()):
+        if not finish.finish_batch(self._lease, batch, results, now=self._clock()):
             raise _LeaseLost
         crashpoint("after-commit")
         self.ended += sum(1 for result in results.values() if result.state in _ENDED)
-        self.ended += book.stop_requested(self._broker, now=self._clock())
+        self.ended += stop.stop_requested(self._broker, now=self._clock())
         if self.trouble is None:
             self.trouble = next((r for r in results.values() if r.state == "trouble"), None)
 
@@ -265,10 +265,10 @@ def _all(batch: Sequence[Step], outcome: Outcome) -> dict[int, Outcome]:
 
 
 def _wait(broker: Broker, trouble: Outcome, now: datetime) -> None:
-    failures = book.count_failure(broker)
+    failures = stop.count_failure(broker)
     if isinstance(trouble.error, LoginRefused):
         # Knocking with a refused password can lock the account.
         delay = float(LONGEST_WAIT_S)
     else:
         delay = random.uniform(0.5, min(LONGEST_WAIT_S, 2.0**failures))  # noqa: S311 – jitter
-    book.wait(broker, trouble.code, trouble.detail, now + timedelta(seconds=delay))
+    stop.wait(broker, trouble.code, trouble.detail, now + timedelta(seconds=delay))

@@ -13,7 +13,7 @@ from console.engine.accept import Proposal, Wish, accept
 from console.engine.applying.attempt import secrets_of
 from console.engine.notify import ring
 from console.engine.ports import AUTHORIZE
-from console.engine.step_store import stop_requested
+from console.engine.steps.stop import stop_requested
 from console.errors import ConsoleError, NotAllowed
 from console.kinds.common.kind import Key, Ref, Spec
 from console.models import (

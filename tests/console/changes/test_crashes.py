@@ -255,7 +255,7 @@ def test_c5_what_the_broker_did_is_found_although_its_answer_was_lost(story, liv
 
 
 def test_c8_death_in_the_middle_of_many_steps_goes_on_with_the_rest(story_of_three, monkeypatch):
-    monkeypatch.setattr("console.engine.step_store.BATCH", 1)
+    monkeypatch.setattr("console.engine.steps.begin.BATCH", 1)
     story = story_of_three
     for _ in story:
         change = story.ask()

@@ -285,7 +285,7 @@ def stopped():
 def test_a_worker_that_is_asked_to_stop_ends_its_call_and_begins_no_other(
     engine, live_broker, names, stopped, monkeypatch
 ):
-    monkeypatch.setattr("console.engine.step_store.BATCH", 1)
+    monkeypatch.setattr("console.engine.steps.begin.BATCH", 1)
     change = engine.ask(*[("vhost", [names("vhost")], {}) for _ in range(3)])
     with Gate(live_broker.url, hold="answer") as gate:
         reach_by(engine, gate.url)

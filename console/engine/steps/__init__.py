@@ -1,0 +1,1 @@
+"""The rows of steps: which are due, which have begun, how they ended."""

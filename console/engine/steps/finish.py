@@ -1,0 +1,161 @@
+"""How steps ended: recorded in one short transaction, or not at all where the lease is lost."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from console.engine.applying.attempt import MOST_BROKER_FAILURES, Outcome
+from console.engine.applying.observed import hand_on
+from console.engine.applying.retire import retire_dependents
+from console.engine.lease import Lease, still_held
+from console.engine.steps.begin import NOT_SENT
+from console.engine.steps.settle import move_targets, settle_changes, store_alike
+from console.models import (
+    Attempt,
+    BrokerLease,
+    BrokerStatus,
+    Step,
+    StepState,
+    Sync,
+)
+
+#: A refusal after an attempt of unknown outcome is not final at once.
+ASKED_ONCE_MORE_AFTER = timedelta(seconds=5)
+_OUTCOMES = {
+    "ok": "ok",
+    "unchanged": "unchanged",
+    "rejected": "rejected",
+    "failed": "rejected",
+    "trouble": "unknown",
+}
+
+
+def finish_batch(
+    lease: Lease, batch: list[Step], results: dict[int, Outcome], *, now: datetime
+) -> bool:
+    """Records how each step came out. False, and nothing recorded, where the lease is lost."""
+    with transaction.atomic():
+        if not still_held(lease):
+            return False
+        for step in batch:
+            _mark(step, results[step.pk], now)
+        store_alike(batch, _OUTCOME_FIELDS)
+        _close_attempts(lease, batch, results, now)
+        _move_targets(batch, results, now)
+        _retire_what_went_with(batch, results, now)
+        hand_on(lease.broker_id, batch, results, now)
+        settle_changes({step.change_id for step in batch}, now)
+        if any(result.state == "ok" for result in results.values()):
+            BrokerLease.objects.filter(broker=lease.broker_id).update(failures=0)
+        if any(r.state == "ok" or r.code == "not_allowed" for r in results.values()):
+            # What was changed is to be seen on the pages at once, and so is what was changed elsewhere.
+            BrokerStatus.objects.filter(broker=lease.broker_id).update(next_inventory_at=now)
+    return True
+
+
+_OUTCOME_FIELDS = (
+    "state", "error_code", "error_detail", "next_at", "finished_at", "secrets_encrypted", "attempts",
+)  # fmt: skip
+
+
+def _mark(step: Step, result: Outcome, now: datetime) -> None:
+    step.error_code, step.error_detail = result.code, result.detail
+    if result.state in ("ok", "unchanged"):
+        step.state, step.finished_at, step.secrets_encrypted = StepState.APPLIED, now, ""
+    elif result.state == "rejected" and step.unsure and result.called:
+        # An earlier call may still be under way there; refused once more, it is.
+        step.state, step.next_at = StepState.VERIFYING, now + ASKED_ONCE_MORE_AFTER
+    elif result.state == "rejected" and step.stopped:
+        step.state, step.finished_at, step.secrets_encrypted = StepState.STOPPED, now, ""
+        step.error_code = "stopped"
+    elif result.state == "rejected":
+        step.state, step.finished_at = StepState.REJECTED, now
+        if step.only_look:
+            step.secrets_encrypted = ""
+    elif result.state == "failed":
+        failed = Q(outcome=_OUTCOMES["failed"]) | Q(outcome=NOT_SENT, http_status__gte=500)
+        failures = step.tries.filter(failed).count() + 1
+        if failures < MOST_BROKER_FAILURES:
+            step.state = _still_open(step, result)
+            step.next_at = now + timedelta(seconds=2.0**failures)
+        else:
+            step.state, step.finished_at = StepState.REJECTED, now
+            step.error_detail = f"The broker failed {failures} times: {result.detail}"
+    elif result.state == "skipped":
+        # Nothing was sent.
+        step.state, step.attempts = _still_open(step, result), step.attempts - 1
+    else:
+        step.state = _still_open(step, result)
+
+
+def _still_open(step: Step, result: Outcome) -> StepState:
+    """*Pending* says that nothing was sent, so it can be stopped at once."""
+    return StepState.VERIFYING if result.called or step.unsure else StepState.PENDING
+
+
+def _close_attempts(
+    lease: Lease, batch: list[Step], results: dict[int, Outcome], now: datetime
+) -> None:
+    """Those begun under this lease: one that a dead worker left stays as it is."""
+    alike: dict[tuple[str, int | None, str], list[int]] = {}
+    for step in batch:
+        result = results[step.pk]
+        how = (_outcome_of(result), result.http_status, result.detail)
+        alike.setdefault(how, []).append(step.pk)
+    for (outcome, http_status, detail), ids in alike.items():
+        begun = Attempt.objects.filter(step__in=ids, fence=lease.fence, finished_at=None)
+        if outcome:
+            begun.update(finished_at=now, outcome=outcome, http_status=http_status, detail=detail)
+        else:
+            begun.delete()
+
+
+def _outcome_of(result: Outcome) -> str:
+    """ "" where no attempt was begun."""
+    if result.state == "skipped":
+        return ""
+    if result.state in ("trouble", "failed") and not result.called:
+        return NOT_SENT
+    return _OUTCOMES[result.state]
+
+
+def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
+    done = [step for step in batch if results[step.pk].state in ("ok", "unchanged")]
+    with connection.cursor() as cursor:
+        # A later wish makes its own way to green; that this one was there is kept all the same.
+        cursor.execute(
+            """
+            UPDATE console_managedobject t
+            SET verified_generation = s.generation, verified_at = %(now)s, updated_at = %(now)s
+            FROM console_step s
+            WHERE s.id = ANY(%(ids)s) AND t.id = s.target_id
+              AND t.verified_generation <= s.generation
+            """,
+            {"now": now, "ids": [step.pk for step in done]},
+        )
+    move_targets(done, Sync.IN_SYNC, "", now, drift=[], drifted_since=None)
+    waiting: dict[tuple[Sync, str], list[Step]] = {}
+    for step in batch:
+        if step.state == StepState.APPLIED:
+            continue
+        refused = step.state in (StepState.REJECTED, StepState.STOPPED)
+        sync = Sync.REJECTED if refused else Sync.PENDING
+        if step.state == StepState.VERIFYING:
+            sync = Sync.VERIFYING
+        waiting.setdefault((sync, step.error_detail), []).append(step)
+    for (sync, reason), steps in waiting.items():
+        move_targets(steps, sync, reason, now)
+
+
+def _retire_what_went_with(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
+    """What hung on the objects that were read back as gone."""
+    gone = [
+        tuple(step.target.key)
+        for step in batch
+        if results[step.pk].state in ("ok", "unchanged") and results[step.pk].seen is None
+    ]
+    if gone:
+        retire_dependents(batch[0].broker_id, batch[0].target.kind, gone, now)

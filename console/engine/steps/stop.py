@@ -1,0 +1,75 @@
+"""Steps that wait for their broker, and steps that are stopped before they were sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from console.engine.steps.settle import settle_changes
+from console.models import (
+    OPEN_CHANGES,
+    OPEN_STEPS,
+    Broker,
+    BrokerLease,
+    Change,
+    ChangeState,
+    ManagedObject,
+    Step,
+    StepState,
+    Sync,
+)
+
+STOPPED_BEFORE_SENDING = "Stopped before it was sent."
+
+
+def stop_asked(change_id: UUID) -> bool:
+    """Whether no further step of the change is to begin."""
+    return Change.objects.filter(pk=change_id, stop_requested_at__isnull=False).exists()
+
+
+def stop_requested(broker: Broker, *, now: datetime) -> int:
+    """Ends the steps of which nothing was sent, of changes that are to stop; how many."""
+    with transaction.atomic():
+        # A worker that begins a step, or records one, holds this row.
+        list(BrokerLease.objects.select_for_update().filter(broker=broker))
+        steps = Step.objects.filter(
+            broker=broker,
+            state=StepState.PENDING,
+            change__stop_requested_at__isnull=False,
+            change__state__in=OPEN_CHANGES,
+        )
+        changes = set(steps.values_list("change", flat=True))
+        if not changes:
+            return 0
+        targets = list(steps.values_list("target", flat=True))
+        stopped = steps.update(
+            state=StepState.STOPPED,
+            finished_at=now,
+            error_code="stopped",
+            error_detail=STOPPED_BEFORE_SENDING,
+            secrets_encrypted="",
+        )
+        ManagedObject.objects.filter(pk__in=targets, sync=Sync.PENDING).update(
+            sync=Sync.REJECTED, reason=STOPPED_BEFORE_SENDING, updated_at=now
+        )
+        settle_changes(changes, now)
+        return stopped
+
+
+def count_failure(broker: Broker) -> int:
+    """One more failure in a row to reach the broker for writing; how many it makes."""
+    BrokerLease.objects.filter(broker=broker).update(failures=F("failures") + 1)
+    return BrokerLease.objects.values_list("failures", flat=True).get(broker=broker)
+
+
+def wait(broker: Broker, code: str, detail: str, until: datetime) -> None:
+    """Every open step of the broker waits for it, and says why."""
+    with transaction.atomic():
+        steps = Step.objects.filter(broker=broker, state__in=OPEN_STEPS)
+        steps.update(next_at=until, error_code=code, error_detail=detail)
+        changes = steps.values("change")
+        Change.objects.filter(pk__in=changes).update(state=ChangeState.WAITING)
+        ManagedObject.objects.filter(steps__in=steps, sync=Sync.PENDING).update(reason=detail)
