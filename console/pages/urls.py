@@ -2,18 +2,9 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from console.pages import (
-    audit,
-    brokers,
-    change,
-    changes,
-    drift,
-    fleet,
-    once,
-    scope,
-    system,
-    unmanaged,
-)
+from console.pages import audit, brokers, drift, fleet, once, scope, system, unmanaged
+from console.pages.changes import listed as changes
+from console.pages.changes import one as change
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", fleet.fleet, name="fleet"),

@@ -77,7 +77,7 @@ def test_the_plugin_counts_where_statistics_are_disabled(make_broker, counted, n
 
 
 def test_many_consumers_are_counted_by_the_plugin(make_broker, counted, monkeypatch) -> None:
-    monkeypatch.setattr("vhosts.queues.consumers._CHEAPER_LISTED", 1)
+    monkeypatch.setattr("vhosts.polling.depths.consumers._CHEAPER_LISTED", 1)
 
     def never(_: ManagementClient) -> Any:
         raise AssertionError("the dearer of the two")

@@ -14,6 +14,7 @@ from console.faces.seen import ids_of
 from console.kinds.common.kind import Op
 from console.kinds.registry import KINDS
 from console.models import Change, ChangeState, Step
+from console.scope import Scope
 
 register = template.Library()
 
@@ -34,10 +35,10 @@ def _then(step: Step, user: Any) -> list[tuple[str, str]]:
     """What the kind itself suggests, such as setting permissions for a new user."""
     kind = KINDS[step.target.kind]
     parts = dict(zip(kind.identity, step.target.key, strict=True))
-    vhost = kind.vhost_of(tuple(step.target.key))
+    place = kind.vhost_of(tuple(step.target.key))
     found = []
     for one in FACES[kind.name].then:
-        if MAY.ask(user, one.right, step.broker, vhost):
+        if MAY.ask(user, one.right, step.broker, place):
             named = {name: parts[part] for name, part in one.parameters.items()}
             query = urlencode({"broker": step.broker_id, **named})
             found.append((one.label, f"{reverse(one.route)}?{query}"))
@@ -55,12 +56,12 @@ def _open(step: Step, user: Any) -> list[tuple[str, str]]:
 
 def _another(step: Step, user: Any) -> list[tuple[str, str]]:
     face, key = FACES[step.target.kind], tuple(step.target.key)
-    vhost = face.kind.vhost_of(key)
+    place = face.kind.vhost_of(key) if len(key) > 1 else None
     try:
         address = reverse(f"{face.name}_create")
     except NoReverseMatch:
         return []
-    if not MAY.ask(user, face.rights.create, step.broker, vhost if len(key) > 1 else None):
+    if not MAY.ask(user, face.rights.create, step.broker, place):
         return []
-    query = {"broker": step.broker_id} | ({"vhost": vhost} if vhost and len(key) > 1 else {})
-    return [(f"Create another {face.kind.noun}", f"{address}?{urlencode(query)}")]
+    query = Scope.at(step.broker, place).query()
+    return [(f"Create another {face.kind.noun}", f"{address}{query}")]

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accessctl.visibility.changes import changes_to_look_at
 from console.brokers.registry import forget_broker
-from console.engine.accept import Request, Wish, accept
+from console.engine.accept import Proposal, Wish, accept
 from console.kinds.common.kind import Ref
 from console.models import AuditEntry, Change, Step
 from tests.engine import Engine, utc_now
@@ -66,7 +66,7 @@ def test_what_may_have_been_sent_is_said(lost, client, superuser):
 
 def test_a_change_of_two_brokers_goes_on_with_the_other(lost, engine, names, seen, superuser):
     vhost = names("vhost")
-    request = Request(
+    request = Proposal(
         title="both", origin="api", wishes=[wish(lost.broker, vhost), wish(engine.broker, vhost)]
     )
     change = accept(request, now=utc_now(), acting_user=superuser)

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from console.engine.accept import Request, Wish
+from console.engine.accept import Proposal, Wish
 from console.engine.proposals.preview import preview
 from console.kinds.common.kind import Ref
 from console.kinds.registry import KINDS
@@ -27,7 +27,7 @@ def test_the_counts_of_the_preview_are_those_of_the_change(engine, names, seen, 
     )
     observed = {Ref("vhost", (vhost,)): {}, Ref("permission", (vhost, user)): ALL}
     shown = preview(
-        Request(
+        Proposal(
             title="t",
             origin="api",
             wishes=[

@@ -23,6 +23,8 @@ from console.rabbitmq.errors import AccessRefused, BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
 from vhosts.polling import dispatch
 from vhosts.polling.depths.collect import SLOW
+from vhosts.polling.depths.consumers import take_consumers
+from vhosts.polling.depths.streams import take_stream_depths
 from vhosts.polling.inventory.drift import note_part
 from vhosts.polling.inventory.gone import gone_since
 from vhosts.polling.inventory.mirror import Mirrored, lay_over
@@ -34,8 +36,6 @@ from vhosts.polling.inventory.sight import Sight
 from vhosts.polling.rights import refused
 from vhosts.polling.store import Fenced
 from vhosts.polling.vitals import sentence
-from vhosts.queues.consumers import take_consumers
-from vhosts.queues.stream_depths import take_stream_depths
 
 log = structlog.get_logger(__name__)
 

@@ -31,7 +31,7 @@ from console.models import (
     Step,
     StepState,
 )
-from console.pages.change_rows import ORIGINS, source_of
+from console.pages.changes.rows import ORIGINS, source_of
 from console.scope import Scope
 
 CHANGES = ListSpec(

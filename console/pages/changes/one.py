@@ -30,7 +30,7 @@ from console.models import (
     Change,
     StepState,
 )
-from console.pages.change_rows import counts_of, may_be_there, source_of, step_rows, strip_of
+from console.pages.changes.rows import counts_of, may_be_there, source_of, step_rows, strip_of
 
 STEPS = ListSpec(
     name="steps",

@@ -1,0 +1,1 @@
+"""Pages of changes: the list, one change with its steps."""
