@@ -87,6 +87,11 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
         )
 
 
+def _is_left_out(key: Key, spec: Spec) -> bool:
+    """Internal exchanges; those of federation are its own, and declared by it."""
+    return bool(spec.get("internal")) and spec.get("type") != "x-federation-upstream"
+
+
 def _has_type(of_type: str, facts: BrokerFacts) -> bool:
     """Whether the broker may have it: any plugin may bring one that begins with x-."""
     if facts.exchange_types is not None:
@@ -126,6 +131,6 @@ EXCHANGE = Kind(
     called="{1} in {0}",
     stands_on=_stands_on,
     faults=_faults,
-    takes_connection=True,
+    not_exported=("4.1", _is_left_out),
     never_empty=True,
 )

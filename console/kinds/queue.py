@@ -76,13 +76,24 @@ def _stands_on(key: Key) -> Iterable[Ref]:
 
 
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
-    return queue_arguments.faults(
-        arguments=spec["arguments"],
-        durable=spec["durable"],
-        auto_delete=spec["auto_delete"],
-        default=facts.other("vhost", (key[0],)).get("default_queue_type"),
-        facts=facts,
-    )
+    vhost = facts.other("vhost", (key[0],))
+    defaults: tuple[str | None, ...] = (vhost.get("default_queue_type"),)
+    if not facts.whole and "default_queue_type" not in vhost:
+        # Which type it gets isn't known, so only what no type takes is a fault.
+        defaults = (None, queue_arguments.QUORUM, queue_arguments.STREAM)
+    found = [
+        list(
+            queue_arguments.faults(
+                arguments=spec["arguments"],
+                durable=spec["durable"],
+                auto_delete=spec["auto_delete"],
+                default=default,
+                facts=facts,
+            )
+        )
+        for default in defaults
+    ]
+    return found[0] if all(found) else ()
 
 
 QUEUE = Kind(
@@ -116,6 +127,5 @@ QUEUE = Kind(
     stands_on=_stands_on,
     align=_align,
     faults=_faults,
-    takes_connection=True,
     deleted_if_empty=True,
 )

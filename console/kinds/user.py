@@ -290,6 +290,7 @@ USER = Kind(
     locks_out=_locks_out,
     held_in=_held_in,
     faults=_faults,
+    connections_at=lambda key: ("connections", "username", key[0]),
     claimed=True,
     goes_together=True,
     never_empty=True,

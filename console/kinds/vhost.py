@@ -235,6 +235,7 @@ VHOST = Kind(
     is_container=True,
     faults=_faults,
     counts={"max-queues": "queue"},
+    connections_at=lambda key: ("vhosts", key[0], "connections"),
     never_empty=True,
     clears={"description": (), "tags": ()},
 )  # fmt: skip

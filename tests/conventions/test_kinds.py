@@ -36,6 +36,7 @@ GENERAL = (
     "vhosts/definitions/import_checks.py",
     "vhosts/definitions/import_file.py",
     "vhosts/definitions/import_losses.py",
+    "vhosts/definitions/planning",
     "vhosts/definitions/read.py",
     "vhosts/definitions/rights.py",
     "vhosts/administration/drift.py",

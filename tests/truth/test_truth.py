@@ -26,6 +26,10 @@ EXCHANGE_TYPES = {
         "x-modulus-hash",
     },
 }  # fmt: skip
+APPLICATIONS = {
+    "rabbit", "rabbitmq_management", "rabbitmq_prometheus", "rabbitmq_shovel", "rabbitmq_federation",
+    "rabbitmq_stream",
+}  # fmt: skip
 #: PCRE 8 up to Erlang 27, PCRE2 from 28 on.
 DIALECT: dict[str, Dialect] = {"3.10.8": "pcre8", "4.0.5": "pcre8", "4.3.6": "pcre2"}
 
@@ -64,6 +68,8 @@ def facts_for(version: str, default_queue_type: str | None = None) -> BrokerFact
         version=version_of(version),
         said=version,
         exchange_types=EXCHANGE_TYPES[version],
+        applications=APPLICATIONS,
+        whole=True,
         other=lambda kind, key: {"default_queue_type": default_queue_type},
     )
 

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 
 from tests.inputs.doors import APPLY, PLAN, Doors
+from vhosts.definitions import read
 from vhosts.definitions.backups import compare_backups, download_backup, take_backup
 
 pytestmark = pytest.mark.django_db
@@ -90,3 +91,30 @@ def test_a_copy_names_each_that_stays_behind(doors, vhost):
     assert [name for name in (".", "..", "tab\\x09here") if f"queue {name} in" not in told] == [], (
         told
     )
+
+
+def test_internal_exchanges_are_exported_where_the_brokers_own_export_lacks_them(
+    doors, scratch_vhost, monkeypatch
+):
+    """RabbitMQ 4.3 leaves them out of its definitions, and lists their bindings."""
+    name = scratch_vhost.name
+    scratch_vhost.live.call(
+        "PUT", "exchanges", name, "inner", body={"type": "fanout", "internal": True}
+    )
+    scratch_vhost.live.call("PUT", "exchanges", name, "outer", body={"type": "fanout"})
+    scratch_vhost.channel.exchange_bind("inner", "outer")
+    parse = read.parse_live
+
+    def as_4_3(body: bytes, *, most_bytes: int) -> Any:
+        told = json.loads(body)
+        if "vhosts" in told:
+            told["rabbitmq_version"] = told["rabbit_version"] = "4.3.6"
+            told["exchanges"] = [row for row in told["exchanges"] if not row.get("internal")]
+        return parse(json.dumps(told).encode(), most_bytes=most_bytes)
+
+    monkeypatch.setattr(read, "parse_live", as_4_3)
+    file = doors.api.get("/api/v1/definitions/?broker=one").json()
+    there = {row["name"] for row in file["exchanges"] if row["vhost"] == name}
+    assert there == {"inner", "outer"}
+    plan = doors.file(file, PLAN, vhost=name).json()
+    assert (plan["sound"], plan["rows"]) == (True, [])

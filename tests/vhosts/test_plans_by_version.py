@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import time
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
+from console.engine.proposals.commands import step_commands
 from console.errors import InvalidField
-from console.kinds.common.kind import Ref
+from console.kinds.common.kind import Op, Ref
 from console.kinds.refusals.versions import version_of
 from tests.vhosts.test_definitions_import import importer, user, vhost  # noqa: F401
 from vhosts.definitions.import_drafts import make_draft
@@ -112,10 +114,26 @@ def test_limits_that_are_full_are_said_before(importer, vhost, live_broker):  # 
     limits = [{"name": vhost, "limits": {"max-queues": 4}}]
     file = {"vhosts": limits, "queues": [queue(vhost, name) for name in ("a", "b", "c")]}
     assert importer.plan(file).sound
-    live_broker.call("PUT", "vhost-limits", vhost, "max-connections", body={"value": 0})
-    why = said(importer.plan(file))
-    assert set(why) == {"a", "b", "c"}
-    assert "allows 0 connections (max-connections)" in why["a"]
+    assert importer.do(file).state == "done"
+
+
+def test_limits_below_what_is_there_are_told(importer, vhost, live_broker, scratch_vhost):  # noqa: F811
+    """RabbitMQ keeps what is there, and takes what an import declares: only clients are refused."""
+    name = scratch_vhost.name
+    for queue_name in ("a", "b"):
+        scratch_vhost.channel.queue_declare(queue_name, durable=True)
+    limits = {"max-queues": 1, "max-connections": 0}
+    file = {"vhosts": [{"name": name, "limits": limits}]}
+
+    def told() -> str:
+        return "\n".join(str(one) for one in importer.plan(file).findings)
+
+    assert importer.plan(file).sound
+    assert f"The virtual host {name} gets max-queues 1 and has 2 queues: they stay" in told()
+    end = time.monotonic() + 20
+    while f"The virtual host {name} gets max-connections 0 and has 1 connection" not in told():
+        assert time.monotonic() < end, "a connection is listed some seconds after it is opened"
+        time.sleep(0.5)
 
 
 def test_keys_of_mirroring_are_an_objection_on_4_and_stripping_them_is_offered(
@@ -321,3 +339,37 @@ def test_the_commands_and_the_page_offer_what_helps(
     draft.refresh_from_db()
     assert draft.plan["sound"]
     assert b"Remove mirroring keys from policies" not in client.get(address).content
+
+
+def test_every_door_says_what_has_no_effect_and_refuses_what_the_version_lacks(api, make_broker):
+    broker = make_broker()
+    body = {
+        "broker": broker.pk,
+        "name": "u",
+        "tags": ["Administrator"],
+        "password": "correct horse",
+    }
+    plan = api.post("/api/v1/users/?dry_run=true", body).json()
+    told = [one for step in plan["steps"] for one in step["objections"]]
+    assert "The tag Administrator has no power in RabbitMQ. The tag administrator has." in told
+    broker.status.rabbitmq_version = "4.0.5"
+    broker.status.save(update_fields=["rabbitmq_version"])
+    body = {"broker": broker.pk, "name": "v", "protected_from_deletion": True}
+    answer = api.post("/api/v1/vhosts/?dry_run=true", body)
+    assert answer.status_code == 400
+    error = answer.json()["errors"][0]
+    assert (error["attr"], "4.0.6 and later have" in error["detail"]) == (
+        "protected_from_deletion", True,
+    )  # fmt: skip
+    body = {"broker": broker.pk, "vhost": "/", "name": "p", "definition": {"ha-mode": "all"}}
+    answer = api.post("/api/v1/policies/?dry_run=true", body)
+    assert answer.status_code == 400
+    assert "removed in 4.0" in answer.json()["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(("version", "line"), [("3.10.8", False), ("4.0.5", True)])
+def test_a_line_of_rabbitmqctl_exists_in_the_brokers_version(version, line):
+    lines = step_commands(
+        Ref("vhost", ("v",)), Op.UPDATE, {"description": "new"}, ["description"], version=version
+    )
+    assert bool(lines) is line

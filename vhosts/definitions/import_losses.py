@@ -35,6 +35,8 @@ class Row:
     difference: Difference | None = field(default=None, repr=False)
     #: What it had and loses, in words: ("limit max-queues (5)", "tags").
     clears: tuple[str, ...] = ()
+    #: What of it that is about: a field or a part of the key; "" for the whole object.
+    field: str = ""
     #: The transformation that takes away why it is impossible; "" for none.
     remedy: str = ""
 
@@ -45,6 +47,7 @@ class Row:
             "op": str(self.op),
             "state": self.state,
             "why": self.why,
+            "field": self.field,
             "remedy": self.remedy,
             "fields": list(self.fields),
             "messages_lost": self.lost,

@@ -12,13 +12,14 @@ from typing import Any
 
 from console.engine.accept import Proposal, Wish
 from console.engine.proposals.commands import curl_command, difference_commands
-from console.engine.supported import facts_of, faults_of_step, version_said
+from console.engine.supported import facts_of, faults_of_step, needs_version, version_said
 from console.kinds.common.kind import Op, Ref
 from console.kinds.common.names import name_warnings
 from console.kinds.registry import KINDS, parts_of
 from console.models import Broker, Step
 from console.reconcile.diff import Difference, FieldChange
 from console.reconcile.disclose import public_change, public_spec
+from console.reconcile.judge import UNKNOWN_VERSION
 
 #: How many lines of one preview are shown; the rest is counted.
 MOST_LINES = 200
@@ -183,8 +184,17 @@ def preview(proposal: Proposal) -> Preview:
         lines=tuple(shown),
         counts=counts,
         left_out=total - len(shown),
-        objections=tuple(proposal.remarks),
+        objections=(*proposal.remarks, *_of_versions(proposal)),
     )
+
+
+def _of_versions(proposal: Proposal) -> Iterator[str]:
+    """That a version isn't known, where it decides."""
+    if any(
+        facts_of(wish.broker).version is None and needs_version(wish.ref, wish.spec)
+        for wish in proposal.wishes
+    ):
+        yield UNKNOWN_VERSION
 
 
 def as_data(found: Preview) -> dict[str, Any]:

@@ -166,8 +166,12 @@ class Kind:
     faults: Callable[[Key, Spec, BrokerFacts], Iterable[Fault]] = _faultless
     #: By limit: the kind whose objects in it are counted, such as the queues of a virtual host.
     counts: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    #: Declared through a connection that the broker opens in the virtual host, and counts there.
-    takes_connection: bool = False
+    #: Where the management API lists the connections that its limit max-connections counts; empty where it
+    #: has no such limit.
+    connections_at: Callable[[Key], tuple[str, ...]] = _nothing
+    #: What a broker leaves out of its own definitions from a version on, although its listing has it: that
+    #: version and which objects. None for nothing.
+    not_exported: tuple[str, Callable[[Key, Spec], bool]] | None = None
     #: Creating one that somebody else has created meanwhile is refused, not merged.
     claimed: bool = False
     #: Every broker has at least one, so an empty listing proves nothing.

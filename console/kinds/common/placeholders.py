@@ -7,8 +7,12 @@ from typing import Any
 
 from console.kinds.common.kind import Spec
 
-#: ${NAME}, {{ name }}: of shells, compose files, Helm, Ansible, Jinja.
-_ANYWHERE = re.compile(r"\$\{[^{}\s]{1,100}\}|\{\{[^{}]{1,100}\}\}")
+#: ${NAME}, ${NAME:-default} of shells and compose files; {{ name }}, {{ .Values.name }} of templates. The
+#: contents are a variable: other text in such braces may be meant.
+_ANYWHERE = re.compile(
+    r"\$\{[A-Za-z_][A-Za-z0-9_.]{0,80}(?::?[-?+=][^{}]{0,80})?\}"
+    r"|\{\{-?\s{0,9}[.$]?[A-Za-z_][A-Za-z0-9_.$]{0,80}(?:\s{0,9}\|[^{}]{0,80})?\s{0,9}-?\}\}"
+)
 #: <name>, and the word that documentation has for a password.
 _WHOLE = re.compile(r"<[A-Za-z][A-Za-z0-9_ .-]{0,60}>|changeme", re.IGNORECASE)
 _IN_URI = re.compile(r"<[A-Za-z][A-Za-z0-9_ .-]{0,60}>|(?<=:)changeme(?=@)", re.IGNORECASE)

@@ -38,6 +38,7 @@ FEDERATION_PLUGINS = (
     "rabbitmq_federation", "rabbitmq_federation_common", "rabbitmq_queue_federation",
     "rabbitmq_exchange_federation",
 )  # fmt: skip
+_OF_SHARDING = ("shards-per-node", "routing-key")
 #: Values of apply-to that name a type of queues.
 _BY_TYPE = ("classic_queues", "quorum_queues", "streams")
 
@@ -136,8 +137,12 @@ def faults(spec: Mapping[str, Any], facts: BrokerFacts, *, operator: bool) -> It
 def _of_key(name: str, value: Any, facts: BrokerFacts, operator: bool) -> Iterator[Fault]:
     key = _KEYS.get(name)
     what = "operator policies" if operator else "policies"
+    if key is None and name in _OF_SHARDING and not facts.lacks_application("rabbitmq_sharding"):
+        return
     if key is None:
         close = get_close_matches(name.replace("_", "-").removeprefix("x-").lower(), _KEYS, 1, 0.75)
+        if not close and facts.has_foreign_plugins:
+            return
         meant = f" Did you mean {close[0]}?" if close else ""
         yield _fault(name, f"{facts.called} has no key {name[:80]} for {what}.{meant}")
         return

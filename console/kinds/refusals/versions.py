@@ -13,6 +13,19 @@ from typing import Any
 
 Version = tuple[int, int, int]
 _DIGITS = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
+#: Plugins that come with RabbitMQ, and beginnings of the names of more.
+_PLUGINS = frozenset({
+    "rabbitmq_amqp1_0", "rabbitmq_amqp_client", "rabbitmq_aws", "rabbitmq_cli",
+    "rabbitmq_consistent_hash_exchange", "rabbitmq_event_exchange", "rabbitmq_exchange_federation",
+    "rabbitmq_jms_topic_exchange", "rabbitmq_management", "rabbitmq_management_agent",
+    "rabbitmq_mqtt", "rabbitmq_prelaunch", "rabbitmq_prometheus", "rabbitmq_queue_federation",
+    "rabbitmq_random_exchange", "rabbitmq_recent_history_exchange", "rabbitmq_sharding",
+    "rabbitmq_stomp", "rabbitmq_top", "rabbitmq_tracing", "rabbitmq_trust_store",
+})  # fmt: skip
+_PLUGIN_FAMILIES = (
+    "rabbitmq_auth_", "rabbitmq_federation", "rabbitmq_peer_discovery_", "rabbitmq_shovel",
+    "rabbitmq_stream", "rabbitmq_web_",
+)  # fmt: skip
 #: One of each version in which something of the rules changed: what all of them refuse is refused by a
 #: broker of unknown version too.
 EVERY: tuple[Version, ...] = (
@@ -73,6 +86,16 @@ class BrokerFacts:
         """Whether the broker still has what went with `until`; "" for always."""
         last = version_of(until)
         return last is None or self.version is None or self.version < last
+
+    @property
+    def has_foreign_plugins(self) -> bool:
+        """Whether plugins may run there that don't come with RabbitMQ, and bring what no list here has."""
+        return self.applications is None or any(
+            name.startswith("rabbitmq_")
+            and name not in _PLUGINS
+            and not name.startswith(_PLUGIN_FAMILIES)
+            for name in self.applications
+        )
 
     def lacks_application(self, *names: str) -> bool:
         """Whether none of these runs there; False where that isn't known."""

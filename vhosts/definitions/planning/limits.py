@@ -1,4 +1,4 @@
-"""Limits of virtual hosts that an import would run into, half-way."""
+"""Limits that an import would run into half-way, and limits that it sets lower than what is there."""
 
 from __future__ import annotations
 
@@ -12,87 +12,79 @@ from console.kinds.registry import CONTAINER, KINDS, phrase, vhost_of
 from console.rabbitmq.errors import BrokerError
 from vhosts.definitions.import_losses import Row
 
-#: The limit on connections, of which writing some kinds takes one.
 _CONNECTIONS = "max-connections"
-#: So many virtual hosts with limits are counted on the broker; of more, what its definitions tell counts.
+#: So many listings are counted on the broker; of more, what its definitions show counts.
 _MOST_COUNTED = 50
 
 
-def beyond_limits(
-    rows: Sequence[Row],
-    live: Mapping[Ref, Spec],
-    wanted: Mapping[Ref, Spec | None],
-    store: BrokerObjects,
-) -> Iterator[tuple[Row, str]]:
-    """The planned rows that the broker will refuse because a limit of their virtual host is reached, as
-    it is to be after the import, with the reason."""
-    by_container: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda one: (KINDS[one.ref.kind].rank, one.ref)):
-        name = vhost_of(row.ref)
-        if row.state == "planned" and row.op in (Op.CREATE, Op.REPLACE) and name is not None:
-            by_container.setdefault(name, []).append(row)
-    counts = _Counts(store)
-    for name, planned in by_container.items():
-        container = Ref(CONTAINER.name, (name,))
-        limits = (wanted.get(container) or live.get(container) or {}).get("limits") or {}
-        if not limits:
-            continue
-        told: set[Ref] = set()
-        for row, why in _of_one(container, limits, planned, live, counts):
-            if row.ref not in told:
-                told.add(row.ref)
-                yield row, why
+class Limits:
+    """Of one plan: what it writes, beside what is on the broker."""
 
+    def __init__(self, store: BrokerObjects, live: Mapping[Ref, Spec]) -> None:
+        self._store, self._live, self._asked = store, live, 0
 
-def _of_one(
-    container: Ref,
-    limits: Mapping[str, int],
-    planned: Sequence[Row],
-    live: Mapping[Ref, Spec],
-    counts: _Counts,
-) -> Iterator[tuple[Row, str]]:
-    name, called = container.key[0], phrase(container)
-    if _CONNECTIONS in limits:
-        writing = [row for row in planned if KINDS[row.ref.kind].takes_connection]
-        most = limits[_CONNECTIONS]
-        there = counts.of("vhosts", name, "connections") if writing and most else 0
-        if writing and there >= most:
-            for row in writing:
+    def beyond(
+        self, rows: Sequence[Row], wanted: Mapping[Ref, Spec | None]
+    ) -> Iterator[tuple[Ref, str]]:
+        """The planned objects that the broker will refuse because a limit of their virtual host, as it is to
+        be after the import, is reached; with the reason."""
+        created: dict[tuple[str, str], list[Ref]] = {}
+        for row in rows:
+            name = vhost_of(row.ref)
+            if row.state == "planned" and row.op is Op.CREATE and name is not None:
+                created.setdefault((name, row.ref.kind), []).append(row.ref)
+        for (name, kind), refs in created.items():
+            container = Ref(CONTAINER.name, (name,))
+            limits = (wanted.get(container) or self._live.get(container) or {}).get("limits") or {}
+            limit = next((one for one, of in CONTAINER.counts.items() if of == kind), "")
+            if limit not in limits:
+                continue
+            most, there = limits[limit], self._there(container, kind)
+            for ref in sorted(refs)[max(0, most - there) :]:
                 yield (
-                    row,
-                    f"The {called} allows {counted(most, 'connection')} ({_CONNECTIONS}) and has {there}: "
-                    "RabbitMQ needs one more to declare it. Raise the limit.",
+                    ref,
+                    f"The {phrase(container)} allows {counted(most, KINDS[kind].noun)} ({limit}) and has "
+                    f"{there}; the import creates {len(refs)} more. Raise the limit, or import fewer.",
                 )
-    for limit, kind in KINDS[container.kind].counts.items():
-        if limit not in limits:
-            continue
-        new = [row for row in planned if row.ref.kind == kind and row.op is Op.CREATE]
-        if not new:
-            continue
-        told = sum(1 for ref in live if ref.kind == kind and vhost_of(ref) == name)
-        # Definitions leave out those that belong to a connection, which count too.
-        there = max(
-            told, counts.of(KINDS[kind].section.name, name) if told or container in live else 0
-        )
-        most = limits[limit]
-        for row in new[max(0, most - there) :]:
-            yield (
-                row,
-                f"The {called} allows {counted(most, KINDS[kind].noun)} ({limit}) and has {there}; the "
-                f"import creates {len(new)} more. Raise the limit, or import fewer.",
-            )
 
+    def exceeded(self, rows: Sequence[Row], wanted: Mapping[Ref, Spec | None]) -> Iterator[str]:
+        """Limits that the import sets although more is there already: what is there stays."""
+        for row in rows:
+            spec = wanted.get(row.ref)
+            if row.state != "planned" or spec is None or row.ref not in self._live:
+                continue
+            before, after = self._live[row.ref].get("limits") or {}, spec.get("limits") or {}
+            for limit, most in after.items():
+                if before.get(limit) == most:
+                    continue
+                there, noun = self._counted_by(row.ref, limit)
+                if there > most:
+                    yield (
+                        f"The {phrase(row.ref)} gets {limit} {most} and has {counted(there, noun)}: they "
+                        "stay, and RabbitMQ refuses new ones."
+                    )
 
-class _Counts:
-    """How many there are now, by one page of a listing."""
+    def _counted_by(self, ref: Ref, limit: str) -> tuple[int, str]:
+        kind = KINDS[ref.kind]
+        if limit == _CONNECTIONS:
+            return self._count(*kind.connections_at(ref.key)), "connection"
+        if limit in kind.counts:
+            of = kind.counts[limit]
+            return self._there(ref, of), KINDS[of].noun
+        return 0, ""
 
-    def __init__(self, store: BrokerObjects) -> None:
-        self._store, self._asked = store, 0
+    def _there(self, container: Ref, kind: str) -> int:
+        """Definitions leave out those that belong to a connection, which count too."""
+        if container not in self._live:
+            return 0
+        name = container.key[0]
+        told = sum(1 for ref in self._live if ref.kind == kind and vhost_of(ref) == name)
+        return max(told, self._count(KINDS[kind].section.name, name))
 
-    def of(self, *segments: str) -> int:
-        """0 where the broker doesn't tell."""
+    def _count(self, *segments: str) -> int:
+        """By one page of the listing; 0 where the broker doesn't say."""
         self._asked += 1
-        if self._asked > _MOST_COUNTED:
+        if not segments or self._asked > _MOST_COUNTED:
             return 0
         query: dict[str, str | int] = {"page": 1, "page_size": 1, "columns": "name"}
         try:

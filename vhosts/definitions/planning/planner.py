@@ -23,7 +23,7 @@ from console.reconcile.disclose import public_change, secrets_of_spec, told_spec
 from vhosts.definitions.import_checks import why_not_possible, without_effect
 from vhosts.definitions.import_losses import Row
 from vhosts.definitions.planning.facts import read_facts
-from vhosts.definitions.planning.limits import beyond_limits
+from vhosts.definitions.planning.limits import Limits
 from vhosts.definitions.planning.options import ImportOptions
 from vhosts.definitions.read import Live
 from vhosts.definitions.rights import right_for, why_not_import
@@ -54,7 +54,7 @@ class Planner:
         self.facts = read_facts(store, broker, live.version, self._as_it_will_be)
         self.rows: list[Row] = []
         self.kept: list[Finding] = []
-        #: What the broker takes, and makes nothing of.
+        #: What the broker takes, and what should be known all the same.
         self.without_effect: list[Finding] = []
         self.unchanged: list[Ref] = []
         #: What of the file may be looked at.
@@ -98,8 +98,10 @@ class Planner:
         return {**self.live.objects.get(ref, {}), **self.definitions.objects.get(ref, {})}
 
     def _within_limits(self) -> None:
-        found = beyond_limits(self.rows, self.live.objects, self.wanted, self.store)
-        self._give_up({row.ref: why for row, why in found})
+        limits = Limits(self.store, self.live.objects)
+        self._give_up(dict(limits.beyond(self.rows, self.wanted)))
+        for sentence in limits.exceeded(self.rows, self.wanted):
+            self.without_effect.append(Finding(Level.WARNING, "", None, "", sentence))
 
     def _without_what_they_stand_on(self) -> None:
         """What needs a new object that can't be made can't be made either, such as a queue's binding."""
@@ -179,11 +181,12 @@ class Planner:
             )
         if (before or {}).get("protected_from_deletion") and difference.op is Op.DELETE:
             state, why = "impossible", f"The {KINDS[ref.kind].noun} is protected from deletion."
-        remedy = ""
+        at, remedy = "", ""
         if state == "planned":
             found = why_not_possible(self.broker, self.facts, difference, before, spec)
             if found is not None:
-                state, why, remedy = "impossible", found.sentence, found.remedy
+                state, why = "impossible", found.sentence
+                at, remedy = found.field, found.remedy
             for fault in without_effect(self.facts, difference, spec):
                 sentence = f"The {phrase(ref)}: {fault.sentence}"
                 self.without_effect.append(Finding(Level.WARNING, "", None, "", sentence, ref))
@@ -192,7 +195,9 @@ class Planner:
             for f in (public_change(ref.kind, change) for change in difference.fields)
         )
         clears = tuple(cleared(ref, before, spec)) if spec is not None and before else ()
-        self.rows.append(Row(ref, difference.op, state, why, fields, 0, difference, clears, remedy))
+        self.rows.append(
+            Row(ref, difference.op, state, why, fields, 0, difference, clears, at, remedy)
+        )
         if state == "planned":
             self.wanted[ref] = spec
             self.rights[ref] = right

@@ -17,6 +17,9 @@ class PlannedRead(serializers.Serializer[Any]):
     op = serializers.CharField()
     state = serializers.CharField()
     why = serializers.CharField()
+    field = serializers.CharField(
+        help_text="The field, or part of the key, that `why` is about; empty for the whole object."
+    )
     remedy = serializers.CharField(
         help_text="The transformation that removes the cause; empty for none."
     )
