@@ -45,6 +45,7 @@ _OUTCOMES = {
     "ok": "ok",
     "unchanged": "unchanged",
     "rejected": "rejected",
+    "grown": "rejected",
     "failed": "rejected",
     "trouble": "unknown",
 }
@@ -221,6 +222,10 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
         step.state, step.finished_at = StepState.REJECTED, now
         if step.only_look:
             step.secrets_encrypted = ""
+    elif result.state == "grown":
+        step.state, step.finished_at = StepState.NEEDS_CONFIRMATION, now
+        # What is confirmed next.
+        Step.objects.filter(pk=step.pk).update(guard=dict(result.contents))
     elif result.state == "failed":
         failed = Q(outcome=_OUTCOMES["failed"]) | Q(outcome=NOT_SENT, http_status__gte=500)
         failures = step.tries.filter(failed).count() + 1
@@ -291,6 +296,8 @@ def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime)
         sync = Sync.REJECTED if refused else Sync.PENDING
         if step.state == StepState.VERIFYING:
             sync = Sync.VERIFYING
+        elif step.state == StepState.NEEDS_CONFIRMATION:
+            sync = Sync.NEEDS_CONFIRMATION
         waiting.setdefault((sync, step.error_detail), []).append(step)
     for (sync, reason), steps in waiting.items():
         _move(steps, sync, reason, now)
@@ -333,7 +340,9 @@ def _settle(change_ids: Iterable[object], now: datetime) -> None:
 
 def _state_of(counts: dict[str, int], change: Change) -> ChangeState:
     if any(counts.get(state) for state in OPEN_STEPS):
-        return ChangeState.APPLYING
+        # One that waits does so until a step of it begins again.
+        waits = change.state == ChangeState.WAITING
+        return ChangeState.WAITING if waits else ChangeState.APPLYING
     if counts.get(StepState.STOPPED) or change.abandoned_steps:
         return ChangeState.STOPPED
     if set(counts) == {StepState.SUPERSEDED}:

@@ -236,7 +236,9 @@ def test_stale_figures_say_so(browser):
 def test_none_and_could_not_ask_do_not_look_alike(browser):
     assert "No brokers in this scope" in text_of(browser.get("/queues/"))
     asked = add_broker("asked", NOW)
-    assert "The last poll that was answered found no queues in this scope" in text_of(browser.get("/queues/"))
+    assert "The last poll that was answered found no queues in this scope" in text_of(
+        browser.get("/queues/")
+    )
     assert "The last inventory found none in this scope" in text_of(browser.get("/vhosts/"))
     asked.delete()
     add_broker("never", NOW, depths_at=None, inventory_at=None, state="new")

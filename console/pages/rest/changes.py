@@ -118,7 +118,9 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
 
     @extend_schema(
         request=None,
-        responses={202: OpenApiResponse(ChangeRead, "Steps of which nothing was sent are stopped.")},
+        responses={
+            202: OpenApiResponse(ChangeRead, "Steps of which nothing was sent are stopped.")
+        },
     )
     @also_answers("409")
     @action(methods=["post"], detail=True, url_path="stop")
