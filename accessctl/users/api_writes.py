@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accessctl.rights import Permission
+from accessctl.users.password_policy import NOT_JUDGED
 from accessctl.users.rules import Password, create_user, delete_user, edit_user, user_objections
 from console.errors import InvalidField
 from console.faces.rest.changing import (
@@ -36,9 +37,13 @@ class UserChange(Reasoned):
         child=Number(allow_null=True), required=False,
         help_text="`max-connections`, `max-channels`. A limit you leave out is removed.",
     )  # fmt: skip
-    password = Text(required=False, allow_blank=True, max_length=1024, write_only=True)
+    password = Text(
+        required=False, allow_blank=True, max_length=1024, write_only=True,
+        help_text=f"Hashed by the console. {NOT_JUDGED} The console's own settings judge it.",
+    )  # fmt: skip
     password_hash = Text(
-        required=False, max_length=200, write_only=True, help_text="base64 of 4 bytes of salt and the digest."
+        required=False, max_length=200, write_only=True,
+        help_text="base64 of 4 bytes of salt and the digest. Its password can't be judged by anybody.",
     )  # fmt: skip
     hashing_algorithm = Text(required=False, max_length=60, write_only=True)
     no_password = Flag(

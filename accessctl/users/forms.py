@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from django import forms
 
 from accessctl import words as kinds
+from accessctl.users.password_policy import NOT_JUDGED, rules_in_words
 from accessctl.users.rules import Password
 from console.errors import WrongEncryptionKey
 from console.faces.acts.forms import CHECK, SELECT, TEXT, ActForm, Limit, Name, words_of
@@ -61,7 +62,7 @@ class UserForm(ActForm):
         label="Password",
         choices=_WAYS,
         widget=forms.RadioSelect(attrs=CHECK),
-        help_text="Hashed here with a salt, in RabbitMQ's format. The password itself is never stored or logged.",
+        help_text=f"Hashed here with a salt, in RabbitMQ's format. The password itself is never stored or logged. {NOT_JUDGED}",
     )
     password = forms.CharField(
         required=False,
@@ -120,6 +121,9 @@ class UserForm(ActForm):
         initial["password_way"] = TYPED if spec is None else KEEP
         kwargs["initial"] = initial
         super().__init__(*args, **kwargs)
+        self.fields[
+            "password"
+        ].help_text = f"Used exactly as typed, including spaces. {rules_in_words()}".strip()
         self._seal_for = seal_for
         self.generated = ""
         if spec is not None:

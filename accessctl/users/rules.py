@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accessctl.authorize import AnyUser, may, may_somewhere
-from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.rights import Permission
 from accessctl.users.ownership import (
     NOT_OF_THIS_BROKER,
@@ -20,6 +20,8 @@ from accessctl.users.ownership import (
     sees_all_users,
     why_not_edit_user,
 )
+from accessctl.users.password_policy import why_weak
+from accessctl.users.protected import note_on, refuse_protected
 from console.engine.accept import Wish
 from console.engine.applying.own_login import lock_out
 from console.engine.proposals.current_state import Standing, standings
@@ -79,7 +81,7 @@ class Password:
         return {"password_hash": self.hashed, "hashing_algorithm": self.algorithm}
 
     def _hash(self, clear: Secret) -> dict[str, str]:
-        if reason := why_no_password(clear.reveal()):
+        if reason := why_no_password(clear.reveal()) or why_weak(clear.reveal()):
             raise InvalidField("password", reason)
         if self.algorithm not in (SHA256, SHA512):
             raise InvalidField("hashing_algorithm", "Choose SHA-256 or SHA-512.")
@@ -134,6 +136,7 @@ def edit_user(
     moment, `accept` raises Stale."""
     standing = user_standing(broker, name, viewer=acting_user)
     spec = standing.changed(check_user_fields(fields))
+    refuse_protected(broker, name, standing.observed, spec, new_password=password is not None)
     _refuse_lock_out(broker, standing, spec, new_password=password is not None)
     return Wish(
         broker=broker,
@@ -154,6 +157,7 @@ def delete_user(
     """Raises NotAllowed, InvalidField for the console's own user, NotThere."""
     standing = user_standing(broker, name, viewer=acting_user)
     permission = _right(acting_user, broker, standing, None)
+    refuse_protected(broker, name, standing.observed, None)
     _refuse_lock_out(broker, standing, None)
     standing.must_be_there()
     return Wish(
@@ -203,7 +207,8 @@ def user_objections(broker: Broker, name: str) -> list[str]:
     if topics:
         found.append(f"Its {topics} topic permissions go with it.")
     found.append("RabbitMQ closes its open connections immediately.")
-    return found
+    row = BrokerUser.objects.filter(broker=broker, name=name).first()
+    return found + (note_on(broker, row.tags) if row else [])
 
 
 def _right(

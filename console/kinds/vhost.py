@@ -5,7 +5,7 @@ Sources: `rabbit_mgmt_wm_vhost.erl`, `rabbit_vhost_limit.erl`, `rabbit_definitio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from console.kinds.common.kind import Field, Key, Kind, Line, Op, Spec, SpecError, Step
@@ -23,6 +23,7 @@ from console.kinds.common.wire import Call, Get, limit_calls, limits_by
 from console.kinds.refusals.checks import either
 from console.kinds.refusals.queue_arguments import TYPES
 from console.kinds.refusals.versions import BrokerFacts, Fault
+from console.rabbitmq.management.answers import rows_of
 
 _METADATA = {
     "description": "--description",
@@ -201,6 +202,14 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
         )
 
 
+def _contents(key: Key, get: Callable[..., Any]) -> dict[str, int]:
+    """A queue whose messages the broker does not tell counts none."""
+    query = {"disable_stats": "true", "enable_queue_totals": "true", "columns": "name,messages"}
+    rows = rows_of(get("queues", *key, query=query))
+    told = [row.get("messages") for row in rows]
+    return {"queues": len(rows), "messages": sum(one for one in told if isinstance(one, int))}
+
+
 VHOST = Kind(
     name="vhost",
     noun="virtual host",
@@ -236,6 +245,7 @@ VHOST = Kind(
     faults=_faults,
     counts={"max-queues": "queue"},
     connections_at=lambda key: ("vhosts", key[0], "connections"),
+    contents=_contents,
     never_empty=True,
     clears={"description": (), "tags": ()},
 )  # fmt: skip

@@ -110,8 +110,8 @@ def verdict(passage: Passage) -> tuple[str, str, Literal["ok", "warning", "faile
         )
     if passage.keeps_paths is None:
         return (
-            "The console couldn't test whether a proxy rewrites paths: the broker didn't answer.",
-            "Test the connection again.",
+            "The console couldn't test whether a proxy rewrites paths: the broker's answers don't tell.",
+            "Test again, with a user that has the tag monitoring or administrator.",
             "warning",
         )
     return "Paths and methods reach RabbitMQ unchanged.", "", "ok"

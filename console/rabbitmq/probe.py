@@ -110,11 +110,32 @@ class _Probe:
             try:
                 found = step()
             except errors.BrokerError as error:
-                found = _Found(_sentence(error), advice_on(name, error), "failed")
+                advice = self._other_scheme(name, error) or advice_on(name, error)
+                found = _Found(_sentence(error), advice, "failed")
                 needed = False
             took = round((time.monotonic() - started) * 1000)
             self._steps.append(ProbeStep(name, found.outcome, found.message, found.advice, took))
         return needed
+
+    def _other_scheme(self, step: StepName, error: errors.BrokerError) -> str:
+        """The advice to begin the address with https (amqps), where plain text was spoken to a port that
+        speaks TLS; else ""."""
+        if not isinstance(error, errors.MalformedAnswer | errors.Unreachable):
+            return ""
+        if step == "login" and self._url is not None and self._url.scheme == "http":
+            host, port, scheme = self._url.host, self._url.port, "https"
+        elif step == "amqp" and (amqp := self._given_amqp) is not None and amqp.scheme == "amqp":
+            host, port, scheme = amqp.host, amqp.port, "amqps"
+        else:
+            return ""
+        # Only whether TLS is spoken there: nothing is sent over it.
+        try:
+            self._handshake(host, port, Tls(verify=False))
+        except errors.ClientCertificateRefused:
+            pass
+        except errors.BrokerError:
+            return ""
+        return f"This port speaks TLS. Start the address with {scheme}://."
 
     def _resolve(self) -> _Found:
         try:
@@ -231,13 +252,16 @@ class _Probe:
             "times more. Enable the plugin rabbitmq_prometheus"
         )
         ports = self._listening("http/prometheus", "https/prometheus")
+        if self._overview is None:
+            return _Found(
+                "It's unknown whether the Prometheus plugin is enabled, because the broker didn't report "
+                "its listeners.",
+                "Test again. If the version can't be read either, fix that first.",
+                "warning",
+            )
         if not ports:
-            if self._overview is not None and not self._overview.listeners:
-                return _Found(
-                    "The management plugin answers. This user can't see the other plugins.",
-                    "To see them, give the user the tag monitoring.",
-                    "warning",
-                )
+            if not self._overview.listeners:
+                return self._no_listeners()
             return _Found("The Prometheus plugin isn't enabled.", f"{missing}.", "warning")
         url, listener = self._known_url(), ports[0]
         try:
@@ -258,6 +282,25 @@ class _Probe:
             )
         return _Found(f"Management and Prometheus (port {listener.port}) answer.")
 
+    def _no_listeners(self) -> _Found:
+        tags = self._whoami.tags if self._whoami else ()
+        if {"administrator", "monitoring"} & set(tags):
+            return _Found(
+                "The management plugin answers. The broker doesn't report its listeners"
+                f"{'' if self._overview_has_stats() else ' while its statistics are disabled'}, so it's "
+                "unknown whether the Prometheus plugin is enabled.",
+                "Run rabbitmq-plugins list -e on a node.",
+                "warning",
+            )
+        return _Found(
+            "The management plugin answers. This user can't see the other plugins.",
+            "To see them, give the user the tag monitoring.",
+            "warning",
+        )
+
+    def _overview_has_stats(self) -> bool:
+        return self._overview is not None and self._overview.stats_enabled
+
     def _proxy(self) -> _Found:
         with self._client() as client:
             passage = read_passage(client.http)
@@ -267,7 +310,7 @@ class _Probe:
         amqp = self._given_amqp or self._discovered_amqp()
         if amqp is None:
             return _Found(
-                "The broker doesn't report its AMQP listeners.",
+                "The broker didn't report its AMQP listeners.",
                 "Enter the AMQP address. Publishing messages and reading single queues need it.",
                 "warning",
             )

@@ -201,7 +201,12 @@ def test_queue_kinds_arguments_and_policies_are_read(
     classic = listed["kind-classic"]
     assert {key: classic.arguments[key] for key in arguments} == arguments
     assert (classic.durable, classic.auto_delete, classic.state) == (True, False, "running")
-    assert listed["kind-quorum"].members
+    assert listed["kind-quorum"].node in listed["kind-quorum"].members, "its leader"
+    quorum = client.queue_now(broker.vhost, "kind-quorum").info
+    assert (quorum.node, quorum.members) == (
+        listed["kind-quorum"].node,
+        listed["kind-quorum"].members,
+    )
 
     found = next(item for item in client.policies().items if item.vhost == broker.vhost)
     assert (found.name, found.priority, found.apply_to) == ("p/1", 3, "queues")

@@ -118,7 +118,7 @@ def test_who_does_not_see_all_consumers_counts_none(
 def test_the_api_says_when(make_broker, counted, api) -> None:
     broker = make_broker()
     counted(broker)
-    (row,) = list(api.get(f"/api/v1/queues/?broker={broker.pk}&search=busy").json()["results"])
+    (row,) = api.get(f"/api/v1/queues/?broker={broker.pk}&search=busy").json()["results"]
     at = BrokerStatus.objects.get(pk=broker.pk).consumers_at
     assert row["consumers"] == 2
     assert row["consumers_at"] == at.isoformat().replace("+00:00", "Z")

@@ -6,14 +6,17 @@ import re
 import socket
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.cache import cache
 
 from console.models import BrokerStatus
-from tests.factories import add_queue
-from vhosts.queues.read_now import read_queue_bindings, read_queue_now
+from console.rabbitmq.types import QueueDepth, QueueInfo, QueueNow
+from tests.factories import add_broker, add_queue
+from vhosts.queues.detail import governed
+from vhosts.queues.read_now import Reading, read_queue_bindings, read_queue_now
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)
@@ -210,3 +213,43 @@ def test_what_is_read_fresh_wins_over_the_inventory(
     node = live_broker.call("GET", "overview")["node"]
     assert f"Node {node} Policy none Operator policy none" in details
     assert "taken away" not in details
+
+
+def test_no_name_of_a_policy_is_not_said_to_be_none_where_one_is_in_effect(browser, now):
+    """RabbitMQ names policies seconds after they are in force, and never the operator policy of a stream."""
+    broker = add_broker("b", now)
+    stream = add_queue(broker, "events", now, type="stream")
+    classic = add_queue(broker, "orders", now)
+    unnamed = governed(stream).unnamed
+    assert "doesn't report the operator policy of a stream" in unnamed
+    assert governed(classic).unnamed == ""
+    page = browser.get(f"/queues/{stream.pk}/").content.decode()
+    assert re.search(r"<dt>Operator policy</dt><dd>none", page) is None
+    assert re.search(r"<dt>Policy</dt><dd>none", page)
+    assert re.search(
+        r"<dt>Operator policy</dt><dd>none", browser.get(f"/queues/{classic.pk}/").content.decode()
+    )
+
+
+def test_a_policy_in_effect_without_a_name_is_said_to_be_unnamed(now, broker_row):
+    queue = add_queue(broker_row(), "orders", now)
+    info = QueueInfo(
+        "/", "orders", "classic", "running", "rabbit@a", True, False, False, {}, None, None
+    )
+    fresh = QueueNow(
+        info,
+        QueueDepth("/", "orders", 0, 0, 0),
+        (),
+        {"max-length": 3},
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+    )
+    found = governed(queue, Reading(at=now, now=fresh))
+    assert "broker doesn't report its name yet" in found.unnamed
+    named = replace(fresh, info=replace(info, policy="p"))
+    assert governed(queue, Reading(at=now, now=named)).unnamed == ""

@@ -80,8 +80,11 @@ def objections(
         if KINDS[row.ref.kind].is_container:
             held = FACES[row.ref.kind].rules.guard(broker, row.ref.key)
             yield (
-                f"The {phrase(row.ref)} is deleted with all that is in it: "
+                f"The {phrase(row.ref)} is deleted with everything in it: "
                 f"{held['queues']} queues and {held['messages']} messages as last seen."
+                if held
+                else f"The {phrase(row.ref)} is deleted with everything in it, whatever that is: no "
+                "inventory has read its queues."
             )
     yield from _losses(planned, Op.REPLACE, "deleted and declared again", force)
     yield from _losses(planned, Op.DELETE, "deleted", force)

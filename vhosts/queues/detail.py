@@ -43,26 +43,39 @@ HISTORY_COLUMNS = [
 class Governed:
     """Where a queue is, its leader's node where it has members, and the policies that govern it; "" for
     none or unknown. `at`: when all this was read, None where it never was; `fresh`: by itself just now,
-    not with an inventory."""
+    not with an inventory. `unnamed`: why no name of a policy doesn't mean that there is none; ""
+    where it does."""
 
     node: str
     policy: str
     operator_policy: str
     at: datetime | None
     fresh: bool
+    unnamed: str = ""
+
+
+_NOT_NAMED = "A policy is in effect, but the broker doesn't report its name yet."
+_STREAMS = "RabbitMQ doesn't report the operator policy of a stream."
 
 
 def governed(found: Queue, reading: Reading | None = None) -> Governed:
     """What was read fresh wins over the last inventory."""
     if reading is not None and reading.now is not None:
         info = reading.now.info
+        named = info.policy or info.operator_policy
         return Governed(
-            info.node or "", info.policy or "", info.operator_policy or "", reading.at, fresh=True
-        )
+            info.node or "", info.policy or "", info.operator_policy or "", reading.at, fresh=True,
+            unnamed=_NOT_NAMED if reading.now.effective_policy and not named else _unnamed(found),
+        )  # fmt: skip
     at = found.broker.status.part_at("queues") if found.inventoried_at else None
     return Governed(
-        found.node, found.policy, found.operator_policy, found.gone_at or at, fresh=False
-    )
+        found.node, found.policy, found.operator_policy, found.gone_at or at, fresh=False,
+        unnamed=_unnamed(found),
+    )  # fmt: skip
+
+
+def _unnamed(found: Queue) -> str:
+    return _STREAMS if found.type == "stream" else ""
 
 
 @require_safe

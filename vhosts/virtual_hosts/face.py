@@ -20,7 +20,7 @@ from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.api_plans import plan_vhost
 from vhosts.virtual_hosts.api_writes import VhostNew
 from vhosts.virtual_hosts.lists import VHOSTS, VHOSTS_PAGE
-from vhosts.virtual_hosts.rules import check_vhost_fields, vhost_contents, vhost_objections
+from vhosts.virtual_hosts.rules import check_vhost_fields, vhost_guard, vhost_objections
 
 #: A virtual host with its limits; None where those cannot be read.
 _Listed = tuple[VhostInfo, dict[str, int] | None]
@@ -109,7 +109,7 @@ VIRTUAL_HOSTS = Face(
     rules=Rules(
         check_changed=lambda broker, key, fields: check_vhost_fields(fields),
         dies=lambda broker, key, spec: vhost_objections(broker, key[0]),
-        guard=lambda broker, key: vhost_contents(broker, key[0]),
+        guard=lambda broker, key: vhost_guard(broker, key[0]),
     ),
     mirror=Mirror(
         columns=(

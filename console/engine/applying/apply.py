@@ -52,8 +52,8 @@ LOOK_AGAIN_S = 1
 #: Written in one call, where the kind allows: some 0.4 s of a broker's work.
 TOGETHER = 500
 LONGEST_WAIT_S = 60
-_ENDED = ("ok", "unchanged", "rejected")
-_CLEAR = ("sent", "unchanged", "rejected")
+_ENDED = ("ok", "unchanged", "rejected", "grown")
+_CLEAR = ("sent", "unchanged", "rejected", "grown")
 Clock = Callable[[], datetime]
 
 

@@ -43,7 +43,8 @@ NOT_APPLIED = "not_applied"
 
 @dataclass(slots=True)
 class Outcome:
-    """`state`: ok | unchanged | sent | rejected | failed | trouble | skipped. *sent* waits for the
+    """`state`: ok | unchanged | sent | rejected | grown | failed | trouble | skipped. *grown*: it would lose
+    more than was confirmed, so nothing was sent. *sent* waits for the
     read-back; *failed* is the broker's own failure; *trouble* means that it cannot be reached, with
     the call perhaps carried out where it was `called`; *skipped* that nothing was sent because of trouble elsewhere."""
 
@@ -62,6 +63,8 @@ class Outcome:
     together: bool = False
     #: What was there right before the call; None: nothing.
     before: Spec | None = field(default=None, repr=False)
+    #: Of what has *grown*: what would be lost with it now.
+    contents: Mapping[str, int] = field(default_factory=dict)
 
 
 def reference(step: Step) -> Ref:
@@ -102,6 +105,8 @@ def act(
     if outcome := _without_call(step, difference, before):
         return outcome
     if outcome := _unsupported(store, step, difference):
+        return outcome
+    if (outcome := _grown(store, step, difference)) is not None:
         return outcome
     try:
         crashpoint("before-call")
@@ -200,6 +205,40 @@ def _unsupported(store: BrokerObjects, step: Step, difference: Difference) -> Ou
         return _refused(step, difference, read_version(store))
     except BrokerError as error:
         return outcome_of_error(error)
+
+
+#: Below so many more messages than were confirmed, a deletion goes on: clients publish all the time.
+_FEW_MESSAGES = 100
+_TENTH_MORE = 1.1
+
+
+def _grown(store: BrokerObjects, step: Step, difference: Difference) -> Outcome | None:
+    """Asks once more where a deletion would lose more than was confirmed. None where it may go on, or where
+    nothing was confirmed to compare with."""
+    ref, confirmed = difference.ref, step.guard
+    if difference.op is not Op.DELETE or "queues" not in confirmed:
+        return None
+    try:
+        found = KINDS[ref.kind].contents(ref.key, store.get)
+    except BrokerError as error:
+        # Where asking again would give the same answer, nobody can know.
+        return unread(ref, error) if error.retryable else None
+    slack = {"messages": _FEW_MESSAGES}
+    if all(
+        number <= confirmed.get(name, 0) * _TENTH_MORE + slack.get(name, 0)
+        for name, number in found.items()
+    ):
+        return None
+    held, was = (
+        " and ".join(f"{counts.get(name, 0):,} {name}" for name in found)
+        for counts in (found, confirmed)
+    )
+    return Outcome(
+        "grown",
+        f"It holds {held} now; the deletion was confirmed with {was}. Confirm this deletion again.",
+        "grown",
+        contents=found,
+    )
 
 
 _ANOTHERS = (

@@ -28,6 +28,7 @@ _OUTCOMES = {
     "ok": "ok",
     "unchanged": "unchanged",
     "rejected": "rejected",
+    "grown": "rejected",
     "failed": "rejected",
     "trouble": "unknown",
 }
@@ -75,6 +76,10 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
         step.state, step.finished_at = StepState.REJECTED, now
         if step.only_look:
             step.secrets_encrypted = ""
+    elif result.state == "grown":
+        step.state, step.finished_at = StepState.NEEDS_CONFIRMATION, now
+        # What is confirmed next.
+        Step.objects.filter(pk=step.pk).update(guard=dict(result.contents))
     elif result.state == "failed":
         failed = Q(outcome=_OUTCOMES["failed"]) | Q(outcome=NOT_SENT, http_status__gte=500)
         failures = step.tries.filter(failed).count() + 1
@@ -145,6 +150,8 @@ def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime)
         sync = Sync.REJECTED if refused else Sync.PENDING
         if step.state == StepState.VERIFYING:
             sync = Sync.VERIFYING
+        elif step.state == StepState.NEEDS_CONFIRMATION:
+            sync = Sync.NEEDS_CONFIRMATION
         waiting.setdefault((sync, step.error_detail), []).append(step)
     for (sync, reason), steps in waiting.items():
         move_targets(steps, sync, reason, now)

@@ -57,7 +57,9 @@ def settle_changes(change_ids: Iterable[object], now: datetime) -> None:
 
 def _state_of(counts: dict[str, int], change: Change) -> ChangeState:
     if any(counts.get(state) for state in OPEN_STEPS):
-        return ChangeState.APPLYING
+        # One that waits does so until a step of it begins again.
+        waits = change.state == ChangeState.WAITING
+        return ChangeState.WAITING if waits else ChangeState.APPLYING
     if counts.get(StepState.STOPPED) or change.abandoned_steps:
         return ChangeState.STOPPED
     if set(counts) == {StepState.SUPERSEDED}:

@@ -105,6 +105,10 @@ def _nowhere(key: Key, get: Callable[..., Any]) -> frozenset[str]:
     return frozenset()
 
 
+def _empty(key: Key, get: Callable[..., Any]) -> Mapping[str, int]:
+    return {}
+
+
 def _keeps_in(
     account: str, key: Key, before: Spec | None, after: Spec | None, new_password: bool
 ) -> tuple[str, str] | None:
@@ -172,6 +176,9 @@ class Kind:
     #: What a broker leaves out of its own definitions from a version on, although its listing has it: that
     #: version and which objects. None for nothing.
     not_exported: tuple[str, Callable[[Key, Spec], bool]] | None = None
+    #: What is lost with it, counted by `get(*segments, query=...)` of the management API right now, such as
+    #: {"queues": 3, "messages": 120}; nothing for most kinds. Raises BrokerError.
+    contents: Callable[[Key, Callable[..., Any]], Mapping[str, int]] = _empty
     #: Creating one that somebody else has created meanwhile is refused, not merged.
     claimed: bool = False
     #: Every broker has at least one, so an empty listing proves nothing.

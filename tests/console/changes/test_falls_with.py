@@ -8,12 +8,14 @@ import pytest
 
 from console.engine.accept import Proposal, Wish
 from console.engine.proposals.preview import preview
+from console.engine.proposals.retry import CONFIRMED, ask_again
 from console.kinds.common.kind import Ref
 from console.kinds.registry import KINDS
 from console.models import AuditEntry, ManagedObject
 from console.reconcile.dependents import hanging_on
 from tests.console.changes.test_crashes import HASH
-from vhosts.virtual_hosts.rules import vhost_objections
+from tests.engine import utc_now
+from vhosts.virtual_hosts.rules import vhost_guard, vhost_objections
 
 pytestmark = pytest.mark.django_db
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
@@ -93,3 +95,65 @@ def test_what_the_preview_names_is_gone_from_the_broker_and_retired_here(
         one for one in live_broker.call("GET", "topic-permissions") if one["vhost"] == vhost
     ]
     assert "e" not in {one["name"] for one in live_broker.call("GET", "exchanges", vhost)}
+
+
+@pytest.fixture
+def holding(engine, scratch_vhost):
+    """(key, what was seen) of a virtual host with a queue and three messages."""
+    scratch_vhost.declare("first")
+    scratch_vhost.publish("first", 3)
+    # The deletion would end it.
+    scratch_vhost.close()
+    return [scratch_vhost.name], {Ref("vhost", (scratch_vhost.name,)): {}}
+
+
+def delete(engine, holding, **guard):
+    key, observed = holding
+    return engine.do(("vhost", key, None), observed=observed, guard=guard)
+
+
+def test_a_deletion_that_would_lose_more_than_was_confirmed_asks_again(
+    engine, holding, scratch_vhost, live_broker, seen, superuser
+):
+    for name in ("second", "third"):
+        live_broker.call("PUT", "queues", scratch_vhost.name, name, body={"durable": True})
+    change = delete(engine, holding, queues=1, messages=3)
+    step = change.steps.get()
+    assert (change.state, step.state) == ("rejected", "needs_confirmation")
+    assert "It holds 3 queues and " in step.error_detail
+    assert "confirmed with 1 queues and 3 messages" in step.error_detail
+    assert engine.target("vhost", scratch_vhost.name).sync == "needs_confirmation"
+    assert seen("vhosts", scratch_vhost.name), "nothing was sent"
+    again = ask_again(
+        change, CONFIRMED, seen=lambda *_: holding_seen(holding), origin="api", now=utc_now(),
+        acting_user=superuser,
+    )  # fmt: skip
+    engine.apply()
+    again.refresh_from_db()
+    assert again.state == "done"
+    assert seen("vhosts", scratch_vhost.name) is None
+
+
+def holding_seen(holding):
+    return {ref.key: spec for ref, spec in holding[1].items()}
+
+
+def test_a_deletion_goes_on_where_it_loses_what_was_confirmed(engine, holding, scratch_vhost, seen):
+    scratch_vhost.publish("first", 20)
+    scratch_vhost.close()
+    assert delete(engine, holding, queues=1, messages=3).state == "done"
+    assert seen("vhosts", scratch_vhost.name) is None
+
+
+def test_a_deletion_goes_on_where_nothing_was_known_to_confirm(
+    engine, holding, scratch_vhost, seen
+):
+    assert delete(engine, holding).state == "done"
+
+
+def test_what_was_never_seen_is_not_confirmed_as_nothing(broker_row):
+    broker = broker_row()
+    assert vhost_guard(broker, "v") == {}
+    broker.status.inventory_at = utc_now()
+    broker.status.parts_at = {"queues": utc_now().isoformat()}
+    assert vhost_guard(broker, "v") == {"queues": 0, "messages": 0, "unknown": 0}
