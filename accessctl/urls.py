@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from accessctl.access import own_views as access_own
+from accessctl.access import revoke_views as revoking
 from accessctl.access import views as access
 from accessctl.people import password_views as passwords
 from accessctl.people import security
@@ -13,7 +14,7 @@ from accessctl.users import views as users
 urlpatterns: list[URLPattern | URLResolver] = [
     path("access/", access.access, name="access"),
     path("access/grants/", access.grants, name="access_grants"),
-    path("access/grants/<int:grant_id>/take/", access.grant_take, name="access_grant_take"),
+    path("access/grants/<int:grant_id>/take/", revoking.grant_take, name="access_grant_take"),
     path("access/people/", access_people.people, name="access_people"),
     path("access/people/<int:person_id>/", access_people.person, name="access_person"),
     path(

@@ -11,11 +11,13 @@ from accessctl.grants.roles import ABOUT, Role
 from accessctl.grants.service import GrantSettings
 from accessctl.reach import AnyUser
 from accessctl.rights import Permission
+from accessctl.tokens.presets import LABELS, Preset, scopes_of
 from console.errors import InvalidField
 from console.models import Broker, Environment
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _SELECT = {"class": "form-select"}
+_ABOUT = {"vhosts": "Virtual hosts", "explain": "Explain access", "hashes": "Password hashes"}
 
 
 class AccessForm(forms.Form):
@@ -172,12 +174,18 @@ class TokenForm(AccessForm):
         widget=forms.NumberInput({**_TEXT, "min": 1, "max": 366}),
         help_text="1 to 366 days.",
     )
+    preset = forms.ChoiceField(
+        label="Permissions",
+        required=False,
+        initial=Preset.READ,
+        choices=[(one.value, LABELS[one]) for one in Preset],
+        widget=forms.RadioSelect({"class": "form-check-input"}),
+        help_text="A token never has more permissions than you.",
+    )
     scopes = forms.MultipleChoiceField(
         required=False,
         choices=[(p.value, p.value) for p in Permission],
-        widget=forms.SelectMultiple({**_SELECT, "size": 8}),
-        help_text="What the token can be used for. None selected: everything you can do, now and later. "
-        "A token never has more permissions than you.",
+        widget=forms.CheckboxSelectMultiple({"class": "form-check-input"}),
     )
     networks = forms.CharField(
         required=False,
@@ -185,3 +193,25 @@ class TokenForm(AccessForm):
         widget=forms.TextInput({**_TEXT, "placeholder": "10.1.0.0/16, 192.0.2.7"}),
         help_text="Networks the token can be used from, separated by commas. Empty: anywhere.",
     )
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or self.cleaned_data
+        # Who sends scopes means them; who sends nothing gets the least.
+        said["preset"] = said.get("preset") or (
+            Preset.CUSTOM if said.get("scopes") else Preset.READ
+        )
+        if said["preset"] == Preset.CUSTOM and not said.get("scopes"):
+            self.add_error("scopes", "Select at least one permission, or another choice above.")
+        return said
+
+    def wanted_scopes(self) -> list[str] | None:
+        """Return the scopes for the service, of a valid form; None for no limit."""
+        return scopes_of(Preset(self.cleaned_data["preset"]), self.cleaned_data["scopes"])
+
+    def scope_groups(self) -> list[tuple[str, list[forms.boundfield.BoundWidget]]]:
+        """Return the boxes of `scopes` by what they are about, such as ("Virtual hosts", [...])."""
+        groups: dict[str, list[forms.boundfield.BoundWidget]] = {}
+        for box in self["scopes"]:
+            about = str(box.data["value"]).partition(":")[0]
+            groups.setdefault(_ABOUT.get(about, about.capitalize()), []).append(box)
+        return list(groups.items())

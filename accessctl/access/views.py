@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accessctl.access.forms import GrantForm, WhyForm
 from accessctl.authorize import Answer, may, require, why
 from accessctl.grants.roles import ABOUT, Role
-from accessctl.grants.service import give_grant, take_grant
+from accessctl.grants.service import give_grant
 from accessctl.models import Grant
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
@@ -81,6 +81,7 @@ def grants(request: HttpRequest) -> HttpResponse:
                 messages.success(request, f"Granted. {grant}.")
                 return redirect("access_grants")
     visible = Grant.objects.visible_to(request.user).select_related("user", "group", "broker")
+    edits = may(request.user, Permission.GRANTS_EDIT)
     return render(
         request,
         "accessctl/access_grants.html",
@@ -88,22 +89,9 @@ def grants(request: HttpRequest) -> HttpResponse:
             **tabs(request),
             "grants": visible.order_by("user__username", "group__name", "id")[:_MOST],
             "form": form,
-            "edits_grants": may(request.user, Permission.GRANTS_EDIT),
+            "edits_grants": edits,
+            "drawer": ("grant", "Grant role") if edits else None,
+            "opened": "grant" if form.errors or request.GET.get("new") else "",
         },
         status=400 if form.errors else 200,
     )
-
-
-@require_POST
-def grant_take(request: HttpRequest, grant_id: int) -> HttpResponse:
-    grant = (
-        Grant.objects.visible_to(request.user)
-        .select_related("user", "group", "broker")
-        .filter(pk=grant_id)
-        .first()
-    )
-    if grant is None:
-        raise Http404("No such grant.")
-    take_grant(grant, acting_user=person_of(request))
-    messages.success(request, f"Role revoked. {grant}.")
-    return redirect("access_grants")

@@ -7,11 +7,14 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accessctl.access.confirm import question
 from accessctl.access.forms import GroupForm, GroupsForm, PersonForm
 from accessctl.access.views import tabs
-from accessctl.authorize import require
+from accessctl.authorize import may, require
 from accessctl.models import ApiToken, ConsoleSession, Grant
 from accessctl.people import service
 from accessctl.people.first_password import good_for_hours, link_of
@@ -22,6 +25,7 @@ from console.faces.person import person_of
 _MOST = 1000
 
 
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def people(request: HttpRequest) -> HttpResponse:
     """The list, and making an account: the link by which its owner sets a password is shown in the
@@ -44,6 +48,8 @@ def people(request: HttpRequest) -> HttpResponse:
     groups = Group.objects.order_by("name").annotate(
         member_count=Count("user", distinct=True), grant_count=Count("grants", distinct=True)
     )
+    edits = may(request.user, Permission.PEOPLE_EDIT)
+    opened = "account" if form.errors else "" if made else request.GET.get("new", "")
     return render(
         request,
         "accessctl/access_people.html",
@@ -55,6 +61,8 @@ def people(request: HttpRequest) -> HttpResponse:
             "form": form,
             "group_form": GroupForm(),
             "made": made,
+            "drawer": ("account", "Create account") if edits else None,
+            "opened": opened,
             "good_for_hours": good_for_hours(),
         },
         status=400 if form.errors else 200,
@@ -78,15 +86,28 @@ def person_groups(request: HttpRequest, person_id: int) -> HttpResponse:
     return redirect("access_person", found.pk)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def person_switch(request: HttpRequest, person_id: int) -> HttpResponse:
+    """Disable an account after a question, or enable it at once."""
     found = _edited(request, person_id)
     active = not found.is_active
+    asked = question(
+        request,
+        title=f"{'Enable' if active else 'Disable'} the account {found.username}?",
+        sentences=["It can sign in again, with the roles that it has."]
+        if active
+        else ["Its sessions end, and its tokens are rejected until it's enabled again."],
+        act="Enable account" if active else "Disable account",
+        back=reverse("access_person", args=[found.pk]),
+    )
+    if asked is not None:
+        return asked
     service.switch_person(found, active=active, acting_user=person_of(request))
     messages.success(request, f"{found.username} is {'enabled' if active else 'disabled'}.")
     return redirect("access_person", found.pk)
 
 
+@never_cache
 @require_POST
 def person_password(request: HttpRequest, person_id: int) -> HttpResponse:
     """The old password is void; the link to set a new one is shown in the answer and never again."""
@@ -109,12 +130,26 @@ def group_add(request: HttpRequest) -> HttpResponse:
     return redirect("access_people")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def group_delete(request: HttpRequest, group_id: int) -> HttpResponse:
     require(request.user, Permission.PEOPLE_EDIT)
     group = Group.objects.filter(pk=group_id).first()
     if group is None:
         raise Http404("No such group.")
+    members, granted = group.user_set.count(), Grant.objects.filter(group=group).count()
+    asked = question(
+        request,
+        title=f"Delete the group {group.name}?",
+        sentences=[
+            f"Its {granted} role{'s' * (granted != 1)} are lost with it, for {members} "
+            f"member{'s' * (members != 1)}. The accounts stay.",
+            "This can't be undone.",
+        ],
+        act="Delete group",
+        back=reverse("access_people"),
+    )
+    if asked is not None:
+        return asked
     service.delete_group(group, acting_user=person_of(request))
     messages.success(request, f"Group deleted: {group.name}.")
     return redirect("access_people")

@@ -8,6 +8,7 @@ there came from this very lock file and list.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import re
 import shutil
@@ -15,10 +16,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from console.local import trimming
 from console.local.folder import CHECKOUT, default_state_folder
+from console.local.trimming import CLASSES, own_names, trimmed
 from console.local.trouble import Progress, Trouble
 
 VENDOR = CHECKOUT / "static" / "vendor"
+_OWN_STYLE = CHECKOUT / "static" / "css"
 _MANIFEST = ("package.json", "package-lock.json", ".npmrc")
 
 #: A last line that points to a source map, which is not copied: collectstatic fails on the loose end.
@@ -52,7 +56,7 @@ def ensure_assets(state: Path, progress: Progress | None = None) -> bool:
             raise Trouble(
                 f"npm didn't install the file {source}. Restore package-lock.json."
             ) from None
-        (staging / target).write_bytes(_SOURCE_MAP.sub(b"", content))
+        (staging / target).write_bytes(_as_served(target, _SOURCE_MAP.sub(b"", content)))
     (staging / "stamp").write_text(stamp)
     shutil.rmtree(VENDOR, ignore_errors=True)
     staging.rename(VENDOR)
@@ -67,9 +71,17 @@ def development_file(state: Path, name: str) -> Path:
     return found
 
 
+def _as_served(target: str, content: bytes) -> bytes:
+    if target != "tabler.min.css":
+        return content
+    own = "".join(f"var({name})" for name in own_names(_OWN_STYLE))
+    return trimmed(content.decode(), own).encode()
+
+
 def _stamp() -> str:
     digest = hashlib.sha256((CHECKOUT / "package-lock.json").read_bytes())
-    digest.update(repr((sorted(FILES.items()), _SOURCE_MAP.pattern)).encode())
+    kept = (sorted(CLASSES), own_names(_OWN_STYLE), inspect.getsource(trimming))
+    digest.update(repr((sorted(FILES.items()), _SOURCE_MAP.pattern, kept)).encode())
     return digest.hexdigest()
 
 

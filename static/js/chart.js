@@ -156,14 +156,32 @@ function draw(chart) {
   showValues(chart);
 }
 
+// Charts of the same figures ask for them once. Null: the session has ended, and the page reloads.
+const pending = new Map();
+
+function figures(address) {
+  if (!pending.has(address)) {
+    pending.set(address, ask(address).finally(() => pending.delete(address)));
+  }
+  return pending.get(address);
+}
+
+async function ask(address) {
+  const response = await fetch(address, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+  if (response.redirected) {
+    location.reload();
+    return null;
+  }
+  if (!response.ok) throw new Error(String(response.status));
+  return response.json();
+}
+
 async function load(chart) {
   chart.asked = performance.now();
   let answer;
   try {
-    const response = await fetch(chart.box.dataset.chart, { headers: { Accept: "application/json" }, credentials: "same-origin" });
-    if (response.redirected) return location.reload();
-    if (!response.ok) throw new Error(String(response.status));
-    answer = await response.json();
+    answer = await figures(chart.box.dataset.chart);
+    if (!answer) return;
   } catch {
     chart.box.dataset.state = "failed";
     if (!chart.u) note(chart, "Couldn’t load the figures. Retrying shortly.");

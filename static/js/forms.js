@@ -120,8 +120,9 @@ function settle(control) {
 }
 
 function focusFirst() {
-  const form = document.querySelector("main form[data-draft]");
-  if (!form || location.hash || document.activeElement !== document.body) return;
+  const form = document.querySelector("dialog[open] form") ?? document.querySelector("main form[data-draft]");
+  if (!form || location.hash) return;
+  if (document.activeElement !== document.body && !document.activeElement.matches("dialog, dialog [data-close-dialog]")) return;
   const shown = (one) => one.checkVisibility() && !one.disabled;
   const wrong = [...form.querySelectorAll(".field")].filter((one) => one.querySelector(".field-error:not([x-show])"));
   const first = wrong.flatMap((one) => [...one.querySelectorAll("input, select, textarea")]).find(shown);
@@ -133,10 +134,9 @@ function focusFirst() {
 }
 
 document.addEventListener("input", (event) => {
+  if (event.target.closest?.("main form")) settle(event.target);
   const form = event.target.closest?.("form[data-draft]");
-  if (!form) return;
-  settle(event.target);
-  save(form, false);
+  if (form) save(form, false);
 });
 document.addEventListener("change", (event) => {
   const form = event.target.closest?.("form[data-draft]");

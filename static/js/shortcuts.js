@@ -54,5 +54,23 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-open-shortcuts]")) help();
-  if (event.target.closest("[data-close-dialog]")) event.target.closest("dialog")?.close();
+  const opener = event.target.closest("[data-open-dialog]");
+  const dialog = opener ? document.getElementById(opener.dataset.openDialog) : event.target.closest("dialog");
+  if (!dialog) return;
+  // Both are links for who has no JavaScript: to the page with the dialog open, and to the page without.
+  if (opener) {
+    event.preventDefault();
+    dialog.showModal();
+    dialog.querySelector(".field :is(input, select, textarea)")?.focus();
+  } else if (event.target.closest("[data-close-dialog]")) {
+    event.preventDefault();
+    dialog.close();
+  }
 });
+
+// A dialog that came open, with an error or by its link, is modal as any other.
+const opened = document.querySelector("dialog.drawer[open]");
+if (opened) {
+  opened.open = false;
+  opened.showModal();
+}

@@ -23,16 +23,6 @@ FIRST_PASSWORD = "/access/first-password/"
 PASSWORD_SET = "correct horse battery"
 
 
-@pytest.fixture
-def log_in(cast):
-    def as_(name: str) -> Client:
-        client = Client()
-        client.force_login(getattr(cast, name))
-        return client
-
-    return as_
-
-
 @pytest.mark.parametrize(
     ("name", "sees"),
     [

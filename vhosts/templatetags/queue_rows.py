@@ -51,11 +51,11 @@ def _policy(context: Context, row: QueueRow, queue: Queue, links: Links) -> Safe
     if not queue.policy:
         return ""
     address = f"{links.broker}&policy={quote(queue.policy, safe='')}"
-    return _linked(address, name_tag(queue.policy, 60, fit=True))
+    return _linked(address, name_tag(queue.policy, fit=True))
 
 
 def _named(value: str) -> SafeString | str:
-    return name_tag(value, 60, fit=True) if value else ""
+    return name_tag(value, fit=True) if value else ""
 
 
 #: By column: class and label of the cell, and what is in it.
@@ -64,18 +64,18 @@ _CELLS: Mapping[str, tuple[str, str, Cell]] = {
         "wide",
         "Name",
         lambda c, row, q, links: format_html(
-            '<a class="row-link" href="{}">{}</a>', links.queue, name_tag(q.name, 60, fit=True)
+            '<a class="row-link" href="{}">{}</a>', links.queue, name_tag(q.name, fit=True)
         ),
     ),
     "vhost": (
         "",
         "Virtual host",
-        lambda c, row, q, links: _linked(links.vhost, name_tag(q.vhost, 60, fit=True)),
+        lambda c, row, q, links: _linked(links.vhost, name_tag(q.vhost, fit=True)),
     ),
     "broker": (
         "",
         "Broker",
-        lambda c, row, q, links: _linked(links.broker, name_tag(q.broker.name, 60, fit=True)),
+        lambda c, row, q, links: _linked(links.broker, name_tag(q.broker.name, fit=True)),
     ),
     "type": (
         "",

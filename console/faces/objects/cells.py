@@ -63,7 +63,7 @@ def name_column() -> Column:
         label="Name",
         order=["name"],
         value=lambda row: row.name,
-        cell=lambda row: name_tag(row.name, 60, fit=True),
+        cell=lambda row: name_tag(row.name, fit=True),
     )
 
 
@@ -74,7 +74,7 @@ def vhost_column() -> Column:
         label="Virtual host",
         order=["vhost", "name"],
         value=lambda row: row.vhost,
-        cell=lambda row: name_tag(row.vhost, 60, fit=True),
+        cell=lambda row: name_tag(row.vhost, fit=True),
     )
 
 

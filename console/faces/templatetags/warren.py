@@ -39,6 +39,7 @@ register = template.Library()
 _DASH = "—"
 #: Names of lists that are longer keep their last characters where their column is narrow.
 _FITS, _TAIL = 16, 7
+_MOST_FITTED = 120
 
 
 @register.simple_tag
@@ -149,7 +150,7 @@ def name_tag(
     be narrower still, and then the style sheet cuts before its last characters (.name-fit)."""
     if not value:
         return format_html('<span class="name-empty">{}</span>', empty)
-    shown = truncated(value, most)
+    shown = truncated(value, _MOST_FITTED if fit else most)
     if fit and len(shown) > _FITS:
         return format_html(
             '<bdi class="name name-fit" data-tip="{}"><span class="name-head">{}</span>'
