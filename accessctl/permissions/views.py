@@ -21,17 +21,20 @@ from accessctl.users.selectors import (
 )
 from console.brokers.observation import observe
 from console.faces.lists import ListSpec, csv_response, list_response, read_list, read_scope
+from console.faces.pages.refreshed import refreshed
 from console.scope import Scope
 
 InScope = Callable[[Scope, AnyUser], QuerySet[Any]]
 
 
 @require_safe
+@refreshed("inventory")
 def permissions(request: HttpRequest) -> HttpResponse:
     return _page(request, PERMISSIONS, permissions_in_scope, "permissions")
 
 
 @require_safe
+@refreshed("inventory")
 def topic_permissions(request: HttpRequest) -> HttpResponse:
     return _page(request, TOPIC_PERMISSIONS, topic_permissions_in_scope, "topic_permissions")
 

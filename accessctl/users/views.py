@@ -27,6 +27,7 @@ from accessctl.users.selectors import (
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
 from console.faces.lists import csv_response, list_response, read_list, read_scope
+from console.faces.pages.refreshed import refreshed
 from console.kinds.user import USER
 from console.scope import Scope
 
@@ -36,6 +37,7 @@ _CONNECTIONS_SHOWN = 50
 
 
 @require_safe
+@refreshed("inventory")
 def users(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.USERS_VIEW)
     now = timezone.now()

@@ -35,6 +35,7 @@ from console.faces.lists import (
     read_list,
     read_scope,
 )
+from console.faces.pages.refreshed import refreshed
 from console.faces.seen import ids_of, seen_objects
 from console.kinds.common.kind import Key, Op, Ref
 from console.kinds.registry import KINDS, parts_of
@@ -103,6 +104,7 @@ STEPS = ListSpec(
 
 
 @require_safe
+@refreshed("inventory", personal=True)
 def changes(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.CHANGES_VIEW)
     scope, problems = read_scope(request)
@@ -136,6 +138,7 @@ def changes_csv(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_safe
+@refreshed("inventory", personal=True)
 def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
     found = access_change(request.user, change_id)
     now = timezone.now()
@@ -166,6 +169,7 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
 
 
 @require_safe
+@refreshed("inventory", personal=True)
 def change_strip(request: HttpRequest, change_id: UUID) -> HttpResponse:
     found = access_change(request.user, change_id)
     context = {"strip": strip_of(found, request.user), "now": timezone.now()}

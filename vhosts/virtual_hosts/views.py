@@ -15,6 +15,7 @@ from accessctl.words import RIGHTS
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
 from console.faces.lists import csv_response, list_response, read_list, read_scope
+from console.faces.pages.refreshed import refreshed
 from console.kinds.vhost import VHOST
 from console.scope import Scope
 from vhosts.authorize import access_vhost
@@ -31,6 +32,7 @@ _MOST = 200
 
 
 @require_safe
+@refreshed("polls")
 def vhosts(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.VHOSTS_VIEW)
     now = timezone.now()

@@ -20,6 +20,7 @@ from console.faces.face import Face, tabs_of
 from console.faces.lists import csv_response, list_response, read_list, read_scope
 from console.faces.objects import proposals
 from console.faces.objects.forms import ObjectForm
+from console.faces.pages.refreshed import refreshed
 from console.faces.ports import MAY, REQUIRE, TARGET_BROKER
 from console.kinds.common.kind import Op, Ref
 from console.kinds.registry import KINDS, parts_of
@@ -41,6 +42,7 @@ def routes(face: Face) -> list[URLPattern]:
     slug, name = face.slug, face.name
 
     @require_safe
+    @refreshed("inventory")
     def listed(request: HttpRequest) -> HttpResponse:
         return _list(face, request)
 
