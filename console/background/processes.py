@@ -66,6 +66,17 @@ def identify(pid: int) -> Identity | None:
     return Identity(pid, found.started, boot)
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a signal such as SIGSTOP holds it; not where a debugger does."""
+    found = _stat(pid)
+    return found is not None and found.state == "T"
+
+
+def age_s(identity: Identity) -> float:
+    """Seconds since it began."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - identity.started / os.sysconf("SC_CLK_TCK")
+
+
 def command_line(pid: int) -> list[str]:
     """Its arguments; [] where it is gone or may not be read."""
     try:

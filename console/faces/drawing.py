@@ -62,5 +62,7 @@ class ListPage:
     for_viewer: Callable[[Any], ListSpec] | None = None
     #: Of rows those of a virtual host that the person sees; for a kind that belongs to none.
     in_vhost: Callable[[Any, str, Any], Any] | None = None
+    #: What of the brokers it shows: figures of polls, or only what an inventory read.
+    reads: Literal["polls", "inventory"] = "inventory"
     #: Rows for an export, which reads them one by one.
     exported: Callable[[Any, Any], Any] = _as_they_are

@@ -29,6 +29,7 @@ from console.faces.lists import (
     read_list,
     read_scope,
 )
+from console.faces.pages.refreshed import refreshed
 from console.faces.pages.words import operations_with
 from console.kinds.registry import KINDS
 from console.models import AuditEntry
@@ -99,6 +100,7 @@ def _in_scope(user: AnyUser, scope: Scope) -> QuerySet[AuditEntry]:
 
 
 @require_safe
+@refreshed("inventory")
 def audit(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.AUDIT_VIEW)
     scope, problems = read_scope(request)

@@ -21,6 +21,7 @@ from console.brokers.probing import probe_broker, probe_edited, probe_settings
 from console.brokers.registry import SECRETS, BrokerSettings, add_broker, edit_broker, forget_broker
 from console.errors import ConsoleError, InvalidField, Stale
 from console.faces.lists import wants_part
+from console.faces.pages.refreshed import refreshed
 from console.models import Broker
 from console.pages.broker_form import BrokerForm
 from console.pages.fleet import fleet_row
@@ -33,6 +34,7 @@ _SHOWN_POLLS = 8
 
 
 @require_safe
+@refreshed("polls")
 def broker(request: HttpRequest, broker_id: int) -> HttpResponse:
     """What the last polls say of a broker; refreshed in place."""
     now = timezone.now()

@@ -31,6 +31,7 @@ from console.faces.lists import (
     read_list,
     read_scope,
 )
+from console.faces.pages.refreshed import refreshed
 from console.faces.pages.words import counted
 from console.faces.seen import seen_kinds
 from console.kinds.registry import KINDS, parts_of
@@ -93,6 +94,7 @@ def _in_scope(user: AnyUser, scope: Scope) -> QuerySet[ManagedObject]:
 
 
 @require_safe
+@refreshed("inventory")
 def drift(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.DRIFT_VIEW)
     scope, problems = read_scope(request)

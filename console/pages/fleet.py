@@ -27,6 +27,7 @@ from console.faces.lists import (
     read_list,
     read_scope,
 )
+from console.faces.pages.refreshed import refreshed
 from console.models import Broker, Environment
 from console.models.broker_states import ANSWERING, TROUBLED
 from console.models.brokers import BrokerQuerySet
@@ -164,6 +165,7 @@ def _why_unknown(state: str) -> str:
 
 
 @require_safe
+@refreshed("polls")
 def fleet(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.BROKERS_VIEW)
     now = timezone.now()

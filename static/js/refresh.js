@@ -1,8 +1,11 @@
 // Refresh in place: an element with data-refresh="5" (seconds), hx-get, hx-trigger="refresh" and
 // hx-swap="outerMorph" is asked for anew while its page is looked at. It waits while somebody works
 // in it: an open menu, a selection of text, a field being filled in, a choice (data-choosing). The mark in the page header
-// ([data-refresh-mark]) says live, paused or behind.
+// ([data-refresh-mark]) says live, paused or behind. The tag of what a region shows goes with the next request; the
+// answer is 304, and nothing is swapped, while it would show the same. Tags are kept here and nowhere else: what a
+// signed-in person sees is in no cache.
 const last = new WeakMap();
+const tags = new WeakMap();
 let mark = "live";
 
 function show(state) {
@@ -51,6 +54,17 @@ function askAll() {
   tick();
 }
 
+document.addEventListener("htmx:config:request", (event) => {
+  const { request, sourceElement } = event.detail.ctx;
+  const tag = tags.get(sourceElement);
+  if (tag && sourceElement.matches("[data-refresh]")) request.headers["If-None-Match"] = tag;
+});
+document.addEventListener("htmx:after:request", (event) => {
+  const { response, sourceElement } = event.detail.ctx;
+  if (!sourceElement.matches("[data-refresh]")) return;
+  if (response.status === 200) tags.set(sourceElement, response.headers.get("ETag"));
+  if (response.status === 304) show("live");
+});
 document.addEventListener("htmx:after:swap", (event) => {
   if (isRefresh(event)) show("live");
   // What a change that has just ended did is in the lists at once.

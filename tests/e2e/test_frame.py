@@ -60,6 +60,22 @@ def test_a_refresh_brings_news_and_disturbs_nobody(page: Page, broker: Broker) -
     expect(link).to_be_focused()
 
 
+def test_a_refresh_that_would_show_the_same_swaps_nothing_and_ages_advance(
+    page: Page, broker: Broker
+) -> None:
+    page.goto("/")
+    age = page.locator(f"#broker-{broker.pk} time").first
+    with page.expect_response(lambda answer: answer.status == 304, timeout=40_000):
+        pass
+    expect(page.locator("[data-refresh-mark]")).to_have_text("Live")
+    shown = age.inner_text()
+    expect(age).not_to_have_text(shown, timeout=5_000)
+    BrokerStatus.objects.update(messages_ready=7654321)
+    expect(page.locator(f"#broker-{broker.pk}")).to_contain_text(
+        "7\u202f654\u202f321", timeout=10_000
+    )
+
+
 def test_the_scope_goes_along(page: Page, broker: Broker) -> None:
     page.goto("/")
     page.locator("details.scope > summary").click()

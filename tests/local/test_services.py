@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -134,6 +135,68 @@ def test_a_service_that_is_frozen_is_killed_and_started_again(folder, capsys, mo
     assert "worker isn't working: worker" in said
     assert "is frozen" in said
     assert "worker stopped (killed by signal 9); restarting in 1 s" in said
+
+
+def restarted_after(folder, capsys, service, freeze, monkeypatch):
+    """What is said until the service, frozen so, runs again."""
+    monkeypatch.setattr(alive, "FROZEN_S", 1.0)
+    monkeypatch.setattr(supervising, "LOOK_EVERY_S", 0.2)
+    supervisor = Supervisor(folder, Progress())
+    supervisor.start(service, Stage.CONSOLE)
+    first = service.identity
+    try:
+        freeze(supervisor, first)
+        deadline = time.monotonic() + 40
+        supervisor.watch(lambda: service.identity == first and time.monotonic() < deadline)
+        assert service.identity != first
+        assert service.is_running()
+        assert not first.is_alive()
+        assert processes.session_of(first) == []
+    finally:
+        supervisor.stop()
+    return capsys.readouterr().out
+
+
+def test_whatever_is_stopped_by_a_signal_is_started_again(folder, capsys, monkeypatch):
+    service = shell(folder, "sleep 300 & wait", name="postgres")
+    said = restarted_after(
+        folder, capsys, service, lambda _, first: os.kill(first.pid, signal.SIGSTOP), monkeypatch
+    )
+    assert "postgres isn't working" in said
+    assert "has been stopped by a signal" in said
+
+
+def test_a_worker_that_never_signs_is_started_again(folder, capsys, monkeypatch):
+    monkeypatch.setattr(alive, "STARTING_S", 1.0)
+    environment = dict(os.environ) | {"CONSOLE_STATE_DIR": str(folder.path)}
+    service = shell(folder, "sleep 300", name="worker")
+    service.why_stuck = programs.worker(folder, environment).why_stuck
+    said = restarted_after(folder, capsys, service, lambda *_: None, monkeypatch)
+    assert "has given no sign of life since it started" in said
+
+
+@pytest.mark.parametrize("frozen", ["all", "children"])
+def test_a_web_server_that_does_not_answer_is_started_again(folder, capsys, monkeypatch, frozen):
+    (folder / "asked").touch()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = dict(os.environ) | {"ECHO_FOLDER": str(folder.path)}
+    service = programs.web(folder, environment, "127.0.0.1", port)
+    service.command = [*service.command, "tests.faults.echo:app"]
+    monkeypatch.setattr(programs, "PROBE_S", 1.0)
+
+    def freeze(supervisor, first):
+        assert until(lambda: len(processes.session_of(first)) == 3, 40)
+        assert until(lambda: service.why_stuck._answers(), 40)
+        supervisor._look_after(supervisor._kept[0], time.monotonic())
+        assert service.identity == first
+        for member in processes.session_of(first):
+            if frozen == "all" or member != first:
+                os.kill(member.pid, signal.SIGSTOP)
+
+    said = restarted_after(folder, capsys, service, freeze, monkeypatch)
+    assert "web isn't working" in said
 
 
 def test_what_uses_stops_before_what_is_used(folder):

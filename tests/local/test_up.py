@@ -197,6 +197,28 @@ def test_a_worker_that_is_killed_is_started_again(run):
     assert "worker stopped (killed by signal 9)" in run.said()
 
 
+@pytest.mark.parametrize("name", ["worker", "web"])
+def test_what_is_frozen_is_started_again(run, name):
+    """As it is: after 30 s without a sign of life."""
+    before = run.services()[name]
+    for member in processes.session_of(before):
+        os.kill(member.pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 90
+    while run.services()[name] == before:
+        assert time.monotonic() < deadline, run.said()
+        time.sleep(0.5)
+    assert not before.is_alive()
+    assert f"{name} isn't working" in run.said()
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            if run.get("/readyz")[0] == 200:
+                break
+        except OSError:
+            assert time.monotonic() < deadline, run.said()
+        time.sleep(0.5)
+
+
 def change_password_of_the_node(run):
     """As somebody does on RabbitMQ's own pages."""
     found = urlsplit(run.credentials()["RABBITMQ_URL"])

@@ -10,12 +10,14 @@ from accessctl.authorize import require
 from accessctl.rights import Permission
 from console.brokers.observation import observe
 from console.faces.lists import csv_response, list_response, read_list, read_scope
+from console.faces.pages.refreshed import refreshed
 from vhosts.lists import GONE, QUEUES
 from vhosts.queues.links import linked
 from vhosts.selectors import QUEUE_TOTALS, listed, queue_facets, queue_rows, queues_in_scope
 
 
 @require_safe
+@refreshed("polls")
 def queues(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.QUEUES_VIEW)
     now = timezone.now()

@@ -176,4 +176,6 @@ def _exported(vhosts: QuerySet[Any], viewer: Any) -> QuerySet[Any]:
     return found
 
 
-VHOSTS_PAGE = ListPage(rows="vhosts/_vhost_rows.html", context=_context, exported=_exported)
+VHOSTS_PAGE = ListPage(
+    reads="polls", rows="vhosts/_vhost_rows.html", context=_context, exported=_exported
+)

@@ -23,6 +23,8 @@ BEAT = "beat"
 EVERY_S = 5.0
 #: Seconds after which a process whose loop has not turned counts as frozen; it turns every 5 s.
 FROZEN_S = 30.0
+#: Seconds within which a process that has begun gives its first sign.
+STARTING_S = 120.0
 #: Seconds for which no thread of a worker may be free before it counts as stuck. Slow brokers keep
 #: threads busy for up to a minute or so.
 STUCK_S = 180.0

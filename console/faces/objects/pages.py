@@ -20,6 +20,7 @@ from console.faces.face import Face, tabs_of
 from console.faces.lists import csv_response, list_response, read_list, read_scope
 from console.faces.objects import proposals
 from console.faces.objects.forms import ObjectForm
+from console.faces.pages.refreshed import refreshed
 from console.faces.ports import MAY, REQUIRE, TARGET_BROKER
 from console.kinds.common.kind import Op, Ref
 from console.kinds.registry import KINDS, parts_of
@@ -40,6 +41,7 @@ def list_routes(face: Face) -> list[URLPattern]:
     """Return the routes of a kind's list and its CSV export."""
 
     @require_safe
+    @refreshed(face.list_page.reads)
     def listed(request: HttpRequest) -> HttpResponse:
         return _list(face, request)
 

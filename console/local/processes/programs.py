@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import sys
 import time
 from functools import partial
 
+from console.background import processes
 from console.background.queues import QUEUES
+from console.background.signs import alive
 from console.background.signs.alive import BEAT, WORKER, life_of, run_folder
 from console.local.folder import CHECKOUT, StateFolder
 from console.local.keys import Keys
 from console.local.processes.services import Service
 
 WORKER_THREADS = 8
+#: Seconds that /livez may take.
+PROBE_S = 3.0
 #: Heaps that all threads of a process share. By default glibc gives each thread one of its own, and what
 #: a large listing took in each of them stays taken.
 HEAPS = "2"
@@ -58,19 +63,57 @@ def _service(folder: StateFolder, name: str, environment: dict[str, str], *words
 
 def web(folder: StateFolder, environment: dict[str, str], host: str, port: int) -> Service:
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return _service(
+    service = _service(
         folder,
         "web",
         environment,
         *("gunicorn", "--config", "python:console.web.configuration"),
         *("--bind", bind, "--graceful-timeout", "3"),
     )
+    service.why_stuck = WebProbe(host, port)
+    return service
+
+
+class WebProbe:
+    """Asks /livez, which is answered in a thread of its own however busy the web server is."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = ({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104
+        self._pid, self._answered_at = 0, 0.0
+
+    def __call__(self, pid: int) -> str:
+        now = time.monotonic()
+        if self._answers():
+            self._pid, self._answered_at = pid, now
+        if pid != self._pid:
+            return _why_not_started("web", pid)
+        silent = now - self._answered_at
+        if silent > alive.FROZEN_S:
+            return f"web {pid} is frozen: /livez wasn't answered for {silent:.0f} s."
+        return ""
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection(*self._address, timeout=PROBE_S)
+        try:
+            connection.request("GET", "/livez")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
 
 def _why_stuck(kind: str, environment: dict[str, str], pid: int) -> str:
-    """A process that has not signed yet is still starting."""
     life = life_of(kind, pid, run_folder(environment))
-    return life.why_not(time.monotonic()) if life else ""
+    return life.why_not(time.monotonic()) if life else _why_not_started(kind, pid)
+
+
+def _why_not_started(kind: str, pid: int) -> str:
+    """A process that has not signed yet is starting, for a while."""
+    identity = processes.identify(pid)
+    if identity is None or processes.age_s(identity) < alive.STARTING_S:
+        return ""
+    return f"{kind} {pid} has given no sign of life since it started."
 
 
 def worker(folder: StateFolder, environment: dict[str, str]) -> Service:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from console.background import processes
 from console.background.processes import Identity
+from console.background.signs import alive
 
 KEPT_LOG_BYTES = 10_000_000
 
@@ -36,6 +37,8 @@ class Service:
     #: Given its process number: why a process that still runs does no work, "" where it does.
     why_stuck: Callable[[int], str] | None = None
     identity: Identity | None = None
+    #: Since when something holds it by a signal, of the monotonic clock.
+    _stopped_at: float | None = None
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -57,6 +60,7 @@ class Service:
         finally:
             os.close(fd)
         self.identity = processes.identify(self._process.pid)
+        self._stopped_at = None
 
     def rotate_log(self) -> None:
         """Keeps a log that has grown past KEPT_LOG_BYTES as `….log.1`, and begins it anew. The program
@@ -82,9 +86,13 @@ class Service:
 
     def trouble(self) -> str:
         """Why it does no work although it runs; "" where it works, or nothing is known."""
-        if self.why_stuck is None or self._process is None:
+        if self._process is None:
             return ""
-        return self.why_stuck(self._process.pid)
+        pid, now = self._process.pid, time.monotonic()
+        self._stopped_at = (self._stopped_at or now) if processes.is_stopped(pid) else None
+        if self._stopped_at is not None and now - self._stopped_at > alive.FROZEN_S:
+            return f"{self.name} {pid} has been stopped by a signal for {now - self._stopped_at:.0f} s."
+        return "" if self.why_stuck is None else self.why_stuck(pid)
 
     def kill(self) -> None:
         """At once, with whatever it had started: a frozen process hears no other signal."""

@@ -24,6 +24,7 @@ from console.faces.lists import (
     read_list,
     read_scope,
 )
+from console.faces.pages.refreshed import refreshed
 from console.models import (
     Broker,
     Change,
@@ -62,6 +63,7 @@ CHANGES = ListSpec(
 
 
 @require_safe
+@refreshed("inventory", personal=True)
 def changes(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.CHANGES_VIEW)
     scope, problems = read_scope(request)

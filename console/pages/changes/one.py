@@ -24,6 +24,7 @@ from console.faces.lists import (
     list_response,
     read_list,
 )
+from console.faces.pages.refreshed import refreshed
 from console.faces.seen import seen_objects
 from console.kinds.registry import KINDS
 from console.models import (
@@ -54,6 +55,7 @@ STEPS = ListSpec(
 
 
 @require_safe
+@refreshed("inventory", personal=True)
 def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
     found = access_change(request.user, change_id)
     now = timezone.now()
@@ -84,6 +86,7 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
 
 
 @require_safe
+@refreshed("inventory", personal=True)
 def change_strip(request: HttpRequest, change_id: UUID) -> HttpResponse:
     found = access_change(request.user, change_id)
     context = {"strip": strip_of(found, request.user), "now": timezone.now()}
