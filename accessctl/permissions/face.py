@@ -1,5 +1,4 @@
-"""How permissions and topic permissions are mirrored, compared and asked for. Their pages and API are
-their own."""
+"""How permissions and topic permissions are listed, mirrored, compared and asked for. Their forms are their own."""
 
 from __future__ import annotations
 
@@ -9,14 +8,13 @@ from typing import Any
 
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.patterns.notes import pattern_notes
-from accessctl.permissions.api_plans import plan_permission, plan_topic_permission
-from accessctl.permissions.api_writes import PermissionNew, TopicPermissionNew
+from accessctl.permissions.api import PERMISSIONS_API, TOPICS_API
 from accessctl.permissions.lists import PERMISSIONS as LISTED
 from accessctl.permissions.lists import TOPIC_PERMISSIONS as TOPICS_LISTED
 from accessctl.permissions.lists import page_of
 from accessctl.permissions.rules import check_patterns
 from accessctl.rights import Permission
-from console.faces.face import Face, Planned, Rights, Rules
+from console.faces.face import Face, Rights, Rules
 from console.faces.mirror import Mirror, Reading
 from console.kinds.common.kind import Key
 from console.kinds.permission import PERMISSION
@@ -51,7 +49,7 @@ PERMISSIONS = Face(
             row=lambda row, _: (row.vhost, row.user, row.configure, row.write, row.read),
         )
     ),
-    planned=Planned(body=PermissionNew, make=plan_permission),
+    api=PERMISSIONS_API,
 )
 TOPIC_PERMISSIONS = Face(
     kind=TOPIC_PERMISSION,
@@ -68,5 +66,5 @@ TOPIC_PERMISSIONS = Face(
             row=lambda row, _: (row.vhost, row.user, row.exchange, row.write, row.read),
         )
     ),
-    planned=Planned(body=TopicPermissionNew, make=plan_topic_permission),
+    api=TOPICS_API,
 )

@@ -92,32 +92,6 @@ class ConnectionsRead(serializers.Serializer[Any]):
         ref_name = "Connections"
 
 
-class PermissionRead(Managed, SeenOnBroker):
-    """A RabbitMQ user's permission in a virtual host: three regular expressions for names."""
-
-    vhost = serializers.CharField()
-    user = serializers.CharField()
-    configure = serializers.CharField()
-    write = serializers.CharField()
-    read = serializers.CharField()
-
-    class Meta:
-        ref_name = "Permission"
-
-
-class TopicPermissionRead(Managed, SeenOnBroker):
-    """A RabbitMQ user's permission on a topic exchange: regular expressions for routing keys."""
-
-    vhost = serializers.CharField()
-    user = serializers.CharField()
-    exchange = serializers.CharField()
-    write = serializers.CharField()
-    read = serializers.CharField()
-
-    class Meta:
-        ref_name = "TopicPermission"
-
-
 class TokenRead(serializers.Serializer[Any]):
     """An API token. Its value is returned only once, when you create it."""
 

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 from accessctl.grants.api import GrantsView
-from accessctl.rest.views import PermissionsView, TopicPermissionsView, UsersView, WhoamiView
+from accessctl.rest.views import WhoamiView
 from accessctl.sessions.api import SessionsView
 from accessctl.tokens.api import TokensView
 
 #: (address under /api/v1/, view, name of the route)
 routes = (
-    ("users", UsersView, "api-users"),
-    ("permissions", PermissionsView, "api-permissions"),
-    ("topic-permissions", TopicPermissionsView, "api-topic-permissions"),
     ("grants", GrantsView, "api-grants"),
     ("sessions", SessionsView, "api-sessions"),
     ("tokens", TokensView, "api-tokens"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from accessctl.users.api_writes import password_of
+from accessctl.users.api import password_of
 from accessctl.users.rules import create_user, delete_user, edit_user, user_standing
 from console.engine.accept import Wish
 from console.errors import InvalidField

@@ -1,4 +1,4 @@
-"""How RabbitMQ's users are mirrored, compared and asked for. Their pages and API are their own."""
+"""How RabbitMQ's users are listed, mirrored, compared and asked for. Their form and page are their own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from accessctl.models import BrokerUser
 from accessctl.rights import Permission
+from accessctl.users.api import USERS_API, UserNew
 from accessctl.users.api_plans import plan_user
-from accessctl.users.api_writes import UserNew
 from accessctl.users.lists import USERS as LISTED
 from accessctl.users.lists import USERS_PAGE
 from accessctl.users.origins import note_origins
@@ -112,6 +112,7 @@ USERS = Face(
     needs=_needs,
     why_not=_why_not,
     known=_known,
+    api=USERS_API,
     planned=Planned(body=UserNew, make=plan_user),
     page="user",
     then=[

@@ -13,6 +13,7 @@ from console.engine.accept import Wish
 from console.faces.drawing import Fact, Input, ListPage, Panel
 from console.faces.lists import Column, ListSpec
 from console.faces.mirror import Mirror
+from console.faces.writes import Api
 from console.kinds.common.kind import Key, Kind, Ref, Spec
 from console.kinds.registry import KINDS
 from console.models import Broker
@@ -145,8 +146,8 @@ class Face:
     #: The list, for the page, its CSV export, and the filters and orders of the API.
     listing: ListSpec = field(default_factory=lambda: _NO_LIST)
     list_page: ListPage = field(default_factory=ListPage)
-    #: The form that is drawn for it; without inputs the kind keeps form, page, API and administration of
-    #: its own.
+    #: The form that is drawn for it; without inputs the kind keeps form, page and administration of its
+    #: own.
     inputs: Sequence[Input] = ()
     facts: Sequence[Fact] = ()
     rules: Rules = Rules()
@@ -158,6 +159,8 @@ class Face:
     #: Those of the keys of which the person may know that they are there.
     known: Callable[[Any, Broker, Collection[Key]], Collection[Key]] = _known
     planned: Planned | None = None
+    #: None: the API is drawn from the fields, where the form is.
+    api: Api | None = None
     #: The route of an object's own page; "" for the kind's name where the page is drawn, else none.
     page: str = ""
     panels: Sequence[Panel] = ()
@@ -178,13 +181,18 @@ class Face:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether the general form, page, API and administration are its own."""
+        """Whether the general form, page and administration are its own."""
         return bool(self.inputs)
 
     @property
     def is_listed(self) -> bool:
         """Whether the general list is its own."""
         return self.listing is not _NO_LIST
+
+    @property
+    def has_api(self) -> bool:
+        """Whether the general views of the API are its own."""
+        return self.is_drawn or self.api is not None
 
     @property
     def object_route(self) -> str:
@@ -241,7 +249,7 @@ FACES: dict[str, Face] = {}
 
 
 def drawn_faces() -> list[Face]:
-    """Of the kinds whose form, page, API and administration are the general ones."""
+    """Of the kinds whose form, page and administration are the general ones."""
     return [face for face in FACES.values() if face.is_drawn]
 
 

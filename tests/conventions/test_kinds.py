@@ -57,7 +57,7 @@ ALLOWED = {
     ("accessctl/authorize.py", "permission"): "the console's right that is lacking",
     ("console/faces/objects/cells.py", "vhost"): "a column",
     ("console/faces/objects/pages.py", "vhost"): "a parameter of the scope",
-    ("console/faces/rest/listed.py", "vhost"): "a parameter of the scope",
+    ("console/faces/rest/drawn/lists.py", "vhost"): "a parameter of the scope",
     ("console/pages/audit.py", "user"): "a person of the console: a column and a filter",
     ("console/pages/broker_form.py", "user"): "a harmless name to log in with",
     ("console/pages/context.py", "vhost"): "a route: pages of their own in the rail",

@@ -1,22 +1,21 @@
 from __future__ import annotations
 
-from console.faces.face import drawn_faces
+from console.faces.face import FACES
 from console.faces.rest.objects import view_of
 from vhosts.definitions.rest.backups import BackupsView
 from vhosts.definitions.rest.views import DefinitionsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
-from vhosts.rest.views import PollsView, QueuesView, VhostsView
+from vhosts.rest.views import PollsView, QueuesView
 
 #: (address under /api/v1/, view, name of the route)
 routes = (
     ("queues", QueuesView, "api-queues"),
-    ("vhosts", VhostsView, "api-vhosts"),
     ("limits", LimitsView, "api-limits"),
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),
     ("definitions/backups", BackupsView, "api-backups"),
     ("definitions", DefinitionsView, "api-definitions"),
-    *((face.slug, view_of(face), f"api-{face.slug}") for face in drawn_faces()),
+    *((face.slug, view_of(face), f"api-{face.slug}") for face in FACES.values() if face.has_api),
 )

@@ -17,17 +17,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accessctl.rights import Permission
-from console.faces.rest.changing import WithManaged
 from console.faces.rest.filters import parse_time
-from console.faces.rest.listed import filters_of, ordering_of
 from console.faces.rest.views import ApiView
 from console.models import Broker
 from vhosts.history.read import series
-from vhosts.models import Poll, Queue, VirtualHost
-from vhosts.rest.fields import HistoryRead, PollRead, QueueRead, VhostRead
+from vhosts.models import Poll, Queue
+from vhosts.rest.fields import HistoryRead, PollRead, QueueRead
 from vhosts.rest.filters import PollFilters, QueueFilters
-from vhosts.virtual_hosts.api_writes import VhostWrites
-from vhosts.virtual_hosts.face import VIRTUAL_HOSTS
 
 _DEFAULT_RANGE = timedelta(hours=1)
 
@@ -101,28 +97,6 @@ class QueuesView(ListModelMixin, RetrieveModelMixin, ApiView):
             "points": found.points,
         }
         return Response(HistoryRead(answer).data)
-
-
-class VhostsView(VhostWrites, WithManaged, ListModelMixin, RetrieveModelMixin, ApiView):
-    """Virtual hosts on all brokers."""
-
-    nouns = ("virtual hosts", "virtual host")
-    serializer_class = VhostRead
-    filterset_class = filters_of(VIRTUAL_HOSTS)
-    ordering_fields = ordering_of(VIRTUAL_HOSTS)
-    ordering = ("broker", "name")
-    console_permissions = {
-        "list": Permission.VHOSTS_VIEW,
-        "retrieve": Permission.VHOSTS_VIEW,
-        **VhostWrites.write_permissions,
-    }
-    query_parameters = VhostWrites.write_parameters
-    managed_kind = "vhost"
-    managed_key = ("name",)
-
-    def get_queryset(self) -> QuerySet[Any]:
-        visible = VirtualHost.objects.visible_to(self.request.user)
-        return visible.select_related("broker__status")
 
 
 class PollsView(ListModelMixin, ApiView):

@@ -1,4 +1,4 @@
-"""How virtual hosts are mirrored, compared and asked for. Their pages and API are their own."""
+"""How virtual hosts are listed, mirrored, compared and asked for. Their form and page are their own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from accessctl.rights import Permission
-from console.faces.face import Face, Intent, NextStep, Planned, Rights, Rules
+from console.faces.face import Face, Intent, NextStep, Rights, Rules
 from console.faces.mirror import Mirror, Reading
 from console.kinds.common.kind import Key, Spec
 from console.kinds.common.values import optional_text
@@ -17,8 +17,7 @@ from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.management.readings import tags
 from console.rabbitmq.types import Listing, VhostInfo
 from vhosts.models import VirtualHost
-from vhosts.virtual_hosts.api_plans import plan_vhost
-from vhosts.virtual_hosts.api_writes import VhostNew
+from vhosts.virtual_hosts.api import VHOSTS_API
 from vhosts.virtual_hosts.lists import VHOSTS, VHOSTS_PAGE
 from vhosts.virtual_hosts.rules import check_vhost_fields, vhost_guard, vhost_objections
 
@@ -123,7 +122,7 @@ VIRTUAL_HOSTS = Face(
         reading=Reading(items=_items, row=_row, untold=_untold),
     ),
     needs=_needs,
-    planned=Planned(body=VhostNew, make=plan_vhost),
+    api=VHOSTS_API,
     page="vhost",
     then=[
         NextStep(

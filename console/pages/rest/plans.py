@@ -126,5 +126,5 @@ def _plannable() -> dict[str, Planned]:
     return {
         face.name: face.planned or planned_of(face)
         for face in FACES.values()
-        if face.planned or face.is_drawn
+        if face.planned or face.has_api
     }

@@ -1,0 +1,67 @@
+"""Virtual hosts in the API: bodies, and how they are asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accessctl.reach import reach_of
+from accessctl.rights import Permission
+from console.faces.rest.changing import BrokerField, Reasoned
+from console.faces.rest.fields import Flag, Number, Text
+from console.faces.writes import Api, by_key
+from console.kinds.common.kind import Key
+from console.kinds.vhost import VHOST
+from console.models import Broker
+from vhosts.rest.fields import VhostRead
+from vhosts.virtual_hosts.rules import create_vhost, delete_vhost, edit_vhost, vhost_standing
+
+
+class VhostChange(Reasoned):
+    description = Text(required=False, allow_blank=True, max_length=1000)
+    tags = serializers.ListField(child=Text(max_length=255), required=False, max_length=32)
+    default_queue_type = Text(
+        required=False, allow_blank=True, allow_null=True, max_length=255,
+        help_text="classic, quorum or stream; empty: the broker's default.",
+    )  # fmt: skip
+    tracing = Flag(required=False)
+    limits = serializers.DictField(
+        child=Number(allow_null=True), required=False,
+        help_text="`max-connections`, `max-queues`. A limit you leave out is removed.",
+    )  # fmt: skip
+    protected_from_deletion = Flag(required=False)
+
+    class Meta:
+        ref_name = "VhostChange"
+
+
+class VhostNew(VhostChange):
+    broker = BrokerField(help_text="A broker's ID or name.")
+    name = Text(max_length=255)
+
+    class Meta:
+        ref_name = "VhostNew"
+
+
+def _there(broker: Broker, key: Key, user: Any) -> bool:
+    # Which right is lacking would tell of what the person may not see, whatever token they use.
+    seen = reach_of(user).of_the_person.has(Permission.VHOSTS_VIEW, broker, key[0])
+    return seen and vhost_standing(broker, key[0]).wanted is not None
+
+
+VHOSTS_API = Api(
+    create=by_key(VHOST, create_vhost),
+    edit=by_key(VHOST, edit_vhost),
+    delete=by_key(VHOST, delete_vhost),
+    change=VhostChange,
+    new=VhostNew,
+    read=VhostRead,
+    there=_there,
+    said={
+        "": "Virtual hosts on all brokers.",
+        "create": "Create a virtual host (`rabbitmqctl add_vhost`).",
+        "partial_update": "Edit a virtual host. Fields you leave out keep their values.",
+        "destroy": "Delete a virtual host and everything in it. `dry_run` lists its contents.",
+    },
+)
