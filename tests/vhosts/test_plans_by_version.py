@@ -171,13 +171,16 @@ def test_deletion_protection_needs_a_version_that_has_it(
     refused,
 ):
     as_version(version)
-    plan = importer.plan({"vhosts": [{"name": vhost, "protected_from_deletion": True}]})
+    file = {"vhosts": [{"name": vhost, "protected_from_deletion": True}]}
+    plan = importer.plan(file)
     assert plan.sound is not refused
     if refused:
         assert said(plan)[vhost] == (
             f"RabbitMQ {version} has no field protected from deletion for a virtual host; 4.0.6 and "
             "later have."
         )
+        assert plan.remedies() == ["strip_deletion_protection"]
+        assert importer.plan(file, transformations=("strip_deletion_protection",)).sound
 
 
 def test_a_version_that_is_not_known_is_said_and_judged_by_what_every_version_refuses(
