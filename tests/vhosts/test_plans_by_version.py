@@ -223,9 +223,13 @@ def test_queues_come_before_what_uses_them(importer, vhost):  # noqa: F811
         "vhosts": [{"name": vhost}],
         "parameters": [{"component": "shovel", "vhost": vhost, "name": "done", "value": shovel}],
         "queues": [queue(vhost, "done_stream", queue_type="stream")],
-    }
+        "bindings": [
+            {"vhost": vhost, "source": "amq.fanout", "destination": "done_stream",
+             "destination_type": "queue", "routing_key": "", "arguments": {}}
+        ],
+    }  # fmt: skip
     kinds = [row.ref.kind for row in importer.plan(file).rows]
-    assert kinds.index("queue") < kinds.index("parameter")
+    assert kinds.index("queue") < kinds.index("binding") < kinds.index("parameter")
 
 
 def test_a_topic_permission_on_the_default_exchange_is_left_out_with_a_note(importer, vhost, user):  # noqa: F811
