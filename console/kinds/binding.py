@@ -17,9 +17,17 @@ from console.kinds.common.values import arguments_key
 from console.kinds.common.wire import Call, Get
 from console.kinds.exchange import PREDECLARED
 from console.kinds.queue import server_named
+from console.kinds.refusals.checks import either, has_null
+from console.kinds.refusals.versions import BrokerFacts, Fault
 from console.rabbitmq.errors import MalformedAnswer, NotFound
 
 _LETTER = {"queue": "q", "exchange": "e"}
+#: Of the exchanges that every virtual host has, those with rules for bindings.
+_OWN_TYPES = {
+    "amq.headers": "headers", "amq.match": "headers", "amq.topic": "topic",
+    "amq.rabbitmq.event": "topic", "amq.rabbitmq.log": "topic", "amq.rabbitmq.trace": "topic",
+}  # fmt: skip
+_MATCHES = ("all", "any", "all-with-x", "any-with-x")
 _TYPE_OF = {letter: name for name, letter in _LETTER.items()}
 
 
@@ -146,6 +154,26 @@ def _hangs_on(owner: Ref) -> Iterable[Mapping[int, str]]:
             yield {0: vhost, 1: name}
 
 
+def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
+    vhost, source, _, _, routing_key, text = key
+    arguments = json.loads(text)
+    if has_null(arguments):
+        yield Fault("arguments", f"{facts.called} refuses a null in the arguments of a binding.")
+        return
+    of_type = _OWN_TYPES.get(source) or facts.other("exchange", (vhost, source)).get("type")
+    match = arguments.get("x-match", "all")
+    if of_type == "headers" and match not in _MATCHES:
+        yield Fault(
+            "arguments",
+            f"The argument x-match must be {either(_MATCHES)} ({facts.called}).",
+        )
+    if of_type == "topic" and facts.at_least("4.3") and routing_key.split(".").count("#") > 2:
+        yield Fault(
+            "routing_key",
+            f"{facts.called} takes at most two # in the routing key of a topic exchange's binding.",
+        )
+
+
 BINDING = Kind(
     name="binding",
     noun="binding",
@@ -166,5 +194,6 @@ BINDING = Kind(
     ),
     called="from {1} to {3} in {0}",
     stands_on=_stands_on,
+    faults=_faults,
     hangs_on=_hangs_on,
 )  # fmt: skip

@@ -69,8 +69,9 @@ PARAMETER = Kind(
     noun="parameter",
     identity=_NAMES,
     fields=(Field("value", None, any_json),),
-    # After queues: a shovel or upstream that runs declares what it lacks, of another type than the file says.
-    rank=85,
+    # Last: a shovel or upstream that runs declares the queue that it lacks, of another type than the file says,
+    # and publishes to exchanges whose bindings aren't there yet.
+    rank=95,
     vhost_at=1,
     wire=Named(
         "parameters",

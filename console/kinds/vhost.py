@@ -220,7 +220,10 @@ VHOST = Kind(
         Field("default_queue_type", None, optional_text),
         Field("tracing", False, flag),
         Field("limits", {}, limits, apart=True),
-        Field("protected_from_deletion", False, flag, apart=True, since="4.0.6"),
+        Field(
+            "protected_from_deletion", False, flag, apart=True, since="4.0.6",
+            remedy="strip_deletion_protection",
+        ),
     ),
     rank=10,
     vhost_at=0,

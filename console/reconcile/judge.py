@@ -55,12 +55,14 @@ def _judged(
                 field.name,
                 f"{facts.called} has no field {field.title} for a {kind.noun}; "
                 f"{field.since} and later have.",
+                field.remedy,
             )
         elif not facts.before(field.until):
             yield Fault(
                 field.name,
                 f"{facts.called} has no field {field.title} for a {kind.noun}: it was removed in "
                 f"{field.until}.",
+                field.remedy,
             )
     for fault in kind.faults(ref.key, whole, replace(facts, changed=changed)):
         if changed is None or fault.field in changed or fault.field not in whole:

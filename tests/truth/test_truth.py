@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from accessctl.patterns.check import Dialect, why_not_pattern
 from console.kinds.common.kind import Ref, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.common.policies import spec_of_row
+from console.kinds.exchange import PREDECLARED
 from console.kinds.refusals.versions import BrokerFacts, version_of
 from console.kinds.registry import KINDS
 from console.reconcile.judge import faults_of
@@ -206,3 +208,39 @@ def test_patterns_of_permissions() -> None:
     wrong = disagreements(judged())
     assert [one for one in wrong if one[0] not in PATTERNS] == []
     assert {one[0] for one in wrong} == set(PATTERNS), "these agree now"
+
+
+#: The exchanges of the recording: see README.md.
+SOURCES = {"d": "direct", "f": "fanout", "t": "topic", "h": "headers"}
+#: By id, of bindings.
+BINDINGS: dict[str, str] = {}
+
+
+def test_bindings() -> None:
+    """Whether the ends are there is judged with the whole file: see test_definitions."""
+
+    def judged() -> Iterator[tuple[str, str, bool, str]]:
+        for given, version, accepted, row in rows("binding"):
+            destination = given.get("destination", "q")
+            there = given["source"] in SOURCES or given["source"] in PREDECLARED - {""}
+            # An empty name has no address; a queue with a long one, or called d, was not there.
+            is_queue = given["destination_type"] == "queue"
+            lost = is_queue and (destination == "d" or len(destination) > 200)
+            if "arguments" not in given or not there or destination in ("missing", "") or lost:
+                continue
+            key = (
+                "v", given["source"], given["destination_type"], destination,
+                given["routing_key"], json.dumps(given["arguments"]),
+            )  # fmt: skip
+            facts = dataclasses.replace(
+                facts_for(version),
+                other=lambda kind, key: (
+                    {"type": SOURCES.get(key[1], "")} if kind == "exchange" else {}
+                ),
+            )
+            found = faults_of(Ref("binding", key), {}, facts)
+            yield row, version, accepted, found[0].sentence if found else ""
+
+    wrong = disagreements(judged())
+    assert [one for one in wrong if one[0] not in BINDINGS] == []
+    assert {one[0] for one in wrong} == set(BINDINGS), "these agree now"

@@ -171,13 +171,16 @@ def test_deletion_protection_needs_a_version_that_has_it(
     refused,
 ):
     as_version(version)
-    plan = importer.plan({"vhosts": [{"name": vhost, "protected_from_deletion": True}]})
+    file = {"vhosts": [{"name": vhost, "protected_from_deletion": True}]}
+    plan = importer.plan(file)
     assert plan.sound is not refused
     if refused:
         assert said(plan)[vhost] == (
             f"RabbitMQ {version} has no field protected from deletion for a virtual host; 4.0.6 and "
             "later have."
         )
+        assert plan.remedies() == ["strip_deletion_protection"]
+        assert importer.plan(file, transformations=("strip_deletion_protection",)).sound
 
 
 def test_a_version_that_is_not_known_is_said_and_judged_by_what_every_version_refuses(
@@ -220,9 +223,13 @@ def test_queues_come_before_what_uses_them(importer, vhost):  # noqa: F811
         "vhosts": [{"name": vhost}],
         "parameters": [{"component": "shovel", "vhost": vhost, "name": "done", "value": shovel}],
         "queues": [queue(vhost, "done_stream", queue_type="stream")],
-    }
+        "bindings": [
+            {"vhost": vhost, "source": "amq.fanout", "destination": "done_stream",
+             "destination_type": "queue", "routing_key": "", "arguments": {}}
+        ],
+    }  # fmt: skip
     kinds = [row.ref.kind for row in importer.plan(file).rows]
-    assert kinds.index("queue") < kinds.index("parameter")
+    assert kinds.index("queue") < kinds.index("binding") < kinds.index("parameter")
 
 
 def test_a_topic_permission_on_the_default_exchange_is_left_out_with_a_note(importer, vhost, user):  # noqa: F811

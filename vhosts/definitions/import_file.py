@@ -175,8 +175,10 @@ def _refuse_half(plan: ImportPlan) -> None:
             {"refused": [{"kind": row.ref.kind, "key": list(row.ref.key), "why": row.why}
                          for row in refused[:1000]]},
         )  # fmt: skip
-    errors = [str(one) for one in plan.findings if one.level == "error"]
-    errors += [f"The {phrase(row.ref)}: {row.why}" for row in impossible]
+    found = [one for one in plan.findings if one.level == "error"]
+    named = {one.ref for one in found}
+    errors = [str(one) for one in found]
+    errors += [f"The {phrase(row.ref)}: {row.why}" for row in impossible if row.ref not in named]
     if errors:
         more = f" {len(errors)} errors in total." if len(errors) > 1 else ""
         raise InvalidField("file", f"{errors[0]}{more} Nothing was changed.")

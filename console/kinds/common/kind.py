@@ -57,7 +57,7 @@ class Field:
     is declared: to change one, delete the object and declare it again. `secret` values are compared, never
     shown. `apart` fields have their own calls in the management API. `label` is the name on pages, "" for
     the name with spaces. `since` is the first RabbitMQ version with the field, "" for all from 3.10 on; `until`
-    is the first without it, "" for none."""
+    is the first without it, "" for none. `remedy` names the transformation of definitions that leaves it out."""
 
     name: str
     default: Any
@@ -68,6 +68,7 @@ class Field:
     label: str = ""
     since: str = ""
     until: str = ""
+    remedy: str = ""
 
     @property
     def title(self) -> str:

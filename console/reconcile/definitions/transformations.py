@@ -1,5 +1,5 @@
-"""Transformations of definitions, by the names that rabbitmqadmin v2 gives them. Each is about
-particular kinds."""
+"""Transformations of definitions, by the names that rabbitmqadmin v2 gives them, and one that it lacks
+(`strip_deletion_protection`). Each is about particular kinds."""
 
 from __future__ import annotations
 
@@ -76,6 +76,16 @@ def _for_quorum_queues(objects: Objects) -> Objects:
     return stripped
 
 
+def _unprotected(objects: Objects) -> Objects:
+    name = "protected_from_deletion"
+    return {
+        ref: {key: value for key, value in spec.items() if key != name}
+        if KINDS[ref.kind].is_container
+        else spec
+        for ref, spec in objects.items()
+    }
+
+
 def _drop_empty(objects: Objects) -> Objects:
     return {
         ref: spec
@@ -110,6 +120,7 @@ TRANSFORMATIONS: Mapping[str, Callable[[Objects], Objects]] = {
     "prepare_for_quorum_queue_migration": _for_quorum_queues,
     "strip_cmq_keys_from_policies": _strip_mirroring,
     "drop_empty_policies": _drop_empty,
+    "strip_deletion_protection": _unprotected,
     "obfuscate_usernames": _obfuscate,
     **{name: _without(*kinds) for name, kinds in _EXCLUDED.items()},
     "no_op": lambda objects: objects,
@@ -127,6 +138,7 @@ ABOUT_TRANSFORMATIONS: Mapping[str, str] = {
     ),
     "strip_cmq_keys_from_policies": "Remove mirroring keys from policies",
     "drop_empty_policies": "Remove policies without keys",
+    "strip_deletion_protection": "Remove the deletion protection of virtual hosts",
     "obfuscate_usernames": "Replace usernames and remove passwords",
     "exclude_users": "Remove users",
     "exclude_permissions": "Remove permissions",

@@ -76,7 +76,8 @@ class Planner:
             if finding.ref in allowed:
                 # Which of two rows was meant is not known, so none is taken.
                 del allowed[finding.ref]
-                self.rows.append(Row(finding.ref, Op.CREATE, "impossible", finding.sentence))
+                op = Op.UPDATE if finding.ref in observed else Op.CREATE
+                self.rows.append(Row(finding.ref, op, "impossible", finding.sentence))
         absent = check_references(self.definitions, self._known())
         for ref, why in absent.items():
             if ref in allowed:
