@@ -8,8 +8,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accessctl.passwords.policy import NOT_JUDGED
 from accessctl.rights import Permission
-from accessctl.users.password_policy import NOT_JUDGED
 from accessctl.users.rules import Password, create_user, delete_user, edit_user, user_objections
 from console.errors import InvalidField
 from console.faces.rest.changing import (

@@ -33,6 +33,7 @@ from console.engine.look import LISTING_FROM, Look
 from console.engine.parallel import CONNECTIONS, Calls
 from console.engine.recheck import judge_of
 from console.engine.stopping import stopping
+from console.engine.stops import stop_asked, stop_requested
 from console.errors import ConsoleError
 from console.kinds.common.kind import Op
 from console.models import Broker, Step
@@ -67,7 +68,7 @@ def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
     ended = 0
     try:
         broker = Broker.objects.get(pk=broker_id)
-        ended += book.stop_requested(broker, now=clock())
+        ended += stop_requested(broker, now=clock())
         if not book.any_due(broker, now=clock()):
             return ended
         if not broker.enabled:
@@ -147,7 +148,7 @@ class _Run:
     def _go_on(self, batch: list[Step]) -> bool:
         if stopping() or not renew_lease(self._lease):
             return False
-        return not book.stop_asked(batch[0].change_id)
+        return not stop_asked(batch[0].change_id)
 
     def _look(self, steps: list[Step]) -> Look:
         return Look(self._store, steps, self._keep)
@@ -203,7 +204,7 @@ class _Run:
             raise _LeaseLost
         crashpoint("after-commit")
         self.ended += sum(1 for result in results.values() if result.state in _ENDED)
-        self.ended += book.stop_requested(self._broker, now=self._clock())
+        self.ended += stop_requested(self._broker, now=self._clock())
         if self.trouble is None:
             self.trouble = next((r for r in results.values() if r.state == "trouble"), None)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Count, Exists, F, OuterRef, Q
@@ -73,7 +72,7 @@ def start_batch(
             if batch:
                 _begin(batch, lease, now)
                 return batch
-            _settle({step.change_id for step in candidates}, now)
+            settle({step.change_id for step in candidates}, now)
 
 
 def _weed(candidates: list[Step], now: datetime) -> list[Step]:
@@ -184,7 +183,7 @@ def finish_batch(
         _move_targets(batch, results, now)
         _retire_what_went_with(batch, results, now)
         hand_on(lease.broker_id, batch, results, now)
-        _settle({step.change_id for step in batch}, now)
+        settle({step.change_id for step in batch}, now)
         if any(result.state == "ok" for result in results.values()):
             BrokerLease.objects.filter(broker=lease.broker_id).update(failures=0)
         if any(r.state == "ok" or r.code == "not_allowed" for r in results.values()):
@@ -324,7 +323,7 @@ def _move(steps: Sequence[Step], sync: Sync, reason: str, now: datetime, **more:
     ).update(sync=sync, reason=reason, updated_at=now, **more)
 
 
-def _settle(change_ids: Iterable[object], now: datetime) -> None:
+def settle(change_ids: Iterable[object], now: datetime) -> None:
     """The state of each change, from its steps."""
     for change in Change.objects.filter(pk__in=list(change_ids)):
         counts = dict(
@@ -353,40 +352,6 @@ def _state_of(counts: dict[str, int], change: Change) -> ChangeState:
     return ChangeState.PARTLY if StepState.APPLIED in counts else ChangeState.REJECTED
 
 
-def stop_asked(change_id: UUID) -> bool:
-    """Whether no further step of the change is to begin."""
-    return Change.objects.filter(pk=change_id, stop_requested_at__isnull=False).exists()
-
-
-def stop_requested(broker: Broker, *, now: datetime) -> int:
-    """Ends the steps of which nothing was sent, of changes that are to stop; how many."""
-    with transaction.atomic():
-        # A worker that begins a step, or records one, holds this row.
-        list(BrokerLease.objects.select_for_update().filter(broker=broker))
-        steps = Step.objects.filter(
-            broker=broker,
-            state=StepState.PENDING,
-            change__stop_requested_at__isnull=False,
-            change__state__in=OPEN_CHANGES,
-        )
-        changes = set(steps.values_list("change", flat=True))
-        if not changes:
-            return 0
-        targets = list(steps.values_list("target", flat=True))
-        stopped = steps.update(
-            state=StepState.STOPPED,
-            finished_at=now,
-            error_code="stopped",
-            error_detail=STOPPED_BEFORE_SENDING,
-            secrets_encrypted="",
-        )
-        ManagedObject.objects.filter(pk__in=targets, sync=Sync.PENDING).update(
-            sync=Sync.REJECTED, reason=STOPPED_BEFORE_SENDING, updated_at=now
-        )
-        _settle(changes, now)
-        return stopped
-
-
 def count_failure(broker: Broker) -> int:
     """One more failure in a row to reach the broker for writing; how many it makes."""
     BrokerLease.objects.filter(broker=broker).update(failures=F("failures") + 1)
@@ -396,6 +361,7 @@ def count_failure(broker: Broker) -> int:
 def wait(broker: Broker, code: str, detail: str, until: datetime) -> None:
     """Every open step of the broker waits for it, and says why."""
     with transaction.atomic():
+        list(BrokerLease.objects.select_for_update().filter(broker=broker))
         steps = Step.objects.filter(broker=broker, state__in=OPEN_STEPS)
         steps.update(next_at=until, error_code=code, error_detail=detail)
         changes = steps.values("change")

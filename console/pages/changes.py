@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -39,14 +38,13 @@ from console.faces.seen import ids_of, seen_objects
 from console.kinds.common.kind import Key, Op, Ref
 from console.kinds.registry import KINDS, parts_of
 from console.models import (
-    OPEN_CHANGES,
-    OPEN_STEPS,
     Broker,
     Change,
     ChangeState,
     Step,
     StepState,
 )
+from console.pages.change_strip import counts_of, may_be_there, strip_of
 from console.scope import Scope
 
 _ORIGINS = {"page": "Page", "api": "API", "admin": "Administration", "command": "Command"}
@@ -143,7 +141,7 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
     steps = found.steps.filter(steps_seen_by(request.user))
     listing = asked.show(steps.select_related("target", "broker").prefetch_related("tries"))
     strip = strip_of(found, request.user)
-    states = _counts(found)
+    states = counts_of(found)
     return list_response(
         request,
         "console/change.html",
@@ -191,18 +189,6 @@ def change_retry(request: HttpRequest, change_id: UUID) -> HttpResponse:
 @require_POST
 def change_confirm(request: HttpRequest, change_id: UUID) -> HttpResponse:
     return _again(request, change_id, CONFIRMED)
-
-
-def may_be_there(unsure: int) -> str:
-    """What a stop leaves to be done: `unsure` steps may have been sent. "" where there is none."""
-    if not unsure:
-        return ""
-    one = unsure == 1
-    return (
-        f"{unsure} {'step' if one else 'steps'} may have been sent to the broker already. "
-        f"{'It ends' if one else 'They end'} when the console has read the result back; nothing more "
-        "is sent."
-    )
 
 
 def _again(request: HttpRequest, change_id: UUID, states: tuple[StepState, ...]) -> HttpResponse:
@@ -284,75 +270,6 @@ def change_rows(changes: list[Change], viewer: AnyUser) -> list[ChangeRow]:
         )
         for one in changes
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """How far a change is. `waiting`: why it waits, the broker's words or ours; `next_at`: when it is
-    tried again. `waits_for`: what an earlier change has to do first."""
-
-    change: Change
-    done: int
-    total: int
-    rejected: int
-    open: int
-    waiting: str
-    next_at: datetime | None
-    waits_for: WaitsFor | None
-
-    @property
-    def is_open(self) -> bool:
-        return self.change.state in OPEN_CHANGES
-
-    @property
-    def stopping(self) -> str:
-        """What is left to be done after a stop was requested; "" where none was."""
-        stopped = self.is_open and self.change.stop_requested_at is not None
-        return may_be_there(self.open) if stopped else ""
-
-    @property
-    def state(self) -> str:
-        return str(self.change.state)
-
-    @property
-    def tone(self) -> str:
-        return {"done": "ok", "partly": "bad", "rejected": "bad", "stopped": "warn", "waiting": "warn"}.get(self.state, "busy")  # fmt: skip
-
-
-def strip_of(change: Change, viewer: AnyUser) -> Strip:
-    """For templates/console/_change_strip.html."""
-    states = _counts(change)
-    waiting, next_at, waits_for = "", None, None
-    if change.state in OPEN_CHANGES:
-        held = change.steps.filter(state__in=OPEN_STEPS).exclude(error_code="")
-        first = held.order_by("next_at").first()
-        if first is not None:
-            waiting = first.error_detail
-            next_at = held.aggregate(at=Min("next_at"))["at"]
-        else:
-            # The first of each broker: what comes behind them in the change waits for them.
-            fronts = (
-                change.steps.filter(state__in=OPEN_STEPS)
-                .order_by("broker_id", "ordinal")
-                .distinct("broker_id")
-            )
-            waiting_for = blockers_seen_by(viewer, change, list(fronts.select_related("target")))
-            waits_for = next((WaitsFor(step) for step in waiting_for.values()), None)
-    return Strip(
-        change=change,
-        done=states.get(StepState.APPLIED, 0),
-        total=sum(states.values()),
-        rejected=states.get(StepState.REJECTED, 0),
-        open=sum(states.get(state, 0) for state in OPEN_STEPS),
-        waiting=waiting,
-        next_at=next_at,
-        waits_for=waits_for,
-    )
-
-
-def _counts(change: Change) -> dict[str, int]:
-    counted = change.steps.order_by().values_list("state").annotate(n=Count("pk"))
-    return {str(state): number for state, number in counted}
 
 
 @dataclass(frozen=True, slots=True)
