@@ -13,10 +13,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accessctl.passwords.policy import NOT_JUDGED
 from accessctl.rest.fields import ConnectionsRead, UserRead
 from accessctl.rights import Permission
 from accessctl.users.connections import read_connections
-from accessctl.users.password_policy import NOT_JUDGED
 from accessctl.users.rules import Password, create_user, delete_user, edit_user
 from accessctl.users.selectors import access_broker_user
 from console.engine.accept import Wish

@@ -8,13 +8,15 @@ words, docs/decisions/0031-users-belong-to-a-scope.md the reasons.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from django.db.models import F, QuerySet
 
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.reach import AnyUser, Reach, reach_of
 from accessctl.rights import Permission
+from console.errors import NotAllowed
 from console.kinds.common.kind import Op
 from console.kinds.user import USER
 from console.models import OPEN_STEPS, Broker, ManagedObject, Step
@@ -25,6 +27,10 @@ NOT_YOURS = (
     "created here for them; a permission in them isn't enough."
 )
 ELSEWHERE = "The user has permissions in virtual hosts that you don't administer."
+#: RabbitMQ 4.3 answers 400 to a PUT or DELETE of a user with this tag over its HTTP API; its limits and permissions
+#: can be changed (tried on 4.3.6). On 3.10.8 and 4.0.5 the tag has no meaning; 4.1 and 4.2 were not tried.
+_TAG = "protected"
+_SINCE, _PERHAPS_SINCE = (4, 3), (4, 1)
 
 
 def why_not_edit_user(user: AnyUser, broker: Broker, name: str) -> str:
@@ -144,3 +150,37 @@ def _anywhere(broker: Broker, names: Collection[str]) -> set[str]:
 def _asked_for(broker: Broker, names: Iterable[str]) -> QuerySet[ManagedObject]:
     rows = ManagedObject.objects.with_keys([(name,) for name in names])
     return rows.filter(broker=broker, kind=USER.name, spec__isnull=False)
+
+
+def refuse_protected(
+    broker: Broker,
+    name: str,
+    observed: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    *,
+    new_password: bool = False,
+) -> None:
+    """`after` None: it is to be deleted. Raises NotAllowed where this version refuses that."""
+    if observed is None or _TAG not in observed.get("tags", ()) or _version(broker) < _SINCE:
+        return
+    same = after is not None and set(after.get("tags", ())) == set(observed["tags"])
+    if same and not new_password:
+        return
+    act = "delete" if after is None else "change"
+    raise NotAllowed(
+        f"The user {name} has the tag protected, so RabbitMQ refuses to {act} it over its HTTP API. "
+        f"To {act} it, run rabbitmqctl on a node of {broker.name}."
+    )
+
+
+def note_on(broker: Broker, tags: object) -> list[str]:
+    """What to think of before it is deleted, where it is not known what this version does."""
+    if isinstance(tags, list) and _TAG in tags and _PERHAPS_SINCE <= _version(broker) < _SINCE:
+        return ["It has the tag protected: this RabbitMQ version may refuse. Then use rabbitmqctl."]
+    return []
+
+
+def _version(broker: Broker) -> tuple[int, ...]:
+    """(0,) where it is not known: then the broker decides."""
+    parts = broker.status.rabbitmq_version.split(".")[:2]
+    return tuple(map(int, parts)) if len(parts) == 2 and all(p.isdecimal() for p in parts) else (0,)

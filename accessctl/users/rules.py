@@ -12,16 +12,17 @@ from typing import Any
 
 from accessctl.authorize import AnyUser, may, may_somewhere
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
+from accessctl.passwords.policy import why_weak
 from accessctl.rights import Permission
 from accessctl.users.ownership import (
     NOT_OF_THIS_BROKER,
     is_taken,
     knows_user,
+    note_on,
+    refuse_protected,
     sees_all_users,
     why_not_edit_user,
 )
-from accessctl.users.password_policy import why_weak
-from accessctl.users.protected import note_on, refuse_protected
 from console.engine.accept import Wish
 from console.engine.applying.own_login import lock_out
 from console.engine.proposals.current_state import Standing, standings

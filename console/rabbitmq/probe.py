@@ -6,6 +6,7 @@ A step that needs an earlier one that failed is skipped, and says so. All steps 
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -128,13 +129,14 @@ class _Probe:
             host, port, scheme = amqp.host, amqp.port, "amqps"
         else:
             return ""
-        # Only whether TLS is spoken there: nothing is sent over it.
+        # Only whether TLS is spoken there: a certificate that is not accepted says so too.
         try:
-            self._handshake(host, port, Tls(verify=False))
-        except errors.ClientCertificateRefused:
-            pass
-        except errors.BrokerError:
-            return ""
+            self._handshake(host, port, self._endpoint.tls)
+        except errors.BrokerError as refused:
+            if not isinstance(refused.__cause__, ssl.SSLCertVerificationError) and not isinstance(
+                refused, errors.ClientCertificateRefused
+            ):
+                return ""
         return f"This port speaks TLS. Start the address with {scheme}://."
 
     def _resolve(self) -> _Found:

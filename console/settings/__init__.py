@@ -59,7 +59,7 @@ KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, 
 #: Whom people without rights are told to ask.
 CONTACT = env_str("CONSOLE_CONTACT")[:200].rstrip(".")
 
-# What a clear password of a RabbitMQ user must be like that is set here; see accessctl.users.password_policy.
+# What a clear password of a RabbitMQ user must be like that is set here; see accessctl.passwords.policy.
 BROKER_PASSWORD_LENGTH = env_int("CONSOLE_BROKER_PASSWORD_LENGTH", 0, least=0, most=256)
 BROKER_PASSWORD_CLASSES = env_int("CONSOLE_BROKER_PASSWORD_CLASSES", 0, least=0, most=4)
 BROKER_PASSWORD_REFUSE_COMMON = env_bool("CONSOLE_BROKER_PASSWORD_REFUSE_COMMON", False)

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from django.urls import reverse
 
-from accessctl.users.password_policy import NOT_JUDGED, rules_in_words, why_weak
+from accessctl.passwords.policy import NOT_JUDGED, rules_in_words, why_weak
 from accessctl.users.rules import Password
 from console.errors import InvalidField
 from console.rabbitmq.endpoint import Secret

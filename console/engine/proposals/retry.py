@@ -53,8 +53,14 @@ def stop_change(change: Change, *, now: datetime, acting_user: User) -> None:
                 pk__in=Step.objects.filter(change=change, state__in=OPEN_STEPS).values("broker")
             ).order_by("pk")
         )
-        # In the order of the workers, who hold the lease's row before they write a change.
+        # In the order of the workers: the lease's row, the steps, the change.
         list(BrokerLease.objects.select_for_update().filter(broker__in=brokers).order_by("broker"))
+        list(
+            Step.objects.select_for_update()
+            .filter(change=change, state__in=OPEN_STEPS)
+            .order_by("pk")
+            .values_list("pk")
+        )
         change = Change.objects.select_for_update().get(pk=change.pk)
         if change.state not in OPEN_CHANGES:
             raise NothingLeft("This change has already ended, so there is nothing to stop.")

@@ -68,6 +68,7 @@ def count_failure(broker: Broker) -> int:
 def wait(broker: Broker, code: str, detail: str, until: datetime) -> None:
     """Every open step of the broker waits for it, and says why."""
     with transaction.atomic():
+        list(BrokerLease.objects.select_for_update().filter(broker=broker))
         steps = Step.objects.filter(broker=broker, state__in=OPEN_STEPS)
         steps.update(next_at=until, error_code=code, error_detail=detail)
         changes = steps.values("change")
