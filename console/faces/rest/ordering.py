@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F, QuerySet
@@ -47,6 +48,7 @@ class AllowedOrdering(BaseFilterBackend):
         allowed: dict[str, str] = getattr(view, "ordering_fields", None) or {}
         if not allowed:
             return []
+        one = f"-?({'|'.join(map(re.escape, allowed))})"
         return [
             {
                 "name": "ordering",
@@ -56,6 +58,6 @@ class AllowedOrdering(BaseFilterBackend):
                     "Comma-separated; a leading minus reverses the order. One or more "
                     f"of {', '.join(f'`{name}`' for name in allowed)}."
                 ),
-                "schema": {"type": "string"},
+                "schema": {"type": "string", "pattern": f"^{one}(,{one})*$"},
             }
         ]
