@@ -30,6 +30,7 @@ def refused(answer: Any, status: int = 400) -> list[dict[str, Any]]:
     assert body["errors"]
     for fault in body["errors"]:
         assert set(fault) == {"code", "detail", "attr"}
+        assert fault["code"]
         assert len(fault["detail"]) < 500
     assert not Broker.objects.filter(name=GOOD["name"]).exists()
     return list(body["errors"])
@@ -280,3 +281,17 @@ def test_too_many_requests_are_told_to_wait(api: Any, monkeypatch: Any) -> None:
     answer = api.post(f"{BROKERS}test/", {})
     refused(answer, 429)
     assert int(answer["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("name", ["audit", "changes", "polls"])
+@pytest.mark.parametrize("text", ["null", "0551-07-08T11:42:25Z", "2026-11-23T15:04:05"])
+def test_a_time_that_is_none_is_refused_with_a_code(api: Any, name: str, text: str) -> None:
+    for parameter in ("from", "to"):
+        faults = refused(api.get(f"/api/v1/{name}/", {parameter: text}))
+        assert [(fault["attr"], fault["code"]) for fault in faults] == [(parameter, "invalid")]
+
+
+def test_methods_that_are_not_there_are_405_whatever_the_query(api: Any) -> None:
+    for query in ("", "?nope=1", "?page=x"):
+        refused(api.generic("TRACE", BROKERS + query), 405)
+        refused(api.generic("PROPFIND", BROKERS + query), 405)

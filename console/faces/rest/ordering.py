@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F, QuerySet
@@ -50,6 +51,7 @@ class AllowedOrdering(BaseFilterBackend):
         allowed: dict[str, Any] = getattr(view, "ordering_fields", None) or {}
         if not allowed:
             return []
+        one = f"-?({'|'.join(map(re.escape, allowed))})"
         return [
             {
                 "name": "ordering",
@@ -59,6 +61,6 @@ class AllowedOrdering(BaseFilterBackend):
                     "Comma-separated; a leading minus reverses the order. One or more "
                     f"of {', '.join(f'`{name}`' for name in allowed)}."
                 ),
-                "schema": {"type": "string"},
+                "schema": {"type": "string", "pattern": f"^{one}(,{one})*$"},
             }
         ]

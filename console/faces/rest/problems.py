@@ -80,6 +80,9 @@ class ProblemHandler(ExceptionHandler):
 class ProblemFormatter(ExceptionFormatter):
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
         body: dict[str, Any] = super().format_error_response(error_response)
+        for fault in body["errors"]:
+            # A form's error may come without one.
+            fault["code"] = fault["code"] or "invalid"
         return {**body, "request_id": _request_id()}
 
 

@@ -41,12 +41,13 @@ _UNREAD = {
     "409": "Conflict with the current state.",
     "412": "The object has changed: If-Match names another generation.",
     "413": "The body is larger than 256 KB.",
+    "414": "The address, with its query, is longer than 4,000 bytes.",
     "415": "Send application/json in UTF-8 without a Content-Encoding.",
     "429": "Too many requests. Wait for the time in Retry-After.",
     "500": "Internal error. The console's log has the details.",
-    "503": "The console can't reach its database. Wait for the time in Retry-After.",
+    "503": "The console can't reach its database, or has more requests than it can serve. Wait for the time in Retry-After.",
 }
-_ALWAYS = ("400", "401", "403", "406", "429", "500", "503")
+_ALWAYS = ("400", "401", "403", "406", "414", "429", "500", "503")
 
 
 class ApiSchema(AutoSchema):
