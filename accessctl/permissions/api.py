@@ -10,9 +10,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accessctl.permissions.patterns import Patterns
 from accessctl.permissions.rules import (
     MOST_AT_ONCE,
-    Patterns,
     clear_permissions,
     clear_topic_permission,
     copy_permissions,

@@ -12,7 +12,7 @@ from accessctl.permissions.api import PERMISSIONS_API, TOPICS_API
 from accessctl.permissions.lists import PERMISSIONS as LISTED
 from accessctl.permissions.lists import TOPIC_PERMISSIONS as TOPICS_LISTED
 from accessctl.permissions.lists import page_of
-from accessctl.permissions.rules import check_patterns
+from accessctl.permissions.patterns import check_patterns
 from accessctl.rights import Permission
 from console.faces.face import Face, Rights, Rules
 from console.faces.mirror import Mirror, Reading

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from accessctl.authorize import AnyUser, require
-from accessctl.patterns.check import dialect_of, why_not_pattern
+from accessctl.permissions.patterns import Patterns, check_patterns
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
 from accessctl.users.ownership import known_users
@@ -25,30 +24,6 @@ from console.models import Broker, ManagedObject
 
 #: Cells of one bulk act; beyond it a file with `manage.py apply` is the better way.
 MOST_AT_ONCE = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Patterns:
-    """Regular expressions on names, in RabbitMQ's dialect. Empty matches nothing."""
-
-    configure: str
-    write: str
-    read: str
-
-    def spec(self, broker: Broker) -> dict[str, Any]:
-        """Raises InvalidField for what the broker would not take."""
-        spec = {"configure": self.configure, "write": self.write, "read": self.read}
-        check_patterns(spec, broker)
-        return spec
-
-
-#: The usual sets of rights, for pages and the API.
-PRESETS: Mapping[str, Patterns] = {
-    "full": Patterns(".*", ".*", ".*"),
-    "read only": Patterns("^$", "^$", ".*"),
-    "write only": Patterns("^$", ".*", "^$"),
-    "none": Patterns("^$", "^$", "^$"),
-}
 
 
 def set_permissions(
@@ -218,17 +193,6 @@ def clear_topic_permission(
     standing = _topic(broker, vhost, user, exchange)
     standing.must_be_there()
     return _wish(broker, standing, None, expected_generation)
-
-
-def check_patterns(patterns: Mapping[str, Any], broker: Broker) -> None:
-    """Refuses what the broker should not be sent; what only it can judge is left to it. Raises
-    InvalidField."""
-    dialect = dialect_of(broker.status.erlang_version)
-    for field, pattern in patterns.items():
-        if not isinstance(pattern, str):
-            raise InvalidField(field, f"{field} must be text.")
-        if reason := why_not_pattern(pattern, dialect):
-            raise InvalidField(field, f"{field.capitalize()}: {reason}")
 
 
 def _pairs(

@@ -17,7 +17,8 @@ from accessctl.passwords.policy import NOT_JUDGED
 from accessctl.rest.fields import ConnectionsRead, UserRead
 from accessctl.rights import Permission
 from accessctl.users.connections import read_connections
-from accessctl.users.rules import Password, create_user, delete_user, edit_user
+from accessctl.users.password import Password
+from accessctl.users.rules import create_user, delete_user, edit_user
 from accessctl.users.selectors import access_broker_user
 from console.engine.accept import Wish
 from console.errors import InvalidField

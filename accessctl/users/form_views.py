@@ -17,8 +17,8 @@ from accessctl.rights import Permission
 from accessctl.targets import target_broker
 from accessctl.users.forms import UserForm
 from accessctl.users.ownership import why_not_edit_user
+from accessctl.users.password import Password
 from accessctl.users.rules import (
-    Password,
     create_user,
     delete_user,
     edit_user,

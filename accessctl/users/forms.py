@@ -12,7 +12,7 @@ from django import forms
 
 from accessctl import words as kinds
 from accessctl.passwords.policy import NOT_JUDGED, rules_in_words
-from accessctl.users.rules import Password
+from accessctl.users.password import Password
 from console.errors import WrongEncryptionKey
 from console.faces.acts.forms import CHECK, SELECT, TEXT, ActForm, Limit, Name, words_of
 from console.rabbitmq.endpoint import Secret

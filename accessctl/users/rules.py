@@ -7,12 +7,10 @@ Clear passwords are hashed here and go no further.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from accessctl.authorize import AnyUser, may, may_somewhere
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
-from accessctl.passwords.policy import why_weak
 from accessctl.rights import Permission
 from accessctl.users.ownership import (
     NOT_OF_THIS_BROKER,
@@ -23,6 +21,7 @@ from accessctl.users.ownership import (
     sees_all_users,
     why_not_edit_user,
 )
+from accessctl.users.password import Password
 from console.engine.accept import Wish
 from console.engine.applying.own_login import lock_out
 from console.engine.proposals.current_state import Standing, standings
@@ -32,64 +31,11 @@ from console.kinds.common.kind import Ref, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.user import USER
 from console.models import Broker
-from console.rabbitmq.endpoint import Secret
-from console.rabbitmq.passwords import (
-    MD5,
-    SHA256,
-    SHA512,
-    hash_password,
-    is_hash,
-    why_no_password,
-)
 
 #: From RabbitMQ 4.2.9 and 4.3 on; older ones have no limit, but nobody has use for more.
 MOST_TAGS = 32
 LIMITS = ("max-connections", "max-channels")
 MOST_LIMIT = 2**31 - 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Password:
-    """One of three: a clear password, a hash made elsewhere, or none at all (log-in by certificate)."""
-
-    clear: Secret | None = field(default=None, repr=False)
-    hashed: str = field(default="", repr=False)
-    algorithm: str = SHA256
-    none: bool = False
-
-    def secrets(self) -> dict[str, str]:
-        """What is sent. Raises InvalidField where it is not exactly one of the three."""
-        if (self.clear is not None) + bool(self.hashed) + self.none != 1:
-            raise InvalidField(
-                "password",
-                "Choose exactly one: a password, a password hash, or no password.",
-            )
-        if self.none:
-            return {"password_hash": "", "hashing_algorithm": SHA256}
-        if self.clear is not None:
-            return self._hash(self.clear)
-        if self.algorithm not in (SHA256, SHA512, MD5):
-            raise InvalidField(
-                "hashing_algorithm",
-                f"RabbitMQ doesn't have the hashing algorithm {self.algorithm[:60]}.",
-            )
-        if not is_hash(self.hashed, self.algorithm):
-            raise InvalidField(
-                "password_hash",
-                "This isn't a valid password hash. It must be base64 of 4 bytes of "
-                "salt and the digest.",
-            )
-        return {"password_hash": self.hashed, "hashing_algorithm": self.algorithm}
-
-    def _hash(self, clear: Secret) -> dict[str, str]:
-        if reason := why_no_password(clear.reveal()) or why_weak(clear.reveal()):
-            raise InvalidField("password", reason)
-        if self.algorithm not in (SHA256, SHA512):
-            raise InvalidField("hashing_algorithm", "Choose SHA-256 or SHA-512.")
-        return {
-            "password_hash": hash_password(clear, self.algorithm).reveal(),
-            "hashing_algorithm": self.algorithm,
-        }
 
 
 def create_user(

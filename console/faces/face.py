@@ -224,6 +224,11 @@ class Face:
         """Return the key of a mirror row, in the order of `Kind.identity`."""
         return tuple(getattr(row, name) for name in self.kind.identity)
 
+    def called(self, key: Key) -> str:
+        """Return the object for the title of a change, such as "permission of app on /"."""
+        own = self.api.called if self.api else ""
+        return own.format(*key) if own else self.kind.phrase(key)
+
     def spec_of(self, row: Any) -> dict[str, Any]:
         """What was seen, as the spec that is compared. What the broker did not tell is left out."""
         if self.mirror.to_spec is not None:

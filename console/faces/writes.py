@@ -24,6 +24,11 @@ def by_key(kind: Kind, service: Make) -> Make:
     return make
 
 
+def wishes_of(made: Wish | Sequence[Wish]) -> Sequence[Wish]:
+    """Return what a `Make` returned as several."""
+    return [made] if isinstance(made, Wish) else made
+
+
 def _nothing(fields: dict[str, Any], *, new: bool) -> str:
     return ""
 

@@ -6,9 +6,9 @@ import pytest
 
 from accessctl.models import BrokerPermission, BrokerUser
 from accessctl.permissions import rules as broker_permissions
-from accessctl.permissions.rules import Patterns
+from accessctl.permissions.patterns import Patterns
 from accessctl.users import rules as broker_users
-from accessctl.users.rules import Password
+from accessctl.users.password import Password
 from console.engine.accept import Proposal, accept
 from console.errors import AlreadyThere, InvalidField, NotAllowed, NotThere
 from console.kinds.common.kind import Ref

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -11,11 +10,9 @@ from django.http import HttpRequest
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.patterns.check import dialect_of
 from accessctl.permissions import rules as service
-from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.faces.acts.acts import Asked
 from console.faces.acts.forms import ActForm
-from console.faces.pages.words import counted
 from console.faces.seen import seen_objects
 from console.models import Broker
 from vhosts.administration.seen import SeenObjectAdmin
@@ -24,26 +21,8 @@ from vhosts.matrix.form_views import title_of, wishes_of
 from vhosts.matrix.forms import PermissionForm, TopicPermissionForm, grouped, rights_of
 
 
-class _OfUsers(SeenObjectAdmin):
-    """What both kinds of permission share: taking away. `clearing` is theirs; it raises here because a
-    ModelAdmin cannot be an ABC (see ActAdmin)."""
-
-    def clearing(self, request: HttpRequest, row: Any) -> Wish:
-        raise NotImplementedError
-
-    def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
-        many = counted(len(rows), self.word)
-        return Asked(
-            title=f"Clear {f'the {self.word} of {rows[0]}' if len(rows) == 1 else many}",
-            wishes=[self.clearing(request, row) for row in rows],
-            act="Clear {self.word}" if len(rows) == 1 else "Clear {self.word}s",
-            back=self.list_address,
-            danger=True,
-        )
-
-
 @admin.register(BrokerPermission)
-class BrokerPermissionAdmin(_OfUsers):
+class BrokerPermissionAdmin(SeenObjectAdmin):
     word = "permission"
     kind = "permission"
     about = "A user's permission in a virtual host: three regular expressions for names."
@@ -76,11 +55,6 @@ class BrokerPermissionAdmin(_OfUsers):
             danger=clear,
         )
 
-    def clearing(self, request: HttpRequest, row: Any) -> Wish:
-        return service.clear_permissions(
-            broker=row.broker, vhosts=[row.vhost], users=[row.user], acting_user=request.user
-        )[0]
-
     def _standing(self, row: Any) -> Standing:
         key = key_of(self.kind, row)
         seen = seen_objects(row.broker, self.kind, [key])
@@ -88,7 +62,7 @@ class BrokerPermissionAdmin(_OfUsers):
 
 
 @admin.register(BrokerTopicPermission)
-class BrokerTopicPermissionAdmin(_OfUsers):
+class BrokerTopicPermissionAdmin(SeenObjectAdmin):
     word = "topic permission"
     kind = "topic_permission"
     about = "The routing keys that a user can publish and bind with on a topic exchange."
@@ -135,13 +109,4 @@ class BrokerTopicPermissionAdmin(_OfUsers):
             act="Set topic permission",
             back=self.list_address,
             warnings=form.notes,
-        )
-
-    def clearing(self, request: HttpRequest, row: Any) -> Wish:
-        return service.clear_topic_permission(
-            broker=row.broker,
-            vhost=row.vhost,
-            user=row.user,
-            exchange=row.exchange,
-            acting_user=request.user,
         )

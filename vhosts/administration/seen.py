@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from console.engine.accept import Wish
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked
-from console.faces.admin.acts import ActAdmin, told_of_each
+from console.faces.admin.acts import ActAdmin
+from console.faces.admin.objects import deletion
+from console.faces.face import FACES
 from console.faces.pages.words import counted
-from console.kinds.common.kind import Ref
-from vhosts.drift.unmanaged import adopt_seen, key_of, unmanaged
+from console.kinds.registry import OWNERS
+from vhosts.drift.unmanaged import adopt_seen, unmanaged
 
 
 class SeenObjectAdmin(ActAdmin):
@@ -24,6 +25,11 @@ class SeenObjectAdmin(ActAdmin):
     list_filter = ("broker",)
     list_select_related = ("broker",)
     actions: Sequence[str] = ("delete_chosen", "adopt_chosen")
+
+    def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
+        # What others stand on is confirmed by its name.
+        typed = self.kind in OWNERS
+        return deletion(FACES[self.kind], request.user, rows, self.list_address, typed=typed)
 
     @admin.action(description="Delete from the broker: review changes")
     def delete_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
@@ -45,22 +51,6 @@ class SeenObjectAdmin(ActAdmin):
             act="Adopt",
             back=self.list_address,
             warnings=left_out(len(rows) - len(new), "are already managed and skipped."),
-        )
-
-    def named_deletion(
-        self, rows: Sequence[Any], wishes: Sequence[Wish], dies: Callable[[Any], Sequence[str]]
-    ) -> Asked:
-        """Of what has a name, which is typed to confirm; of several, how many they are."""
-        one = rows[0].name if len(rows) == 1 else ""
-        many = counted(len(rows), self.word)
-        return Asked(
-            title=f"Delete the {self.word} {one}" if one else f"Delete {many}",
-            wishes=wishes,
-            act=f"Delete {self.word}" if one else f"Delete {self.word}s",
-            back=self.list_address,
-            dies=told_of_each(rows, lambda row: Ref(self.kind, key_of(self.kind, row)), dies),
-            typed=one or many,
-            danger=True,
         )
 
 

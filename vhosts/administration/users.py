@@ -13,7 +13,6 @@ from accessctl.models import BrokerPermission, BrokerUser
 from accessctl.permissions.rules import clear_permissions
 from accessctl.users.form_views import creation_asked, edit_asked, user_form
 from accessctl.users.forms import UserForm
-from accessctl.users.rules import delete_user, user_objections
 from console.engine.accept import Wish
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked
@@ -39,12 +38,6 @@ class BrokerUserAdmin(SeenObjectAdmin):
         if row is None:
             return creation_asked(request, broker, form, self.list_address)
         return edit_asked(request, row, form, self.list_address)
-
-    def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
-        wishes = [
-            delete_user(broker=row.broker, name=row.name, acting_user=request.user) for row in rows
-        ]
-        return self.named_deletion(rows, wishes, lambda row: user_objections(row.broker, row.name))
 
     @admin.action(description="Clear all permissions: review changes")
     def clear_chosen(self, request: HttpRequest, chosen: QuerySet[BrokerUser]) -> HttpResponse:

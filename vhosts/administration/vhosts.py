@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -14,7 +13,6 @@ from vhosts.administration.seen import SeenObjectAdmin
 from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.form_views import creation_asked, edit_asked, vhost_form
 from vhosts.virtual_hosts.forms import VhostForm
-from vhosts.virtual_hosts.rules import delete_vhost, vhost_objections
 
 
 @admin.register(VirtualHost)
@@ -32,9 +30,3 @@ class VirtualHostAdmin(SeenObjectAdmin):
         if row is None:
             return creation_asked(request, broker, form, self.list_address)
         return edit_asked(request, row, form, self.list_address)
-
-    def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
-        wishes = [
-            delete_vhost(broker=row.broker, name=row.name, acting_user=request.user) for row in rows
-        ]
-        return self.named_deletion(rows, wishes, lambda row: vhost_objections(row.broker, row.name))

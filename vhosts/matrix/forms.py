@@ -11,7 +11,7 @@ from django import forms
 from accessctl import words as kinds
 from accessctl.patterns.check import beginning_with, check
 from accessctl.patterns.pcre import Dialect
-from accessctl.permissions.rules import PRESETS, Patterns
+from accessctl.permissions.patterns import PRESETS, Patterns
 from console.faces.acts.forms import CHECK, TEXT, ActForm, Name
 from console.kinds.permission import PERMISSION
 

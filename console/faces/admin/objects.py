@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -15,6 +16,7 @@ from console.faces.objects import proposals
 from console.faces.objects.forms import ObjectForm
 from console.faces.objects.pages import creating, edit_form, editing
 from console.faces.pages.words import counted
+from console.faces.writes import wishes_of
 from console.kinds.common.kind import Ref
 from console.models import Broker
 
@@ -36,30 +38,34 @@ class ObjectAdmin(ActAdmin):
         return editing(self.face, request.user, row, form, self.list_address)
 
     def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
-        face = self.face
-        wishes = [
-            proposals.delete(
-                face, broker=row.broker, key=face.key_of(row), acting_user=request.user
-            )
-            for row in rows
-        ]
-        one = face.key_of(rows[0])[-1] if len(rows) == 1 else ""
-        many = counted(len(rows), face.kind.noun)
-        return Asked(
-            title=f"Delete the {face.kind.phrase(face.key_of(rows[0]))}"
-            if one
-            else f"Delete {many}",
-            wishes=wishes,
-            act=f"Delete {face.kind.noun}" if one else f"Delete {many}",
-            back=self.list_address,
-            dies=told_of_each(
-                rows,
-                lambda row: Ref(face.name, face.key_of(row)),
-                lambda row: list(face.rules.dies(row.broker, face.key_of(row), face.spec_of(row))),
-            ),
-            typed=one or many,
-            danger=True,
-        )
+        return deletion(self.face, request.user, rows, self.list_address, typed=True)
+
+
+def deletion(face: Face, user: Any, rows: Sequence[Any], back: str, *, typed: bool) -> Asked:
+    """Return what deleting the objects of mirror rows asks for. `typed`: the only one's name, or how many they
+    are, is typed to confirm. Raises ConsoleError."""
+    make = face.api.delete if face.api else partial(proposals.delete, face)
+    verb = face.api.verbs[2] if face.api else "Delete"
+    wishes = [
+        wish
+        for row in rows
+        for wish in wishes_of(make(broker=row.broker, key=face.key_of(row), acting_user=user))
+    ]
+    only = face.key_of(rows[0]) if len(rows) == 1 else None
+    many = counted(len(rows), face.kind.noun)
+    return Asked(
+        title=f"{verb} the {face.called(only)}" if only else f"{verb} {many}",
+        wishes=wishes,
+        act=f"{verb} {face.kind.noun}" if only else f"{verb} {many}",
+        back=back,
+        dies=told_of_each(
+            rows,
+            lambda row: Ref(face.name, face.key_of(row)),
+            lambda row: list(face.rules.dies(row.broker, face.key_of(row), face.spec_of(row))),
+        ),
+        typed=(only[-1] if only else many) if typed else "",
+        danger=True,
+    )
 
 
 def admin_of(of: Face) -> type[ObjectAdmin]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -28,9 +28,8 @@ from console.faces.rest.drawn.fields import pascal_of, read_serializer, write_se
 from console.faces.rest.drawn.lists import filters_of, ordering_of
 from console.faces.rest.schema import with_article
 from console.faces.rest.views import ApiView
-from console.faces.writes import Api
-from console.kinds.common.kind import Key, Ref
-from console.models import Broker
+from console.faces.writes import Api, wishes_of
+from console.kinds.common.kind import Ref
 
 _WRITES = ("create", "partial_update", "destroy")
 
@@ -76,8 +75,8 @@ def view_of(face: Face) -> type[ApiView]:
             once = ways.take(fields, new=True)
             return answer_change(
                 request,
-                _title(face, ways, 0, broker, key),
-                lambda: _wishes(
+                f"{ways.verbs[0]} the {face.called(key)} on {broker.name}",
+                lambda: wishes_of(
                     ways.create(broker=broker, key=key, fields=fields, acting_user=request.user)
                 ),
                 reason=reason,
@@ -93,8 +92,8 @@ def view_of(face: Face) -> type[ApiView]:
             once = ways.take(fields, new=False)
             return answer_change(
                 request,
-                _title(face, ways, 1, row.broker, key),
-                lambda: _wishes(
+                f"{ways.verbs[1]} the {face.called(key)} on {row.broker.name}",
+                lambda: wishes_of(
                     ways.edit(
                         broker=row.broker,
                         key=key,
@@ -114,8 +113,8 @@ def view_of(face: Face) -> type[ApiView]:
             body, key = self.body(optional=True), face.key_of(row)
             return answer_change(
                 request,
-                _title(face, ways, 2, row.broker, key),
-                lambda: _wishes(
+                f"{ways.verbs[2]} the {face.called(key)} on {row.broker.name}",
+                lambda: wishes_of(
                     ways.delete(
                         broker=row.broker,
                         key=key,
@@ -134,15 +133,6 @@ def view_of(face: Face) -> type[ApiView]:
     ObjectsView.destroy.__doc__ = ways.said["destroy"]
     bases = (more, ObjectsView) if more else (ObjectsView,)
     return type(f"{pascal}View", bases, {"__doc__": ways.said[""]})
-
-
-def _wishes(made: Wish | Sequence[Wish]) -> Sequence[Wish]:
-    return [made] if isinstance(made, Wish) else made
-
-
-def _title(face: Face, ways: Api, act: int, broker: Broker, key: Key) -> str:
-    called = ways.called.format(*key) if ways.called else face.kind.phrase(key)
-    return f"{ways.verbs[act]} the {called} on {broker.name}"
 
 
 def _general(face: Face) -> Api:
@@ -190,7 +180,7 @@ def planned_of(face: Face) -> Planned:
         else:
             there = ways.there(where["broker"], key, user)
             made = (ways.edit if there else ways.create)(**where, fields=fields)
-        return list(_wishes(made))
+        return list(wishes_of(made))
 
     return Planned(body=face.api.new if face.api else _new_of(face.name), make=make)
 

@@ -9,18 +9,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
 
 from django import template
-from django.http import QueryDict
 from django.template import Context
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from heroicons.templatetags.heroicons import heroicon_micro
 
 from console.faces.pages.words import operation as operation_in_words
+from console.faces.templatetags._drawings import bar, spark_line
+from console.faces.templatetags._links import keep_query, scope_url
 from console.faces.templatetags._states import STATES, Look
 from console.faces.templatetags._text import (
     ages_ago,
@@ -263,32 +262,8 @@ def environment_badge(environment: str) -> SafeString:
     )
 
 
-@register.simple_tag(takes_context=True)
-def scope_url(context: Context, route: str, *args: Any, **extra: Any) -> str:
-    """The address of a page in the present scope; keyword arguments become more parameters, None
-    drops one. Empty where there is no such page (yet)."""
-    try:
-        url = reverse(route, args=args)
-    except NoReverseMatch:
-        return ""
-    scope = context.get("scope")
-    parameters: dict[str, Any] = dict(scope.parameters()) if scope else {}
-    parameters.update(extra)
-    kept = {key: value for key, value in parameters.items() if value is not None}
-    return f"{url}?{urlencode(kept)}" if kept else url
-
-
-@register.simple_tag(takes_context=True)
-def keep_query(context: Context, **changes: Any) -> str:
-    """`?…`: the present query string with some parameters changed; None drops one."""
-    query: QueryDict = context["request"].GET.copy()
-    for key, value in changes.items():
-        if value is None:
-            query.pop(key, None)
-        else:
-            query[key] = str(value)
-    text = query.urlencode()
-    return f"?{text}" if text else "?"
+register.simple_tag(takes_context=True)(scope_url)
+register.simple_tag(takes_context=True)(keep_query)
 
 
 @register.simple_tag
@@ -303,51 +278,10 @@ def sparkline(
     known = [value for value in values if value is not None]
     if not known:
         return unknown("No data in this period.")
-    peak, step = max(max(known), 1), width / max(len(values) - 1, 1)
-
-    def at(position: int, value: float) -> str:
-        return f"{position * step:.1f},{height - 1.5 - (height - 3) * value / peak:.1f}"
-
-    runs: list[list[str]] = [[]]
-    for position, value in enumerate(values):
-        if value is None:
-            runs.append([])
-        else:
-            runs[-1].append(at(position, value))
-    lines = format_html_join(
-        "",
-        '<polyline points="{}"/>',
-        # A single known point between two gaps is drawn as a dot: a line to itself.
-        ((" ".join(run if len(run) > 1 else run * 2),) for run in runs if run),
-    )
-    first, last = known[0], known[-1]
-    return format_html(
-        '<svg class="spark" viewBox="0 0 {} {}" width="{}" height="{}" role="img" '
-        'preserveAspectRatio="none" aria-label="{}: from {} to {}, at most {}">{}</svg>',
-        width, height, width, height, label, grouped(first), grouped(last), grouped(max(known)),
-        lines,
-    )  # fmt: skip
+    return spark_line(values, known, label, width, height)
 
 
-@register.simple_tag
-def bar(
-    used: float | None, limit: float | None, label: str, danger: bool = False, high: float = 0.8
-) -> str:
-    """How much of a limit is used, as a bar 0..100 drawn by SVG attributes (no inline style)."""
-    if not isinstance(used, int | float) or not isinstance(limit, int | float) or not limit:
-        return ""
-    share = min(max(used / limit, 0), 1)
-    tone = "danger" if danger else "warn" if share >= high else "ok"
-    return format_html(
-        # Without a viewBox: stretched to its place, round ends would become lozenges.
-        '<svg class="bar bar-{}" role="img" aria-label="{}: {} %">'
-        '<rect class="bar-track" width="100%" height="100%" rx="3"/>'
-        '<rect class="bar-fill" width="{}%" height="100%" rx="3"/></svg>',
-        tone,
-        label,
-        round(share * 100),
-        f"{share * 100:.1f}",
-    )
+register.simple_tag(bar)
 
 
 @register.simple_tag

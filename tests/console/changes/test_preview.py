@@ -4,8 +4,10 @@ import pytest
 from django.template.loader import render_to_string
 
 from accessctl.models import BrokerUser
-from accessctl.permissions.rules import PRESETS, set_permissions
-from accessctl.users.rules import Password, create_user, delete_user, edit_user
+from accessctl.permissions.patterns import PRESETS
+from accessctl.permissions.rules import set_permissions
+from accessctl.users.password import Password
+from accessctl.users.rules import create_user, delete_user, edit_user
 from console.engine.accept import Proposal
 from console.engine.proposals.preview import as_data, preview
 from console.kinds.common.kind import Op

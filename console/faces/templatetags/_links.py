@@ -1,0 +1,36 @@
+"""Addresses that keep the scope or the query of the page."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.template import Context
+from django.urls import NoReverseMatch, reverse
+
+
+def scope_url(context: Context, route: str, *args: Any, **extra: Any) -> str:
+    """The address of a page in the present scope; keyword arguments become more parameters, None
+    drops one. Empty where there is no such page (yet)."""
+    try:
+        url = reverse(route, args=args)
+    except NoReverseMatch:
+        return ""
+    scope = context.get("scope")
+    parameters: dict[str, Any] = dict(scope.parameters()) if scope else {}
+    parameters.update(extra)
+    kept = {key: value for key, value in parameters.items() if value is not None}
+    return f"{url}?{urlencode(kept)}" if kept else url
+
+
+def keep_query(context: Context, **changes: Any) -> str:
+    """`?…`: the present query string with some parameters changed; None drops one."""
+    query: QueryDict = context["request"].GET.copy()
+    for key, value in changes.items():
+        if value is None:
+            query.pop(key, None)
+        else:
+            query[key] = str(value)
+    text = query.urlencode()
+    return f"?{text}" if text else "?"
