@@ -24,9 +24,7 @@ def text_of(markup: str) -> str:
 )
 def test_the_end_of_a_long_name_stays(name: str, end: str) -> None:
     shown = name_tag(name, fit=True)
-    [(head, tail)] = re.findall(
-        r'name-head">(.*)</span><span class="name-tail">(.*)</span>', shown
-    )
+    [(head, tail)] = re.findall(r'name-head">(.*)</span><span class="name-tail">(.*)</span>', shown)
     assert head + tail == name
     assert tail.endswith(end[-7:])
     assert not unicodedata.combining(tail[0])
