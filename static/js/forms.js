@@ -1,4 +1,4 @@
-// Forms with [data-draft]: what was typed comes back after Back, after another broker was chosen and after
+// Forms with [data-draft]: what was edited comes back after Back, after another broker was chosen and after
 // signing in again; the first field, or the first wrong one, has the focus; red goes when a field is edited.
 // Drafts stay in this tab (sessionStorage). Secrets are never part of them: no password field, and nothing
 // marked [data-secret].
@@ -65,12 +65,27 @@ function write(form, fields) {
   return differs;
 }
 
+// Names of the fields that the person has edited. Only they are kept: of an object that somebody else
+// has edited meanwhile, the other fields are as the server says now.
+const edited = new WeakMap();
+
+function editedOf(form) {
+  if (!edited.has(form)) edited.set(form, new Set());
+  return edited.get(form);
+}
+
 function keyOf(form) {
   return `${PREFIX}${who}:${location.pathname}:${form.dataset.draft}`;
 }
 
 function save(form, sent) {
-  keep(keyOf(form), { at: Date.now(), sent, fields: read(form) });
+  const fields = read(form).filter(([name]) => editedOf(form).has(name));
+  keep(keyOf(form), fields.length ? { at: Date.now(), sent, fields } : null);
+}
+
+function remember(form, control) {
+  editedOf(form).add(control.name);
+  save(form, false);
 }
 
 function tell(form) {
@@ -96,10 +111,10 @@ function restore() {
     if (!draft) continue;
     const wanted = draft.sent || visit?.type === "back_forward" || visit?.type === "reload";
     keep(keyOf(form), null);
-    if (wanted && Date.now() - draft.at < LONGEST && write(form, draft.fields)) {
-      save(form, false);
-      tell(form);
-    }
+    if (!wanted || Date.now() - draft.at > LONGEST) continue;
+    for (const [name] of draft.fields) editedOf(form).add(name);
+    if (write(form, draft.fields)) tell(form);
+    save(form, false);
   }
   // A page that is not on the way from form to confirmation: what was sent has arrived, or was given up.
   const here = `${PREFIX}${who}:${location.pathname}:`;
@@ -136,11 +151,11 @@ function focusFirst() {
 document.addEventListener("input", (event) => {
   if (event.target.closest?.("main form")) settle(event.target);
   const form = event.target.closest?.("form[data-draft]");
-  if (form) save(form, false);
+  if (form) remember(form, event.target);
 });
 document.addEventListener("change", (event) => {
   const form = event.target.closest?.("form[data-draft]");
-  if (form) save(form, false);
+  if (form) remember(form, event.target);
 });
 document.addEventListener(
   "submit",

@@ -70,6 +70,7 @@ def test_the_rest_is_stopped_and_tried_again(engine, names, root):
     engine.apply()
     again.refresh_from_db()
     assert (again.state, again.steps.filter(state="applied").count()) == ("done", 2)
+    assert 'class="bar bar-ok"' in page(root, again).content.decode(), "all done is no warning"
 
 
 def test_a_deletion_that_asks_again_is_confirmed(engine, names, seen, root):

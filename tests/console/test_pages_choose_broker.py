@@ -88,3 +88,20 @@ def test_a_search_says_where_it_looks_and_offers_everywhere(browser: Any, now: d
         assert f'href="?search={word}">Search everywhere' in text
     assert "Search everywhere" not in browser.get("/queues/?search=alp").content.decode()
     assert "Find a queue in orders" in browser.get(scoped).content.decode()
+
+
+@pytest.mark.parametrize("address", ["/definitions/", "/explain/"])
+def test_no_field_for_a_broker_is_filled_with_the_first_of_several(
+    browser: Any, now: datetime, address: str
+) -> None:
+    first = add_broker("aaa", now, state="unreachable")
+    text = browser.get(address).content.decode()
+    assert "Select a broker" not in text, "there is but one"
+    add_broker("zzz", now)
+    text = browser.get(address).content.decode()
+    assert '<option value="" selected>Select a broker</option>' in text
+    assert f'<option value="{first.pk}" selected>' not in text
+    scoped = browser.get(f"{address}?broker={first.pk}").content.decode()
+    assert f'<option value="{first.pk}" selected>' in scoped
+    answer = browser.get("/explain/?user=app&act=publish")
+    assert "Select a broker." in answer.content.decode()

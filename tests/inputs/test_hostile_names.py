@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,10 @@ from tests.inputs.rows import API, COMMAND, DOORS, FILE, FORM
 from vhosts.models import VirtualHost
 
 pytestmark = pytest.mark.django_db
+_FITTED = re.compile(
+    r'<bdi class="name name-fit" data-tip="[^"]*"><span class="name-head">(.*?)</span>'
+    r'<span class="name-tail">(.*?)</span></bdi>'
+)
 PATTERNS = {"configure": "", "write": "^a", "read": ".*"}
 
 
@@ -208,7 +213,9 @@ def test_a_legal_name_is_made_read_back_listed_and_deleted(sweep, door, row):
 @pytest.mark.parametrize("row", LEGAL)
 def test_pages_show_a_name_as_text_with_what_cannot_be_seen_marked(sweep, row):
     found = sweep(FORM)
-    name, shown, lists = found.names[row], found.pages[row], found.pages["lists"]
+    name, shown = found.names[row], found.pages[row]
+    # In a column the end of a long name is a part of its own, which the style sheet keeps.
+    lists = _FITTED.sub(r'<bdi class="name">\1\2</bdi>', found.pages["lists"])
     for markup in ("<img src=x", "<svg/onload", "<script>alert", "49</bdi>"):
         assert markup not in shown + lists
     if row.startswith("N19"):

@@ -24,7 +24,10 @@ class _Form(forms.Form):
         for name in ("broker", "source"):
             if name in self.fields:
                 field = self.fields[name]
-                field.choices = [(pk, one.name) for pk, one in self.brokers.items()]  # type: ignore[attr-defined]
+                # Of several none is chosen for the person.
+                none = [("", "Select a broker")] if len(brokers) > 1 else []
+                field.choices = none + [(pk, one.name) for pk, one in self.brokers.items()]  # type: ignore[attr-defined]
+                field.error_messages["required"] = "Select a broker."
 
     def chosen(self, name: str = "broker") -> Broker:
         return self.brokers[self.cleaned_data[name]]

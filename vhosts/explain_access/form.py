@@ -77,7 +77,11 @@ class ExplainForm(forms.Form):
         super().__init__(*args, **kwargs)
         brokers = Broker.objects.visible_to(user).select_related("status")
         choices = brokers.filter(reach_of(user).brokers(Permission.EXPLAIN_USE))
-        self.fields["broker"].queryset = choices  # type: ignore[attr-defined]
+        field: Any = self.fields["broker"]
+        field.queryset = choices
+        if len(choices.order_by()[:2]) > 1:  # of several none is chosen for the person
+            field.empty_label = "Select a broker"
+            field.error_messages["required"] = "Select a broker."
 
     def asked(self) -> dict[str, Any]:
         """The arguments of explain_access, of a valid form. An empty field is one not given."""

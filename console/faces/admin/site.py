@@ -26,7 +26,7 @@ class WarrenAdminSite(AdminSite):
     site_header = "Warren administration"
     site_title = "Warren"
     index_title = "For superusers"
-    site_url = "/"
+    site_url = None
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Superusers only: what others may do is given by grants, never by Django's own rights."""

@@ -85,3 +85,12 @@ def truncated(text: str, most: int) -> str:
         return text
     tail = (most - 1) * 2 // 5
     return f"{text[: most - 1 - tail]}…{text[-tail:]}"
+
+
+def ending_at(text: str, least: int) -> int:
+    """Return where the last `least` characters or a few more begin; 0 where the text can't be cut. Not
+    beside a space, which would count as lost, nor between a letter and its marks."""
+    for at in range(len(text) - least, 0, -1):
+        if " " not in text[at - 1 : at + 1] and unicodedata.category(text[at])[0] != "M":
+            return at
+    return 0

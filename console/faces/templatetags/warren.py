@@ -23,6 +23,7 @@ from console.faces.templatetags._links import keep_query, scope_url
 from console.faces.templatetags._states import STATES, Look
 from console.faces.templatetags._text import (
     ages_ago,
+    ending_at,
     grouped,
     is_special,
     lasted,
@@ -150,13 +151,13 @@ def name_tag(
     if not value:
         return format_html('<span class="name-empty">{}</span>', empty)
     shown = truncated(value, _MOST_FITTED if fit else most)
-    if fit and len(shown) > _FITS:
+    if fit and len(shown) > _FITS and (end := ending_at(shown, _TAIL)):
         return format_html(
             '<bdi class="name name-fit" data-tip="{}"><span class="name-head">{}</span>'
             '<span class="name-tail">{}</span></bdi>',
             plain(value),
-            _visible(shown[:-_TAIL]),
-            _visible(shown[-_TAIL:]),
+            _visible(shown[:end]),
+            _visible(shown[end:]),
         )
     body = _visible(shown)
     if shown != value:
