@@ -10,17 +10,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from console.brokers.leftovers import unfinished_changes
-from console.brokers.registry import (
+from console.brokers.broker_settings import (
     LARGEST_PEM,
     SECRETS,
     BrokerSettings,
-    add_broker,
     check_key_is_there,
     checked_columns,
-    edit_broker,
-    forget_broker,
 )
+from console.brokers.leftovers import unfinished_changes
+from console.brokers.registry import add_broker, edit_broker, forget_broker
 from console.errors import InvalidField
 from console.faces.acts.forms import WriteOnlyText
 from console.faces.admin.site import PlainAdmin, SeenAdmin

@@ -40,7 +40,7 @@ def log_as_json(**kwargs: object) -> None:
 
 @signals.worker_shutting_down.connect
 def end_changes_early(**kwargs: object) -> None:
-    from console.engine.applying.stopping import stop_soon
+    from console.engine.stopping import stop_soon
 
     stop_soon()
 

@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import pytest
 
-from console.engine.accept import Proposal, Wish, accept
+from console.engine.accept import accept
 from console.engine.applying.apply import apply_broker
+from console.engine.proposal import Proposal, Wish
 from console.kinds.common.kind import Ref
 from console.models import Broker, Change, ManagedObject, Step
 

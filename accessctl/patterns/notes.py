@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from accessctl.patterns.check import check, dialect_of
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.kinds.common.kind import Ref
 
 #: More than are shown of one plan are not looked at: each may take some hundredths of a second.

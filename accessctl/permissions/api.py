@@ -22,7 +22,7 @@ from accessctl.permissions.rules import (
     set_topic_permission,
 )
 from accessctl.rights import Permission
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.errors import InvalidField
 from console.faces.rest.changing import (
     PARAMETERS,

@@ -10,7 +10,7 @@ from accessctl.permissions.patterns import Patterns, check_patterns
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
 from accessctl.users.ownership import known_users
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField
 from console.faces.seen import ids_of, seen_of

@@ -20,7 +20,7 @@ from accessctl.users.connections import read_connections
 from accessctl.users.password import Password
 from accessctl.users.rules import create_user, delete_user, edit_user
 from accessctl.users.selectors import access_broker_user
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.errors import InvalidField
 from console.faces.rest.changing import BrokerField, Reasoned, one_of
 from console.faces.rest.fields import Flag, Number, Text

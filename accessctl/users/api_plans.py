@@ -7,7 +7,7 @@ from typing import Any
 
 from accessctl.users.api import password_of
 from accessctl.users.rules import create_user, delete_user, edit_user, user_standing
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.errors import InvalidField
 from console.kinds.common.kind import Ref
 

@@ -22,8 +22,8 @@ from accessctl.users.ownership import (
     why_not_edit_user,
 )
 from accessctl.users.password import Password
-from console.engine.accept import Wish
 from console.engine.applying.own_login import lock_out
+from console.engine.proposal import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotAllowed
 from console.faces.seen import seen_of

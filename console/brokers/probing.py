@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from console.audit import User
+from console.brokers.broker_settings import BrokerSettings, checked_columns, is_moved
 from console.brokers.connect import address_policy, endpoint_of, make_endpoint, stored_client_key
-from console.brokers.registry import BrokerSettings, checked_columns, is_moved
 from console.brokers.twins import already_registered, twin_at
 from console.errors import InvalidField
 from console.models import Broker
 from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Tls
+from console.rabbitmq.findings import ProbeStep
 from console.rabbitmq.network.addresses import parse_amqp_url
-from console.rabbitmq.probe import ProbeStep, probe
+from console.rabbitmq.probe import probe
 from console.secrets import decrypt
 
 

@@ -3,163 +3,30 @@ the wishes, their steps and their audit rows."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from console.audit import record_change
 from console.engine.applying.crashpoints import crashpoint
-from console.engine.applying.own_login import lock_out
 from console.engine.notify import ring
+from console.engine.proposal import Proposal, Wish
 from console.engine.proposals import judge
 from console.engine.proposals.token import token_of
-from console.engine.supported import facts_of, faults_of_plan
-from console.errors import AlreadyThere, InvalidField
-from console.kinds.common.kind import Op, Ref, Spec, SpecError
+from console.errors import AlreadyThere
+from console.kinds.common.kind import Op
 from console.kinds.registry import KINDS
-from console.models import Broker, Change, ManagedObject, Step, Sync
+from console.models import Change, ManagedObject, Step, Sync
 from console.rabbitmq.endpoint import Secret
-from console.reconcile.diff import Difference, FieldChange
-from console.reconcile.disclose import beside_secrets, public_change, public_spec, whole_spec
-from console.reconcile.plan import Plan, make_plan, step_order
+from console.reconcile.diff import Difference
+from console.reconcile.disclose import beside_secrets, public_change, public_spec
 from console.secrets import encrypt
 
 #: How long a confirmed deletion may wait for its broker before it asks again.
 DELETION_GOOD_FOR = timedelta(hours=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """One object as it should be. `spec` None deletes it; otherwise it is the whole spec, without
-    secrets. `observed` is what was last seen of it, None where it was not there. `secrets` None keeps
-    what the broker has. `expected_generation` refuses the wish where somebody else was quicker."""
-
-    broker: Broker
-    ref: Ref
-    spec: Spec | None
-    observed: Spec | None
-    permission: str
-    secrets: Mapping[str, str] | None = field(default=None, repr=False)
-    expected_generation: int | None = None
-    #: It is to be made: where somebody else was quicker, it is there already.
-    new: bool = False
-    #: Its name is taken by something that the person may not know of: it is planned as if it were free, and
-    #: refused when it is accepted.
-    taken: bool = False
-    guard: Mapping[str, int] = field(default_factory=dict)
-
-    def desired(self) -> Spec | None:
-        """What the plan compares. A secret is compared only where a new one is given."""
-        if self.spec is None:
-            return None
-        return whole_spec(self.ref.kind, self.spec, self.secrets, self.observed)
-
-
-About = Callable[[Sequence[Wish]], Mapping[Ref, Sequence[str]]]
-
-
-def _nothing(wishes: Sequence[Wish]) -> Mapping[Ref, Sequence[str]]:
-    return {}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proposal:
-    """What a person asks for in one act. Preview, dry run and `accept` use the same object: its plans are
-    made once."""
-
-    title: str
-    wishes: Sequence[Wish]
-    #: page | api | admin | command
-    origin: str
-    reason: str = ""
-    idempotency_key: str = ""
-    #: What tells one request from another under the same key; made of the wishes where empty. The API
-    #: gives a digest of what was sent: a repeated request may no longer have the same wishes.
-    fingerprint: str = ""
-    #: Sentences on single objects, such as what is lost with them; asked only where the plan is shown.
-    about: About = _nothing
-    #: Sentences on the whole.
-    remarks: Sequence[str] = ()
-
-    @cached_property
-    def plans(self) -> dict[Broker, Plan]:
-        """What would happen, by broker; nothing is kept. Raises InvalidField, also for what would lock the
-        console out of a broker, and for what a broker of its version refuses."""
-        plans: dict[Broker, Plan] = {}
-        for wish in self.wishes:
-            refuse_lock_out(wish)
-        for broker in {wish.broker.pk: wish.broker for wish in self.wishes}.values():
-            wishes = [wish for wish in self.wishes if wish.broker.pk == broker.pk]
-            observed = {wish.ref: wish.observed for wish in wishes if wish.observed is not None}
-            wanted = {wish.ref: wish.desired() for wish in wishes}
-            try:
-                plan = make_plan(wanted, observed)
-            except SpecError as error:
-                raise InvalidField(error.field, str(error)) from None
-            for _, fault in faults_of_plan(plan, wanted, observed, facts_of(broker, wanted)):
-                if fault.refuses:
-                    raise InvalidField(fault.field, fault.sentence)
-            plans[broker] = _with_secrets(plan, wishes)
-        return plans
-
-    def digest(self) -> str:
-        if self.fingerprint:
-            return self.fingerprint
-        asked = [
-            [w.broker.pk, w.ref.kind, list(w.ref.key), w.spec, sorted(w.secrets or {})]
-            for w in self.wishes
-        ]
-        text = json.dumps([self.title, asked], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def refuse_lock_out(wish: Wish) -> None:
-    """Raises InvalidField."""
-    found = lock_out(
-        wish.broker, wish.ref, wish.observed, wish.spec, new_password=bool(wish.secrets)
-    )
-    if found is not None:
-        raise InvalidField(found.field, found.message)
-
-
-def _with_secrets(plan: Plan, wishes: Sequence[Wish]) -> Plan:
-    """Inventories keep no secrets, so a new password has nothing to be compared with: it counts as a
-    change, or the plan would say that nothing happens."""
-    given = {
-        w.ref for w in wishes if w.secrets and w.observed and not set(w.secrets) & set(w.observed)
-    }
-    if not given:
-        return plan
-    unchanged = [Difference(ref, Op.UPDATE) for ref in plan.unchanged if ref in given]
-    steps = [
-        replace(
-            step,
-            fields=(*step.fields, *_secret_changes(step.ref)),
-            untold=tuple(name for name in step.untold if name not in beside_secrets(step.ref.kind)),
-        )
-        if step.ref in given
-        else step
-        for step in (*plan.steps, *unchanged)
-    ]
-    return replace(
-        plan,
-        steps=tuple(sorted(steps, key=step_order)),
-        unchanged=tuple(ref for ref in plan.unchanged if ref not in given),
-    )
-
-
-def _secret_changes(ref: Ref) -> tuple[FieldChange, ...]:
-    return tuple(
-        FieldChange(field.name, None, None, secret=True)
-        for field in KINDS[ref.kind].fields
-        if field.secret
-    )
 
 
 def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:

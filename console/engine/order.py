@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db.models import Min, Q, QuerySet
 
-from console.engine.applying.attempt import reference
+from console.engine.applying.outcome import reference
 from console.kinds.common.kind import Key, Op, Ref
 from console.kinds.registry import OWNERS
 from console.models import OPEN_STEPS, Broker, Change, ManagedObject, Step

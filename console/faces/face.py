@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from django.db.models import Model
 
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.faces.drawing import Fact, Input, ListPage, Panel
 from console.faces.lists import Column, ListSpec
 from console.faces.mirror import Mirror

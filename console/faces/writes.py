@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.kinds.common.kind import Key, Kind
 from console.models import Broker
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from console.brokers.registry import LARGEST_PEM, SECRETS, BrokerSettings, checked_columns
+from console.brokers.broker_settings import LARGEST_PEM, SECRETS, BrokerSettings, checked_columns
 from console.errors import InvalidField
 from console.faces.acts.forms import WriteOnlyText
 from console.models import Broker, Environment

@@ -13,12 +13,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accessctl.authorize import AnyUser, access_broker, may, require
-from accessctl.models import BrokerUser
 from accessctl.rights import Permission
-from accessctl.visibility.changes import changes_seen_by
-from console.brokers.leftovers import unfinished_changes
+from console.brokers.broker_settings import SECRETS, BrokerSettings
 from console.brokers.probing import probe_broker, probe_edited, probe_settings
-from console.brokers.registry import SECRETS, BrokerSettings, add_broker, edit_broker, forget_broker
+from console.brokers.registry import add_broker, edit_broker
 from console.errors import ConsoleError, InvalidField, Stale
 from console.faces.lists import wants_part
 from console.faces.pages.refreshed import refreshed
@@ -28,7 +26,7 @@ from console.pages.fleet import fleet_row
 from console.scope import Scope
 from vhosts.history.ranges import RANGES, read_range
 from vhosts.history.read_broker import broker_series
-from vhosts.models import Poll, Queue, VirtualHost
+from vhosts.models import Poll
 
 _SHOWN_POLLS = 8
 
@@ -253,53 +251,3 @@ def broker_switch(request: HttpRequest, broker_id: int) -> HttpResponse:
             request, f"Polling of {found.name} {'enabled' if enabled else 'disabled'}."
         )
     return redirect("broker", found.pk)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def broker_forget(request: HttpRequest, broker_id: int) -> HttpResponse:
-    """Asks for the broker's name, then forgets it."""
-    found = access_broker(request.user, broker_id, Permission.BROKERS_FORGET)
-    error = ""
-    if request.method == "POST":
-        if request.POST.get("confirm", "").strip() == found.name.strip():
-            ended = forget_broker(found, now=timezone.now(), acting_user=request.user)
-            changes = (
-                f" {ended} unfinished {'change' if ended == 1 else 'changes'} ended as stopped."
-            )
-            messages.success(
-                request,
-                f"Broker {found.name} forgotten. The broker itself wasn’t changed."
-                f"{changes if ended else ''}",
-            )
-            return redirect("fleet")
-        error = "The name doesn’t match. Nothing was changed."
-    context = {
-        "broker": found,
-        "scope": Scope.at(found),
-        "error": error,
-        "typed": request.POST.get("confirm", ""),
-        "lost": _lost_with(found),
-        "now": timezone.now(),
-        **_unfinished(request.user, found),
-    }
-    return render(request, "console/broker_forget.html", context, status=400 if error else 200)
-
-
-def _unfinished(user: AnyUser, found: Broker) -> dict[str, Any]:
-    """The changes that end with the broker; how many the user doesn't see."""
-    changes = unfinished_changes(found)
-    seen = list(changes.filter(pk__in=changes_seen_by(user).values("pk")))
-    return {"unfinished": seen, "unfinished_hidden": changes.count() - len(seen)}
-
-
-def _lost_with(found: Broker) -> list[tuple[int, str]]:
-    """What the console knows of the broker and will know no more: (how many, of what)."""
-    return [
-        (Queue.objects.filter(broker=found).count(), "queues with their depth history"),
-        (VirtualHost.objects.filter(broker=found).count(), "virtual hosts (the console’s copy)"),
-        (
-            BrokerUser.objects.filter(broker=found).count(),
-            "users with their permissions (the console’s copy)",
-        ),
-        (Poll.objects.filter(broker=found).count(), "polls"),
-    ]

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_POST, require_safe
 from accessctl.authorize import AnyUser, may, require
 from accessctl.rights import Permission
 from accessctl.visibility.changes import managed_seen_by
-from console.engine.accept import Wish
 from console.engine.drift import drift_state
+from console.engine.proposal import Wish
 from console.engine.proposals.preview import FieldLine
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked, Edge, confirm

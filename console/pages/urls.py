@@ -2,7 +2,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from console.pages import audit, brokers, drift, fleet, once, scope, system, unmanaged
+from console.pages import (
+    audit,
+    broker_forget,
+    brokers,
+    drift,
+    fleet,
+    once,
+    scope,
+    system,
+    unmanaged,
+)
 from console.pages.changes import listed as changes
 from console.pages.changes import one as change
 
@@ -19,7 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("brokers/<int:broker_id>/check/", brokers.broker_check, name="broker_check_stored"),
     path("brokers/<int:broker_id>/test/", brokers.broker_test, name="broker_test_stored"),
     path("brokers/<int:broker_id>/switch/", brokers.broker_switch, name="broker_switch"),
-    path("brokers/<int:broker_id>/forget/", brokers.broker_forget, name="broker_forget"),
+    path("brokers/<int:broker_id>/forget/", broker_forget.broker_forget, name="broker_forget"),
     path("changes/", changes.changes, name="changes"),
     path("changes.csv", changes.changes_csv, name="changes_csv"),
     path("changes/<uuid:change_id>/", change.change, name="change"),

@@ -9,13 +9,21 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from console.rabbitmq import errors
 from console.rabbitmq.advice import advice_on
 from console.rabbitmq.amqp.connection import connected
 from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts, Tls
+from console.rabbitmq.findings import (
+    Found,
+    ProbeStep,
+    StepName,
+    rights_of,
+    sentence_of,
+    version_of,
+    without_listeners,
+)
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.network.addresses import (
     ParsedUrl,
@@ -31,41 +39,6 @@ from console.rabbitmq.types import Listener, Overview, Whoami
 
 PROBE_SECONDS = 15.0
 _STEP_SECONDS = 5.0
-OLDEST = (3, 10)
-NEWEST = (4, 3)
-
-StepName = Literal[
-    "resolve",
-    "connect",
-    "tls",
-    "login",
-    "rights",
-    "version",
-    "plugins",
-    "proxy",
-    "amqp",
-    # Told by who knows the other brokers, where there is something to tell.
-    "duplicate",
-]
-Outcome = Literal["ok", "failed", "warning", "skipped"]
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeStep:
-    """`message` says what was found, `advice` what to do about it ("" where nothing is to be done)."""
-
-    name: StepName
-    outcome: Outcome
-    message: str
-    advice: str = ""
-    took_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    message: str
-    advice: str = ""
-    outcome: Outcome = "ok"
 
 
 def probe(endpoint: Endpoint, amqp: AmqpEndpoint | None = None) -> list[ProbeStep]:
@@ -100,7 +73,7 @@ class _Probe:
         self._all(("amqp", self._amqp), needed=logged_in or self._given_amqp is not None)
         return self._steps
 
-    def _all(self, *steps: tuple[StepName, Callable[[], _Found]], needed: bool = True) -> bool:
+    def _all(self, *steps: tuple[StepName, Callable[[], Found]], needed: bool = True) -> bool:
         for name, step in steps:
             if not needed:
                 self._steps.append(
@@ -112,7 +85,7 @@ class _Probe:
                 found = step()
             except errors.BrokerError as error:
                 advice = self._other_scheme(name, error) or advice_on(name, error)
-                found = _Found(_sentence(error), advice, "failed")
+                found = Found(sentence_of(error), advice, "failed")
                 needed = False
             took = round((time.monotonic() - started) * 1000)
             self._steps.append(ProbeStep(name, found.outcome, found.message, found.advice, took))
@@ -139,7 +112,7 @@ class _Probe:
                 return ""
         return f"This port speaks TLS. Start the address with {scheme}://."
 
-    def _resolve(self) -> _Found:
+    def _resolve(self) -> Found:
         try:
             self._url = parse_management_url(self._endpoint.url)
         except ValueError as error:
@@ -148,35 +121,35 @@ class _Probe:
             self._url.host, self._url.port, self._endpoint.policy, self._step_deadline()
         )
         if [str(address) for address in addresses] == [self._url.host]:
-            return _Found(f"{self._url.host} is an IP address.")
+            return Found(f"{self._url.host} is an IP address.")
         listed = ", ".join(str(address) for address in addresses[:4])
-        return _Found(f"{self._url.host} resolves to {listed}.")
+        return Found(f"{self._url.host} resolves to {listed}.")
 
-    def _connect(self) -> _Found:
+    def _connect(self) -> Found:
         url, deadline = self._known_url(), self._step_deadline()
         open_connection(
             url.host, url.port, self._endpoint.policy, deadline, self._endpoint.timeouts.connect
         ).close()
-        return _Found(f"A server listens on {url.authority}.")
+        return Found(f"A server listens on {url.authority}.")
 
-    def _tls(self) -> _Found:
+    def _tls(self) -> Found:
         url, tls = self._known_url(), self._endpoint.tls
         if url.scheme != "https":
-            return _Found(
+            return Found(
                 "Not used: the password and all data travel unencrypted.",
                 "Use https:// if traffic crosses a network you don't control.",
                 "ok" if _is_local(url) else "warning",
             )
         version = self._handshake(url.host, url.port, tls)
         if not tls.verify:
-            return _Found(
+            return Found(
                 f"{version}, but the certificate isn't verified.",
                 "An attacker on the network can impersonate the broker. Provide a CA "
                 "file and verify the certificate.",
                 "warning",
             )
         shown = " Client certificate shown." if tls.client_pem else ""
-        return _Found(f"{version}, certificate accepted.{shown}")
+        return Found(f"{version}, certificate accepted.{shown}")
 
     def _handshake(self, host: str, port: int, tls: Tls) -> str:
         """The version of TLS that is spoken there. Raises BrokerError where none comes about."""
@@ -196,7 +169,7 @@ class _Probe:
                 hear_alert(secured)
                 return secured.version() or "TLS"
 
-    def _log_in(self) -> _Found:
+    def _log_in(self) -> Found:
         try:
             with self._client() as client:
                 self._whoami = client.whoami()
@@ -204,58 +177,27 @@ class _Probe:
             raise errors.MalformedAnswer(
                 "The server at this address isn't RabbitMQ's management API."
             ) from None
-        return _Found(f"Signed in as {printable(self._whoami.name)}.")
+        return Found(f"Signed in as {printable(self._whoami.name)}.")
 
-    def _rights(self) -> _Found:
-        tags = set(self._whoami.tags if self._whoami else ())
-        listed = ", ".join(printable(tag, 40) for tag in sorted(tags)) or "none"
-        if "administrator" in tags:
-            return _Found(f"Tags: {listed}. The user can read and change everything.")
-        limits = []
-        if "monitoring" not in tags:
-            limits.append("can't read nodes or the queues of other virtual hosts")
-        limits.append("can't read or change users, permissions and virtual hosts")
-        if "policymaker" not in tags:
-            limits.append("can't change policies and parameters")
-        return _Found(
-            f"Tags: {listed}. The user {'; '.join(limits)}.",
-            "To manage the broker, give the user the tag administrator. To monitor "
-            "it, give the tag monitoring.",
-            "warning",
-        )
+    def _rights(self) -> Found:
+        return rights_of(self._tags())
 
-    def _version(self) -> _Found:
+    def _version(self) -> Found:
         with self._client() as client:
             self._overview = client.overview()
-        said = self._overview.rabbitmq_version
-        name = f"RabbitMQ {printable(said, 40)}"
-        version = _major_minor(said)
-        known = f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
-        if version is None:
-            return _Found(f"{name}.", f"Versions {known} are supported.", "warning")
-        if version < OLDEST:
-            return _Found(f"{name} is too old.", f"Versions {known} are supported.", "warning")
-        if version > NEWEST:
-            advice = (
-                f"Tested versions: {known}. This version should work but may behave differently."
-            )
-            return _Found(f"{name} is newer than this console.", advice, "warning")
-        if not self._overview.stats_enabled:
-            return _Found(
-                f"{name}, with statistics disabled.",
-                "Depths are available; rates, connections and consumers aren't.",
-                "warning",
-            )
-        return _Found(f"{name}.")
+        return version_of(self._overview)
 
-    def _plugins(self) -> _Found:
+    def _tags(self) -> tuple[str, ...]:
+        return tuple(self._whoami.tags) if self._whoami else ()
+
+    def _plugins(self) -> Found:
         missing = (
             "Depths are read over the management API, which costs the broker several "
             "times more. Enable the plugin rabbitmq_prometheus"
         )
         ports = self._listening("http/prometheus", "https/prometheus")
         if self._overview is None:
-            return _Found(
+            return Found(
                 "It's unknown whether the Prometheus plugin is enabled, because the broker didn't report "
                 "its listeners.",
                 "Test again. If the version can't be read either, fix that first.",
@@ -263,8 +205,8 @@ class _Probe:
             )
         if not ports:
             if not self._overview.listeners:
-                return self._no_listeners()
-            return _Found("The Prometheus plugin isn't enabled.", f"{missing}.", "warning")
+                return without_listeners(self._overview, self._tags())
+            return Found("The Prometheus plugin isn't enabled.", f"{missing}.", "warning")
         url, listener = self._known_url(), ports[0]
         try:
             open_connection(
@@ -275,43 +217,24 @@ class _Probe:
                 self._endpoint.timeouts.connect,
             ).close()
         except errors.BrokerError as error:
-            return _Found(
+            return Found(
                 f"The Prometheus plugin is enabled, but port {listener.port} can't be "
-                f"reached: {_sentence(error)}",
+                f"reached: {sentence_of(error)}",
                 "Depths are read over the management API instead. To reduce the load "
                 f"on the broker, open port {listener.port} to the console.",
                 "warning",
             )
-        return _Found(f"Management and Prometheus (port {listener.port}) answer.")
+        return Found(f"Management and Prometheus (port {listener.port}) answer.")
 
-    def _no_listeners(self) -> _Found:
-        tags = self._whoami.tags if self._whoami else ()
-        if {"administrator", "monitoring"} & set(tags):
-            return _Found(
-                "The management plugin answers. The broker doesn't report its listeners"
-                f"{'' if self._overview_has_stats() else ' while its statistics are disabled'}, so it's "
-                "unknown whether the Prometheus plugin is enabled.",
-                "Run rabbitmq-plugins list -e on a node.",
-                "warning",
-            )
-        return _Found(
-            "The management plugin answers. This user can't see the other plugins.",
-            "To see them, give the user the tag monitoring.",
-            "warning",
-        )
-
-    def _overview_has_stats(self) -> bool:
-        return self._overview is not None and self._overview.stats_enabled
-
-    def _proxy(self) -> _Found:
+    def _proxy(self) -> Found:
         with self._client() as client:
             passage = read_passage(client.http)
-        return _Found(*verdict(passage))
+        return Found(*verdict(passage))
 
-    def _amqp(self) -> _Found:
+    def _amqp(self) -> Found:
         amqp = self._given_amqp or self._discovered_amqp()
         if amqp is None:
-            return _Found(
+            return Found(
                 "The broker didn't report its AMQP listeners.",
                 "Enter the AMQP address. Publishing messages and reading single queues need it.",
                 "warning",
@@ -325,13 +248,13 @@ class _Probe:
             with connected(amqp, self._step_deadline()):
                 pass
         except (errors.AccessRefused, errors.NotFound) as error:
-            return _Found(
+            return Found(
                 f"AMQP answers on {where}, but this user can't access the virtual host "
                 f"{printable(amqp.vhost, 80)}.",
                 advice_on("amqp", error),
                 "warning",
             )
-        return _Found(f"Signed in over {'AMQPS' if amqp.scheme == 'amqps' else 'AMQP'} on {where}.")
+        return Found(f"Signed in over {'AMQPS' if amqp.scheme == 'amqps' else 'AMQP'} on {where}.")
 
     def _discovered_amqp(self) -> AmqpEndpoint | None:
         url = self._known_url()
@@ -374,14 +297,3 @@ class _Probe:
 
 def _is_local(url: ParsedUrl) -> bool:
     return url.host in ("localhost", "::1") or url.host.startswith("127.")
-
-
-def _major_minor(version: str) -> tuple[int, int] | None:
-    parts = version.split(".")
-    if len(parts) < 2 or not all(part.isdecimal() and len(part) < 6 for part in parts[:2]):
-        return None
-    return int(parts[0]), int(parts[1])
-
-
-def _sentence(error: errors.BrokerError) -> str:
-    return error.detail or error.summary

@@ -67,7 +67,6 @@ BROKER_PASSWORD_REFUSE_COMMON = env_bool("CONSOLE_BROKER_PASSWORD_REFUSE_COMMON"
 #: Whether /metrics is open to anybody; else it takes a superuser's token or session.
 METRICS_OPEN = env_bool("CONSOLE_METRICS_OPEN", False)
 
-# --- Applications ---
 INSTALLED_APPS = [
     "console.apps.ConsoleConfig",
     "accessctl.apps.AccessctlConfig",
@@ -83,8 +82,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
-    "allauth.mfa",
-    "allauth.socialaccount",
+    *("allauth.mfa", "allauth.socialaccount"),
     "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_filters",

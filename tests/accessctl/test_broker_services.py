@@ -9,7 +9,8 @@ from accessctl.permissions import rules as broker_permissions
 from accessctl.permissions.patterns import Patterns
 from accessctl.users import rules as broker_users
 from accessctl.users.password import Password
-from console.engine.accept import Proposal, accept
+from console.engine.accept import accept
+from console.engine.proposal import Proposal
 from console.errors import AlreadyThere, InvalidField, NotAllowed, NotThere
 from console.kinds.common.kind import Ref
 from console.rabbitmq.endpoint import Secret

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from console.rabbitmq.endpoint import AddressPolicy, Credentials, Endpoint, Secret, Timeouts
+from console.rabbitmq.findings import ProbeStep
 from console.rabbitmq.management.paths import path
-from console.rabbitmq.probe import ProbeStep, probe
+from console.rabbitmq.probe import probe
 from tests.adapter.conftest import LOCAL, LiveBroker
 from tests.certificates import Authority
 from tests.faults.gate import (

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from console.brokers.broker_settings import BrokerSettings
 from console.brokers.connect import endpoint_of
-from console.brokers.registry import BrokerSettings, edit_broker
+from console.brokers.registry import edit_broker
 from console.errors import InvalidField
 from console.management.commands.ensure_broker import ensure_broker
 from console.models import AuditEntry, Broker

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from console.brokers.registry import BrokerSettings, checked_columns
+from console.brokers.broker_settings import BrokerSettings, checked_columns
 from console.errors import InvalidField
 from tests.factories import add_broker, add_queue, add_vhost
 

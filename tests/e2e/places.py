@@ -8,7 +8,8 @@ from typing import Any
 from accessctl.models import ConsoleSession, Grant
 from accessctl.tokens.service import create_token
 from console.audit import record
-from console.engine.accept import Proposal, Wish, accept
+from console.engine.accept import accept
+from console.engine.proposal import Proposal, Wish
 from console.kinds.common.kind import Ref
 from console.models import (
     Broker,

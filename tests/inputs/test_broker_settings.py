@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.core.management.base import CommandError
 
-from console.brokers.registry import SECRETS, BrokerSettings, add_broker
+from console.brokers.broker_settings import SECRETS, BrokerSettings
+from console.brokers.registry import add_broker
 from console.errors import ConsoleError, InvalidField
 from console.management.commands.ensure_broker import ensure_broker
 from console.models import Broker

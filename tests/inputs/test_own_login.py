@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from console.engine.accept import Proposal, Wish, accept
+from console.engine.accept import accept
 from console.engine.applying.own_login import lock_out
+from console.engine.proposal import Proposal, Wish
 from console.kinds.common.kind import Ref
 from console.models import Broker, BrokerStatus, Change, ManagedObject, Sync
 from console.rabbitmq.endpoint import Secret

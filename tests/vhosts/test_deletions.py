@@ -22,7 +22,8 @@ from console.brokers.registry import forget_broker
 from console.celery import app
 from console.engine import notify as doorbell
 from console.engine import tasks
-from console.engine.accept import Proposal, Wish, accept
+from console.engine.accept import accept
+from console.engine.proposal import Proposal, Wish
 from console.kinds.common.kind import Ref
 from console.models import (
     Broker,
@@ -343,7 +344,8 @@ def test_editing_a_broker_and_storing_its_poll_never_lock_each_other_out(
 ) -> None:
     from dataclasses import replace
 
-    from console.brokers.registry import BrokerSettings, edit_broker
+    from console.brokers.broker_settings import BrokerSettings
+    from console.brokers.registry import edit_broker
 
     reached = held(storing, "_extend_span")
     polling = Meanwhile(

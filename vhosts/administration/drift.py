@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked
 from console.faces.admin.acts import act_on_chosen, told_of_each

@@ -17,8 +17,8 @@ from console.faces.seen import seen_objects
 from console.models import Broker
 from vhosts.administration.seen import SeenObjectAdmin
 from vhosts.drift.unmanaged import key_of
-from vhosts.matrix.form_views import title_of, wishes_of
 from vhosts.matrix.forms import PermissionForm, TopicPermissionForm, grouped, rights_of
+from vhosts.matrix.requests import title_of, wishes_of
 
 
 @admin.register(BrokerPermission)

@@ -13,7 +13,7 @@ from accessctl.models import BrokerPermission, BrokerUser
 from accessctl.permissions.rules import clear_permissions
 from accessctl.users.form_views import creation_asked, edit_asked, user_form
 from accessctl.users.forms import UserForm
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked
 from console.faces.admin.acts import by_broker

@@ -14,7 +14,8 @@ from django.contrib.auth.models import User
 
 from accessctl.authorize import AnyUser, may_somewhere
 from accessctl.rights import Permission
-from console.engine.accept import Proposal, Wish, accept
+from console.engine.accept import accept
+from console.engine.proposal import Proposal, Wish
 from console.engine.proposals.judge import PLAN_MOVED
 from console.errors import InvalidField, NotAllowed, NotSound, Stale
 from console.faces.pages.words import counted

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
-from console.engine.accept import Wish
 from console.engine.applying.retire import hanging
+from console.engine.proposal import Wish
 from console.errors import InvalidField, NotAllowed, NotThere
 from console.faces.face import FACES, Intent
 from console.faces.pages.words import counted

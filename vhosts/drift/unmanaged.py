@@ -11,7 +11,7 @@ from django.db.models import Exists, Func, OuterRef, QuerySet, TextField
 
 from accessctl.authorize import AnyUser
 from accessctl.users.model import SeenOnBroker
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.errors import InvalidField
 from console.faces.seen import model_of, seen_kinds
 from console.kinds.common.kind import Key

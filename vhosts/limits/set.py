@@ -5,7 +5,7 @@ from __future__ import annotations
 from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
 from accessctl.users.rules import check_limits, edit_user, user_standing
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.errors import InvalidField, NotThere
 from console.kinds.vhost import VHOST
 from console.models import Broker

@@ -18,9 +18,8 @@ from accessctl.patterns.check import dialect_of
 from accessctl.permissions import rules as service
 from accessctl.rights import Permission
 from accessctl.targets import target_broker
-from console.engine.accept import Wish
 from console.engine.proposals.current_state import Standing, standings
-from console.errors import InvalidField, NotThere
+from console.errors import InvalidField
 from console.faces.acts.acts import Asked, back_to, carry_out, confirm
 from console.faces.lists import wants_part
 from console.faces.seen import seen_of
@@ -38,6 +37,7 @@ from vhosts.matrix.forms import (
     rights_of,
     unpacked,
 )
+from vhosts.matrix.requests import button_of, title_of, wishes_of
 from vhosts.models import VirtualHost
 
 #: Names that are offered while typing.
@@ -194,47 +194,6 @@ def topic_permission_clear(request: HttpRequest) -> HttpResponse:
         )
 
     return confirm(request, ask, back, broker=broker)
-
-
-def wishes_of(request: HttpRequest, broker: Broker, form: PermissionForm) -> list[Wish]:
-    patterns, wishes = form.wanted(), []
-    places = form.places()
-    one = sum(len(vhosts) * len(users) for vhosts, users in places.items()) == 1
-    nothing: NotThere | None = None
-    for vhosts, users in places.items():
-        where: dict[str, Any] = {"broker": broker, "vhosts": vhosts, "users": users}
-        if patterns is not None:
-            generation = form.cleaned_data["generation"] if one else None
-            wishes += service.set_permissions(
-                **where,
-                patterns=patterns,
-                acting_user=request.user,
-                expected_generation=generation,
-            )
-            continue
-        try:
-            wishes += service.clear_permissions(**where, acting_user=request.user)
-        except NotThere as error:
-            nothing = error
-    if not wishes and nothing is not None:
-        raise nothing
-    return wishes
-
-
-def title_of(wishes: list[Wish], *, clear: bool) -> str:
-    act = "Clear" if clear else "Set"
-    if len(wishes) == 1:
-        vhost, user = wishes[0].ref.key
-        return f"{act} the permission of {user} on {vhost}"
-    vhosts, users = ({wish.ref.key[n] for wish in wishes} for n in (0, 1))
-    return (
-        f"{act} {len(wishes)} permissions: {len(users)} user{'s' * (len(users) != 1)}, "
-        f"{len(vhosts)} virtual host{'s' * (len(vhosts) != 1)}"
-    )
-
-
-def button_of(wishes: list[Wish], *, clear: bool) -> str:
-    return f"{'Clear' if clear else 'Set'} permission{'s' * (len(wishes) != 1)}"
 
 
 def _chosen(request: HttpRequest) -> Cells | None:

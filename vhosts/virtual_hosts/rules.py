@@ -12,7 +12,7 @@ from accessctl.authorize import AnyUser, require
 from accessctl.models import BrokerPermission
 from accessctl.rights import Permission
 from accessctl.users.rules import check_limits, check_tags
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField, NotAllowed
 from console.faces.pages.words import counted, listed

@@ -16,23 +16,16 @@ from functools import partial
 import structlog
 
 from console.brokers.connect import connect
-from console.engine.applying.attempt import (
-    NOT_APPLIED,
-    Outcome,
-    act,
-    act_together,
-    compared,
-    outcome_of_error,
-    reference,
-)
+from console.engine.applying.attempt import NOT_APPLIED, act, act_together, compared
 from console.engine.applying.broker_objects import BrokerObjects
 from console.engine.applying.crashpoints import crashpoint
 from console.engine.applying.look import LISTING_FROM, Look
+from console.engine.applying.outcome import Outcome, outcome_of_error, reference
 from console.engine.applying.parallel import CONNECTIONS, Calls
 from console.engine.applying.recheck import judge_of
-from console.engine.applying.stopping import stopping
 from console.engine.lease import Lease, release_lease, renew_lease, take_lease
 from console.engine.steps import begin, finish, stop
+from console.engine.stopping import stopping
 from console.errors import ConsoleError
 from console.kinds.common.kind import Op
 from console.models import Broker, Step

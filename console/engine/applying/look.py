@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from console.engine.applying.attempt import reference
 from console.engine.applying.broker_objects import BrokerObjects
+from console.engine.applying.outcome import reference
 from console.kinds.common.kind import Key, Spec
 from console.models import Step
 from console.rabbitmq.errors import BrokerError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from console.engine.applying.attempt import Outcome, reference
+from console.engine.applying.outcome import Outcome, reference
 from console.engine.ports import OBSERVE, Origin
 from console.kinds.common.kind import Op
 from console.models import Step

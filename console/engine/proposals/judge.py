@@ -13,7 +13,7 @@ from console.kinds.registry import phrase
 from console.models import Change, ManagedObject
 
 if TYPE_CHECKING:
-    from console.engine.accept import Proposal, Wish
+    from console.engine.proposal import Proposal, Wish
 
 #: Of a plan that was shown and would now be another.
 PLAN_MOVED = (

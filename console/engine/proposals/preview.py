@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.engine.accept import Proposal, Wish
+from console.engine.proposal import Proposal, Wish
 from console.engine.proposals.commands import curl_command, difference_commands
 from console.engine.supported import facts_of, faults_of_step, needs_version, version_said
 from console.kinds.common.kind import Op, Ref

@@ -9,10 +9,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from console.audit import record
-from console.engine.accept import Proposal, Wish, accept
+from console.engine.accept import accept
 from console.engine.applying.attempt import secrets_of
 from console.engine.notify import ring
 from console.engine.ports import AUTHORIZE
+from console.engine.proposal import Proposal, Wish
 from console.engine.steps.stop import stop_requested
 from console.errors import ConsoleError, NotAllowed
 from console.kinds.common.kind import Key, Ref, Spec

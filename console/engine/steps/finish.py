@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import Q
 
-from console.engine.applying.attempt import MOST_BROKER_FAILURES, Outcome
+from console.engine.applying.attempt import MOST_BROKER_FAILURES
 from console.engine.applying.observed import hand_on
+from console.engine.applying.outcome import Outcome
 from console.engine.applying.retire import retire_dependents
 from console.engine.lease import Lease, still_held
 from console.engine.steps.begin import NOT_SENT

@@ -19,7 +19,8 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from console.engine.accept import Proposal, Wish, accept
+from console.engine.accept import accept
+from console.engine.proposal import Proposal, Wish
 from console.engine.proposals.judge import PLAN_MOVED, first_change, shown_digest
 from console.engine.proposals.preview import preview
 from console.errors import ConsoleError

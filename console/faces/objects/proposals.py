@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField
 from console.faces.face import Face

@@ -28,7 +28,8 @@ from rest_framework.request import Request as ApiRequest
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from console.engine.accept import About, Proposal, Wish, accept
+from console.engine.accept import accept
+from console.engine.proposal import About, Proposal, Wish
 from console.engine.proposals.judge import first_change, refuse_stale_proposal
 from console.engine.proposals.preview import as_data, preview
 from console.errors import ConsoleError, InvalidField, Stale

@@ -10,7 +10,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.faces.face import FACES, Face, Planned
 from console.faces.objects import proposals
 from console.faces.ports import MAY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from typing import Any
 
 _NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -94,3 +95,10 @@ def ending_at(text: str, least: int) -> int:
         if " " not in text[at - 1 : at + 1] and unicodedata.category(text[at])[0] != "M":
             return at
     return 0
+
+
+def said(value: Any) -> str:
+    """A sentence that may hold a broker's words: characters that hide or reorder text are shown."""
+    if (text := str(value)).isascii() and text.isprintable():
+        return text
+    return "".join(f"⟨U+{ord(c):04X}⟩" if is_special(c) and c != "\n" else c for c in str(value))

@@ -20,15 +20,16 @@ from heroicons.templatetags.heroicons import heroicon_micro
 from console.faces.pages.words import operation as operation_in_words
 from console.faces.templatetags._drawings import bar, spark_line
 from console.faces.templatetags._links import keep_query, scope_url
+from console.faces.templatetags._marks import marks
 from console.faces.templatetags._states import STATES, Look
 from console.faces.templatetags._text import (
     ages_ago,
     ending_at,
     grouped,
-    is_special,
     lasted,
     pieces,
     plain,
+    said,
     sized,
     truncated,
 )
@@ -184,12 +185,7 @@ def plain_name(value: str | None) -> str:
     return plain(value or "(empty name)")
 
 
-@register.filter
-def said(value: Any) -> str:
-    """A sentence that may hold a broker's words: characters that hide or reorder text are shown."""
-    if (text := str(value)).isascii() and text.isprintable():
-        return text
-    return "".join(f"⟨U+{ord(c):04X}⟩" if is_special(c) and c != "\n" else c for c in str(value))
+register.filter(said)
 
 
 @register.simple_tag
@@ -232,22 +228,7 @@ def node_state(node: dict[str, Any]) -> SafeString:
     return state_badge("draining" if node.get("being_drained") is True else "running")
 
 
-@register.simple_tag
-def marks(features: Sequence[Any], shown: int = 2) -> SafeString:
-    """Short marks with their meaning on hover and focus: the first `shown` of them, the rest as one.
-    Each has `mark` and `meaning`."""
-    return _marks(tuple((one.mark, one.meaning) for one in features), shown)
-
-
-@lru_cache(maxsize=2048)  # many queues have the same features
-def _marks(features: tuple[tuple[str, str], ...], shown: int) -> SafeString:
-    one = '<span class="tag" tabindex="0" data-tip="{}">{}</span>'
-    parts = [(said(meaning), mark) for mark, meaning in features[:shown]]
-    if rest := features[shown:]:
-        parts.append(
-            (" · ".join(f"{mark}: {said(meaning)}" for mark, meaning in rest), f"+{len(rest)}")
-        )
-    return format_html('<span class="tags">{}</span>', format_html_join("", one, parts))
+register.simple_tag(marks)
 
 
 @register.simple_tag(takes_context=True)

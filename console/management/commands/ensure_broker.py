@@ -22,14 +22,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
+from console.brokers.broker_settings import SECRETS, BrokerSettings, must_be_storable
 from console.brokers.connect import stored_client_key
-from console.brokers.registry import (
-    SECRETS,
-    BrokerSettings,
-    add_broker,
-    edit_broker,
-    must_be_storable,
-)
+from console.brokers.registry import add_broker, edit_broker
 from console.errors import ConsoleError, WrongEncryptionKey
 from console.models import Broker
 from console.rabbitmq.endpoint import Secret

@@ -8,7 +8,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from console.brokers.registry import LARGEST_PEM, SECRETS, BrokerSettings
+from console.brokers.broker_settings import LARGEST_PEM, SECRETS, BrokerSettings
 from console.faces.rest.fields import Flag, Number, StrictSerializer, Text
 from console.models import Broker, BrokerStatus, Environment
 from console.models.broker_states import SHOWN_STATES

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accessctl.rights import Permission
-from console.engine.accept import Wish
+from console.engine.proposal import Wish
 from console.errors import InvalidField
 from console.faces.face import FACES, Planned
 from console.faces.pages.words import counted

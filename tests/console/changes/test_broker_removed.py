@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from accessctl.visibility.changes import changes_to_look_at
 from console.brokers.registry import forget_broker
-from console.engine.accept import Proposal, Wish, accept
+from console.engine.accept import accept
+from console.engine.proposal import Proposal, Wish
 from console.kinds.common.kind import Ref
 from console.models import AuditEntry, Change, Step
 from tests.engine import Engine, utc_now

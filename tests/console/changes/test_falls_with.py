@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from console.engine.accept import Proposal, Wish
+from console.engine.proposal import Proposal, Wish
 from console.engine.proposals.preview import preview
 from console.engine.proposals.retry import CONFIRMED, ask_again
 from console.kinds.common.kind import Ref

@@ -8,7 +8,7 @@ from accessctl.permissions.patterns import PRESETS
 from accessctl.permissions.rules import set_permissions
 from accessctl.users.password import Password
 from accessctl.users.rules import create_user, delete_user, edit_user
-from console.engine.accept import Proposal
+from console.engine.proposal import Proposal
 from console.engine.proposals.preview import as_data, preview
 from console.kinds.common.kind import Op
 from console.rabbitmq.endpoint import Secret

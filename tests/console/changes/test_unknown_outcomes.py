@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from celery import signals
 
-from console.engine import lease
+from console.engine import lease, stopping
 from console.engine.applying import apply as applying
-from console.engine.applying import stopping
 from console.engine.ports import AUTHORIZE
 from console.engine.proposals.retry import KEPT_FOR, RETRIED, NothingLeft, ask_again, forget_secrets
 from console.kinds.common.kind import Ref

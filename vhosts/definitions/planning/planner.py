@@ -8,8 +8,8 @@ from typing import Any
 
 from accessctl.authorize import AnyUser, may
 from accessctl.rights import Permission
-from console.engine.accept import Wish
 from console.engine.applying.broker_objects import BrokerObjects
+from console.engine.proposal import Wish
 from console.faces.face import FACES
 from console.kinds.common.kind import Key, Op, Ref, Spec, SpecError
 from console.kinds.common.rows import Level

@@ -1,0 +1,116 @@
+"""What is known of a step before anything is sent: that nothing is to be done, or that it is refused."""
+
+from __future__ import annotations
+
+from console.engine.applying.broker_objects import BrokerObjects
+from console.engine.applying.outcome import Outcome, outcome_of_error, unread
+from console.engine.applying.own_login import lock_out
+from console.engine.supported import facts_of, faults_of_step, needs_version, read_version
+from console.kinds.common.kind import Op, Spec
+from console.kinds.refusals.versions import BrokerFacts
+from console.kinds.registry import KINDS
+from console.models import Step
+from console.rabbitmq.errors import (
+    BrokerError,
+)
+from console.reconcile.diff import Difference
+from console.reconcile.disclose import sets_secret
+
+#: Below so many more messages than were confirmed, a deletion goes on: clients publish all the time.
+_FEW_MESSAGES = 100
+_TENTH_MORE = 1.1
+_ANOTHERS = (
+    "Someone else created this object after the change was requested. It was left "
+    "unchanged. Adopt it, or edit it."
+)
+
+
+def without_call(step: Step, difference: Difference, before: Spec | None) -> Outcome | None:
+    if difference.equal:
+        return Outcome("unchanged", seen=before, before=before)
+    if step.only_look:
+        return Outcome("rejected", step.only_look, "not_allowed")
+    if difference.op is Op.REPLACE and step.op != Op.REPLACE:
+        return Outcome("rejected", _immutable(difference), "conflict")
+    if before is not None and _is_anothers(step):
+        return Outcome("rejected", _ANOTHERS, "already_there")
+    # The broker may have been given another user since this was accepted.
+    locked_out = lock_out(
+        step.broker,
+        difference.ref,
+        before,
+        step.target.spec,
+        new_password=sets_secret(difference),
+    )
+    if locked_out is not None:
+        return Outcome("rejected", locked_out.message, "own_login")
+    return _refused(step, difference, facts_of(step.broker))
+
+
+def _refused(step: Step, difference: Difference, facts: BrokerFacts) -> Outcome | None:
+    for fault in faults_of_step(difference, step.target.spec, facts):
+        if fault.refuses:
+            return Outcome("rejected", fault.sentence, "unsupported")
+    return None
+
+
+def unsupported(store: BrokerObjects, step: Step, difference: Difference) -> Outcome | None:
+    """What was accepted while the broker's version was unknown would otherwise be written by half: the
+    version is read where it matters."""
+    known = facts_of(step.broker).version is not None
+    if known or not needs_version(difference.ref, step.target.spec):
+        return None
+    try:
+        return _refused(step, difference, read_version(store))
+    except BrokerError as error:
+        return outcome_of_error(error)
+
+
+def grown(store: BrokerObjects, step: Step, difference: Difference) -> Outcome | None:
+    """Asks once more where a deletion would lose more than was confirmed. None where it may go on, or where
+    nothing was confirmed to compare with."""
+    ref, confirmed = difference.ref, step.guard
+    if difference.op is not Op.DELETE or "queues" not in confirmed:
+        return None
+    try:
+        found = KINDS[ref.kind].contents(ref.key, store.get)
+    except BrokerError as error:
+        # Where asking again would give the same answer, nobody can know.
+        return unread(ref, error) if error.retryable else None
+    slack = {"messages": _FEW_MESSAGES}
+    if all(
+        number <= confirmed.get(name, 0) * _TENTH_MORE + slack.get(name, 0)
+        for name, number in found.items()
+    ):
+        return None
+    held, was = (
+        " and ".join(f"{counts.get(name, 0):,} {name}" for name in found)
+        for counts in (found, confirmed)
+    )
+    return Outcome(
+        "grown",
+        f"It holds {held} now; the deletion was confirmed with {was}. Confirm this deletion again.",
+        "grown",
+        contents=found,
+    )
+
+
+def _is_anothers(step: Step) -> bool:
+    """Whether what is there, other than asked for, was made by somebody else since: a step of which nothing
+    was sent before would make it, and it was never seen as asked for here. A permission is set, there before
+    or not."""
+    return (
+        step.op == Op.CREATE
+        and not step.sent_before
+        and step.target.verified_generation == 0
+        and KINDS[step.target.kind].claimed
+    )
+
+
+def _immutable(difference: Difference) -> str:
+    names = ", ".join(change.name for change in difference.fields)
+    return (
+        f"The object exists on the broker with other fixed properties ({names}). To "
+        "change them, delete the object and declare it again. The console never does "
+        "that automatically."
+    )

@@ -1,0 +1,56 @@
+"""What the form over chosen cells of the matrix asks for, and what its preview and button say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from accessctl.permissions import rules as service
+from console.engine.proposal import Wish
+from console.errors import NotThere
+from console.models import Broker
+from vhosts.matrix.forms import (
+    PermissionForm,
+)
+
+
+def wishes_of(request: HttpRequest, broker: Broker, form: PermissionForm) -> list[Wish]:
+    patterns, wishes = form.wanted(), []
+    places = form.places()
+    one = sum(len(vhosts) * len(users) for vhosts, users in places.items()) == 1
+    nothing: NotThere | None = None
+    for vhosts, users in places.items():
+        where: dict[str, Any] = {"broker": broker, "vhosts": vhosts, "users": users}
+        if patterns is not None:
+            generation = form.cleaned_data["generation"] if one else None
+            wishes += service.set_permissions(
+                **where,
+                patterns=patterns,
+                acting_user=request.user,
+                expected_generation=generation,
+            )
+            continue
+        try:
+            wishes += service.clear_permissions(**where, acting_user=request.user)
+        except NotThere as error:
+            nothing = error
+    if not wishes and nothing is not None:
+        raise nothing
+    return wishes
+
+
+def title_of(wishes: list[Wish], *, clear: bool) -> str:
+    act = "Clear" if clear else "Set"
+    if len(wishes) == 1:
+        vhost, user = wishes[0].ref.key
+        return f"{act} the permission of {user} on {vhost}"
+    vhosts, users = ({wish.ref.key[n] for wish in wishes} for n in (0, 1))
+    return (
+        f"{act} {len(wishes)} permissions: {len(users)} user{'s' * (len(users) != 1)}, "
+        f"{len(vhosts)} virtual host{'s' * (len(vhosts) != 1)}"
+    )
+
+
+def button_of(wishes: list[Wish], *, clear: bool) -> str:
+    return f"{'Clear' if clear else 'Set'} permission{'s' * (len(wishes) != 1)}"
