@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, cast
 
 from django.utils import timezone
@@ -18,7 +18,7 @@ from accessctl.rest.fields import ConnectionsRead, UserRead
 from accessctl.rights import Permission
 from accessctl.users.connections import read_connections
 from accessctl.users.password import Password
-from accessctl.users.rules import create_user, delete_user, edit_user
+from accessctl.users.rules import create_user, delete_user, edit_user, user_standing
 from accessctl.users.selectors import access_broker_user
 from console.engine.proposal import Wish
 from console.errors import InvalidField
@@ -26,6 +26,7 @@ from console.faces.rest.changing import BrokerField, Reasoned, one_of
 from console.faces.rest.fields import Flag, Number, Text
 from console.faces.rest.pagination import PageNumbers
 from console.faces.writes import Api, by_key
+from console.kinds.common.kind import Ref
 from console.kinds.user import USER
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import SHA256, generate_password
@@ -112,6 +113,29 @@ def _apart(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The password beside the fields."""
     others = {name: value for name, value in fields.items() if name != "password"}
     return {"fields": others, "password": fields["password"]}
+
+
+def plan_user(
+    fields: dict[str, Any], absent: bool, user: Any, making: Collection[Ref]
+) -> list[Wish]:
+    """A user in a plan of several objects; see console.faces.face.Planned. Raises NotAllowed, InvalidField."""
+    broker, name = fields.pop("broker"), fields.pop("name")
+    if absent:
+        return [delete_user(broker=broker, name=name, acting_user=user)]
+    if fields.get("generate_password"):
+        raise InvalidField("generate_password", "Passwords are generated for one user at a time.")
+    password, _ = password_of(fields)
+    if user_standing(broker, name, viewer=user).wanted is not None:
+        return [
+            edit_user(broker=broker, name=name, fields=fields, password=password, acting_user=user)
+        ]
+    if password is None:
+        raise InvalidField(
+            "password", "The user is not there yet: give a password, a hash or no_password."
+        )
+    return [
+        create_user(broker=broker, name=name, fields=fields, password=password, acting_user=user)
+    ]
 
 
 _PAGING = [

@@ -7,8 +7,7 @@ from typing import Any
 
 from accessctl.models import BrokerUser
 from accessctl.rights import Permission
-from accessctl.users.api import USERS_API, UserNew
-from accessctl.users.api_plans import plan_user
+from accessctl.users.api import USERS_API, UserNew, plan_user
 from accessctl.users.lists import USERS as LISTED
 from accessctl.users.lists import USERS_PAGE
 from accessctl.users.origins import note_origins
