@@ -79,12 +79,13 @@ def test_json_for_programs(broker, file, vhost):
 def test_a_part_that_the_broker_refuses_is_an_error_and_told_by_step(broker, file, vhost):
     with open(file) as opened:
         content = json.load(opened)
-    content["exchanges"] = [{"vhost": vhost, "name": "e", "type": "no-such-type"}]
+    row = {"component": "no-such-component", "vhost": vhost, "name": "p", "value": {}}
+    content["parameters"] = [row]
     with open(file, "w") as opened:
         json.dump(content, opened)
     code, told = run("apply", file)
     assert code == 1
-    assert "rejected: create exchange" in told
+    assert "rejected: create parameter" in told
     assert "2 of 3 steps applied" in told
 
 
