@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from console.pages import audit, brokers, changes, drift, fleet, once, scope, system, unmanaged
+from console.faces.acts.once_views import once
+from console.pages import audit, brokers, changes, drift, fleet, scope, system, unmanaged
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", fleet.fleet, name="fleet"),
@@ -25,7 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("changes/<uuid:change_id>/stop/", changes.change_stop, name="change_stop"),
     path("changes/<uuid:change_id>/retry/", changes.change_retry, name="change_retry"),
     path("changes/<uuid:change_id>/confirm/", changes.change_confirm, name="change_confirm"),
-    path("once/", once.once, name="once"),
+    path("once/", once, name="once"),
     path("drift/", drift.drift, name="drift"),
     path("drift.csv", drift.drift_csv, name="drift_csv"),
     path("drift/resolve/", drift.drift_resolve, name="drift_resolve"),
