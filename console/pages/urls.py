@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from console.faces.acts.once_views import once
 from console.pages import (
     audit,
     broker_forget,
     brokers,
     drift,
     fleet,
-    once,
     scope,
     system,
     unmanaged,
@@ -37,7 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("changes/<uuid:change_id>/stop/", change.change_stop, name="change_stop"),
     path("changes/<uuid:change_id>/retry/", change.change_retry, name="change_retry"),
     path("changes/<uuid:change_id>/confirm/", change.change_confirm, name="change_confirm"),
-    path("once/", once.once, name="once"),
+    path("once/", once, name="once"),
     path("drift/", drift.drift, name="drift"),
     path("drift.csv", drift.drift_csv, name="drift_csv"),
     path("drift/resolve/", drift.drift_resolve, name="drift_resolve"),
