@@ -22,7 +22,7 @@ class AccessctlConfig(AppConfig):
         MAY.give(may)
         REQUIRE.give(require)
         TARGET_BROKER.give(target_broker)
-        from accessctl.users.judging import judge_of
+        from accessctl.users.access.judging import judge_of
         from console.engine.ports import JUDGE_OF
 
         JUDGE_OF.give(judge_of)

@@ -24,7 +24,7 @@ from accessctl.permissions.rules import (
 from accessctl.rights import Permission
 from console.engine.proposal import Wish
 from console.errors import InvalidField
-from console.faces.rest.changing import (
+from console.faces.rest.drawn.changing import (
     PARAMETERS,
     BrokerField,
     Reasoned,

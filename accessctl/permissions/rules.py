@@ -9,7 +9,7 @@ from accessctl.authorize import AnyUser, require
 from accessctl.permissions.patterns import Patterns, check_patterns
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
-from accessctl.users.ownership import known_users
+from accessctl.users.access.ownership import known_users
 from console.engine.proposal import Wish
 from console.engine.proposals.current_state import Standing, standings
 from console.errors import InvalidField

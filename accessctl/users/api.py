@@ -22,7 +22,7 @@ from accessctl.users.rules import create_user, delete_user, edit_user, user_stan
 from accessctl.users.selectors import access_broker_user
 from console.engine.proposal import Wish
 from console.errors import InvalidField
-from console.faces.rest.changing import BrokerField, Reasoned, one_of
+from console.faces.rest.drawn.changing import BrokerField, Reasoned, one_of
 from console.faces.rest.fields import Flag, Number, Text
 from console.faces.rest.pagination import PageNumbers
 from console.faces.writes import Api, by_key

@@ -7,11 +7,16 @@ from typing import Any
 
 from accessctl.models import BrokerUser
 from accessctl.rights import Permission
+from accessctl.users.access.origins import note_origins
+from accessctl.users.access.ownership import (
+    is_creating,
+    known_users,
+    sees_all_users,
+    why_not_edit_user,
+)
 from accessctl.users.api import USERS_API, UserNew, plan_user
 from accessctl.users.lists import USERS as LISTED
 from accessctl.users.lists import USERS_PAGE
-from accessctl.users.origins import note_origins
-from accessctl.users.ownership import is_creating, known_users, sees_all_users, why_not_edit_user
 from accessctl.users.rules import check_user_fields, user_objections
 from console.faces.face import Face, Intent, NextStep, Planned, Rights, Rules
 from console.faces.mirror import Mirror, Reading
@@ -73,7 +78,7 @@ def _why_not(
         return None
     found = why_not_edit_user(user, broker, key[0])
     # An inventory may have seen a user that an earlier try created before that was recorded: whose it is, is
-    # then judged by what the broker says (accessctl.users.judging).
+    # then judged by what the broker says (accessctl.users.access.judging).
     return "" if found and again and is_creating(user, broker, key[0]) else found
 
 

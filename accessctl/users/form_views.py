@@ -15,8 +15,8 @@ from accessctl.authorize import may
 from accessctl.models import BrokerUser
 from accessctl.rights import Permission
 from accessctl.targets import target_broker
+from accessctl.users.access.ownership import why_not_edit_user
 from accessctl.users.forms import UserForm
-from accessctl.users.ownership import why_not_edit_user
 from accessctl.users.password import Password
 from accessctl.users.rules import (
     create_user,

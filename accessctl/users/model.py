@@ -95,7 +95,7 @@ class BrokerUser(SeenOnBroker):
     #: The patterns of virtual hosts that the user belongs to: those on which its creator administered users
     #: when it was created here. None: it belongs to none, so only who has the whole broker may change it.
     #: It goes with the row: what was gone and is there again belongs to nobody. Written by
-    #: accessctl.users.origins only.
+    #: accessctl.users.access.origins only.
     owner_scope = ArrayField(models.TextField(), null=True)
     #: What recognizes the password that the console last saw on a user with an `owner_scope`; no hash.
     owner_proof = models.CharField(max_length=64, blank=True, default="", db_default="")

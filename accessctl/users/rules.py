@@ -12,7 +12,7 @@ from typing import Any
 from accessctl.authorize import AnyUser, may, may_somewhere
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.rights import Permission
-from accessctl.users.ownership import (
+from accessctl.users.access.ownership import (
     NOT_OF_THIS_BROKER,
     is_taken,
     knows_user,

@@ -14,9 +14,9 @@ from accessctl.authorize import may, may_somewhere
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.permissions.lists import permission_rows
 from accessctl.rights import Permission
+from accessctl.users.access.ownership import why_not_edit_user
+from accessctl.users.access.reach import reach_of_user
 from accessctl.users.connections import read_connections
-from accessctl.users.ownership import why_not_edit_user
-from accessctl.users.reach import reach_of_user
 from accessctl.users.selectors import access_broker_user
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of

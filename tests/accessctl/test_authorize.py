@@ -8,7 +8,7 @@ from accessctl.authorize import access_broker, allowed, may, may_by_name, may_so
 from accessctl.grants.roles import PERMISSIONS_OF, Role
 from accessctl.models import BrokerPermission, BrokerUser, Grant
 from accessctl.rights import CONSOLE_WIDE, EVERYBODYS, OF_ANY_PART, Permission
-from accessctl.users.ownership import why_not_edit_user
+from accessctl.users.access.ownership import why_not_edit_user
 from console.errors import NotAllowed
 from console.models import Broker
 from tests.accessctl.cast import AT

@@ -11,7 +11,7 @@ from django.urls import reverse
 from accessctl.grants.roles import Role
 from accessctl.models import BrokerUser, Grant
 from accessctl.tokens.service import create_token
-from accessctl.users.origins import is_proven, proof_of
+from accessctl.users.access.origins import is_proven, proof_of
 from console.engine.applying.attempt import secrets_of
 from console.models import Change, ManagedObject, Step
 from tests.acting import apply as apply_change

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
-from accessctl.users.reach import reach_of_user, reach_of_users
+from accessctl.users.access.reach import reach_of_user, reach_of_users
 
 pytestmark = pytest.mark.django_db
 

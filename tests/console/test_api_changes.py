@@ -246,7 +246,7 @@ def test_waiting_tells_the_outcome_and_a_broker_that_is_down_is_no_error(
     names,
     monkeypatch,
 ):
-    monkeypatch.setattr("console.faces.rest.changing.time.sleep", lambda _: engine.apply())
+    monkeypatch.setattr("console.faces.rest.drawn.changing.time.sleep", lambda _: engine.apply())
     body = {"broker": engine.broker.pk, "name": names("vhost")}
     answer = api.post(f"{BASE}/vhosts/?wait=5", body)
     assert (answer.status_code, answer.json()["state"]) == (200, "done")
@@ -256,7 +256,7 @@ def test_waiting_tells_the_outcome_and_a_broker_that_is_down_is_no_error(
     from tests.engine import Engine
 
     down = Engine(make_broker(management_url="http://127.0.0.1:9"), None)
-    monkeypatch.setattr("console.faces.rest.changing.time.sleep", lambda _: down.apply())
+    monkeypatch.setattr("console.faces.rest.drawn.changing.time.sleep", lambda _: down.apply())
     answer = api.post(f"{BASE}/vhosts/?wait=1", {"broker": down.broker.pk, "name": "v"})
     assert (answer.status_code, answer.json()["state"]) == (202, "waiting")
     steps = api.get(f"{answer['Location']}steps/").json()["results"]

@@ -12,7 +12,7 @@ from django.urls import reverse
 from accessctl.rights import Permission
 from accessctl.users.model import SeenOnBroker
 from console.faces.face import FACES, Intent, drawn_faces
-from console.faces.rest.objects import planned_of
+from console.faces.rest.drawn.objects import planned_of
 from console.kinds.registry import KINDS, OWNERS
 from vhosts.models import Queue
 from vhosts.polling.inventory.parts import parts, table_of

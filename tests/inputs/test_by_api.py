@@ -326,7 +326,7 @@ def test_x2_without_if_match_nobody_s_field_is_undone(doors, seen, kind, monkeyp
         "users": ({"limits": {"max-channels": 1}}, {"tags": ["theirs"]}),
         "permissions": ({"read": "^mine"}, {"write": "^theirs"}),
     }[kind]
-    from console.faces.rest import changing
+    from console.faces.rest.drawn import changing
 
     first = changing.accept
     late = [theirs]

@@ -9,7 +9,7 @@ from accessctl.authorize import AnyUser, require
 from accessctl.explain import ACTS, Act, Facts, Question, Verdict, explain
 from accessctl.explain.rights import DEFAULT_EXCHANGE
 from accessctl.rights import Permission
-from accessctl.users.ownership import knows_user, sees_all_users
+from accessctl.users.access.ownership import knows_user, sees_all_users
 from console.errors import InvalidField
 from console.models import Broker
 from vhosts.explain_access.facts import facts_for

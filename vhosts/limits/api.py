@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 
 from accessctl.rights import Permission
 from console.errors import InvalidField
-from console.faces.rest.change_fields import Managed
-from console.faces.rest.changing import (
+from console.faces.rest.drawn.change_fields import Managed
+from console.faces.rest.drawn.changing import (
     ETAG,
     PARAMETERS,
     BrokerField,

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from accessctl.authorize import AnyUser
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.patterns.words import in_words
-from accessctl.users.reach import rights_in_words
+from accessctl.users.access.reach import rights_in_words
 from console.engine.proposals.sync_states import SyncState, sync_state
 from console.errors import InvalidField
 from console.kinds.permission import PERMISSION

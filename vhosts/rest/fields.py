@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accessctl.rest.fields import Named
-from console.faces.rest.change_fields import Managed
+from console.faces.rest.drawn.change_fields import Managed
 from vhosts.models import Queue
 from vhosts.queues.outages import outage_of
 

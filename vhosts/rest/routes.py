@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from console.faces.face import FACES
-from console.faces.rest.objects import view_of
+from console.faces.rest.drawn.objects import view_of
 from vhosts.definitions.rest.backups import BackupsView
 from vhosts.definitions.rest.views import DefinitionsView
 from vhosts.explain_access.api import ExplainView, PatternsView

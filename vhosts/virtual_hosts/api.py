@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
-from console.faces.rest.changing import BrokerField, Reasoned
+from console.faces.rest.drawn.changing import BrokerField, Reasoned
 from console.faces.rest.fields import Flag, Number, Text
 from console.faces.writes import Api, by_key
 from console.kinds.common.kind import Key

@@ -23,7 +23,7 @@ from accessctl.rights import Permission
 from accessctl.visibility.changes import blockers_seen_by, changes_seen_by, may_stop, steps_seen_by
 from console.engine.proposals.retry import CONFIRMED, RETRIED, ask_again, stop_change
 from console.errors import NotAllowed
-from console.faces.rest.change_fields import ChangeRead, StepRead, step_counts
+from console.faces.rest.drawn.change_fields import ChangeRead, StepRead, step_counts
 from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter, TimeFilter
 from console.faces.rest.schema import also_answers
 from console.faces.rest.views import ApiView

@@ -18,8 +18,8 @@ from accessctl.visibility.changes import managed_seen_by
 from console.engine.drift import drift_state
 from console.errors import InvalidField
 from console.faces.pages.words import counted
-from console.faces.rest.change_fields import FieldChangeRead
-from console.faces.rest.changing import (
+from console.faces.rest.drawn.change_fields import FieldChangeRead
+from console.faces.rest.drawn.changing import (
     PARAMETERS,
     BrokerField,
     Reasoned,

@@ -16,9 +16,9 @@ from console.engine.proposal import Wish
 from console.errors import InvalidField
 from console.faces.face import FACES, Planned
 from console.faces.pages.words import counted
-from console.faces.rest.changing import PARAMETERS, Reasoned, answer_change, changing, sent
+from console.faces.rest.drawn.changing import PARAMETERS, Reasoned, answer_change, changing, sent
+from console.faces.rest.drawn.objects import planned_of
 from console.faces.rest.fields import Flag, Text
-from console.faces.rest.objects import planned_of
 from console.faces.rest.views import ApiView
 from console.kinds.common.kind import Ref
 from console.kinds.registry import KINDS, OWNERS, phrase

@@ -13,8 +13,8 @@ from django.contrib.auth.models import User
 from accessctl.models import BrokerUser
 from accessctl.reach import Reach, reach_of
 from accessctl.rights import Permission
-from accessctl.users.origins import is_proven
-from accessctl.users.ownership import NOT_OF_THIS_BROKER, why_not_theirs
+from accessctl.users.access.origins import is_proven
+from accessctl.users.access.ownership import NOT_OF_THIS_BROKER, why_not_theirs
 from console.engine.ports import Fresh, Judge
 from console.kinds.common.kind import Op, Spec
 from console.kinds.user import USER

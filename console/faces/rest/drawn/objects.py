@@ -14,7 +14,7 @@ from console.engine.proposal import Wish
 from console.faces.face import FACES, Face, Planned
 from console.faces.objects import proposals
 from console.faces.ports import MAY
-from console.faces.rest.changing import (
+from console.faces.rest.drawn.changing import (
     PARAMETERS,
     Reasoned,
     ReasonOnly,

@@ -34,7 +34,7 @@ from console.engine.proposals.judge import first_change, refuse_stale_proposal
 from console.engine.proposals.preview import as_data, preview
 from console.errors import ConsoleError, InvalidField, Stale
 from console.faces.face import notes_of
-from console.faces.rest.change_fields import ChangeMade, PlanRead
+from console.faces.rest.drawn.change_fields import ChangeMade, PlanRead
 from console.faces.rest.fields import StrictSerializer, Text
 from console.faces.rest.schema import also_answers
 from console.kinds.common.kind import Key
@@ -213,7 +213,7 @@ def _told(request: ApiRequest, change: Change, wait_s: int, *, password: str = "
 def _digest(request: ApiRequest) -> str:
     """Keyed, since a password may be in the body."""
     text = repr((request.method, request.path, sorted(dict(request.data).items(), key=repr)))
-    return salted_hmac("console.faces.rest.changing", text.encode("utf-8", "surrogatepass"),
+    return salted_hmac("console.faces.rest.drawn.changing", text.encode("utf-8", "surrogatepass"),
                        algorithm="sha256").hexdigest()  # fmt: skip
 
 

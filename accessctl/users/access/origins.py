@@ -19,7 +19,7 @@ from console.engine.ports import Origin
 from console.kinds.common.kind import Key, Spec
 from console.models import Broker
 
-_SALT = "accessctl.users.origins"
+_SALT = "accessctl.users.access.origins"
 
 
 def scope_of_creator(creator: AnyUser | None, broker: Broker) -> list[str] | None:
