@@ -4,6 +4,7 @@ gunicorn hands a connection to a thread as soon as it is accepted. So a few half
 and after a burst the threads work for minutes on requests whose clients have left. Here
 
 - the loop reads requests; a thread gets one only when all of it has arrived, and never waits for a client's bytes;
+- few requests are worked on at once while the process computes (console/web/gate.py);
 - past MOST_WAITING requests that wait for a thread, or AGE_S of waiting, the answer is 503 with Retry-After;
 - a request whose client has left before a thread is free is not worked on;
 - /livez and /readyz have a thread of their own.
@@ -21,6 +22,7 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from console.web.connection import Connection
+from console.web.gate import Gate
 from console.web.refusals import refusal
 
 #: Requests that may wait for a thread, and for how many seconds.
@@ -53,6 +55,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         sys.setswitchinterval(_SWITCH_S)
         self._probes = futures.ThreadPoolExecutor(max_workers=1)
+        self._gate = Gate(self.cfg.threads)
         super().init_process()
 
     def accept(self, listener: Any) -> None:
@@ -127,13 +130,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle(self, conn: Connection) -> Any:
         """In a thread: whether the connection stays open."""
-        if conn.has_left():
-            return False
-        if time.monotonic() - conn.ready_at > AGE_S and conn.path not in PROBES:
+        if conn.path in PROBES:
+            return super().handle(conn)
+        if not self._gate.enter(conn.ready_at + AGE_S):
             self._refused += 1
             conn.refuse(_answer(conn, HTTPStatus.SERVICE_UNAVAILABLE))
             return False
-        return super().handle(conn)
+        try:
+            return False if conn.has_left() else super().handle(conn)
+        finally:
+            self._gate.leave()
 
     def _finished(self, conn: Connection, was_probe: bool, done: futures.Future[Any]) -> None:
         if was_probe:
