@@ -180,7 +180,7 @@ class DefinitionsView(ApiView):
             now=timezone.now(),
             origin="api",
             reason=request.query_params.get("reason", ""),
-            expected_fingerprint=request.headers.get("If-Match", "").strip('"'),
+            expected_fingerprint=request.headers.get("If-Match", "").removeprefix("W/").strip('"'),
             idempotency_key=key_of(request),
         )
         answer = {
