@@ -12,7 +12,7 @@ import pytest
 
 from console.engine.accept import accept
 from console.engine.applying.apply import apply_broker
-from console.engine.proposal import Proposal, Wish
+from console.engine.proposal import DesiredObject, Proposal
 from console.kinds.common.kind import Ref
 from console.models import Broker, Change, ManagedObject, Step
 
@@ -30,18 +30,18 @@ class Engine:
 
     def ask(
         self,
-        *wishes: tuple[Any, ...],
+        *desired_objects: tuple[Any, ...],
         key: str = "",
         observed: dict[Ref, dict[str, Any]] | None = None,
         **more: Any,
     ) -> Change:
-        """Each wish is (kind, key, spec) or (kind, key, spec, secrets)."""
+        """Each desired is (kind, key, spec) or (kind, key, spec, secrets)."""
         proposal = Proposal(
             title="a test",
             origin="api",
             idempotency_key=key,
-            wishes=[
-                Wish(
+            desired_objects=[
+                DesiredObject(
                     broker=self.broker,
                     ref=(ref := Ref(kind, tuple(name))),
                     spec=spec,
@@ -50,7 +50,7 @@ class Engine:
                     secrets=rest[0] if rest else None,
                     **more,
                 )
-                for kind, name, spec, *rest in wishes
+                for kind, name, spec, *rest in desired_objects
             ],
         )
         return accept(proposal, now=utc_now(), acting_user=self.author)
@@ -62,8 +62,8 @@ class Engine:
         """Lets what waits be due now."""
         Step.objects.filter(finished_at=None).update(next_at=utc_now())
 
-    def do(self, *wishes: tuple[Any, ...], **more: Any) -> Change:
-        change = self.ask(*wishes, **more)
+    def do(self, *desired_objects: tuple[Any, ...], **more: Any) -> Change:
+        change = self.ask(*desired_objects, **more)
         self.apply()
         change.refresh_from_db()
         return change

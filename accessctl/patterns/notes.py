@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from accessctl.patterns.check import check, dialect_of
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.kinds.common.kind import Ref
 
 #: More than are shown of one plan are not looked at: each may take some hundredths of a second.
 _MOST_PATTERNS = 50
 
 
-def pattern_notes(wishes: Sequence[Wish], *, topic: bool) -> Mapping[Ref, Sequence[str]]:
+def pattern_notes(
+    desired_objects: Sequence[DesiredObject], *, topic: bool
+) -> Mapping[Ref, Sequence[str]]:
     """By object, of permissions or of topic permissions; only what deserves a second look, of the first
     patterns that differ."""
     found: dict[Ref, list[str]] = {}
     known: dict[tuple[str, int], list[str]] = {}
-    for wish in wishes:
-        for field, pattern in (wish.spec or {}).items():
-            asked = (pattern, wish.broker.pk)
+    for desired in desired_objects:
+        for field, pattern in (desired.spec or {}).items():
+            asked = (pattern, desired.broker.pk)
             if asked not in known:
                 if len(known) >= _MOST_PATTERNS:
                     return found
-                dialect = dialect_of(wish.broker.status.erlang_version)
+                dialect = dialect_of(desired.broker.status.erlang_version)
                 checked = check(pattern, dialect=dialect, topic=topic)
                 # A plan tells slips of every kind by itself.
                 said = [note.sentence for note in checked.notes if note.code != "slip"]
                 known[asked] = [checked.error, *said] if checked.error else said
             notes = [f"{field.capitalize()} {pattern}: {sentence}" for sentence in known[asked]]
-            found.setdefault(wish.ref, []).extend(notes)
+            found.setdefault(desired.ref, []).extend(notes)
     return found

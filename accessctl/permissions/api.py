@@ -22,7 +22,7 @@ from accessctl.permissions.rules import (
     set_topic_permission,
 )
 from accessctl.rights import Permission
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.errors import InvalidField
 from console.faces.rest.drawn.changing import (
     PARAMETERS,
@@ -179,16 +179,16 @@ class _Many:
         )
 
 
-def _set(*, vhost: str, user: str, fields: Mapping[str, Any], **where: Any) -> list[Wish]:
+def _set(*, vhost: str, user: str, fields: Mapping[str, Any], **where: Any) -> list[DesiredObject]:
     patterns = Patterns(*_given(fields, *_PATTERNS))
     return set_permissions(vhosts=[vhost], users=[user], patterns=patterns, **where)
 
 
-def _clear(*, vhost: str, user: str, **where: Any) -> list[Wish]:
+def _clear(*, vhost: str, user: str, **where: Any) -> list[DesiredObject]:
     return clear_permissions(vhosts=[vhost], users=[user], **where)
 
 
-def _set_topic(*, fields: Mapping[str, Any], **where: Any) -> Wish:
+def _set_topic(*, fields: Mapping[str, Any], **where: Any) -> DesiredObject:
     _given(fields, "write", "read")
     return set_topic_permission(**where, **fields)
 

@@ -1,4 +1,4 @@
-"""RabbitMQ's permissions and topic permissions: wishes to set and clear them, for one or many."""
+"""RabbitMQ's permissions and topic permissions: desired_objects to set and clear them, for one or many."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from accessctl.permissions.patterns import Patterns, check_patterns
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
 from accessctl.users.access.ownership import known_users
-from console.engine.proposal import Wish
-from console.engine.proposals.current_state import Standing, standings
+from console.engine.proposal import DesiredObject
+from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import InvalidField
 from console.faces.seen import ids_of, seen_of
 from console.kinds.common.kind import Ref, SpecError
@@ -35,7 +35,7 @@ def set_permissions(
     acting_user: AnyUser,
     expected_generation: int | None = None,
     making: Collection[Ref] = (),
-) -> list[Wish]:
+) -> list[DesiredObject]:
     """The same rights for every named user on every named vhost. `making` names users and vhosts that
     the same request makes. Raises NotAllowed, InvalidField."""
     keys = _pairs(broker, vhosts, users, acting_user)
@@ -44,8 +44,8 @@ def set_permissions(
     _must_know(broker, users, acting_user, making)
     seen = seen_of(broker, PERMISSION.name, user=users, vhost=vhosts)
     return [
-        _wish(broker, standing, spec, expected_generation)
-        for standing in standings(broker, PERMISSION.name, keys, seen).values()
+        _wish(broker, current, spec, expected_generation)
+        for current in current_states(broker, PERMISSION.name, keys, seen).values()
     ]
 
 
@@ -57,14 +57,14 @@ def edit_permission(
     fields: Mapping[str, str],
     acting_user: AnyUser,
     expected_generation: int | None = None,
-) -> Wish:
+) -> DesiredObject:
     """Changes the patterns that `fields` names and keeps the others. Raises NotAllowed, InvalidField,
     NotThere; where somebody asks for something else at the same moment, `accept` raises Stale."""
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
     key = (vhost, user)
     seen = seen_of(broker, PERMISSION.name, user=[user], vhost=[vhost])
-    standing = standings(broker, PERMISSION.name, [key], seen)[key]
-    return _edited(broker, standing, fields, expected_generation)
+    current = current_states(broker, PERMISSION.name, [key], seen)[key]
+    return _edited(broker, current, fields, expected_generation)
 
 
 def edit_topic_permission(
@@ -76,23 +76,23 @@ def edit_topic_permission(
     fields: Mapping[str, str],
     acting_user: AnyUser,
     expected_generation: int | None = None,
-) -> Wish:
+) -> DesiredObject:
     """As `edit_permission`."""
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
-    standing = _topic(broker, vhost, user, exchange)
-    return _edited(broker, standing, fields, expected_generation)
+    current = _topic(broker, vhost, user, exchange)
+    return _edited(broker, current, fields, expected_generation)
 
 
 def _edited(
     broker: Broker,
-    standing: Standing,
+    current: CurrentState,
     fields: Mapping[str, str],
     expected_generation: int | None,
-) -> Wish:
+) -> DesiredObject:
     check_patterns(fields, broker)
     if expected_generation is None:
-        expected_generation = standing.generation
-    return _wish(broker, standing, standing.changed(fields), expected_generation)
+        expected_generation = current.generation
+    return _wish(broker, current, current.changed(fields), expected_generation)
 
 
 def clear_permissions(
@@ -102,12 +102,12 @@ def clear_permissions(
     users: Sequence[str],
     acting_user: AnyUser,
     expected_generation: int | None = None,
-) -> list[Wish]:
+) -> list[DesiredObject]:
     """Takes all rights of every named user on every named vhost; a cell without any is left out.
     Raises NotAllowed, NotThere where none of them has rights."""
     keys = _pairs(broker, vhosts, users, acting_user)
     seen = seen_of(broker, PERMISSION.name, user=users, vhost=vhosts)
-    found = standings(broker, PERMISSION.name, keys, seen)
+    found = current_states(broker, PERMISSION.name, keys, seen)
     there = [
         s
         for s in found.values()
@@ -115,12 +115,12 @@ def clear_permissions(
     ]
     if not there:
         next(iter(found.values())).must_be_there()
-    return [_wish(broker, standing, None, expected_generation) for standing in there]
+    return [_wish(broker, current, None, expected_generation) for current in there]
 
 
 def copy_permissions(
     *, broker: Broker, source: str, target: str, replace: bool, acting_user: AnyUser
-) -> list[Wish]:
+) -> list[DesiredObject]:
     """Gives `target` the rights of `source`, topic permissions too, in the virtual hosts whose permissions
     the person sees. `replace` also takes what `source` does not have there. Raises NotAllowed,
     InvalidField."""
@@ -128,7 +128,7 @@ def copy_permissions(
         raise InvalidField("target", "Choose a different user to copy to.")
     _must_know(broker, [target], acting_user)
     reach = reach_of(acting_user).of_the_person
-    wishes: list[Wish] = []
+    desired_objects: list[DesiredObject] = []
     for kind in (PERMISSION, TOPIC_PERMISSION):
         seen = {
             key: spec
@@ -141,13 +141,15 @@ def copy_permissions(
         gone = {key for key in seen if key[1] == target} - set(wanted) if replace else set()
         for key in [*wanted, *gone]:
             require(acting_user, Permission.PERMISSIONS_EDIT, broker, key[0])
-        found = standings(broker, kind.name, [*wanted, *gone], seen)
-        wishes += [_wish(broker, found[key], wanted.get(key), None) for key in [*wanted, *gone]]
+        found = current_states(broker, kind.name, [*wanted, *gone], seen)
+        desired_objects += [
+            _wish(broker, found[key], wanted.get(key), None) for key in [*wanted, *gone]
+        ]
     if unknown := broker.status.why_unknown("permissions"):
         raise InvalidField("source", f"The permissions of {source} are unknown. {unknown}")
-    if not wishes:
+    if not desired_objects:
         raise InvalidField("source", f"{source} has no permissions to copy.")
-    return wishes
+    return desired_objects
 
 
 def set_topic_permission(
@@ -161,7 +163,7 @@ def set_topic_permission(
     acting_user: AnyUser,
     expected_generation: int | None = None,
     making: Collection[Ref] = (),
-) -> Wish:
+) -> DesiredObject:
     """`making` as with `set_permissions`. Raises NotAllowed, InvalidField."""
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
     check_patterns({"write": write, "read": read}, broker)
@@ -187,12 +189,12 @@ def clear_topic_permission(
     exchange: str,
     acting_user: AnyUser,
     expected_generation: int | None = None,
-) -> Wish:
+) -> DesiredObject:
     """Raises NotAllowed, NotThere."""
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
-    standing = _topic(broker, vhost, user, exchange)
-    standing.must_be_there()
-    return _wish(broker, standing, None, expected_generation)
+    current = _topic(broker, vhost, user, exchange)
+    current.must_be_there()
+    return _wish(broker, current, None, expected_generation)
 
 
 def _pairs(
@@ -246,23 +248,23 @@ def _none_missing(broker: Broker, kind: str, missing: Collection[str]) -> None:
     raise InvalidField(kind, f"{broker.name} has no {word} {name}.")
 
 
-def _topic(broker: Broker, vhost: str, user: str, exchange: str) -> Standing:
+def _topic(broker: Broker, vhost: str, user: str, exchange: str) -> CurrentState:
     key = (vhost, user, exchange)
     seen = seen_of(broker, TOPIC_PERMISSION.name, user=[user], vhost=[vhost])
-    return standings(broker, TOPIC_PERMISSION.name, [key], seen)[key]
+    return current_states(broker, TOPIC_PERMISSION.name, [key], seen)[key]
 
 
 def _wish(
     broker: Broker,
-    standing: Standing,
+    current: CurrentState,
     spec: Mapping[str, Any] | None,
     expected_generation: int | None,
-) -> Wish:
-    return Wish(
+) -> DesiredObject:
+    return DesiredObject(
         broker=broker,
-        ref=standing.ref,
+        ref=current.ref,
         spec=spec,
-        observed=standing.observed,
+        observed=current.observed,
         permission=Permission.PERMISSIONS_EDIT,
         expected_generation=expected_generation,
     )

@@ -18,9 +18,9 @@ from accessctl.rest.fields import ConnectionsRead, UserRead
 from accessctl.rights import Permission
 from accessctl.users.connections import read_connections
 from accessctl.users.password import Password
-from accessctl.users.rules import create_user, delete_user, edit_user, user_standing
+from accessctl.users.rules import create_user, delete_user, edit_user, user_state
 from accessctl.users.selectors import access_broker_user
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.errors import InvalidField
 from console.faces.rest.drawn.changing import BrokerField, Reasoned, one_of
 from console.faces.rest.fields import Flag, Number, Text
@@ -101,11 +101,11 @@ def _take(fields: dict[str, Any], *, new: bool) -> str:
     return clear
 
 
-def _create(*, fields: Mapping[str, Any], **where: Any) -> Wish:
+def _create(*, fields: Mapping[str, Any], **where: Any) -> DesiredObject:
     return create_user(**where, **_apart(fields))
 
 
-def _edit(*, fields: Mapping[str, Any], **where: Any) -> Wish:
+def _edit(*, fields: Mapping[str, Any], **where: Any) -> DesiredObject:
     return edit_user(**where, **_apart(fields))
 
 
@@ -117,7 +117,7 @@ def _apart(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def plan_user(
     fields: dict[str, Any], absent: bool, user: Any, making: Collection[Ref]
-) -> list[Wish]:
+) -> list[DesiredObject]:
     """A user in a plan of several objects; see console.faces.face.Planned. Raises NotAllowed, InvalidField."""
     broker, name = fields.pop("broker"), fields.pop("name")
     if absent:
@@ -125,7 +125,7 @@ def plan_user(
     if fields.get("generate_password"):
         raise InvalidField("generate_password", "Passwords are generated for one user at a time.")
     password, _ = password_of(fields)
-    if user_standing(broker, name, viewer=user).wanted is not None:
+    if user_state(broker, name, viewer=user).wanted is not None:
         return [
             edit_user(broker=broker, name=name, fields=fields, password=password, acting_user=user)
         ]

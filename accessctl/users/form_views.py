@@ -23,7 +23,7 @@ from accessctl.users.rules import (
     delete_user,
     edit_user,
     user_objections,
-    user_standing,
+    user_state,
 )
 from accessctl.users.selectors import access_broker_user
 from console.errors import NotAllowed
@@ -69,10 +69,10 @@ def user_delete(request: HttpRequest, user_id: int) -> HttpResponse:
     page = reverse("user", args=[found.pk])
 
     def ask() -> Asked:
-        wish = delete_user(broker=found.broker, name=found.name, acting_user=request.user)
+        desired = delete_user(broker=found.broker, name=found.name, acting_user=request.user)
         return Asked(
             title=f"Delete the user {found.name}",
-            wishes=[wish],
+            desired_objects=[desired],
             act="Delete user",
             back=f"{reverse('users')}?{urlencode({'broker': found.broker_id})}",
             dies=user_objections(found.broker, found.name),
@@ -100,11 +100,11 @@ def user_form(request: HttpRequest, broker: Broker, user: BrokerUser | None) -> 
     }
     if user is None:
         return UserForm(request.POST or None, **rights)
-    standing = user_standing(broker, user.name)
+    current = user_state(broker, user.name)
     return UserForm(
         request.POST or None,
-        spec=standing.wanted or standing.observed or {},
-        generation=standing.generation,
+        spec=current.wanted or current.observed or {},
+        generation=current.generation,
         **rights,
     )
 
@@ -114,7 +114,7 @@ def creation_asked(request: HttpRequest, broker: Broker, form: UserForm, back: s
     name = form.cleaned_data["name"]
     password = form.password_given()
     assert password is not None  # noqa: S101 – a new user's form does not offer to keep one
-    wish = create_user(
+    desired = create_user(
         broker=broker,
         name=name,
         password=password,
@@ -123,7 +123,7 @@ def creation_asked(request: HttpRequest, broker: Broker, form: UserForm, back: s
     )
     return Asked(
         title=f"Create the user {name}",
-        wishes=[wish],
+        desired_objects=[desired],
         act="Create user",
         back=back,
         warnings=["It has no permissions in any virtual host yet. Set permissions next."],
@@ -134,7 +134,7 @@ def creation_asked(request: HttpRequest, broker: Broker, form: UserForm, back: s
 def edit_asked(request: HttpRequest, user: BrokerUser, form: UserForm, back: str) -> Asked:
     """What a valid form for a present user asks for. Raises ConsoleError."""
     password = form.password_given()
-    wish = edit_user(
+    desired = edit_user(
         broker=user.broker,
         name=user.name,
         fields=form.wanted(),
@@ -144,7 +144,7 @@ def edit_asked(request: HttpRequest, user: BrokerUser, form: UserForm, back: str
     )
     return Asked(
         title=f"Edit the user {user.name}",
-        wishes=[wish],
+        desired_objects=[desired],
         act="Edit user",
         back=back,
         warnings=_password_warnings(password),

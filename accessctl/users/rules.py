@@ -1,6 +1,6 @@
-"""RabbitMQ's users: wishes to create, change and delete them.
+"""RabbitMQ's users: desired_objects to create, change and delete them.
 
-Every function authorizes and checks, and gives back a Wish; the caller shows its plan or accepts it.
+Every function authorizes and checks, and gives back a DesiredObject; the caller shows its plan or accepts it.
 Clear passwords are hashed here and go no further.
 """
 
@@ -23,8 +23,8 @@ from accessctl.users.access.ownership import (
 )
 from accessctl.users.password import Password
 from console.engine.applying.own_login import lock_out
-from console.engine.proposal import Wish
-from console.engine.proposals.current_state import Standing, standings
+from console.engine.proposal import DesiredObject
+from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import InvalidField, NotAllowed
 from console.faces.seen import seen_of
 from console.kinds.common.kind import Ref, SpecError
@@ -45,25 +45,25 @@ def create_user(
     password: Password,
     fields: Mapping[str, Any],
     acting_user: AnyUser,
-) -> Wish:
+) -> DesiredObject:
     """A user that is not there yet. `fields`: tags, limits. Raises NotAllowed, InvalidField,
     AlreadyThere."""
     _check_name(name)
     spec = {"tags": [], "limits": {}, **check_user_fields(fields)}
-    standing = user_standing(broker, name, viewer=acting_user)
-    taken = standing.wanted is None and is_taken(acting_user, broker, name)
-    if standing.wanted is not None and (reason := why_not_edit_user(acting_user, broker, name)):
+    current = user_state(broker, name, viewer=acting_user)
+    taken = current.wanted is None and is_taken(acting_user, broker, name)
+    if current.wanted is not None and (reason := why_not_edit_user(acting_user, broker, name)):
         raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
     permission = _right_to(acting_user, broker, [{"tags": [], "limits": {}}], spec)
-    standing.must_be_new(broker)
-    return Wish(
+    current.must_be_new(broker)
+    return DesiredObject(
         broker=broker,
-        ref=standing.ref,
+        ref=current.ref,
         spec=spec,
-        observed=standing.observed,
+        observed=current.observed,
         permission=permission,
         secrets=password.secrets(),
-        expected_generation=None if taken else user_standing(broker, name).generation,
+        expected_generation=None if taken else user_state(broker, name).generation,
         new=True,
         taken=taken,
     )
@@ -77,22 +77,22 @@ def edit_user(
     acting_user: AnyUser,
     password: Password | None = None,
     expected_generation: int | None = None,
-) -> Wish:
+) -> DesiredObject:
     """Changes what `fields` names (tags, limits) and the password where one is given, and keeps the
     rest. Raises NotAllowed, InvalidField, NotThere; where somebody asks for something else at the same
     moment, `accept` raises Stale."""
-    standing = user_standing(broker, name, viewer=acting_user)
-    spec = standing.changed(check_user_fields(fields))
-    refuse_protected(broker, name, standing.observed, spec, new_password=password is not None)
-    _refuse_lock_out(broker, standing, spec, new_password=password is not None)
-    return Wish(
+    current = user_state(broker, name, viewer=acting_user)
+    spec = current.changed(check_user_fields(fields))
+    refuse_protected(broker, name, current.observed, spec, new_password=password is not None)
+    _refuse_lock_out(broker, current, spec, new_password=password is not None)
+    return DesiredObject(
         broker=broker,
-        ref=standing.ref,
+        ref=current.ref,
         spec=spec,
-        observed=standing.observed,
-        permission=_right(acting_user, broker, standing, spec),
+        observed=current.observed,
+        permission=_right(acting_user, broker, current, spec),
         secrets=password.secrets() if password else None,
-        expected_generation=standing.generation
+        expected_generation=current.generation
         if expected_generation is None
         else expected_generation,
     )
@@ -100,18 +100,18 @@ def edit_user(
 
 def delete_user(
     *, broker: Broker, name: str, acting_user: AnyUser, expected_generation: int | None = None
-) -> Wish:
+) -> DesiredObject:
     """Raises NotAllowed, InvalidField for the console's own user, NotThere."""
-    standing = user_standing(broker, name, viewer=acting_user)
-    permission = _right(acting_user, broker, standing, None)
-    refuse_protected(broker, name, standing.observed, None)
-    _refuse_lock_out(broker, standing, None)
-    standing.must_be_there()
-    return Wish(
+    current = user_state(broker, name, viewer=acting_user)
+    permission = _right(acting_user, broker, current, None)
+    refuse_protected(broker, name, current.observed, None)
+    _refuse_lock_out(broker, current, None)
+    current.must_be_there()
+    return DesiredObject(
         broker=broker,
-        ref=standing.ref,
+        ref=current.ref,
         spec=None,
-        observed=standing.observed,
+        observed=current.observed,
         permission=permission,
         expected_generation=expected_generation,
     )
@@ -119,24 +119,26 @@ def delete_user(
 
 def _refuse_lock_out(
     broker: Broker,
-    standing: Standing,
+    current: CurrentState,
     spec: Mapping[str, Any] | None,
     *,
     new_password: bool = False,
 ) -> None:
     """By what the user is to be until now, which may not be seen yet. Raises InvalidField."""
-    found = lock_out(broker, standing.ref, standing.wanted, spec, new_password=new_password)
+    found = lock_out(broker, current.ref, current.wanted, spec, new_password=new_password)
     if found is not None:
         raise InvalidField(found.field, found.message)
 
 
-def user_standing(broker: Broker, name: str, *, viewer: AnyUser | None = None) -> Standing:
+def user_state(broker: Broker, name: str, *, viewer: AnyUser | None = None) -> CurrentState:
     """With a `viewer` as they may know it: one that is hidden from them is as one that is not there."""
     if viewer is not None and not (
         sees_all_users(viewer, broker) or knows_user(viewer, broker, name)
     ):
-        return Standing(Ref(USER.name, (name,)), None, None)
-    return standings(broker, USER.name, [(name,)], seen_of(broker, USER.name, name=[name]))[(name,)]
+        return CurrentState(Ref(USER.name, (name,)), None, None)
+    return current_states(broker, USER.name, [(name,)], seen_of(broker, USER.name, name=[name]))[
+        (name,)
+    ]
 
 
 def user_objections(broker: Broker, name: str) -> list[str]:
@@ -159,16 +161,16 @@ def user_objections(broker: Broker, name: str) -> list[str]:
 
 
 def _right(
-    acting_user: AnyUser, broker: Broker, standing: Standing, after: Mapping[str, Any] | None
+    acting_user: AnyUser, broker: Broker, current: CurrentState, after: Mapping[str, Any] | None
 ) -> Permission:
     """The right that this change or deletion (`after` None) of a user takes. Raises NotAllowed."""
-    (name,) = standing.ref.key
-    if standing.wanted is not None or standing.observed is not None:
+    (name,) = current.ref.key
+    if current.wanted is not None or current.observed is not None:
         reason = why_not_edit_user(acting_user, broker, name)
         if reason:
             raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
     # What was changed elsewhere is undone by writing what was asked for here.
-    before = [spec for spec in (standing.wanted, standing.observed) if spec is not None]
+    before = [spec for spec in (current.wanted, current.observed) if spec is not None]
     return _right_to(acting_user, broker, before, after)
 
 

@@ -1,5 +1,5 @@
 """Proposing and accepting a change. A `Proposal` is planned once; accepting it is one transaction that keeps
-the wishes, their steps and their audit rows."""
+the desired_objects, their steps and their audit rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db import transaction
 from console.audit import record_change
 from console.engine.applying.crashpoints import crashpoint
 from console.engine.notify import ring
-from console.engine.proposal import Proposal, Wish
+from console.engine.proposal import DesiredObject, Proposal
 from console.engine.proposals import judge
 from console.engine.proposals.token import token_of
 from console.errors import AlreadyThere
@@ -33,31 +33,35 @@ def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
     """Keeps the change and answers at once; a worker applies it. The same idempotency key gives back
     the first change. Raises InvalidField, AlreadyThere, Stale, IdempotencyMismatch.
 
-    Callers have authorized the acts; the right named by each wish is asked again before its step is
+    Callers have authorized the acts; the right named by each desired is asked again before its step is
     applied.
     """
     plans = proposal.plans
     digest = proposal.digest()
-    for wish in proposal.wishes:
-        if wish.taken:
+    for desired in proposal.desired_objects:
+        if desired.taken:
             raise AlreadyThere(
-                f"The name {wish.ref.key[-1]} can't be used on {wish.broker.name}. "
+                f"The name {desired.ref.key[-1]} can't be used on {desired.broker.name}. "
                 "Choose another name."
             )
     with transaction.atomic():
         change, new = _first_of_key(proposal, digest, now, acting_user)
         if not new:
             return change
-        targets = _locked_targets(proposal.wishes)
+        targets = _locked_targets(proposal.desired_objects)
         ordinal = 0
         steps: list[Step] = []
         for broker, plan in plans.items():
-            wishes = {wish.ref: wish for wish in proposal.wishes if wish.broker.pk == broker.pk}
+            desired_objects = {
+                desired.ref: desired
+                for desired in proposal.desired_objects
+                if desired.broker.pk == broker.pk
+            }
             for difference in plan.all_steps:
-                wish = wishes[difference.ref]
-                target = _wished(targets[_identity(wish)], wish)
+                desired = desired_objects[difference.ref]
+                target = _wished(targets[_identity(desired)], desired)
                 ordinal += 1
-                steps.append(_step(change, ordinal, target, wish, difference, now))
+                steps.append(_step(change, ordinal, target, desired, difference, now))
         # An upsert by the key, since bulk_update would build a CASE of every row.
         ManagedObject.objects.bulk_create(
             [step.target for step in steps],
@@ -100,16 +104,16 @@ def _first_of_key(
     return change, new
 
 
-def _identity(wish: Wish) -> tuple[int, str, tuple[str, ...]]:
-    return (wish.broker.pk, wish.ref.kind, wish.ref.key)
+def _identity(desired: DesiredObject) -> tuple[int, str, tuple[str, ...]]:
+    return (desired.broker.pk, desired.ref.kind, desired.ref.key)
 
 
 def _locked_targets(
-    wishes: Sequence[Wish],
+    desired_objects: Sequence[DesiredObject],
 ) -> dict[tuple[int, str, tuple[str, ...]], ManagedObject]:
     """The wished objects' rows, locked in one order, so that two requests never lock each other out."""
     found: dict[tuple[int, str, tuple[str, ...]], ManagedObject] = {}
-    ordered = sorted({_identity(wish) for wish in wishes})
+    ordered = sorted({_identity(desired) for desired in desired_objects})
     ManagedObject.objects.bulk_create(
         [
             ManagedObject(broker_id=broker, kind=kind, key=list(key), generation=0)
@@ -126,13 +130,13 @@ def _locked_targets(
     return found
 
 
-def _wished(target: ManagedObject, wish: Wish) -> ManagedObject:
-    judge.refuse_stale(wish, target.generation)
-    kind = KINDS[wish.ref.kind]
-    if wish.spec is None:
+def _wished(target: ManagedObject, desired: DesiredObject) -> ManagedObject:
+    judge.refuse_stale(desired, target.generation)
+    kind = KINDS[desired.ref.kind]
+    if desired.spec is None:
         target.spec = None
     else:
-        public = public_spec(kind.name, kind.canonical(wish.spec))
+        public = public_spec(kind.name, kind.canonical(desired.spec))
         # What goes with a secret, such as a hash's algorithm, is known only with it.
         target.spec = {k: v for k, v in public.items() if k not in beside_secrets(kind.name)}
     target.generation += 1
@@ -153,7 +157,7 @@ def _step(
     change: Change,
     ordinal: int,
     target: ManagedObject,
-    wish: Wish,
+    desired: DesiredObject,
     difference: Difference,
     now: datetime,
 ) -> Step:
@@ -161,19 +165,23 @@ def _step(
     return Step(
         change=change,
         ordinal=ordinal,
-        broker=wish.broker,
+        broker=desired.broker,
         target=target,
         op=difference.op.value,
         generation=target.generation,
-        permission=wish.permission,
-        secrets_encrypted=encrypt(Secret(json.dumps(dict(wish.secrets)))) if wish.secrets else "",
-        before=None if wish.observed is None else public_spec(wish.ref.kind, wish.observed),
-        after=None if wish.spec is None else public_spec(wish.ref.kind, wish.spec),
+        permission=desired.permission,
+        secrets_encrypted=encrypt(Secret(json.dumps(dict(desired.secrets))))
+        if desired.secrets
+        else "",
+        before=None
+        if desired.observed is None
+        else public_spec(desired.ref.kind, desired.observed),
+        after=None if desired.spec is None else public_spec(desired.ref.kind, desired.spec),
         fields=[
             {"name": f.name, "before": f.before, "after": f.after, "secret": f.secret}
-            for f in (public_change(wish.ref.kind, change) for change in difference.fields)
+            for f in (public_change(desired.ref.kind, change) for change in difference.fields)
         ],
-        guard=dict(wish.guard),
+        guard=dict(desired.guard),
         not_after=now + DELETION_GOOD_FOR if destructive else None,
         next_at=now,
     )

@@ -1,6 +1,6 @@
 """Drift: what differs between what was asked of a broker and what is seen there.
 
-Noted after each inventory, never mended unasked. *Push mine*, *accept theirs* and *adopt* are wishes
+Noted after each inventory, never mended unasked. *Push mine*, *accept theirs* and *adopt* are desired_objects
 like any other, made by the services.
 """
 
@@ -43,7 +43,7 @@ def note_drift(
 ) -> int:
     """Compares what is settled here with what was seen at `now`; how many objects differ.
 
-    Objects with a wish on its way are left alone: their worker looks for itself. Secrets are not
+    Objects with a desired on its way are left alone: their worker looks for itself. Secrets are not
     compared: they are not kept. What is missing with its virtual host or user (not in `there`) is
     part of that one's finding and not counted. Of `unread` nothing is known, so nothing is said.
     """
@@ -138,7 +138,7 @@ def _noted(
             public_change(row.kind, change) for change in (difference.fields if difference else ())
         )
     ]
-    # Seen from the wish: "before" is what was asked for, "after" what it became outside.
+    # Seen from the desired: "before" is what was asked for, "after" what it became outside.
     if row.sync == Sync.DRIFTED and row.drift == fields:
         return None
     row.sync, row.reason, row.drift = Sync.DRIFTED, _REASONS[verdict.state], fields

@@ -20,10 +20,10 @@ from console.reconcile.plan import Plan, make_plan, step_order
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class DesiredObject:
     """One object as it should be. `spec` None deletes it; otherwise it is the whole spec, without
     secrets. `observed` is what was last seen of it, None where it was not there. `secrets` None keeps
-    what the broker has. `expected_generation` refuses the wish where somebody else was quicker."""
+    what the broker has. `expected_generation` refuses the desired where somebody else was quicker."""
 
     broker: Broker
     ref: Ref
@@ -39,17 +39,17 @@ class Wish:
     taken: bool = False
     guard: Mapping[str, int] = field(default_factory=dict)
 
-    def desired(self) -> Spec | None:
+    def compared(self) -> Spec | None:
         """What the plan compares. A secret is compared only where a new one is given."""
         if self.spec is None:
             return None
         return whole_spec(self.ref.kind, self.spec, self.secrets, self.observed)
 
 
-About = Callable[[Sequence[Wish]], Mapping[Ref, Sequence[str]]]
+About = Callable[[Sequence[DesiredObject]], Mapping[Ref, Sequence[str]]]
 
 
-def _nothing(wishes: Sequence[Wish]) -> Mapping[Ref, Sequence[str]]:
+def _nothing(desired_objects: Sequence[DesiredObject]) -> Mapping[Ref, Sequence[str]]:
     return {}
 
 
@@ -59,13 +59,13 @@ class Proposal:
     made once."""
 
     title: str
-    wishes: Sequence[Wish]
+    desired_objects: Sequence[DesiredObject]
     #: page | api | admin | command
     origin: str
     reason: str = ""
     idempotency_key: str = ""
-    #: What tells one request from another under the same key; made of the wishes where empty. The API
-    #: gives a digest of what was sent: a repeated request may no longer have the same wishes.
+    #: What tells one request from another under the same key; made of the desired_objects where empty. The API
+    #: gives a digest of what was sent: a repeated request may no longer have the same desired_objects.
     fingerprint: str = ""
     #: Sentences on single objects, such as what is lost with them; asked only where the plan is shown.
     about: About = _nothing
@@ -77,12 +77,20 @@ class Proposal:
         """What would happen, by broker; nothing is kept. Raises InvalidField, also for what would lock the
         console out of a broker, and for what a broker of its version refuses."""
         plans: dict[Broker, Plan] = {}
-        for wish in self.wishes:
-            refuse_lock_out(wish)
-        for broker in {wish.broker.pk: wish.broker for wish in self.wishes}.values():
-            wishes = [wish for wish in self.wishes if wish.broker.pk == broker.pk]
-            observed = {wish.ref: wish.observed for wish in wishes if wish.observed is not None}
-            wanted = {wish.ref: wish.desired() for wish in wishes}
+        for desired in self.desired_objects:
+            refuse_lock_out(desired)
+        for broker in {
+            desired.broker.pk: desired.broker for desired in self.desired_objects
+        }.values():
+            desired_objects = [
+                desired for desired in self.desired_objects if desired.broker.pk == broker.pk
+            ]
+            observed = {
+                desired.ref: desired.observed
+                for desired in desired_objects
+                if desired.observed is not None
+            }
+            wanted = {desired.ref: desired.compared() for desired in desired_objects}
             try:
                 plan = make_plan(wanted, observed)
             except SpecError as error:
@@ -90,7 +98,7 @@ class Proposal:
             for _, fault in faults_of_plan(plan, wanted, observed, facts_of(broker, wanted)):
                 if fault.refuses:
                     raise InvalidField(fault.field, fault.sentence)
-            plans[broker] = _with_secrets(plan, wishes)
+            plans[broker] = _with_secrets(plan, desired_objects)
         return plans
 
     def digest(self) -> str:
@@ -98,26 +106,32 @@ class Proposal:
             return self.fingerprint
         asked = [
             [w.broker.pk, w.ref.kind, list(w.ref.key), w.spec, sorted(w.secrets or {})]
-            for w in self.wishes
+            for w in self.desired_objects
         ]
         text = json.dumps([self.title, asked], sort_keys=True, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def refuse_lock_out(wish: Wish) -> None:
+def refuse_lock_out(desired: DesiredObject) -> None:
     """Raises InvalidField."""
     found = lock_out(
-        wish.broker, wish.ref, wish.observed, wish.spec, new_password=bool(wish.secrets)
+        desired.broker,
+        desired.ref,
+        desired.observed,
+        desired.spec,
+        new_password=bool(desired.secrets),
     )
     if found is not None:
         raise InvalidField(found.field, found.message)
 
 
-def _with_secrets(plan: Plan, wishes: Sequence[Wish]) -> Plan:
+def _with_secrets(plan: Plan, desired_objects: Sequence[DesiredObject]) -> Plan:
     """Inventories keep no secrets, so a new password has nothing to be compared with: it counts as a
     change, or the plan would say that nothing happens."""
     given = {
-        w.ref for w in wishes if w.secrets and w.observed and not set(w.secrets) & set(w.observed)
+        w.ref
+        for w in desired_objects
+        if w.secrets and w.observed and not set(w.secrets) & set(w.observed)
     }
     if not given:
         return plan

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from django.db.models import Model
 
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.faces.drawing import Fact, Input, ListPage, Panel
 from console.faces.lists import Column, ListSpec
 from console.faces.mirror import Mirror
@@ -47,7 +47,7 @@ def _nothing(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
     return ()
 
 
-def _no_notes(wishes: Sequence[Wish]) -> Mapping[Ref, Sequence[str]]:
+def _no_notes(desired_objects: Sequence[DesiredObject]) -> Mapping[Ref, Sequence[str]]:
     return {}
 
 
@@ -67,7 +67,7 @@ class Rules:
     #: What to think of before it is created or edited; `spec` is what it is to be.
     notes: Callable[[Broker, Key, Spec | None], Iterable[str]] = _nothing
     #: As `notes`, of many at once where each is dear to look at.
-    notes_of_many: Callable[[Sequence[Wish]], Mapping[Ref, Sequence[str]]] = _no_notes
+    notes_of_many: Callable[[Sequence[DesiredObject]], Mapping[Ref, Sequence[str]]] = _no_notes
     #: What is lost with it, and what changes for others.
     dies: Callable[[Broker, Key, Spec | None], Iterable[str]] = _nothing
     #: What it holds as far as was seen: a deletion is not carried out once it holds more.
@@ -114,7 +114,7 @@ class Planned:
     the checked fields, whether it should not be, the person, and what the same plan makes."""
 
     body: type[Any]
-    make: Callable[[dict[str, Any], bool, Any, Collection[Ref]], list[Wish]]
+    make: Callable[[dict[str, Any], bool, Any, Collection[Ref]], list[DesiredObject]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,11 +258,11 @@ def drawn_faces() -> list[Face]:
     return [face for face in FACES.values() if face.is_drawn]
 
 
-def notes_of(wishes: Sequence[Wish]) -> dict[Ref, Sequence[str]]:
+def notes_of(desired_objects: Sequence[DesiredObject]) -> dict[Ref, Sequence[str]]:
     """What to think of before these are asked for, by object; without what costs a look at each."""
     found: dict[Ref, Sequence[str]] = {}
     for face in FACES.values():
-        of_kind = [wish for wish in wishes if wish.ref.kind == face.name]
+        of_kind = [desired for desired in desired_objects if desired.ref.kind == face.name]
         found |= face.rules.notes_of_many(of_kind) if of_kind else {}
     return found
 

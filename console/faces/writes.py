@@ -6,27 +6,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.kinds.common.kind import Key, Kind
 from console.models import Broker
 
 #: Gets broker, key and acting_user by name; to create or edit also fields, to edit or delete also
-#: expected_generation (None: the present one). Returns the wishes; raises ConsoleError.
-Make = Callable[..., Wish | Sequence[Wish]]
+#: expected_generation (None: the present one). Returns the desired_objects; raises ConsoleError.
+Make = Callable[..., DesiredObject | Sequence[DesiredObject]]
 
 
 def by_key(kind: Kind, service: Make) -> Make:
     """Return a `Make` of a service that gets the parts of the key by their names."""
 
-    def make(*, broker: Broker, key: Key, **more: Any) -> Wish | Sequence[Wish]:
+    def make(*, broker: Broker, key: Key, **more: Any) -> DesiredObject | Sequence[DesiredObject]:
         return service(broker=broker, **dict(zip(kind.identity, key, strict=True)), **more)
 
     return make
 
 
-def wishes_of(made: Wish | Sequence[Wish]) -> Sequence[Wish]:
+def desired_objects_of(made: DesiredObject | Sequence[DesiredObject]) -> Sequence[DesiredObject]:
     """Return what a `Make` returned as several."""
-    return [made] if isinstance(made, Wish) else made
+    return [made] if isinstance(made, DesiredObject) else made
 
 
 def _nothing(fields: dict[str, Any], *, new: bool) -> str:

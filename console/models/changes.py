@@ -57,7 +57,7 @@ class ManagedObject(models.Model):
     #: Identity within the broker, in the order of console.kinds.registry.
     key = ArrayField(models.TextField())
     spec = models.JSONField(null=True)
-    #: Rises with each wish.
+    #: Rises with each desired.
     generation = models.PositiveIntegerField(default=1)
     verified_generation = models.PositiveIntegerField(default=0)
     verified_at = models.DateTimeField(null=True)
@@ -144,7 +144,7 @@ class StepState(models.TextChoices):
     VERIFYING = "verifying", "Verifying"
     APPLIED = "applied", "Applied"
     REJECTED = "rejected", "Rejected"
-    #: A later wish for the same object took its place.
+    #: A later desired for the same object took its place.
     SUPERSEDED = "superseded", "Superseded"
     STOPPED = "stopped", "Stopped"
     NEEDS_CONFIRMATION = "needs_confirmation", "Needs confirmation"

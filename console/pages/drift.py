@@ -16,7 +16,7 @@ from accessctl.authorize import AnyUser, may, require
 from accessctl.rights import Permission
 from accessctl.visibility.changes import managed_seen_by
 from console.engine.drift import drift_state
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.engine.proposals.preview import FieldLine
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked, Edge, confirm
@@ -178,24 +178,24 @@ class _ToTheChange(Edge):
 
 def confirmed_or_shown(
     request: HttpRequest,
-    wish: Callable[[], Sequence[Wish]],
+    desired: Callable[[], Sequence[DesiredObject]],
     title: str,
     fields: list[tuple[str, str]],
     act: str,
     back: str = "drift",
 ) -> HttpResponse:
-    """The plan of the wishes with a form that posts `fields` here again, or, where that was confirmed, the
+    """The plan of the desired_objects with a form that posts `fields` here again, or, where that was confirmed, the
     change. `act` is the text of the button that confirms; `back` the route that it was opened from."""
 
     def ask() -> Asked:
-        wishes = wish()
+        desired_objects = desired()
         return Asked(
             title=title,
-            wishes=wishes,
+            desired_objects=desired_objects,
             act=act,
             back=reverse(back),
-            dies={one.ref: objections(one) for one in wishes},
-            danger=any(one.spec is None and one.observed is not None for one in wishes),
+            dies={one.ref: objections(one) for one in desired_objects},
+            danger=any(one.spec is None and one.observed is not None for one in desired_objects),
         )
 
     return confirm(

@@ -1,4 +1,4 @@
-"""The wishes of people about vhosts, users and permissions, carried out on a live broker."""
+"""The desired_objects of people about vhosts, users and permissions, carried out on a live broker."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ pytestmark = pytest.mark.django_db
 FULL = Patterns(".*", ".*", ".*")
 
 
-def carry_out(engine: Engine, *wishes):
+def carry_out(engine: Engine, *desired_objects):
     change = accept(
-        Proposal(title="t", origin="api", wishes=wishes), now=utc_now(), acting_user=engine.author
+        Proposal(title="t", origin="api", desired_objects=desired_objects),
+        now=utc_now(),
+        acting_user=engine.author,
     )
     engine.apply()
     change.refresh_from_db()
@@ -48,22 +50,22 @@ def who(engine, now):
 
 def test_a_user_is_made_with_a_password_of_which_only_the_hash_leaves(engine, who, names, seen):
     name = names("user")
-    wish = broker_users.create_user(
+    desired = broker_users.create_user(
         name=name,
         password=Password(clear=Secret("correct horse")),
         fields={"tags": ["monitoring"], "limits": {"max-channels": 5}},
         **who,
     )
-    assert "correct horse" not in repr(wish)
-    assert carry_out(engine, wish).state == "done"
+    assert "correct horse" not in repr(desired)
+    assert carry_out(engine, desired).state == "done"
     assert seen("users", name)["tags"] == ["monitoring"]
     assert seen("user-limits", name)[0]["value"] == {"max-channels": 5}
 
 
 def test_a_user_without_a_password_is_a_choice_of_its_own(engine, who, names, seen):
     name = names("user")
-    wish = broker_users.create_user(name=name, password=Password(none=True), fields={}, **who)
-    assert carry_out(engine, wish).state == "done"
+    desired = broker_users.create_user(name=name, password=Password(none=True), fields={}, **who)
+    assert carry_out(engine, desired).state == "done"
     assert seen("users", name)["password_hash"] == ""
 
 
@@ -97,9 +99,9 @@ def test_a_user_name_that_cannot_be_sent_safely_is_refused(name, who):
     "name", ["a/b", "%2F", " x ", "<img src=x>", "a+b", "日本", "x" * 255, "null"]
 )
 def test_odd_names_that_are_legal_go_through(name, engine, who, seen, live_broker):
-    wish = broker_users.create_user(name=name, password=Password(none=True), fields={}, **who)
+    desired = broker_users.create_user(name=name, password=Password(none=True), fields={}, **who)
     try:
-        assert carry_out(engine, wish).state == "done"
+        assert carry_out(engine, desired).state == "done"
         assert seen("users", name)["name"] == name
     finally:
         live_broker.forget("users", name)
@@ -191,7 +193,7 @@ def test_a_users_rights_are_copied_and_what_the_source_lacks_is_taken_only_if_as
         )  # fmt: skip
     user_row(engine, "b")
     kept = broker_permissions.copy_permissions(source="a", target="b", replace=False, **who)
-    assert {wish.ref.key for wish in kept} == {("v1", "b"), ("v2", "b")}
+    assert {desired.ref.key for desired in kept} == {("v1", "b"), ("v2", "b")}
     whole = broker_permissions.copy_permissions(source="a", target="b", replace=True, **who)
     assert {w.ref.key: w.spec is None for w in whole} == {
         ("v1", "b"): False,
@@ -232,8 +234,8 @@ def test_topic_permissions_are_set_and_cleared(engine, who, names, seen):
         broker_users.create_user(name=user, password=Password(none=True), fields={}, **who),
     )
     topic = {"vhost": vhost, "user": user, "exchange": "amq.topic"}
-    wish = broker_permissions.set_topic_permission(write="^a", read="", **topic, **who)
-    assert carry_out(engine, wish).state == "done"
+    desired = broker_permissions.set_topic_permission(write="^a", read="", **topic, **who)
+    assert carry_out(engine, desired).state == "done"
     assert seen("topic-permissions", vhost, user)[0]["write"] == "^a"
     assert (
         carry_out(engine, broker_permissions.clear_topic_permission(**topic, **who)).state == "done"
@@ -246,8 +248,8 @@ def test_deleting_a_vhost_tells_what_dies_with_it(engine, who):
     VirtualHost.objects.create(broker=engine.broker, name="v", first_seen_at=at, changed_at=at)
     Queue.objects.create(broker=engine.broker, vhost="v", name="q", total=7, first_seen_at=at)
     Queue.objects.create(broker=engine.broker, vhost="v", name="r", total=None, first_seen_at=at)
-    wish = manage_vhosts.delete_vhost(name="v", **who)
-    assert wish.guard == {"queues": 2, "messages": 7, "unknown": 1}
+    desired = manage_vhosts.delete_vhost(name="v", **who)
+    assert desired.guard == {"queues": 2, "messages": 7, "unknown": 1}
     sentences = " ".join(manage_vhosts.vhost_objections(engine.broker, "v"))
     assert "2 queues" in sentences
     assert "7 messages" in sentences

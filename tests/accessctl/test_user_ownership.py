@@ -205,10 +205,12 @@ def test_what_an_administrator_asked_for_is_not_taken_before_it_is_there(
     name = tenants.name()
     body = {"broker": tenants.broker.pk, "name": name, "password": PASSWORD}
     asked = root_api.post(f"{API}/users/", body, format="json")
-    wishes = [{"kind": "user", "broker": tenants.broker.pk, "name": name, "password": "mine"}]
+    desired_objects = [
+        {"kind": "user", "broker": tenants.broker.pk, "name": name, "password": "mine"}
+    ]
     for answer in (
         vadm_api.post(f"{API}/users/", {**body, "password": "mine"}, format="json"),
-        vadm_api.post(f"{API}/plans/", {"wishes": wishes, "apply": True}, format="json"),
+        vadm_api.post(f"{API}/plans/", {"wishes": desired_objects, "apply": True}, format="json"),
     ):
         assert answer.status_code == 409, answer.content
     assert Change.objects.count() == 1
@@ -224,8 +226,12 @@ def test_ones_own_is_changed_before_it_is_there(tenants, vadm_api):
     cell = {"broker": tenants.broker.pk, "vhost": tenants.vhost, "user": name, **ALL}
     shown = vadm_api.post(f"{API}/permissions/?dry_run=true", cell, format="json")
     assert shown.status_code == 200, shown.content
-    wishes = [{"kind": "user", "broker": tenants.broker.pk, "name": name, "password": "another"}]
-    again = vadm_api.post(f"{API}/plans/", {"wishes": wishes, "apply": True}, format="json")
+    desired_objects = [
+        {"kind": "user", "broker": tenants.broker.pk, "name": name, "password": "another"}
+    ]
+    again = vadm_api.post(
+        f"{API}/plans/", {"wishes": desired_objects, "apply": True}, format="json"
+    )
     assert again.status_code == 202, again.content
     tenants.engine.apply()
     assert set(Step.objects.values_list("state", flat=True)) == {"superseded", "applied"}

@@ -147,9 +147,14 @@ def test_permissions_are_changed_taken_set_in_bulk_and_copied(
     url_of,
 ):
     vhost, users = names("vhost"), [names("user"), names("user")]
-    wishes: list[dict[str, Any]] = [{"kind": "vhost", "broker": broker.pk, "name": vhost}]
-    wishes += [{"kind": "user", "broker": broker.pk, "name": u, "no_password": True} for u in users]
-    assert applied(api.post(f"{BASE}/plans/", {"wishes": wishes, "apply": True}))["state"] == "done"
+    desired_objects: list[dict[str, Any]] = [{"kind": "vhost", "broker": broker.pk, "name": vhost}]
+    desired_objects += [
+        {"kind": "user", "broker": broker.pk, "name": u, "no_password": True} for u in users
+    ]
+    assert (
+        applied(api.post(f"{BASE}/plans/", {"wishes": desired_objects, "apply": True}))["state"]
+        == "done"
+    )
     many = {"broker": broker.pk, "vhosts": [vhost], "users": users}
     assert applied(api.post(f"{BASE}/permissions/bulk/", {**many, **ALL}))["state"] == "done"
     assert seen("permissions", vhost, users[1])["write"] == ".*"
@@ -178,18 +183,20 @@ def test_permissions_are_changed_taken_set_in_bulk_and_copied(
 
 def test_a_plan_makes_what_its_other_wishes_stand_on(api, broker, applied, names, seen):
     vhost, user = names("vhost"), names("user")
-    wishes = [
+    desired_objects = [
         {"kind": "permission", "broker": broker.name, "vhost": vhost, "user": user, **ALL},
         {"kind": "user", "broker": broker.name, "name": user, "password": "correct horse"},
         {"kind": "vhost", "broker": broker.name, "name": vhost},
     ]
-    answer = api.post(f"{BASE}/plans/", {"wishes": wishes})
+    answer = api.post(f"{BASE}/plans/", {"wishes": desired_objects})
     assert answer.status_code == 200
     assert [step["kind"] for step in answer.json()["steps"]] == ["vhost", "user", "permission"]
     assert answer.json()["steps"][0]["commands"][0].startswith("rabbitmqctl add_vhost ")
     assert not Change.objects.exists()
     assert seen("vhosts", vhost) is None
-    answer = api.post(f"{BASE}/plans/", {"wishes": wishes, "apply": True, "reason": "because"})
+    answer = api.post(
+        f"{BASE}/plans/", {"wishes": desired_objects, "apply": True, "reason": "because"}
+    )
     assert applied(answer)["state"] == "done"
     assert Change.objects.get().reason == "because"
     gone = [{"kind": "vhost", "broker": broker.name, "name": vhost, "absent": True}]
@@ -205,7 +212,10 @@ def test_a_dry_run_keeps_nothing(api, broker, kind, mirror):
         "vhosts": {"broker": broker.pk, "name": "v"},
         "users": {"broker": broker.pk, "name": "new", "password": "correct horse"},
         "permissions/bulk": {"broker": broker.pk, "vhosts": ["seen"], "users": ["u"], **ALL},
-        "plans": {"wishes": [{"kind": "vhost", "broker": broker.pk, "name": "v"}], "apply": True},
+        "plans": {
+            "wishes": [{"kind": "vhost", "broker": broker.pk, "name": "v"}],
+            "apply": True,
+        },
     }[kind]
     answer = api.post(f"{BASE}/{kind}/?dry_run=true", body)
     assert answer.status_code == 200, answer.content
@@ -336,7 +346,7 @@ def test_bad_input_names_its_field(api, broker, mirror, path, body, attr):
 
 
 @pytest.mark.parametrize(
-    ("wish", "attr"),
+    ("desired", "attr"),
     [
         (5, "wishes.0"),
         ({}, "wishes.0.kind"),
@@ -349,8 +359,8 @@ def test_bad_input_names_its_field(api, broker, mirror, path, body, attr):
     ],
     ids=str,
 )  # fmt: skip
-def test_a_bad_wish_is_named(api, wish, attr):
-    answer = api.post(f"{BASE}/plans/", {"wishes": [wish]})
+def test_a_bad_wish_is_named(api, desired, attr):
+    answer = api.post(f"{BASE}/plans/", {"wishes": [desired]})
     assert answer.status_code == 400, answer.content
     assert attrs(answer) == [attr]
 

@@ -129,8 +129,8 @@ def post(world: World, path: str, body: dict[str, Any], method: str = "post") ->
     return send(f"{API}/{path}", json.dumps(body), content_type="application/json")
 
 
-def plan(world: World, **wish: Any) -> Any:
-    return post(world, "plans/", {"wishes": [{"broker": world.a.pk, **wish}]})
+def plan(world: World, **desired: Any) -> Any:
+    return post(world, "plans/", {"wishes": [{"broker": world.a.pk, **desired}]})
 
 
 def _broker(world: World) -> dict[str, Any]:

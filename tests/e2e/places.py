@@ -9,7 +9,7 @@ from accessctl.models import ConsoleSession, Grant
 from accessctl.tokens.service import create_token
 from console.audit import record
 from console.engine.accept import accept
-from console.engine.proposal import Proposal, Wish
+from console.engine.proposal import DesiredObject, Proposal
 from console.kinds.common.kind import Ref
 from console.models import (
     Broker,
@@ -132,8 +132,8 @@ def _change(broker: Broker, name: str, state: ChangeState, author: Any, now: dat
             title=f"{state}: {name}",
             origin="page",
             reason=name,
-            wishes=[
-                Wish(
+            desired_objects=[
+                DesiredObject(
                     broker=broker,
                     ref=Ref("vhost", (f"{state} {number} {name}"[:200],)),
                     spec=spec,

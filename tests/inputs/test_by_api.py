@@ -56,8 +56,8 @@ def address(seen: Any, kind: str) -> str:
 def test_a_name_that_cannot_be_is_told_at_its_field(doors, seen, row):
     for kind in row.kinds:
         refused(doors.post(f"{kind}s", name=row.name, **BARE[kind]), "name", *row.said)
-        wish = {"kind": kind, "broker": doors.broker.pk, "name": row.name, **BARE[kind]}
-        answer = doors.api.post("/api/v1/plans/", {"wishes": [wish], "apply": True})
+        desired = {"kind": kind, "broker": doors.broker.pk, "name": row.name, **BARE[kind]}
+        answer = doors.api.post("/api/v1/plans/", {"wishes": [desired], "apply": True})
         refused(answer, "wishes.0.name", *row.said)
     given = {"vhost": "v", "user": "u", "exchange": "amq.topic", "write": "", "read": ""}
     for field in ("user",) if row.kinds == ("user",) else ("vhost", "user", "exchange"):
@@ -83,8 +83,12 @@ def test_no_regular_expression_is_told_with_its_place(doors, seen, pattern):
     refused(doors.post("topic-permissions", **topic), "write", said)
     many = {"vhosts": ["v"], "users": ["u"], **FULL, "write": pattern}
     refused(doors.post("permissions/bulk", **many), "write", said)
-    wish = {"kind": "permission", "broker": doors.broker.pk, **where, **FULL, "read": pattern}
-    refused(doors.api.post("/api/v1/plans/", {"wishes": [wish]}), "wishes.0.read", said)
+    desired = {"kind": "permission", "broker": doors.broker.pk, **where, **FULL, "read": pattern}
+    refused(
+        doors.api.post("/api/v1/plans/", {"wishes": [desired]}),
+        "wishes.0.read",
+        said,
+    )
     for kind in ("permissions", "topic-permissions"):
         refused(doors.api.patch(address(seen, kind), {"write": pattern}), "write", said)
 
@@ -109,8 +113,14 @@ def test_a_permission_that_cannot_be_is_told(doors, seen, fields, attr):
 def test_r12_every_pattern_that_is_missing_is_named(doors, seen):
     answer = doors.post("permissions", vhost="v", user="u", configure="")
     assert [error["attr"] for error in answer.json()["errors"]] == ["write", "read"]
-    wish = {"kind": "permission", "broker": doors.broker.pk, "vhost": "v", "user": "u", "read": ""}
-    answer = doors.api.post("/api/v1/plans/", {"wishes": [wish]})
+    desired = {
+        "kind": "permission",
+        "broker": doors.broker.pk,
+        "vhost": "v",
+        "user": "u",
+        "read": "",
+    }
+    answer = doors.api.post("/api/v1/plans/", {"wishes": [desired]})
     refused(answer, "wishes.0.configure", "missing: configure, write")
 
 
@@ -247,8 +257,8 @@ def test_t3_a_tag_may_hold_a_space(doors):
 def test_a_vhost_that_cannot_be_is_told(doors, text, attr):
     body = f'{{"broker": {doors.broker.pk}, "name": "v", {text}}}'
     refused(raw(doors, "vhosts", body.encode("latin-1")), attr)
-    wishes = f'{{"apply": true, "wishes": [{{"kind": "vhost", {body[1:]}]}}'
-    answer = raw(doors, "plans", wishes.encode("latin-1"))
+    desired_objects = f'{{"apply": true, "wishes": [{{"kind": "vhost", {body[1:]}]}}'
+    answer = raw(doors, "plans", desired_objects.encode("latin-1"))
     refused(answer, answer.json()["errors"][0]["attr"])
 
 
@@ -319,7 +329,7 @@ def test_x2_an_older_etag_is_refused_with_the_present_one(doors, seen, kind):
 
 @pytest.mark.parametrize("kind", ["vhosts", "users", "permissions"])
 def test_x2_without_if_match_nobody_s_field_is_undone(doors, seen, kind, monkeypatch):
-    """The other person's wish is accepted after ours was made, before it is kept."""
+    """The other person's desired is accepted after ours was made, before it is kept."""
     url = address(seen, kind)
     mine, theirs = {
         "vhosts": ({"tracing": True}, {"tags": ["theirs"]}),
@@ -418,8 +428,8 @@ def own(broker, now):
 
 def test_o1_the_console_s_own_user_is_not_deleted(doors, own):
     refused(doors.api.delete(f"/api/v1/users/{own.pk}/"), "name", "console signs in")
-    wish = {"kind": "user", "broker": doors.broker.pk, "name": own.name, "absent": True}
-    answer = doors.api.post("/api/v1/plans/", {"wishes": [wish], "apply": True})
+    desired = {"kind": "user", "broker": doors.broker.pk, "name": own.name, "absent": True}
+    answer = doors.api.post("/api/v1/plans/", {"wishes": [desired], "apply": True})
     refused(answer, "wishes.0.name", "console signs in")
 
 
@@ -448,15 +458,18 @@ def test_r2_r4_r6_r8_r9_r10_r16_patterns_reach_the_broker_exactly(doors, live_br
     }  # fmt: skip
     vhost = names("vhost")
     users = {names("user"): pattern for pattern in patterns}
-    wishes: list[dict[str, Any]] = [{"kind": "vhost", "name": vhost}]
+    desired_objects: list[dict[str, Any]] = [{"kind": "vhost", "name": vhost}]
     for user, pattern in users.items():
         cell = {"vhost": vhost, "user": user}
-        wishes += [
+        desired_objects += [
             {"kind": "user", "name": user, "no_password": True},
             {"kind": "permission", **cell, "configure": "", "write": "^a", "read": pattern},
             {"kind": "topic_permission", **cell, "exchange": "a/é", "write": pattern, "read": ""},
         ]
-    body = {"apply": True, "wishes": [{**wish, "broker": doors.broker.pk} for wish in wishes]}
+    body = {
+        "apply": True,
+        "wishes": [{**desired, "broker": doors.broker.pk} for desired in desired_objects],
+    }
     answer = doors.api.post("/api/v1/plans/", body)
     change = doors.ended(answer)
     there = {row["user"]: row for row in live_broker.call("GET", "vhosts", vhost, "permissions")}

@@ -175,7 +175,7 @@ def _page(doors: Doors, address: str) -> str:
 def _delete(door: str, doors: Doors, names: list[str]) -> None:
     """Virtual hosts one by one where a person would; the rest named in one plan. A file deletes by what
     it lacks, of everybody's."""
-    wishes = [_wish(doors, "user", name=name, absent=True) for name in names]
+    desired_objects = [_wish(doors, "user", name=name, absent=True) for name in names]
     rows = VirtualHost.objects.filter(broker=doors.broker, name__in=names)
     typed: list[int] = []
     if door == API:
@@ -189,8 +189,8 @@ def _delete(door: str, doors: Doors, names: list[str]) -> None:
             typed.append(row.pk)
     if door != API:
         left = rows.exclude(pk__in=typed).values_list("name", flat=True)
-        wishes += [_wish(doors, "vhost", name=name, absent=True) for name in left]
-    body = {"wishes": wishes, "apply": True}
+        desired_objects += [_wish(doors, "vhost", name=name, absent=True) for name in left]
+    body = {"wishes": desired_objects, "apply": True}
     assert doors.ended(doors.api.post("/api/v1/plans/", body)).state == "done"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from console.engine.accept import accept
 from console.engine.applying.own_login import lock_out
-from console.engine.proposal import Proposal, Wish
+from console.engine.proposal import DesiredObject, Proposal
 from console.kinds.common.kind import Ref
 from console.models import Broker, BrokerStatus, Change, ManagedObject, Sync
 from console.rabbitmq.endpoint import Secret
@@ -160,16 +160,16 @@ def test_the_api_of_permissions(doors: Any, own: Any, permission: str, now: Any)
 
 @pytest.mark.parametrize("apply", [True, False])
 @pytest.mark.parametrize(
-    ("wish", "said"),
+    ("desired", "said"),
     [
         ({"kind": "user", "password": "correct horse"}, "with another password"),
         ({"kind": "user", "limits": {"max-connections": 0}}, "with max-connections 0"),
         ({"kind": "permission", "vhost": "v", "absent": True}, "without a permission"),
     ],
 )
-def test_the_api_of_plans(wish: Any, said: str, apply: bool, doors: Any, own: Any) -> None:
-    named = {"name": own.name} if wish["kind"] == "user" else {"user": own.name}
-    body = {"wishes": [{**wish, **named, "broker": doors.broker.pk}], "apply": apply}
+def test_the_api_of_plans(desired: Any, said: str, apply: bool, doors: Any, own: Any) -> None:
+    named = {"name": own.name} if desired["kind"] == "user" else {"user": own.name}
+    body = {"wishes": [{**desired, **named, "broker": doors.broker.pk}], "apply": apply}
     refused(doors.api.post("/api/v1/plans/", body), said)
 
 
@@ -227,8 +227,8 @@ def test_what_was_accepted_is_not_sent_once_the_console_logs_in_with_that_user(
         "password_hash": hash_password(Secret("other")).reveal(),
         "hashing_algorithm": "rabbit_password_hashing_sha256",
     }
-    wishes = [
-        Wish(
+    desired_objects = [
+        DesiredObject(
             broker=broker,
             ref=ref,
             spec=spec,
@@ -238,7 +238,9 @@ def test_what_was_accepted_is_not_sent_once_the_console_logs_in_with_that_user(
         )
     ]
     change = accept(
-        Proposal(title="t", origin="api", wishes=wishes), now=utc_now(), acting_user=superuser
+        Proposal(title="t", origin="api", desired_objects=desired_objects),
+        now=utc_now(),
+        acting_user=superuser,
     )
     mine = make_broker(username=name, password=password)
     Broker.objects.filter(pk=live.pk).update(

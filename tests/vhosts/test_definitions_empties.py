@@ -1,4 +1,4 @@
-"""What a file leaves out or empty is no wish to clear it on the broker, by any door."""
+"""What a file leaves out or empty is no desired to clear it on the broker, by any door."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from console.celery import app
 from console.engine import notify as doorbell
 from console.engine import tasks
 from console.engine.accept import accept
-from console.engine.proposal import Proposal, Wish
+from console.engine.proposal import DesiredObject, Proposal
 from console.kinds.common.kind import Ref
 from console.models import (
     Broker,
@@ -102,8 +102,8 @@ def fill(broker: Broker, author: User) -> None:
     accept(
         Proposal(
             title="a change", origin="page",
-            wishes=[
-                Wish(broker=broker, ref=Ref("vhost", (f"never {broker.pk}",)), spec=None,
+            desired_objects=[
+                DesiredObject(broker=broker, ref=Ref("vhost", (f"never {broker.pk}",)), spec=None,
                      observed=None, permission="vhosts:delete")
             ],
         ),

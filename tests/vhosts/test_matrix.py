@@ -129,7 +129,7 @@ def test_hostile_names_stand_in_the_matrix_as_text(browser, now):
         query = urlencode({"broker": broker.pk, "user": name, "vhost": name})
         shown = browser.get(f"/permissions/edit/?{query}")
         assert shown.status_code == 200
-        assert shown.context["standing"].observed is not None
+        assert shown.context["current"].observed is not None
 
 
 def seen_soon(broker, poll_now, inventory_now):
@@ -297,7 +297,7 @@ class TestGrants:
         refused = client.post(address, {"user": "red", "vhost": "/", "rights": "full"})
         assert refused.status_code == 403
         hidden = client.get(f"{address}&user=root&vhost=/")
-        assert hidden.context["standing"] is None
+        assert hidden.context["current"] is None
 
     def test_a_viewer_sees_the_matrix_without_the_acts(self, client, cast):
         client.force_login(cast.bob)

@@ -282,7 +282,7 @@ def test_a_placeholder_for_a_password_is_an_objection(importer, user, password):
     plan = importer.plan({"users": [{"name": user, "password": password, "tags": ""}]})
     assert not plan.sound
     assert any("Fill it in" in str(one) for one in plan.findings)
-    assert Ref("user", (user,)) not in {wish.ref for wish in plan.wishes}
+    assert Ref("user", (user,)) not in {desired.ref for desired in plan.desired_objects}
 
 
 def test_tags_without_power_are_told(importer, user):  # noqa: F811

@@ -251,8 +251,8 @@ def test_policies_leave_the_mirror_with_their_virtual_host(engine, names, poll_n
 
 
 def test_a_policy_is_one_of_the_wishes_of_a_plan(admin_client, broker, now):
-    def plan(**wish):
-        body = {"wishes": [{"kind": "policy", "broker": broker.pk, "vhost": "/", **wish}]}
+    def plan(**desired):
+        body = {"wishes": [{"kind": "policy", "broker": broker.pk, "vhost": "/", **desired}]}
         return admin_client.post(
             "/api/v1/plans/", data=json.dumps(body), content_type="application/json"
         )
@@ -269,5 +269,8 @@ def test_a_policy_is_one_of_the_wishes_of_a_plan(admin_client, broker, now):
     assert [field["name"] for field in edited["fields"]] == ["priority"]
     assert [step["op"] for step in plan(name="p", absent=True).json()["steps"]] == ["delete"]
     refused = plan(name="p", apply_to="everything")
-    assert (refused.status_code, refused.json()["errors"][0]["attr"]) == (400, "wishes.0.apply_to")
+    assert (refused.status_code, refused.json()["errors"][0]["attr"]) == (
+        400,
+        "wishes.0.apply_to",
+    )
     assert plan(name="q", pattern="^a").status_code == 400, "without a definition"

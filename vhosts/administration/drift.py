@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked
 from console.faces.admin.acts import act_on_chosen, told_of_each
@@ -45,20 +45,22 @@ class ManagedObjectAdmin(SeenAdmin):
                 raise InvalidField(
                     "ids", "None of the selected objects differs from its desired state."
                 )
-            wishes = resolve_drift(drifted, act, acting_user=request.user)
+            desired_objects = resolve_drift(drifted, act, acting_user=request.user)
             deletions = {
-                (wish.broker.pk, wish.ref): objections(wish)
-                for wish in wishes
-                if wish.spec is None and wish.observed is not None
+                (desired.broker.pk, desired.ref): objections(desired)
+                for desired in desired_objects
+                if desired.spec is None and desired.observed is not None
             }
             gone = [
                 row
-                for row, wish in zip(_in_order(drifted, wishes), wishes, strict=True)
-                if deletions.get((wish.broker.pk, wish.ref))
+                for row, desired in zip(
+                    _in_order(drifted, desired_objects), desired_objects, strict=True
+                )
+                if deletions.get((desired.broker.pk, desired.ref))
             ]
             return Asked(
                 title=f"{ACTS[act]}: {counted(len(drifted), 'object')}",
-                wishes=wishes,
+                desired_objects=desired_objects,
                 act=ACTS[act],
                 back=request.get_full_path(),
                 dies=told_of_each(
@@ -73,7 +75,11 @@ class ManagedObjectAdmin(SeenAdmin):
         return act_on_chosen(self, request, chosen, action, ask)
 
 
-def _in_order(rows: Sequence[ManagedObject], wishes: Sequence[Wish]) -> list[ManagedObject]:
-    """The row of each wish: resolve_drift goes by broker and kind."""
+def _in_order(
+    rows: Sequence[ManagedObject], desired_objects: Sequence[DesiredObject]
+) -> list[ManagedObject]:
+    """The row of each desired: resolve_drift goes by broker and kind."""
     named = {(row.broker_id, row.kind, tuple(row.key)): row for row in rows}
-    return [named[wish.broker.pk, wish.ref.kind, wish.ref.key] for wish in wishes]
+    return [
+        named[desired.broker.pk, desired.ref.kind, desired.ref.key] for desired in desired_objects
+    ]

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.patterns.check import dialect_of
 from accessctl.permissions import rules as service
-from console.engine.proposals.current_state import Standing, standings
+from console.engine.proposals.current_state import CurrentState, current_states
 from console.faces.acts.acts import Asked
 from console.faces.acts.forms import ActForm
 from console.faces.seen import seen_objects
@@ -18,7 +18,7 @@ from console.models import Broker
 from vhosts.administration.seen import SeenObjectAdmin
 from vhosts.drift.unmanaged import key_of
 from vhosts.matrix.forms import PermissionForm, TopicPermissionForm, grouped, rights_of
-from vhosts.matrix.requests import title_of, wishes_of
+from vhosts.matrix.requests import desired_objects_of, title_of
 
 
 @admin.register(BrokerPermission)
@@ -33,32 +33,32 @@ class BrokerPermissionAdmin(SeenObjectAdmin):
         dialect = dialect_of(broker.status.erlang_version)
         if row is None:
             return PermissionForm(request.POST or None, dialect=dialect)
-        standing = self._standing(row)
+        current = self._current_state(row)
         return PermissionForm(
             request.POST or None,
             cells=grouped([(row.user, row.vhost)]),
             dialect=dialect,
             initial={
-                "generation": standing.generation,
-                **rights_of(standing.wanted or standing.observed),
+                "generation": current.generation,
+                **rights_of(current.wanted or current.observed),
             },
         )
 
     def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
-        wishes, clear = wishes_of(request, broker, form), form.wanted() is None
+        desired_objects, clear = desired_objects_of(request, broker, form), form.wanted() is None
         return Asked(
-            title=title_of(wishes, clear=clear),
-            wishes=wishes,
+            title=title_of(desired_objects, clear=clear),
+            desired_objects=desired_objects,
             act="Clear permission" if clear else "Set permission",
             back=self.list_address,
             warnings=form.notes,
             danger=clear,
         )
 
-    def _standing(self, row: Any) -> Standing:
+    def _current_state(self, row: Any) -> CurrentState:
         key = key_of(self.kind, row)
         seen = seen_objects(row.broker, self.kind, [key])
-        return standings(row.broker, self.kind, [key], seen)[key]
+        return current_states(row.broker, self.kind, [key], seen)[key]
 
 
 @admin.register(BrokerTopicPermission)
@@ -74,10 +74,10 @@ class BrokerTopicPermissionAdmin(SeenObjectAdmin):
         if row is not None:
             key = key_of(self.kind, row)
             seen = seen_objects(broker, self.kind, [key])
-            standing = standings(broker, self.kind, [key], seen)[key]
+            current = current_states(broker, self.kind, [key], seen)[key]
             initial = {
-                "generation": standing.generation,
-                **(standing.wanted or standing.observed or {}),
+                "generation": current.generation,
+                **(current.wanted or current.observed or {}),
             }
         form = TopicPermissionForm(
             request.POST or None, dialect=dialect_of(broker.status.erlang_version), initial=initial
@@ -93,7 +93,7 @@ class BrokerTopicPermissionAdmin(SeenObjectAdmin):
             vhost, user, exchange = said["vhost"], said["user"], said["exchange"]
         else:
             vhost, user, exchange = key_of(self.kind, row)
-        wish = service.set_topic_permission(
+        desired = service.set_topic_permission(
             broker=broker,
             vhost=vhost,
             user=user,
@@ -105,7 +105,7 @@ class BrokerTopicPermissionAdmin(SeenObjectAdmin):
         )
         return Asked(
             title=f"Set the topic permission of {user} on {exchange} in {vhost}",
-            wishes=[wish],
+            desired_objects=[desired],
             act="Set topic permission",
             back=self.list_address,
             warnings=form.notes,

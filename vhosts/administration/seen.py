@@ -47,7 +47,7 @@ class SeenObjectAdmin(ActAdmin):
             raise InvalidField("key", "All selected objects are already managed.")
         return Asked(
             title=f"Adopt {counted(len(new), 'object')}",
-            wishes=adopt_seen(self.kind, new, acting_user=request.user),
+            desired_objects=adopt_seen(self.kind, new, acting_user=request.user),
             act="Adopt",
             back=self.list_address,
             warnings=left_out(len(rows) - len(new), "are already managed and skipped."),

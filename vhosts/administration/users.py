@@ -13,7 +13,7 @@ from accessctl.models import BrokerPermission, BrokerUser
 from accessctl.permissions.rules import clear_permissions
 from accessctl.users.form_views import creation_asked, edit_asked, user_form
 from accessctl.users.forms import UserForm
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked
 from console.faces.admin.acts import by_broker
@@ -44,20 +44,20 @@ class BrokerUserAdmin(SeenObjectAdmin):
         return self.act_on(request, chosen, "clear_chosen", self._clearing)
 
     def _clearing(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
-        wishes: list[Wish] = []
+        desired_objects: list[DesiredObject] = []
         for broker, users in by_broker(rows).items():
             names = [user.name for user in users]
             held = BrokerPermission.objects.filter(broker=broker, user__in=names)
             vhosts = list(held.values_list("vhost", flat=True).distinct().order_by("vhost"))
             if vhosts:
-                wishes += clear_permissions(
+                desired_objects += clear_permissions(
                     broker=broker, vhosts=vhosts, users=names, acting_user=request.user
                 )
-        if not wishes:
+        if not desired_objects:
             raise InvalidField("user", "None of the selected users has a permission.")
         return Asked(
             title=f"Clear all permissions of {counted(len(rows), self.word)}",
-            wishes=wishes,
+            desired_objects=desired_objects,
             act="Clear permissions",
             back=self.list_address,
             danger=True,

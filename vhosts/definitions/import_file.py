@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from accessctl.authorize import AnyUser, may_somewhere
 from accessctl.rights import Permission
 from console.engine.accept import accept
-from console.engine.proposal import Proposal, Wish
+from console.engine.proposal import DesiredObject, Proposal
 from console.engine.proposals.judge import PLAN_MOVED
 from console.errors import InvalidField, NotAllowed, NotSound, Stale
 from console.faces.pages.words import counted
@@ -45,7 +45,7 @@ class ImportPlan:
     fingerprint: str
     read_at: datetime
     version: str
-    wishes: tuple[Wish, ...] = field(repr=False)
+    desired_objects: tuple[DesiredObject, ...] = field(repr=False)
 
     def of(self, state: str) -> list[Row]:
         return [row for row in self.rows if row.state == state]
@@ -73,7 +73,7 @@ class ImportPlan:
 
     @property
     def in_sync(self) -> bool:
-        return not self.wishes and self.sound
+        return not self.desired_objects and self.sound
 
     @property
     def sound(self) -> bool:
@@ -126,7 +126,7 @@ def _as_plan(planner: Planner, now: datetime) -> ImportPlan:
         fingerprint=fingerprint(planner.seen(), live.objects),
         read_at=now,
         version=live.version,
-        wishes=tuple(planner.wish(ref) for ref in planner.wanted),
+        desired_objects=tuple(planner.desired(ref) for ref in planner.wanted),
     )
 
 
@@ -153,12 +153,12 @@ def accept_import(
         raise Stale(PLAN_MOVED)
     if not plan.options.valid_part:
         _refuse_half(plan)
-    if not plan.wishes:
+    if not plan.desired_objects:
         return None
     where = plan.broker.name if plan.options.vhost is None else plan.options.vhost
     proposal = Proposal(
         title=title or f"Import definitions into {where}",
-        wishes=plan.wishes,
+        desired_objects=plan.desired_objects,
         origin=origin,
         reason=reason,
         idempotency_key=idempotency_key,

@@ -1,4 +1,4 @@
-"""Settling what differs from what was asked for, as wishes like any other: push ours, accept theirs, adopt
+"""Settling what differs from what was asked for, as desired_objects like any other: push ours, accept theirs, adopt
 what was never asked for here."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
 from console.engine.applying.retire import hanging
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.errors import InvalidField, NotAllowed, NotThere
 from console.faces.face import FACES, Intent
 from console.faces.pages.words import counted
@@ -25,7 +25,9 @@ ACTS = {PUSH: "Restore desired state", ACCEPT: "Accept the broker's state"}
 MOST_AT_ONCE = 1000
 
 
-def resolve_drift(rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUser) -> list[Wish]:
+def resolve_drift(
+    rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUser
+) -> list[DesiredObject]:
     """Makes each object on its broker what was asked (`push`), or takes what is there as what is asked
     from now on (`accept`). Raises NotAllowed, InvalidField."""
     if act not in ACTS:
@@ -34,7 +36,7 @@ def resolve_drift(rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUs
         raise InvalidField("ids", "Select at least one object.")
     if len(rows) > MOST_AT_ONCE:
         raise InvalidField("ids", f"The limit is {MOST_AT_ONCE} objects.")
-    wishes: list[Wish] = []
+    desired_objects: list[DesiredObject] = []
     there = _owners_there(rows) if act == PUSH else set()
     for row, observed in _with_seen(rows):
         if row.sync not in RESOLVABLE[act]:
@@ -51,11 +53,13 @@ def resolve_drift(rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUs
                 f"The {phrase(_ref(row))} is gone and its {secret} is not kept here. "
                 "Create it anew, or accept that it is gone.",
             )
-        wishes.append(_wish(row.broker, _ref(row), spec, observed, acting_user, row.generation))
-    return wishes
+        desired_objects.append(
+            _wish(row.broker, _ref(row), spec, observed, acting_user, row.generation)
+        )
+    return desired_objects
 
 
-#: A wish that was refused, or that went with its owner, can be let go of too.
+#: A desired that was refused, or that went with its owner, can be let go of too.
 RESOLVABLE = {
     PUSH: (Sync.DRIFTED,),
     ACCEPT: (Sync.DRIFTED, Sync.OWNER_MISSING, Sync.REJECTED, Sync.NEEDS_CONFIRMATION),
@@ -92,18 +96,20 @@ def _ref(row: ManagedObject) -> Ref:
     return Ref(row.kind, tuple(row.key))
 
 
-def objections(wish: Wish) -> list[str]:
+def objections(desired: DesiredObject) -> list[str]:
     """What to think of before; sentences: what dies with what is deleted, and what hung on a virtual host
     or user that is pushed, or accepted to be gone."""
-    if wish.spec is None and wish.observed is not None:
-        return list(FACES[wish.ref.kind].rules.dies(wish.broker, wish.ref.key, wish.observed))
-    if wish.ref.kind not in OWNERS or wish.observed is not None:
+    if desired.spec is None and desired.observed is not None:
+        return list(
+            FACES[desired.ref.kind].rules.dies(desired.broker, desired.ref.key, desired.observed)
+        )
+    if desired.ref.kind not in OWNERS or desired.observed is not None:
         return []
-    number = hanging(wish.broker, wish.ref).count()
+    number = hanging(desired.broker, desired.ref).count()
     if not number:
         return []
     asked = f"{counted(number, 'managed object')} depended on it"
-    if wish.spec is None:
+    if desired.spec is None:
         return [f"{asked}. If you accept the deletion, the console stops managing them too."]
     return [
         f"{asked}. They aren't restored with it. Those still missing afterwards are "
@@ -111,7 +117,9 @@ def objections(wish: Wish) -> list[str]:
     ]
 
 
-def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUser) -> list[Wish]:
+def adopt(
+    broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUser
+) -> list[DesiredObject]:
     """Takes objects that were never asked for here under management, as they are there. Raises NotAllowed,
     InvalidField, NotThere."""
     wanted = list(dict.fromkeys(keys))
@@ -129,20 +137,20 @@ def adopt(broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUse
         tuple(row.key): row
         for row in ManagedObject.objects.with_keys(wanted).filter(broker=broker, kind=kind)
     }
-    wishes: list[Wish] = []
+    desired_objects: list[DesiredObject] = []
     for key in wanted:
         row = managed.get(key)
         if row is not None and row.spec is not None:
             raise InvalidField("key", f"The {phrase(Ref(kind, key))} is already managed.")
         if key not in seen:
             raise NotThere(f"{Ref(kind, key)} is not there.")
-        wishes.append(
+        desired_objects.append(
             _wish(
                 broker, Ref(kind, key), seen[key], seen[key], acting_user,
                 row.generation if row else 0,
             )
         )  # fmt: skip
-    return wishes
+    return desired_objects
 
 
 def _with_seen(rows: Sequence[ManagedObject]) -> Iterable[tuple[ManagedObject, Spec | None]]:
@@ -166,9 +174,9 @@ def _wish(
     observed: Spec | None,
     acting_user: AnyUser,
     generation: int,
-) -> Wish:
+) -> DesiredObject:
     deletes = spec is None and observed is not None
-    return Wish(
+    return DesiredObject(
         broker=broker,
         ref=ref,
         spec=spec,

@@ -11,7 +11,7 @@ from django.db.models import Exists, Func, OuterRef, QuerySet, TextField
 
 from accessctl.authorize import AnyUser
 from accessctl.users.model import SeenOnBroker
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.errors import InvalidField
 from console.faces.seen import model_of, seen_kinds
 from console.kinds.common.kind import Key
@@ -38,16 +38,18 @@ def key_of(kind: str, row: SeenOnBroker) -> Key:
     return tuple(getattr(row, name) for name in KINDS[kind].identity)
 
 
-def adopt_seen(kind: str, rows: Iterable[SeenOnBroker], *, acting_user: AnyUser) -> list[Wish]:
+def adopt_seen(
+    kind: str, rows: Iterable[SeenOnBroker], *, acting_user: AnyUser
+) -> list[DesiredObject]:
     """As `adopt`, for rows of `unmanaged`, of several brokers too. Raises NotAllowed, InvalidField."""
     chosen = sorted(rows, key=lambda row: (row.broker_id, row.pk))
     if not chosen:
         raise InvalidField("ids", "Select at least one object.")
     if len(chosen) > MOST_AT_ONCE:
         raise InvalidField("ids", f"The limit is {MOST_AT_ONCE} objects.")
-    wishes: list[Wish] = []
+    desired_objects: list[DesiredObject] = []
     for _, group in groupby(chosen, key=lambda row: row.broker_id):
         of_broker = list(group)
         keys = [key_of(kind, row) for row in of_broker]
-        wishes += adopt(of_broker[0].broker, kind, keys, acting_user=acting_user)
-    return wishes
+        desired_objects += adopt(of_broker[0].broker, kind, keys, acting_user=acting_user)
+    return desired_objects

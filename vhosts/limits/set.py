@@ -1,16 +1,16 @@
-"""Setting and taking one limit, as a wish on the virtual host or user that it is part of."""
+"""Setting and taking one limit, as a desired on the virtual host or user that it is part of."""
 
 from __future__ import annotations
 
 from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
-from accessctl.users.rules import check_limits, edit_user, user_standing
-from console.engine.proposal import Wish
+from accessctl.users.rules import check_limits, edit_user, user_state
+from console.engine.proposal import DesiredObject
 from console.errors import InvalidField, NotThere
 from console.kinds.vhost import VHOST
 from console.models import Broker
 from vhosts.limits.find import NAMES
-from vhosts.virtual_hosts.rules import edit_vhost, vhost_standing
+from vhosts.virtual_hosts.rules import edit_vhost, vhost_state
 
 
 def set_limit(
@@ -22,7 +22,7 @@ def set_limit(
     value: int | None,
     acting_user: AnyUser,
     expected_generation: int | None = None,
-) -> Wish:
+) -> DesiredObject:
     """`kind` and `owner` name the virtual host or user; `value` None takes the limit. What is asked of
     the owner otherwise stays. Raises NotAllowed, InvalidField, NotThere; where somebody asks for
     something else of the owner at the same moment, `accept` raises Stale."""
@@ -35,21 +35,21 @@ def set_limit(
         check_limits({name: value}, NAMES[kind])
     except InvalidField as error:
         raise InvalidField("value", error.message) from None
-    standing = (vhost_standing if on_vhost else user_standing)(broker, owner)
-    if standing.wanted is None and not standing.deletion_open:
+    current = (vhost_state if on_vhost else user_state)(broker, owner)
+    if current.wanted is None and not current.deletion_open:
         word = "virtual host" if on_vhost else "user"
         if unknown := broker.status.why_unknown("vhosts" if on_vhost else "users"):
             raise InvalidField(
                 kind, f"Whether {broker.name} has a {word} {owner} is unknown. {unknown}"
             )
         raise InvalidField(kind, f"{broker.name} has no {word} {owner}.")
-    limits = dict((standing.wanted or {}).get("limits", {}))
+    limits = dict((current.wanted or {}).get("limits", {}))
     if value is not None:
         limits[name] = value
     elif limits.pop(name, None) is None:
         raise NotThere(f"The {word} {owner} has no limit {name}.")
     # Or else two who set different limits at once would undo each other.
-    known = standing.managed.generation if standing.managed else 0
+    known = current.managed.generation if current.managed else 0
     edit = edit_vhost if on_vhost else edit_user
     return edit(
         broker=broker,

@@ -18,7 +18,7 @@ from accessctl.patterns.check import dialect_of
 from accessctl.permissions import rules as service
 from accessctl.rights import Permission
 from accessctl.targets import target_broker
-from console.engine.proposals.current_state import Standing, standings
+from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked, back_to, carry_out, confirm
 from console.faces.lists import wants_part
@@ -37,7 +37,7 @@ from vhosts.matrix.forms import (
     rights_of,
     unpacked,
 )
-from vhosts.matrix.requests import button_of, title_of, wishes_of
+from vhosts.matrix.requests import button_of, desired_objects_of, title_of
 from vhosts.models import VirtualHost
 
 #: Names that are offered while typing.
@@ -50,7 +50,7 @@ def permission_edit(request: HttpRequest) -> HttpResponse:
     """One cell (`?broker=&user=&vhost=`), or many that were chosen in the matrix (POST, `step=open`)."""
     broker, _ = target_broker(request, Permission.PERMISSIONS_EDIT)
     cells = _chosen(request)
-    standing = _standing(request, broker) if cells is None else None
+    current = _current_state(request, broker) if cells is None else None
     opened = request.method != "POST" or request.POST.get("step") == "open"
     form = PermissionForm(
         None if opened else request.POST,
@@ -60,18 +60,18 @@ def permission_edit(request: HttpRequest) -> HttpResponse:
             "user": request.GET.get("user", ""),
             "vhost": request.GET.get("vhost", ""),
             "cells": packed(cells) if cells else "",
-            "generation": standing.generation if standing else None,
-            **rights_of(standing.wanted if standing else None),
+            "generation": current.generation if current else None,
+            **rights_of(current.wanted if current else None),
         },
     )
     back = back_to(request, _matrix(broker))
 
     def ask() -> Asked:
-        wishes = wishes_of(request, broker, form)
+        desired_objects = desired_objects_of(request, broker, form)
         return Asked(
-            title=title_of(wishes, clear=form.wanted() is None),
-            wishes=wishes,
-            act=button_of(wishes, clear=form.wanted() is None),
+            title=title_of(desired_objects, clear=form.wanted() is None),
+            desired_objects=desired_objects,
+            act=button_of(desired_objects, clear=form.wanted() is None),
             back=back,
             warnings=form.notes,
             danger=form.wanted() is None,
@@ -87,7 +87,7 @@ def permission_edit(request: HttpRequest) -> HttpResponse:
             "form": form,
             "cells": places[:_SHOWN],
             "cell_count": len(places),
-            "standing": standing,
+            "current": current,
         }
         part = wants_part(request) and request.method != "POST"
         template = "vhosts/_permission_form.html" if part else "vhosts/permission_form.html"
@@ -104,7 +104,7 @@ def permission_copy(request: HttpRequest) -> HttpResponse:
 
     def ask() -> Asked:
         source, target = form.cleaned_data["source"], form.cleaned_data["target"]
-        wishes = service.copy_permissions(
+        desired_objects = service.copy_permissions(
             broker=broker,
             source=source,
             target=target,
@@ -113,7 +113,7 @@ def permission_copy(request: HttpRequest) -> HttpResponse:
         )
         return Asked(
             title=f"Copy the permissions of {source} to {target}",
-            wishes=wishes,
+            desired_objects=desired_objects,
             act="Copy permissions",
             back=back,
         )
@@ -129,21 +129,21 @@ def permission_copy(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def topic_permission_edit(request: HttpRequest) -> HttpResponse:
     broker, _ = target_broker(request, Permission.PERMISSIONS_EDIT)
-    standing = _topic_standing(request, broker)
+    current = _topic_state(request, broker)
     form = TopicPermissionForm(
         request.POST or None,
         dialect=dialect_of(broker.status.erlang_version),
         initial={
             **{n: request.GET[n] for n in ("user", "vhost", "exchange") if n in request.GET},
-            "generation": standing.generation if standing else None,
-            **((standing.wanted or {}) if standing else {}),
+            "generation": current.generation if current else None,
+            **((current.wanted or {}) if current else {}),
         },
     )
     back = back_to(request, f"{reverse('topic_permissions')}?{urlencode({'broker': broker.pk})}")
 
     def ask() -> Asked:
         said = form.cleaned_data
-        wish = service.set_topic_permission(
+        desired = service.set_topic_permission(
             broker=broker,
             acting_user=request.user,
             expected_generation=said["generation"],
@@ -151,7 +151,7 @@ def topic_permission_edit(request: HttpRequest) -> HttpResponse:
         )
         return Asked(
             title=f"Set the topic permission of {said['user']} on {said['exchange']} in {said['vhost']}",
-            wishes=[wish],
+            desired_objects=[desired],
             act="Set topic permission",
             back=back,
             warnings=form.notes,
@@ -159,7 +159,7 @@ def topic_permission_edit(request: HttpRequest) -> HttpResponse:
 
     def show(status: int) -> HttpResponse:
         form.mark()
-        context = {**_context(request, broker, back), "form": form, "standing": standing}
+        context = {**_context(request, broker, back), "form": form, "current": current}
         return render(request, "vhosts/topic_permission_form.html", context, status=status)
 
     return carry_out(request, form, ask, show)
@@ -173,7 +173,7 @@ def topic_permission_clear(request: HttpRequest) -> HttpResponse:
     back = back_to(request, f"{reverse('topic_permissions')}?{urlencode({'broker': broker.pk})}")
 
     def ask() -> Asked:
-        wish = service.clear_topic_permission(
+        desired = service.clear_topic_permission(
             broker=broker,
             acting_user=request.user,
             vhost=named["vhost"],
@@ -183,7 +183,7 @@ def topic_permission_clear(request: HttpRequest) -> HttpResponse:
         return Asked(
             title=f"Clear the topic permission of {named['user']} on {named['exchange']} in "
             f"{named['vhost']}",
-            wishes=[wish],
+            desired_objects=[desired],
             act="Clear topic permission",
             back=back,
             dies=[
@@ -230,21 +230,21 @@ def _text(request: HttpRequest, name: str) -> str:
     return request.GET.get(name, "").replace("\0", "")
 
 
-def _standing(request: HttpRequest, broker: Broker) -> Standing | None:
+def _current_state(request: HttpRequest, broker: Broker) -> CurrentState | None:
     """What the cell in the URL has, where the person may see it."""
     user, vhost = _text(request, "user"), _text(request, "vhost")
     if not (user and vhost and may(request.user, Permission.PERMISSIONS_VIEW, broker, vhost)):
         return None
     seen = seen_of(broker, PERMISSION.name, user=[user], vhost=[vhost])
-    return standings(broker, PERMISSION.name, [(vhost, user)], seen)[vhost, user]
+    return current_states(broker, PERMISSION.name, [(vhost, user)], seen)[vhost, user]
 
 
-def _topic_standing(request: HttpRequest, broker: Broker) -> Standing | None:
+def _topic_state(request: HttpRequest, broker: Broker) -> CurrentState | None:
     vhost, user, _ = key = tuple(_text(request, n) for n in ("vhost", "user", "exchange"))
     if not (all(key) and may(request.user, Permission.PERMISSIONS_VIEW, broker, vhost)):
         return None
     seen = seen_of(broker, TOPIC_PERMISSION.name, user=[user], vhost=[vhost])
-    return standings(broker, TOPIC_PERMISSION.name, [key], seen)[key]
+    return current_states(broker, TOPIC_PERMISSION.name, [key], seen)[key]
 
 
 def _matrix(broker: Broker) -> str:

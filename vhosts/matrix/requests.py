@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from accessctl.permissions import rules as service
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.errors import NotThere
 from console.models import Broker
 from vhosts.matrix.forms import (
@@ -15,8 +15,10 @@ from vhosts.matrix.forms import (
 )
 
 
-def wishes_of(request: HttpRequest, broker: Broker, form: PermissionForm) -> list[Wish]:
-    patterns, wishes = form.wanted(), []
+def desired_objects_of(
+    request: HttpRequest, broker: Broker, form: PermissionForm
+) -> list[DesiredObject]:
+    patterns, desired_objects = form.wanted(), []
     places = form.places()
     one = sum(len(vhosts) * len(users) for vhosts, users in places.items()) == 1
     nothing: NotThere | None = None
@@ -24,7 +26,7 @@ def wishes_of(request: HttpRequest, broker: Broker, form: PermissionForm) -> lis
         where: dict[str, Any] = {"broker": broker, "vhosts": vhosts, "users": users}
         if patterns is not None:
             generation = form.cleaned_data["generation"] if one else None
-            wishes += service.set_permissions(
+            desired_objects += service.set_permissions(
                 **where,
                 patterns=patterns,
                 acting_user=request.user,
@@ -32,25 +34,25 @@ def wishes_of(request: HttpRequest, broker: Broker, form: PermissionForm) -> lis
             )
             continue
         try:
-            wishes += service.clear_permissions(**where, acting_user=request.user)
+            desired_objects += service.clear_permissions(**where, acting_user=request.user)
         except NotThere as error:
             nothing = error
-    if not wishes and nothing is not None:
+    if not desired_objects and nothing is not None:
         raise nothing
-    return wishes
+    return desired_objects
 
 
-def title_of(wishes: list[Wish], *, clear: bool) -> str:
+def title_of(desired_objects: list[DesiredObject], *, clear: bool) -> str:
     act = "Clear" if clear else "Set"
-    if len(wishes) == 1:
-        vhost, user = wishes[0].ref.key
+    if len(desired_objects) == 1:
+        vhost, user = desired_objects[0].ref.key
         return f"{act} the permission of {user} on {vhost}"
-    vhosts, users = ({wish.ref.key[n] for wish in wishes} for n in (0, 1))
+    vhosts, users = ({desired.ref.key[n] for desired in desired_objects} for n in (0, 1))
     return (
-        f"{act} {len(wishes)} permissions: {len(users)} user{'s' * (len(users) != 1)}, "
+        f"{act} {len(desired_objects)} permissions: {len(users)} user{'s' * (len(users) != 1)}, "
         f"{len(vhosts)} virtual host{'s' * (len(vhosts) != 1)}"
     )
 
 
-def button_of(wishes: list[Wish], *, clear: bool) -> str:
-    return f"{'Clear' if clear else 'Set'} permission{'s' * (len(wishes) != 1)}"
+def button_of(desired_objects: list[DesiredObject], *, clear: bool) -> str:
+    return f"{'Clear' if clear else 'Set'} permission{'s' * (len(desired_objects) != 1)}"

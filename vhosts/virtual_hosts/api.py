@@ -15,7 +15,7 @@ from console.kinds.common.kind import Key
 from console.kinds.vhost import VHOST
 from console.models import Broker
 from vhosts.rest.fields import VhostRead
-from vhosts.virtual_hosts.rules import create_vhost, delete_vhost, edit_vhost, vhost_standing
+from vhosts.virtual_hosts.rules import create_vhost, delete_vhost, edit_vhost, vhost_state
 
 
 class VhostChange(Reasoned):
@@ -47,7 +47,7 @@ class VhostNew(VhostChange):
 def _there(broker: Broker, key: Key, user: Any) -> bool:
     # Which right is lacking would tell of what the person may not see, whatever token they use.
     seen = reach_of(user).of_the_person.has(Permission.VHOSTS_VIEW, broker, key[0])
-    return seen and vhost_standing(broker, key[0]).wanted is not None
+    return seen and vhost_state(broker, key[0]).wanted is not None
 
 
 VHOSTS_API = Api(

@@ -27,7 +27,7 @@ from vhosts.virtual_hosts.rules import (
     delete_vhost,
     edit_vhost,
     vhost_objections,
-    vhost_standing,
+    vhost_state,
 )
 
 
@@ -61,10 +61,10 @@ def vhost_delete(request: HttpRequest, vhost_id: int) -> HttpResponse:
     page = reverse("vhost", args=[found.pk])
 
     def ask() -> Asked:
-        wish = delete_vhost(broker=found.broker, name=found.name, acting_user=request.user)
+        desired = delete_vhost(broker=found.broker, name=found.name, acting_user=request.user)
         return Asked(
             title=f"Delete the virtual host {found.name}",
-            wishes=[wish],
+            desired_objects=[desired],
             act="Delete virtual host",
             back=f"{reverse('vhosts')}?{urlencode({'broker': found.broker_id})}",
             dies=vhost_objections(found.broker, found.name),
@@ -118,11 +118,11 @@ def vhost_form(request: HttpRequest, broker: Broker, vhost: VirtualHost | None) 
             may_limit=may(request.user, Permission.VHOSTS_LIMIT, broker),
             knows_protection=_knows_protection(broker),
         )
-    standing = vhost_standing(broker, vhost.name)
+    current = vhost_state(broker, vhost.name)
     return VhostForm(
         request.POST or None,
-        spec=standing.wanted or standing.observed or {},
-        generation=standing.generation,
+        spec=current.wanted or current.observed or {},
+        generation=current.generation,
         may_limit=may(request.user, Permission.VHOSTS_LIMIT, broker, vhost.name),
         knows_protection=vhost.protected_from_deletion is not None,
     )
@@ -131,10 +131,10 @@ def vhost_form(request: HttpRequest, broker: Broker, vhost: VirtualHost | None) 
 def creation_asked(request: HttpRequest, broker: Broker, form: VhostForm, back: str) -> Asked:
     """What a valid form for a new virtual host asks for. Raises ConsoleError."""
     name = form.cleaned_data["name"]
-    wish = create_vhost(broker=broker, name=name, fields=form.wanted(), acting_user=request.user)
+    desired = create_vhost(broker=broker, name=name, fields=form.wanted(), acting_user=request.user)
     return Asked(
         title=f"Create the virtual host {name}",
-        wishes=[wish],
+        desired_objects=[desired],
         act="Create virtual host",
         back=back,
         warnings=[
@@ -146,7 +146,7 @@ def creation_asked(request: HttpRequest, broker: Broker, form: VhostForm, back: 
 
 def edit_asked(request: HttpRequest, vhost: VirtualHost, form: VhostForm, back: str) -> Asked:
     """What a valid form for a present virtual host asks for. Raises ConsoleError."""
-    wish = edit_vhost(
+    desired = edit_vhost(
         broker=vhost.broker,
         name=vhost.name,
         fields=form.wanted(),
@@ -155,7 +155,7 @@ def edit_asked(request: HttpRequest, vhost: VirtualHost, form: VhostForm, back: 
     )
     return Asked(
         title=f"Edit the virtual host {vhost.name}",
-        wishes=[wish],
+        desired_objects=[desired],
         act="Edit virtual host",
         back=back,
     )

@@ -1,4 +1,4 @@
-"""Virtual hosts: wishes to create, change and delete them, and what to think of before."""
+"""Virtual hosts: desired_objects to create, change and delete them, and what to think of before."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from accessctl.authorize import AnyUser, require
 from accessctl.models import BrokerPermission
 from accessctl.rights import Permission
 from accessctl.users.rules import check_limits, check_tags
-from console.engine.proposal import Wish
-from console.engine.proposals.current_state import Standing, standings
+from console.engine.proposal import DesiredObject
+from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import InvalidField, NotAllowed
 from console.faces.pages.words import counted, listed
 from console.faces.seen import seen_of
@@ -35,7 +35,7 @@ MOST_TAGS = 32
 
 def create_vhost(
     *, broker: Broker, name: str, fields: Mapping[str, Any], acting_user: AnyUser
-) -> Wish:
+) -> DesiredObject:
     """A vhost that is not there yet. `fields`: description, tags, default_queue_type, tracing, limits,
     protected_from_deletion. Raises NotAllowed, InvalidField, AlreadyThere."""
     require(acting_user, Permission.VHOSTS_CREATE, broker, name)
@@ -45,15 +45,15 @@ def create_vhost(
         raise InvalidField(error.field, str(error)) from None
     spec = VHOST.canonical(check_vhost_fields(fields))
     _may_limit(acting_user, broker, name, [{}], spec)
-    standing = vhost_standing(broker, name)
-    standing.must_be_new(broker)
-    return Wish(
+    current = vhost_state(broker, name)
+    current.must_be_new(broker)
+    return DesiredObject(
         broker=broker,
-        ref=standing.ref,
+        ref=current.ref,
         spec=spec,
-        observed=standing.observed,
+        observed=current.observed,
         permission=Permission.VHOSTS_CREATE,
-        expected_generation=standing.generation,
+        expected_generation=current.generation,
         new=True,
     )
 
@@ -65,22 +65,22 @@ def edit_vhost(
     fields: Mapping[str, Any],
     acting_user: AnyUser,
     expected_generation: int | None = None,
-) -> Wish:
+) -> DesiredObject:
     """Changes what `fields` names and keeps the rest. Raises NotAllowed, InvalidField, NotThere; where
     somebody asks for something else at the same moment, `accept` raises Stale."""
     require(acting_user, Permission.VHOSTS_EDIT, broker, name)
-    standing = vhost_standing(broker, name)
-    spec = standing.changed(check_vhost_fields(fields))
+    current = vhost_state(broker, name)
+    spec = current.changed(check_vhost_fields(fields))
     # What was changed elsewhere is undone by writing what was asked for here.
-    before = [one for one in (standing.wanted, standing.observed) if one is not None]
+    before = [one for one in (current.wanted, current.observed) if one is not None]
     limited = _may_limit(acting_user, broker, name, before, spec)
-    return Wish(
+    return DesiredObject(
         broker=broker,
-        ref=standing.ref,
+        ref=current.ref,
         spec=spec,
-        observed=standing.observed,
+        observed=current.observed,
         permission=Permission.VHOSTS_LIMIT if limited else Permission.VHOSTS_EDIT,
-        expected_generation=standing.generation
+        expected_generation=current.generation
         if expected_generation is None
         else expected_generation,
     )
@@ -88,20 +88,20 @@ def edit_vhost(
 
 def delete_vhost(
     *, broker: Broker, name: str, acting_user: AnyUser, expected_generation: int | None = None
-) -> Wish:
+) -> DesiredObject:
     """Raises NotAllowed (also where it is protected from deletion), NotThere."""
     require(acting_user, Permission.VHOSTS_DELETE, broker, name)
-    standing = vhost_standing(broker, name)
-    standing.must_be_there()
-    if (standing.observed or {}).get("protected_from_deletion"):
+    current = vhost_state(broker, name)
+    current.must_be_there()
+    if (current.observed or {}).get("protected_from_deletion"):
         raise NotAllowed(
             f"The virtual host {name} is protected from deletion. Remove the protection first."
         )
-    return Wish(
+    return DesiredObject(
         broker=broker,
-        ref=standing.ref,
+        ref=current.ref,
         spec=None,
-        observed=standing.observed,
+        observed=current.observed,
         permission=Permission.VHOSTS_DELETE,
         expected_generation=expected_generation,
         guard=vhost_guard(broker, name),
@@ -122,8 +122,8 @@ def _may_limit(
     return limited
 
 
-def vhost_standing(broker: Broker, name: str) -> Standing:
-    return standings(broker, VHOST.name, [(name,)], seen_of(broker, VHOST.name, name=[name]))[
+def vhost_state(broker: Broker, name: str) -> CurrentState:
+    return current_states(broker, VHOST.name, [(name,)], seen_of(broker, VHOST.name, name=[name]))[
         (name,)
     ]
 

@@ -1,6 +1,6 @@
 """The user that the console logs in with: what would lock it out of a broker.
 
-Asked of every wish (console.engine.accept) and again before its step is sent (console.engine.applying.attempt),
+Asked of every desired (console.engine.accept) and again before its step is sent (console.engine.applying.attempt),
 whichever door it came by: a page, the API, the administration, a file, a command, drift, a retry.
 """
 

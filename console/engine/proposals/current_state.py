@@ -1,4 +1,4 @@
-"""What is asked of an object and what is seen of it, side by side, as the base of the next wish."""
+"""What is asked of an object and what is seen of it, side by side, as the base of the next desired."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from console.reconcile.disclose import beside_secrets
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CurrentState:
     """`managed` None: never asked for here. `observed` None: not seen there."""
 
     ref: Ref
@@ -39,7 +39,7 @@ class Standing:
     def wanted(self) -> Spec | None:
         """What it is to be as far as we know: as asked here, else as it is there. None: not to be.
 
-        A tombstone or a refused wish says nothing of what is there, so what is seen counts then."""
+        A tombstone or a refused desired says nothing of what is there, so what is seen counts then."""
         if self.managed is not None and self.managed.spec is not None:
             return self.managed.spec if self.managed.sync != Sync.REJECTED else self.observed
         return None if self.deletion_open else self.observed
@@ -70,14 +70,14 @@ class Standing:
             raise NotThere(f"{_called(self.ref)} doesn't exist.")
 
 
-def standings(
+def current_states(
     broker: Broker, kind: str, keys: Iterable[Key], seen: Mapping[Key, Spec]
-) -> dict[Key, Standing]:
-    """The standing of each key, in one query. `seen` holds what is seen of them."""
+) -> dict[Key, CurrentState]:
+    """The current of each key, in one query. `seen` holds what is seen of them."""
     wanted = list(dict.fromkeys(keys))
     rows = ManagedObject.objects.with_keys(wanted).filter(broker=broker, kind=kind)
     managed = {tuple(row.key): row for row in rows}
-    return {key: Standing(Ref(kind, key), managed.get(key), seen.get(key)) for key in wanted}
+    return {key: CurrentState(Ref(kind, key), managed.get(key), seen.get(key)) for key in wanted}
 
 
 def _called(ref: Ref) -> str:

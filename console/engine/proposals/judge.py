@@ -13,7 +13,7 @@ from console.kinds.registry import phrase
 from console.models import Change, ManagedObject
 
 if TYPE_CHECKING:
-    from console.engine.proposal import Proposal, Wish
+    from console.engine.proposal import DesiredObject, Proposal
 
 #: Of a plan that was shown and would now be another.
 PLAN_MOVED = (
@@ -39,26 +39,28 @@ def refuse_other_request(change: Change, digest: str) -> None:
         )
 
 
-def refuse_stale(wish: Wish, generation: int) -> None:
+def refuse_stale(desired: DesiredObject, generation: int) -> None:
     """Raises Stale, or AlreadyThere for a new object, where somebody else was quicker. `generation` is the
     object's own now."""
-    if wish.expected_generation in (None, generation):
+    if desired.expected_generation in (None, generation):
         return
-    if wish.new:
-        raise AlreadyThere(f"The {phrase(wish.ref)} was already requested. Edit it instead.")
+    if desired.new:
+        raise AlreadyThere(f"The {phrase(desired.ref)} was already requested. Edit it instead.")
     raise Stale(
-        f"Someone else changed the {phrase(wish.ref)}. Reload it, then try again.",
+        f"Someone else changed the {phrase(desired.ref)}. Reload it, then try again.",
         {"generation": generation},
     )
 
 
 def refuse_stale_proposal(proposal: Proposal) -> None:
-    """As `refuse_stale`, of each wish; nothing is locked."""
-    now = generations_of([one for one in proposal.wishes if one.expected_generation is not None])
-    for wish in proposal.wishes:
-        found = now.get((wish.broker.pk, wish.ref.kind, wish.ref.key))
+    """As `refuse_stale`, of each desired; nothing is locked."""
+    now = generations_of(
+        [one for one in proposal.desired_objects if one.expected_generation is not None]
+    )
+    for desired in proposal.desired_objects:
+        found = now.get((desired.broker.pk, desired.ref.kind, desired.ref.key))
         if found is not None:
-            refuse_stale(wish, found)
+            refuse_stale(desired, found)
 
 
 def shown_digest(proposal: Proposal) -> str:
@@ -68,13 +70,16 @@ def shown_digest(proposal: Proposal) -> str:
     shown: list[Any] = [
         (plan.fingerprint, repr(plan.steps), repr(plan.unchanged)) for plan in plans
     ]
-    shown.append(sorted(generations_of(proposal.wishes).items()))
+    shown.append(sorted(generations_of(proposal.desired_objects).items()))
     return hashlib.sha256(repr(shown).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def generations_of(wishes: Iterable[Wish]) -> dict[tuple[int, str, Key], int]:
+def generations_of(desired_objects: Iterable[DesiredObject]) -> dict[tuple[int, str, Key], int]:
     """How often something was asked here for each wished object; 0: never. By broker, kind and key."""
-    told = [((wish.broker.pk, wish.ref.kind, wish.ref.key), wish.taken) for wish in wishes]
+    told = [
+        ((desired.broker.pk, desired.ref.kind, desired.ref.key), desired.taken)
+        for desired in desired_objects
+    ]
     found = {identity: 0 for identity, _ in told}
     # Of what the person may not know of, nothing is told by this either.
     asked = [identity for identity, taken in told if not taken]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.engine.proposal import Proposal, Wish
+from console.engine.proposal import DesiredObject, Proposal
 from console.engine.proposals.commands import curl_command, difference_commands
 from console.engine.supported import facts_of, faults_of_step, needs_version, version_said
 from console.kinds.common.kind import Op, Ref
@@ -151,8 +151,10 @@ class Preview:
 def preview(proposal: Proposal) -> Preview:
     """The plan of a proposal, ready to be shown. Raises InvalidField as its plans do."""
     plans = proposal.plans
-    about = proposal.about(proposal.wishes)
-    wishes = {(wish.broker.pk, wish.ref): wish for wish in proposal.wishes}
+    about = proposal.about(proposal.desired_objects)
+    desired_objects = {
+        (desired.broker.pk, desired.ref): desired for desired in proposal.desired_objects
+    }
     counts = {op.value: 0 for op in Op}
     shown: list[PlanLine] = []
     total = 0
@@ -162,21 +164,22 @@ def preview(proposal: Proposal) -> Preview:
             total += 1
             if len(shown) >= MOST_LINES:
                 continue
-            wish = wishes[(broker.pk, difference.ref)]
+            desired = desired_objects[(broker.pk, difference.ref)]
             shown.append(
                 PlanLine(
                     broker=broker,
                     ref=difference.ref,
                     op=difference.op,
                     fields=tuple(
-                        _field(public_change(wish.ref.kind, change)) for change in difference.fields
+                        _field(public_change(desired.ref.kind, change))
+                        for change in difference.fields
                     ),
                     dies_with=plan.dies_with.get(difference.ref, ()),
                     objections=(
                         *_objections(difference, about),
-                        *_without_effect(wish, difference),
+                        *_without_effect(desired, difference),
                     ),
-                    commands=tuple(_commands(wish, difference)),
+                    commands=tuple(_commands(desired, difference)),
                 )
             )
     return Preview(
@@ -191,8 +194,8 @@ def preview(proposal: Proposal) -> Preview:
 def _of_versions(proposal: Proposal) -> Iterator[str]:
     """That a version isn't known, where it decides."""
     if any(
-        facts_of(wish.broker).version is None and needs_version(wish.ref, wish.spec)
-        for wish in proposal.wishes
+        facts_of(desired.broker).version is None and needs_version(desired.ref, desired.spec)
+        for desired in proposal.desired_objects
     ):
         yield UNKNOWN_VERSION
 
@@ -242,21 +245,21 @@ def _objections(difference: Difference, given: Mapping[Ref, Sequence[str]]) -> I
         )
 
 
-def _without_effect(wish: Wish, difference: Difference) -> Iterator[str]:
+def _without_effect(desired: DesiredObject, difference: Difference) -> Iterator[str]:
     """What the broker takes, and makes nothing of."""
-    for fault in faults_of_step(difference, wish.spec, facts_of(wish.broker)):
+    for fault in faults_of_step(difference, desired.spec, facts_of(desired.broker)):
         if not fault.refuses:
             yield fault.sentence
 
 
-def _commands(wish: Wish, difference: Difference) -> Iterator[tuple[str, str]]:
-    spec = None if wish.spec is None else public_spec(wish.ref.kind, wish.spec)
-    for line in difference_commands(difference, spec, version_said(wish.broker)):
+def _commands(desired: DesiredObject, difference: Difference) -> Iterator[tuple[str, str]]:
+    spec = None if desired.spec is None else public_spec(desired.ref.kind, desired.spec)
+    for line in difference_commands(difference, spec, version_said(desired.broker)):
         yield "rabbitmqctl", line
     curl = curl_command(
-        wish.broker.management_url,
-        wish.broker.username,
-        wish.ref,
+        desired.broker.management_url,
+        desired.broker.username,
+        desired.ref,
         difference.op,
         spec,
         [change.name for change in difference.fields],

@@ -13,7 +13,7 @@ from console.engine.accept import accept
 from console.engine.applying.attempt import secrets_of
 from console.engine.notify import ring
 from console.engine.ports import AUTHORIZE
-from console.engine.proposal import Proposal, Wish
+from console.engine.proposal import DesiredObject, Proposal
 from console.engine.steps.stop import stop_requested
 from console.errors import ConsoleError, NotAllowed
 from console.kinds.common.kind import Key, Ref, Spec
@@ -89,7 +89,7 @@ def ask_again(
     now: datetime,
     acting_user: User,
 ) -> Change:
-    """A new change of the wishes whose steps ended in one of `states`. What somebody asked otherwise for
+    """A new change of the desired_objects whose steps ended in one of `states`. What somebody asked otherwise for
     since is left out. Raises NothingLeft, NotAllowed, InvalidField.
 
     A step that the broker refused keeps its password for KEPT_FOR, for this; one whose password is gone is
@@ -107,7 +107,7 @@ def ask_again(
         _authorize(step, observed, acting_user)
     proposal = Proposal(
         title=change.title if change.title.startswith("Again: ") else f"Again: {change.title}",
-        wishes=[_wish(step, observed) for step, observed in placed],
+        desired_objects=[_wish(step, observed) for step, observed in placed],
         origin=origin,
         reason=change.reason,
     )
@@ -162,8 +162,8 @@ def _with_seen(steps: Sequence[Step], seen: Seen) -> Iterable[tuple[Step, Spec |
             yield step, found.get(tuple(step.target.key), None if found else step.before)
 
 
-def _wish(step: Step, observed: Spec | None) -> Wish:
-    return Wish(
+def _wish(step: Step, observed: Spec | None) -> DesiredObject:
+    return DesiredObject(
         broker=step.broker,
         ref=Ref(step.target.kind, tuple(step.target.key)),
         spec=step.after,

@@ -42,7 +42,7 @@ def start_batch(
     broker: Broker, lease: Lease, *, now: datetime, behind: list[Step] | None = None
 ) -> list[Step] | None:
     """The next due steps, of one change and kind, each with its attempt written down before anything
-    is sent. Steps whose time is over end here: taken over by a later wish, no longer allowed, too
+    is sent. Steps whose time is over end here: taken over by a later desired, no longer allowed, too
     late. None: nothing is due. `behind` a batch that is not recorded yet: more of its change and
     kind, which stand on nothing in it."""
     while True:

@@ -131,7 +131,7 @@ def _outcome_of(result: Outcome) -> str:
 def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
     done = [step for step in batch if results[step.pk].state in ("ok", "unchanged")]
     with connection.cursor() as cursor:
-        # A later wish makes its own way to green; that this one was there is kept all the same.
+        # A later desired makes its own way to green; that this one was there is kept all the same.
         cursor.execute(
             """
             UPDATE console_managedobject t

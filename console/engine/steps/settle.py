@@ -32,7 +32,7 @@ def store_alike(rows: Sequence[Step], fields: tuple[str, ...]) -> None:
 def move_targets(
     steps: Sequence[Step], sync: Sync, reason: str, now: datetime, **more: object
 ) -> None:
-    """The state of what the steps are about, but where a later wish was made for it meanwhile."""
+    """The state of what the steps are about, but where a later desired was made for it meanwhile."""
     same = Step.objects.filter(
         pk__in=[step.pk for step in steps], generation=OuterRef("generation")
     )

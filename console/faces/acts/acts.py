@@ -20,7 +20,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from console.engine.accept import accept
-from console.engine.proposal import Proposal, Wish
+from console.engine.proposal import DesiredObject, Proposal
 from console.engine.proposals.judge import PLAN_MOVED, first_change, shown_digest
 from console.engine.proposals.preview import preview
 from console.errors import ConsoleError
@@ -42,7 +42,7 @@ class Asked:
     `once`: a generated password, shown after the change is applied (console.faces.acts.once)."""
 
     title: str
-    wishes: Sequence[Wish]
+    desired_objects: Sequence[DesiredObject]
     act: str
     back: str
     dies: Sequence[str] | Mapping[Ref, Sequence[str]] = ()
@@ -54,7 +54,11 @@ class Asked:
 
     def objections(self) -> Mapping[Ref, Sequence[str]]:
         """Return the sentences of `dies`, by object."""
-        return self.dies if isinstance(self.dies, Mapping) else {self.wishes[0].ref: self.dies}
+        return (
+            self.dies
+            if isinstance(self.dies, Mapping)
+            else {self.desired_objects[0].ref: self.dies}
+        )
 
 
 class Edge:
@@ -83,7 +87,7 @@ def carry_out(
     edge: Edge = PAGES,
 ) -> HttpResponse:
     """Handle a request to a page with a form. `show(status)` renders the form. `ask()` turns the valid form
-    into wishes; if it raises ConsoleError, the form shows the error."""
+    into desired_objects; if it raises ConsoleError, the form shows the error."""
     step = request.POST.get("step", "preview")
     if request.method != "POST" or step == "open":
         return _private(show(200))
@@ -137,7 +141,7 @@ def proposal_of(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Propo
     """Return what is previewed or accepted in this request, with its reason and idempotency key."""
     return Proposal(
         title=asked.title,
-        wishes=asked.wishes,
+        desired_objects=asked.desired_objects,
         origin=edge.origin,
         reason=_clean(request.POST.get("reason", "")),
         idempotency_key=_key(request),
@@ -188,7 +192,7 @@ def _preview(
     edge: Edge,
     **context: Any,
 ) -> HttpResponse:
-    broker = asked.wishes[0].broker
+    broker = asked.desired_objects[0].broker
     found: dict[str, Any] = {
         **edge.context(request),
         "now": timezone.now(),

@@ -16,7 +16,7 @@ from console.faces.objects import proposals
 from console.faces.objects.forms import ObjectForm
 from console.faces.objects.pages import creating, edit_form, editing
 from console.faces.pages.words import counted
-from console.faces.writes import wishes_of
+from console.faces.writes import desired_objects_of
 from console.kinds.common.kind import Ref
 from console.models import Broker
 
@@ -46,16 +46,18 @@ def deletion(face: Face, user: Any, rows: Sequence[Any], back: str, *, typed: bo
     are, is typed to confirm. Raises ConsoleError."""
     make = face.api.delete if face.api else partial(proposals.delete, face)
     verb = face.api.verbs[2] if face.api else "Delete"
-    wishes = [
-        wish
+    desired_objects = [
+        desired
         for row in rows
-        for wish in wishes_of(make(broker=row.broker, key=face.key_of(row), acting_user=user))
+        for desired in desired_objects_of(
+            make(broker=row.broker, key=face.key_of(row), acting_user=user)
+        )
     ]
     only = face.key_of(rows[0]) if len(rows) == 1 else None
     many = counted(len(rows), face.kind.noun)
     return Asked(
         title=f"{verb} the {face.called(only)}" if only else f"{verb} {many}",
-        wishes=wishes,
+        desired_objects=desired_objects,
         act=f"{verb} {face.kind.noun}" if only else f"{verb} {many}",
         back=back,
         dies=told_of_each(

@@ -188,15 +188,15 @@ def _create(face: Face, request: HttpRequest) -> HttpResponse:
 
 def creating(face: Face, user: Any, broker: Broker, form: ObjectForm, back: str) -> Asked:
     """Return what a valid form for a new object requests. Raises ConsoleError."""
-    wish = proposals.create(
+    desired = proposals.create(
         face, broker=broker, key=form.key(), fields=form.wanted(), acting_user=user
     )
     return Asked(
-        title=f"Create the {face.kind.phrase(wish.ref.key)}",
-        wishes=[wish],
+        title=f"Create the {face.kind.phrase(desired.ref.key)}",
+        desired_objects=[desired],
         act=f"Create {face.kind.noun}",
         back=back,
-        warnings=list(face.rules.notes(broker, wish.ref.key, wish.spec)),
+        warnings=list(face.rules.notes(broker, desired.ref.key, desired.spec)),
     )
 
 
@@ -214,7 +214,7 @@ def _edit(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
 def edit_form(face: Face, data: Any, row: Any) -> ObjectForm:
     """Return the form of an existing object: with its desired state, else the observed one. `data` is the
     POST, None to show the form."""
-    found = proposals.current(face, row.broker, face.key_of(row))
+    found = proposals.current_state_of(face, row.broker, face.key_of(row))
     return ObjectForm(
         face, data, spec=found.wanted or found.observed or {}, generation=found.generation
     )
@@ -223,7 +223,7 @@ def edit_form(face: Face, data: Any, row: Any) -> ObjectForm:
 def editing(face: Face, user: Any, row: Any, form: ObjectForm, back: str) -> Asked:
     """Return what a valid form for an existing object requests. Raises ConsoleError."""
     key = face.key_of(row)
-    wish = proposals.edit(
+    desired = proposals.edit(
         face,
         broker=row.broker,
         key=key,
@@ -233,10 +233,10 @@ def editing(face: Face, user: Any, row: Any, form: ObjectForm, back: str) -> Ask
     )
     return Asked(
         title=f"Edit the {face.kind.phrase(key)}",
-        wishes=[wish],
+        desired_objects=[desired],
         act=f"Edit {face.kind.noun}",
         back=back,
-        warnings=list(face.rules.notes(row.broker, key, wish.spec)),
+        warnings=list(face.rules.notes(row.broker, key, desired.spec)),
     )
 
 
@@ -245,10 +245,10 @@ def _delete(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
     key = face.key_of(row)
 
     def ask() -> Asked:
-        wish = proposals.delete(face, broker=row.broker, key=key, acting_user=request.user)
+        desired = proposals.delete(face, broker=row.broker, key=key, acting_user=request.user)
         return Asked(
             title=f"Delete the {face.kind.phrase(key)}",
-            wishes=[wish],
+            desired_objects=[desired],
             act=f"Delete {face.kind.noun}",
             back=f"{reverse(face.route)}?{urlencode({'broker': row.broker_id})}",
             dies=list(face.rules.dies(row.broker, key, face.spec_of(row))),

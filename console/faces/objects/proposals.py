@@ -1,12 +1,12 @@
-"""Create, edit and delete an object of any kind: authorize, check, and return the `Wish` for a plan or change."""
+"""Create, edit and delete an object of any kind: authorize, check, and return the `DesiredObject` for a plan or change."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from console.engine.proposal import Wish
-from console.engine.proposals.current_state import Standing, standings
+from console.engine.proposal import DesiredObject
+from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import InvalidField
 from console.faces.face import Face
 from console.faces.ports import REQUIRE
@@ -16,18 +16,18 @@ from console.kinds.registry import OWNERS
 from console.models import Broker
 
 
-def current(face: Face, broker: Broker, key: Key) -> Standing:
+def current_state_of(face: Face, broker: Broker, key: Key) -> CurrentState:
     """Return the desired and observed state of the object. Two queries."""
     named = dict(zip(face.kind.identity, key, strict=True))
     row = face.model._default_manager.filter(broker=broker, **named).first()
     seen = {} if row is None else {key: face.spec_of(row)}
-    return standings(broker, face.name, [key], seen)[key]
+    return current_states(broker, face.name, [key], seen)[key]
 
 
 def create(
     face: Face, *, broker: Broker, key: Key, fields: Mapping[str, Any], acting_user: Any
-) -> Wish:
-    """Return the wish to create an object. Raises NotAllowed, InvalidField, and AlreadyThere if it exists
+) -> DesiredObject:
+    """Return the desired to create an object. Raises NotAllowed, InvalidField, and AlreadyThere if it exists
     or is requested."""
     REQUIRE.ask(acting_user, face.rights.create, broker, face.kind.vhost_of(key))
     for name, value in zip(face.kind.identity, key, strict=True):
@@ -36,9 +36,9 @@ def create(
         except SpecError as error:
             raise InvalidField(error.field, str(error)) from None
     spec = _canonical(face, face.rules.check(broker, key, fields))
-    found = current(face, broker, key)
+    found = current_state_of(face, broker, key)
     found.must_be_new(broker)
-    return Wish(
+    return DesiredObject(
         broker=broker,
         ref=found.ref,
         spec=spec,
@@ -57,13 +57,13 @@ def edit(
     fields: Mapping[str, Any],
     acting_user: Any,
     expected_generation: int | None = None,
-) -> Wish:
-    """Return the wish to change `fields` and keep the others. `expected_generation` None: the current one.
+) -> DesiredObject:
+    """Return the desired to change `fields` and keep the others. `expected_generation` None: the current one.
     Raises NotAllowed, InvalidField, NotThere. If the generation moves on meanwhile, `accept` raises Stale."""
     REQUIRE.ask(acting_user, face.rights.edit, broker, face.kind.vhost_of(key))
-    found = current(face, broker, key)
+    found = current_state_of(face, broker, key)
     spec = _canonical(face, face.rules.check(broker, key, found.changed(fields)))
-    return Wish(
+    return DesiredObject(
         broker=broker,
         ref=found.ref,
         spec=spec,
@@ -82,12 +82,12 @@ def delete(
     key: Key,
     acting_user: Any,
     expected_generation: int | None = None,
-) -> Wish:
-    """Return the wish to delete the object. `expected_generation` None: any. Raises NotAllowed, NotThere."""
+) -> DesiredObject:
+    """Return the desired to delete the object. `expected_generation` None: any. Raises NotAllowed, NotThere."""
     REQUIRE.ask(acting_user, face.rights.delete, broker, face.kind.vhost_of(key))
-    found = current(face, broker, key)
+    found = current_state_of(face, broker, key)
     found.must_be_there()
-    return Wish(
+    return DesiredObject(
         broker=broker,
         ref=found.ref,
         spec=None,

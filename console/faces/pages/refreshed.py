@@ -63,7 +63,9 @@ def refreshed(reads: Reads, *, personal: bool = False) -> Callable[[View], View]
                 return view(request, *args, **kwargs)
             tag = _tag(request, reads, personal, kwargs.get("broker_id"))
             known = parse_etags(request.headers.get("If-None-Match", ""))
-            if tag in (one.removeprefix("W/") for one in known):  # weak where the answer was compressed
+            if tag in (
+                one.removeprefix("W/") for one in known
+            ):  # weak where the answer was compressed
                 response: HttpResponse = HttpResponseNotModified()
             else:
                 response = view(request, *args, **kwargs)

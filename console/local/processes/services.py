@@ -23,7 +23,7 @@ class Service:
     """One child process in a session of its own, so that a Ctrl-C reaches only its parent.
 
     It gets `stop_signal` from the kernel too when the parent dies, even by kill -9 (prctl(2),
-    PR_SET_PDEATHSIG; `before` comes first because a change of credentials clears that wish).
+    PR_SET_PDEATHSIG; `before` comes first because a change of credentials clears that desired).
     """
 
     name: str
@@ -42,14 +42,14 @@ class Service:
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Call from the main thread: the kernel's wish above is bound to the starting thread."""
+        """Call from the main thread: the kernel's desired above is bound to the starting thread."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.rotate_log()
-        wish = ["setpriv", "--pdeathsig", signal.Signals(self.stop_signal).name[3:], "--"]
+        desired = ["setpriv", "--pdeathsig", signal.Signals(self.stop_signal).name[3:], "--"]
         fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._process = subprocess.Popen(
-                [*self.before, *wish, *self.command],
+                [*self.before, *desired, *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=fd,
                 stderr=fd,

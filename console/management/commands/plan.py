@@ -42,5 +42,5 @@ class Command(BaseCommand):
                 self.stdout.write(line)
         if not plan.sound and not options["valid_part"]:
             sys.exit(pipeline.FAILED)
-        if plan.wishes:
+        if plan.desired_objects:
             sys.exit(pipeline.PENDING)

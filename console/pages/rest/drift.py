@@ -147,7 +147,7 @@ class DriftView(ListModelMixin, ApiView):
             f"{ACTS[body['act']]}: {count}",
             lambda: resolve_drift(rows, body["act"], acting_user=request.user),
             reason=body.get("reason", ""),
-            objections=lambda made: {wish.ref: objections(wish) for wish in made},
+            objections=lambda made: {desired.ref: objections(desired) for desired in made},
         )
 
     @changing(DriftAdopt)

@@ -1,4 +1,4 @@
-"""Plans by the API: wishes of several kinds as one request, shown or applied."""
+"""Plans by the API: desired_objects of several kinds as one request, shown or applied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accessctl.rights import Permission
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.errors import InvalidField
 from console.faces.face import FACES, Planned
 from console.faces.pages.words import counted
@@ -28,7 +28,7 @@ _Fields = dict[str, Any]
 
 
 @extend_schema_field(OpenApiTypes.OBJECT)
-class _WishField(serializers.JSONField):
+class _DesiredField(serializers.JSONField):
     pass
 
 
@@ -36,7 +36,7 @@ class PlanWrite(Reasoned):
     """Each entry of `wishes` is `{"kind": "vhost", …}` with the fields of a POST to that kind. To delete an object, send `"absent": true` and its key."""
 
     title = Text(required=False, max_length=300)
-    wishes = serializers.ListField(child=_WishField(), min_length=1, max_length=MOST_WISHES)
+    wishes = serializers.ListField(child=_DesiredField(), min_length=1, max_length=MOST_WISHES)
     apply = Flag(default=False, help_text="`false`: return only the plan.")
 
     class Meta:
@@ -64,22 +64,23 @@ class PlansView(ApiView):
                 making.setdefault(fields["broker"].pk, set()).add(Ref(kind, key))
         count = counted(len(asked), "object")
 
-        def make() -> list[Wish]:
-            wishes: list[Wish] = []
+        def make() -> list[DesiredObject]:
+            desired_objects: list[DesiredObject] = []
             for number, (kind, fields, absent) in enumerate(asked):
                 try:
                     made = making.get(fields["broker"].pk, set())
-                    wishes += known[kind].make(dict(fields), absent, request.user, made)
+                    desired_objects += known[kind].make(dict(fields), absent, request.user, made)
                 except InvalidField as error:
                     raise InvalidField(f"wishes.{number}.{error.field}", error.message) from None
             seen = set()
-            for number, wish in enumerate(wishes):
-                if (wish.broker.pk, wish.ref) in seen:
+            for number, desired in enumerate(desired_objects):
+                if (desired.broker.pk, desired.ref) in seen:
                     raise InvalidField(
-                        f"wishes.{number}", f"The {phrase(wish.ref)} appears twice. Send it once."
+                        f"wishes.{number}",
+                        f"The {phrase(desired.ref)} appears twice. Send it once.",
                     )
-                seen.add((wish.broker.pk, wish.ref))
-            return wishes
+                seen.add((desired.broker.pk, desired.ref))
+            return desired_objects
 
         return answer_change(
             request,
@@ -116,7 +117,8 @@ def _read(
             raise InvalidField(f"wishes.{number}.{name}", "This field is required.")
     if fields.pop("reason", None):
         raise InvalidField(
-            f"wishes.{number}.reason", "Set the reason for the whole plan, not for an entry."
+            f"wishes.{number}.reason",
+            "Set the reason for the whole plan, not for an entry.",
         )
     return kind, fields, absent
 

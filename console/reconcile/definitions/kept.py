@@ -1,6 +1,6 @@
 """What a file leaves out or gives as empty, and the broker has.
 
-It is no wish to clear, unless the file is the whole truth: then it is told before it is done. Exports of
+It is no desired to clear, unless the file is the whole truth: then it is told before it is done. Exports of
 RabbitMQ are full of such values (`"limits": []` and `"description": ""` of every virtual host), and its
 own import clears some of them (tags, passwords, limits among the parameters) and not others (limits in
 the row of a virtual host). Where an empty value means something (the patterns of a permission, where it

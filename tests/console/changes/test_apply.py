@@ -169,9 +169,9 @@ def test_a_refused_password_stops_the_knocking_for_a_minute(engine, names):
 
 
 def test_the_same_idempotency_key_gives_the_first_change(planner):
-    wish = ("vhost", ["planned"], {"description": "a"})
-    first = planner.ask(wish, key="k")
-    assert planner.ask(wish, key="k") == first
+    desired = ("vhost", ["planned"], {"description": "a"})
+    first = planner.ask(desired, key="k")
+    assert planner.ask(desired, key="k") == first
     assert Step.objects.count() == 1
     with pytest.raises(IdempotencyMismatch):
         planner.ask(("vhost", ["planned"], {"description": "b"}), key="k")

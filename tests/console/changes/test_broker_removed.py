@@ -12,7 +12,7 @@ from django.urls import reverse
 from accessctl.visibility.changes import changes_to_look_at
 from console.brokers.registry import forget_broker
 from console.engine.accept import accept
-from console.engine.proposal import Proposal, Wish
+from console.engine.proposal import DesiredObject, Proposal
 from console.kinds.common.kind import Ref
 from console.models import AuditEntry, Change, Step
 from tests.engine import Engine, utc_now
@@ -26,8 +26,8 @@ def lost(broker_row, superuser):
     return Engine(broker_row(management_url="http://127.0.0.1:9"), superuser)
 
 
-def wish(broker, name):
-    return Wish(broker=broker, ref=Ref("vhost", (name,)), spec={}, observed=None, permission="brokers:edit")  # fmt: skip
+def desired(broker, name):
+    return DesiredObject(broker=broker, ref=Ref("vhost", (name,)), spec={}, observed=None, permission="brokers:edit")  # fmt: skip
 
 
 def test_the_page_lists_what_ends_and_forgetting_ends_it(lost, client, superuser):
@@ -68,7 +68,9 @@ def test_what_may_have_been_sent_is_said(lost, client, superuser):
 def test_a_change_of_two_brokers_goes_on_with_the_other(lost, engine, names, seen, superuser):
     vhost = names("vhost")
     request = Proposal(
-        title="both", origin="api", wishes=[wish(lost.broker, vhost), wish(engine.broker, vhost)]
+        title="both",
+        origin="api",
+        desired_objects=[desired(lost.broker, vhost), desired(engine.broker, vhost)],
     )
     change = accept(request, now=utc_now(), acting_user=superuser)
     forget_broker(lost.broker, now=utc_now(), acting_user=superuser)

@@ -75,17 +75,17 @@ class Story:
         self.before = self.after = self.secrets = None
 
     def __iter__(self):
-        for op, wish in zip(("create", "update", "delete"), WISHES[self.kind], strict=True):
+        for op, desired in zip(("create", "update", "delete"), WISHES[self.kind], strict=True):
             Attempt.objects.all().delete()
-            self.after, self.secrets = wish
+            self.after, self.secrets = desired
             yield op
             assert self.acted(), op
             self.before = self.after
 
     def ask(self, **more):
         observed = {Ref(self.kind, key): self.before for key in self.keys if self.before}
-        wishes = [(self.kind, list(key), self.after, self.secrets) for key in self.keys]
-        return self.engine.ask(*wishes, observed=observed, **more)
+        desired_objects = [(self.kind, list(key), self.after, self.secrets) for key in self.keys]
+        return self.engine.ask(*desired_objects, observed=observed, **more)
 
     def acted(self, count=None):
         """Whether the first `count` objects (all) are as was asked on the broker."""

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from console.engine.proposal import Proposal, Wish
+from console.engine.proposal import DesiredObject, Proposal
 from console.engine.proposals.preview import preview
 from console.engine.proposals.retry import CONFIRMED, ask_again
 from console.kinds.common.kind import Ref
@@ -32,8 +32,8 @@ def test_the_counts_of_the_preview_are_those_of_the_change(engine, names, seen, 
         Proposal(
             title="t",
             origin="api",
-            wishes=[
-                Wish(
+            desired_objects=[
+                DesiredObject(
                     broker=engine.broker,
                     ref=ref,
                     spec=None,

@@ -17,8 +17,8 @@ from vhosts.virtual_hosts.rules import create_vhost
 pytestmark = pytest.mark.django_db
 
 
-def previewed(*wishes, **more):
-    return preview(Proposal(title="a test", wishes=wishes, origin="page", **more))
+def previewed(*desired_objects, **more):
+    return preview(Proposal(title="a test", desired_objects=desired_objects, origin="page", **more))
 
 
 def commands(found):
@@ -61,16 +61,16 @@ def test_the_worked_example_is_told_in_the_words_of_rabbitmqctl(broker, superuse
 
 def test_a_new_password_is_a_change_and_never_shown(broker, superuser, seen_user):
     seen_user("app", tags=[])
-    wish = edit_user(
+    desired = edit_user(
         broker=broker, name="app", fields={}, acting_user=superuser,
         password=Password(clear=Secret("correct horse")),
     )  # fmt: skip
-    found = previewed(wish)
+    found = previewed(desired)
     (line,) = found.lines
     assert line.op is Op.UPDATE
     assert [(f.label, f.before, f.after) for f in line.fields] == [("password", None, None)]
     assert commands(found) == ["rabbitmqctl change_password app"]
-    assert wish.secrets["password_hash"] not in str(as_data(found)) + str(found)
+    assert desired.secrets["password_hash"] not in str(as_data(found)) + str(found)
 
 
 def test_a_hostile_name_is_one_word_of_the_command_and_text_on_the_page(broker, superuser):
@@ -84,8 +84,8 @@ def test_a_hostile_name_is_one_word_of_the_command_and_text_on_the_page(broker, 
 
 def test_objections_stand_beside_what_they_are_about(broker, superuser, seen_user):
     seen_user("app")
-    wish = delete_user(broker=broker, name="app", acting_user=superuser)
-    found = previewed(wish, about=lambda _: {wish.ref: ["Its permissions go with it."]})
+    desired = delete_user(broker=broker, name="app", acting_user=superuser)
+    found = previewed(desired, about=lambda _: {desired.ref: ["Its permissions go with it."]})
     assert found.destructive
     assert "Its permissions go with it." in render_to_string(
         "components/_plan.html", {"preview": found}

@@ -53,16 +53,18 @@ def rights(place, people, spec):
 def test_many_are_made_and_changed_in_one_call_of_each_kind(
     engine, place, people, calls, seen, live_broker
 ):
-    wishes = users(people, {"tags": ["management", "a"]}, HASH) + rights(place, people, ALL)
-    assert engine.do(("vhost", [place], {}), *wishes).state == "done"
+    desired_objects = users(people, {"tags": ["management", "a"]}, HASH) + rights(
+        place, people, ALL
+    )
+    assert engine.do(("vhost", [place], {}), *desired_objects).state == "done"
     assert calls == [("vhost", 1), ("user", MANY), ("permission", MANY)]
     hashes = {user["name"]: user["password_hash"] for user in live_broker.call("GET", "users")}
     assert {hashes[user] for user in people} == {HASH["password_hash"]}
 
     observed = {Ref("user", (user,)): {"tags": ["a", "management"]} for user in people}
     observed |= {Ref("permission", (place, user)): ALL for user in people}
-    wishes = users(people, {"tags": ["monitoring"]}) + rights(place, people, LESS)
-    assert engine.do(*wishes, observed=observed).state == "done"
+    desired_objects = users(people, {"tags": ["monitoring"]}) + rights(place, people, LESS)
+    assert engine.do(*desired_objects, observed=observed).state == "done"
     assert calls[3:] == [("user", MANY), ("permission", MANY)]
     there = {user["name"]: user for user in live_broker.call("GET", "users")}
     assert {there[user]["password_hash"] for user in people} == {HASH["password_hash"]}, "kept"

@@ -40,7 +40,7 @@ def at_once(*acts):
     return came_to
 
 
-def wish(kind, names, engine):
+def desired(kind, names, engine):
     """(kind, key), and two specs that differ."""
     if kind == "vhost":
         return [names("vhost")], ({"description": "a"}, {"description": "b"})
@@ -57,7 +57,7 @@ SECRETS = {"user": (HASH,)}
 
 @KINDS
 def test_the_same_key_twice_at_once_is_one_change(kind, engine, names):
-    key, (spec, _) = wish(kind, names, engine)
+    key, (spec, _) = desired(kind, names, engine)
     Change.objects.all().delete()
     ManagedObject.objects.all().delete()
     kept = AuditEntry.objects.count()
@@ -99,7 +99,7 @@ def test_the_same_key_twice_at_once_by_the_api_answers_with_one_change(engine, n
 
 @KINDS
 def test_two_operators_on_one_object_are_both_heard_in_an_order(kind, engine, names, seen):
-    key, specs = wish(kind, names, engine)
+    key, specs = desired(kind, names, engine)
     extra = SECRETS.get(kind, ())
     one, other = at_once(
         *[lambda spec=spec: engine.ask((kind, key, spec, *extra)) for spec in specs]
@@ -111,7 +111,7 @@ def test_two_operators_on_one_object_are_both_heard_in_an_order(kind, engine, na
     second.refresh_from_db()
     assert (first.state, first.steps.get().state) == ("superseded", "superseded")
     assert first.steps.get().error_detail == "Replaced by a newer change."
-    assert not first.steps.get().tries.exists(), "the older wish was never sent"
+    assert not first.steps.get().tries.exists(), "the older desired was never sent"
     assert (second.state, second.steps.get().state) == ("done", "applied")
     target = engine.target(kind, *key)
     assert (target.sync, target.verified_generation) == ("in_sync", target.generation)
@@ -122,7 +122,7 @@ def test_two_operators_on_one_object_are_both_heard_in_an_order(kind, engine, na
 
 @KINDS
 def test_a_wish_during_the_application_of_another_comes_after_it(kind, engine, names, seen):
-    key, (spec, newer) = wish(kind, names, engine)
+    key, (spec, newer) = desired(kind, names, engine)
     extra = SECRETS.get(kind, ())
     home = engine.broker.management_url
     first = engine.ask((kind, key, spec, *extra))

@@ -9,7 +9,7 @@ from typing import Any
 from accessctl.authorize import AnyUser, may
 from accessctl.rights import Permission
 from console.engine.applying.broker_objects import BrokerObjects
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.faces.face import FACES
 from console.kinds.common.kind import Key, Op, Ref, Spec, SpecError
 from console.kinds.common.rows import Level
@@ -252,7 +252,7 @@ class Planner:
             if may(self.user, Permission.DEFINITIONS_IMPORT, self.broker, one.vhost)
         ]
 
-    def wish(self, ref: Ref) -> Wish:
+    def desired(self, ref: Ref) -> DesiredObject:
         spec, observed = self.wanted[ref], self.live.objects.get(ref)
         secrets = None
         if spec is not None:
@@ -265,7 +265,7 @@ class Planner:
             guard = {"force": 1}
         elif spec is None and ref.kind in FACES:
             guard = FACES[ref.kind].rules.guard(self.broker, ref.key)
-        return Wish(
+        return DesiredObject(
             broker=self.broker,
             ref=ref,
             spec=spec,

@@ -29,7 +29,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from console.engine.accept import accept
-from console.engine.proposal import About, Proposal, Wish
+from console.engine.proposal import About, DesiredObject, Proposal
 from console.engine.proposals.judge import first_change, refuse_stale_proposal
 from console.engine.proposals.preview import as_data, preview
 from console.errors import ConsoleError, InvalidField, Stale
@@ -150,7 +150,7 @@ def expected_generation(request: ApiRequest) -> int | None:
 def answer_change(
     request: ApiRequest,
     title: str,
-    make: Callable[[], Sequence[Wish]],
+    make: Callable[[], Sequence[DesiredObject]],
     *,
     reason: str = "",
     objections: About = lambda _: {},
@@ -158,7 +158,7 @@ def answer_change(
     dry_run: bool = False,
 ) -> Response:
     """The plan (200) or the change (202, or 200 where `wait` saw it end). `make` authorizes and makes the
-    wishes; it is not asked where the Idempotency-Key is known already. `password` is one that was
+    desired_objects; it is not asked where the Idempotency-Key is known already. `password` is one that was
     generated, told with a new change alone."""
     only_plan = dry_run or _flag(request, "dry_run")
     wait_s = _wait(request)
@@ -170,9 +170,9 @@ def answer_change(
 
     def propose() -> Proposal:
         return Proposal(
-            title=title, wishes=make(), origin="api", reason=reason,
+            title=title, desired_objects=make(), origin="api", reason=reason,
             idempotency_key=key, fingerprint=digest if key else "",
-            about=lambda wishes: {**notes_of(wishes), **objections(wishes)},
+            about=lambda desired_objects: {**notes_of(desired_objects), **objections(desired_objects)},
         )  # fmt: skip
 
     if only_plan:

@@ -10,7 +10,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from console.engine.proposal import Wish
+from console.engine.proposal import DesiredObject
 from console.faces.face import FACES, Face, Planned
 from console.faces.objects import proposals
 from console.faces.ports import MAY
@@ -28,7 +28,7 @@ from console.faces.rest.drawn.fields import pascal_of, read_serializer, write_se
 from console.faces.rest.drawn.lists import filters_of, ordering_of
 from console.faces.rest.schema import with_article
 from console.faces.rest.views import ApiView
-from console.faces.writes import Api, wishes_of
+from console.faces.writes import Api, desired_objects_of
 from console.kinds.common.kind import Ref
 
 _WRITES = ("create", "partial_update", "destroy")
@@ -76,7 +76,7 @@ def view_of(face: Face) -> type[ApiView]:
             return answer_change(
                 request,
                 f"{ways.verbs[0]} the {face.called(key)} on {broker.name}",
-                lambda: wishes_of(
+                lambda: desired_objects_of(
                     ways.create(broker=broker, key=key, fields=fields, acting_user=request.user)
                 ),
                 reason=reason,
@@ -93,7 +93,7 @@ def view_of(face: Face) -> type[ApiView]:
             return answer_change(
                 request,
                 f"{ways.verbs[1]} the {face.called(key)} on {row.broker.name}",
-                lambda: wishes_of(
+                lambda: desired_objects_of(
                     ways.edit(
                         broker=row.broker,
                         key=key,
@@ -114,7 +114,7 @@ def view_of(face: Face) -> type[ApiView]:
             return answer_change(
                 request,
                 f"{ways.verbs[2]} the {face.called(key)} on {row.broker.name}",
-                lambda: wishes_of(
+                lambda: desired_objects_of(
                     ways.delete(
                         broker=row.broker,
                         key=key,
@@ -165,7 +165,7 @@ def planned_of(face: Face) -> Planned:
 
     def make(
         fields: dict[str, Any], absent: bool, user: Any, making: Collection[Ref]
-    ) -> list[Wish]:
+    ) -> list[DesiredObject]:
         where: dict[str, Any] = {"broker": fields.pop("broker"), "acting_user": user}
         where["key"] = key = tuple(fields.pop(name) for name in face.kind.identity)
         if absent:
@@ -175,12 +175,14 @@ def planned_of(face: Face) -> Planned:
         elif ways.there is None:
             # Which right is lacking would tell of what the person may not see.
             seen = MAY.ask(user, face.rights.view, where["broker"], face.kind.vhost_of(key))
-            there = seen and proposals.current(face, where["broker"], key).wanted is not None
+            there = (
+                seen and proposals.current_state_of(face, where["broker"], key).wanted is not None
+            )
             made = (ways.edit if there else ways.create)(**where, fields=fields)
         else:
             there = ways.there(where["broker"], key, user)
             made = (ways.edit if there else ways.create)(**where, fields=fields)
-        return list(wishes_of(made))
+        return list(desired_objects_of(made))
 
     return Planned(body=face.api.new if face.api else _new_of(face.name), make=make)
 
