@@ -1,1 +1,1 @@
-"""Reading brokers on a schedule."""
+"""Poll brokers on a schedule."""

@@ -1,4 +1,4 @@
-"""How long a broker is left alone after failures in a row."""
+"""Pause between polls after consecutive failures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ _REFUSED_MOST_S = 900
 
 
 def delay(failures: int, *, refused: bool, interval_s: int, salt: int) -> timedelta:
-    """Until the next try. Doubling up to 60 s; after a refused log-in from 60 s up to 15 minutes,
-    since each further try may lock the account. Never sooner than half an interval, or later than
-    an interval longer than those. `salt` spreads brokers that failed together over a fifth of it."""
+    """Return the time until the next poll of a broker after `failures` consecutive failures.
+
+    The pause doubles up to 60 s. If RabbitMQ refused the credentials (`refused`), it starts at 60
+    s and doubles up to 15 minutes, because each retry may lock the account. It is at least half of
+    `interval_s`. `salt` varies it by ±10 %, so that brokers that failed together don't retry
+    together.
+    """
     step = min(failures, 12) - 1
     if refused:
         seconds: float = min(_REFUSED_FIRST_S * 2**step, _REFUSED_MOST_S)

@@ -1,4 +1,4 @@
-"""Many rows to Postgres at once: a temporary table, filled by COPY."""
+"""Copy many rows to Postgres at once, with COPY into a temporary table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
-#: Below, the planner's guess for a table it knows nothing of is good enough.
+#: With fewer rows, the planner's default estimate for a table without statistics is good enough.
 _WORTH_ANALYZING = 1000
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -19,15 +19,15 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 def temporary_table(
     cursor: CursorWrapper, name: str, columns: dict[str, str], rows: Iterable[Sequence[Any]]
 ) -> Iterator[None]:
-    """For the block, a table `name` of `columns` (name: type) that holds `rows`. Within a transaction.
+    """Provide a temporary table `name` with `rows` while the block runs. Needs a transaction.
 
-    Strings may hold any character but NUL, which Postgres cannot store; lists become arrays of text,
-    dicts JSON.
+    `columns` maps names to types. Strings may contain any character except NUL, which Postgres
+    can't store. Lists become text arrays, dicts become JSON.
     """
     definition = ", ".join(f"{column} {kind}" for column, kind in columns.items())
     cursor.execute(f"CREATE TEMP TABLE {name} ({definition}) ON COMMIT DROP")
     text = "".join(["\t".join(map(_field, row)) + "\n" for row in rows])
-    # Django does not turn the errors of this method into its own.
+    # Django doesn't convert the errors of this method to its own.
     with cursor.db.wrap_database_errors:
         cursor.copy_expert(f"COPY {name} FROM STDIN", io.StringIO(text))
     if text.count("\n") > _WORTH_ANALYZING:

@@ -1,5 +1,8 @@
-"""Which brokers are due, claimed by one conditional UPDATE each time: two beats are harmless, and a
-broker is never polled twice at once. All times are the database's."""
+"""Claim the brokers that are due.
+
+One conditional UPDATE claims them, so two beats do no harm and a broker is never polled twice at
+once. All times are from the database's clock.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-#: A claim is this long before the poll begins: a message lost costs no more than that.
+#: How long a claim waits for its poll to start. A lost message costs no more than this.
 _WAIT = timedelta(seconds=20)
-#: A poll that runs renews its claim before each part; one whose worker was killed is taken over.
+#: A running poll renews its claim before each part. If its worker was killed, another one takes
+#: over.
 LEASE = timedelta(seconds=45)
-#: A message older than this is not worth working on: its claim has lapsed.
+#: An older message is dropped: its claim has expired.
 EXPIRES_S = 15
 
 
@@ -23,7 +27,7 @@ class Claimed:
 
 
 def database_now() -> datetime:
-    """The clock that every worker shares."""
+    """Return the time of the clock that all workers share."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime = cursor.fetchone()[0]
@@ -31,18 +35,18 @@ def database_now() -> datetime:
 
 
 def claim_due_polls(now: datetime) -> list[Claimed]:
-    """Claims every broker that is due at `now` for one poll.
+    """Claim every broker that is due at `now` for one poll.
 
-    Slots are multiples of the interval, so histories of brokers with one interval line up; the polls
-    themselves are spread by a phase of each broker's own. A poll asked for out of turn (somebody
-    edited the broker) takes the present second as its slot. A next poll further off than any
-    back-off reaches is the work of a clock that was set back.
+    Slots are multiples of the interval, so that histories of brokers with the same interval line
+    up. A phase per broker spreads the polls themselves. A poll requested out of turn (a person
+    edited the broker) uses the current second as its slot. If the next poll is further away than
+    any back-off, the clock was set back, and the broker counts as due.
     """
     return _claim(_POLLS, now, _WAIT)
 
 
 def claim_due_inventories(now: datetime) -> list[Claimed]:
-    """Claims every broker that answers and whose inventory is due at `now`."""
+    """Claim the brokers that answer and whose inventory is due at `now`."""
     return _claim(_INVENTORIES, now, _WAIT)
 
 
@@ -93,7 +97,7 @@ RETURNING s.broker_id, s.inventory_claim
 
 def _claim(statement: str, now: datetime, wait: timedelta) -> list[Claimed]:
     with connection.cursor() as cursor:
-        # %(now)s is written into arithmetic, where Postgres must be told that it is a time.
+        # %(now)s is used in arithmetic, so Postgres needs an explicit type.
         cursor.execute(
             statement.replace("%(now)s", "%(now)s::timestamptz"), {"now": now, "until": now + wait}
         )
@@ -101,7 +105,7 @@ def _claim(statement: str, now: datetime, wait: timedelta) -> list[Claimed]:
 
 
 def hold_poll(broker_id: int, claim: int) -> bool:
-    """Whether the poll still has its claim, which then holds for another LEASE."""
+    """Renew the poll's claim for another LEASE. Return False if the poll has lost it."""
     return _hold("claim", "claimed_until", broker_id, claim)
 
 
@@ -112,7 +116,7 @@ def hold_inventory(broker_id: int, claim: int) -> bool:
 def _hold(column: str, until: str, broker_id: int, claim: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
-            # Not worth waiting for the disk: a crash of Postgres loses a claim's renewal, no more.
+            # No wait for the disk: a crash of Postgres loses only the renewal of a claim.
             f"UPDATE console_brokerstatus SET {until} = clock_timestamp() + make_interval(secs => %s)"  # noqa: S608
             " FROM (SELECT set_config('synchronous_commit', 'off', true) AS set) quick"
             f" WHERE broker_id = %s AND {column} = %s AND quick.set IS NOT NULL",

@@ -1,4 +1,4 @@
-"""What a poll found out, as columns of the broker's status and of the poll's row."""
+"""Turn a poll's result into columns of the broker's status and of the poll's row."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from vhosts.polling.vitals import Vitals, sentence
 
 log = structlog.get_logger(__name__)
 
-#: What passes by itself, often within seconds: it takes two in a row to call a broker unreachable.
+#: Errors that often pass within seconds: only two in a row make a broker unreachable.
 _PASSING = (ConnectionLost, TimedOut, BrokerFailed)
 
 
@@ -45,7 +45,7 @@ def answered(broker: Broker, status: BrokerStatus, seen: Seen, now: datetime) ->
     overview, depths = seen.vitals.overview, seen.depths
     view = view_of(seen.vitals.nodes)
     part_errors = {
-        # The inventory's own are kept: it runs on a beat of its own.
+        # Keep the inventory's own errors: it runs on its own schedule.
         **{part: text for part, text in status.part_errors.items() if part not in _OWN_PARTS},
         **seen.vitals.errors,
     }
@@ -88,7 +88,7 @@ def answered(broker: Broker, status: BrokerStatus, seen: Seen, now: datetime) ->
             for listener in overview.listeners
         ],
     }
-    # Where they could not be read now, the last ones would pass for the present ones.
+    # If the nodes couldn't be read, the last ones would look current.
     nodes = seen.vitals.nodes
     columns["nodes"] = [] if nodes is None else [_node(node) for node in nodes.items]
     complete = depths is not None and depths.complete
@@ -113,12 +113,12 @@ def answered(broker: Broker, status: BrokerStatus, seen: Seen, now: datetime) ->
             "deliver_rate": overview.deliver_get_rate,
         },
         depths=depths,
-        # Queues of a node that came or went are in another state now.
+        # When a node starts or stops, its queues change state.
         nodes_changed=bool(status.nodes) and view.known and view != status.cluster(),
     )
 
 
-#: Parts whose troubles a poll finds out; the others are the inventory's.
+#: Parts whose errors a poll finds; the others belong to the inventory.
 _OWN_PARTS = ("depths", "rights", "nodes", "alarms", "identity", "duplicate")
 
 _DUPLICATE = (
@@ -142,8 +142,11 @@ def _reached(status: BrokerStatus, now: datetime) -> dict[str, Any]:
 def _pin(
     broker: Broker, status: BrokerStatus, name: str | None, part_errors: dict[str, str]
 ) -> dict[str, Any]:
-    """The cluster name stands for the broker's identity until somebody edits its settings. Another
-    name is said, loudly, and history goes on: it may be a rename, or another broker."""
+    """Pin the cluster name as the broker's identity until a person edits its settings.
+
+    A different name is reported as an error, and the history continues: it may be a rename or
+    another broker.
+    """
     name = _text(name)
     if not name:
         return {}

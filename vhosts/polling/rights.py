@@ -1,7 +1,7 @@
-"""What a broker doesn't show because the user it is asked with lacks a right.
+"""Say what a broker hides because its user lacks a right.
 
-RabbitMQ refuses some lists altogether. Of the others it leaves out, without a word, what is in virtual
-hosts in which the user has no permission, unless the user is an administrator.
+RabbitMQ refuses some lists. From others, it silently omits virtual hosts in which the user has no
+permission, unless the user is an administrator.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _REMEDY = (
     "Give it a permission in every virtual host (three empty patterns are enough), "
     "or the tag administrator."
 )
-#: Parts that RabbitMQ shows to monitoring users; to read any other list needs the tag administrator.
+#: Parts that monitoring users can read; every other list needs the tag administrator.
 _MONITORED = ("nodes", "alarms")
 
 
 def refused(part: str, user: str, error: AccessRefused) -> str:
-    """A sentence for a part that RabbitMQ refuses to show at all."""
+    """Return a sentence for a part that RabbitMQ refuses to list."""
     tag = "monitoring" if part in _MONITORED else "administrator"
     said = f" ({error.detail})" if error.detail else ""
     return (
@@ -29,8 +29,8 @@ def refused(part: str, user: str, error: AccessRefused) -> str:
 
 
 def short_of(user: Whoami, listed: int, counted: int) -> str:
-    """A sentence for a listing of `listed` queues where the broker counts `counted`; "" for a user whom
-    RabbitMQ shows everything."""
+    """Return a sentence for a listing of `listed` queues if the broker counts `counted`; "" for an
+    administrator, who sees everything."""
     if "administrator" in user.tags:
         return ""
     shown = "none" if not listed else f"only {listed:,}"
@@ -41,7 +41,7 @@ def short_of(user: Whoami, listed: int, counted: int) -> str:
 
 
 def without_hidden(user: str, hidden: int, vhosts: int) -> str:
-    """A sentence for a listing without what is in `hidden` of the broker's virtual hosts."""
+    """Return a sentence for a listing that omits `hidden` of the broker's virtual hosts."""
     return (
         f"RabbitMQ doesn't list what is in {hidden:,} of {vhosts:,} virtual hosts for the user "
         f"{printable(user, 80)}: it has no permission there. {_REMEDY}"

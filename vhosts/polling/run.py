@@ -1,7 +1,7 @@
-"""One poll of one broker, from its claim to its stored outcome.
+"""Run one poll of one broker, from its claim to its stored outcome.
 
-Whatever the broker does is an outcome that is stored, never an exception that leaves here. What does
-leave is our own trouble: Postgres away, a wrong encryption key missing from the settings.
+Whatever the broker does is stored as an outcome and never raised. Only the console's own faults
+are raised: Postgres is down, or an encryption key is missing in the settings.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from vhosts.polling.vitals import read_vitals, sentence
 
 log = structlog.get_logger(__name__)
 
-#: A claim renewed less than this ago holds for long enough: see dispatch.LEASE and SLOW.
+#: A claim renewed less than this ago lasts long enough: see dispatch.LEASE and SLOW.
 _HELD_S = 5
 
 
 def poll(broker_id: int, claim: int, now: datetime) -> bool:
-    """Polls the broker under `claim` and stores what came of it. False where the claim was lost or the
-    broker is forgotten or switched off: then nothing is written."""
+    """Poll the broker under `claim` and store the outcome. Return False, with nothing written, if
+    the claim was lost or the broker was removed or disabled."""
     if not dispatch.hold_poll(broker_id, claim):
         return False
     status = BrokerStatus.objects.select_related("broker").filter(pk=broker_id).first()
@@ -60,7 +60,7 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     except BrokerError as error:
         outcome = failed(broker, status, error.code, sentence(error), error, now)
     except ConsoleError as error:
-        # No password, or one that cannot be decrypted: nobody was asked.
+        # The password is missing or can't be decrypted, so no call was sent.
         outcome = failed(broker, status, error.code, error.message, None, now)
     except Fenced:
         return False
@@ -137,6 +137,7 @@ def _remember(slot: Slot, status: BrokerStatus, outcome: Outcome, ended: datetim
 
 
 def _rejected_before(slot: Slot) -> int | None:
-    """Of the poll before this one: other rows that cannot be read may be queues that are new."""
+    """Return the count of the last complete poll. If it differs, the unreadable rows may be new
+    queues."""
     before = Poll.objects.filter(broker_id=slot.broker_id, complete=True, slot_at__lt=slot.at)
     return before.order_by("-slot_at").values_list("rejected", flat=True).first()

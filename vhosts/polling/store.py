@@ -1,5 +1,8 @@
-"""What a poll saw into Postgres: one short transaction, and nothing at all for a poll whose claim is
-no longer the broker's (another worker took over after this one was given up for dead)."""
+"""Write a poll's result to Postgres in one short transaction.
+
+Nothing is written if the broker has another claim now: another worker took over, because this poll
+seemed dead.
+"""
 
 from __future__ import annotations
 
@@ -18,32 +21,32 @@ from vhosts.polling.depths.rows import Slot, store_depths
 
 
 class Fenced(Exception):
-    """Another poll has claimed the broker: what this one saw is not to be stored."""
+    """Another poll has claimed the broker, so this result must not be stored."""
 
 
 @dataclass
 class Outcome:
-    """What is to be written of a poll. `status` are columns of BrokerStatus."""
+    """What a poll writes. `status` are columns of BrokerStatus."""
 
     status: dict[str, Any]
     poll: dict[str, Any]
     sample: dict[str, Any] | None = None
     depths: Depths | None = None
-    #: Set by storing.
+    #: Set by `store`.
     changed: int = 0
     inventory_wanted: bool = field(default=False)
-    #: Whether nodes came or went, or a partition did, since the last poll.
+    #: Whether nodes started or stopped, or a partition began or ended, since the last poll.
     nodes_changed: bool = False
 
 
 def store(slot: Slot, outcome: Outcome, *, now: datetime) -> None:
-    """Raises Fenced, and then nothing was written."""
+    """Store the outcome. Raises Fenced, with nothing written."""
     try:
         _store(slot, outcome, now)
     except IntegrityError as error:
         if "no partition of relation" not in str(error):
             raise
-        # Nobody made partitions for days, or the clock jumped.
+        # No partitions were created for days, or the clock jumped.
         partitions.make_ahead(slot.at)
         _store(slot, outcome, now)
 
@@ -71,7 +74,7 @@ def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
                     _say_what_lacks(cursor, slot, depths, outcome, status)
                 _extend_span(slot)
             else:
-                # A sum over a part would pass for the whole, and the last one for a fresh one.
+                # A partial sum would look like the whole, and the last sum would look current.
                 known = (outcome.sample or {}).get("queues")
                 status.update(
                     queues=known,
@@ -101,16 +104,19 @@ def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
 def _say_what_lacks(
     cursor: CursorWrapper, slot: Slot, depths: Depths, outcome: Outcome, status: dict[str, Any]
 ) -> None:
-    """How many queues have no depth goes with the sums. Where nodes are down or a right is missing, the
-    history of the sums has a gap: a sum over the rest would look as if messages had been taken. New
-    queues that the Prometheus plugin doesn't name yet leave none."""
+    """Store how many queues have no depth, and why.
+
+    If nodes are down or a right is missing, the history of the sums gets a gap: a sum over the
+    rest would look as if messages were consumed. New queues that the Prometheus plugin doesn't
+    list yet leave no gap.
+    """
     cursor.execute(
         "SELECT count(*), count(*) FILTER (WHERE ready IS NULL) FROM vhosts_queue"
         " WHERE broker_id = %s AND gone_at IS NULL",
         [slot.broker_id],
     )
     queues, without = cursor.fetchone()
-    # Where nodes are down, the rows know what this source cannot name.
+    # If nodes are down, the rows have the queues that this source can't list.
     if depths.untold and not depths.why_not_all:
         queues = depths.queues + depths.untold
         without = max(depths.untold, without if depths.source != "prometheus" else 0)
@@ -133,7 +139,7 @@ _NOT_NAMED_YET = "The broker counts them but doesn't list them yet."
 
 def _hold(cursor: CursorWrapper, slot: Slot) -> None:
     cursor.execute(
-        # What a crash of Postgres loses of the last instant is polled again: no wait for the disk.
+        # No wait for the disk: what a crash of Postgres loses is polled again.
         "SELECT set_config('synchronous_commit', 'off', true) FROM console_brokerstatus"
         " WHERE broker_id = %s AND claim = %s FOR UPDATE",
         [slot.broker_id, slot.claim],

@@ -1,4 +1,4 @@
-"""What a broker holds altogether, lowered at once by what a change took off it."""
+"""Lower a broker's totals at once after a change deleted something."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from console.models import BrokerStatus
 
 
 def take_off(broker_id: int, **counts: int | None) -> None:
-    """Lowers the broker's totals. One that is not known stays so."""
+    """Lower the broker's totals by these counts. An unknown total stays unknown."""
     status = BrokerStatus.objects.get(broker=broker_id)
     lowered = {
         name: max(0, known - (count or 0))

@@ -1,4 +1,4 @@
-"""What every poll asks of a broker first: its overview, nodes and alarms."""
+"""Read what every poll reads first: the broker's overview, nodes and alarms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class Vitals:
-    """`nodes` and `alarms` are None where only that part failed; `errors` then says why."""
+    """`nodes` and `alarms` are None if only that part failed; `errors` then says why."""
 
     overview: Overview
     nodes: Listing[Node] | None
@@ -25,7 +25,7 @@ class Vitals:
 
 
 def read_vitals(client: ManagementClient, overview: Overview) -> Vitals:
-    """What goes with the overview that was just read. Raises LoginRefused."""
+    """Read nodes and alarms for the overview that was just read. Raises LoginRefused."""
     errors: dict[str, str] = {}
     user = client.endpoint.credentials.username
     nodes = _part(errors, "nodes", client.nodes, user)
@@ -47,5 +47,5 @@ def _part(errors: dict[str, str], name: str, read: Callable[[], Part], user: str
 
 
 def sentence(error: BrokerError) -> str:
-    """What happened, for a person."""
+    """Return what happened, as a sentence for people."""
     return error.detail or error.summary

@@ -1,1 +1,1 @@
-"""Depths of queues: asked of the cheapest source, compared, and stored in the rows of queues."""
+"""Queue depths: read from the cheapest source, compared, and stored in the queue rows."""

@@ -1,7 +1,7 @@
-"""The last scrape of each broker, so that a poll decodes and stores only what differs.
+"""Keep the last scrape of each broker, so that a poll decodes and stores only what differs.
 
-Only a help: an entry counts only while the depths stored in Postgres are those of the very claim it
-was taken under (BrokerStatus.depths_claim). After another worker's poll, an inventory that changed
+This cache is only an optimization. An entry is valid only while the depths in Postgres come from
+the same claim (BrokerStatus.depths_claim). After another worker's poll, an inventory that changed
 the queues, or a restart, the whole listing is compared in Postgres instead.
 """
 
@@ -12,7 +12,7 @@ from collections import OrderedDict
 
 from console.rabbitmq.prometheus.scrape import Scrape
 
-#: Queues kept for all brokers together: some 0.5 KB each.
+#: Maximum number of queues in the cache, for all brokers together: about 0.5 KB each.
 MAX_QUEUES = 60_000
 
 
@@ -23,7 +23,7 @@ class ScrapeCache:
         self._entries: OrderedDict[int, tuple[int, Scrape]] = OrderedDict()
 
     def get(self, broker_id: int, claim: int) -> Scrape | None:
-        """The scrape stored under `claim`, None where there is none of that very claim."""
+        """Return the scrape stored under exactly this `claim`, or None."""
         with self._lock:
             known = self._entries.get(broker_id)
             return known[1] if known and claim and known[0] == claim else None

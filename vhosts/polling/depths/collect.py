@@ -1,5 +1,7 @@
-"""What a poll asks of a broker after its vitals: the depths of its queues by the cheapest source it
-offers. No database transaction is open meanwhile; nothing here writes."""
+"""Read a broker's queue depths from its cheapest source, after the vitals.
+
+No database transaction is open meanwhile, and nothing here writes.
+"""
 
 from __future__ import annotations
 
@@ -38,21 +40,22 @@ from vhosts.polling.inventory.quarantine import sound_depths, why_unfit
 from vhosts.polling.rights import short_of
 from vhosts.polling.vitals import Vitals, sentence
 
-#: A broker that answers, answers these within a second; a hung one must not hold a thread for long.
+#: A healthy broker answers these calls within a second. A hung one must not block a thread for
+#: long.
 QUICK = Timeouts(connect=3, read=8, total=10)
-#: The totals of 50,000 queues take a broker 10 to 16 s.
+#: A broker needs 10 to 16 s for the totals of 50,000 queues.
 SLOW = Timeouts(connect=3, read=25, total=30)
-#: A source that failed is tried again after this time.
+#: A failed source is tried again after this time.
 SOURCE_REST = timedelta(minutes=10)
-#: Asking queue by queue costs the broker 0.2 ms each, and us a round trip.
+#: A passive declare costs the broker 0.2 ms per queue, and the worker a round trip.
 _PASSIVE_AT_MOST = 2_000
 
-#: A new leader has counted its messages by then.
+#: Within this time, a new leader has counted its messages.
 _SETTLED_MS = 30_000
 
 
 class NoSource(Exception):
-    """No source gave depths. `error` is the last one's, `sources_off` what to leave alone for now."""
+    """No source gave depths. `error` is the error of the last source that was tried."""
 
     def __init__(self, error: BrokerError) -> None:
         super().__init__(str(error))
@@ -60,8 +63,11 @@ class NoSource(Exception):
 
 
 class DepthCollector:
-    """Tries a broker's sources in order of cost. `sources_off` tells which are left alone until when,
-    and is to be stored: the next poll may run in another worker."""
+    """Try a broker's sources in order of cost.
+
+    `sources_off` has the sources to skip, each with the time until which. Store it, because the
+    next poll may run in another worker.
+    """
 
     def __init__(
         self, broker: Broker, status: BrokerStatus, client: ManagementClient, now: datetime
@@ -79,8 +85,8 @@ class DepthCollector:
 
     @contextlib.contextmanager
     def ahead(self) -> Iterator[None]:
-        """Where the last poll's depths came by a scrape, begins the next one beside what the block
-        does. It is used only if the vitals read meanwhile still say the same nodes and addresses."""
+        """If the last poll's depths came from scrapes, start the next scrapes in parallel with the
+        block. They are used only if the vitals show the same nodes and addresses."""
         was = self._was
         urls = None
         if was.depths_source == "prometheus" and not was.failures and not self.sources_off:
@@ -90,8 +96,11 @@ class DepthCollector:
             yield
 
     def collect(self, vitals: Vitals, *, before: Scrape | None) -> Depths:
-        """`before` is the scrape whose depths are stored, if it is at hand. Raises NoSource;
-        LoginRefused."""
+        """Return the depths from the first source that works.
+
+        `before` is the scrape whose depths are stored, None if it isn't in the cache. Raises
+        NoSource; LoginRefused.
+        """
         last: BrokerError = BrokerFailed("No source of depths is open.")
         view = view_of(vitals.nodes)
         attempts: list[tuple[DepthSource, Callable[[], Depths]]] = [
@@ -104,7 +113,7 @@ class DepthCollector:
             attempts.insert(0, ("prometheus", lambda: self._prometheus(urls, told, vitals, before)))
         nodes = sorted(view.running)
         if self.sources_off.get("prometheus", {}).get("nodes", nodes) != nodes:
-            # Other nodes than those that failed.
+            # Other nodes run now than those that failed.
             del self.sources_off["prometheus"]
         for name, attempt in attempts:
             if name in self.sources_off:
@@ -115,7 +124,7 @@ class DepthCollector:
                 raise
             except BrokerError as error:
                 last = error
-                if name != "totals":  # which is the last that must be tried each time
+                if name != "totals":  # the last source: try it on every poll
                     self.sources_off[name] = {
                         "until": (self._now + SOURCE_REST).isoformat(),
                         "reason": sentence(error),
@@ -130,7 +139,8 @@ class DepthCollector:
     def _prometheus(
         self, urls: dict[str, str], told: dict[str, Scrape], vitals: Vitals, before: Scrape | None
     ) -> Depths:
-        """Raises where one of the nodes does not answer; what the others said is then in `told`."""
+        """Return the depths that all nodes report. Raises if a node doesn't answer; `told` then
+        has the scrapes of the other nodes."""
         answers, failed = self._scraping.of(urls)
         told.update(answers)
         for error in failed.values():
@@ -142,7 +152,8 @@ class DepthCollector:
             raise MalformedAnswer(
                 f"Its Prometheus plugin reports {depths.queues} of {known} queues."
             )
-        # It names a new queue seconds after the overview counts it; after many at once, minutes after.
+        # The plugin lists a new queue seconds after the overview counts it. If many are
+        # created at once, it takes minutes.
         return replace(depths, untold=max(0, (known or 0) - depths.queues))
 
     def _scraped(self, told: dict[str, Scrape], before: Scrape | None) -> Depths:
@@ -150,11 +161,12 @@ class DepthCollector:
         queues, ready, unacked = scrape.totals()
         listing = None if before is None or scrape.odd else scrape.changed_since(before)
         if listing is None or len(listing.rejected) > len(scrape.rejected):
-            # A depth that can no longer be read is not known: only comparing all of them tells.
+            # A depth that can't be read any more is unknown. Only a comparison of all depths
+            # detects this.
             before = None
             odd_names = Queue.objects.odd_names_on(self._broker) if scrape.odd else []
             listing = scrape.listing(spellings(odd_names))
-        # Those are left out of every poll, whether they changed since the one before or not.
+        # These are skipped in every poll, whether they changed since the last one or not.
         rejected = [*listing.rejected, *scrape.with_nul()]
         named = [item for item in listing.items if "\0" not in item.name + item.vhost]
         return Depths(
@@ -172,21 +184,21 @@ class DepthCollector:
         )
 
     def _totals(self, view: ClusterView, vitals: Vitals) -> Depths:
-        # Nodes that could not be read just now may just have gone.
+        # Nodes that can't be read now may have stopped just before.
         before = self._was.cluster()
         several = len(view.running | view.down | before.running | before.down) > 1
-        # Without a majority no leader counts, however long ago the nodes went.
+        # Without a majority, there is no leader that counts, however long ago the nodes stopped.
         minority = len(view.running) <= len(view.down)
         settling = several and (not view.known or minority or self._is_settling(view, vitals))
         with ManagementClient(replace(self._client.endpoint, timeouts=SLOW)) as client:
             depths = _whole("totals", client.depths(settling=settling))
             untold = _untold(depths, vitals.overview.queues)
             if untold and view.whole:
-                # Queues that were deleted between the two answers are counted in neither.
+                # Queues that were deleted between the two answers are in neither.
                 untold = min(untold, _untold(depths, client.overview().queues))
             if not untold or not view.whole:
                 return depths
-            # A sum over nothing would say that all is empty.
+            # A sum over no queues would report 0 messages.
             return replace(
                 depths,
                 untold=untold,
@@ -195,7 +207,8 @@ class DepthCollector:
             )
 
     def _is_settling(self, view: ClusterView, vitals: Vitals) -> bool:
-        """Whether nodes came or went so lately that leaders may still be counting."""
+        """Return whether nodes started or stopped so recently that leaders may still be
+        counting."""
         uptimes = [node.uptime_ms for node in (vitals.nodes.items if vitals.nodes else [])]
         young = any(0 < (uptime or 0) < _SETTLED_MS for uptime in uptimes)
         return young or view.running != self._was.cluster().running
@@ -208,17 +221,18 @@ class DepthCollector:
             self._broker.amqp_url, self._client.endpoint, vitals.overview.listeners
         )
         listing = PassiveDepths(endpoint).depths_of(names)
-        # Only queues known by name were asked about: what else there is stays untold.
+        # This reads only queues whose names are known, so other queues stay unlisted.
         return _whole("passive", replace(listing, complete=False))
 
 
 def _untold(depths: Depths, counted: int | None) -> int:
-    """How many of the queues that the overview counts a listing of a whole cluster lacks."""
+    """Return how many of the queues that the overview counts are missing in a whole cluster's
+    listing."""
     return max(0, (counted or 0) - depths.queues - len(depths.rejected))
 
 
 def _kept(names: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those that can be in our tables."""
+    """Return the names that the tables can store."""
     return {name for name in names if why_unfit(*name) is None}
 
 
@@ -243,7 +257,7 @@ def _whole(source: DepthSource, listing: Listing[QueueDepth]) -> Depths:
 
 
 def _summed(values: list[int | None]) -> int | None:
-    """None where not one of them is known; what is not known is left out of the sum."""
+    """Return the sum of the known values, or None if there are values and all are unknown."""
     known = [value for value in values if value is not None]
     return sum(known) if known or not values else None
 
@@ -251,8 +265,8 @@ def _summed(values: list[int | None]) -> int | None:
 def amqp_endpoint(
     amqp_url: str, management: Endpoint, listeners: Sequence[Listener]
 ) -> AmqpEndpoint:
-    """The AMQP listener given for the broker, else the one it names itself, on the management URL's
-    host. Raises NotFound."""
+    """Return the AMQP endpoint: the one configured for the broker, else the listener that the
+    broker reports, on the management URL's host. Raises NotFound."""
     try:
         if amqp_url:
             given = parse_amqp_url(amqp_url)

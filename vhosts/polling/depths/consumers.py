@@ -1,4 +1,4 @@
-"""How many consumers each queue has, counted beside an inventory, with an age of its own."""
+"""Count the consumers of each queue beside an inventory, with a timestamp of their own."""
 
 from __future__ import annotations
 
@@ -21,24 +21,27 @@ from vhosts.polling.inventory.quarantine import why_unfit
 
 log = structlog.get_logger(__name__)
 
-#: Up to so many consumers, listing them costs a node less than its Prometheus plugin's count of all queues.
+#: Up to this number of consumers, a listing costs a node less than the Prometheus plugin's count
+#: of all queues.
 _CHEAPER_LISTED = 1_000
-#: Of more, the listing is not asked for at all: some 0.8 s of a node's work.
+#: With more consumers, the listing isn't read at all: it costs a node about 0.8 s.
 _LISTED_AT_MOST = 20_000
 _MOST = 2**31 - 1
-#: Who sees the consumers of every virtual host.
+#: The tags whose users see the consumers of every virtual host.
 _SEES_ALL = frozenset({"administrator", "monitoring"})
 
-#: Consumers by (vhost, name). `rest`: of the queues that it doesn't name, None where that is not known.
+#: Consumers by (vhost, name), and the count for each queue not named there; None if unknown.
 Counted = tuple[Mapping[tuple[str, str], int], int | None]
 
 
 def take_consumers(
     broker: Broker, client: ManagementClient, hold: Callable[[], object], now: datetime
 ) -> None:
-    """Counts the consumers of every queue by the source that costs least, and makes unknown what none
-    tells: an old count must not pass for one of now. `hold` makes sure of the inventory's claim, within
-    the transaction that writes. Raises LoginRefused."""
+    """Count the consumers of every queue from the cheapest source. If no source works, set them to
+    unknown: an old count must not look current.
+
+    `hold` verifies the inventory's claim within the transaction that writes. Raises LoginRefused.
+    """
     counted = _count(broker, client)
     found, rest = counted if counted is not None else ({}, None)
     rows = [
@@ -66,7 +69,7 @@ def take_consumers(
 
 
 def _count(broker: Broker, client: ManagementClient) -> Counted | None:
-    """None where no source tells."""
+    """Return the counts, or None if no source works."""
     overview = client.overview()
     status = BrokerStatus.objects.get(pk=broker.pk)
     scraping = NodeScrapes(broker, client)
@@ -79,7 +82,7 @@ def _count(broker: Broker, client: ManagementClient) -> Counted | None:
         if urls is None:
             raise MalformedAnswer("The address of a node's Prometheus plugin is unknown.")
         odd = spellings(Queue.objects.odd_names_on(broker))
-        # A queue that no node names may be one of a node that didn't tell.
+        # A queue that no node names may be on a node that didn't answer.
         return scraping.consumers(urls, odd, SLOW), None
 
     many = overview.consumers is None or overview.consumers > _CHEAPER_LISTED
@@ -96,8 +99,11 @@ def _count(broker: Broker, client: ManagementClient) -> Counted | None:
 
 
 def _listed(client: ManagementClient, told: int | None) -> Counted:
-    """By the listing of consumers, which one node gives for the whole cluster. It is believed where its
-    user sees all of them: a queue that isn't in it then has none. Raises BrokerError."""
+    """Count from the listing of consumers, which one node returns for the whole cluster.
+
+    It is used only if the user sees all consumers; a queue that isn't in it then has none. Raises
+    BrokerError.
+    """
     if told is not None and told > _LISTED_AT_MOST:
         raise MalformedAnswer(f"{told:,} consumers are too many to list.")
     if not _SEES_ALL & set(client.whoami().tags):
@@ -105,7 +111,7 @@ def _listed(client: ManagementClient, told: int | None) -> Counted:
     listing = client.consumed()
     if listing.rejected or not listing.complete:
         raise MalformedAnswer("The listing of consumers can't be read whole.")
-    # It may leave out virtual hosts in which the user has no permission.
+    # It may omit virtual hosts in which the user has no permission.
     if len(listing.items) < (told or 0) and len(listing.items) < (client.overview().consumers or 0):
         raise MalformedAnswer("The broker counts more consumers than it lists.")
     return Counter(listing.items), 0

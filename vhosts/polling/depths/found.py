@@ -1,4 +1,4 @@
-"""Depths as a source told them, before they are stored."""
+"""Depths as a source reported them, before they are stored."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from console.rabbitmq.types import (
 
 @dataclass(frozen=True)
 class Depths:
-    """Depths to store. `whole`: `items` are all queues; else only what differs from `base`, and
-    `vanished` those no longer there. `complete` says that no queue was left out."""
+    """Depths to store.
+
+    With `whole`, `items` has all queues. Otherwise it has only those that differ from the stored
+    ones, and `vanished` those that are missing now. `complete`: no queue was left out.
+    """
 
     source: DepthSource
     items: list[QueueDepth]
@@ -25,14 +28,14 @@ class Depths:
     ready: int | None
     unacked: int | None
     rejected: list[RejectedRow] = field(default_factory=list)
-    #: Queues in `items` that were not there before; None: not known which.
+    #: Queues in `items` that are new; None if unknown.
     new: set[tuple[str, str]] | None = None
     vanished: set[tuple[str, str]] = field(default_factory=set)
-    #: To be remembered once this is stored.
+    #: Kept in the cache after this is stored.
     scrape: Scrape | None = None
-    #: Why depths of queues may be missing although `complete`: nodes are down. A sentence, "" if none.
+    #: Why depths may be missing although `complete`: a sentence about nodes that are down, or "".
     why_not_all: str = ""
-    #: Queues that the broker's overview counts and this source does not name.
+    #: Number of queues that the broker's overview counts and this source doesn't list.
     untold: int = 0
-    #: Where that is a missing right: a sentence with the remedy; else "".
+    #: If they are unlisted because of a missing right: a sentence with the remedy; else "".
     lacks_right: str = ""

@@ -1,4 +1,4 @@
-"""Depths into the rows of queues: what changed, came and is known no more."""
+"""Store depths in the queue rows: changed, new and unknown ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vhosts.polling.depths.found import Depths
 
 @dataclass(frozen=True)
 class Slot:
-    """The poll that is being stored: whose, under which claim, for which moment."""
+    """The poll that is being stored: its broker, claim and time, and the interval in seconds."""
 
     broker_id: int
     claim: int
@@ -25,12 +25,12 @@ class Slot:
 
     @property
     def lateness(self) -> timedelta:
-        """Two polls no further apart than this leave no gap between them."""
+        """Two polls that are at most this far apart leave no gap in the history."""
         return timedelta(seconds=2 * self.interval_s + 5)
 
 
 def store_depths(cursor: CursorWrapper, slot: Slot, depths: Depths) -> tuple[int, bool]:
-    """How many queues changed, and whether queues came or went."""
+    """Store the depths. Return how many queues changed, and whether queues appeared or vanished."""
     if not (depths.items or depths.vanished or depths.whole):
         return 0, False
     with temporary_table(cursor, "polled", _POLLED, map(_row, depths.items)):
@@ -47,7 +47,7 @@ def store_depths(cursor: CursorWrapper, slot: Slot, depths: Depths) -> tuple[int
     return changed + came + gone, bool(came or gone)
 
 
-#: A quorum queue without a majority has no leader that counts: what is left of it says 0.
+#: A quorum queue without a majority has no leader that counts, so its remaining members report 0.
 _NO_ZERO_IN_MINORITY = """
 UPDATE polled p SET ready = NULL, unacked = NULL, total = NULL
 FROM vhosts_queue q
@@ -55,7 +55,7 @@ WHERE q.broker_id = %s AND q.vhost = p.vhost AND q.name = p.name
   AND q.type = 'quorum' AND q.state = 'minority' AND p.ready = 0 AND p.unacked = 0
 """
 
-#: The last depth that was known of a queue, and until when, is kept where it is not known any more.
+#: When a depth becomes unknown, keep the last known depth and its time.
 KEEP_LAST = """
     last_ready = CASE WHEN q.ready IS NOT NULL AND {now_unknown} THEN q.ready ELSE q.last_ready END,
     last_unacked =
@@ -65,7 +65,8 @@ KEEP_LAST = """
         ELSE q.last_depth_at END
 """
 
-#: The Prometheus plugin tells of a deleted stream until its next clean-up, every two minutes.
+#: The Prometheus plugin reports a deleted stream until its next clean-up, which runs every 2
+#: minutes.
 _LINGERS = "interval '3 min'"
 
 _POLLED = {
@@ -81,7 +82,7 @@ def _row(item: QueueDepth) -> tuple[str, str, int | None, int | None, int | None
     return item.vhost, item.name, item.ready, item.unacked, item.total
 
 
-#: What follows each change of depth. A clock that was set back can meet a row of the same moment.
+#: Runs after each change of depth. If the clock was set back, a row for the same time may exist.
 _AND_KEEP = """
 INSERT INTO vhosts_queue_recent (queue_id, at, ready, unacked)
 SELECT id, %(at)s, ready, unacked FROM changed
@@ -90,8 +91,8 @@ ON CONFLICT (queue_id, at) DO UPDATE SET ready = excluded.ready, unacked = exclu
 
 
 def _keep(cursor: CursorWrapper, changing: str, slot: Slot, **more: Any) -> int:
-    """Runs `changing`, which returns id, ready and unacked of the queues it changed, and keeps a
-    snapshot of each. How many there were."""
+    """Run `changing`, which returns id, ready and unacked of the queues it changed, and store a
+    snapshot of each. Return their number."""
     cursor.execute(
         f"WITH changed AS ({changing}) {_AND_KEEP}",
         {"broker": slot.broker_id, "at": slot.at, **more},
@@ -100,8 +101,8 @@ def _keep(cursor: CursorWrapper, changing: str, slot: Slot, **more: Any) -> int:
 
 
 def _update_known(cursor: CursorWrapper, slot: Slot) -> int:
-    """A queue that was gone and is seen again goes on as the row it was; where it looks as it did when
-    it went, only an inventory says so."""
+    """Update known queues. A queue that was gone and is listed again keeps its row. If its depth
+    is the same as when it went, only an inventory brings it back."""
     return _keep(
         cursor,
         f"""
@@ -138,7 +139,7 @@ def _add_new(cursor: CursorWrapper, slot: Slot) -> int:
     )
 
 
-#: A queue that was not listed: its depth is not known. That it is gone, only an inventory says.
+#: The depth of a queue that wasn't listed is unknown. Only an inventory decides that it is gone.
 _UNKNOWN = f"""
 UPDATE vhosts_queue q SET ready = NULL, unacked = NULL, total = NULL, consumers = NULL,
        depth_changed_at = %(at)s, {KEEP_LAST.format(now_unknown="TRUE")}

@@ -1,4 +1,4 @@
-"""The Prometheus plugins of a broker's nodes: where they are, and what all of them say at once."""
+"""Scrape the Prometheus plugins of a broker's nodes: find their URLs, read all in parallel."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from console.rabbitmq.types import Listener
 
 _TIMEOUTS = Timeouts(connect=2, read=10, total=15)
 
-#: What each node told, and why the others did not, by node.
+#: The scrapes of the nodes that answered, and the errors of the others, by node.
 Answers = tuple[dict[str, Scrape], dict[str, BrokerError]]
 
 
 class NodeScrapes:
-    """Of one poll. `urls` are by node, as `urls()` gives them."""
+    """The scrapes of one poll. `urls` are by node, as `urls()` returns them."""
 
     def __init__(self, broker: Broker, client: ManagementClient) -> None:
         self._broker = broker
@@ -36,8 +36,8 @@ class NodeScrapes:
         self._ahead: tuple[dict[str, str], Future[Answers]] | None = None
 
     def urls(self, view: ClusterView, listeners: Iterable[Listener]) -> dict[str, str] | None:
-        """Of every node that runs; None where that of one is not known. A node that is alone is asked
-        on the management URL's host, whatever it calls itself."""
+        """Return the URL of every running node, or None if one is unknown. A single node is read
+        on the management URL's host, whatever name it reports."""
         if not view.known:
             return None
         listeners = list(listeners)
@@ -48,11 +48,11 @@ class NodeScrapes:
 
     @contextlib.contextmanager
     def ahead(self, urls: dict[str, str] | None) -> Iterator[None]:
-        """Asks these beside what the block does; nothing for None."""
+        """Scrape these URLs in parallel with the block; None does nothing."""
         if urls is None:
             yield
             return
-        # A thread of its own, without a database connection; it ends by the scrapes' own deadline.
+        # A separate thread without a database connection. It ends at the scrapes' own deadline.
         pool = ThreadPoolExecutor(1, thread_name_prefix="scrapes")
         try:
             self._ahead = (urls, pool.submit(self._ask, urls))
@@ -61,7 +61,7 @@ class NodeScrapes:
             pool.shutdown(wait=False)
 
     def of(self, urls: dict[str, str]) -> Answers:
-        """Those that were asked ahead, where they are the same."""
+        """Return the scrapes started by `ahead` if the URLs are the same; else scrape now."""
         if self._ahead is not None and self._ahead[0] == urls:
             return self._ahead[1].result()
         return self._ask(urls)
@@ -73,7 +73,7 @@ class NodeScrapes:
             try:
                 scrape = scrape_depths(self._client.http, url, timeouts=_TIMEOUTS)
             except LoginRefused as error:
-                # No credentials were sent: that says nothing of ours.
+                # No credentials were sent, so this says nothing about the console's credentials.
                 raise AccessRefused("The Prometheus port requires authentication.") from error
             return must_be_of(scrape, nodes[url])
 
@@ -82,7 +82,8 @@ class NodeScrapes:
     def consumers(
         self, urls: dict[str, str], known: Spellings, timeouts: Timeouts
     ) -> dict[tuple[str, str], int]:
-        """Consumers by vhost and name, of the nodes that told. Raises BrokerError where none did."""
+        """Return consumers by (vhost, name), of the nodes that answered. Raises BrokerError if
+        none did."""
         told, failed = ask_each(
             urls,
             lambda url: scrape_consumers(self._client.http, url, known, timeouts=timeouts),

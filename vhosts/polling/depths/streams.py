@@ -1,7 +1,8 @@
-"""Depths of streams where the source of depths tells none of them.
+"""Read the depths of streams if the source of depths doesn't report them.
 
-The management API's totals name streams without a depth. Each is then read by itself beside an inventory,
-and kept as the last known depth, with the time at which it was read: it is older than the other depths.
+The management API's totals list streams without a depth. So each stream is read individually
+beside an inventory. The result is stored as the last known depth with its time, because it is
+older than the other depths.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from console.rabbitmq.errors import BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
 from vhosts.models import Queue
 
-#: Each costs the broker about a millisecond; those that were read longest ago come first.
+#: Each read costs the broker about 1 ms. The streams that were read longest ago come first.
 _AT_ONCE = 100
 
 
 def take_stream_depths(
     broker: Broker, client: ManagementClient, hold: Callable[[], object], now: datetime
 ) -> None:
-    """`hold` as with `take_consumers`. Raises LoginRefused."""
+    """Read and store the depths. `hold` as in `take_consumers`. Raises LoginRefused."""
     streams = Queue.objects.present().filter(broker=broker, type="stream", ready=None)
     chosen = list(streams.order_by("last_depth_at", "pk")[:_AT_ONCE])
     read: list[Queue] = []

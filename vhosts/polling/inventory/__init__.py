@@ -1,1 +1,1 @@
-"""Everything declared on a broker, mirrored in Postgres on a slower beat."""
+"""Mirror everything declared on a broker in Postgres, less often than depths are polled."""

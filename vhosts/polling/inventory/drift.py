@@ -1,4 +1,4 @@
-"""After each part of an inventory: what of it differs from what was asked for here."""
+"""Detect drift after each part of an inventory."""
 
 from __future__ import annotations
 
@@ -23,8 +23,12 @@ def note_part(
     now: datetime,
     unread: Collection[tuple[str, ...]] = (),
 ) -> int:
-    """How many managed objects of the kind differ; 0 for a kind of which nothing is compared. `items` is
-    what the broker listed, already laid over the mirror; `unread` was listed and could not be read."""
+    """Store the drift of a kind. Return how many managed objects differ; 0 if the kind isn't
+    compared.
+
+    `items` is what the broker listed, already stored in the mirror. `unread` are the keys that
+    were listed and couldn't be read.
+    """
     kind = face.name
     if not face.mirror.compared:
         return 0
@@ -33,7 +37,7 @@ def note_part(
     seen = seen_of(broker, kind)
     untold = face.mirror.reading.untold(items) if face.mirror.reading else ()
     if untold:
-        # They could not be read: unknown, not none.
+        # These fields couldn't be read: they are unknown, not empty.
         seen = {
             key: {name: value for name, value in spec.items() if name not in untold}
             for key, spec in seen.items()
@@ -45,7 +49,7 @@ def note_part(
 
 
 def _there(broker: Broker) -> There:
-    """The virtual hosts and users, with which their objects go."""
+    """Return the virtual hosts and users: if one is deleted, its objects are deleted too."""
     return {kind: {key[0] for key in _keys(FACES[kind], broker)} for kind in OWNERS}
 
 

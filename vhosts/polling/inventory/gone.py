@@ -1,5 +1,8 @@
-"""What a change read back as gone, and what went with it, out of the mirror at once: the permissions,
-queues and policies of a virtual host, and what they counted for in the broker's totals."""
+"""Remove objects that a change deleted from the mirror at once.
+
+The objects deleted with them go too (permissions, queues and policies of a virtual host), and so
+do their shares in the broker's totals.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from console.reconcile.dependents import hanging_on
 
 
 def drop_gone(broker_id: int, kind: str, gone: Sequence[Key], now: datetime) -> None:
-    """Within a transaction that holds the broker's status."""
+    """Remove `gone` and their dependents. Needs a transaction that locks the broker's status."""
     if kind in FACES:
         _drop(FACES[kind], broker_id, _named(FACES[kind], broker_id, gone), now)
     parts: dict[str, list[Mapping[int, str]]] = {}
@@ -43,7 +46,7 @@ def _named(face: Face, broker_id: int, keys: Collection[Key]) -> Q:
 
 
 def _placed(face: Face, places: Sequence[Mapping[int, str]]) -> Q:
-    """Rows whose key has one of these parts, by position."""
+    """Return the rows whose key has one of these parts, by position."""
     names: dict[int, set[str]] = {}
     which = Q()
     for place in places:
@@ -59,14 +62,14 @@ def _placed(face: Face, places: Sequence[Mapping[int, str]]) -> Q:
 
 @dataclass(frozen=True, slots=True)
 class GoneSince:
-    """Virtual hosts and users that a change read back as gone after an inventory began: what its
-    listings tell of them, and of what hung on them, is from before."""
+    """Virtual hosts and users that a change deleted after an inventory began. What the inventory's
+    listings say about them and their dependents is out of date."""
 
     vhosts: Collection[str]
     users: Collection[str]
 
     def tells_of(self, kind: str, row: Sequence[Any]) -> bool:
-        """Whether the row of a kind's part is of one of them. Keys come first in a row."""
+        """Return whether a row of the kind belongs to one of them. A row starts with its key."""
         found, key = KINDS[kind], tuple(row)
         return found.vhost_of(key) in self.vhosts or found.user_of(key) in self.users
 

@@ -1,5 +1,7 @@
-"""A complete or partial listing of one kind laid over the table that mirrors it: what differs is
-updated, what is new added, and what a complete listing no longer has is dropped."""
+"""Write a complete or partial listing of one kind to the table that mirrors it.
+
+Differences are updated, new rows added, and rows missing in a complete listing removed.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +16,27 @@ from django.db.backends.utils import CursorWrapper
 from console.faces.mirror import Doubt
 from vhosts.polling.copying import temporary_table
 
-#: More than this share missing, and at least so many, is a reason to ask again before believing it.
+#: If more than this share is missing, and at least this many, a second listing must confirm it.
 _MASS_SHARE = 0.2
 _MASS_LEAST = 5
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A table of what is seen on brokers: what identifies a row of a broker (all text), and what it
-    says, by column and type.
+    """A mirror table: its key columns (all text), and its value columns with their types.
 
-    `leaves` marks a row that is no longer there instead of deleting
-    it: it keeps its history. `given` are columns, as SQL, that a new row gets and of which the rows
-    say nothing.
+    `leaves` is the column that marks a row as gone instead of deleting it, so that its history
+    stays. `given` are columns, as SQL, that a new row gets and that the listing doesn't contain.
     """
 
     name: str
     table: str
     keys: tuple[str, ...]
     values: dict[str, str]
-    touched: str  # the column that says when a row last differed
+    touched: str  # the column with the time of the last difference
     leaves: str = ""
     given: dict[str, str] = field(default_factory=dict)
-    #: Where the virtual host stands among the keys.
+    #: Position of the virtual host in the key; None if there is none.
     vhost_at: int | None = None
 
     @property
@@ -50,7 +50,8 @@ class Mirrored:
     added: int
     missing: int
     known: int
-    #: Whether the missing ones were dropped; False where that looked too much like a mistake.
+    #: Whether the missing rows were dropped; False if so many were missing that it looks like a
+    #: mistake.
     dropped: bool
 
     @property
@@ -69,10 +70,13 @@ def lay_over(
     newer: Sequence[tuple[str, ...]] = (),
     doubtful: Doubt | None = None,
 ) -> Mirrored:
-    """Within the caller's transaction. `rows` hold `kind.columns`. `confirmed`: a listing before this
-    one already missed as many, so a mass disappearance is believed. `newer`: keys of what was read
-    since the listing began; what it says of them, and that it lacks them, counts for nothing.
-    `doubtful`: rows of which a complete listing does not tell either that they are gone."""
+    """Write `rows` (in the order of `kind.columns`) to the mirror, within the caller's
+    transaction.
+
+    `confirmed`: an earlier listing already missed as many rows, so a mass disappearance is real.
+    `newer`: keys of objects read since the listing began; the listing is ignored for them.
+    `doubtful`: rows that even a complete listing doesn't prove to be gone.
+    """
     if newer:
         left_alone = set(newer)
         rows = [row for row in rows if tuple(row[: len(kind.keys)]) not in left_alone]
@@ -95,7 +99,7 @@ def lay_over(
 
 
 class _Statements:
-    # Every name below is one of our own columns; values go as parameters.
+    # Every name below is one of the console's own columns; values are passed as parameters.
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Whether a cluster was whole while its objects were listed."""
+"""Watch whether a cluster was whole while its objects were listed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from console.rabbitmq.types import Listing, Node
 
 
 class NodeWatch:
-    """Reads the broker's nodes now and each time it is asked. `missed`: at least once they were not
-    all there."""
+    """Reads the broker's nodes on creation and on each call. `missed`: at least once, nodes were
+    missing."""
 
     def __init__(self, client: ManagementClient) -> None:
         self._client = client
@@ -18,8 +18,8 @@ class NodeWatch:
         self._last = self._read()
 
     def since_last(self) -> ClusterView:
-        """Of the time since it was asked last. Raises LoginRefused."""
-        # A broker that hangs over its nodes once is not asked for them again.
+        """Return the cluster's state since the last call. Raises LoginRefused."""
+        # If a broker hangs once on its nodes, don't read them again.
         found = None if self._last is None else self._read()
         view = view_during(self._last, found)
         self._last = found

@@ -1,5 +1,7 @@
-"""What an inventory reads of a broker, and how each part is mirrored: a part for every kind that has a
-face, read and laid over the face's model. Text that the broker does not tell is empty."""
+"""Read and mirror the parts of an inventory: one part for every kind with a face.
+
+Text that the broker doesn't report is stored as "".
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from vhosts.polling.inventory.mirror import Kind
 
 @dataclass(frozen=True)
 class Part:
-    """`row` makes what `kind` holds of an item of the listing."""
+    """`row` converts a listed item to the columns of `kind`."""
 
     face: Face
     kind: Kind
@@ -32,26 +34,29 @@ class Part:
 
 
 def parts() -> Sequence[Part]:
-    """Every part of an inventory, in the order in which it is read."""
+    """Return every part of an inventory, in reading order."""
     return tuple(_part_of(face) for face in FACES.values())
 
 
 def face_of(part: str) -> Face:
-    """The face of a part by its name."""
+    """Return the face of a part by the part's name."""
     return next(face for face in FACES.values() if face.route == part)
 
 
 def can_tell_absence(face: Face, view: ClusterView) -> bool:
-    """Whether the lack of an object in a listing says anything at all. Each side of a partition has
-    objects of its own; and where it is not known which nodes run, any may hold what stands on nodes. All
-    else is replicated to every node, and listed whole by any of them."""
+    """Return whether an object's absence in a listing proves anything.
+
+    Each side of a partition has its own objects. If it is unknown which nodes run, any of them may
+    host the objects that live on nodes. All other objects are replicated to every node, and any
+    node lists all of them.
+    """
     return not view.partitioned and (view.known or not face.mirror.on_nodes)
 
 
 @cache
 def table_of(name: str, *, told_by_spec: bool = False) -> Kind:
-    """The table of a kind, by its name. `told_by_spec`: for rows of objects of which only the spec is
-    known; the other columns are left as they are."""
+    """Return the table of the kind `name`. `told_by_spec`: for rows of which only the spec is
+    known; the other columns keep their values."""
     face = FACES[name]
     fields = {field.name: field for field in face.model._meta.concrete_fields}
     columns = face.mirror.columns or tuple(field.name for field in face.kind.fields)
@@ -71,7 +76,7 @@ def table_of(name: str, *, told_by_spec: bool = False) -> Kind:
 
 
 def row_of(face: Face, key: Key, spec: Spec) -> tuple[Any, ...]:
-    """The columns of `table_of(…, told_by_spec=True)`."""
+    """Return the columns of `table_of(…, told_by_spec=True)`."""
     if face.mirror.of_spec is not None:
         return (*key, *face.mirror.of_spec(key, spec))
     types = table_of(face.name, told_by_spec=True).values
@@ -90,8 +95,8 @@ def _part_of(face: Face) -> Part:
 
 
 def _read(face: Face, client: ManagementClient) -> Listing[tuple[Key, Spec]]:
-    """Every object of the kind, in its canonical form; what can't be one, or can't be kept, is rejected by
-    itself."""
+    """Return every object of the kind in its canonical form. Objects that are invalid or can't be
+    stored are rejected one by one."""
     listing: Listing[tuple[Key, Spec]] = Listing([])
     for key, spec in BrokerObjects(client.http).read_all(face.name).items():
         try:

@@ -1,4 +1,4 @@
-"""What a broker may not put into our tables, whatever it says."""
+"""Keep broker data that can't or mustn't be stored out of the tables."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from console.rabbitmq.text import printable
 from console.rabbitmq.types import QueueDepth, RejectedRow
 from vhosts.polling.inventory.mirror import Kind
 
-#: RabbitMQ allows 255 bytes; an index row of Postgres takes some 2,700 for all its columns together.
+#: RabbitMQ allows 255 bytes. A Postgres index row holds about 2,700 for all its columns together.
 MAX_NAME_BYTES = 800
 _BIGGEST = 2**63 - 1
-#: How many of the rejected rows are kept to be shown.
+#: How many rejected rows are stored to be shown.
 SAMPLES = 5
-#: How many of the rows that an inventory leaves out are named.
+#: How many of the rows that an inventory skipped are named.
 MOST_NAMED = 20
 
 
 def why_unfit(*names: str) -> str | None:
-    """Why these names cannot be kept, None where they can."""
+    """Return why these names can't be stored; None if they can."""
     for name in names:
         if "\x00" in name:
             return "The name contains a NUL character."
@@ -34,8 +34,11 @@ def why_unfit(*names: str) -> str | None:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Rows of an inventory's part that cannot be kept. `known`: keys that can be in the mirror, of rows
-    that are odd otherwise: what is known of them stays. `nameless`: how many may be any row of it."""
+    """Rows of an inventory's part that can't be stored.
+
+    `known`: keys of unreadable rows that may be in the mirror; their stored rows stay as they are.
+    `nameless`: number of rows without a readable key; each may be any row of the mirror.
+    """
 
     names: tuple[str, ...]
     known: tuple[tuple[str, ...], ...]
@@ -45,7 +48,8 @@ class LeftOut:
         return bool(self.names or self.nameless)
 
     def sentence(self) -> str:
-        """Without names: those are not for everybody who may see the broker."""
+        """Return a sentence without names: not every person who may see the broker may see the
+        names."""
         number = len(self.names) + self.nameless
         told = "1 row" if number == 1 else f"{number:,} rows"
         return f"{told} couldn't be read and were skipped."
@@ -54,8 +58,8 @@ class LeftOut:
 def unfit_rows(
     kind: Kind, unfit: Iterable[tuple[str, ...]], rejected: Iterable[RejectedRow]
 ) -> LeftOut:
-    """`unfit` are keys of rows that were read and cannot be kept. A name that cannot be kept is none that
-    the mirror has, so such a row says nothing about the others."""
+    """Return the rows that were skipped. `unfit` are keys that were read and can't be stored. Such
+    a key can't be in the mirror, so it says nothing about other rows."""
     names = [_called(kind, key) for key in unfit]
     known: list[tuple[str, ...]] = []
     nameless = 0
@@ -72,7 +76,7 @@ def unfit_rows(
 
 
 def _called(kind: Kind, key: tuple[str, ...]) -> str:
-    """`"a\\x00b" in "/"`."""
+    """Return the key as text: `"a\\x00b" in "/"`."""
     named = [f'"{printable(part, 120)}"' for part in key]
     if kind.vhost_at is not None and len(named) > 1:
         vhost = named.pop(kind.vhost_at)
@@ -81,7 +85,7 @@ def _called(kind: Kind, key: tuple[str, ...]) -> str:
 
 
 def sound_depths(items: Iterable[QueueDepth], rejected: list[RejectedRow]) -> list[QueueDepth]:
-    """The depths that can be kept; the others go to `rejected`."""
+    """Return the depths that can be stored; append the others to `rejected`."""
     sound: list[QueueDepth] = []
     for item in items:
         reason = why_unfit(item.vhost, item.name)
@@ -98,7 +102,7 @@ def sound_depths(items: Iterable[QueueDepth], rejected: list[RejectedRow]) -> li
 
 
 def samples(rejected: Iterable[RejectedRow]) -> list[dict[str, str]]:
-    """The first few, as they are stored with the poll."""
+    """Return the first few, in the form stored with the poll."""
     return [
         {"reason": row.reason.replace("\x00", "\ufffd")[:300], "sample": row.sample[:200]}
         for row, _ in zip(rejected, range(SAMPLES), strict=False)

@@ -1,9 +1,9 @@
-"""What a change read back, laid over the mirror at once: it is on the pages and in the API before the
-next inventory, which confirms it.
+"""Write a change's read-back to the mirror at once.
 
-An inventory that was under way meanwhile may hold a listing from before the change. So it leaves alone
-what was read back since it began (`read_back_since`); both hold the broker's status row while they
-write, and the change asks for another inventory.
+Pages and the API show it before the next inventory, which confirms it. A running inventory may
+have a listing from before the change. So it ignores the objects that were read back since it began
+(`read_back_since`). Both lock the broker's status row while they write, and the change requests
+another inventory.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def note_read_back(
     now: datetime,
     origins: Mapping[Key, Origin],
 ) -> None:
-    """See console.engine.ports.Observer. Of the kinds that only inventories mirror it is noted what
-    is gone."""
+    """Store a read-back. See console.engine.ports.Observer. Kinds that only inventories mirror:
+    only deletions are stored."""
     gone = [key for key, spec in seen.items() if spec is None]
     face = FACES.get(kind)
     laid = face if face is not None and face.mirror.read_back else None
@@ -59,11 +59,11 @@ def _lay(face: Face, broker_id: int, seen: Mapping[Key, Spec | None], now: datet
             with transaction.atomic():
                 lay_over(table, broker_id, sound, now=now, complete=False, confirmed=False)
     except DataError:
-        # What was not asked for may hold anything; that must not undo the outcome of the change.
+        # The broker may have added anything to the object; that must not undo the change's result.
         log.warning("read_back_unstorable", broker_id=broker_id, kind=face.name, exc_info=True)
 
 
 def read_back_since(broker: Broker, kind: str, began: datetime) -> list[Key]:
-    """Keys of the objects of a kind that a change read back after `began`."""
+    """Return the keys of a kind's objects that a change read back after `began`."""
     newer = ManagedObject.objects.filter(broker=broker, kind=kind, verified_at__gt=began)
     return [tuple(key) for key in newer.values_list("key", flat=True)]

@@ -1,4 +1,4 @@
-"""Into which virtual hosts the broker's user sees, judged by the listings of one inventory."""
+"""Find the virtual hosts that the broker's user can't see, from the listings of one inventory."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from vhosts.polling.rights import without_hidden
 
 
 class Sight:
-    """Every virtual host has exchanges of its own, so that one without any listed is one into which the
-    user may not look, unless it is an administrator: then the virtual host was deleted meanwhile. `user`: the
-    broker's user, for the sentence. `whoami` asks for its tags. Raises BrokerError."""
+    """Decides which virtual hosts are hidden from the user.
+
+    Every virtual host has exchanges. If none is listed, the user has no permission there. For an
+    administrator, it means that the virtual host was deleted meanwhile. `user` is the broker's
+    user, for the sentence. `whoami` reads its tags. Raises BrokerError.
+    """
 
     def __init__(self, user: str, whoami: Callable[[], Whoami]) -> None:
         self._user = user
@@ -21,8 +24,8 @@ class Sight:
         self._hidden: frozenset[str] = frozenset()
 
     def take_in(self, kind: Kind, keys: Iterable[Key], *, whole: bool) -> None:
-        """Parts come in their order: virtual hosts first, and what every one of them has before what it
-        may lack. `whole`: no object was left out of the listing."""
+        """Take in a part's keys, in the order of parts: virtual hosts first, then kinds that each
+        virtual host has, then the rest. `whole`: no object was left out of the listing."""
         if kind.is_container:
             self._vhosts = frozenset(key[0] for key in keys)
         elif kind.never_empty and kind.vhost_at is not None and whole:
@@ -31,8 +34,8 @@ class Sight:
                 self._hidden = hidden
 
     def lacks(self, kind: Kind) -> str:
-        """Why the listing of a kind isn't whole, a sentence; "" where it may be. What users may do is
-        listed to administrators only, and then all of it."""
+        """Return a sentence that says why a kind's listing isn't whole, or "". Only administrators
+        can list users' permissions, and they see all of them."""
         if kind.vhost_at is None or kind.user_at is not None or not self._hidden:
             return ""
         return without_hidden(self._user, len(self._hidden), len(self._vhosts))

@@ -1,9 +1,9 @@
-"""What is declared on a broker – vhosts, queues, users, permissions – laid over our mirror of it, on a
-slower beat than depths and under a claim of its own, so that a long one delays no poll.
+"""Mirror what is declared on a broker: virtual hosts, queues, users, permissions.
 
-Each part is read and stored by itself: one that fails is said in `part_errors` and leaves what was
-known. Nothing is dropped but on a complete listing, and when much is missing at once (an erased node,
-a user that lost its rights, another broker behind the address) not before a second one agrees.
+Inventories run less often than polls and under their own claim, so that a long one delays no poll.
+Each part is read and stored separately. If a part fails, `part_errors` says why and its rows stay.
+Rows are dropped only after a complete listing. If many are missing at once (an erased node, a user
+that lost its rights, another broker at the address), a second listing must confirm it.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from vhosts.polling.vitals import sentence
 
 log = structlog.get_logger(__name__)
 
-#: An inventory costs the broker at most this share of its time.
+#: The pause after an inventory is at least this many times as long as the inventory took.
 _TAKES_AT_MOST = 50
-#: Asked for out of turn, because queues came or went: at most this share.
+#: The same for an inventory requested early because queues appeared or vanished.
 _HURRIED_AT_MOST = 10
 _HURRIED_LEAST_S = 5
-#: While nodes are down: at most that share, and no sooner than this.
+#: While nodes are down, the pause is that of an early inventory, and at least this.
 _DEGRADED_S = 10
 
 
 def take(broker_id: int, claim: int, now: datetime) -> bool:
-    """Takes the broker's inventory under `claim`. False where the claim was lost, or the broker
-    was forgotten. Whatever the broker does ends in `part_errors`."""
+    """Take the broker's inventory under `claim`. Return False if the claim was lost or the broker
+    was removed. Broker errors end up in `part_errors`."""
     if not dispatch.hold_inventory(broker_id, claim):
         return False
     broker = Broker.objects.filter(pk=broker_id).first()
@@ -71,7 +71,7 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
             take_consumers(broker, client, lambda: _held(broker, claim), now)
             take_stream_depths(broker, client, lambda: _held(broker, claim), now)
     except (BrokerError, ConsoleError) as error:
-        # The next poll finds out and says what is wrong with the broker as a whole.
+        # The next poll finds and reports what is wrong with the broker as a whole.
         whole = False
         log.info("inventory_failed", broker_id=broker_id, code=error.code)
     except Fenced:
@@ -92,11 +92,12 @@ def _take_part(
     errors: dict[str, str],
     names_left_out: dict[str, list[str]],
 ) -> bool:
-    """Whether the part is now as the broker says. What can't be kept of it is told in the last two."""
+    """Store a part. Return whether it now matches the broker. `errors` and `names_left_out` get
+    what couldn't be stored."""
     name, mirror = part.kind.name, part.face.mirror
     try:
         listing = part.read(client)
-        # A node that died meanwhile may have taken its queues out of the listing.
+        # If a node died meanwhile, its queues may be missing in the listing.
         view = nodes.since_last()
     except LoginRefused:
         raise
@@ -166,7 +167,8 @@ def _held(broker: Broker, claim: int) -> BrokerStatus:
 
 
 def _is_second(suspicion: dict[str, Any], now: datetime) -> bool:
-    """A second look right after the first would see the same mistake."""
+    """Return whether enough time has passed: a second listing right after the first would repeat
+    the mistake."""
     since = datetime.fromisoformat(suspicion["since"])
     return now - since >= timedelta(seconds=min(settings.INVENTORY_INTERVAL_S, 30))
 
@@ -204,7 +206,7 @@ def _finish(
 ) -> None:
     wait = max(settings.INVENTORY_INTERVAL_S, _TAKES_AT_MOST * took)
     if degraded:
-        # A node comes back before its queues do: they are looked at again soon.
+        # A node returns before its queues do, so look again soon.
         wait = min(wait, max(_DEGRADED_S, _HURRIED_AT_MOST * took))
     with transaction.atomic():
         status = BrokerStatus.objects.select_for_update().filter(pk=broker.pk).first()
@@ -215,7 +217,7 @@ def _finish(
         columns: dict[str, Any] = {"part_errors": {**kept, **errors}, "left_out": left_out}
         following = now + timedelta(seconds=took + wait)
         if now < status.next_inventory_at < following:
-            # A change asked for another one while this was under way.
+            # A change requested another inventory while this one ran.
             following = status.next_inventory_at
         if whole or not errors:
             columns["inventory_at"] = now
@@ -228,8 +230,8 @@ def _finish(
 
 
 def hurry(status: BrokerStatus, now: datetime) -> None:
-    """Asks for an inventory before its turn, because queues came or went; not so often that a broker
-    whose queues come and go all the time would be kept busy with it."""
+    """Request an inventory early because queues appeared or vanished, but not so often that a
+    broker with short-lived queues is busy with inventories."""
     took = (status.inventory_took_ms or 0) / 1000
     soonest = now
     if status.inventory_at is not None:
