@@ -1,4 +1,4 @@
-"""The points of a chart: which seconds, in which steps, and when something was known."""
+"""The points of a chart: time limits, step width, and the spans with known values."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Partitions of the history: made ahead, dropped by age.
+"""Partitions of the history: created ahead of time, dropped by age.
 
-Each table has a partition for a day, or a month, of UTC. None is a default partition: it would have
-to be searched whenever another is made. Functions of the tables' owner create and drop them: the role that
-workers log in as owns no table.
+Each table has a partition per UTC day or month. There is no default partition, because Postgres
+would search it whenever it creates another one. Functions of the tables' owner create and drop the
+partitions, because the role that workers connect as owns no table.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from django.db import connection, transaction
 
 from console.background.each_alone import each_alone
 
-#: Days for which partitions are made ahead: a weekend without a worker does no harm.
+#: Number of days for which partitions exist ahead of time: a weekend without a worker does no
+#: harm.
 AHEAD_DAYS = 3
 _LOCK = 0x57617272  # any number; the same in every worker
 
 
 @dataclass(frozen=True)
 class Partitioned:
-    """`keep` names the setting that says for how many days."""
+    """`keep` is the name of the setting with the number of days to keep."""
 
     table: str
     period: Literal["day", "month"]
     keep: str
 
     def starts(self, first: date, last: date) -> Iterator[date]:
-        """The first day of each partition that holds a day from `first` to `last`."""
+        """Yield the first day of each partition that covers a day from `first` to `last`."""
         start = self._start(first)
         while start <= last:
             yield start
@@ -54,7 +55,7 @@ class Partitioned:
         )
 
     def start_of(self, partition: str) -> date | None:
-        """The first day of a partition, None where the name is none of ours."""
+        """Return a partition's first day, or None if the name isn't a partition of this table."""
         written = partition.removeprefix(f"{self.table}_p")
         try:
             return datetime.strptime(written, "%Y%m%d" if self.period == "day" else "%Y%m").date()  # noqa: DTZ007 – a day, not a moment
@@ -79,9 +80,10 @@ def are_migrated() -> bool:
 
 
 def make_ahead(now: datetime, *, back_days: int = 0) -> list[str]:
-    """Makes what is missing from `back_days` before `now` to AHEAD_DAYS after it; says what it made.
+    """Create the missing partitions from `back_days` before `now` to AHEAD_DAYS after it. Return
+    the names of those created.
 
-    Safe to run anywhere, any number of times, and beside another.
+    Safe to run anywhere, any number of times, and in parallel.
     """
     made: list[str] = []
     today = now.astimezone(UTC).date()
@@ -97,8 +99,8 @@ def make_ahead(now: datetime, *, back_days: int = 0) -> list[str]:
 
 
 def make_for(table_name: str, at: datetime) -> None:
-    """Makes the one partition that a row of `at` goes to, where it is missing: of any age, because
-    what is caught up with may be days old."""
+    """Create the partition for a row of time `at` if it is missing. It may be of any age, because
+    work that is made up for may be days old."""
     table = BY_NAME[table_name]
     day = at.astimezone(UTC).date()
     start = next(table.starts(day, day))
@@ -107,16 +109,17 @@ def make_for(table_name: str, at: datetime) -> None:
 
 
 def kept_from(table_name: str, now: datetime) -> datetime:
-    """The first moment of which `drop_old` has dropped nothing."""
+    """Return the time from which on `drop_old` keeps all rows."""
     days = int(getattr(settings, BY_NAME[table_name].keep))
     return _midnight(now.astimezone(UTC).date() - timedelta(days=days))
 
 
 def drop_old(now: datetime) -> list[str]:
-    """Drops every partition that ended before what its setting keeps; says which. One that somebody
-    reads just now stops no other. Raises SomeFailed after the last one.
+    """Drop every partition that ended before what its setting keeps. Return the names.
 
-    Looks at what is there instead of counting back from today, so a gap leaves nothing behind.
+    A partition that somebody is reading stops no other. Raises SomeFailed after the last one.
+    Looks at the existing partitions instead of counting back from today, so that a gap leaves
+    nothing behind.
     """
     old = [
         name
@@ -131,13 +134,13 @@ def drop_old(now: datetime) -> list[str]:
 
 def _drop(name: str) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        # Rather another minute of old history than readers that queue up behind us.
+        # Old history for another minute is better than readers that queue up behind this lock.
         cursor.execute("SET LOCAL lock_timeout = '2s'")
         cursor.execute("SELECT console_drop_partition(%s)", [name])
 
 
 def missing(now: datetime) -> list[str]:
-    """Partitions that today or tomorrow will need and that are not there."""
+    """Return the partitions that today or tomorrow needs and that don't exist."""
     today = now.astimezone(UTC).date()
     return [
         table.partition(start)

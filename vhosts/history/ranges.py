@@ -1,4 +1,4 @@
-"""Stretches of time as a URL names them: `range=24h`, or `from=` and `to=` with their zone."""
+"""Time ranges as a URL gives them: `range=24h`, or `from=` and `to=` with their zone."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _SHORTEST = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """`name` is a key of RANGES, or "" where `from` and `to` were given: a moving range follows
-    the clock, a given one stands still."""
+    """A time range. `name` is a key of RANGES: such a range moves with the clock. It is "" if
+    `from` and `to` were given: that range is fixed."""
 
     start: datetime
     end: datetime
@@ -39,7 +39,7 @@ class TimeRange:
 
 
 def read_range(parameters: Mapping[str, str], *, now: datetime) -> TimeRange:
-    """Raises InvalidField naming `range`, `from` or `to`."""
+    """Read the range from URL parameters. Raises InvalidField with `range`, `from` or `to`."""
     first, last = parameters.get("from", ""), parameters.get("to", "")
     if not first and not last:
         name = parameters.get("range") or DEFAULT_RANGE
@@ -60,7 +60,7 @@ def read_range(parameters: Mapping[str, str], *, now: datetime) -> TimeRange:
 
 
 def read_time(field: str, text: str) -> datetime:
-    """An ISO 8601 time with its zone, in UTC. Raises InvalidField."""
+    """Return an ISO 8601 time with a zone as UTC. Raises InvalidField."""
     try:
         if len(text) > 40:
             raise ValueError

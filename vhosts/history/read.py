@@ -1,7 +1,8 @@
-"""Depths over time, read back: of one queue, of a page of queues.
+"""Read depths over time: of one queue, or of a page of queues.
 
-What is stored is sparse (vhosts.history.tables.snapshots, rollups, spans); what is given out is one point
-for each step, None where nothing was known: no poll, a switched-off broker, a queue not seen.
+Stored history is sparse (vhosts.history.tables.snapshots, rollups, spans). The result has one
+point per step, None where nothing is known: no poll, a disabled broker, a queue that wasn't
+listed.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ _SPARKLINE_STEP = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """`source` says what was read: every change, or sums over 5 minutes or an hour."""
+    """A queue's history. `source` is what was read: every change, or rollups of 5 minutes or an
+    hour."""
 
     step_s: int
     source: Source
@@ -45,11 +47,11 @@ class Series:
 def series(
     queue: Queue, *, start: datetime, end: datetime, step_s: int | None = None, now: datetime
 ) -> Series:
-    """The depth of `queue` from `start` to `end`, at most to `now`.
+    """Return the depth of `queue` from `start` to `end`, at most to `now`.
 
-    Without `step_s`, a step that gives at most about 1,000 points. A step finer than what is still
-    kept of that time is widened: see `step_s` of the answer. Raises InvalidField naming `from`,
-    `to` or `step`.
+    Without `step_s`, the step is chosen for at most about 1,000 points. A step finer than what is
+    still stored for that time is widened: see `step_s` of the result. Raises InvalidField with
+    `from`, `to` or `step`.
     """
     begin, stop = seconds_of(start, end, now)
     step = step_of(begin, stop, step_s, least=queue.broker.poll_interval_s)
@@ -68,8 +70,8 @@ def series(
 
 
 def sparklines(queue_ids: Sequence[int], *, now: datetime) -> dict[int, list[int | None]]:
-    """For each queue its ready and unacked messages together, every 5 minutes of the last hour:
-    13 values, the oldest first, the last one the present. One query."""
+    """Return for each queue the sum of its ready and unacked messages every 5 minutes of the last
+    hour: 13 values, oldest first, the last one current; None if unknown. One query."""
     instants = [
         now - (SPARKLINE_POINTS - 1 - number) * _SPARKLINE_STEP
         for number in range(SPARKLINE_POINTS)
@@ -84,7 +86,7 @@ def sparklines(queue_ids: Sequence[int], *, now: datetime) -> dict[int, list[int
     return lines
 
 
-#: A poll is always a little late: until it is stale, the newest span reaches to `now`.
+#: A poll is always a little late: until it is stale, the newest span extends to `now`.
 _SPARKLINES = """
 SELECT q.id, array_agg(
     CASE WHEN NOT EXISTS (
@@ -109,7 +111,8 @@ GROUP BY q.id
 
 
 def _source(begin: int, stop: int, step: int, now: datetime) -> Source:
-    """The coarsest source that loses nothing at this step, of those that still hold that time."""
+    """Return the coarsest source that loses nothing at this step, among those that still cover the
+    time."""
 
     def kept(days: int) -> bool:
         return begin >= int((now - timedelta(days=days)).timestamp())
@@ -122,14 +125,14 @@ def _source(begin: int, stop: int, step: int, now: datetime) -> Source:
 
 
 def _changes(queue: Queue, begin: int, stop: int) -> list[Change]:
-    """The depth in force at `begin`, and each change from then to before `stop`."""
+    """Return the depth at `begin`, and each change after it and before `stop`."""
     with connection.cursor() as cursor:
         cursor.execute(_CHANGES, {"queue": queue.pk, "from": moment(begin), "to": moment(stop)})
         rows = sorted(map(Change._make, cursor.fetchall()), key=attrgetter("at"))
     return [_opening(queue, begin), *rows]
 
 
-#: Sorted here: rows lie in runs of half an hour each, so that costs next to nothing.
+#: Sorted here: rows are stored in runs of half an hour, so sorting costs almost nothing.
 _CHANGES = """
 SELECT extract(epoch FROM at)::bigint, ready, unacked FROM vhosts_queue_snapshot
 WHERE queue_id = %(queue)s AND at > %(from)s AND at < %(to)s
@@ -140,8 +143,8 @@ WHERE queue_id = %(queue)s AND at > %(from)s AND at < %(to)s
 
 
 def _opening(queue: Queue, begin: int) -> Change:
-    """The depth in force at `begin`: of a queue that did not change since, the present one; else
-    that of the last change before, in the finest table that still has one."""
+    """Return the depth at `begin`: the current one if the queue hasn't changed since; else the
+    last change before, from the finest table that has one."""
     at = moment(begin)
     if queue.depth_changed_at is not None and queue.depth_changed_at <= at:
         return Change(begin, queue.ready, queue.unacked)
@@ -151,7 +154,7 @@ def _opening(queue: Queue, begin: int) -> Change:
     return Change(begin, *row) if row else Change(begin, None, None)
 
 
-#: The newest first; each branch is only run where those before it found nothing.
+#: Newest first; each branch runs only if the ones before it found nothing.
 _OPENING = """
 (SELECT ready, unacked FROM vhosts_queue_recent
  WHERE queue_id = %(queue)s AND at <= %(at)s ORDER BY at DESC LIMIT 1)
@@ -173,7 +176,7 @@ LIMIT 1
 def _add_rollups(
     steps: Steps, queue: Queue, source: Source, begin: int, stop: int, spans: list[Span]
 ) -> None:
-    """Rollups as far as they are filled, and every change from there on."""
+    """Add rollups up to where they are filled, and every change from there on."""
     width = _WIDTH[source]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -190,7 +193,7 @@ def _add_rollups(
             [queue.pk, moment(begin), moment(filled)],
         )
         rows = [_summary(row) for row in cursor.fetchall()]
-    # Between the rows, what was last in force holds on.
+    # Between the rows, the last closing values stay valid.
     opening = _opening(queue, begin)
     for summary in rows:
         steps.add_changes([opening], spans, summary.at)

@@ -1,4 +1,4 @@
-"""A broker's own figures over time, read back. None where nothing was known."""
+"""Read a broker's own figures over time. None where nothing is known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from vhosts.history.grid import known_spans, moment, seconds_of, step_of
 
 
 class BrokerPoint(NamedTuple):
-    """Means over one step of what the broker said at each poll; rates are messages per second."""
+    """Averages over one step of what the broker reported at each poll. Rates are messages per
+    second."""
 
     at: datetime
     queues: int | None
@@ -33,8 +34,9 @@ class BrokerSeries:
 def broker_series(
     broker: Broker, *, start: datetime, end: datetime, step_s: int | None = None, now: datetime
 ) -> BrokerSeries:
-    """The broker's own figures from `start` to `end`, at most to `now`; as far back as snapshots are
-    kept. A step finer than the poll interval is widened to it. Raises InvalidField."""
+    """Return the broker's own figures from `start` to `end`, at most to `now`, for as long as
+    snapshots are kept. A step finer than the poll interval is widened to it. Raises
+    InvalidField."""
     begin, stop = seconds_of(start, end, now)
     step = max(step_of(begin, stop, step_s, least=broker.poll_interval_s), broker.poll_interval_s)
     first = begin - begin % step
@@ -55,7 +57,7 @@ def broker_series(
     points: list[BrokerPoint] = []
     last: tuple[Any, ...] = (None,) * 6
     for at in range(first, stop, step):
-        # A poll that was a little late leaves a step without a row, but no gap.
+        # A poll that was slightly late leaves a step without a row, but that is no gap.
         seen = any(from_at <= at < until_at for from_at, until_at in spans)
         last = found.get(at) or (last if seen else (None,) * 6)
         points.append(

@@ -1,8 +1,8 @@
-"""History summed up over 5 minutes and over an hour.
+"""Sum up history over 5 minutes and over an hour.
 
-A bucket gets a row for each queue that changed in it (vhosts.history.tables.rollups says how it is read).
-Rows are computed from the snapshots and the spans of known time alone, so computing them again gives
-the same, and an outage is caught up with as long as the snapshots are kept.
+A bucket has a row for each queue that changed in it (vhosts.history.tables.rollups says how to
+read them). Rows are computed only from snapshots and known spans. So computing them again gives
+the same result, and an outage can be made up for as long as the snapshots are kept.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from vhosts.models import RollupGap, RollupMark
 
 log = structlog.get_logger(__name__)
 
-#: Errors of Postgres that may be a matter of some rows. Any other concerns all: it can't be reached,
-#: its disk is full, somebody holds a lock.
+#: Postgres errors that may concern only some rows. Any other error concerns all of them: no
+#: connection, a full disk, a lock held by somebody.
 OF_THE_ROWS = (DataError, IntegrityError, InternalError, ProgrammingError)
-#: A poll writes rows of its slot until its lease has lapsed; a bucket is closed only after that.
+#: A poll may write rows of its slot until its lease expires; a bucket is closed only after that.
 SETTLED = timedelta(minutes=2)
-#: Buckets filled in one go; what is left waits for the next beat.
+#: Maximum number of buckets per run; the rest waits for the next beat.
 _AT_MOST = 300
 
 
@@ -52,17 +52,18 @@ ROLLUPS = (
 
 
 def fill(now: datetime) -> dict[str, int]:
-    """Fills every rollup; how many rows were written, by name of the rollup. Raises as `fill_one`."""
+    """Fill every rollup. Return the number of rows written, by rollup name. Raises like
+    `fill_one`."""
     return {rollup.name: fill_one(rollup, now) for rollup in ROLLUPS}
 
 
 def fill_one(rollup: Rollup, now: datetime) -> int:
-    """Fills every bucket that has closed by `now`, oldest first; how many rows were written. Each
-    bucket and its mark in one transaction: a worker that dies loses one bucket's work. Two at once
-    wait for each other.
+    """Fill every bucket that has closed by `now`, oldest first. Return the number of rows written.
 
-    A broker whose part of a bucket can't be computed holds up no other: it is left out, remembered
-    (RollupGap), and tried again here each time. Raises SomeFailed after all else is done.
+    Each bucket and its mark are one transaction: a worker that dies loses one bucket's work. Two
+    runs at once wait for each other. A broker whose part of a bucket can't be computed blocks no
+    other: it is skipped, stored as a RollupGap, and retried on every run. Raises SomeFailed after
+    all other work is done.
     """
     written = 0
     for _ in range(_AT_MOST):
@@ -74,7 +75,7 @@ def fill_one(rollup: Rollup, now: datetime) -> int:
 
 
 def _fill_next(rollup: Rollup, now: datetime) -> int | None:
-    """How many rows the next bucket got, None where none has closed yet."""
+    """Fill the next bucket. Return its number of rows, or None if no bucket has closed yet."""
     with transaction.atomic():
         mark, _made = RollupMark.objects.select_for_update().get_or_create(
             name=rollup.name, defaults={"done_until": _beginning(rollup, now)}
@@ -95,13 +96,15 @@ def _fill_next(rollup: Rollup, now: datetime) -> int | None:
 
 
 def _hold_brokers() -> None:
-    """Nobody forgets a broker while its rollups are written; whoever is about to is waited for."""
+    """Lock the brokers, so that none is removed while its rollups are written. Waits for a removal
+    that is running."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM console_broker ORDER BY id FOR KEY SHARE")
 
 
 def _fill_by_broker(rollup: Rollup, start: datetime, error: DatabaseError) -> int:
-    """For a bucket that failed as a whole. Raises `error` where it is not the matter of one broker."""
+    """Fill a bucket that failed as a whole, broker by broker. Raises `error` if it fails for all
+    of several brokers."""
     rows, failed = 0, []
     brokers = list(Broker.objects.order_by("pk").values_list("pk", flat=True))
     for broker_id in brokers:
@@ -121,8 +124,8 @@ def _fill_by_broker(rollup: Rollup, start: datetime, error: DatabaseError) -> in
 
 
 def _fill_gaps(rollup: Rollup, now: datetime) -> int:
-    """Tries again what is missing; one that fails ends it for its broker until the next time. What
-    can't be computed any more, because its snapshots were dropped, is given up."""
+    """Retry missing parts. If one fails, its broker's others wait for the next run. A part whose
+    snapshots were dropped can't be computed any more and is given up."""
     gaps = RollupGap.objects.filter(rollup=rollup.name).select_related("broker")
     gaps.filter(bucket_at__lt=_oldest_kept(rollup, now)).delete()
     written: list[int] = []
@@ -143,8 +146,8 @@ def _fill_gaps(rollup: Rollup, now: datetime) -> int:
 
 
 def _next_bucket(rollup: Rollup, done_until: datetime, now: datetime) -> datetime | None:
-    """The start of the next bucket to fill, None where none has closed yet. Buckets without any change
-    are jumped over: a console that was switched off for weeks has many."""
+    """Return the start of the next bucket to fill, or None if none has closed yet. Buckets without
+    changes are skipped: a console that was off for weeks has many."""
     last = _floor(now - SETTLED, rollup.width) - rollup.width
     start = max(done_until, _floor(_oldest_kept(rollup, now), rollup.width))
     if start > last:
@@ -154,7 +157,8 @@ def _next_bucket(rollup: Rollup, done_until: datetime, now: datetime) -> datetim
 
 
 def _first_change(start: datetime, end: datetime | None = None) -> datetime | None:
-    """Of any queue. An index on time finds the pages; the run they lie in is small."""
+    """Return the time of the first change of any queue. An index on time finds the pages; the run
+    that they are in is small."""
     with connection.cursor() as cursor:
         for hours in (1, 24, None):
             until = end if hours is None else start + timedelta(hours=hours)
@@ -174,12 +178,12 @@ def _first_change(start: datetime, end: datetime | None = None) -> datetime | No
 
 
 def _beginning(rollup: Rollup, now: datetime) -> datetime:
-    """Where a console that never summed up begins: at its first snapshot."""
+    """Return where a console without rollups starts: at its first snapshot."""
     return _floor(_first_change(_oldest_kept(rollup, now)) or now, rollup.width)
 
 
 def _oldest_kept(rollup: Rollup, now: datetime) -> datetime:
-    """The first moment of which neither a snapshot nor a row of this rollup has been dropped."""
+    """Return the time from which on no snapshot and no row of this rollup has been dropped."""
     return max(
         partitions.kept_from("vhosts_queue_snapshot", now), partitions.kept_from(rollup.table, now)
     )
@@ -191,7 +195,7 @@ def _floor(moment: datetime, width: timedelta) -> datetime:
 
 
 def fill_bucket(rollup: Rollup, start: datetime, broker_id: int | None = None) -> int:
-    """Computes the bucket anew, of one broker or of all; how many rows it has."""
+    """Compute the bucket again, for one broker or for all. Return its number of rows."""
     with connection.cursor() as cursor:
         cursor.execute(
             _FILL.format(table=rollup.table),
@@ -200,11 +204,11 @@ def fill_bucket(rollup: Rollup, start: datetime, broker_id: int | None = None) -
         return int(cursor.rowcount)
 
 
-# touched:  queues with a change in the bucket that are still known here. Snapshots outlive their
-#           queue, and a rollup may not: so each queue is held until its row is written.
-# changes:  each change in the bucket, and what was in force when it opened
-# holding:  from when to when each of them held
-# known:    as much of that as lies in a span of known time, with its weight in seconds
+# touched:  queues with a change in the bucket that still exist here. A snapshot may outlive its
+#           queue, a rollup may not: so each queue is locked until its row is written.
+# changes:  each change in the bucket, and the value at its start
+# holding:  each of them with the time from-to during which it was valid
+# known:    the parts of that within known spans, with their weight in seconds
 _FILL = """
 WITH inside AS MATERIALIZED (
     SELECT queue_id, at, ready, unacked FROM vhosts_queue_snapshot

@@ -1,9 +1,9 @@
-"""Moves what polls wrote to its lasting place, sorted by queue.
+"""Move what polls wrote to its final table, sorted by queue.
 
-A poll writes one row for each queue that changed, so in the order of time one queue's day would lie
-on as many pages as it has rows. Moved half an hour at a time and sorted, it lies on a few dozen, its
-index grows at one place for each queue and stays dense, and no covering index is needed
-(docs/decisions/0010-history.md has the figures).
+A poll writes one row for each queue that changed. In time order, one day of a queue would be on as
+many pages as it has rows. Moved half an hour at a time and sorted, it is on a few dozen pages. Its
+index grows at one place per queue and stays dense, and no covering index is needed (figures:
+docs/decisions/0010-history.md).
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from vhosts.history import partitions
 
 RUN = timedelta(minutes=30)
 _RUN_S = int(RUN.total_seconds())
-#: Polls write into the present; a run is moved only when it is this old.
+#: Polls write current rows; a run is moved only when it is this old.
 _SETTLED = timedelta(minutes=5)
 
 
 def settle(now: datetime) -> int:
-    """Moves every whole run that is old enough; how many rows. Each run in a transaction of its own:
-    readers see a row once or, if they began before, where it was, and a run that fails holds up no
-    other. Rows older than any history that is kept (a clock was wrong) are dropped. Two at once: the
-    second finds nothing left to move. Raises SomeFailed after the last run."""
+    """Move every complete run that is old enough. Return the number of rows moved.
+
+    Each run is one transaction, so readers see each row exactly once, and a run that fails blocks
+    no other. Rows older than all kept history (a clock was wrong) are deleted. If two calls run at
+    once, the second finds nothing to move. Raises SomeFailed after the last run.
+    """
     seconds = int((now - _SETTLED).timestamp())
     until = datetime.fromtimestamp(seconds - seconds % _RUN_S, now.tzinfo)
     with connection.cursor() as cursor:

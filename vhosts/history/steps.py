@@ -1,4 +1,4 @@
-"""Known stretches of a value, summed up over equal steps of time. Pure arithmetic, whole seconds."""
+"""Sum up known values over equal time steps. Pure arithmetic in whole seconds."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-#: Epoch seconds.
+#: Start and end in epoch seconds.
 Span = tuple[int, int]
 
 
 class Change(NamedTuple):
-    """The depth from `at` on. None: not known from then on."""
+    """The depth from `at` (epoch seconds) on. None: unknown from then on."""
 
     at: int
     ready: int | None
@@ -20,18 +20,19 @@ class Change(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """A rollup's row: `known_s` seconds of what followed `at` summed up, and the depth it closed with."""
+    """A rollup's row: the sums over `known_s` seconds of the bucket that starts at `at`, and its
+    closing depth."""
 
     at: int
-    ready: tuple[int, int, float] | None  # least, most, mean
+    ready: tuple[int, int, float] | None  # min, max, mean
     unacked: tuple[int, int, float] | None
     closing: tuple[int | None, int | None]
     known_s: int
 
 
 class Point(NamedTuple):
-    """One step. `ready` and `unacked` are means over the known part of it, weighted by time; all
-    None where nothing of the step is known."""
+    """One step. `ready` and `unacked` are averages over its known part, weighted by time. All
+    values are None if nothing in the step is known."""
 
     at: datetime
     ready: int | None
@@ -43,9 +44,9 @@ class Point(NamedTuple):
 
 
 class Steps:
-    """Takes stretches and summaries from `start` to `end`, gives a Point for each `step` seconds.
+    """Collects changes and summaries from `start` to `end`; returns a Point per `step` seconds.
 
-    Steps begin at multiples of `step`, so that a chart does not shiver when it is read again.
+    Steps begin at multiples of `step`, so that a chart doesn't jitter when it is read again.
     """
 
     def __init__(self, start: int, end: int, step: int) -> None:
@@ -60,7 +61,8 @@ class Steps:
         self._most: list[list[int | None]] = [[None] * count, [None] * count]
 
     def add_changes(self, changes: Sequence[Change], spans: Sequence[Span], until: int) -> None:
-        """Each change holds until the next, the last until `until`, as far as `spans` reach."""
+        """Add changes. Each one is valid until the next, the last one until `until`, and only
+        within `spans`."""
         for change, following in zip(changes, [*changes[1:], None], strict=True):
             if change.ready is None:
                 continue
@@ -116,7 +118,8 @@ class Steps:
 
 
 def _within(begin: int, end: int, spans: Sequence[Span]) -> Iterator[Span]:
-    """The parts of [begin, end) that lie in `spans`, which are in order and do not overlap."""
+    """Yield the parts of [begin, end) that are within `spans`, which are sorted and don't
+    overlap."""
     for position in range(bisect_right(spans, begin, key=lambda span: span[1]), len(spans)):
         from_at, until_at = spans[position]
         if from_at >= end:

@@ -1,1 +1,1 @@
-"""The tables of history."""
+"""The tables of the history."""

@@ -6,21 +6,21 @@ from console.models import Broker
 
 
 class Poll(models.Model):
-    """One poll of a broker's depths: tells *unchanged* from *not seen*.
+    """One poll of a broker's depths. It distinguishes *unchanged* from *not seen*.
 
-    A queue without a snapshot between two complete polls did not change; where there was no
-    complete poll, nothing is known. Partitioned by the day of `slot_at`; no constraint on the
-    broker, so that making and dropping partitions locks no other table.
+    A queue without a snapshot between two complete polls didn't change. Without a complete poll,
+    nothing is known. Partitioned by the day of `slot_at`. There is no constraint on the broker, so
+    that creating and dropping partitions locks no other table.
     """
 
     broker = models.ForeignKey(
         Broker, on_delete=models.CASCADE, related_name="+", db_constraint=False
     )
-    #: The time slot it stands for: one poll a broker and slot, however many beats run.
+    #: The poll's time slot: one poll per broker and slot, however many beats run.
     slot_at = models.DateTimeField()
     started_at = models.DateTimeField()
     took_ms = models.IntegerField()
-    #: prometheus | totals | passive; empty where it failed before a source was chosen.
+    #: prometheus | totals | passive; empty if the poll failed before a source was chosen.
     source = models.CharField(max_length=16, blank=True)
     complete = models.BooleanField()
     queues = models.IntegerField(null=True)

@@ -1,8 +1,8 @@
 """Depths summed up over 5 minutes and over an hour.
 
-A bucket has a row where something changed in it. Without one, the last row's closing values hold
-on, for as far as KnownSpan says that the broker was seen; so neither a quiet queue nor a gap costs
-a row. Averages are weighted by time over the part of the bucket that is known: `known_s` seconds.
+A bucket has a row if something changed in it. Without one, the last row's closing values stay
+valid for as long as KnownSpan covers; so a quiet queue or a gap costs no rows. Averages are
+weighted by time over the known part of the bucket: `known_s` seconds.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ class QueueRollup(models.Model):
     pk = models.CompositePrimaryKey("queue_id", "bucket_at")
     queue_id = models.IntegerField()
     bucket_at = models.DateTimeField()
-    #: None where nothing of the bucket is known (`known_s` 0).
+    #: None if nothing in the bucket is known (`known_s` is 0).
     ready_min = models.BigIntegerField(null=True)
     ready_max = models.BigIntegerField(null=True)
     ready_avg = models.FloatField(null=True)
     unacked_min = models.BigIntegerField(null=True)
     unacked_max = models.BigIntegerField(null=True)
     unacked_avg = models.FloatField(null=True)
-    #: In force when the bucket closed; None: not known from then on.
+    #: Value at the end of the bucket; None: unknown from then on.
     ready_last = models.BigIntegerField(null=True)
     unacked_last = models.BigIntegerField(null=True)
     known_s = models.SmallIntegerField()

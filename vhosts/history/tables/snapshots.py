@@ -1,5 +1,8 @@
-"""History by day partitions. Leaf tables: written by COPY, read by selectors, no foreign keys
-(a composite primary key can be no target of one, and a constraint would cost each COPY)."""
+"""History in partitions by day.
+
+Leaf tables: written by COPY, read by selectors. They have no foreign keys: a composite primary key
+can't be the target of one, and a constraint would slow down each COPY.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from django.db import models
 
 
 class Snapshot(models.Model):
-    """A queue's depth from `at` on, until its next row. A row only where a value changed; a row
-    of Nones from where the depth is not known. Read with KnownSpan: between spans nothing is known.
+    """A queue's depth from `at` until its next row.
+
+    There is a row only where a value changed, and a row of Nones from where the depth is unknown.
+    Read it with KnownSpan: between spans, nothing is known.
     """
 
     pk = models.CompositePrimaryKey("queue_id", "at")
@@ -25,22 +30,22 @@ class Snapshot(models.Model):
 
 
 class RecentSnapshot(Snapshot):
-    """The last half hour or so, in the order in which polls wrote it."""
+    """About the last half hour, in the order in which polls wrote it."""
 
     class Meta:
         db_table = "vhosts_queue_recent"
 
 
 class QueueSnapshot(Snapshot):
-    """What is older, moved here by vhosts.history.settle in order of queues: half an hour of one
-    queue lies on one page or two, so that a day of it is read at once."""
+    """Older rows, moved here by vhosts.history.settle and sorted by queue. Half an hour of one
+    queue is on one or two pages, so that its day is read quickly."""
 
     class Meta:
         db_table = "vhosts_queue_snapshot"
 
 
 class BrokerSample(models.Model):
-    """A broker's own figures at one poll; a row for each poll that it answered."""
+    """A broker's own figures at one poll; one row for each poll that it answered."""
 
     pk = models.CompositePrimaryKey("broker_id", "at")
     broker_id = models.BigIntegerField()

@@ -6,10 +6,11 @@ from console.models import Broker
 
 
 class KnownSpan(models.Model):
-    """A stretch of time over which a broker's depths are known: complete polls, none missing.
+    """A time over which a broker's depths are known: complete polls, none missing.
 
-    `from_at` is the slot of the first poll, `last_at` that of the last one so far, and `until_at`
-    the end of what the last one stands for: one poll interval later. Between two spans lies a gap.
+    `from_at` is the slot of the first poll, `last_at` that of the latest one. `until_at` is the
+    end of the time that the latest one covers: one poll interval later. Between two spans is a
+    gap.
     """
 
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
@@ -27,7 +28,7 @@ class KnownSpan(models.Model):
 
 
 class RollupMark(models.Model):
-    """How far a rollup table is filled."""
+    """The time up to which a rollup table is filled."""
 
     name = models.CharField(max_length=8, primary_key=True)
     done_until = models.DateTimeField()
@@ -37,8 +38,8 @@ class RollupMark(models.Model):
 
 
 class RollupGap(models.Model):
-    """A bucket of a rollup without one broker's part, which could not be computed when its turn came
-    and is tried again (vhosts.history.rollups)."""
+    """A bucket of a rollup in which one broker's part is missing. It couldn't be computed in its
+    turn and is retried (vhosts.history.rollups)."""
 
     rollup = models.CharField(max_length=8)
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
