@@ -1,4 +1,4 @@
-"""Backups of definitions: the list, what differs between two, download, schedule."""
+"""Pages of backups: list, compare two, download, schedule."""
 
 from __future__ import annotations
 
@@ -93,7 +93,8 @@ def backup_download(request: HttpRequest, backup_id: int) -> HttpResponse:
 
 @require_safe
 def backup_compare(request: HttpRequest) -> HttpResponse:
-    """`?older=ID&newer=ID`, or without `newer` with the broker as it is now."""
+    """Compare two backups (`?older=ID&newer=ID`), or one with the broker's current state (no
+    `newer`)."""
     require(request.user, Permission.DEFINITIONS_EXPORT)
     if "older" not in request.GET:
         return redirect("backups")

@@ -1,4 +1,4 @@
-"""Dated backups of definitions: taken by schedule or by hand, compared with each other or with now."""
+"""Back up definitions by schedule or on request; compare backups with each other or with now."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from vhosts.definitions.read import digest_of, file_bytes, open_broker, public_o
 from vhosts.models import Backup, BackupSchedule, ImportDraft
 
 log = structlog.get_logger(__name__)
-#: A failed backup is tried again after this.
+#: A failed backup is retried after this time.
 RETRY_AFTER = timedelta(minutes=15)
 DRAFTS_LAST = timedelta(days=1)
 _MOST_BYTES = 256 * 1024 * 1024
@@ -40,8 +40,8 @@ _MOST_BYTES = 256 * 1024 * 1024
 def take_backup(
     broker: Broker, *, now: datetime, origin: str, acting_user: AnyUser | None
 ) -> Backup:
-    """What is on the broker now. Where it is as the newest backup has it, that one is given back, found
-    unchanged at `now`. `acting_user` None is the schedule. Raises NotAllowed, BrokerTrouble."""
+    """Back up the broker's definitions. If nothing changed since the newest backup, return it with
+    `checked_at` = `now`. `acting_user` None: the schedule. Raises NotAllowed, BrokerTrouble."""
     if acting_user is not None:
         require(acting_user, Permission.DEFINITIONS_EXPORT, broker)
     with open_broker(broker) as store:
@@ -50,7 +50,7 @@ def take_backup(
     digest = digest_of(objects)
     left_out = [str(one) for one in live.left_out]
     with transaction.atomic():
-        # One at a time for a broker, so that the same state is not stored twice.
+        # One at a time per broker, so that the same state isn't stored twice.
         Broker.objects.select_for_update().get(pk=broker.pk)
         newest = Backup.objects.filter(broker=broker).first()
         if newest is not None and newest.digest == digest:
@@ -87,7 +87,7 @@ def take_backup(
 
 
 def access_backup(user: AnyUser, backup_id: int) -> Backup:
-    """Raises Http404 outside what the person may see."""
+    """Return a backup. Raises Http404 if the person may not see it."""
     found = Backup.objects.visible_to(user).select_related("broker").filter(pk=backup_id).first()
     if found is None:
         raise Http404("Backup not found.")
@@ -95,7 +95,8 @@ def access_backup(user: AnyUser, backup_id: int) -> Backup:
 
 
 def download_backup(backup: Backup, *, secrets: bool, acting_user: AnyUser) -> bytes:
-    """The file. `secrets` takes the right to export hashes. Raises NotAllowed, WrongEncryptionKey."""
+    """Return the file. `secrets` requires the right to export hashes. Raises NotAllowed,
+    WrongEncryptionKey."""
     require(acting_user, Permission.DEFINITIONS_EXPORT, backup.broker)
     if secrets:
         require(acting_user, Permission.HASHES_EXPORT, backup.broker)
@@ -117,7 +118,7 @@ def download_backup(backup: Backup, *, secrets: bool, acting_user: AnyUser) -> b
 
 
 def objects_of(backup: Backup) -> Objects:
-    """Raises WrongEncryptionKey, InvalidField."""
+    """Return a backup's objects. Raises WrongEncryptionKey, InvalidField."""
     try:
         read = parse_definitions(unsealed(backup.content_encrypted), most_bytes=_MOST_BYTES)
     except NotDefinitions as error:
@@ -127,7 +128,8 @@ def objects_of(backup: Backup) -> Objects:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What turned the older into the newer. `left_out` could not be read of one of them."""
+    """The changes from older to newer definitions. `left_out` names what couldn't be read in
+    either."""
 
     rows: tuple[Row, ...] = field(repr=False)
     unchanged: int
@@ -141,7 +143,8 @@ class Comparison:
 
 
 def compare_backups(older: Backup, newer: Backup | None, *, acting_user: AnyUser) -> Comparison:
-    """`newer` None stands for the older one's broker as it is now. Raises NotAllowed, BrokerTrouble."""
+    """Compare two backups. `newer` None: the broker's current state. Raises NotAllowed,
+    BrokerTrouble."""
     require(acting_user, Permission.DEFINITIONS_EXPORT, older.broker)
     if newer is not None:
         require(acting_user, Permission.DEFINITIONS_EXPORT, newer.broker)
@@ -163,7 +166,7 @@ def compared(before: Objects, after: Objects) -> Comparison:
         except SpecError as error:
             rows.append(Row(ref, Op.UPDATE, "impossible", str(error)))
             continue
-        # Fields that one of them does not tell are not counted as different.
+        # A field that one of the two doesn't report doesn't count as different.
         if difference.op is Op.UNCHANGED:
             unchanged += 1
             continue
@@ -175,13 +178,14 @@ def compared(before: Objects, after: Objects) -> Comparison:
     return Comparison(rows=tuple(rows), unchanged=unchanged)
 
 
-# The schedule
+# Schedule
 
 
 def set_schedule(
     broker: Broker, every_hours: int | None, *, now: datetime, acting_user: AnyUser
 ) -> BackupSchedule:
-    """None: as the setting says; 0: never. Raises NotAllowed, InvalidField."""
+    """Set the interval in hours. None: the default from the settings; 0: never. Raises NotAllowed,
+    InvalidField."""
     require(acting_user, Permission.BROKERS_EDIT, broker)
     if every_hours is not None and not 0 <= every_hours <= 8760:
         raise InvalidField("every_hours", "Enter an interval from 0 (never) to 8760 hours.")
@@ -205,9 +209,10 @@ def set_schedule(
 
 
 def take_due_backups(now: datetime) -> int:
-    """Backs up every broker that is due; how many went well. Harmless beside another that does the
-    same: a broker is due for one of them only. A broker that fails holds up no other. Trouble with a
-    broker is kept with its schedule; raises SomeFailed, after the last one, for anything else."""
+    """Back up every broker that is due. Return how many succeeded.
+
+    Safe in parallel: each broker is due for only one run. A broker that fails blocks no other. A
+    broker's errors are stored with its schedule; any other raises SomeFailed after the last one."""
     _make_rows(now)
     taken: list[int] = []
     brokers = Broker.objects.filter(pk__in=_claim(now)).order_by("name")
@@ -216,7 +221,7 @@ def take_due_backups(now: datetime) -> int:
 
 
 def _take_due(broker: Broker, now: datetime, taken: list[int]) -> None:
-    """Adds the broker's id to `taken` where its backup went well."""
+    """Back up one broker. If it succeeds, add the broker's ID to `taken`."""
     error = ""
     try:
         with unless_forgotten(broker.pk):
@@ -232,8 +237,8 @@ def _take_due(broker: Broker, now: datetime, taken: list[int]) -> None:
 
 
 def _note_outcome(broker: Broker, now: datetime, error: str) -> None:
-    """`error` "": the backup was taken, and the next one is due after the schedule's time. Otherwise
-    the claim's stays: soon."""
+    """Store the outcome. With `error` "", the next backup is due after the scheduled interval.
+    Otherwise the claim's time stays: soon."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -255,7 +260,7 @@ def _note_outcome(broker: Broker, now: datetime, error: str) -> None:
 
 def _make_rows(now: datetime) -> None:
     with connection.cursor() as cursor:
-        # One statement, which holds the brokers: one that is forgotten meanwhile is left out.
+        # One statement, which locks the brokers: one that is removed meanwhile is skipped.
         cursor.execute(
             """
             INSERT INTO vhosts_backupschedule (broker_id, next_at, error)
@@ -269,8 +274,8 @@ def _make_rows(now: datetime) -> None:
 
 
 def _claim(now: datetime) -> list[int]:
-    """Due-ness is one conditional UPDATE, so that two beats take each broker once. A claim lasts for
-    RETRY_AFTER: a worker that dies over it costs a broker no more than that."""
+    """Claim the brokers that are due and return their IDs. One conditional UPDATE, so that two
+    beats take each broker only once. A claim lasts for RETRY_AFTER, the most a dead worker costs."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -287,7 +292,7 @@ def _claim(now: datetime) -> list[int]:
 
 
 def drop_old(now: datetime) -> None:
-    """Backups past their time, but never a broker's newest; and plans nobody came back to."""
+    """Delete expired backups, but never a broker's newest, and abandoned import plans."""
     newest = Backup.objects.order_by("broker_id", "-taken_at", "-pk").distinct("broker_id")
     past = Backup.objects.filter(checked_at__lt=now - timedelta(days=settings.KEEP_BACKUPS_DAYS))
     past.exclude(pk__in=list(newest.values_list("pk", flat=True))).delete()

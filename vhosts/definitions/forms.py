@@ -1,4 +1,4 @@
-"""Forms of export and import. Rules are the services'; forms only read what was typed."""
+"""Forms of export and import. They only read input; the rules are in the services."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Form(forms.Form):
         for name in ("broker", "source"):
             if name in self.fields:
                 field = self.fields[name]
-                # Of several none is chosen for the person.
+                # With several brokers, none is preselected.
                 none = [("", "Select a broker")] if len(brokers) > 1 else []
                 field.choices = none + [(pk, one.name) for pk, one in self.brokers.items()]  # type: ignore[attr-defined]
                 field.error_messages["required"] = "Select a broker."

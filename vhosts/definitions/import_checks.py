@@ -1,7 +1,6 @@
-"""What of a definitions file no form and no API would take either, nor the broker by its version and plugins:
-the same checks for every door.
+"""Check a definitions file by the rules of forms, API and broker (version and plugins).
 
-Only of what the import would change: what is on the broker already stays as it is, whatever it is.
+Only what the import would change is checked. What is on the broker already may stay as it is.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def why_not_possible(
     before: Spec | None,
     after: Spec | None,
 ) -> Fault | None:
-    """Why the step cannot be asked for; None where it can."""
+    """Return why the step isn't possible; None if it is."""
     ref = difference.ref
     if found := lock_out(broker, ref, before, after, new_password=sets_secret(difference)):
         return Fault(found.field, found.message)
@@ -50,12 +49,13 @@ def why_not_possible(
 def without_effect(
     facts: BrokerFacts, difference: Difference, after: Spec | None
 ) -> Iterator[Fault]:
-    """What the broker takes of the step, and makes nothing of."""
+    """Yield what the broker accepts in the step but ignores."""
     yield from (one for one in faults_of_step(difference, after, facts) if not one.refuses)
 
 
 def _unfilled(difference: Difference, after: Spec) -> Fault | None:
-    """A placeholder in the name of a new object, or in a URI."""
+    """Return the fault if a placeholder is in the name of a new object or in a URI; None if there
+    is none."""
     ref = difference.ref
     if difference.op is Op.CREATE:
         part, found = placeholder_of_name(KINDS[ref.kind].identity, ref.key)

@@ -1,4 +1,5 @@
-"""An import on its way: a file that was sent, planned, looked at, and then applied or not."""
+"""A pending import: a file that was uploaded and planned, and that the author then applies or
+drops."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from vhosts.definitions.import_file import ImportOptions, ImportPlan, accept_imp
 from vhosts.definitions.model import sealed, unsealed
 from vhosts.models import ImportDraft
 
-#: More rows than these are counted, and not kept with the draft.
+#: Rows beyond this number are counted but not stored with the draft.
 MOST_ROWS = 20_000
 
 
@@ -30,7 +31,7 @@ def make_draft(
     acting_user: User,
     now: datetime,
 ) -> ImportDraft:
-    """The plan of a file, kept for a day for its author. Raises as `plan_import`."""
+    """Plan an import and store it for its author for a day. Raises like `plan_import`."""
     plan = plan_import(broker=broker, body=body, options=options, acting_user=acting_user, now=now)
     return ImportDraft.objects.create(
         broker=broker,
@@ -45,7 +46,7 @@ def make_draft(
 
 
 def access_draft(user: AnyUser, draft_id: UUID) -> ImportDraft:
-    """Only one's own. Raises Http404."""
+    """Return the person's own draft. Raises Http404 for any other."""
     mine = ImportDraft.objects.filter(author=user.pk, pk=draft_id)
     draft = mine.select_related("broker__status", "change").first()
     if draft is None:
@@ -61,7 +62,8 @@ def options_of(draft: ImportDraft) -> ImportOptions:
 def plan_again(
     draft: ImportDraft, *, options: ImportOptions, acting_user: User, now: datetime
 ) -> None:
-    """Compares with the broker as it is now. Raises as `plan_import`, WrongEncryptionKey."""
+    """Compare again with the broker's current state. Raises like `plan_import`, and
+    WrongEncryptionKey."""
     plan = plan_import(
         broker=draft.broker,
         body=unsealed(draft.content_encrypted),
@@ -75,8 +77,11 @@ def plan_again(
 def apply_draft(
     draft: ImportDraft, *, reason: str, acting_user: User, now: datetime
 ) -> Change | None:
-    """The plan that was shown, as a change; None: nothing to do. Where the broker has changed since,
-    the new plan is kept in place of the old one and Stale is raised. Raises as `accept_import`."""
+    """Apply the plan that was shown. Return the change; None if there is nothing to do.
+
+    If the broker has changed since, the new plan replaces the old one and Stale is raised. Raises
+    like `accept_import`.
+    """
     if draft.change is not None:
         return draft.change
     options = options_of(draft)
@@ -112,7 +117,7 @@ def _keep(draft: ImportDraft, plan: ImportPlan, options: ImportOptions, now: dat
 
 
 def shown_plan(plan: ImportPlan) -> dict[str, Any]:
-    """The plan as pages and the API show it: without secrets."""
+    """Return the plan as pages and the API show it: without secrets."""
     return {
         "in_sync": plan.in_sync,
         "sound": plan.sound,

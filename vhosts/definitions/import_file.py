@@ -1,8 +1,9 @@
-"""An import as a plan: what it would make of a broker, object by object, and then one Change.
+"""Plan an import: what it would change on a broker, object by object. Then accept it as one
+change.
 
-RabbitMQ's own import stops half-way, passes over what it cannot do, and answers that all went well.
-Here everything that would not be done is told before, and nothing is done unless all can be, or doing
-the valid part was chosen.
+RabbitMQ's own import stops halfway, skips what it can't do, and reports success. Here, everything
+that can't be imported is reported first. Nothing is changed unless all of it can be, or the person
+chose to import only the valid part.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class ImportPlan:
         return [row for row in self.rows if row.state == state]
 
     def counts(self) -> dict[str, int]:
-        """By op, of what is planned; plus unchanged, refused, held and impossible."""
+        """Return the number of planned rows by op, plus unchanged, refused, held and impossible
+        ones."""
         planned = self.of("planned")
         found = {str(op): sum(1 for row in planned if row.op is op) for op in Op}
         found["unchanged"] = self.unchanged
@@ -63,7 +65,7 @@ class ImportPlan:
         return found
 
     def remedies(self) -> list[str]:
-        """The transformations that would take away why objects are impossible, each by its name."""
+        """Return the names of the transformations that would make impossible objects possible."""
         named = dict.fromkeys(
             name
             for row in self.of("impossible")
@@ -89,7 +91,7 @@ def plan_import(
     acting_user: AnyUser,
     now: datetime,
 ) -> ImportPlan:
-    """Compares the file with the broker as it is now. Raises NotAllowed, InvalidField, TooLarge,
+    """Compare the file with the broker's current state. Raises NotAllowed, InvalidField, TooLarge,
     BrokerTrouble."""
     if not may_somewhere(acting_user, Permission.DEFINITIONS_IMPORT, broker):
         raise NotAllowed(
@@ -146,9 +148,11 @@ def accept_import(
     expected_fingerprint: str = "",
     idempotency_key: str = "",
 ) -> Change | None:
-    """The plan as one Change; None where there is nothing to do. Raises Stale where the broker is no
-    longer as it was when the plan was shown; NotAllowed, InvalidField or NotSound where not all of it
-    can be done and the valid part was not chosen."""
+    """Accept the plan as one change. Return None if there is nothing to do.
+
+    Raises Stale if the broker has changed since the plan was shown. If some objects can't be
+    imported and `valid_part` isn't set, raises NotAllowed, InvalidField or NotSound.
+    """
     if expected_fingerprint and expected_fingerprint != plan.fingerprint:
         raise Stale(PLAN_MOVED)
     if not plan.options.valid_part:

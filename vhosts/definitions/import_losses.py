@@ -1,4 +1,4 @@
-"""What an import would destroy, counted and said in sentences before it is done."""
+"""Count what an import would destroy, and say it in sentences before it is applied."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from console.models import Broker
 from console.reconcile.definitions.read import LeftOut
 from console.reconcile.diff import Difference
 
-#: Of so many objects the messages are counted now; of more, as they were last polled.
+#: Up to this many objects, messages are counted live; beyond that, as last polled.
 _COUNTED_LIVE = 50
-#: Of what is left out.
+#: Most skipped objects that are named.
 _MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One object of the plan. `state`: planned, or why it is not: refused (no right), held (needs
-    `replace`), impossible. `lost` are messages that go with it; None: not known."""
+    """One object of the plan.
+
+    `state`: planned, refused (no right), held (needs `replace`) or impossible. `lost` is the
+    number of messages deleted with it; None if unknown.
+    """
 
     ref: Ref
     op: Op
@@ -33,11 +36,11 @@ class Row:
     fields: tuple[dict[str, Any], ...] = ()
     lost: int | None = 0
     difference: Difference | None = field(default=None, repr=False)
-    #: What it had and loses, in words: ("limit max-queues (5)", "tags").
+    #: What it has and loses, as text: ("limit max-queues (5)", "tags").
     clears: tuple[str, ...] = ()
-    #: What of it that is about: a field or a part of the key; "" for the whole object.
+    #: What `why` is about: a field or a part of the key; "" for the whole object.
     field: str = ""
-    #: The transformation that takes away why it is impossible; "" for none.
+    #: The transformation that makes it possible; "" for none.
     remedy: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -55,7 +58,8 @@ class Row:
 
 
 def count_lost(rows: Sequence[Row], store: BrokerObjects, broker: Broker) -> list[Row]:
-    """The rows, with how many messages go with each object that is deleted or replaced."""
+    """Return the rows with the number of messages lost with each object that is deleted or
+    replaced."""
     counts: dict[Ref, int | None] = {}
     for face in FACES.values():
         doomed = [
@@ -73,7 +77,7 @@ def count_lost(rows: Sequence[Row], store: BrokerObjects, broker: Broker) -> lis
 def objections(
     rows: Sequence[Row], broker: Broker, *, force: bool, left_out: Sequence[LeftOut]
 ) -> Iterable[str]:
-    """What to think of before, worst first. `left_out` is what of the broker cannot be read."""
+    """Yield the warnings, worst first. `left_out` is what on the broker can't be read."""
     planned = [row for row in rows if row.state == "planned"]
     deleted = [row for row in planned if row.op is Op.DELETE]
     for row in deleted:

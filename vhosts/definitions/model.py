@@ -1,5 +1,5 @@
-"""Backups of definitions, and imports that are being looked at. Both hold password hashes, so both
-are encrypted at rest; neither ever leaves Postgres but through vhosts.services."""
+"""Backups of definitions, and pending imports. Both contain password hashes, so both are encrypted
+at rest. They leave Postgres only through vhosts.definitions."""
 
 from __future__ import annotations
 
@@ -18,35 +18,36 @@ from console.secrets import EncryptedField, decrypt, encrypt
 
 
 def sealed(content: bytes) -> str:
-    """Compressed and encrypted."""
+    """Compress and encrypt."""
     return encrypt(Secret(base64.b85encode(zlib.compress(content, 6)).decode()))
 
 
 def unsealed(ciphertext: str) -> bytes:
-    """Raises WrongEncryptionKey."""
+    """Decrypt and decompress. Raises WrongEncryptionKey."""
     return zlib.decompress(base64.b85decode(decrypt(ciphertext).reveal()))
 
 
 class BackupQuerySet(models.QuerySet["Backup"]):
     def visible_to(self, user: AnyUser) -> BackupQuerySet:
-        """A backup is of a whole broker: of those that the person may export as a whole."""
+        """Return the backups of brokers that the person may export as a whole, because a backup
+        covers a whole broker."""
         return self.filter(reach_of(user).objects(Permission.DEFINITIONS_EXPORT, vhost=""))
 
 
 class Backup(models.Model):
-    """What was on a broker from `taken_at` until `checked_at`: one row for each state of it, however
-    often it was looked at."""
+    """The definitions of a broker from `taken_at` until `checked_at`: one row per state, however
+    often it was checked."""
 
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
     taken_at = models.DateTimeField()
-    #: When a later backup found it unchanged.
+    #: When a backup run last found it unchanged.
     checked_at = models.DateTimeField()
-    #: SHA-256 of the objects, secrets included.
+    #: SHA-256 of the objects, including secrets.
     digest = models.CharField(max_length=64)
     objects_count = models.PositiveIntegerField()
-    #: What was there and could not be read, one sentence each; as of `checked_at`.
+    #: Objects that couldn't be read, as of `checked_at`: one sentence each.
     left_out = models.JSONField(default=list, db_default=[])
-    #: Bytes of the definitions before compression.
+    #: Size of the definitions before compression, in bytes.
     size = models.PositiveIntegerField()
     rabbitmq_version = models.CharField(max_length=64, blank=True)
     content_encrypted = EncryptedField()
@@ -64,16 +65,16 @@ class Backup(models.Model):
 
 
 class BackupSchedule(models.Model):
-    """When a broker is next backed up. One row for each broker, made by the first look."""
+    """When a broker is backed up next. One row per broker, created by the first check."""
 
     broker = models.OneToOneField(
         Broker, on_delete=models.CASCADE, primary_key=True, related_name="backup_schedule"
     )
-    #: 0: never by itself. None: as the setting says.
+    #: 0: never automatically. None: the default from the settings.
     every_hours = models.PositiveIntegerField(null=True)
     next_at = models.DateTimeField(db_index=True)
     tried_at = models.DateTimeField(null=True)
-    #: Why the last try failed; empty: it did not.
+    #: Why the last try failed; empty if it succeeded.
     error = models.TextField(blank=True)
 
     def __str__(self) -> str:
@@ -81,17 +82,17 @@ class BackupSchedule(models.Model):
 
 
 class ImportDraft(models.Model):
-    """A file that somebody sent, with the plan that was made of it: looked at, then applied or not.
-    Seen by its author alone; gone after a day."""
+    """An uploaded file with its plan, which its author reviews and then applies or drops. Only the
+    author sees it; it is deleted after a day."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(db_index=True)
-    #: What it is called on the page: a file's name, or what it was copied from.
+    #: Title on the page: a file name, or the source of a copy.
     title = models.CharField(max_length=255)
     content_encrypted = EncryptedField()
-    #: The fields of ImportOptions.
+    #: Fields of ImportOptions.
     options = models.JSONField()
     #: As shown: without secrets.
     plan = models.JSONField()

@@ -1,4 +1,4 @@
-"""What is on a broker, read live and whole, and exported in RabbitMQ's format."""
+"""Read a broker's definitions live and complete, and export them in RabbitMQ's format."""
 
 from __future__ import annotations
 
@@ -37,24 +37,25 @@ from console.reconcile.definitions.text import NotDefinitions, why_unreadable
 from console.reconcile.definitions.transformations import TRANSFORMATIONS, transform
 from console.reconcile.disclose import told_spec
 
-#: For each request; a broker with 100,000 queues takes some seconds.
+#: Per request. A broker with 100,000 queues takes several seconds.
 TIMEOUTS = Timeouts(connect=5.0, read=20.0, total=40.0)
 _MOST_BYTES = 128 * MEGABYTE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """A broker's objects, whole, as it told them just now. `left_out` names what of them cannot be read
-    or compared: it is left alone."""
+    """A broker's current objects, complete. `left_out` names those that can't be read or compared;
+    they are left alone."""
 
     objects: Objects = field(repr=False)
     version: str
     left_out: tuple[LeftOut, ...]
-    #: What the console can't address, and leaves alone; files carry it.
+    #: Objects that the console can't address and leaves alone; files include them.
     carried: Mapping[Ref, Carried] = field(default_factory=dict, repr=False)
 
     def not_addressed(self, vhost: str | None) -> list[LeftOut]:
-        """What is only carried, of one virtual host or of the whole broker, named with the reason."""
+        """Return the objects that files include but the console can't address, each with the
+        reason. `vhost` None: of the whole broker."""
         return [
             LeftOut(vhost_of(ref), f"{printable(phrase(ref), 300)}: {one.why}")
             for ref, one in sorted(self.carried.items())
@@ -63,11 +64,12 @@ class Live:
 
     @property
     def all_objects(self) -> Objects:
-        """What a file of the broker has: its objects, and those that are only carried."""
+        """Return everything that a file of the broker includes: its objects, and those that can't
+        be addressed."""
         return {**self.objects, **{ref: one.spec for ref, one in self.carried.items()}}
 
     def left_out_in(self, vhost: str | None) -> tuple[LeftOut, ...]:
-        """Of one virtual host; of the whole broker where `vhost` is None."""
+        """Return what is left out in one virtual host; `vhost` None: on the whole broker."""
         if vhost is None:
             return self.left_out
         return tuple(one for one in self.left_out if one.vhost == vhost)
@@ -75,7 +77,7 @@ class Live:
 
 @contextmanager
 def open_broker(broker: Broker) -> Iterator[BrokerObjects]:
-    """The broker's objects; trouble with it inside the block becomes BrokerTrouble."""
+    """Connect to the broker. Its errors inside the block become BrokerTrouble."""
     if not broker.enabled:
         raise BrokerTrouble(
             f"{broker.name} is disabled in the console. Enable it to read its definitions."
@@ -90,7 +92,8 @@ def open_broker(broker: Broker) -> Iterator[BrokerObjects]:
 
 
 def read_live(store: BrokerObjects) -> Live:
-    """In three requests, four from RabbitMQ 4.1 on. Raises BrokerError, BrokerTrouble."""
+    """Read everything in three requests, four from RabbitMQ 4.1 on. Raises BrokerError,
+    BrokerTrouble."""
     body = store.raw(path("definitions"))
     try:
         read = parse_live(body, most_bytes=_MOST_BYTES)
@@ -98,7 +101,7 @@ def read_live(store: BrokerObjects) -> Live:
         raise BrokerTrouble(f"The broker's definitions can't be read: {error}") from None
     objects: Objects = dict(read.objects)
     left_out = list(read.left_out)
-    # Definitions of older versions tell of a virtual host little more than its name.
+    # Definitions of older versions contain little more than a virtual host's name.
     for key, spec in store.read_all(CONTAINER.name).items():
         ref = Ref(CONTAINER.name, key)
         if ref not in objects:
@@ -119,7 +122,8 @@ def read_live(store: BrokerObjects) -> Live:
 
 
 def _not_exported(store: BrokerObjects, read: Definitions) -> Iterator[Definitions]:
-    """What a broker of this version has and its own definitions lack, read as if it were in them."""
+    """Yield objects that a broker of this version has and its own definitions omit, as if they
+    were in them."""
     version = version_of(read.version)
     for kind in KINDS.values():
         if kind.not_exported is None or version is None:
@@ -154,10 +158,11 @@ def export_definitions(
     secrets: bool = False,
     transformations: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The definitions of the broker, or of one virtual host, as RabbitMQ takes them. Without `secrets`
-    there are no password hashes in it and no passwords in URIs. What cannot be read is left out and named
-    in its `explanation`. Raises NotAllowed, InvalidField,
-    NotThere, BrokerTrouble."""
+    """Return the definitions of the broker, or of one virtual host, in RabbitMQ's format.
+
+    Without `secrets`, password hashes and passwords in URIs are omitted. What can't be read is
+    left out and named in `explanation`. Raises NotAllowed, InvalidField, NotThere, BrokerTrouble.
+    """
     require(acting_user, Permission.DEFINITIONS_EXPORT, broker, vhost)
     if secrets:
         require(acting_user, Permission.HASHES_EXPORT, broker, vhost)
@@ -192,12 +197,15 @@ def export_definitions(
 def export_for_copy(
     *, broker: Broker, vhost: str, permissions: bool, acting_user: AnyUser
 ) -> bytes:
-    """A file with the virtual host, to be planned on another broker. Its secrets are in it as far as
-    the person may export them; it never leaves the console. Raises as `export_definitions`."""
+    """Return a file with the virtual host, to be planned on another broker.
+
+    It includes the secrets that the person may export; it never leaves the console. Raises like
+    `export_definitions`.
+    """
     require(acting_user, Permission.DEFINITIONS_EXPORT, broker, vhost)
     with open_broker(broker) as store:
         live = read_live(store)
-    # What can't be addressed can't be created on the other broker either.
+    # An object that can't be addressed can't be created on the other broker either.
     objects = within(live.objects, vhost)
     if Ref(CONTAINER.name, (vhost,)) not in objects:
         raise NotThere(f"There is no virtual host {vhost} on {broker.name}.")
@@ -214,7 +222,8 @@ def export_for_copy(
 
 
 def check_transformations(names: Sequence[str]) -> list[str]:
-    """Raises InvalidField for a name that is not known: rabbitmqadmin ignores it in silence."""
+    """Return the names. Raises InvalidField for an unknown name, which rabbitmqadmin silently
+    ignores."""
     for name in names:
         if name not in TRANSFORMATIONS:
             raise InvalidField(
@@ -233,7 +242,7 @@ def file_bytes(definitions: Mapping[str, Any]) -> bytes:
 
 
 def digest_of(objects: Mapping[Ref, Mapping[str, Any]]) -> str:
-    """Equal exactly where the objects are, secrets included."""
+    """Return a digest that is equal exactly if the objects are, including secrets."""
     told = [[ref.kind, list(ref.key), objects[ref]] for ref in sorted(objects)]
     return hashlib.sha256(
         json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")
@@ -243,8 +252,8 @@ def digest_of(objects: Mapping[Ref, Mapping[str, Any]]) -> str:
 def read_file(
     body: bytes, *, vhost: str | None, source_vhost: str | None, transformations: Sequence[str]
 ) -> Definitions:
-    """A file as it is asked for: one virtual host of it or all, after transformations. Raises
-    InvalidField, and TooLarge (413)."""
+    """Parse a file: all of it or one virtual host, after transformations. Raises InvalidField, and
+    TooLarge (413)."""
     from console.errors import TooLarge
     from console.reconcile.definitions.text import TooLarge as FileTooLarge
 

@@ -1,8 +1,8 @@
-"""What each object of an import takes of the person who asks for it.
+"""Which rights each object of an import requires.
 
-The console acts with a powerful account, so these rules are all that keeps the administrator of some
-virtual hosts in them: never what belongs to the whole broker, nor what bounds or reaches beyond a virtual
-host (operator policies, shovels, federation upstreams).
+The console has a powerful account on the broker. So only these rules keep a person who administers
+some virtual hosts within them. They never import what belongs to the whole broker, nor what limits
+or reaches beyond a virtual host (operator policies, shovels, federation upstreams).
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ _WHOLE_BROKER = (
 
 
 def why_not_import(user: AnyUser, broker: Broker, ref: Ref, spec: Spec | None) -> str:
-    """Whether the object may be looked at and compared at all; "" where it may. Asked before the
-    comparison, whose outcome would tell what is in other people's virtual hosts."""
+    """Return why the object may not even be compared; "" if it may. Call it before the comparison,
+    whose result would reveal what is in other people's virtual hosts."""
     vhost = vhost_of(ref)
     face = FACES.get(ref.kind)
     bounds = face is not None and face.rights.edit == Permission.BROKERS_EDIT
     if bounds or reaches_elsewhere(ref, spec):
-        # A virtual host's administrator is held by the one, and would reach out by the other.
+        # The first bounds a virtual host's administrator, with the second they would reach beyond
+        # it.
         if not may(user, Permission.BROKERS_EDIT, broker):
             return "This requires the role broker administrator."
         return ""
@@ -44,8 +45,8 @@ def why_not_import(user: AnyUser, broker: Broker, ref: Ref, spec: Spec | None) -
 def right_for(
     user: AnyUser, broker: Broker, difference: Difference, before: Spec | None, after: Spec | None
 ) -> tuple[Permission, str]:
-    """The right that is asked again before the step is applied, and why the person lacks what the
-    step takes; "" where nothing is lacking."""
+    """Return the right that is checked again before the step is applied, and a sentence that names
+    a missing right, or ""."""
     vhost = vhost_of(difference.ref)
     needed = _needed(difference, before, after)
     lacking = [one for one in needed if not may(user, one, broker, vhost)]

@@ -1,4 +1,4 @@
-"""Definitions: export, import as a plan, copy a virtual host."""
+"""Pages of definitions: export, import as a plan, copy a virtual host."""
 
 from __future__ import annotations
 
@@ -118,7 +118,8 @@ def definitions_copy(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def definitions_plan(request: HttpRequest, draft_id: UUID) -> HttpResponse:
-    """The plan; POST `act`: *plan* compares again with other choices, *apply* accepts what is shown."""
+    """Show the plan. POST `act`: *plan* compares again with other options, *apply* accepts the
+    plan shown."""
     require(request.user, Permission.DEFINITIONS_IMPORT)
     draft = access_draft(request.user, draft_id)
     now, error, status = timezone.now(), "", 200
@@ -165,14 +166,14 @@ def definitions_plan(request: HttpRequest, draft_id: UUID) -> HttpResponse:
 
 
 def _with_remedies(options: ImportOptions, request: HttpRequest) -> ImportOptions:
-    """With the transformations that were chosen of those the plan offered; each once."""
+    """Add the transformations that the person chose among those offered, each once."""
     chosen = [one for one in request.POST.getlist("transformation") if one in TRANSFORMATIONS]
     names = dict.fromkeys([*options.transformations, *chosen])
     return replace(options, transformations=tuple(names))
 
 
 def shown_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of a plan or a comparison, with its values as text."""
+    """Return a row of a plan or comparison with its values as text."""
     named = zip(KINDS[row["kind"]].identity, row["key"], strict=True)
     return {
         **row,
@@ -193,7 +194,7 @@ def text_of(value: Any) -> str:
 
 
 def file_response(content: bytes, *name: str) -> HttpResponse:
-    """A download that no cache keeps."""
+    """Return a download that no cache stores."""
     response = HttpResponse(content, content_type="application/json")
     named = get_valid_filename("-".join(part.strip() for part in name if part.strip()))
     plain = "".join(c for c in named if c.isascii()) or "definitions"
@@ -223,7 +224,7 @@ def _brokers(request: HttpRequest, permission: Permission) -> list[Broker]:
 def _tried(
     request: HttpRequest, name: str, form: Any, done: Callable[[], HttpResponse]
 ) -> HttpResponse:
-    """`done()` of a valid form; what it refuses is told at the form, with all that was typed."""
+    """Return `done()` for a valid form. An error is shown at the form, with all input kept."""
     status = 400
     if form.is_valid():
         try:

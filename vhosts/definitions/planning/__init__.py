@@ -1,1 +1,1 @@
-"""How an import is planned: object by object, by the rules of the broker that is to take it."""
+"""Plan an import object by object, by the rules of the target broker."""

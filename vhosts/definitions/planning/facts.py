@@ -1,4 +1,4 @@
-"""What the broker tells of its version and plugins, read for one plan."""
+"""Read a broker's version and plugins for one plan."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ def read_facts(
     said: str,
     other: Callable[[str, Key], Mapping[str, Any]],
 ) -> BrokerFacts:
-    """In two requests. `said` is the version as the definitions have it; without one, as it was last
-    polled. What the broker doesn't tell, or its user may not read, is unknown."""
+    """Read the facts in two requests.
+
+    `said` is the version in the definitions; if it has none, the version from the last poll is
+    used. What the broker doesn't report, or its user may not read, is unknown.
+    """
     version = said if version_of(said) else version_said(broker)
     return BrokerFacts(
         version=version_of(version),
@@ -42,7 +45,8 @@ def _exchange_types(store: BrokerObjects) -> frozenset[str] | None:
 
 
 def _applications(store: BrokerObjects) -> frozenset[str] | None:
-    """Of every running node: what one of them lacks, the cluster can't be asked for."""
+    """Return the applications of every running node: the cluster can't do what one node lacks.
+    None if unknown."""
     try:
         rows = store.get("nodes", query={"columns": "running,applications"})
     except BrokerError:

@@ -1,4 +1,5 @@
-"""Limits that an import would run into half-way, and limits that it sets lower than what is there."""
+"""Find limits that an import would hit halfway, and limits that it sets below the existing
+count."""
 
 from __future__ import annotations
 
@@ -13,12 +14,12 @@ from console.rabbitmq.errors import BrokerError
 from vhosts.definitions.import_losses import Row
 
 _CONNECTIONS = "max-connections"
-#: So many listings are counted on the broker; of more, what its definitions show counts.
+#: Up to this many counts are read from the broker; beyond that, its definitions are counted.
 _MOST_COUNTED = 50
 
 
 class Limits:
-    """Of one plan: what it writes, beside what is on the broker."""
+    """The limits that one plan meets: its new objects together with those on the broker."""
 
     def __init__(self, store: BrokerObjects, live: Mapping[Ref, Spec]) -> None:
         self._store, self._live, self._asked = store, live, 0
@@ -26,8 +27,8 @@ class Limits:
     def beyond(
         self, rows: Sequence[Row], wanted: Mapping[Ref, Spec | None]
     ) -> Iterator[tuple[Ref, str]]:
-        """The planned objects that the broker will refuse because a limit of their virtual host, as it is to
-        be after the import, is reached; with the reason."""
+        """Yield the planned objects that the broker would refuse because they exceed a limit of
+        their virtual host, each with the reason. The limit is the one after the import."""
         created: dict[tuple[str, str], list[Ref]] = {}
         for row in rows:
             name = vhost_of(row.ref)
@@ -48,7 +49,8 @@ class Limits:
                 )
 
     def exceeded(self, rows: Sequence[Row], wanted: Mapping[Ref, Spec | None]) -> Iterator[str]:
-        """Limits that the import sets although more is there already: what is there stays."""
+        """Yield a sentence for each limit that the import sets below the existing count. Existing
+        objects stay."""
         for row in rows:
             spec = wanted.get(row.ref)
             if row.state != "planned" or spec is None or row.ref not in self._live:
@@ -74,7 +76,8 @@ class Limits:
         return 0, ""
 
     def _there(self, container: Ref, kind: str) -> int:
-        """Definitions leave out those that belong to a connection, which count too."""
+        """Return the existing count. Definitions omit queues that belong to a connection, and
+        those count too."""
         if container not in self._live:
             return 0
         name = container.key[0]
@@ -82,7 +85,7 @@ class Limits:
         return max(told, self._count(KINDS[kind].section.name, name))
 
     def _count(self, *segments: str) -> int:
-        """By one page of the listing; 0 where the broker doesn't say."""
+        """Return the count from one page of the listing; 0 if the broker doesn't report it."""
         self._asked += 1
         if not segments or self._asked > _MOST_COUNTED:
             return 0

@@ -1,4 +1,4 @@
-"""What is asked of an import beside the file."""
+"""Options of an import, in addition to the file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions:
-    """`prune` deletes what the file lacks, of the kinds it speaks of, and clears what it has empty: limits,
-    tags, descriptions, passwords. `replace` deletes and declares
-    again what is there with other fixed properties; a queue only while it is empty, unless `force`.
-    `valid_part` goes ahead without what cannot be done."""
+    """Options of an import.
+
+    `prune` deletes objects that aren't in the file (same kinds only), and clears what is empty in
+    the file: limits, tags, descriptions, passwords. `replace` deletes and declares again objects
+    whose fixed properties differ; a queue only while it is empty, unless `force`. `valid_part`
+    skips what can't be imported.
+    """
 
     vhost: str | None = None
     source_vhost: str | None = None

@@ -1,4 +1,4 @@
-"""A file compared with a broker, object by object: what is to be done, and what can't be."""
+"""Compare a file with a broker, object by object: what to change, and what is impossible."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Planner:
         objects = dict(definitions.objects)
         own = Ref(CONTAINER.name, (options.vhost,)) if options.vhost is not None else None
         if own is not None and own not in live.objects:
-            # A file of one virtual host need not say anything of the virtual host itself.
+            # A file of one virtual host may omit the virtual host itself.
             objects.setdefault(own, {})
             definitions = replace(definitions, implied=definitions.implied - {own})
         self.broker, self.options, self.user = broker, options, user
@@ -54,10 +54,10 @@ class Planner:
         self.facts = read_facts(store, broker, live.version, self._as_it_will_be)
         self.rows: list[Row] = []
         self.kept: list[Finding] = []
-        #: What the broker takes, and what should be known all the same.
+        #: What the broker accepts but ignores, so that people should know about it.
         self.without_effect: list[Finding] = []
         self.unchanged: list[Ref] = []
-        #: What of the file may be looked at.
+        #: Objects of the file that the person may see.
         self.compared: set[Ref] = set()
         self.wanted: dict[Ref, Spec | None] = {}
         self.rights: dict[Ref, Permission] = {}
@@ -67,14 +67,15 @@ class Planner:
         allowed: dict[Ref, dict[str, Any]] = {}
         for ref, spec in self.definitions.objects.items():
             if why := why_not_import(self.user, self.broker, ref, spec):
-                # Not even compared: the outcome would tell what is in other people's hosts.
+                # Not even compared: the result would reveal what is in other people's virtual
+                # hosts.
                 self.rows.append(Row(ref, Op.CREATE, "refused", why))
             else:
                 allowed[ref] = spec
         self.compared = set(allowed)
         for finding in self.definitions.errors:
             if finding.ref in allowed:
-                # Which of two rows was meant is not known, so none is taken.
+                # It is unknown which of two rows was meant, so neither is used.
                 del allowed[finding.ref]
                 op = Op.UPDATE if finding.ref in observed else Op.CREATE
                 self.rows.append(Row(finding.ref, op, "impossible", finding.sentence))
@@ -105,7 +106,8 @@ class Planner:
             self.without_effect.append(Finding(Level.WARNING, "", None, "", sentence))
 
     def _without_what_they_stand_on(self) -> None:
-        """What needs a new object that can't be made can't be made either, such as a queue's binding."""
+        """An object that needs an impossible new object is impossible too, such as a queue's
+        binding."""
         lost = {row.ref for row in self.rows if row.state == "impossible" and row.op is Op.CREATE}
         lost -= set(self.live.objects)
         given_up: dict[Ref, str] = {}
@@ -129,7 +131,8 @@ class Planner:
             self.wanted.pop(ref, None)
 
     def _carried(self) -> None:
-        """What of the file has a name that no address reaches: there as the file says, or impossible."""
+        """Add objects of the file whose names no URL can address: unchanged if they exist as in
+        the file, else impossible."""
         for ref, one in self.definitions.carried.items():
             if why := why_not_import(self.user, self.broker, ref, one.spec):
                 self.rows.append(Row(ref, Op.CREATE, "refused", why))
@@ -143,8 +146,8 @@ class Planner:
             self.rows.append(Row(ref, op, "impossible", why))
 
     def _known(self) -> Objects:
-        """What is on the broker, without what is hidden from the person: a permission for a user that is,
-        is answered as for one that is not there."""
+        """Return the broker's objects without those hidden from the person. So a permission of a
+        hidden user gets the same answer as one of a missing user."""
         live = self.live.objects
         keys: dict[str, list[Key]] = {}
         for ref in live:
@@ -214,14 +217,15 @@ class Planner:
             )
             if not why_not_import(self.user, self.broker, ref, self.live.objects[ref])
         ]
-        # What goes with another one is not deleted by itself.
+        # An object that is deleted with another one isn't deleted separately.
         gone_with = set(touched_by(set(lacking), self.live.objects))
         for ref in lacking:
             if ref not in gone_with:
                 self._one(ref, None)
 
     def _mend_bindings(self) -> None:
-        """Deleting a queue or an exchange deletes its bindings: those that are to be are made again."""
+        """Deleting a queue or an exchange deletes its bindings. Create those again that should
+        exist."""
         replaced = {row.ref for row in self.rows if row.op is Op.REPLACE and row.state == "planned"}
         for ref in touched_by(replaced, self.live.objects) if replaced else ():
             if self.wanted.get(ref, {}) is None:
@@ -234,17 +238,19 @@ class Planner:
             self.rows.append(Row(ref, Op.CREATE, "planned", why))
 
     def findings(self) -> tuple[Finding, ...]:
-        """On the file, but of what the console can't address and is there as the file says."""
+        """Return the findings, except those about objects that the console can't address and that
+        match the file."""
         there = set(self.unchanged) & set(self.definitions.carried)
         on_file = [one for one in self.definitions.findings if one.ref not in there]
         return (*on_file, *self.kept, *self.without_effect)
 
     def seen(self) -> set[Ref]:
-        """What the fingerprint is of: over what may not be looked at, it would tell when that changes."""
+        """Return the objects that the fingerprint covers. Over hidden objects, it would reveal
+        their changes."""
         return self.compared | set(self.wanted)
 
     def left_out(self) -> list[LeftOut]:
-        """Of what the person may import into: the rest is other people's."""
+        """Return the skipped objects where the person may import; other people's stay hidden."""
         kept = self.live.not_addressed(self.options.vhost) if self.options.prune else []
         return [
             one

@@ -1,4 +1,4 @@
-"""Backups of definitions over REST."""
+"""The API of backups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans of imports, and backups, as the API answers them."""
+"""Import plans and backups in API responses."""
 
 from __future__ import annotations
 

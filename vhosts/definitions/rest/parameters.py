@@ -1,4 +1,4 @@
-"""Query parameters of definitions and backups: in the document, and read from a request."""
+"""Query parameters of definitions and backups: their documentation, and how they are read."""
 
 from __future__ import annotations
 

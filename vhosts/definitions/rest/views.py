@@ -1,7 +1,7 @@
-"""Definitions over REST: export, plan and apply an import, backups.
+"""The API of definitions: export, plan and apply an import, compare.
 
-An import's body is the definitions file itself, as `curl -d @file.json` sends it; its options are
-query parameters.
+The body of an import is the definitions file itself, as `curl -d @file.json` sends it. Its options
+are query parameters.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _IMPORT = frozenset({
 
 
 class FileParser(BaseParser):
-    """The file as it was sent: it is read once, by console.reconcile.definitions.read."""
+    """Return the file as it was sent: console.reconcile.definitions.read parses it once."""
 
     media_type = "application/json"
 
