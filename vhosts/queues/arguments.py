@@ -1,7 +1,7 @@
-"""What queues can be, and what their arguments and policy keys mean.
+"""Queue types and states, and the meaning of arguments and policy keys.
 
-Sources: RabbitMQ's own documentation and its validators (rabbit_amqqueue, rabbit_policies), from
-3.10 to 4.3. A key that is not listed here is shown as it is, with nothing said about it.
+Sources: RabbitMQ's documentation and validators (rabbit_amqqueue, rabbit_policies), from 3.10 to
+4.3. A key that isn't listed here is shown as it is, without an explanation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vhosts.models import Queue
 
 TYPES = {"classic": "Classic", "quorum": "Quorum", "stream": "Stream"}
-#: States that a queue can be in, in RabbitMQ's words.
+#: The states of a queue, in RabbitMQ's terms.
 STATES = {
     "running": "Running",
     "idle": "Idle",
@@ -31,7 +31,7 @@ STATES = {
     "terminated": "Terminated",
 }
 
-#: What a virtual host and a user can be limited in.
+#: The limits of virtual hosts and users.
 LIMITS = {
     "max-connections": "concurrent connections",
     "max-queues": "queues",
@@ -41,9 +41,12 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A key with its value; `reading`: the value in words ("1 h 30 min"), `counted`: what it counts
-    ("messages"), "" where that says no more. `meaning` None: unknown here. `effective` False:
-    known, but without effect on a queue of this type."""
+    """A key with its value.
+
+    `reading` is the value as text ("1 h 30 min"), `counted` its unit ("messages"); both are "" if
+    they add nothing. `meaning` None: unknown key. `effective` False: a known key without effect on
+    this type of queue.
+    """
 
     key: str
     value: str
@@ -64,17 +67,17 @@ class Feature:
 
 
 def explain_arguments(arguments: Mapping[str, Any], queue_type: str) -> list[Explained]:
-    """Each argument of a queue with what it means, in alphabetical order."""
+    """Return each argument of a queue with its meaning, in alphabetical order."""
     return [_explain(key, arguments[key], queue_type) for key in sorted(arguments)]
 
 
 def explain_policy(definition: Mapping[str, Any], queue_type: str) -> list[Explained]:
-    """Each key of a policy's definition with what it means for a queue of this type."""
+    """Return each key of a policy's definition with its meaning for a queue of this type."""
     return [_explain(key, definition[key], queue_type) for key in sorted(definition)]
 
 
 def features(queue: Queue) -> list[Feature]:
-    """What sets the queue apart, as short marks with their meaning. Only what is known."""
+    """Return the queue's features as short marks with their meaning. Only known ones."""
     found = []
     if queue.durable:
         found.append(Feature("D", "Durable: the queue survives a restart of the broker."))
@@ -110,7 +113,7 @@ def _text(value: Any) -> str:
 
 
 def _reading(value: Any, meaning: Meaning | None) -> str:
-    """A number in words a person reads at once ("1 h 30 min"); "" where the value says it all."""
+    """Return a number in readable form ("1 h 30 min"); "" if the value needs none."""
     if meaning is None or isinstance(value, bool) or not isinstance(value, int):
         return ""
     if value < 0:
@@ -123,7 +126,7 @@ def _reading(value: Any, meaning: Meaning | None) -> str:
 
 
 def duration(ms: int) -> str:
-    """`90 000` → "1 min 30 s": the two largest units that say it."""
+    """`90 000` → "1 min 30 s": at most the two largest units."""
     if ms < 1000:
         return f"{ms} ms"
     units: Sequence[tuple[str, int]] = (

@@ -1,4 +1,4 @@
-"""The command lines that tell the same as a page, to copy into a shell."""
+"""Shell commands that show the same as a page, to copy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FIGURES = "name messages_ready messages_unacknowledged consumers state policy"
 
 
 def queue_commands(queue: Queue) -> list[tuple[str, str]]:
-    """(tool, line): what RabbitMQ's own tools say of this queue."""
+    """Return (tool, line) pairs: what RabbitMQ's own tools report about this queue."""
     path = f"queues/{quote(queue.vhost, safe='')}/{quote(queue.name, safe='')}"
     return [
         ("rabbitmqctl", f"rabbitmqctl list_queues -p {shell_word(queue.vhost)} {_FIGURES}"),
@@ -29,6 +29,6 @@ def vhost_commands(broker: Broker, vhost: str) -> list[tuple[str, str]]:
 
 
 def _curl(broker: Broker, path: str) -> str:
-    """curl asks for the password itself: none is ever written into a line."""
+    """curl prompts for the password, so the line never contains one."""
     url = f"{broker.management_url.rstrip('/')}/api/{path}"
     return f"curl -u {shell_word(broker.username)} {shell_word(url)}"

@@ -1,4 +1,4 @@
-"""One queue: its page, its chart's data, and the parts that are read fresh from the broker."""
+"""One queue: its page, its chart's data, and the parts read live from the broker."""
 
 from __future__ import annotations
 
@@ -41,10 +41,13 @@ HISTORY_COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class Governed:
-    """Where a queue is, its leader's node where it has members, and the policies that govern it; "" for
-    none or unknown. `at`: when all this was read, None where it never was; `fresh`: by itself just now,
-    not with an inventory. `unnamed`: why no name of a policy doesn't mean that there is none; ""
-    where it does."""
+    """A queue's node and policies.
+
+    `node` is the leader's node if the queue has members. `policy` and `operator_policy` are "" if
+    there is none or it is unknown. `at` is when all this was read, None if never; `fresh` if it
+    was read live, not by an inventory. `unnamed` says why an empty policy name doesn't mean that
+    there is no policy; "" if it does mean that.
+    """
 
     node: str
     policy: str
@@ -59,7 +62,8 @@ _STREAMS = "RabbitMQ doesn't report the operator policy of a stream."
 
 
 def governed(found: Queue, reading: Reading | None = None) -> Governed:
-    """What was read fresh wins over the last inventory."""
+    """Return the queue's node and policies. A live reading takes precedence over the last
+    inventory."""
     if reading is not None and reading.now is not None:
         info = reading.now.info
         named = info.policy or info.operator_policy
@@ -109,7 +113,7 @@ def queue(request: HttpRequest, queue_id: int) -> HttpResponse:
 
 @require_safe
 def queue_now(request: HttpRequest, queue_id: int) -> HttpResponse:
-    """The figures of this moment; those of the last poll where the broker gives none."""
+    """Show the current figures; those of the last poll if the broker gives none."""
     now = timezone.now()
     found = access_queue(request.user, queue_id, Permission.QUEUES_VIEW)
     context = {
@@ -123,7 +127,7 @@ def queue_now(request: HttpRequest, queue_id: int) -> HttpResponse:
 
 @require_safe
 def queue_details(request: HttpRequest, queue_id: int) -> HttpResponse:
-    """Effective policy, members and consumers of this moment: of the same reading as the figures."""
+    """Show the effective policy, members and consumers, from the same reading as the figures."""
     now = timezone.now()
     found = access_queue(request.user, queue_id, Permission.QUEUES_VIEW)
     reading = read_queue_now(found, now=now)
@@ -163,7 +167,7 @@ def queue_bindings(request: HttpRequest, queue_id: int) -> HttpResponse:
 
 @require_safe
 def queue_history(request: HttpRequest, queue_id: int) -> JsonResponse:
-    """The chart's data, by columns: `at` in Unix seconds, null where nothing is known."""
+    """Return the chart's data in columns: `at` in Unix seconds; null where a value is unknown."""
     try:
         shown, read = _history(request, queue_id)
     except InvalidField as error:
@@ -184,7 +188,7 @@ def queue_history(request: HttpRequest, queue_id: int) -> JsonResponse:
 
 @require_safe
 def queue_history_table(request: HttpRequest, queue_id: int) -> HttpResponse:
-    """The same as a table, the newest first."""
+    """Show the same data as a table, newest first."""
     try:
         shown, read = _history(request, queue_id)
     except InvalidField as error:

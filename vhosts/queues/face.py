@@ -1,4 +1,4 @@
-"""How queues are mirrored: a row stays after its queue, for its history."""
+"""How queues are mirrored: a row outlives its queue, for the history."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from console.rabbitmq.types import QueueInfo
 from vhosts.models import Queue
 from vhosts.queues.gone import drop_queues, note_came_or_went
 
-#: A queue that such a listing lacks and that a dead node could hold is not gone: a queue of another
-#: type than classic may have members anywhere. It is down where its node is, else in no known state.
+#: A queue missing in such a listing isn't gone if a dead node may host it: a queue that isn't
+#: classic may have members anywhere. It is down if its node is down; else its state is unknown.
 _HELD_BY_THE_DEAD = "(t.type <> 'classic' OR t.node = '' OR t.node = ANY(%(down)s))"
 _THEIR_STATE = "state = CASE WHEN t.node = ANY(%(down)s) THEN 'down' ELSE '' END"
 

@@ -1,4 +1,4 @@
-"""Queues that are gone: their rows stay, for their history, which ends in a gap."""
+"""Handle deleted queues: their rows stay for their history, which ends in a gap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vhosts.polling.totals import take_off
 
 
 def drop_queues(model: type[Model], broker_id: int, which: Q, now: datetime) -> None:
-    """See console.faces.mirror.Mirror.drop."""
+    """Mark queues as gone. See console.faces.mirror.Mirror.drop."""
     queues = Queue.objects.present().filter(which, broker=broker_id)
     held = queues.aggregate(queues=Count("pk"), ready=Sum("ready"), unacked=Sum("unacked"))
     if not held["queues"]:
@@ -25,22 +25,23 @@ def drop_queues(model: type[Model], broker_id: int, which: Q, now: datetime) -> 
         broker_id, queues=held["queues"], messages_ready=held["ready"],
         messages_unacked=held["unacked"],
     )  # fmt: skip
-    # A poll that is under way may have read them before they were deleted: it stores nothing, and the
-    # next one, at once, compares all depths.
+    # A running poll may have read them before they were deleted. So it must store nothing, and the
+    # next one runs at once and compares all depths.
     BrokerStatus.objects.filter(broker=broker_id).update(
         claim=F("claim") + 1, claimed_until=None, next_poll_at=now, depths_claim=0
     )
 
 
 def note_came_or_went(broker_id: int, now: datetime) -> None:
-    """After an inventory that added queues, or found some gone."""
+    """Called after an inventory that added queues or found some gone."""
     settle_gone_queues(broker_id, now)
-    # The next poll compares all depths: a revived row has none yet.
+    # The next poll compares all depths, because a revived row has none yet.
     BrokerStatus.objects.filter(broker=broker_id).update(depths_claim=0)
 
 
 def settle_gone_queues(broker_id: int, now: datetime) -> None:
-    """What is gone since `now` has no depth; its history ends in a gap."""
+    """Set the depths of queues that are gone since `now` to unknown, so that their history ends in
+    a gap."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

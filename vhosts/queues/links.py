@@ -1,4 +1,4 @@
-"""Addresses for the rows of a page, resolved once instead of once a row."""
+"""URLs for the rows of a page, resolved once instead of once per row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vhosts.selectors import QueueRow
 
 
 class Links(NamedTuple):
-    """Of one queue, of the queues of its vhost, and of those of its broker."""
+    """URLs of one queue, of its virtual host's queues, and of its broker's queues."""
 
     queue: str
     vhost: str

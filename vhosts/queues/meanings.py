@@ -1,7 +1,7 @@
-"""What each argument and policy key of queues means, in words.
+"""The meaning of each queue argument and policy key, as text.
 
-Sources: RabbitMQ's own documentation and its validators (rabbit_amqqueue, rabbit_policies), from 3.10 to 4.3.
-What each version refuses of them is in `console/kinds/refusals/`.
+Sources: RabbitMQ's documentation and validators (rabbit_amqqueue, rabbit_policies), from 3.10 to
+4.3. What each version refuses is in `console/kinds/refusals/`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ _ALL = (_CLASSIC, _QUORUM, _STREAM)
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """`types`: the queue types on which the key has an effect; empty: it is not about queues."""
+    """The meaning of a key. `types`: the queue types on which it has an effect; empty: it isn't
+    about queues."""
 
     label: str
     sentence: str
     unit: Unit = ""
     types: tuple[str, ...] = _QUEUES
-    #: As the features column of the list writes it; "": not a feature worth a mark.
+    #: Its mark in the list's features column; "": none.
     mark: str = ""
 
 
-#: By policy key; the argument of the same meaning is called x-<key>.
+#: By policy key; the argument with the same meaning is x-<key>.
 MEANINGS: Mapping[str, Meaning] = {
     "queue-type": Meaning("Queue type", "The type of the queue.", types=_ALL),
     "message-ttl": Meaning(

@@ -18,15 +18,16 @@ class QueueQuerySet(models.QuerySet["Queue"]):
         return self.filter(reach_of(user).objects(Permission.QUEUES_VIEW))
 
     def present(self) -> QueueQuerySet:
-        """Queues not known to be gone."""
+        """Return queues that aren't known to be gone."""
         return self.filter(gone_at=None)
 
     def names_on(self, broker: Broker) -> list[tuple[str, str]]:
-        """(vhost, name) of the queues present on a broker."""
+        """Return (vhost, name) of a broker's present queues."""
         return list(self.present().filter(broker=broker).values_list("vhost", "name"))
 
     def odd_names_on(self, broker: Broker) -> list[tuple[str, str]]:
-        """Those whose names hold what Prometheus labels may or may not escape."""
+        """Return (vhost, name) of queues whose names contain characters that Prometheus labels may
+        or may not escape."""
         odd = Q()
         for character in ('"', "\\"):
             odd |= Q(name__contains=character) | Q(vhost__contains=character)
@@ -34,9 +35,9 @@ class QueueQuerySet(models.QuerySet["Queue"]):
 
 
 class Queue(models.Model):
-    """A queue as found on a broker, with its present depth. Written by polling only.
+    """A queue as last seen on a broker, with its current depth. Only polling writes it.
 
-    No index holds a depth, so that updating depths stays a HOT update on Postgres; sorting by
+    No index contains a depth, so that updating depths stays a HOT update in Postgres. Sorting by
     depth reads the broker's rows instead.
     """
 
@@ -44,7 +45,7 @@ class Queue(models.Model):
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
     vhost = models.TextField()
     name = models.TextField()
-    #: Empty until the first inventory has seen it: classic | quorum | stream | …
+    #: Empty until the first inventory: classic | quorum | stream | …
     type = models.TextField(blank=True)
     state = models.TextField(blank=True)
     node = models.TextField(blank=True)
@@ -54,21 +55,21 @@ class Queue(models.Model):
     arguments = models.JSONField(default=dict)
     policy = models.TextField(blank=True)
     operator_policy = models.TextField(blank=True)
-    #: None until inventoried.
+    #: None until the first inventory.
     inventoried_at = models.DateTimeField(null=True)
     first_seen_at = models.DateTimeField()
-    #: Set when a complete listing no longer had it.
+    #: Set when a complete listing no longer contained it.
     gone_at = models.DateTimeField(null=True)
 
-    # Present depth, as of the broker's last complete poll (BrokerStatus.depths_at). None: unknown.
+    # Current depth, as of the broker's last complete poll (BrokerStatus.depths_at). None: unknown.
     ready = models.BigIntegerField(null=True)
     unacked = models.BigIntegerField(null=True)
     total = models.BigIntegerField(null=True)
     consumers = models.IntegerField(null=True)
-    #: When ready or unacked last changed: from then on, they are as they are now.
+    #: When ready or unacked last changed: since then, they have their current values.
     depth_changed_at = models.DateTimeField(null=True)
-    #: Where the depth is not known: what it last was, and when that was read. Older ones are of no
-    #: meaning where it is known.
+    #: If the depth is unknown: the last known depth, and when it was read. Meaningless if the
+    #: depth is known.
     last_ready = models.BigIntegerField(null=True)
     last_unacked = models.BigIntegerField(null=True)
     last_depth_at = models.DateTimeField(null=True)

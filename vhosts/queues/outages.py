@@ -1,4 +1,4 @@
-"""What a dead node means for a queue, as sentences. Nothing is asked of a broker here."""
+"""What a dead node means for a queue, as sentences. Nothing here calls a broker."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from vhosts.models import Queue
 
 
 def outage_of(queue: Queue, status: BrokerStatus) -> str:
-    """Why the queue is down, in minority or without a depth; "" where no node is known to be down and
-    the broker did not say that the queue is."""
+    """Return why the queue is down, in minority or without a depth; "" if no node is known to be
+    down and the broker doesn't report that the queue is."""
     if queue.gone_at is not None:
         return ""
     cluster = status.cluster()
@@ -27,7 +27,8 @@ def outage_of(queue: Queue, status: BrokerStatus) -> str:
 
 
 def last_known(queue: Queue, now: datetime) -> str:
-    """A sentence, as in: Last known depth 312, 4 min ago. "" where it never was, or is known now."""
+    """Return a sentence such as: Last known depth 312, 4 min ago. "" if it was never known, or is
+    known now."""
     if queue.ready is not None or queue.last_ready is None or queue.last_depth_at is None:
         return ""
     depth = grouped(queue.last_ready + (queue.last_unacked or 0))

@@ -1,4 +1,4 @@
-"""One queue read fresh from its broker (console.brokers.fresh)."""
+"""Read one queue live from its broker (console.brokers.fresh)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _OUT_OF_REACH = "The broker doesn’t report this queue while nodes are down."
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the broker said at `at`, or why it did not: one of `now`, `bindings`, `trouble`."""
+    """What the broker reported at `at`, or why it didn't: one of `now`, `bindings`, `trouble` is
+    set."""
 
     at: datetime
     now: QueueNow | None = None
@@ -25,12 +26,13 @@ class Reading:
 
 
 def _missing(queue: Queue) -> str:
-    """What a 404 means: RabbitMQ gives one for a queue whose node is down as well."""
+    """Return what a 404 means: RabbitMQ also returns it for a queue whose node is down."""
     return _OUT_OF_REACH if outage_of(queue, queue.broker.status) else _MISSING
 
 
 def read_queue_now(queue: Queue, *, now: datetime) -> Reading:
-    """Figures, consumers and effective policy; at most console.brokers.fresh.SHARED_FOR old."""
+    """Read figures, consumers and effective policy. They may be up to
+    console.brokers.fresh.SHARED_FOR old."""
     read = read_fresh(
         f"queue-now-{queue.pk}",
         queue.broker,
