@@ -165,7 +165,7 @@ OPERATOR_POLICIES = Face(
     model=OperatorPolicy,
     rights=Rights(
         view=Permission.POLICIES_VIEW,
-        # It bounds what the administrators of a virtual host may set.
+        # It bounds what a virtual host's administrators may set.
         create=Permission.BROKERS_EDIT,
         edit=Permission.BROKERS_EDIT,
         delete=Permission.BROKERS_EDIT,

@@ -1,4 +1,5 @@
-"""Policies and operator policies as found on a broker. Written by polling, and by what a change read back."""
+"""Policies and operator policies as last seen on a broker. Written by polling and by read-backs of
+changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What RabbitMQ refuses of a policy, and which queues and exchanges one is for.
+"""Check policies by RabbitMQ's rules, and find the queues and exchanges that one applies to.
 
 Sources: `rabbit_policy.erl`, `rabbit_policies.erl`.
 """
@@ -17,10 +17,10 @@ from console.kinds.common.policies import APPLY_TO
 from console.models import Broker
 from vhosts.models import Exchange, Queue
 
-#: Names that are tried against a pattern; no page waits for more.
+#: Maximum number of names matched against a pattern, so that no page waits longer.
 _MOST = 50_000
 _SAMPLE = 5
-#: The queue types that each value of apply-to is for; None: all of them.
+#: The queue types for each value of apply-to; None: all types.
 _TYPES: Mapping[str, tuple[str, ...] | None] = {
     "all": None,
     "queues": None,
@@ -34,7 +34,8 @@ _WITH_EXCHANGES = ("all", "exchanges")
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How many queues and exchanges a policy is for; `refused` says why the count is not whole."""
+    """The numbers of queues and exchanges that a policy matches. `refused` says why the count is
+    incomplete; None if it is complete."""
 
     queues: int
     exchanges: int
@@ -58,7 +59,7 @@ class Matching:
 
 
 def matching(broker: Broker, vhost: str, spec: Spec) -> Matching:
-    """Of what was last seen in the virtual host; two queries."""
+    """Match a policy against what was last seen in the virtual host. Two queries."""
     # An empty pattern matches every name.
     pattern = spec.get("pattern") or "(?:)"
     apply_to = spec.get("apply_to", "all")
@@ -85,7 +86,7 @@ def matching(broker: Broker, vhost: str, spec: Spec) -> Matching:
 
 
 def check(broker: Broker, key: Key, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a policy, each as RabbitMQ takes it. Raises InvalidField."""
+    """Return the fields of a policy in RabbitMQ's form. Raises InvalidField."""
     checked = dict(fields)
     checked.setdefault("definition", {})
     check_changed(broker, key, checked)
@@ -93,7 +94,7 @@ def check(broker: Broker, key: Key, fields: Mapping[str, Any]) -> dict[str, Any]
 
 
 def check_changed(broker: Broker, key: Key, fields: Mapping[str, Any]) -> None:
-    """As `check`, of those fields alone that are named."""
+    """Like `check`, but only for the given fields."""
     pattern = fields.get("pattern", "")
     if not isinstance(pattern, str):
         raise InvalidField("pattern", "The pattern must be text.")
@@ -114,13 +115,13 @@ def _check_definition(definition: Any) -> None:
 
 
 def notes(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
-    """What the policy is for, before it is set."""
+    """Yield what the policy would match, before it is set."""
     if spec is not None:
         yield matching(broker, key[0], spec).sentence
 
 
 def dies(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
-    """What changes for others when it is deleted."""
+    """Yield what a deletion changes for queues and exchanges."""
     if spec is None:
         return
     found = matching(broker, key[0], spec)
