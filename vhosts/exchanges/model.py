@@ -7,7 +7,8 @@ from accessctl.users.model import SeenOnBroker
 
 
 class Exchange(SeenOnBroker):
-    """An exchange as found on a broker; the default one has the name "". Written by polling only."""
+    """An exchange as last seen on a broker. The default exchange has the name "". Only polling
+    writes it."""
 
     view_permission = Permission.QUEUES_VIEW
 
@@ -33,7 +34,7 @@ class Exchange(SeenOnBroker):
 
     @property
     def alternate_exchange(self) -> str | None:
-        """Where messages that no binding takes go, by its arguments; None: nowhere, or where a
-        policy says."""
+        """Return where unroutable messages go according to the arguments. None: nowhere, or where
+        a policy says."""
         found = self.arguments.get("alternate-exchange")
         return found if isinstance(found, str) else None
