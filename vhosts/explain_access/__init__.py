@@ -1,1 +1,1 @@
-"""Explain access on facts from the mirror."""
+"""Explain access, based on the mirror."""

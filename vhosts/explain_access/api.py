@@ -1,4 +1,5 @@
-"""GET /explain/ and GET /patterns/: answers from what was seen; no request reaches a broker."""
+"""GET /explain/ and GET /patterns/: answered from the observed state, without a call to a
+broker."""
 
 from __future__ import annotations
 

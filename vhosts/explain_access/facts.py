@@ -1,4 +1,5 @@
-"""What polling has seen that decides whether a RabbitMQ user may do something. No broker is called."""
+"""Read from the mirror what decides whether a RabbitMQ user may do something. No broker is
+called."""
 
 from __future__ import annotations
 
@@ -30,8 +31,11 @@ _PARTS = ("users", "vhosts", "permissions", "topic_permissions", "exchanges", "q
 def facts_for(
     broker: Broker, question: Question, *, now: datetime, user_hidden: bool = False
 ) -> Facts:
-    """What bears on the question. A constant number of queries, whatever the broker holds.
-    `user_hidden`: of the user nothing is told, not even whether it is there."""
+    """Return the facts for the question. The number of queries is constant, whatever the broker's
+    size.
+
+    `user_hidden`: reveal nothing about the user, not even whether it exists.
+    """
     named = {
         question.target,
         question.source,
@@ -70,7 +74,7 @@ def facts_for(
 
 
 def known_parts(status: BrokerStatus) -> frozenset[str]:
-    """The parts of the inventory that were read, and without a row left out."""
+    """Return the inventory's parts that were read without skipped rows."""
     return frozenset(part for part in _PARTS if status.knows(part))
 
 
@@ -82,7 +86,7 @@ def _exchanges(broker: Broker, vhost: str, names: Collection[str]) -> dict[str, 
 def _queue_count(
     vhost: VirtualHost | None, queues: QuerySet[Queue], known: frozenset[str]
 ) -> int | None:
-    """Counted only where a limit asks for it."""
+    """Return the number of queues, or None. Counted only if a limit depends on it."""
     if vhost is None or vhost.limits.get("max-queues", -1) <= 0 or "queues" not in known:
         return None
     return queues.count()

@@ -14,7 +14,7 @@ _LONGEST = 1_000
 
 
 class _Name(forms.CharField):
-    """A name of RabbitMQ's: spaces at its ends count."""
+    """A RabbitMQ name: leading and trailing spaces count."""
 
     def __init__(self, offered: str = "", **kwargs: Any) -> None:
         attrs = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
@@ -26,7 +26,7 @@ class _Name(forms.CharField):
 
 
 class ExplainForm(forms.Form):
-    """May a RabbitMQ user do something? Sent by GET, so that the answer has an address."""
+    """Ask whether a RabbitMQ user may do something. Sent by GET, so that the answer has a URL."""
 
     broker = forms.ModelChoiceField(
         Broker.objects.none(),
@@ -79,12 +79,13 @@ class ExplainForm(forms.Form):
         choices = brokers.filter(reach_of(user).brokers(Permission.EXPLAIN_USE))
         field: Any = self.fields["broker"]
         field.queryset = choices
-        if len(choices.order_by()[:2]) > 1:  # of several none is chosen for the person
+        if len(choices.order_by()[:2]) > 1:  # with several, none is preselected
             field.empty_label = "Select a broker"
             field.error_messages["required"] = "Select a broker."
 
     def asked(self) -> dict[str, Any]:
-        """The arguments of explain_access, of a valid form. An empty field is one not given."""
+        """Return the arguments of explain_access, from a valid form. An empty field counts as not
+        given."""
         said = dict(self.cleaned_data)
         for name in ("routing_key", "dead_letter_exchange", "alternate_exchange", "remote"):
             said[name] = said[name] or None

@@ -1,4 +1,4 @@
-"""Which queues and exchanges that were seen a permission's pattern matches."""
+"""Preview which of the observed queues and exchanges a permission's pattern matches."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from console.models import Broker
 from vhosts.explain_access.facts import known_parts
 from vhosts.models import Exchange, Queue
 
-#: Names that are looked at; no page waits for more.
+#: Maximum number of names tested, so that no page waits longer.
 _MOST = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class PatternPreview:
-    """`queues` and `exchanges` are None where they were not read from the broker. `observed_at`: when
-    the names were read."""
+    """A pattern with its matches. `queues` and `exchanges` are None if they weren't read from the
+    broker. `observed_at` is when the names were read, None if never."""
 
     checked: Checked
     queues: Matches | None
@@ -38,8 +38,12 @@ def preview_pattern(
     limit: int = 20,
     topic: bool = False,
 ) -> PatternPreview:
-    """`broker` with its status. `topic`: the pattern is held against routing keys, so that there are
-    no names to show. Raises NotAllowed. Two queries; ends in time whatever the pattern."""
+    """Check the pattern and return its matches.
+
+    `broker` needs its status loaded. `topic`: the pattern is matched against routing keys, so
+    there are no names to show. Raises NotAllowed. Two queries; the time is limited for any
+    pattern.
+    """
     require(acting_user, Permission.PERMISSIONS_VIEW, broker, vhost)
     require(acting_user, Permission.QUEUES_VIEW, broker, vhost)
     dialect = dialect_of(broker.status.erlang_version)

@@ -1,4 +1,4 @@
-"""May this RabbitMQ user do that? By what polling has seen; no broker is asked."""
+"""Decide whether a RabbitMQ user may do something, from the observed state. No broker is called."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from console.errors import InvalidField
 from console.models import Broker
 from vhosts.explain_access.facts import facts_for
 
-#: A short string of AMQP 0-9-1, which every name and routing key is.
+#: Maximum size of an AMQP 0-9-1 short string, which every name and routing key is.
 _MAX_BYTES = 255
 
 
@@ -40,8 +40,12 @@ def explain_access(
     alternate_exchange: str | None = None,
     remote: bool | None = None,
 ) -> Explained:
-    """`broker` with its status. Exchanges may be given as amq.default, which is the default one.
-    Raises NotAllowed, and InvalidField for what no name can be or what the act does not go with."""
+    """Explain whether a user may do something.
+
+    `broker` needs its status loaded. An exchange can be given as amq.default, the default
+    exchange. Raises NotAllowed. Raises InvalidField for an invalid name or one that the operation
+    doesn't take.
+    """
     require(acting_user, Permission.EXPLAIN_USE, broker, vhost)
     if act not in Act.__members__.values():
         raise InvalidField("act", f"The act must be one of {', '.join(ACTS)}.")

@@ -1,4 +1,4 @@
-"""Explain access: may this RabbitMQ user do that, and what decides it?"""
+"""Pages that explain access: whether a RabbitMQ user may do something, and what decides it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vhosts.explain_access.pattern_preview import preview_pattern
 from vhosts.explain_access.service import Explained, explain_access
 from vhosts.models import VirtualHost
 
-#: Names that are offered while typing.
+#: Maximum number of suggested names.
 _OFFERED = 200
 
 
@@ -57,7 +57,7 @@ def explain(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def pattern(request: HttpRequest, broker_id: int) -> HttpResponse:
-    """What a pattern (`?pattern=&vhost=`, `&topic=1`) means and matches, to stand beside its field."""
+    """Show what a pattern (`?pattern=&vhost=`, `&topic=1`) means and matches, next to its field."""
     broker = access_broker(request.user, broker_id, Permission.BROKERS_VIEW)
     context = {
         "now": timezone.now(),
