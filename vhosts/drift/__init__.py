@@ -1,1 +1,1 @@
-"""What differs from the desired state, and what is unmanaged: restore, accept, adopt."""
+"""Drift and unmanaged objects: restore, accept, adopt."""

@@ -1,5 +1,5 @@
-"""Settling what differs from what was asked for, as desired_objects like any other: push ours, accept theirs, adopt
-what was never asked for here."""
+"""Resolve drift with desired objects: restore the desired state, accept the broker's state, or
+adopt unmanaged objects."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ MOST_AT_ONCE = 1000
 def resolve_drift(
     rows: Sequence[ManagedObject], act: str, *, acting_user: AnyUser
 ) -> list[DesiredObject]:
-    """Makes each object on its broker what was asked (`push`), or takes what is there as what is asked
-    from now on (`accept`). Raises NotAllowed, InvalidField."""
+    """Return desired objects that restore the desired state (`push`), or that make the broker's
+    state the desired state (`accept`). Raises NotAllowed, InvalidField."""
     if act not in ACTS:
         raise InvalidField("act", f"act must be one of {', '.join(ACTS)}.")
     if not rows:
@@ -59,7 +59,7 @@ def resolve_drift(
     return desired_objects
 
 
-#: A desired that was refused, or that went with its owner, can be let go of too.
+#: A desired object that was refused, or whose owner was deleted, can be dropped too.
 RESOLVABLE = {
     PUSH: (Sync.DRIFTED,),
     ACCEPT: (Sync.DRIFTED, Sync.OWNER_MISSING, Sync.REJECTED, Sync.NEEDS_CONFIRMATION),
@@ -67,8 +67,8 @@ RESOLVABLE = {
 
 
 def _owners_there(rows: Sequence[ManagedObject]) -> set[tuple[int, Ref]]:
-    """(broker's id, owner) of the virtual hosts and users that are there, as last seen, or that are made
-    by this very act."""
+    """Return (broker ID, owner) of the virtual hosts and users that exist, as last seen, or that
+    this very operation creates."""
     found = {(row.broker_id, _ref(row)) for row in rows if row.spec is not None}
     brokers = {row.broker_id: row.broker for row in rows}
     for pk, broker in brokers.items():
@@ -80,7 +80,7 @@ def _owners_there(rows: Sequence[ManagedObject]) -> set[tuple[int, Ref]]:
 
 
 def _owner_must_be_there(row: ManagedObject, there: set[tuple[int, Ref]]) -> None:
-    """Raises InvalidField."""
+    """Raises InvalidField if an owner of the object doesn't exist."""
     for owner in owners_of(_ref(row)):
         if (row.broker_id, owner) not in there:
             word = KINDS[owner.kind].noun
@@ -97,8 +97,8 @@ def _ref(row: ManagedObject) -> Ref:
 
 
 def objections(desired: DesiredObject) -> list[str]:
-    """What to think of before; sentences: what dies with what is deleted, and what hung on a virtual host
-    or user that is pushed, or accepted to be gone."""
+    """Return warnings as sentences: what is lost with a deleted object, and what depended on a
+    virtual host or user that is restored or accepted as deleted."""
     if desired.spec is None and desired.observed is not None:
         return list(
             FACES[desired.ref.kind].rules.dies(desired.broker, desired.ref.key, desired.observed)
@@ -120,7 +120,7 @@ def objections(desired: DesiredObject) -> list[str]:
 def adopt(
     broker: Broker, kind: str, keys: Iterable[Key], *, acting_user: AnyUser
 ) -> list[DesiredObject]:
-    """Takes objects that were never asked for here under management, as they are there. Raises NotAllowed,
+    """Return desired objects that adopt unmanaged objects as they are. Raises NotAllowed,
     InvalidField, NotThere."""
     wanted = list(dict.fromkeys(keys))
     if kind not in seen_kinds():
@@ -130,7 +130,8 @@ def adopt(
     if len(wanted) > MOST_AT_ONCE:
         raise InvalidField("key", f"At most {MOST_AT_ONCE} objects go at once.")
     for vhost in {KINDS[kind].vhost_of(key) for key in wanted}:
-        # Before anything is looked up: the answer would tell what is in other people's virtual hosts.
+        # Checked before any lookup: the result would reveal what is in other people's virtual
+        # hosts.
         require(acting_user, Permission.DRIFT_RESOLVE, broker, vhost)
     seen = seen_objects(broker, kind, wanted)
     managed = {
@@ -190,7 +191,8 @@ def _wish(
 def _right(
     user: AnyUser, broker: Broker, ref: Ref, spec: Spec | None, observed: Spec | None
 ) -> Permission:
-    """drift:resolve and all that such an act takes of the object itself. Raises NotAllowed."""
+    """Return the right for the object. Requires drift:resolve and every right that the same edit
+    requires. Raises NotAllowed."""
     face, vhost = FACES[ref.kind], vhost_of(ref)
     require(user, Permission.DRIFT_RESOLVE, broker, vhost)
     needed = face.rights_for(
@@ -206,7 +208,7 @@ def _right(
 
 
 def _changed(ref: Ref, spec: Spec | None, observed: Spec | None) -> set[str]:
-    """The fields that differ, or of which that is not known."""
+    """Return the fields that differ, or that may differ because they are unknown."""
     try:
         difference = compare(ref, spec, observed)
     except SpecError:

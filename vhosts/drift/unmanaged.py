@@ -1,4 +1,4 @@
-"""What is on the brokers and was never asked for here: left alone, until somebody adopts it."""
+"""List objects on the brokers that are unmanaged: left alone until a person adopts them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from vhosts.drift.resolve import MOST_AT_ONCE, adopt
 
 
 def unmanaged(kind: str, user: AnyUser) -> QuerySet[Any]:
-    """Objects of the kind (one of `seen_kinds`) that the user may see, as last seen, and that nobody
-    asked for here or that were deleted here since. Raises InvalidField."""
+    """Return the unmanaged objects of a kind (one of `seen_kinds`) that the user may see, as last
+    seen. They were never managed here, or were deleted here since. Raises InvalidField."""
     if kind not in seen_kinds():
         raise InvalidField("kind", f"kind must be one of {', '.join(seen_kinds())}.")
     names = [OuterRef(name) for name in KINDS[kind].identity]
@@ -41,7 +41,8 @@ def key_of(kind: str, row: SeenOnBroker) -> Key:
 def adopt_seen(
     kind: str, rows: Iterable[SeenOnBroker], *, acting_user: AnyUser
 ) -> list[DesiredObject]:
-    """As `adopt`, for rows of `unmanaged`, of several brokers too. Raises NotAllowed, InvalidField."""
+    """Like `adopt`, for rows of `unmanaged`, also of several brokers. Raises NotAllowed,
+    InvalidField."""
     chosen = sorted(rows, key=lambda row: (row.broker_id, row.pk))
     if not chosen:
         raise InvalidField("ids", "Select at least one object.")
