@@ -1,1 +1,1 @@
-"""Virtual hosts and all that lives in one; polling and history."""
+"""Virtual hosts and everything in them; polling and history."""

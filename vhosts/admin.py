@@ -1,5 +1,5 @@
-"""What polling found, to look at; what may be changed of it is in modules of its own. History has
-composite keys, which the admin cannot show."""
+"""Read-only admin of what polling found. What can be changed is in separate modules. History has
+composite keys, which the admin can't show."""
 
 from __future__ import annotations
 

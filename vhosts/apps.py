@@ -27,7 +27,8 @@ class VhostsConfig(AppConfig):
 
 
 def make_first_partitions(using: str, **kwargs: Any) -> None:
-    """A migrated database takes history at once, before any worker has run."""
+    """Create the first partitions, so that a migrated database can store history before any worker
+    has run."""
     from django.utils import timezone
 
     from vhosts.history import partitions

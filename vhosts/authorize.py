@@ -1,4 +1,4 @@
-"""The queue or virtual host somebody asks for, ready to use, or the refusal."""
+"""Return the queue or virtual host that a person requests, or raise the refusal."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vhosts.models import Queue, VirtualHost
 
 
 def access_queue(user: AnyUser, queue_id: int, permission: Permission) -> Queue:
-    """With its broker and that broker's status. Http404 outside the user's scope, NotAllowed
-    inside it without the right."""
+    """Return the queue with its broker and the broker's status loaded. Raises Http404 outside the
+    user's scope, NotAllowed inside it if the right is missing."""
     queue = (
         Queue.objects.visible_to(user).select_related("broker__status").filter(pk=queue_id).first()
     )
@@ -22,7 +22,7 @@ def access_queue(user: AnyUser, queue_id: int, permission: Permission) -> Queue:
 
 
 def access_vhost(user: AnyUser, vhost_id: int, permission: Permission) -> VirtualHost:
-    """As `access_queue`."""
+    """Like `access_queue`, for a virtual host."""
     vhost = (
         VirtualHost.objects.visible_to(user)
         .select_related("broker__status")

@@ -1,5 +1,8 @@
-"""System checks of the history. Registered under the database tag: they run with
-`check --database default` and before a migration, not at every start."""
+"""System checks of the history.
+
+They are registered under the database tag, so they run with `check --database default` and before
+a migration, not at every start.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from console.models import Broker
 
 
 def crumbs(broker: Broker, vhost: str | None = None) -> list[tuple[str, str]]:
-    """Where a page's object is: (label, address) of the broker and of the vhost's queues."""
+    """Return the breadcrumbs of a page's object as (label, URL): the broker, and the virtual
+    host's queues."""
     found = [(broker.name, reverse("broker", args=[broker.pk]))]
     if vhost is not None:
         query = urlencode({"broker": broker.pk, "vhost": vhost})

@@ -1,4 +1,4 @@
-"""What the list of queues shows, sorts and filters by: for the page and its CSV."""
+"""Columns, sorting and filters of the list of queues, for the page and its CSV."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from console.faces.lists import Column, Filter, ListSpec, contains, equals
 from vhosts.queues import arguments as kinds
 
 _OTHER, _UNKNOWN = "other", "unknown"
-#: A state of ours: the broker no longer lists the queue. Such queues are left out unless asked for.
+#: The console's own state: the broker no longer lists the queue. Hidden unless this state is
+#: selected.
 GONE = "gone"
 TYPE_CHOICES = {**kinds.TYPES, _OTHER: "Another type", _UNKNOWN: "Not known yet"}
 STATE_CHOICES = {
@@ -22,7 +23,7 @@ STATE_CHOICES = {
 
 
 def choice_of(value: str, choices: dict[str, str]) -> str:
-    """Which of the choices a stored type or state falls under."""
+    """Return the choice that a stored type or state belongs to."""
     return (value if value in choices else _OTHER) if value else _UNKNOWN
 
 

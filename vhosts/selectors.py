@@ -1,4 +1,4 @@
-"""Questions about queues and virtual hosts, over what polling has stored. No broker is called."""
+"""Query queues and virtual hosts in what polling stored. No broker is called."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     AnyUser = AbstractBaseUser | AnonymousUser
 
-#: Aggregates over the queues of a list. `unknown`: those whose depth is not known, so that a sum
-#: can say what it leaves out.
+#: Aggregates over a list's queues. `unknown` counts those without a known depth, so that a sum can
+#: say what it omits.
 QUEUE_TOTALS = {
     "ready": Sum("ready"),
     "unacked": Sum("unacked"),
@@ -37,9 +37,12 @@ QUEUE_TOTALS = {
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A queue as a list shows it. `outage`: why it is down, or has no depth because nodes are; "" where
-    that is not so. `last_known`: what its depth was before. `spark`: its total over the last hour, None
-    where not known."""
+    """A queue as a list shows it.
+
+    `outage` says why it is down, or why nodes that are down hide its depth; else "". `last_known`
+    is a sentence about its last known depth. `spark` is its total over the last hour, with None
+    for unknown values; None if not loaded.
+    """
 
     queue: Queue
     stale: bool
@@ -51,7 +54,7 @@ class QueueRow:
 
 
 def queues_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Queue]:
-    """Queues with their broker and its status, the gone ones among them."""
+    """Return the queues with their broker and its status, including those that are gone."""
     queues = Queue.objects.visible_to(user).filter(broker__in=scope.brokers(user))
     if scope.broker is not None:
         queues = queues.filter(broker_id=scope.broker.pk)
@@ -61,12 +64,14 @@ def queues_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Queue]:
 
 
 def listed(queues: QuerySet[Queue], asked: ListRequest) -> QuerySet[Queue]:
-    """The rows a list is about: those that are there, unless it asks for those that are gone."""
+    """Return the rows of a list: present queues, or those that are gone if that state is
+    selected."""
     return queues.filter(gone_at__isnull=asked.values.get("state") != GONE)
 
 
 def queue_facets(queues: QuerySet[Queue]) -> dict[str, dict[str, int]]:
-    """How many queues there are of each type and state; gone ones count as gone only. One query."""
+    """Count the queues of each type and state. Those that are gone count only as gone. One
+    query."""
     facets: dict[str, dict[str, int]] = {"type": defaultdict(int), "state": defaultdict(int)}
     gone = Count("pk", filter=Q(gone_at__isnull=False))
     counted = queues.order_by().values("type", "state").annotate(n=Count("pk"), gone=gone)
@@ -79,7 +84,8 @@ def queue_facets(queues: QuerySet[Queue]) -> dict[str, dict[str, int]]:
 
 
 def queue_rows(queues: Iterable[Queue], *, now: datetime, sparks: bool = True) -> list[QueueRow]:
-    """The rows of one page; a constant number of queries, whatever the number of queues."""
+    """Return the rows of one page. The number of queries is constant, whatever the number of
+    queues."""
     found = list(queues)
     lines = history.sparklines([queue.pk for queue in found], now=now) if sparks and found else {}
     return [queue_row(queue, now=now, spark=lines.get(queue.pk)) for queue in found]
@@ -100,7 +106,7 @@ def queue_row(queue: Queue, *, now: datetime, spark: list[int | None] | None = N
 
 
 def _why_unknown(queue: Queue, status: BrokerStatus) -> str:
-    """Why a depth of this queue is not known, where one is not."""
+    """Return why this queue's depth is unknown, if it is."""
     if queue.gone_at is not None:
         return "The broker no longer lists this queue."
     if status.depths_at is None:
@@ -109,13 +115,14 @@ def _why_unknown(queue: Queue, status: BrokerStatus) -> str:
 
 
 def vhost_figures(vhost: VirtualHost) -> dict[str, int | None]:
-    """Number of queues and their depths, summed up, of one virtual host: see QUEUE_TOTALS."""
+    """Return the number of queues and the sums of their depths in one virtual host: see
+    QUEUE_TOTALS."""
     queues = Queue.objects.present().filter(broker_id=vhost.broker_id, vhost=vhost.name)
     figures = queues.aggregate(queues=Count("pk"), **QUEUE_TOTALS)
     return {**figures, "queues": vhost.broker.status.counted("queues", figures["queues"])}
 
 
 def vhost_of(queue: Queue) -> VirtualHost | None:
-    """The virtual host of a queue, where an inventory has seen it."""
+    """Return a queue's virtual host, or None if no inventory has seen it."""
     found = VirtualHost.objects.filter(broker_id=queue.broker_id, name=queue.vhost).first()
     return found if isinstance(found, VirtualHost) else None

@@ -1,7 +1,8 @@
-"""What beat and workers run. Tasks read the clock and pass it on; none carries more than ids.
+"""Tasks that beat and workers run. They read the clock and pass it on; their arguments are only
+IDs.
 
-The threads pool is safe here: Celery's Django fixup closes the database connections of the thread
-after each task (celery/fixups/django.py, on_task_postrun), so none is shared or left open.
+The threads pool is safe here: Celery's Django fixup closes the thread's database connections after
+each task (celery/fixups/django.py, on_task_postrun), so none is shared or left open.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from vhosts.polling.inventory import take as inventory
 @shared_task(ignore_result=True)
 @recorded("dispatch_due_polls")
 def dispatch_due_polls() -> None:
-    """Each second, by beat: claims what is due and hands it out. A message that waited too long is
-    dropped by the worker; its claim lapses and the broker is due again."""
+    """Claim what is due and send it to workers. Beat runs this each second. A worker drops a
+    message that waited too long; its claim expires and the broker is due again."""
     now = dispatch.database_now()
     for due in dispatch.claim_due_polls(now):
         poll_broker.apply_async((due.broker_id, due.claim), expires=dispatch.EXPIRES_S)
@@ -48,8 +49,8 @@ def take_inventory(broker_id: int, claim: int) -> None:
 @shared_task(ignore_result=True)
 @recorded("keep_history")
 def keep_history() -> None:
-    """Each minute, by beat. Harmless to run twice, or beside another. A step that fails stops no
-    other: history that can't be summed up is still cleaned up."""
+    """Maintain the history. Beat runs this each minute. Safe to run twice or in parallel. A step
+    that fails stops no other: history that can't be summed up is still cleaned up."""
     now = dispatch.database_now()
     run_steps(
         "keep_history",
@@ -70,7 +71,7 @@ def keep_history() -> None:
 @shared_task(ignore_result=True)
 @recorded("take_backups")
 def take_backups() -> None:
-    """Each minute, by beat: backs up the brokers that are due. Harmless beside another."""
+    """Back up the brokers that are due. Beat runs this each minute. Safe to run in parallel."""
     now = dispatch.database_now()
     run_steps(
         "take_backups",
