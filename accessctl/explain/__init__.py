@@ -1,4 +1,5 @@
-"""May this RabbitMQ user do that? Rules over what was seen of a broker; nothing here asks it."""
+"""Decide whether a RabbitMQ user may do something: rules over observed facts. Nothing here calls a
+broker."""
 
 from accessctl.explain.facts import (
     ExchangeFacts,

@@ -8,7 +8,7 @@ from datetime import datetime
 @dataclass(frozen=True, slots=True)
 class UserFacts:
     tags: tuple[str, ...] = ()
-    #: None: the broker does not say.
+    #: None: the broker doesn't report it.
     has_password: bool | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
 
@@ -16,7 +16,7 @@ class UserFacts:
 @dataclass(frozen=True, slots=True)
 class VhostFacts:
     limits: Mapping[str, int] = field(default_factory=dict)
-    #: State by node; empty: not known.
+    #: State by node; empty: unknown.
     cluster_state: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -44,17 +44,18 @@ class ExchangeFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of the user, the virtual host and the objects of one question.
+    """What is known about the user, virtual host and objects of one question.
 
-    `known` names the parts that were read from the broker and are whole (users, vhosts, permissions,
-    topic_permissions, exchanges, queues): only there does a missing entry mean that there is none.
+    `known` has the parts that were read completely from the broker (users, vhosts, permissions,
+    topic_permissions, exchanges, queues). Only in these does a missing entry mean that the object
+    doesn't exist.
     """
 
     known: frozenset[str] = frozenset()
     rabbitmq_version: str = ""
     erlang_version: str = ""
     user: UserFacts | None = None
-    #: Whether who asks may not know if there is such a user.
+    #: Whether the person may not learn if this user exists.
     user_hidden: bool = False
     vhost: VhostFacts | None = None
     permission: PermissionFacts | None = None
@@ -62,22 +63,23 @@ class Facts:
     topic_permissions: Mapping[str, TopicFacts] = field(default_factory=dict)
     exchanges: Mapping[str, ExchangeFacts] = field(default_factory=dict)
     queues: frozenset[str] = frozenset()
-    #: How many queues the virtual host has; None: not known.
+    #: Number of queues in the virtual host; None: unknown.
     queue_count: int | None = None
     #: When all this was read; None: never.
     observed_at: datetime | None = None
-    #: Whether it may be out of date: the broker has not answered since.
+    #: Whether it may be out of date: the broker hasn't answered since.
     stale: bool = False
 
     @property
     def version(self) -> tuple[int, ...] | None:
-        """(3, 10, 8); None where the broker's version is not known."""
+        """The broker's version, such as (3, 10, 8); None if unknown."""
         parts = self.rabbitmq_version.split("-")[0].split("+")[0].split(".")
         digits = [part for part in parts if part.isascii() and part.isdecimal() and len(part) < 9]
         return tuple(map(int, digits)) if len(digits) >= 2 else None
 
     def exchange(self, name: str) -> ExchangeFacts | None:
-        """None where it is not there, or not known to be. Those that every virtual host has are known."""
+        """Return the exchange; None if it doesn't exist or is unknown. Exchanges that every
+        virtual host has are always known."""
         return self.exchanges.get(name) or _BUILT_IN.get(name)
 
 

@@ -1,4 +1,4 @@
-"""What RabbitMQ checks for each method of AMQP 0-9-1, once the virtual host is open. Sources as in
+"""What RabbitMQ checks for each AMQP 0-9-1 method once the virtual host is open. Sources: see
 accessctl.explain.rules."""
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from accessctl.explain.question import Act, Question
 from accessctl.explain.rights import right, topic_right
 from accessctl.explain.verdict import Reason, quoted
 
-#: From 4.3 on a passive declare needs some right on the name; up to 4.0 it needs none.
+#: From 4.3 on, a passive declare needs any right on the name; up to 4.0, it needs none.
 _PASSIVE_NEEDS_NONE_BEFORE, _PASSIVE_NEEDS_SOME_FROM = (4, 1), (4, 3)
-#: Looks like the names that the server gives: configure patterns are held against it.
+#: A name like those that the server generates; configure patterns are matched against it.
 _SERVER_NAMED = "amq.gen-JzTY20BRgKO-HjmUJj0wLg"
 _REPLY_TO = "amq.rabbitmq.reply-to"
 
@@ -147,7 +147,7 @@ def _delete_exchange(
 
 
 def _bind(question: Question, facts: Facts, permission: PermissionFacts) -> Iterator[Reason]:
-    """Binding and unbinding alike: write on the destination, read on the source."""
+    """Bind and unbind need the same: write on the destination, read on the source."""
     to_queue = question.act in (Act.BIND_QUEUE, Act.UNBIND_QUEUE)
     kind = "queue" if to_queue else "exchange"
     yield right(facts, permission, "write", kind, question.target)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Act(StrEnum):
-    """What a RabbitMQ user may want to do, under the name it has in our API."""
+    """What a RabbitMQ user may want to do, named as in the console's API."""
 
     ADMINISTER = "administer"
     BIND_EXCHANGE = "bind_exchange"
@@ -30,17 +30,18 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActWords:
-    """`label` stands after "may"; `target` and `source` name what else must be told, "" nothing."""
+    """Texts of an act. `label` follows "may". `target` and `source` name the additional inputs; ""
+    if there is none."""
 
     label: str
-    #: The method of AMQP 0-9-1, or the part of the HTTP API.
+    #: The AMQP 0-9-1 method, or the call of the HTTP API.
     method: str
     target: str = ""
     source: str = ""
     takes_routing_key: bool = False
 
 
-#: In the order a form offers them.
+#: In the order of the form.
 ACTS: Mapping[Act, ActWords] = {
     Act.PUBLISH: ActWords(
         "publish to an exchange", "basic.publish", "exchange", takes_routing_key=True
@@ -97,11 +98,13 @@ ACTS: Mapping[Act, ActWords] = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`target` is the queue or exchange acted on, or the destination of a binding; `source` the
-    exchange bound from. "" is the default exchange, or a queue that the server shall name.
+    """One question.
 
-    `dead_letter_exchange` and `alternate_exchange` are what a declare asks for; None: it does not.
-    `routing_key` None: any. `remote`: from another machine than the broker's; None: not told.
+    `target` is the queue or exchange, or a binding's destination; `source` is the exchange that it
+    binds from. "" is the default exchange, or a queue that the server names.
+    `dead_letter_exchange` and `alternate_exchange` are arguments of a declare; None: not set.
+    `routing_key` None: any. `remote`: the client connects from another machine than the broker's;
+    None: unknown.
     """
 
     act: Act

@@ -1,4 +1,4 @@
-"""One right on one name: a permission's pattern, or a topic permission's, held against it.
+"""Check one right on one name: match the pattern of a permission or topic permission.
 
 Source: `check_resource_access` and `check_topic_access` of `rabbit_auth_backend_internal.erl`.
 """
@@ -14,17 +14,18 @@ from accessctl.patterns.check import dialect_of, literal, matches
 from accessctl.patterns.pcre import TooCostly
 from accessctl.patterns.words import in_words
 
-#: What the default exchange is called in permissions.
+#: The name of the default exchange in permissions.
 DEFAULT_EXCHANGE = "amq.default"
-#: From here on a match that takes too many steps denies (`rabbit_re.erl`).
+#: From this version on, a match that takes too many steps is denied (`rabbit_re.erl`).
 _BOUNDED_FROM = (4, 2, 6)
-#: From here on variables are put into topic permissions as plain text.
+#: From the first version on, variables are inserted into topic permissions as plain text; before
+#: the second, never.
 _ESCAPES_FROM, _NEVER_ESCAPES_BEFORE = (4, 3), (4, 1)
 
 
 def right(facts: Facts, permission: PermissionFacts, wanted: str, kind: str, name: str) -> Reason:
-    """`wanted` is configure, write or read; `kind` is queue or exchange. The name "" is the default
-    exchange."""
+    """Check one right. `wanted` is configure, write or read; `kind` is queue or exchange. The name
+    "" is the default exchange."""
     shown = (
         f"the {kind} {quoted(name)}" if name else f"the default exchange (as {DEFAULT_EXCHANGE})"
     )
@@ -36,7 +37,8 @@ def right(facts: Facts, permission: PermissionFacts, wanted: str, kind: str, nam
 
 
 def topic_right(facts: Facts, question: Question, wanted: str, exchange: str) -> Iterator[Reason]:
-    """Only for topic exchanges, and only where the user has a topic permission for this one."""
+    """Check the topic permission. Yields nothing unless the exchange is, or may be, a topic
+    exchange."""
     found = facts.exchange(exchange)
     if found is not None and found.type != "topic":
         return
@@ -85,8 +87,8 @@ def _topic_outcome(facts: Facts, question: Question, pattern: str) -> tuple[Outc
 
 
 def _expanded(facts: Facts, question: Question, pattern: str) -> set[str]:
-    """The pattern with its variables put in, in every way this broker may do it. `{client_id}` is
-    for MQTT and stays as it is in AMQP 0-9-1."""
+    """Return the pattern with its variables inserted, in every way that this broker version may do
+    it. `{client_id}` is for MQTT and stays unchanged in AMQP 0-9-1."""
     version = facts.version
     ways: list[Callable[[str], str]] = []
     if version is None or version < _ESCAPES_FROM:
@@ -95,7 +97,7 @@ def _expanded(facts: Facts, question: Question, pattern: str) -> set[str]:
         ways.append(literal)
     found = set()
     for way in ways:
-        # In the order of their names, one after the other, as maps:fold does.
+        # One after the other in alphabetical order, like maps:fold.
         expanded = pattern.replace("{username}", way(question.user))
         found.add(expanded.replace("{vhost}", way(question.vhost)))
     return found

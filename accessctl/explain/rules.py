@@ -1,8 +1,9 @@
 """What RabbitMQ checks for each act, in its order.
 
-Sources: `rabbit_reader.erl` (connection.open), `rabbit_channel.erl` (the methods of AMQP 0-9-1),
-`rabbit_access_control.erl`, `rabbit_vhost_limit.erl`, `rabbit_mgmt_util.erl` of 3.10.8, 4.0.5 and 4.3.6, and
-RabbitMQ's access control guide. Checked against live brokers by tests/accessctl/test_explain_live.py.
+Sources: `rabbit_reader.erl` (connection.open), `rabbit_channel.erl` (AMQP 0-9-1 methods),
+`rabbit_access_control.erl`, `rabbit_vhost_limit.erl`, `rabbit_mgmt_util.erl` of 3.10.8, 4.0.5 and
+4.3.6, and RabbitMQ's access control guide. Checked against live brokers by
+tests/accessctl/test_explain_live.py.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ MANAGEMENT_TAGS = ("administrator", "monitoring", "policymaker", "management")
 
 
 def explain(question: Question, facts: Facts) -> Verdict:
-    """Whether the user may, by the broker's own users and permissions: where it asks LDAP, OAuth 2 or
-    another back end for them, that decides instead."""
+    """Decide by the broker's internal users and permissions. If the broker uses LDAP, OAuth 2 or
+    another backend, that one decides instead."""
     return settle(_reasons(question, facts))
 
 
@@ -133,7 +134,7 @@ def _permission(question: Question, facts: Facts) -> Reason:
 
 
 def _management(question: Question, facts: Facts) -> Iterator[Reason]:
-    """Tags: `is_admin`, `is_policymaker`, `is_mgmt_user` of rabbit_mgmt_util.erl."""
+    """Check tags, like `is_admin`, `is_policymaker`, `is_mgmt_user` of rabbit_mgmt_util.erl."""
     if facts.user is None:
         return
     tags = facts.user.tags

@@ -11,10 +11,10 @@ Outcome = Literal["allows", "denies", "unknown", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One rule that the broker applies, and what comes of it. A `note` decides nothing.
+    """One rule that the broker applies, and its outcome. A `note` has no effect on the verdict.
 
-    `right`, `resource` and `pattern` tell which pattern of the permission was held against which
-    name; they are "" where the rule is about something else. `decided`: the verdict rests on it.
+    `right`, `resource` and `pattern` say which of the permission's patterns was matched against
+    which name; "" if the rule is about something else. `decided`: the verdict depends on it.
     """
 
     rule: str
@@ -28,7 +28,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`allowed` None: it cannot be told, and `missing` says what for."""
+    """The answer. `allowed` None: unknown, and `missing` says why."""
 
     allowed: bool | None
     reasons: tuple[Reason, ...]
@@ -47,13 +47,16 @@ class Verdict:
 
 
 def quoted(text: str) -> str:
-    """A name or pattern inside a sentence: as it is, but for what cannot be seen."""
+    """Return a name or pattern for use in a sentence, with invisible characters escaped."""
     return f'"{printable(text, 160)}"'
 
 
 def settle(reasons: Iterator[Reason]) -> Verdict:
-    """Reasons in the order in which the broker checks. One that denies settles it, whatever is not
-    known: the broker stops at the first. Without one, what is not known leaves it open."""
+    """Return the verdict. `reasons` are in the order in which the broker checks.
+
+    The first reason that denies decides, even if others are unknown, because the broker stops
+    there. Without one, any unknown reason makes the verdict unknown.
+    """
     found = list(reasons)
     outcomes = [reason.outcome for reason in found]
     if "denies" in outcomes:
