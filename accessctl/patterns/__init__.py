@@ -1,1 +1,1 @@
-"""RabbitMQ's permission patterns: PCRE as the broker runs it, checks, plain words."""
+"""RabbitMQ's permission patterns: PCRE as the broker runs it, checks, plain descriptions."""

@@ -1,8 +1,9 @@
-"""The three patterns of a permission: are they regular expressions, what do they mean, what do they match?
+"""Check a permission's patterns: whether they are regular expressions, what they mean, what they
+match.
 
 Sources: RabbitMQ's access control guide; `rabbit_auth_backend_internal.erl` (an empty pattern is
-`^$`; a match anywhere in the name is a match); `rabbit_re.erl` (from 4.2.6: 1,024 bytes at most, and a
-match that takes over 50,000 steps denies). A pattern is only ever run by `accessctl.patterns.pcre`.
+`^$`; a match anywhere in the name is a match); `rabbit_re.erl` (from 4.2.6: at most 1,024 bytes,
+and a match of over 50,000 steps is denied). Only `accessctl.patterns.pcre` ever runs a pattern.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from accessctl.patterns.words import (
 )
 
 MAX_BYTES = 1_024
-#: As it is, and in an escape: brokers take it, and no name holds one.
+#: NUL, literal or escaped: brokers accept it, but no name contains one.
 _NUL = re.compile(r"\x00|\\x00")
-#: Seconds that a preview may take before it is given up.
+#: Time limit of a preview, in seconds.
 PREVIEW_BUDGET = 0.2
-#: Seconds that are spent on looking for a name that makes a pattern run away.
+#: Time limit of the search for a name that makes a pattern run away, in seconds.
 _PROBING_BUDGET = 0.03
 
 _RUNAWAY = (
@@ -47,7 +48,8 @@ _RECURSION = (
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """`code`: slip (taken literally and hardly meant so) | runaway | nested | unanchored | dot | recursion | variables | unchecked."""
+    """`code`: slip (literal text that is probably a mistake) | runaway | nested | unanchored | dot
+    | recursion | variables | unchecked."""
 
     code: str
     sentence: str
@@ -55,10 +57,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is known of a pattern without asking the broker.
+    """What is known about a pattern without the broker.
 
-    `valid` None: the broker has to decide (`error` says why). `position` is the character where a
-    pattern that is not valid goes wrong. `risky`: may run away.
+    `valid` None: only the broker can decide (`error` says why). `position` is the character of the
+    error in an invalid pattern. `risky`: it may run away.
     """
 
     pattern: str
@@ -75,8 +77,11 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """How many of `of` names a pattern matches, and the first of them. `refused`: why the count is
-    not of all names (then it is of those that were tried); None: it is whole."""
+    """How many of `of` names a pattern matches, and the first of them.
+
+    `refused` says why not all names were tried (the count then covers only those tried); None if
+    all were.
+    """
 
     count: int
     sample: tuple[str, ...]
@@ -85,7 +90,8 @@ class Matches:
 
 
 def dialect_of(erlang_version: str) -> Dialect | None:
-    """PCRE 8 up to Erlang/OTP 27, PCRE2 from 28 on (OTP 28's release notes). None: not known."""
+    """Return the dialect: PCRE 8 up to Erlang/OTP 27, PCRE2 from 28 on (OTP 28's release notes).
+    None: unknown."""
     major = erlang_version.split(".")[0]
     if not (major.isascii() and major.isdecimal()):
         return None
@@ -93,8 +99,11 @@ def dialect_of(erlang_version: str) -> Dialect | None:
 
 
 def check(pattern: str, *, dialect: Dialect | None = None, topic: bool = False) -> Checked:
-    """`dialect` None: that of no broker in particular, where PCRE2 is taken. `topic`: the pattern is
-    of a topic permission, where {username} and {vhost} stand for something."""
+    """Check a pattern.
+
+    `dialect` None: no specific broker; PCRE2 is used. `topic`: the pattern belongs to a topic
+    permission, where {username} and {vhost} are variables.
+    """
     words = in_words(pattern)
     if problem := _refused_outright(pattern):
         return Checked(pattern, False, words, *problem)
@@ -126,8 +135,9 @@ def check(pattern: str, *, dialect: Dialect | None = None, topic: bool = False) 
 
 @lru_cache(maxsize=4096)
 def why_not_pattern(pattern: str, dialect: Dialect | None = None) -> str:
-    """Why no permission can have this pattern, in one sentence; "" where it can, or the broker has to
-    decide. Without the looking for risks that `check` does, so that thousands are checked at once."""
+    """Return a sentence that says why no permission can have this pattern; "" if one can, or if
+    only the broker can decide. It skips the search for risks that `check` does, so it can check
+    thousands."""
     if problem := _refused_outright(pattern):
         return problem[0]
     try:
@@ -158,8 +168,8 @@ def preview(
     dialect: Dialect | None = None,
     budget: float = PREVIEW_BUDGET,
 ) -> Matches:
-    """Which of the names the pattern matches; ends within about `budget` seconds whatever the
-    pattern. The sample holds the first `limit` of them."""
+    """Match the pattern against the names within about `budget` seconds, whatever the pattern. The
+    sample has the first `limit` matches."""
     if (problem := _refused_outright(pattern)) is not None:
         return Matches(0, (), len(names), problem[0])
     try:
@@ -185,11 +195,12 @@ def preview(
 
 
 def matches(pattern: str, name: str, *, dialect: Dialect | None = None) -> bool | None:
-    """Whether a permission's pattern matches, as the broker would have it. None where that cannot
-    be told: the dialects differ and the broker's is not known, the pattern is one that only the
-    broker can judge, or libpcre2 is missing. Raises TooCostly.
+    """Return whether a permission's pattern matches a name, as on the broker.
 
-    A pattern that is no regular expression denies, as at the broker."""
+    Returns None if that can't be decided: the dialects differ and the broker's is unknown, only
+    the broker can judge the pattern, or libpcre2 is missing. Raises TooCostly. An invalid pattern
+    denies, as on the broker.
+    """
     if dialect is None:
         one, other = (matches(pattern, name, dialect=each) for each in ("pcre8", "pcre2"))
         return one if one == other else None
@@ -204,12 +215,12 @@ def matches(pattern: str, name: str, *, dialect: Dialect | None = None) -> bool 
 
 
 def literal(text: str) -> str:
-    """A pattern that matches this text and no other character of it specially."""
+    """Return a pattern that matches this text literally."""
     return "".join(f"\\{char}" if char in r"\^$.|?*+()[]{}-" else char for char in text)
 
 
 def beginning_with(prefix: str) -> str:
-    """The preset for names of a prefix."""
+    """Return the preset for names with a prefix."""
     return f"^{literal(prefix)}.*"
 
 
@@ -243,7 +254,7 @@ def _notes(pattern: str, words: PatternWords, regex: Regex) -> Iterable[Note]:
 
 
 def _runs_away(pattern: str, regex: Regex) -> bool:
-    """Tries names made of the pattern's own characters, which is what a runaway pattern runs on."""
+    """Try names made of the pattern's own characters, which make a runaway pattern run away."""
     ends = time.monotonic() + _PROBING_BUDGET
     letters = dict.fromkeys(char for char in pattern if char.isalnum() or char in "._-/:")
     probes = [char * 60 for char in islice(letters, 12)] + ["".join(letters) * 4, "a" * 60]

@@ -1,4 +1,4 @@
-"""What to think of before a permission is set: risks of its patterns, as sentences."""
+"""Warn about risks of a permission's patterns before it is set, as sentences."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from accessctl.patterns.check import check, dialect_of
 from console.engine.proposal import DesiredObject
 from console.kinds.common.kind import Ref
 
-#: More than are shown of one plan are not looked at: each may take some hundredths of a second.
+#: A plan doesn't show more than these, so no more are checked: each may take some hundredths of a
+#: second.
 _MOST_PATTERNS = 50
 
 
 def pattern_notes(
     desired_objects: Sequence[DesiredObject], *, topic: bool
 ) -> Mapping[Ref, Sequence[str]]:
-    """By object, of permissions or of topic permissions; only what deserves a second look, of the first
-    patterns that differ."""
+    """Return warnings by object, for permissions or topic permissions. Only the first patterns
+    that differ are checked."""
     found: dict[Ref, list[str]] = {}
     known: dict[tuple[str, int], list[str]] = {}
     for desired in desired_objects:
@@ -27,7 +28,7 @@ def pattern_notes(
                     return found
                 dialect = dialect_of(desired.broker.status.erlang_version)
                 checked = check(pattern, dialect=dialect, topic=topic)
-                # A plan tells slips of every kind by itself.
+                # The plan itself reports slips of every kind.
                 said = [note.sentence for note in checked.notes if note.code != "slip"]
                 known[asked] = [checked.error, *said] if checked.error else said
             notes = [f"{field.capitalize()} {pattern}: {sentence}" for sentence in known[asked]]

@@ -1,10 +1,12 @@
-"""RabbitMQ's regular expressions, run under a limit: libpcre2 by ctypes, set up as Erlang's `re` is.
+"""Run RabbitMQ's regular expressions under a limit: libpcre2 through ctypes, configured like
+Erlang's `re`.
 
 The broker matches a permission's pattern against the bytes of a name: no Unicode mode, ISO Latin-1
-character classes (`erts/emulator/pcre`), a newline is LF. Erlang up to OTP 27 has PCRE 8, from OTP 28
-PCRE2. Python's own `re` is another dialect and has no limit: a pattern of a user is never run in it.
+character classes (`erts/emulator/pcre`), LF as newline. Erlang has PCRE 8 up to OTP 27, PCRE2 from
+OTP 28. Python's own `re` is another dialect and has no limit, so a user's pattern is never run in
+it.
 
-Why the library of the system: docs/decisions/0020-patterns.md.
+Why the system's library is used: docs/decisions/0020-patterns.md.
 """
 
 from __future__ import annotations
@@ -20,9 +22,9 @@ from typing import Any, Literal
 
 Dialect = Literal["pcre8", "pcre2"]
 
-#: Steps of one match. The broker's own limit from 4.2.6 on (`rabbit_re.erl`).
+#: Steps per match. The broker's own limit from 4.2.6 on (`rabbit_re.erl`).
 MATCH_LIMIT = 50_000
-#: KiB of memory for one match: names and routing keys are of 255 bytes at most.
+#: Memory per match, in KiB: names and routing keys have at most 255 bytes.
 _HEAP_LIMIT = 16 * 1024
 _NESTED_PARENTHESES = 250
 
@@ -30,11 +32,11 @@ _NO_MATCH = -1
 _OVER_A_LIMIT = (-47, -53, -63)  # match, depth, heap
 _NEWLINE_LF = 2
 _BSR_UNICODE = 1
-#: PCRE 8 takes an unknown escape such as \i for the letter itself; PCRE2 can be told to.
+#: PCRE 8 treats an unknown escape such as \i as the letter itself; PCRE2 has an option for this.
 _UNKNOWN_ESCAPE = 103
 _BAD_ESCAPE_IS_LITERAL = 0x2
-#: What one version refuses and another does not: [\d-z], which PCRE 8 takes, and a lookbehind of
-#: varying length, which PCRE2 takes from 10.43 on.
+#: Errors that depend on the version: [\d-z], which PCRE 8 accepts, and a lookbehind of varying
+#: length, which PCRE2 accepts from 10.43 on.
 _DOUBTFUL: dict[Dialect, int] = {"pcre8": 150, "pcre2": 125}
 
 _TABLE = 256
@@ -43,7 +45,7 @@ _TABLES_SIZE = 3 * _TABLE + 10 * 32
 
 _LOWER = bytes((0xAA, 0xB5, 0xBA, *(byte for byte in range(0xDF, 0x100) if byte != 0xF7)))
 _UPPER = bytes(byte for byte in range(0xC0, 0xDF) if byte != 0xD7)
-#: Bytes of Latin-1 and an ASCII character that is in the very same classes (`g`: not hexadecimal).
+#: Latin-1 bytes, each with an ASCII character of the same classes (`g`: not hexadecimal).
 _LIKE_ASCII = {
     **dict.fromkeys(_LOWER, ord("g")),
     **dict.fromkeys(_UPPER, ord("G")),
@@ -53,12 +55,12 @@ _LIKE_ASCII = {
 
 
 class Unavailable(Exception):
-    """There is no libpcre2-8 on this machine."""
+    """libpcre2-8 isn't installed on this machine."""
 
 
 class PatternError(ValueError):
-    """Not a regular expression in this dialect. `position`: the byte where it goes wrong. `certain`
-    False where the broker's own version may think otherwise."""
+    """Not a regular expression in this dialect. `position` is the byte of the error. `certain` is
+    False if the broker's version may accept it."""
 
     def __init__(self, message: str, position: int, *, certain: bool = True) -> None:
         super().__init__(message)
@@ -67,11 +69,11 @@ class PatternError(ValueError):
 
 
 class TooCostly(Exception):
-    """A match took more steps or memory than it may."""
+    """A match exceeded its limit of steps or memory."""
 
 
 class Regex:
-    """One pattern, compiled. Not to be shared by threads. Raises PatternError, Unavailable."""
+    """One compiled pattern. Don't share it between threads. Raises PatternError, Unavailable."""
 
     def __init__(
         self, pattern: str, dialect: Dialect = "pcre2", *, match_limit: int = MATCH_LIMIT
@@ -87,19 +89,19 @@ class Regex:
         weakref.finalize(self, _free, self._code, self._data, self._context)
 
     def matches(self, name: str) -> bool:
-        """Whether the pattern is found anywhere in the name. Raises TooCostly."""
+        """Return whether the pattern matches anywhere in the name. Raises TooCostly."""
         said = name.encode("utf-8", "surrogateescape")
         found = self._match(self._code, said, len(said), 0, 0, self._data, self._context)
         if found >= 0:
             return True
         if found in _OVER_A_LIMIT:
             raise TooCostly
-        # What else there is – a name that is not UTF-8 under (*UTF) – is an error at the broker too,
-        # which denies.
+        # Any other result, such as a name that isn't UTF-8 under (*UTF), is an error on the broker
+        # too, which denies.
         return False
 
     def which(self, names: Iterable[str]) -> list[str]:
-        """Raises TooCostly."""
+        """Return the names that match. Raises TooCostly."""
         return [name for name in names if self.matches(name)]
 
 
@@ -167,7 +169,7 @@ def _compile(said: bytes, dialect: Dialect) -> int:
     )
 
 
-#: The contexts are shared, and read while a pattern is compiled.
+#: The contexts are shared, and read during compilation.
 _compiling = threading.Lock()
 
 
@@ -186,10 +188,11 @@ def _compile_context(lenient: bool) -> int:
 
 @lru_cache(maxsize=1)
 def _latin_1() -> Any:
-    """PCRE2's character tables for ISO Latin-1: lower case, other case, bitmaps of classes, flags.
+    """Return PCRE2's character tables for ISO Latin-1: lower case, other case, class bitmaps,
+    flags.
 
-    Built from the library's own for ASCII, so that nothing but their order is taken for granted.
-    Kept for good: compiled patterns point to it.
+    Built from the library's own ASCII tables, so that only their order is assumed. Kept forever,
+    because compiled patterns point to them.
     """
     ascii_tables = _library().pcre2_maketables_8(None)
     tables = (c_uint8 * _TABLES_SIZE)(*ascii_tables[:_TABLES_SIZE])

@@ -1,4 +1,4 @@
-"""A permission's pattern in plain words, read off its text: nothing is matched here."""
+"""Describe a permission's pattern in plain English from its text. Nothing is matched here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from console.kinds.refusals.patterns import has_empty_alternative, slips
 
 _EVERYTHING = (".*", "^.*", ".*$", "^.*$", "(.*)", "^(.*)$", "^", "$")
 _NOTHING = ("", "^$", "$^")
-#: Longer texts say nothing to a reader that the pattern does not.
+#: A longer text tells a reader no more than the pattern itself.
 _LONGEST = 80
 UNANCHORED = (
     "Not anchored with ^, so it also matches in the middle of a name: orders matches preorders."
@@ -21,14 +21,14 @@ _META = frozenset("\\^$.|?*+()[]{}")
 
 @dataclass(frozen=True, slots=True)
 class PatternWords:
-    """`kind`: all | nothing | some. `anchored`: each alternative begins with ^. `any_character`: a
-    dot stands where a dot may be meant."""
+    """`kind`: all | nothing | some. `anchored`: each alternative begins with ^. `any_character`:
+    it has a dot that may be meant literally."""
 
     words: str
     kind: Literal["all", "nothing", "some"]
     anchored: bool = True
     any_character: bool = False
-    #: What can't be meant as it stands there, a sentence each.
+    #: What is probably a mistake, one sentence each.
     slips: tuple[str, ...] = ()
 
     @property
@@ -42,7 +42,8 @@ class PatternWords:
 
 
 def in_words(pattern: str) -> PatternWords:
-    """`^orders\\..*` is "names that begin with orders."; what is too involved is "names that match"."""
+    """Describe a pattern: `^orders\\..*` is "names that begin with orders."; one that is too
+    complex is "names that match"."""
     said = _said(pattern)
     return replace(said, slips=tuple(slips(pattern)))
 
@@ -71,14 +72,14 @@ def _said(pattern: str) -> PatternWords:
 
 
 def _is_anchored(pattern: str) -> bool:
-    """Whether each alternative begins with ^, or says by .* that it means to match anywhere."""
+    """Return whether each alternative begins with ^, or with .* for an intended match anywhere."""
     return all(text.lstrip("(?:").startswith(("^", ".*", "\\A")) for text in _alternatives(pattern))
 
 
 def repeats_in_repeats(pattern: str) -> bool:
-    """Whether a group that holds an open repeat is itself repeated, as in `(a+)+`. Atomic groups and
-    possessive repeats do not count: they never go back."""
-    stack: list[list[bool]] = []  # of each open group: [holds a repeat, is atomic]
+    """Return whether a group with an open repeat is itself repeated, as in `(a+)+`. Atomic groups
+    and possessive repeats don't count, because they never backtrack."""
+    stack: list[list[bool]] = []  # per open group: [has a repeat, is atomic]
     closed: list[bool] | None = None
     for kind, text in _tokens(pattern):
         if kind == "open":
@@ -98,8 +99,8 @@ def repeats_in_repeats(pattern: str) -> bool:
 
 
 def _tokens(pattern: str) -> Iterator[tuple[str, str]]:
-    """(kind, text): open | close | repeat | alternative | dot | other. `repeat` is one without a small
-    upper bound; a class in brackets and an escape are one token."""
+    """Yield (kind, text): open | close | repeat | alternative | dot | other. A `repeat` has no
+    small upper bound. A bracket class and an escape are one token each."""
     at = 0
     while at < len(pattern):
         char = pattern[at]
@@ -144,7 +145,7 @@ def _class_size(pattern: str, start: int) -> int:
 
 
 def _braces(pattern: str, start: int) -> tuple[int, str] | None:
-    """(size, kind) of a `{2,5}`; None where the brace is a brace."""
+    """Return (size, kind) of a repeat such as `{2,5}`; None if the brace is literal."""
     end = pattern.find("}", start)
     bounds = pattern[start + 1 : end].split(",") if end > 0 else []
     if not bounds or len(bounds) > 2 or not all(b == "" or b.isdecimal() for b in bounds):
@@ -183,7 +184,7 @@ def _split(pattern: str) -> list[str]:
 
 
 def _term(text: str) -> tuple[str, str] | None:
-    """(how it matches, the plain text); None where it is more than a plain text."""
+    """Return (how it matches, plain text); None if it is more than plain text."""
     if text in _EVERYTHING:
         return "everything", ""
     start = text.startswith("^")
@@ -231,7 +232,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _any_character(pattern: str) -> bool:
-    """A dot that is neither repeated nor the first of `.*`."""
+    """Return whether there is a dot that isn't repeated, unlike that of `.*`."""
     before_was_dot = False
     for kind, text in _tokens(pattern):
         if before_was_dot and not (kind == "repeat" or text[0] in "?{"):
