@@ -1,1 +1,1 @@
-"""The console's own accounts: invite, sign in, passwords."""
+"""The console's own accounts: create, sign in, passwords."""

@@ -1,4 +1,4 @@
-"""Where allauth asks us: passwords, the second factor, single sign-on."""
+"""Adapters that allauth calls: passwords, second factor, single sign-on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TOO_MANY = (
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):
-    """Nobody signs up: an administrator makes the accounts."""
+    """Sign-up is closed: an administrator creates the accounts."""
 
     error_messages: ClassVar[dict[str, Any]] = {
         **DefaultAccountAdapter.error_messages,
@@ -45,12 +45,12 @@ class ClosedAccountAdapter(DefaultAccountAdapter):
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """What the throttling of sign-in counts by. Where there is no address, as behind a Unix socket
-        without a trusted proxy, all count as one."""
+        """Return the address by which failed sign-ins are limited. Without an address, as behind a
+        Unix socket without a trusted proxy, all clients share one count."""
         return client_network(request)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        """allauth's, with limits that keep nobody's owner out (accessctl.sessions.guessing)."""
+        """Like allauth's, with limits that lock no owner out (accessctl.sessions.guessing)."""
         attempt = begin_attempt(request, credentials["username"], kind="password")
         if attempt is None:
             raise self.validation_error("too_many_login_attempts")
@@ -67,7 +67,8 @@ class ClosedAccountAdapter(DefaultAccountAdapter):
         return response
 
     def set_password(self, user: Any, password: str) -> None:
-        """A changed password ends the person's other sessions: somebody may hold one of them."""
+        """Set the password and end the person's other sessions, because somebody else may use one
+        of them."""
         super().set_password(user, password)
         session = getattr(context.request, "session", None)
         end_sessions_of(user, acting_user=user, keep=ref_of(session) if session else None)
@@ -78,7 +79,7 @@ class ClosedAccountAdapter(DefaultAccountAdapter):
 
 
 class SealedMfaAdapter(DefaultMFAAdapter):
-    """Secrets of authenticators are stored as ciphertext."""
+    """Store secrets of authenticators as ciphertext."""
 
     error_messages: ClassVar[dict[str, Any]] = {
         **DefaultMFAAdapter.error_messages,
@@ -98,8 +99,8 @@ class SealedMfaAdapter(DefaultMFAAdapter):
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):
-    """An account that comes by single sign-on is new, and holds nothing until something is granted to
-    it or its groups. It is never joined to an account here by its name or e-mail address."""
+    """An account from single sign-on is new, and has no rights until it or one of its groups gets
+    a grant. It is never linked to an existing account by name or email address."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         return True
@@ -113,7 +114,7 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         if request.user.is_authenticated:
-            # Else who sits at a browser that was left open makes the account theirs.
+            # Otherwise, whoever sits at an unattended browser could take over the account.
             messages.error(request, "Sign out first. Accounts can't be linked.")
             raise ImmediateHttpResponse(redirect("access"))
         if sociallogin.is_existing:

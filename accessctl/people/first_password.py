@@ -1,9 +1,10 @@
-"""Codes by which a person sets a password of their own: made by an administrator, shown once, good for a
-day and for one use.
+"""Codes with which people set their own password: created by an administrator, shown once, valid
+for a day and for one use.
 
-A code is stored nowhere. It is a keyed digest over the account's present password, its last log-in and
-the time (Django's own tokens), so that it is void once a password is set, another code is made, or
-somebody logs in. In a link it stands behind the #, which browsers send to nobody: no log holds it.
+A code isn't stored. It is a keyed digest of the account's current password, its last sign-in and
+the time (Django's own tokens). So it is void as soon as a password is set, another code is
+created, or the person signs in. In a link, it follows the #, which browsers never send, so no log
+contains it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def make_code(person: User) -> str:
 
 
 def person_of_code(code: str) -> User | None:
-    """Whose code it is; None for one that is none, or not good any more, or of a disabled account."""
+    """Return the code's owner; None if it is invalid or expired, or if the account is disabled."""
     number, _, token = code.strip().partition("-")
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
         return None
@@ -37,7 +38,7 @@ def person_of_code(code: str) -> User | None:
 
 
 def link_of(code: str) -> str:
-    """What the administrator sends to the person."""
+    """Return the link that the administrator sends to the person."""
     return f"{absolute(reverse('access_first_password'))}#{code}"
 
 

@@ -8,8 +8,11 @@ from accessctl.tokens.service import revoke_tokens_of
 
 
 class OwnPasswordForm(ChangePasswordForm):  # type: ignore[misc]
-    """Changing one's own password (ACCOUNT_FORMS). One's tokens stay, unless asked otherwise: who knows
-    the old password can't have used it to make one unseen, as they are listed."""
+    """Change one's own password (ACCOUNT_FORMS).
+
+    Tokens stay unless the person chooses to revoke them. Whoever knows the old password can't have
+    used it to create one unnoticed, because tokens are listed.
+    """
 
     revoke_tokens = forms.BooleanField(
         required=False, widget=forms.CheckboxInput({"class": "form-check-input"})

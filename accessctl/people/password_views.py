@@ -1,4 +1,4 @@
-"""Setting a first password by link, and changing one's own."""
+"""Set a first password by link, and change one's own password."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from console.faces.person import person_of
 @sensitive_post_parameters("code", "password1", "password2")
 @sensitive_variables()
 def first_password(request: HttpRequest) -> HttpResponse:
-    """The page behind the link that an administrator gives out. It logs nobody in: the log-in asks for
-    the second factor too, where there is one."""
+    """The page behind an administrator's link. It doesn't sign anybody in: the sign-in also
+    requires the second factor, if there is one."""
     form = FirstPasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -44,7 +44,7 @@ def first_password(request: HttpRequest) -> HttpResponse:
 
 
 def change_password(request: HttpRequest) -> HttpResponseBase:
-    """allauth's page; an account without a password here is told so instead."""
+    """Show allauth's page; for an account without a local password, a page that says so."""
     person = person_of(request)
     if not person.has_usable_password():
         return render(request, "accessctl/no_password.html")

@@ -1,5 +1,5 @@
-"""Codes of the second factor, each good once: at its set-up, at the sign-in, and where somebody confirms
-who they are. The forms are allauth's (MFA_FORMS) with our limits and our memory of used codes."""
+"""Codes of the second factor, each valid once: at setup, at sign-in and for re-authentication. The
+forms are allauth's (MFA_FORMS) with the console's limits and its record of used codes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from django.db import transaction
 
 from accessctl.sessions.guessing import begin_attempt
 
-#: In an authenticator's data: the time step of the last code that was accepted. RFC 6238, section 5.2:
-#: a code is accepted once, and so is none of an earlier step.
+#: In an authenticator's data: the time step of the last accepted code. RFC 6238, section 5.2: a
+#: code is accepted only once, and after it no code of an earlier step.
 _LAST_STEP = "last_step"
 
 
 def step_of(secret: str, code: str) -> int | None:
-    """The time step whose code this is; None where it's none of the present ones."""
+    """Return the code's time step; None if it is none of the current codes."""
     for step in totp.yield_hotp_counters_from_time():
         value = totp.format_hotp_value(totp.hotp_value(secret, step))
         if compare_user_code(actual=code, expected=value):
@@ -35,10 +35,10 @@ def step_of(secret: str, code: str) -> int | None:
 
 
 def use_code(user: User, code: str) -> Authenticator | None:
-    """The factor that the code is of, an app or the recovery codes, after which the code is used up;
-    None for a wrong or used one."""
+    """Use up a code. Return the factor it belongs to, an app or the recovery codes; None for a
+    wrong or used code."""
     with transaction.atomic():
-        # The lock makes a code good once, however often it's sent at the same time.
+        # The lock makes a code valid once, even if it is sent several times at once.
         factors = Authenticator.objects.select_for_update().filter(user=user).order_by("-type")
         for factor in factors:
             if factor.type == Authenticator.Type.TOTP:
@@ -57,7 +57,7 @@ def note_step(factor: Authenticator, step: int) -> None:
 
 
 class _CodeForm(forms.Form):
-    """What is common to the sign-in's second step and confirming who one is."""
+    """The common part of the sign-in's second step and of re-authentication."""
 
     user: User
     authenticator: Authenticator
@@ -90,7 +90,7 @@ class ConfirmCodeForm(_CodeForm, ReauthenticateForm):  # type: ignore[misc]
 
 
 class ActivateForm(ActivateTOTPForm):  # type: ignore[misc]
-    """`step` is that of the code, for a form that is valid."""
+    """`step` is the code's time step, once the form is valid."""
 
     step: int
     keep_tokens = forms.BooleanField(

@@ -1,4 +1,5 @@
-"""The page *Security*: one's second factor, and where the console believes the request comes from."""
+"""The page *Security*: a person's second factor, and the address from which the console sees the
+request."""
 
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ class SecurityView(IndexView):  # type: ignore[misc]
 
 
 class ActivateTotpView(ActivateTOTPView):  # type: ignore[misc]
-    """Sets up an authenticator app. Tokens that were made while the password alone guarded the
-    account are revoked, unless their owner keeps them."""
+    """Set up an authenticator app. Tokens created while only the password protected the account
+    are revoked, unless their owner keeps them."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         mine = ApiToken.objects.of(self.request.user)
@@ -46,7 +47,7 @@ class ActivateTotpView(ActivateTOTPView):  # type: ignore[misc]
         with transaction.atomic():
             answer: HttpResponse = super().form_valid(form)
             app = Authenticator.objects.get(user=person, type=Authenticator.Type.TOTP)
-            # Whoever saw the code over a shoulder can't sign in with it.
+            # So somebody who saw the code can't sign in with it.
             note_step(app, form.step)
             revoked = 0
             if not form.cleaned_data["keep_tokens"]:
@@ -58,8 +59,8 @@ class ActivateTotpView(ActivateTOTPView):  # type: ignore[misc]
 
 @require_safe
 def connection(request: HttpRequest) -> HttpResponse:
-    """The panel about the connection, asked for by the page with an X-Forwarded-For of its own making.
-    Where the console takes that for the client's address, anybody can write it."""
+    """Show the connection panel. The page requests it with a made-up X-Forwarded-For. If the
+    console takes that for the client's address, anybody can forge it."""
     return render(request, "accessctl/_connection.html", _connection(request))
 
 

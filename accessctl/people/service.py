@@ -1,4 +1,4 @@
-"""Console accounts and groups: made by a superuser, for nobody signs up."""
+"""Console accounts and groups. A superuser creates them; sign-up is closed."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from console.errors import InvalidField, NotAllowed
 
 
 def create_person(username: str, *, acting_user: AbstractBaseUser) -> tuple[User, str]:
-    """The account, without any grant and without a password, and the code by which its owner sets one
-    (accessctl.people.first_password). Raises InvalidField, NotAllowed."""
+    """Create an account without grants and password. Return it with the code with which its owner
+    sets a password (accessctl.people.first_password). Raises InvalidField, NotAllowed."""
     require(acting_user, Permission.PEOPLE_EDIT)
     try:
         UnicodeUsernameValidator()(username)
@@ -35,7 +35,7 @@ def create_person(username: str, *, acting_user: AbstractBaseUser) -> tuple[User
         raise InvalidField("username", "A username has at most 150 characters.")
     try:
         with transaction.atomic():
-            # As with log-in, which takes no notice of case where the name is the only one like it.
+            # Like sign-in, which ignores case if only one name matches.
             if User.objects.filter(username__iexact=username).exists():
                 raise IntegrityError
             person = User.objects.create_user(username, password=None)
@@ -50,12 +50,15 @@ def create_person(username: str, *, acting_user: AbstractBaseUser) -> tuple[User
 def reset_password(
     person: User, *, acting_user: AbstractBaseUser, keep_tokens: bool = False
 ) -> tuple[str, int]:
-    """Takes the password away, ends the person's sessions and revokes their API tokens, unless they are
-    kept: whoever knew the password may have made one. The code by which the owner sets a new password
-    (codes made before are good for nothing), and how many tokens were revoked."""
+    """Remove the password, end the person's sessions and revoke their API tokens, unless
+    `keep_tokens`: whoever knew the password may have created one.
+
+    Return the code with which the owner sets a new password (earlier codes are void), and the
+    number of revoked tokens.
+    """
     require(acting_user, Permission.PEOPLE_EDIT)
     with transaction.atomic():
-        person.set_unusable_password()  # a new one each time, which voids the codes made before
+        person.set_unusable_password()  # different each time, which voids earlier codes
         person.save(update_fields=["password"])
         record(
             "people:password",
@@ -70,10 +73,11 @@ def reset_password(
 
 
 def set_password_by_code(code: str, password: str) -> User:
-    """Raises InvalidField: the code is none or not good any more, or the password is too weak."""
+    """Set a password. Raises InvalidField if the code is invalid or expired, or the password too
+    weak."""
     with transaction.atomic():
         found = person_of_code(code)
-        # The lock makes a code good once, however often it is sent at the same time.
+        # The lock makes a code valid once, even if it is sent several times at once.
         person = User.objects.select_for_update().filter(pk=found.pk).first() if found else None
         if person is None or person_of_code(code) is None:
             raise InvalidField(
@@ -98,8 +102,9 @@ def set_password_by_code(code: str, password: str) -> User:
 
 
 def switch_person(person: User, *, active: bool, acting_user: AbstractBaseUser) -> None:
-    """Disabled, an account can do nothing: sessions end, tokens are refused, grants do not count.
-    Raises NotAllowed for one's own, lest nobody be left to enable it."""
+    """Enable or disable an account. A disabled one can do nothing: its sessions end, its tokens
+    are refused, its grants don't count. Raises NotAllowed for one's own account, so that somebody
+    can enable it again."""
     require(acting_user, Permission.PEOPLE_EDIT)
     if person.pk == acting_user.pk:
         raise NotAllowed("You can't disable your own account. Ask another superuser.")
@@ -140,8 +145,8 @@ def _set_groups(
 
 
 def follow_claimed_groups(person: User, names: Collection[str]) -> None:
-    """Sets a person's groups to those of these names that there are: the identity provider says so at
-    each log-in."""
+    """Set a person's groups to the existing groups with these names. The identity provider sends
+    the names at each sign-in."""
     groups = list(Group.objects.filter(name__in=list(names)[:1000]))
     _set_groups(person, groups, acting_user=None)
 
@@ -162,7 +167,7 @@ def create_group(name: str, *, acting_user: AbstractBaseUser) -> Group:
 
 
 def delete_group(group: Group, *, acting_user: AbstractBaseUser) -> None:
-    """Its grants go with it."""
+    """Delete a group and its grants."""
     require(acting_user, Permission.PEOPLE_EDIT)
     with transaction.atomic():
         record(

@@ -1,4 +1,4 @@
-"""What Django and allauth tell only by a signal: log-ins, second factors."""
+"""Handle events that Django and allauth report only as signals: sign-ins, second factors."""
 
 from __future__ import annotations
 

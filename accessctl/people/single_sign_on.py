@@ -1,5 +1,5 @@
-"""Single sign-on: allauth's views, with the way back under CONSOLE_URL, as it is registered with the
-provider, and not under whatever host the request names."""
+"""Single sign-on: allauth's views, with a callback URL under CONSOLE_URL, as registered with the
+provider, and not under the host in the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts and groups of the console."""
+"""Pages of console accounts and groups."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _MOST = 1000
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def people(request: HttpRequest) -> HttpResponse:
-    """The list, and making an account: the link by which its owner sets a password is shown in the
-    answer and never again."""
+    """List accounts, and create one. The link with which its owner sets a password is shown only
+    once, in the response."""
     require(request.user, Permission.PEOPLE_VIEW)
     form = PersonForm(request.POST or None)
     made: tuple[User, str] | None = None  # the account and the link
@@ -88,7 +88,7 @@ def person_groups(request: HttpRequest, person_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def person_switch(request: HttpRequest, person_id: int) -> HttpResponse:
-    """Disable an account after a question, or enable it at once."""
+    """Disable an account after a confirmation, or enable it at once."""
     found = _edited(request, person_id)
     active = not found.is_active
     asked = question(
@@ -110,7 +110,7 @@ def person_switch(request: HttpRequest, person_id: int) -> HttpResponse:
 @never_cache
 @require_POST
 def person_password(request: HttpRequest, person_id: int) -> HttpResponse:
-    """The old password is void; the link to set a new one is shown in the answer and never again."""
+    """Void the old password. The link to set a new one is shown only once, in the response."""
     found = _edited(request, person_id)
     code, revoked = service.reset_password(
         found,
