@@ -1,1 +1,1 @@
-"""What a console user may do, and where."""
+"""What a person may do in the console, and where."""

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 class GrantQuerySet(models.QuerySet["Grant"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> GrantQuerySet:
-        """One's own and those of one's groups; besides, those on places where one may see grants:
-        on a broker, also those that reach it by its environment or on all brokers."""
+        """Return the grants that the user may see.
+
+        Their own and those of their groups, and those in places where they may see grants. For a
+        broker, these include grants that reach it through its environment or all brokers.
+        """
         reach = reach_of(user)
         if not reach.lets(Permission.GRANTS_VIEW):
             return self.none()
@@ -34,10 +37,10 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
 
 class Grant(models.Model):
-    """What a console user or a group of them may do, and where: never to be confused with RabbitMQ's
-    permissions. Given and taken by accessctl.grants.service only.
+    """What a person or group may do in the console, and where. Not one of RabbitMQ's permissions.
+    Only accessctl.grants.service creates and deletes them.
 
-    Neither broker nor environment: on every broker.
+    With neither broker nor environment, it applies to all brokers.
     """
 
     user = models.ForeignKey(
@@ -47,7 +50,7 @@ class Grant(models.Model):
     role = models.CharField(max_length=32, choices=Role.choices)
     broker = models.ForeignKey(Broker, null=True, on_delete=models.CASCADE, related_name="grants")
     environment = models.CharField(max_length=16, choices=Environment.choices, blank=True)
-    #: accessctl.globs
+    #: See accessctl.globs.
     vhost_pattern = models.TextField(default=EVERYTHING)
     #: Adds messages:read, which is in no role.
     reads_messages = models.BooleanField(default=False)
@@ -86,7 +89,7 @@ class Grant(models.Model):
 
     @property
     def place(self) -> str:
-        """Where it holds, in words."""
+        """Return where it applies, as text."""
         if self.broker is not None:
             where = self.broker.name
         elif self.environment:

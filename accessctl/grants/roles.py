@@ -1,8 +1,8 @@
-"""The five roles and what each may do. Fixed: a role means the same on every console.
+"""The five roles and their rights. They are fixed: a role means the same on every console.
 
-docs/access.md has the table with the reasons. Not in any role: people:edit (accounts and groups are
-for superusers: whoever edits a group edits what it is granted) and messages:read (what is inside
-messages is more than running a broker needs; it is given by a flag on a grant).
+docs/access.md has the table with the reasons. Two rights are in no role. people:edit: accounts and
+groups are for superusers, because a person who edits a group edits its grants. messages:read:
+operating a broker doesn't require message contents; a flag on a grant adds it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OPERATOR = _VIEWER | {
     Permission.BROKERS_TEST, Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DRIFT_RESOLVE, Permission.POLICIES_EDIT,
     Permission.VHOSTS_RESTART,
 }  # fmt: skip
-# No tags, no limits, no hashes: each of them reaches beyond the virtual hosts of the grant.
+# No tags, limits or hashes: each of them reaches beyond the grant's virtual hosts.
 _VHOST_ADMINISTRATOR = _VIEWER | {
     Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.DRIFT_RESOLVE,
     Permission.PERMISSIONS_EDIT, Permission.POLICIES_EDIT, Permission.USERS_EDIT, Permission.VHOSTS_CREATE, Permission.VHOSTS_DELETE,
@@ -64,6 +64,6 @@ ABOUT: Mapping[Role, str] = {
     ),
     Role.AUDITOR: "Everything a viewer can do; also views the audit log and who has access.",
 }
-#: Roles that mean a whole broker: with a pattern of virtual hosts they would promise what they
-#: cannot hold.
+#: Roles for whole brokers only: with a virtual host pattern, they would promise limits that can't
+#: be enforced.
 WHOLE_BROKER = frozenset({Role.BROKER_ADMINISTRATOR})

@@ -1,4 +1,5 @@
-"""Giving and taking grants. Nobody gives what they do not hold themselves over all of the place."""
+"""Create and delete grants. A person can only grant rights that they have themselves over all of
+the place."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from console.models import Broker, Environment
 
 @dataclass(frozen=True, kw_only=True)
 class GrantSettings:
-    """One of `user` and `group`. Neither broker nor environment: all brokers."""
+    """Settings of a grant. Set either `user` or `group`. With neither broker nor environment, it
+    applies to all brokers."""
 
     user: Person | None = None
     group: Group | None = None
@@ -34,8 +36,8 @@ class GrantSettings:
 
 
 def give_grant(settings: GrantSettings, *, now: datetime, acting_user: AbstractBaseUser) -> Grant:
-    """Raises InvalidField; NotAllowed where `acting_user` does not hold all that would be given, or
-    may not give on this place."""
+    """Create a grant. Raises InvalidField; NotAllowed if `acting_user` lacks a right in it, or may
+    not edit grants in this place."""
     grant = _checked(settings)
     grant.created_at, grant.created_by_id = now, acting_user.pk
     refuse_beyond_own(grant, acting_user)
@@ -57,7 +59,8 @@ def give_grant(settings: GrantSettings, *, now: datetime, acting_user: AbstractB
 
 
 def take_grant(grant: Grant, *, acting_user: AbstractBaseUser) -> None:
-    """From the next request on it does not count. Raises NotAllowed as `give_grant` does."""
+    """Delete a grant. It has no effect from the next request on. Raises NotAllowed like
+    `give_grant`."""
     refuse_beyond_own(grant, acting_user)
     with transaction.atomic():
         record(
@@ -100,7 +103,7 @@ def _checked(settings: GrantSettings) -> Grant:
         raise InvalidField("environment", "Choose a broker or an environment, not both.")
     if fault := globs.fault(settings.vhost_pattern):
         raise InvalidField("vhost_pattern", fault)
-    # One spelling for all virtual hosts, so that there are no two grants of the same.
+    # One spelling for all virtual hosts, so that no grant exists twice.
     everything = globs.is_everything(settings.vhost_pattern)
     if not everything and Role(settings.role) in WHOLE_BROKER:
         raise InvalidField(
