@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ApiTokenQuerySet:
-        """One's own; all for whoever edits people."""
+        """Return the user's own tokens; all for people with people:edit."""
         reach = reach_of(user)
         if not reach.lets(Permission.TOKENS_OWN):
             return self.none()
@@ -28,22 +28,22 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """A bearer token of a console user. Only its SHA-512 is kept; the token is shown once."""
+    """A person's bearer token. Only its SHA-512 is stored; the token is shown once."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="auth_token_set"
     )
-    #: In hexadecimal digits. Not the primary key, so that no URL holds a digest.
+    #: Hexadecimal. Not the primary key, so that no URL contains a digest.
     digest = models.CharField(max_length=128, unique=True, editable=False)
-    #: How the token begins, for people to tell their tokens apart.
+    #: The first characters of the token, so that people can tell their tokens apart.
     token_key = models.CharField(max_length=25, db_index=True)
     name = models.CharField(max_length=100)
     created = models.DateTimeField(auto_now_add=True)
     expiry = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
-    #: Permissions it is limited to; None: all that its owner has. Never more than the owner has.
+    #: Permissions that it is limited to; None: all of its owner's. Never more than its owner's.
     scopes = ArrayField(models.CharField(max_length=64), null=True)
-    #: Networks it may be used from, such as 10.0.0.0/8; empty: any.
+    #: Networks from which it can be used, such as 10.0.0.0/8; empty: any.
     networks = ArrayField(models.CharField(max_length=64), default=list)
 
     objects = ApiTokenQuerySet.as_manager()
@@ -57,20 +57,20 @@ class ApiToken(models.Model):
 
     @property
     def only(self) -> frozenset[Permission] | None:
-        """The scopes that are still known, for accessctl.reach."""
+        """Return the scopes that still exist, for accessctl.reach; None for no limit."""
         if self.scopes is None:
             return None
         return frozenset(permission for permission in Permission if permission in self.scopes)
 
     def is_good_from(self, address: str) -> bool:
-        """Whether it may be used from this IP address. No where the address is none."""
+        """Return whether it can be used from this IP address; False if the address is invalid."""
         if not self.networks:
             return True
         try:
             asking = ip_address(address)
         except ValueError:
             return False
-        # An IPv4 client of a listener for both arrives as ::ffff:10.0.0.1.
+        # A dual-stack listener shows an IPv4 client as ::ffff:10.0.0.1.
         asking = getattr(asking, "ipv4_mapped", None) or asking
         return any(asking in ip_network(network) for network in self.networks)
 

@@ -1,4 +1,5 @@
-"""What a token may be used for, as few choices: most tokens read, some deploy, hardly any needs all."""
+"""Presets of a token's permissions, as few as possible: most tokens read, some deploy, few need
+everything."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from accessctl.grants.roles import PERMISSIONS_OF, Role
 from accessctl.rights import Permission
 
 _READ = PERMISSIONS_OF[Role.VIEWER]
-#: What a pipeline needs that applies files or creates what an application needs; it deletes no virtual host.
+#: What a pipeline needs to apply files or create what an application needs; it can't delete
+#: virtual hosts.
 _DEPLOY = _READ | {
     Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.PERMISSIONS_EDIT,
     Permission.POLICIES_EDIT, Permission.USERS_EDIT, Permission.VHOSTS_CREATE, Permission.VHOSTS_EDIT,
@@ -34,7 +36,7 @@ LABELS = {
 
 
 def scopes_of(preset: Preset, selected: Collection[str]) -> list[str] | None:
-    """Return the token's scopes; None for no limit but its owner's permissions."""
+    """Return the token's scopes; None for no limit except its owner's permissions."""
     match preset:
         case Preset.READ:
             return sorted(_READ)

@@ -1,4 +1,4 @@
-"""API tokens: make, use, revoke. Only a digest is stored; the token itself is given out once."""
+"""Create, use and revoke API tokens. Only a digest is stored; the token itself is shown once."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from accessctl.rights import Permission
 from console.audit import User, record
 from console.errors import InvalidField, NotAllowed
 
-#: Long-lived secrets leak: nobody gets one for more than a year.
+#: Long-lived secrets leak, so no token is valid for more than a year.
 MAX_LIFETIME = timedelta(days=366)
 MAX_TOKENS_PER_USER = 100
 MAX_NETWORKS = 20
 _SHAPE = re.compile(r"wrn_[0-9a-f]{64}", re.ASCII)
-#: How much of a token is kept in the clear, for people to tell their tokens apart.
+#: How many characters of a token are stored in clear text, so that people can tell their tokens
+#: apart.
 _KEY_LENGTH = 12
 _USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
@@ -41,11 +42,15 @@ def create_token(
     networks: Sequence[str] = (),
     made_with: ApiToken | None = None,
 ) -> tuple[ApiToken, str]:
-    """A new token of `user`, good for `expires_in` from `now`, and the token itself, which cannot
-    be read again. `value` is the token to take (`wrn_` and 64 hexadecimal digits) where a machine
-    has already chosen it. `scopes` are permissions it is limited to, None: all of the owner's, now and
-    later; `networks` where it may be used from, none: anywhere. `made_with` is the token that asks for
-    it, beyond which it does not go. Raises InvalidField; NotAllowed when `user` has too many."""
+    """Create a token of `user`, valid for `expires_in` from `now`. Return its row and the token
+    itself, which can't be read again.
+
+    `value` is the token to use (`wrn_` and 64 hexadecimal digits) if a program has already chosen
+    one. `scopes` are the permissions that it is limited to; None: all of the owner's, now and
+    later. `networks` are those from which it can be used; empty: any. `made_with` is the token of
+    the request, which the new one can't exceed. Raises InvalidField; NotAllowed if `user` has too
+    many tokens.
+    """
     _refuse_bad_name(name)
     checked_scopes, checked_networks = _checked_scopes(scopes), _checked_networks(networks)
     if made_with is not None:
@@ -56,7 +61,7 @@ def create_token(
         raise InvalidField("value", "A token is wrn_ followed by 64 hexadecimal digits.")
     token = value or f"wrn_{secrets.token_hex(32)}"
     with transaction.atomic():
-        # The lock makes the count true while others create theirs.
+        # The lock keeps the count correct while others create tokens.
         get_user_model().objects.select_for_update().get(pk=user.pk)
         if ApiToken.objects.filter(user_id=user.pk).count() >= MAX_TOKENS_PER_USER:
             raise NotAllowed(
@@ -89,21 +94,21 @@ def create_token(
 
 
 def find_token(token: str) -> ApiToken | None:
-    """The row of this token, expired or not, its user loaded; None where there is none."""
+    """Return the token's row with its user, even if it is expired; None if it doesn't exist."""
     if not _SHAPE.fullmatch(token):
         return None
-    # By digest, so nothing about near misses can be learned from the time it takes.
+    # Looked up by digest, so that timing reveals nothing about near misses.
     return ApiToken.objects.select_related("user").filter(digest=token_digest(token)).first()
 
 
 def token_digest(token: str) -> str:
-    """Return the SHA-512 of a token in hexadecimal digits. No salt and no stretching: a token is 256
-    random bits, which nobody finds by trying."""
+    """Return the SHA-512 of a token in hexadecimal digits. It needs no salt or stretching: a token
+    is 256 random bits, which nobody can guess."""
     return hashlib.sha512(token.encode()).hexdigest()
 
 
 def note_use(token: ApiToken, *, now: datetime) -> None:
-    """Remembers that the token was used; written at most once a minute, however many use it."""
+    """Note that the token was used, at most once a minute."""
     if token.last_used_at and now - token.last_used_at < _USE_IS_NOTED_EVERY:
         return
     ApiToken.objects.filter(
@@ -112,7 +117,7 @@ def note_use(token: ApiToken, *, now: datetime) -> None:
 
 
 def revoke_token(token: ApiToken, *, acting_user: User) -> None:
-    """From the next request on the token is refused."""
+    """Revoke a token. It is refused from the next request on."""
     with transaction.atomic():
         record(
             "tokens:revoke",
@@ -125,7 +130,7 @@ def revoke_token(token: ApiToken, *, acting_user: User) -> None:
 
 
 def revoke_tokens_of(person: AbstractBaseUser, *, acting_user: User) -> int:
-    """Revokes all of a person's tokens; how many. One audit row for all of them."""
+    """Revoke all of a person's tokens. Return their number. One audit entry for all of them."""
     with transaction.atomic():
         tokens = ApiToken.objects.select_for_update().filter(user_id=person.pk).order_by("pk")
         names = [str(token) for token in tokens]
@@ -169,7 +174,8 @@ def _checked_networks(networks: Sequence[str]) -> list[str]:
 def _refuse_beyond(
     made_with: ApiToken, expiry: datetime, scopes: list[str] | None, networks: list[str]
 ) -> None:
-    """Else whoever gets hold of a token keeps access for ever, or gets more of it."""
+    """Raise InvalidField if the new token exceeds `made_with`. Otherwise, whoever steals a token
+    could keep or extend their access."""
     if made_with.expiry and expiry > made_with.expiry:
         raise InvalidField(
             "expires_in_days",
