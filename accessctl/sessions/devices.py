@@ -1,8 +1,10 @@
-"""Browsers that have signed in to an account before, by a cookie of their own ("device cookies", OWASP).
+"""Recognize browsers that have signed in to an account before, by a separate cookie ("device
+cookies", OWASP).
 
-Failed sign-ins of strangers must not keep an account's owner out. A browser that has signed in before is
-counted by itself, so its owner gets in while others guess. The cookie lets nobody in: it only says whose
-failures are counted where. It's void when the account's password changes elsewhere.
+Failed sign-ins of strangers must not lock an account's owner out. A browser that has signed in
+before has its own count of failures, so its owner can sign in while others guess. The cookie
+doesn't sign anybody in: it only decides whose failures are counted where. It is void once the
+account's password changes elsewhere.
 """
 
 from __future__ import annotations
@@ -20,26 +22,26 @@ from django.utils.crypto import salted_hmac
 
 _SALT = "accessctl.sessions.devices"
 _LASTS_S = 180 * 24 * 3600
-#: The one place where it's needed: the sign-in, its second step and confirming who one is.
+#: The only path that needs it: sign-in, its second step and re-authentication.
 _PATH = "/accounts/"
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A browser that has signed in to this account. `ref` tells it from others."""
+    """A browser that has signed in to this account. `ref` distinguishes it from others."""
 
     user_id: int
     ref: str
 
 
 def account_key(username: str) -> str:
-    """What limits and cookies call an account: the same for all spellings of its name."""
+    """Return the name of an account in limits and cookies: the same for all spellings."""
     return unicodedata.normalize("NFKC", username).casefold()
 
 
 def known_device(request: HttpRequest, username: str) -> Device | None:
-    """The device that this request comes from, if it has signed in to this account; None for others,
-    and for a cookie that is forged, too old, or from before the password was changed."""
+    """Return the request's device if it has signed in to this account. None for others, and for a
+    cookie that is forged, too old, or from before the password change."""
     value = request.COOKIES.get(_cookie(username))
     if value is None:
         return None
@@ -54,7 +56,7 @@ def known_device(request: HttpRequest, username: str) -> Device | None:
 
 
 def remember_device(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
-    """Call after a sign-in, and after a change of password here: this browser is known from now on."""
+    """Remember this browser. Call it after a sign-in, and after a password change in it."""
     known = known_device(request, user.username)
     ref = known.ref if known else secrets.token_hex(16)
     response.set_cookie(
@@ -69,7 +71,8 @@ def remember_device(request: HttpRequest, response: HttpResponseBase, user: User
 
 
 def _cookie(username: str) -> str:
-    """One cookie an account, for a browser that several people use. The name tells no name."""
+    """One cookie per account, for a browser that several people use. Its name doesn't reveal the
+    username."""
     return f"warren_device_{hashlib.sha256(account_key(username).encode()).hexdigest()[:12]}"
 
 

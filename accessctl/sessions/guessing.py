@@ -1,9 +1,9 @@
-"""Limits of failed sign-ins: wrong passwords, and wrong codes of the second step.
+"""Limit failed sign-ins: wrong passwords, and wrong codes of the second step.
 
-A stranger is counted by address, by address and account together, and over all addresses by account.
-A browser that has signed in to the account before (accessctl.sessions.devices) is counted by itself only, so
-nobody can keep an account's owner out by guessing. Counted in Postgres, the same for accounts that
-don't exist. The rates are in ACCOUNT_RATE_LIMITS.
+Strangers are counted by address, by address and account, and by account over all addresses. A
+browser that has signed in to the account before (accessctl.sessions.devices) has only its own
+count, so nobody can lock an account's owner out by guessing. Counts are in Postgres, and are the
+same for accounts that don't exist. The rates are in ACCOUNT_RATE_LIMITS.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A guess that is counted as a failure until it is taken back."""
+    """A guess that counts as a failure until `succeeded` is called."""
 
     _usages: tuple[Any, ...]
 
     def succeeded(self) -> None:
-        """Takes it back. The failures before it stay: else a guesser signs in in between."""
+        """Undo the count. Earlier failures stay: otherwise a guesser could reset them with a
+        sign-in of their own."""
         for usage in self._usages:
             usage.rollback()
 
 
 def begin_attempt(request: HttpRequest, username: str, *, kind: str) -> Attempt | None:
-    """Counts a guess at this account; None where there were too many. `kind` is "password" or "code":
-    each has its own count."""
+    """Count a guess at this account. Return None if there were too many. `kind` is "password" or
+    "code"; each has its own count."""
     account = account_key(username)
     device = known_device(request, username)
     if device is not None:

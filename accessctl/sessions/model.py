@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ConsoleSessionQuerySet:
-        """Sessions of people who are logged in: one's own; all for whoever edits people."""
+        """Return sessions of signed-in people: the user's own; all for people with people:edit."""
         reach = reach_of(user)
         if not reach.lets(Permission.SESSIONS_OWN):
             return self.none()
@@ -30,16 +30,16 @@ class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
 
 
 class ConsoleSession(AbstractBaseSession):
-    """A browser that is logged in. `session_key` is a digest of what the browser holds, so that a
-    copy of the database lets nobody in. Written by accessctl.sessions.store only."""
+    """A signed-in browser. `session_key` is a digest of the browser's key, so that a copy of the
+    database doesn't let anybody sign in. Only accessctl.sessions.store writes it."""
 
-    #: Names the session on pages and in the API; stays when the key is changed.
+    #: Identifies the session on pages and in the API; it stays the same when the key changes.
     ref = models.UUIDField(default=uuid.uuid4, db_index=True, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
     )
     begun_at = models.DateTimeField(null=True)
-    #: To the minute.
+    #: Accurate to the minute.
     seen_at = models.DateTimeField(null=True)
     address = models.TextField(blank=True)
     user_agent = models.TextField(blank=True)
@@ -54,6 +54,6 @@ class ConsoleSession(AbstractBaseSession):
 
     @classmethod
     def get_session_store_class(cls) -> type[SessionStore]:
-        # As Django itself finds it: the store imports this model.
+        # The same lookup as in Django: the store imports this model.
         found: type[SessionStore] = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
         return found

@@ -1,4 +1,4 @@
-"""Ending sessions. An ended session is logged out at its next request."""
+"""End sessions. An ended session is signed out at its next request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def end_session(session: ConsoleSession, *, acting_user: User) -> None:
 def end_sessions_of(
     person: AbstractBaseUser, *, acting_user: User, keep: uuid.UUID | None = None
 ) -> int:
-    """All of a person's sessions but `keep`; how many. One audit row for all of them."""
+    """End all of a person's sessions except `keep`. Return their number. One audit entry for all
+    of them."""
     with transaction.atomic():
         sessions = ConsoleSession.objects.filter(user=person.pk)
         if keep is not None:

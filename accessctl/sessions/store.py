@@ -1,5 +1,5 @@
-"""Sessions in Postgres that know whose they are, so that people can see and end them
-(SESSION_ENGINE). What is known of one lies in its data and is copied to columns when it is saved."""
+"""Sessions in Postgres that know their owner, so that people can see and end them
+(SESSION_ENGINE). The facts are in the session's data and are copied to columns on save."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.utils import timezone
 from accessctl.models import ConsoleSession
 from console.client_address import client_address
 
-#: In the session's data: {"ref", "begun", "seen", "address", "agent"}, times in epoch seconds.
+#: Key in the session's data: {"ref", "begun", "seen", "address", "agent"}, times in epoch seconds.
 FACTS = "console"
 _NOTED_EVERY = timedelta(minutes=1)
 
@@ -56,7 +56,7 @@ class SessionStore(DatabaseSessionStore):
 
 
 def begin(request: HttpRequest, *, now: datetime) -> None:
-    """A log-in: a new session in the eyes of its owner, whatever it carried before."""
+    """Start a session at sign-in. For its owner it is a new one, whatever it contained before."""
     request.session[FACTS] = {
         "ref": uuid.uuid4().hex,
         "begun": int(now.timestamp()),
@@ -66,7 +66,7 @@ def begin(request: HttpRequest, *, now: datetime) -> None:
 
 
 def note_use(request: HttpRequest, *, now: datetime) -> None:
-    """Remembers when the session was last used; written at most once a minute."""
+    """Note when the session was last used, at most once a minute."""
     facts = request.session.get(FACTS)
     if facts is None:
         begin(request, now=now)
@@ -75,7 +75,7 @@ def note_use(request: HttpRequest, *, now: datetime) -> None:
 
 
 def is_over(session: SessionBase, *, now: datetime) -> bool:
-    """Whether it was idle, or has lasted, for too long."""
+    """Return whether it was idle, or has lasted, for too long."""
     facts = session.get(FACTS)
     if facts is None:
         return False
