@@ -1,5 +1,5 @@
-"""A question before something is revoked, deleted or disabled. A page of its own, so it works without
-JavaScript; the button of the list is a link to it."""
+"""A confirmation before something is revoked, deleted or disabled. It is a separate page, so it
+works without JavaScript; the button in the list links to it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from accessctl.access.views import tabs
 def question(
     request: HttpRequest, *, title: str, sentences: Sequence[str], act: str, back: str
 ) -> HttpResponse | None:
-    """Return the page that asks; None for the POST of its button `act`. `sentences` say what is lost.
-    `back` is the URL of Cancel."""
+    """Return the confirmation page; None for the POST of its button `act`. `sentences` say what is
+    lost. `back` is the URL of Cancel."""
     if request.method == "POST":
         return None
     context = {**tabs(request), "title": title, "sentences": sentences, "act": act, "back": back}

@@ -1,4 +1,4 @@
-"""Forms of the pages under /access/. Rules are the services'; forms only read what was typed."""
+"""Forms of the pages under /access/. They only read input; the rules are in the services."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ class GrantForm(AccessForm):
 
 
 class WhyForm(AccessForm):
-    """Can a person do something, somewhere, and why? `person` only for those who see people."""
+    """Ask whether a person can do something somewhere, and why. `person` is only for people who
+    may see accounts."""
 
     person = forms.ModelChoiceField(
         User.objects.order_by("username"), widget=forms.Select(_SELECT), to_field_name="username"
@@ -119,7 +120,7 @@ class PersonForm(AccessForm):
 
 
 class FirstPasswordForm(AccessForm):
-    """The code comes out of the link's end (static/js/first_password.js), or is pasted."""
+    """The code comes from the end of the link (static/js/first_password.js), or is pasted."""
 
     code = forms.CharField(
         label="Code",
@@ -196,7 +197,7 @@ class TokenForm(AccessForm):
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or self.cleaned_data
-        # Who sends scopes means them; who sends nothing gets the least.
+        # A request with scopes means them; one without a choice gets the fewest permissions.
         said["preset"] = said.get("preset") or (
             Preset.CUSTOM if said.get("scopes") else Preset.READ
         )
@@ -205,11 +206,11 @@ class TokenForm(AccessForm):
         return said
 
     def wanted_scopes(self) -> list[str] | None:
-        """Return the scopes for the service, of a valid form; None for no limit."""
+        """Return the scopes of a valid form, for the service; None for no limit."""
         return scopes_of(Preset(self.cleaned_data["preset"]), self.cleaned_data["scopes"])
 
     def scope_groups(self) -> list[tuple[str, list[forms.boundfield.BoundWidget]]]:
-        """Return the boxes of `scopes` by what they are about, such as ("Virtual hosts", [...])."""
+        """Return the checkboxes of `scopes` by subject, such as ("Virtual hosts", [...])."""
         groups: dict[str, list[forms.boundfield.BoundWidget]] = {}
         for box in self["scopes"]:
             about = str(box.data["value"]).partition(":")[0]

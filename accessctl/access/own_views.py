@@ -1,4 +1,4 @@
-"""API tokens and sessions: one's own, and for superusers everybody's."""
+"""Pages of API tokens and sessions: a person's own; for superusers, everyone's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Revoking a role."""
+"""Page to revoke a role."""
 
 from __future__ import annotations
 

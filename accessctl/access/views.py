@@ -1,4 +1,4 @@
-"""Who may do what in this console: one's own access, grants, and the reasons."""
+"""Pages about who may do what in the console: a person's own access, grants, and the reasons."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST = 1000
 
 
 def tabs(request: HttpRequest) -> dict[str, Any]:
-    """What every page under /access/ gives its template besides."""
+    """Return the context that every page under /access/ shares."""
     user = request.user
     return {
         "sees_grants": may(user, Permission.GRANTS_VIEW),
@@ -35,7 +35,7 @@ def tabs(request: HttpRequest) -> dict[str, Any]:
 
 @require_safe
 def access(request: HttpRequest) -> HttpResponse:
-    """One's own grants, and the answer to "may … do …, and why?"."""
+    """Show a person's own grants, and the answer to "may … do …, and why?"."""
     shared = tabs(request)
     asked = bool(request.GET)
     form = WhyForm(
