@@ -1,1 +1,1 @@
-"""Which changes, managed objects and audit entries a console user may see."""
+"""Which changes, managed objects and audit entries a person may see."""

@@ -1,4 +1,4 @@
-"""Which rows of the audit trail a person may see."""
+"""Which entries of the audit log a person may see."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from console.models import AuditEntry, Broker
 
 
 def audit_seen_by(user: AnyUser) -> QuerySet[AuditEntry]:
-    """With audit:view over all brokers: everything, people and grants and forgotten brokers too. Over some
-    whole brokers: what was done to them. Rows tell of objects in words, so a grant on some virtual hosts
-    shows none."""
+    """Return the audit entries that the user may see.
+
+    With audit:view on all brokers: everything, including people, grants and removed brokers. On
+    some whole brokers: what was done to them. A grant on some virtual hosts shows nothing, because
+    entries name objects in their text.
+    """
     reach = reach_of(user)
     if reach.covers(Permission.AUDIT_VIEW, Place()):
         return AuditEntry.objects.all()

@@ -1,8 +1,7 @@
 """Which changes, steps and managed objects a person may see.
 
-A step is about an object: in a virtual host, or of the whole broker (users). A change is seen by who sees
-one of its steps, and always by its author; of a change that reaches further, the other steps are counted
-but not shown.
+A step is about one object: in a virtual host, or of the whole broker (users). People see a change
+if they see one of its steps or are its author. Its other steps are counted but not shown.
 """
 
 from __future__ import annotations
@@ -29,7 +28,8 @@ from console.models import (
 
 
 def _where(reach: Reach, permission: Permission, prefix: str) -> Q:
-    """The condition on objects with `{prefix}kind` and `{prefix}key` of the broker `broker`."""
+    """Return the condition on objects of the broker `broker` with `{prefix}kind` and
+    `{prefix}key`."""
     whole = reach.objects(permission, vhost="")
     if not reach.is_partial:
         return whole
@@ -42,7 +42,7 @@ def _where(reach: Reach, permission: Permission, prefix: str) -> Q:
 
 
 def steps_seen_by(user: AnyUser, permission: Permission = Permission.CHANGES_VIEW) -> Q:
-    """The condition on steps; those of one's own changes among them."""
+    """Return the condition on steps, including those of the user's own changes."""
     reach = reach_of(user)
     own = Q(change__author=user.pk) if reach.active else Q(pk__in=[])
     return own | _where(reach, permission, "target__")
@@ -64,8 +64,11 @@ def changes_seen_by(user: AnyUser) -> QuerySet[Change]:
 def blockers_seen_by(
     user: AnyUser, change: Change, steps: Sequence[Step]
 ) -> dict[int, Step | None]:
-    """By the id of each of the change's `steps` that waits for an earlier change: the step that it waits
-    for, None where the user may not see that one. `steps` come with their targets."""
+    """Return the blockers of the change's steps that wait for an earlier change.
+
+    The key is the waiting step's ID. The value is the step that it waits for; None if the user may
+    not see that one. `steps` need their targets loaded.
+    """
     if change.state not in OPEN_CHANGES:
         return {}
     found: dict[int, Step] = {}
@@ -81,14 +84,16 @@ def blockers_seen_by(
 
 
 def may_stop(user: AnyUser, change: Change) -> bool:
-    """Its author may; anybody else with changes:stop on everything that the change touches."""
+    """Return whether the user may stop the change: its author may, and anybody with changes:stop
+    on everything that it touches."""
     reach = reach_of(user)
     if reach.active and change.author_id is not None and change.author_id == user.pk:
         return True
     if not reach.has(Permission.CHANGES_STOP):
         return False
     steps = Step.objects.filter(change=change)
-    # Counted: excluding by an empty condition, which stands for all of them, excludes none.
+    # Counts are compared, because exclude() with an empty condition, which means everything,
+    # excludes nothing.
     return steps.count() == steps.filter(_where(reach, Permission.CHANGES_STOP, "target__")).count()
 
 
@@ -99,7 +104,7 @@ def managed_seen_by(
 
 
 def changes_to_look_at(user: AnyUser) -> int:
-    """Changes that wait for a broker or ask for a confirmation again."""
+    """Return the number of changes that wait for a broker or need confirmation."""
     asking = Step.objects.filter(state=StepState.NEEDS_CONFIRMATION, change=OuterRef("pk")).filter(
         generation=F("target__generation")
     )
@@ -107,5 +112,5 @@ def changes_to_look_at(user: AnyUser) -> int:
 
 
 def drifted(user: AnyUser) -> int:
-    """Objects that differ from what was asked for."""
+    """Return the number of objects that differ from their desired state."""
     return managed_seen_by(user).filter(sync=Sync.DRIFTED).count()
