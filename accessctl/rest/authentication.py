@@ -17,8 +17,8 @@ from console.engine.proposals.token import note_token
 
 
 class ApiTokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer wrn_…`. Where the header is there, nothing else counts: a request
-    with a bad token is refused even if a browser's session came along."""
+    """Authenticate `Authorization: Bearer wrn_…`. If the header is present, nothing else counts: a
+    bad token is refused even if the request has a browser session."""
 
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, ApiToken] | None:
         parts = get_authorization_header(request).split()
@@ -28,7 +28,7 @@ class ApiTokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Send the token in the header Authorization: Bearer wrn_…")
         now = timezone.now()
         token = find_token(parts[1].decode("ascii", "replace"))
-        # One sentence for all: whether a token ever existed is nobody's business.
+        # One message for all cases, so that it doesn't reveal whether a token ever existed.
         if token is None or token.is_expired(now) or not token.user.is_active:
             raise AuthenticationFailed(
                 "The API token is unknown, expired or revoked. Create a new token."

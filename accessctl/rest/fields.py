@@ -144,7 +144,7 @@ class TokenWrite(StrictSerializer):
         ref_name = "TokenRequest"
 
 
-# One object, though the action is called list.
+# One object, although the action is named list.
 @extend_schema_serializer(many=False)
 class WhoamiRead(serializers.Serializer[Any]):
     id = serializers.IntegerField()

@@ -1,4 +1,4 @@
-"""DRF's side of accessctl.authorize."""
+"""Check accessctl.authorize in DRF."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from accessctl.authorize import may, refusal
 if TYPE_CHECKING:
     from rest_framework.views import APIView
 
-#: In `console_permissions`: anybody who is logged in, for what is their own.
+#: In `console_permissions`: everybody who is signed in, for their own items.
 ANYBODY: Final = "anybody"
 
 
 class MayUse(BasePermission):
-    """DRF makes one for each request. Looks up `view.console_permissions[action]`; an action that names none is denied."""
+    """Check `view.console_permissions[action]`. An action without an entry is denied. DRF creates
+    one instance per request."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not (request.user and request.user.is_authenticated and request.user.is_active):
@@ -35,5 +36,5 @@ class MayUse(BasePermission):
 
 
 def _is_unsupported(request: Request, view: APIView) -> bool:
-    """A method that the view does not have answers 405, not 403."""
+    """Return whether the view lacks the method, which is answered with 405, not 403."""
     return not hasattr(view, (request.method or "").lower())

@@ -5,7 +5,7 @@ from accessctl.rest.views import WhoamiView
 from accessctl.sessions.api import SessionsView
 from accessctl.tokens.api import TokensView
 
-#: (address under /api/v1/, view, name of the route)
+#: (path under /api/v1/, view, route name)
 routes = (
     ("grants", GrantsView, "api-grants"),
     ("sessions", SessionsView, "api-sessions"),
