@@ -1,1 +1,2 @@
-"""Who may do what: RabbitMQ's users and permissions, and the console's own people, grants, tokens and sessions."""
+"""Who may do what: RabbitMQ's users and permissions, and the console's people, grants, tokens and
+sessions."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# Imported so that they register before we take them out again.
+# Imported so that they register before they are unregistered here.
 import allauth.account.admin
 import allauth.mfa.admin
 import allauth.socialaccount.admin  # noqa: F401
@@ -23,8 +23,8 @@ from accessctl.sessions.store import ref_of
 from accessctl.tokens.service import revoke_token, revoke_tokens_of
 from console.faces.admin.site import AuditedAdmin, SeenAdmin
 
-# E-mail addresses are not used; people and groups get an audit trail. Second factors and single
-# sign-on are kept by their owners and by settings: their secrets are for nobody to see or edit.
+# Email addresses aren't used. People and groups get audited admins. Second factors and single
+# sign-on belong to their owners and to the settings: nobody may see or edit their secrets.
 admin.site.unregister(
     [EmailAddress, User, Group, Authenticator, SocialAccount, SocialApp, SocialToken]
 )
@@ -48,7 +48,8 @@ class PersonAdmin(AuditedAdmin, UserAdmin):
         id: str,  # noqa: A002 – Django's name for it
         form_url: str = "",
     ) -> HttpResponse:
-        """As on the page of an account: whoever knew the old password keeps nothing."""
+        """Like the account's page: sessions end and tokens are revoked, so that whoever knew the
+        old password keeps nothing."""
         with transaction.atomic():
             before = User.objects.select_for_update().filter(pk=unquote(id)).first()
             answer: HttpResponse = super().user_change_password(request, id, form_url)
@@ -68,7 +69,7 @@ class TeamAdmin(AuditedAdmin, GroupAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(SeenAdmin):
-    """To revoke. A token is made by its owner, and its digest is for nobody to see."""
+    """Only to revoke tokens. Their owners create them, and nobody may see a digest."""
 
     list_display = ("name", "user", "token_key", "created", "expiry", "last_used_at")
     list_select_related = ("user",)

@@ -1,8 +1,8 @@
-"""May this user do this, here? The one place that answers, for pages, the API and tasks alike.
+"""Decide whether a user may do something somewhere. Pages, the API and tasks all use this module.
 
-Deny by default. A superuser may everything; anybody else what grants give (accessctl.reach), and no
-more than the API token allows, where one is used. Outside one's scope is 404, inside without the right
-is 403.
+The default is to deny. A superuser may do everything. Other people may do what their grants allow
+(accessctl.reach), limited by the API token in use. Outside one's scope the answer is 404; inside
+it without the right, 403.
 """
 
 from __future__ import annotations
@@ -44,24 +44,28 @@ def may(
     broker: Broker | None = None,
     vhost: str | None = None,
 ) -> bool:
-    """With a broker and a virtual host: there. With a broker alone: on the whole of it, so that who
-    forgets the virtual host is refused (but what tells of the broker as such – brokers:view,
-    polls:view – comes with a grant on any part). With neither: anywhere at all, which opens a list;
-    its rows are for `visible_to`. brokers:add and people:edit are about no broker: they need a grant on
-    all of them.
+    """Return whether the user has the permission.
 
-    A broker is taken as it is in memory; `vhost` need not exist.
+    With a broker and virtual host: there. With only a broker: on the whole broker, so that code
+    that forgets the virtual host denies. Exceptions are facts about the broker itself
+    (brokers:view, polls:view), for which a grant on any part is enough. With neither: anywhere,
+    which opens a list; `visible_to` limits its rows. brokers:add and people:edit concern no broker
+    and need a grant on all of them.
+
+    A broker is used as it is in memory. `vhost` need not exist.
     """
     return reach_of(user).has(permission, broker, vhost)
 
 
 def may_somewhere(user: AnyUser, permission: Permission, broker: Broker) -> bool:
-    """On the broker or on any virtual host of it: whether a page offers the act at all."""
+    """Return whether the user has the permission on the broker or any of its virtual hosts. It
+    decides whether a page offers the operation."""
     return reach_of(user).has_somewhere(permission, broker)
 
 
 def may_over(user: AnyUser, permission: Permission, place: Place) -> bool:
-    """Over all of a place, which may be more than one broker."""
+    """Return whether the user has the permission over all of a place, which may be more than one
+    broker."""
     return reach_of(user).covers(permission, place)
 
 
@@ -72,9 +76,9 @@ def may_by_name(
     kind: str = "",
     key: Sequence[str] = (),
 ) -> bool:
-    """`may`, for callers below that know a permission by its text and an object by its kind and key
-    (console.kinds.registry). False for an unknown permission, and for the author of a change whose
-    account is gone."""
+    """Like `may`, for lower layers that know a permission by its text and an object by kind and
+    key (console.kinds.registry). False for an unknown permission, and for a change whose author's
+    account was deleted."""
     if user is None or permission not in Permission.__members__.values():
         return False
     asked = Permission(permission)
@@ -86,9 +90,8 @@ def may_by_name(
 
 
 def limit_to_token(user: AbstractBaseUser, token_id: int, now: datetime) -> str:
-    """For a change that was asked with an API token: from here on this object of its author reaches no
-    further than the token does now. Why the token lets nothing through any more, one sentence; ""
-    where it does."""
+    """Limit this object of a change's author to what the API token of the request allows now.
+    Return a sentence that says why the token allows nothing any more, or ""."""
     token = ApiToken.objects.filter(pk=token_id, user_id=user.pk).first()
     if token is None:
         return "The API token used for this request has been revoked."
@@ -104,14 +107,14 @@ def require(
     broker: Broker | None = None,
     vhost: str | None = None,
 ) -> None:
-    """Raises NotAllowed where `may` says no."""
+    """Raise NotAllowed if `may` returns False."""
     if may(user, permission, broker, vhost):
         return
     raise refusal(user, permission)
 
 
 def refusal(user: AnyUser, permission: Permission) -> NotAllowed:
-    """What somebody is told who does not have the permission."""
+    """Return the error for a user who lacks the permission."""
     data = {"permission": str(permission)}
     reach = reach_of(user)
     if reach.active and not reach.everything and not reach.grants and reach.only is None:
@@ -120,22 +123,23 @@ def refusal(user: AnyUser, permission: Permission) -> NotAllowed:
 
 
 def whom_to_ask() -> str:
-    """One sentence."""
+    """Return one sentence."""
     if settings.CONTACT:
         return f"Ask a console administrator: {settings.CONTACT}."
     return "Ask a console administrator."
 
 
 def allowed(user: AnyUser, permissions: Iterable[Permission]) -> set[Permission]:
-    """Those held anywhere."""
+    """Return the permissions that the user has anywhere."""
     return {permission for permission in permissions if may(user, permission)}
 
 
 def access_broker(
     user: AnyUser, broker_id: int, permission: Permission, *, lock: bool = False
 ) -> Broker:
-    """The broker, ready for use. Http404 outside the user's scope, NotAllowed inside it without
-    the right. `lock` lets nobody else edit or forget it (needs a transaction); polls go on."""
+    """Return the broker with its status. Raises Http404 outside the user's scope, NotAllowed
+    inside it without the right. `lock` prevents that others edit or remove it (needs a
+    transaction); polls continue."""
     brokers = Broker.objects.visible_to(user).select_related("status")
     if lock:
         brokers = brokers.select_for_update(of=("self",), no_key=True)
@@ -148,7 +152,7 @@ def access_broker(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What `may` says, and the sentences that explain it."""
+    """The result of `may`, with sentences that explain it."""
 
     allowed: bool
     reasons: tuple[str, ...]
@@ -160,7 +164,7 @@ def why(
     broker: Broker | None = None,
     vhost: str | None = None,
 ) -> Answer:
-    """As `may`, with reasons: every grant that gives the right, or what stands in the way."""
+    """Like `may`, with reasons: every grant that gives the right, or what prevents it."""
     reach = reach_of(user)
     if not reach.active:
         return Answer(False, ("The account is disabled.",))
@@ -182,7 +186,7 @@ def why(
 
 
 def _why_not(grant: Grant, broker: Broker | None, vhost: str | None) -> str:
-    """Why a grant that holds the permission does not give it here."""
+    """Return why a grant that includes the permission doesn't apply here."""
     if broker is None:
         return f"This needs a grant on all brokers; the account has {grant.words}."
     if not grant.is_on(broker):

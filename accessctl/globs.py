@@ -1,5 +1,5 @@
-"""Patterns of virtual host names: text in which `*` stands for any run of characters, `/` and none
-at all included. Closed on purpose: no regular expression of a person's is ever run."""
+"""Patterns of virtual host names, in which `*` matches any characters, including `/` and none.
+Limited on purpose: no regular expression of a person is ever run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models import Lookup, TextField
 
 EVERYTHING = "*"
 MAX_BYTES = 255
-#: More would only make matching dear.
+#: More stars would only make matching expensive.
 MAX_STARS = 5
 
 
@@ -18,7 +18,8 @@ def is_everything(pattern: str) -> bool:
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether the whole name matches. Takes time linear in the name for each part."""
+    """Return whether the whole name matches. The time is linear in the name's length for each
+    part."""
     if is_everything(pattern):
         return True
     first, *rest = pattern.split("*")
@@ -29,7 +30,7 @@ def matches(pattern: str, name: str) -> bool:
         return False
     at, end = len(first), len(name) - len(last)
     for part in middle:
-        # The earliest place leaves the most room for what follows.
+        # The earliest match leaves the most room for the rest.
         found = name.find(part, at, end)
         if found < 0:
             return False
@@ -38,13 +39,13 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def contains(outer: str, inner: str) -> bool:
-    """Whether every name that `inner` matches is matched by `outer`. Never wrongly yes: a star of
-    `inner`, read as a letter, can only be taken by a star of `outer`."""
+    """Return whether `outer` matches every name that `inner` matches. It never wrongly returns
+    True: a star of `inner`, read as a character, is only matched by a star of `outer`."""
     return matches(outer, inner) if not is_everything(inner) else is_everything(outer)
 
 
 def fault(pattern: str) -> str:
-    """What is wrong with a pattern, as a sentence; "" where nothing is."""
+    """Return what is wrong with a pattern, as a sentence; "" if nothing is."""
     if len(pattern.encode(errors="replace")) > MAX_BYTES:
         return f"A pattern has at most {MAX_BYTES} bytes."
     if not pattern.isprintable():

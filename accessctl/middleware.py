@@ -14,8 +14,8 @@ from accessctl.sessions import store as sessions
 
 
 class SessionMiddleware:
-    """Ends sessions that were idle or lasted too long, and notes that the others are used. Stands
-    before LoginRequiredMiddleware, which then sends the person to the log-in."""
+    """End sessions that were idle or lasted too long, and note the use of the others. It comes
+    before LoginRequiredMiddleware, which then redirects to the sign-in."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -42,14 +42,15 @@ class SessionMiddleware:
         return None
 
 
-#: What it takes to set one up, or to leave.
+#: What is needed to set one up, or to sign out.
 _OPEN_WITHOUT = frozenset({
     "mfa_activate_totp", "account_logout", "account_reauthenticate", "account_change_password",
 })  # fmt: skip
 
 
 def _lacks_second_factor(request: HttpRequest) -> bool:
-    """Asked of the database until the answer is no."""
+    """Return whether the account lacks a second factor. The database is queried until it has
+    one."""
     match = request.resolver_match
     if request.session.get("second_factor") or (match and match.url_name in _OPEN_WITHOUT):
         return False

@@ -1,4 +1,4 @@
-"""How far a person reaches: their grants, read once, asked in Python or turned into SQL."""
+"""What a person's grants cover: read once, then evaluated in Python or turned into SQL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOTHING = Q(pk__in=[])
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a right is asked for. No broker and no environment: all brokers."""
+    """Where a right is needed. No broker and no environment: all brokers."""
 
     broker: Broker | None = None
     environment: str = ""
@@ -41,8 +41,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """`everything`: a superuser. `only`: what the API token in use is limited to; None: nothing.
-    Where `active` is false there is no reach at all."""
+    """All rights of a user.
+
+    `everything`: a superuser. `only`: the permissions that the API token in use is limited to;
+    None: no limit. If `active` is False, the user has no rights at all.
+    """
 
     active: bool
     everything: bool = False
@@ -50,7 +53,8 @@ class Reach:
     only: frozenset[Permission] | None = None
 
     def lets(self, permission: Permission) -> bool:
-        """Whether the account is active and its token, if one is used, does not rule it out."""
+        """Return whether the account is active and the API token in use, if any, allows the
+        permission."""
         return self.active and (self.only is None or permission in self.only)
 
     def has(
@@ -74,18 +78,18 @@ class Reach:
 
     @property
     def is_partial(self) -> bool:
-        """Whether some grant is limited to some virtual hosts."""
+        """Return whether some grant is limited to some virtual hosts."""
         return any(not globs.is_everything(grant.vhost_pattern) for grant in self.grants)
 
     def has_somewhere(self, permission: Permission, broker: Broker) -> bool:
-        """On the broker or on any of its virtual hosts."""
+        """Return whether the permission is given on the broker or any of its virtual hosts."""
         return self.lets(permission) and (
             self.everything
             or any(permission in grant.permissions and grant.is_on(broker) for grant in self.grants)
         )
 
     def covers(self, permission: Permission, place: Place) -> bool:
-        """Whether one grant gives the permission over all of the place."""
+        """Return whether one grant gives the permission over all of the place."""
         return self.lets(permission) and (
             self.everything
             or any(
@@ -95,12 +99,13 @@ class Reach:
 
     @property
     def of_the_person(self) -> Reach:
-        """What the grants give, whatever an API token in use leaves of it: what somebody may know to
-        exist does not depend on the token."""
+        """Return the reach without the API token's limit: what a person may know about doesn't
+        depend on the token."""
         return replace(self, only=None)
 
     def patterns(self, permission: Permission, broker: Broker) -> list[str]:
-        """The patterns of virtual hosts on which grants give the permission on the broker, in order."""
+        """Return the virtual host patterns for which grants give the permission on the broker,
+        sorted."""
         if not self.lets(permission):
             return []
         return sorted({
@@ -110,28 +115,32 @@ class Reach:
         })  # fmt: skip
 
     def covers_each(self, permission: Permission, broker: Broker, patterns: Sequence[str]) -> bool:
-        """Whether each of the patterns lies, as a whole, in one grant that gives the permission."""
+        """Return whether each pattern is entirely covered by one grant that gives the
+        permission."""
         return bool(patterns) and all(
             self.covers(permission, Place(broker=broker, vhost_pattern=pattern))
             for pattern in patterns
         )
 
     def brokers(self, permission: Permission = Permission.BROKERS_VIEW, prefix: str = "") -> Q:
-        """The condition, on brokers (or on what names one as `prefix`), that the permission is held
-        on some part of them."""
+        """Return the condition on brokers (or on the relation `prefix` to one) where the
+        permission is given on some part."""
         if not self.lets(permission):
             return _NOTHING
         return self._anywhere(permission, prefix, vhost="")
 
     def objects(self, permission: Permission, *, broker: str = "broker", vhost: str = "vhost") -> Q:
-        """The condition on objects in virtual hosts. `vhost` names the column; "" is for what
-        belongs to the whole broker, so that a grant on some virtual hosts does not reach it."""
+        """Return the condition on objects in virtual hosts.
+
+        `vhost` is the column with the name. "" is for objects of the whole broker, which a grant
+        on some virtual hosts doesn't cover.
+        """
         if not self.lets(permission):
             return _NOTHING
         return self._anywhere(permission, broker, vhost=vhost or None)
 
     def _anywhere(self, permission: Permission, prefix: str, vhost: str | None) -> Q:
-        """`vhost` "": whatever the grant's pattern; None: only with a grant on all virtual hosts."""
+        """`vhost` "": any pattern of the grant; None: only grants on all virtual hosts."""
         if self.everything:
             return Q()
         found = _NOTHING
@@ -151,8 +160,11 @@ class Reach:
 
 
 def reach_of(user: AnyUser) -> Reach:
-    """One query, the first time it is asked of this object of the user: as with Django's own
-    permissions, a request answers by what was granted when it began."""
+    """Return the user's reach.
+
+    One query on first use per user object: as with Django's own permissions, a request uses the
+    grants that existed when it started.
+    """
     found: Reach | None = getattr(user, "_console_reach", None)
     if found is None:
         found = _read(user)
@@ -161,13 +173,14 @@ def reach_of(user: AnyUser) -> Reach:
 
 
 def limit_reach(user: AnyUser, only: frozenset[Permission] | None) -> None:
-    """From here on this object of the user reaches no further than an API token allows."""
+    """Limit this user object to what an API token allows."""
     user._console_limit = only  # type: ignore[union-attr]
     user._console_reach = None  # type: ignore[union-attr]
 
 
 def brokers_seen_by(user: AnyUser) -> Q:
-    """For Broker.objects.visible_to: the kernel asks by the port BROKERS_VISIBLE_TO."""
+    """Return the condition for Broker.objects.visible_to, which the console app calls through the
+    port BROKERS_VISIBLE_TO."""
     return reach_of(user).brokers()
 
 
@@ -177,7 +190,7 @@ def _read(user: AnyUser) -> Reach:
     only: frozenset[Permission] | None = getattr(user, "_console_limit", None)
     if getattr(user, "is_superuser", False):
         return Reach(active=True, everything=True, only=only)
-    # By name: the models ask this module who sees what, so it can't import them.
+    # By name: the models use this module for visibility, so it can't import them.
     grant: type[Grant] = apps.get_model("accessctl", "Grant")
     mine = Q(user=user.pk) | Q(group__in=user.groups.all())  # type: ignore[attr-defined]
     grants = grant.objects.filter(mine).select_related("broker", "group", "user")
@@ -185,7 +198,7 @@ def _read(user: AnyUser) -> Reach:
 
 
 def _matches(grant: Grant, vhost: str | None) -> bool:
-    """Without a virtual host the whole broker is meant."""
+    """Return whether the grant covers the virtual host; None means the whole broker."""
     if vhost is None:
         return globs.is_everything(grant.vhost_pattern)
     return globs.matches(grant.vhost_pattern, vhost)

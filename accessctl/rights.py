@@ -1,7 +1,7 @@
-"""What a console user may do, as one alphabetized enum of `<resource>:<action>`.
+"""The console's permissions, as one alphabetical enum of `<resource>:<action>`.
 
-Not to be confused with RabbitMQ's own permissions (accessctl.models.BrokerPermission). Which role
-holds what, and why: accessctl/grants/roles.py and docs/access.md.
+Not RabbitMQ's permissions (accessctl.models.BrokerPermission). Which role has which, and why:
+accessctl/grants/roles.py and docs/access.md.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Permission(StrEnum):
     VHOSTS_VIEW = "vhosts:view"
 
 
-#: For every account that may log in, on nothing but what is its own.
+#: For every account that may sign in, for its own items only.
 EVERYBODYS = frozenset({Permission.SESSIONS_OWN, Permission.TOKENS_OWN})
-#: About no broker in particular: only over all brokers, with all their virtual hosts.
+#: They concern no specific broker: they need a grant on all brokers with all virtual hosts.
 CONSOLE_WIDE = frozenset({Permission.BROKERS_ADD, Permission.PEOPLE_EDIT})
-#: Facts about a broker as such: with a grant on any part of it.
+#: Facts about a broker itself: a grant on any part of it is enough.
 OF_ANY_PART = frozenset({Permission.BROKERS_VIEW, Permission.POLLS_VIEW})

@@ -1,4 +1,4 @@
-"""The broker that a new object is made on."""
+"""Find the broker on which a new object is created."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from console.scope import Scope
 
 
 def brokers_for(request: HttpRequest, permission: Permission) -> list[Broker]:
-    """Those on which, or on a part of which, the person has the right; by name."""
+    """Return the brokers on which, or on a part of which, the person has the right, by name."""
     brokers = Broker.objects.visible_to(request.user).filter(
         reach_of(request.user).brokers(permission)
     )
@@ -21,8 +21,9 @@ def brokers_for(request: HttpRequest, permission: Permission) -> list[Broker]:
 
 
 def target_broker(request: HttpRequest, permission: Permission) -> tuple[Broker, list[Broker]]:
-    """(the broker that the URL names, or the only one; all that may be chosen). Raises BrokerNotChosen where
-    there are several, NotAllowed, Http404 and, for what is no scope, InvalidField."""
+    """Return the broker in the URL, or the only one, and all that can be chosen. Raises
+    BrokerNotChosen if there are several, NotAllowed, Http404, and InvalidField for an invalid
+    scope."""
     require(request.user, permission)
     scope = Scope.read(request.GET, request.user)
     found = brokers_for(request, permission)

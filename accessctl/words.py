@@ -1,4 +1,4 @@
-"""What RabbitMQ's user tags and rights mean, in plain words.
+"""The meaning of RabbitMQ's user tags and rights, in plain English.
 
 Sources: RabbitMQ's access control and management documentation.
 """
@@ -17,7 +17,7 @@ TAGS = {
     "impersonator": "Can publish messages with another user's user ID.",
     "protected": "Can't be changed or deleted through the HTTP API.",
 }
-#: What each of the three patterns of a permission governs.
+#: What each of the three patterns of a permission controls.
 RIGHTS = {
     "configure": "Declare and delete queues and exchanges with these names.",
     "write": "Publish to exchanges and bind to queues with these names.",
