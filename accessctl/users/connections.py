@@ -1,4 +1,4 @@
-"""The open connections of a RabbitMQ user, read fresh from its broker (console.brokers.fresh)."""
+"""Read a RabbitMQ user's open connections live from its broker (console.brokers.fresh)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from console.brokers.fresh import Trouble, read_fresh
 from console.errors import NotAllowed
 from console.rabbitmq.types import Connection
 
-#: Where the broker gives no answer, one up to this old is better than none, if its age is said.
+#: If the broker doesn't answer, an answer up to this old is better than none, if its age is shown.
 KEPT_FOR = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """`items` None: the broker has not told. `complete` False: there are more than are read at once.
-    `in_part`: only those to virtual hosts that the viewer may see are among them."""
+    """`items` None: the broker didn't report them. `complete` False: there are more than are read
+    at once. `in_part`: only connections to virtual hosts that the viewer may see are included."""
 
     at: datetime
     items: Sequence[Connection] | None
@@ -31,7 +31,8 @@ class Connections:
 
 
 def read_connections(user: BrokerUser, *, viewer: AnyUser, now: datetime) -> Connections:
-    """By virtual host and name. Raises NotAllowed where the viewer may see none of the broker's."""
+    """Return the connections by virtual host and name. Raises NotAllowed if the viewer may see
+    none on the broker."""
     broker = user.broker
     if not may_somewhere(viewer, Permission.CONNECTIONS_VIEW, broker):
         raise NotAllowed(

@@ -1,4 +1,4 @@
-"""What the list of RabbitMQ users shows, sorts and filters by."""
+"""Columns, sorting and filters of the list of RabbitMQ users."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ def _of_permissions(permissions: QuerySet[Any], figure: Aggregate) -> Subquery:
 
 
 def vhost_count(permissions: QuerySet[Any]) -> Subquery:
-    """Of a user, as far as `permissions` has them, None without any: to sort by."""
+    """Return a user's number of virtual hosts within `permissions`, None without any; for
+    sorting."""
     return _of_permissions(permissions, Count("pk"))
 
 
-#: Of an object of a broker: whether its permissions could be read, so that none there means that there is none.
+#: For an object of a broker: its permissions could be read, so that a missing one doesn't exist.
 KNOWS_PERMISSIONS = ~Q(broker__status__part_errors__has_key="permissions") & Q(
     Q(broker__status__inventory_at__isnull=False)
     | Q(broker__status__parts_at__has_key="permissions")
@@ -52,7 +53,7 @@ def _without(permissions: QuerySet[Any]) -> Q:
 
 
 def vhost_names(permissions: QuerySet[Any]) -> Subquery:
-    """The names of a user's virtual hosts, as far as `permissions` has them: to export."""
+    """Return the names of a user's virtual hosts within `permissions`; for exports."""
     return _of_permissions(permissions, ArrayAgg("vhost", order_by="vhost"))
 
 
@@ -125,8 +126,8 @@ USERS = ListSpec(
 
 
 def users_for(viewer: AnyUser) -> ListSpec:
-    """The list of users, sorted and filtered by the permissions that the viewer may see: the order of rows
-    would tell of others."""
+    """Return the list of users, sorted and filtered by permissions that the viewer may see: the
+    order of rows would reveal others."""
     permissions = BrokerPermission.objects.visible_to(viewer)
     columns = {column.key: column for column in USERS.columns}
     filters = {one.key: one for one in USERS.filters}
@@ -137,8 +138,8 @@ def users_for(viewer: AnyUser) -> ListSpec:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user as a list shows it. `vhosts`: where it has a permission, in order. `unknown`: why there may be
-    others; "" where there are not."""
+    """A user as a list shows it. `vhosts`: where it has a permission, sorted. `unknown`: why there
+    may be more; "" if there aren't."""
 
     user: BrokerUser
     vhosts: list[str]
@@ -146,8 +147,8 @@ class UserRow:
 
 
 def user_rows(users: Sequence[BrokerUser], viewer: AnyUser) -> list[UserRow]:
-    """The rows of one page, with the virtual hosts that the viewer may see; one query for all their
-    permissions."""
+    """Return the rows of one page, with the virtual hosts that the viewer may see. One query for
+    all their permissions."""
     vhosts: dict[tuple[int, str], list[str]] = defaultdict(list)
     if users:
         permissions = BrokerPermission.objects.visible_to(viewer).filter(
@@ -171,7 +172,7 @@ def _context(rows: Sequence[Any], viewer: AnyUser) -> Mapping[str, Any]:
 
 
 def _in_vhost(users: QuerySet[Any], vhost: str, viewer: AnyUser) -> QuerySet[Any]:
-    """Those with a permission there that the viewer may see."""
+    """Return the users with a permission in the virtual host that the viewer may see."""
     there = BrokerPermission.objects.visible_to(viewer).filter(
         broker=OuterRef("broker"), user=OuterRef("name"), vhost=vhost
     )

@@ -1,8 +1,8 @@
-"""RabbitMQ's users and their permissions, as found on a broker. Written by polling, and by what a change
-read back (vhosts/polling).
+"""RabbitMQ's users and their permissions, as last seen on a broker. Written by polling and by
+read-backs of changes (vhosts/polling).
 
-A vhost is named by broker and name, not by foreign key: a permission can exist for a vhost that
-is not (yet) seen.
+A virtual host is identified by broker and name, not by a foreign key: a permission can exist for a
+virtual host that isn't known (yet).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 class SeenQuerySet(models.QuerySet[Any]):
-    """`view_permission` of the model is what it takes to see its rows; `vhost_column` says which
-    virtual host a row belongs to."""
+    """The model's `view_permission` is required to see its rows; `vhost_column` is the column with
+    a row's virtual host."""
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> SeenQuerySet:
         model = cast("type[SeenOnBroker]", self.model)
@@ -35,7 +35,7 @@ class SeenOnBroker(models.Model):
 
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
     first_seen_at = models.DateTimeField()
-    #: When an attribute last differed from what was known.
+    #: When an attribute last changed.
     changed_at = models.DateTimeField()
 
     objects = SeenQuerySet.as_manager()
@@ -46,12 +46,13 @@ class SeenOnBroker(models.Model):
 
 class BrokerUserQuerySet(SeenQuerySet):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> BrokerUserQuerySet:
-        """All users of a broker granted as a whole; of one granted in part, those with a permission
-        in that part, and those that belong to it (`BrokerUser.owner_scope`)."""
+        """Return the users that a person may see: all of a broker that is granted as a whole. If
+        only a part is granted: those with a permission in that part, and those that belong to it
+        (`BrokerUser.owner_scope`)."""
         return self.within(reach_of(user))
 
     def within(self, reach: Reach) -> BrokerUserQuerySet:
-        """As `visible_to`. One query more for a reach that is limited to some virtual hosts."""
+        """Like `visible_to`. One more query if the reach is limited to some virtual hosts."""
         in_part = BrokerPermission.objects.filter(
             reach.objects(Permission.USERS_VIEW),
             broker=models.OuterRef("broker"),
@@ -64,7 +65,7 @@ class BrokerUserQuerySet(SeenQuerySet):
 
 
 def _belonging(reach: Reach) -> models.Q:
-    """The condition that a user belongs to virtual hosts which the reach covers."""
+    """Return the condition that a user belongs to virtual hosts that the reach covers."""
     scopes = (
         BrokerUser.objects.filter(reach.brokers(Permission.USERS_VIEW, "broker"))
         .exclude(owner_scope=None)
@@ -86,18 +87,19 @@ class BrokerUser(SeenOnBroker):
 
     name = models.TextField()
     tags = ArrayField(models.TextField(), default=list)
-    #: None where the broker does not say.
+    #: None: the broker doesn't report it.
     has_password = models.BooleanField(null=True)
-    #: For guest: whether the password is still guest. None: not known, or another user.
+    #: For guest: whether the password is still guest. None: unknown, or another user.
     has_default_password = models.BooleanField(null=True)
     hashing_algorithm = models.TextField(blank=True)
     limits = models.JSONField(default=dict)
-    #: The patterns of virtual hosts that the user belongs to: those on which its creator administered users
-    #: when it was created here. None: it belongs to none, so only who has the whole broker may change it.
-    #: It goes with the row: what was gone and is there again belongs to nobody. Written by
-    #: accessctl.users.access.origins only.
+    #: Virtual host patterns that the user belongs to: those where its creator administered users
+    #: when it was created here. None: it belongs to none, so only people with the whole broker may
+    #: change it. It is deleted with the row, so a user that was gone and exists again belongs to
+    #: none. Only accessctl.users.access.origins writes it.
     owner_scope = ArrayField(models.TextField(), null=True)
-    #: What recognizes the password that the console last saw on a user with an `owner_scope`; no hash.
+    #: Recognizes the password that the console last saw on a user with an `owner_scope`. It isn't
+    #: the password hash.
     owner_proof = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     objects = BrokerUserQuerySet.as_manager()  # type: ignore[misc]

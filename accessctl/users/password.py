@@ -1,4 +1,4 @@
-"""The password of a RabbitMQ user, as it is asked for."""
+"""The requested password of a RabbitMQ user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from console.rabbitmq.passwords import (
 
 @dataclass(frozen=True, kw_only=True)
 class Password:
-    """One of three: a clear password, a hash made elsewhere, or none at all (log-in by certificate)."""
+    """One of three: a clear-text password, a hash created elsewhere, or none (authentication by
+    certificate)."""
 
     clear: Secret | None = field(default=None, repr=False)
     hashed: str = field(default="", repr=False)
@@ -27,7 +28,7 @@ class Password:
     none: bool = False
 
     def secrets(self) -> dict[str, str]:
-        """What is sent. Raises InvalidField where it is not exactly one of the three."""
+        """Return the fields to send. Raises InvalidField unless exactly one of the three is set."""
         if (self.clear is not None) + bool(self.hashed) + self.none != 1:
             raise InvalidField(
                 "password",

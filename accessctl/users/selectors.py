@@ -1,4 +1,4 @@
-"""A RabbitMQ user, as polling has stored it."""
+"""Get a RabbitMQ user as polling stored it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from accessctl.rights import Permission
 
 
 def access_broker_user(user: AnyUser, user_id: int, permission: Permission) -> BrokerUser:
-    """The RabbitMQ user, ready for use, with its broker and that broker's status. Http404 outside
-    the console user's scope, NotAllowed inside it without the right."""
+    """Return the RabbitMQ user with its broker and the broker's status loaded. Raises Http404
+    outside the person's scope, NotAllowed inside it without the right."""
     found = (
         BrokerUser.objects.visible_to(user)
         .select_related("broker__status")
@@ -20,6 +20,6 @@ def access_broker_user(user: AnyUser, user_id: int, permission: Permission) -> B
     )
     if not isinstance(found, BrokerUser):
         raise Http404("User not found.")
-    if permission != Permission.USERS_VIEW:  # which the queryset has asked for
+    if permission != Permission.USERS_VIEW:  # the queryset has checked it
         require(user, permission, found.broker)
     return found

@@ -1,4 +1,4 @@
-"""RabbitMQ's users, as found on the brokers."""
+"""Pages of RabbitMQ's users, as last seen on the brokers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from console.engine.proposals.sync_states import syncs_of
 from console.kinds.user import USER
 from console.scope import Scope
 
-#: Permissions shown on one user's page; the whole list is a link away.
+#: Permissions shown on a user's page; it links to the whole list.
 _MOST = 500
 _CONNECTIONS_SHOWN = 50
 
@@ -68,7 +68,7 @@ def user(request: HttpRequest, user_id: int) -> HttpResponse:
 
 @require_safe
 def user_connections(request: HttpRequest, user_id: int) -> HttpResponse:
-    """The panel of the user's page, read fresh from the broker; `?page=` from 1."""
+    """The connections panel of the user's page, read live from the broker; `?page=` starts at 1."""
     now = timezone.now()
     found = access_broker_user(request.user, user_id, Permission.USERS_VIEW)
     reading = read_connections(found, viewer=request.user, now=now)

@@ -1,7 +1,7 @@
-"""Rights over RabbitMQ's users and limits, judged by what the broker says right before a call.
+"""Check rights over RabbitMQ's users and limits against the broker's state right before a call.
 
-Only for authors whose right depends on what an object has: who may set tags and limits on the whole broker
-may do all of it whatever the facts. See console.engine.ports.
+Only for authors whose rights depend on the object's state: people who may set tags and limits on
+the whole broker may do all of it anyway. See console.engine.ports.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def judge_of(author: User | None, broker: Broker, kind: str, names: Sequence[str
 
 
 class _UserJudge:
-    """`owned`: (scope, proof) of the users that belong to virtual hosts, by name."""
+    """Checks steps on users. `owned`: (scope, proof) of the users that belong to virtual hosts, by
+    name."""
 
     def __init__(
         self, reach: Reach, broker: Broker, owned: Mapping[str, tuple[list[str], str]]
@@ -78,14 +79,16 @@ class _UserJudge:
         ) or self._why_not_set(fresh.spec, wanted)
 
     def _why_not_created(self, step: Step, there: Spec, wanted: Spec | None) -> str:
-        """It is there already. Of an earlier try whose answer was lost the salted hash tells."""
+        """Return why the user wasn't created by this change; "" if it was. The salted hash
+        recognizes an earlier try whose reply was lost."""
         hashed = there.get("password_hash")
         if not step.sent_before or not hashed or hashed != (wanted or {}).get("password_hash"):
             return _TAKEN
         return self._why_not_set(there, wanted)
 
     def _why_not_set(self, there: Spec, wanted: Spec | None) -> str:
-        """A call writes the whole user, so what was changed elsewhere since would be undone by it."""
+        """Return why the spec can't be written; "" if it can. A call writes the whole user, so it
+        would undo what was changed elsewhere since."""
         if wanted is None:
             return ""
         if _tags(wanted) != _tags(there) and not self._reach.has(

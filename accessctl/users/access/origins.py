@@ -1,8 +1,9 @@
-"""To which virtual hosts a RabbitMQ user belongs, from the moment when the console created it.
+"""Record which virtual hosts a RabbitMQ user belongs to, from its creation by the console.
 
-RabbitMQ's users have no owner and no identity but their name, so the console keeps both: the scope of who
-created the user, and what recognizes the password that it has seen since. The record stands in the
-mirror's row, and goes with it when the broker is seen without the user. docs/access.md has the rule.
+RabbitMQ's users have no owner, and no identity except their name. So the console stores both: the
+scope of the user's creator, and a proof that recognizes the password last seen. The record is in
+the mirror's row, and is deleted with it when the broker no longer has the user. docs/access.md has
+the rule.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ _SALT = "accessctl.users.access.origins"
 
 
 def scope_of_creator(creator: AnyUser | None, broker: Broker) -> list[str] | None:
-    """The virtual host patterns that a user created by `creator` belongs to; None where the creator is
-    gone or has the whole broker."""
+    """Return the virtual host patterns of a user created by `creator`; None if the creator's
+    account was deleted or covers the whole broker."""
     if creator is None:
         return None
     reach = reach_of(creator)
@@ -34,13 +35,14 @@ def scope_of_creator(creator: AnyUser | None, broker: Broker) -> list[str] | Non
 
 
 def proof_of(password_hash: str) -> str:
-    """What recognizes a password hash again without keeping it."""
+    """Return a proof that recognizes a password hash without storing it."""
     return _digest(password_hash, settings.SECRET_KEY)
 
 
 def is_proven(proof: str, password_hash: object) -> bool:
-    """Whether the user still has the password that the console last saw. A salt makes each hash unique,
-    so another user of the same name has another; only users without a password are all alike."""
+    """Return whether the user still has the password that the console last saw. A salt makes each
+    hash unique, so another user with the same name has another hash. Only users without a password
+    are all the same."""
     if not isinstance(password_hash, str):
         return False
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
@@ -50,8 +52,11 @@ def is_proven(proof: str, password_hash: object) -> bool:
 def note_origins(
     broker_id: int, seen: Mapping[Key, Spec | None], origins: Mapping[Key, Origin]
 ) -> None:
-    """After a change was read back: users that it created get their scope; those that it changed keep it
-    only where they were still the users that the console knew. Within the caller's transaction."""
+    """Update owners after a read-back, within the caller's transaction.
+
+    Users that the change created get their scope. Users that it changed keep it only if they were
+    still the users that the console knew.
+    """
     names = [key[0] for key, spec in seen.items() if spec is not None and key in origins]
     if not names:
         return

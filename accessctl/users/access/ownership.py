@@ -1,9 +1,9 @@
-"""Who may change which RabbitMQ user, and who may know that it is there.
+"""Who may change which RabbitMQ user, and who may know that it exists.
 
-A user belongs to a broker, not to a virtual host, but a person may be granted virtual hosts only. The
-console acts with a powerful account, so these rules are all that keeps a vhost administrator from
-taking over somebody else's user: by its tags, its password, or by deleting it. docs/access.md has them in
-words, docs/decisions/0031-users-belong-to-a-scope.md the reasons.
+A user belongs to a broker, not to a virtual host, but a person may have grants on virtual hosts
+only. The console has a powerful account on the broker. So only these rules prevent a vhost
+administrator from taking over another user: through tags, its password or its deletion.
+docs/access.md describes the rules, docs/decisions/0031-users-belong-to-a-scope.md the reasons.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ NOT_YOURS = (
     "created here for them; a permission in them isn't enough."
 )
 ELSEWHERE = "The user has permissions in virtual hosts that you don't administer."
-#: RabbitMQ 4.3 answers 400 to a PUT or DELETE of a user with this tag over its HTTP API; its limits and permissions
-#: can be changed (tried on 4.3.6). On 3.10.8 and 4.0.5 the tag has no meaning; 4.1 and 4.2 were not tried.
+#: RabbitMQ 4.3 answers 400 to a PUT or DELETE of a user with this tag over its HTTP API; its
+#: limits and permissions can be changed (tested on 4.3.6). On 3.10.8 and 4.0.5 the tag has no
+#: meaning; 4.1 and 4.2 weren't tested.
 _TAG = "protected"
 _SINCE, _PERHAPS_SINCE = (4, 3), (4, 1)
 
 
 def why_not_edit_user(user: AnyUser, broker: Broker, name: str) -> str:
-    """Why `user` may not create, change or delete the RabbitMQ user `name`: one sentence; "" where
-    they may. What the user has is taken from the last inventory.
+    """Return why `user` may not create, change or delete the RabbitMQ user `name`, as a sentence;
+    "" if they may. The RabbitMQ user's state is from the last inventory.
 
-    - On the whole broker: any user without tags; one with tags takes users:tag as well, or an
-      administrator's password would be theirs to set.
-    - On some virtual hosts: a new user; one without tags that belongs to them, and whose every
-      permission lies in them.
-    Tags and limits are apart: users:tag, vhosts:limit.
+    - On the whole broker: any user without tags. A user with tags also requires users:tag;
+      otherwise, an administrator's password could be set.
+    - On some virtual hosts: a new user, or one without tags that belongs to them and has
+      permissions only in them.
+    Tags and limits have separate rights: users:tag, vhosts:limit.
     """
     reach = reach_of(user)
     if not reach.has_somewhere(Permission.USERS_EDIT, broker):
@@ -62,8 +63,8 @@ def why_not_edit_user(user: AnyUser, broker: Broker, name: str) -> str:
 
 
 def is_creating(person: AnyUser, broker: Broker, name: str) -> bool:
-    """Whether the person may create users and what they asked for last is that this one be created, which
-    has not come to an end."""
+    """Return whether the person may create users, and their last request for this one is an
+    unfinished creation."""
     return (
         reach_of(person).has_somewhere(Permission.USERS_EDIT, broker)
         and Step.objects.filter(
@@ -84,8 +85,8 @@ def why_not_theirs(
     vhosts: Iterable[str],
     belongs_to: Sequence[str] | None,
 ) -> str:
-    """As `why_not_edit_user`, by what a user that is there has: `vhosts` are those in which it has
-    permissions, `belongs_to` is its scope. Needs users:edit somewhere on the broker."""
+    """Like `why_not_edit_user`, for an existing user with these facts. `vhosts` are those in which
+    it has permissions, `belongs_to` is its scope. Needs users:edit somewhere on the broker."""
     whole = reach.has(Permission.USERS_EDIT, broker)
     if tags and not (whole and reach.has(Permission.USERS_TAG, broker)):
         return (
@@ -106,9 +107,12 @@ def knows_user(person: AnyUser, broker: Broker, name: str) -> bool:
 
 
 def known_users(person: AnyUser, broker: Broker, names: Collection[str]) -> set[str]:
-    """Those of the named users, there or asked for, of which the person may know: all for who sees the
-    whole broker; else those that they see, and those that are not there yet and that they asked for
-    last. An API token leaves what its owner may know. At most four queries."""
+    """Return those of the named users, existing or requested, that the person may know about.
+
+    All of them, for a person who sees the whole broker. Otherwise, those that they see, and those
+    that don't exist yet and that they requested last. An API token doesn't limit what its owner
+    may know. At most four queries.
+    """
     if sees_all_users(person, broker):
         return _anywhere(broker, names)
     within = BrokerUser.objects.within(reach_of(person).of_the_person)
@@ -127,17 +131,17 @@ def known_users(person: AnyUser, broker: Broker, names: Collection[str]) -> set[
 
 
 def sees_all_users(person: AnyUser, broker: Broker) -> bool:
-    """Whether no user of the broker is hidden from the person."""
+    """Return whether no user of the broker is hidden from the person."""
     return reach_of(person).of_the_person.has(Permission.USERS_VIEW, broker)
 
 
 def is_taken(person: AnyUser, broker: Broker, name: str) -> bool:
-    """Whether there is such a user, or it is asked for, and the person may not know that."""
+    """Return whether such a user exists or is requested, and the person may not know about it."""
     return is_anywhere(broker, name) and not knows_user(person, broker, name)
 
 
 def is_anywhere(broker: Broker, name: str) -> bool:
-    """Whether there is such a user on the broker, or it is asked for."""
+    """Return whether such a user exists on the broker or is requested."""
     return bool(_anywhere(broker, [name]))
 
 
@@ -160,7 +164,7 @@ def refuse_protected(
     *,
     new_password: bool = False,
 ) -> None:
-    """`after` None: it is to be deleted. Raises NotAllowed where this version refuses that."""
+    """Raise NotAllowed if this RabbitMQ version refuses the change. `after` None: a deletion."""
     if observed is None or _TAG not in observed.get("tags", ()) or _version(broker) < _SINCE:
         return
     same = after is not None and set(after.get("tags", ())) == set(observed["tags"])
@@ -174,13 +178,13 @@ def refuse_protected(
 
 
 def note_on(broker: Broker, tags: object) -> list[str]:
-    """What to think of before it is deleted, where it is not known what this version does."""
+    """Return a warning before a deletion if it is unknown what this version does."""
     if isinstance(tags, list) and _TAG in tags and _PERHAPS_SINCE <= _version(broker) < _SINCE:
         return ["It has the tag protected: this RabbitMQ version may refuse. Then use rabbitmqctl."]
     return []
 
 
 def _version(broker: Broker) -> tuple[int, ...]:
-    """(0,) where it is not known: then the broker decides."""
+    """Return the broker's version; (0,) if unknown, and then the broker decides."""
     parts = broker.status.rabbitmq_version.split(".")[:2]
     return tuple(map(int, parts)) if len(parts) == 2 and all(p.isdecimal() for p in parts) else (0,)

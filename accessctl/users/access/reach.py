@@ -1,6 +1,7 @@
-"""How far a RabbitMQ user reaches on its broker: where it has rights, in words, and what deserves a look.
+"""What a RabbitMQ user can reach on its broker: where it has rights, described as text, and what
+needs a look.
 
-Not to be confused with `accessctl.reach`, which is about people of the console.
+Don't confuse it with `accessctl.reach`, which is about people of the console.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ RIGHTS = ("configure", "write", "read")
 
 @dataclass(frozen=True, slots=True)
 class VhostReach:
-    """What the user may do in one virtual host. `words` is one sentence over the three rights."""
+    """What the user can do in one virtual host. `words` is one sentence about the three rights."""
 
     vhost: str
     rights: dict[str, PatternWords]
@@ -40,7 +41,8 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class UserReach:
-    """Topic permissions in a virtual host without a permission reach nowhere: `idle_topics`."""
+    """All that a user can reach. `idle_topics` are topic permissions in virtual hosts without a
+    permission: they have no effect."""
 
     user: BrokerUser
     vhosts: tuple[VhostReach, ...]
@@ -49,8 +51,8 @@ class UserReach:
 
 
 def reach_of_users(users: Iterable[BrokerUser], viewer: AnyUser | None = None) -> list[UserReach]:
-    """In the order given, with a `viewer` within what they may see. Two queries, however many users there
-    are (of however many brokers)."""
+    """Return the users' reach in the given order, limited to what a `viewer` may see. Two queries
+    for any number of users and brokers."""
     found = list(users)
     mine = {
         "broker__in": {user.broker_id for user in found},
@@ -93,7 +95,7 @@ def _reach(
 
 
 def rights_in_words(rights: dict[str, PatternWords]) -> str:
-    """One sentence over the three rights."""
+    """Return one sentence about the three rights."""
     kinds = {words.kind for words in rights.values()}
     if kinds == {"all"}:
         return "Can do everything."
