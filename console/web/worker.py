@@ -7,7 +7,8 @@ and after a burst the threads work for minutes on requests whose clients have le
 - few requests are worked on at once while the process computes (console/web/gate.py);
 - past MOST_WAITING requests that wait for a thread, or AGE_S of waiting, the answer is 503 with Retry-After;
 - a request whose client has left before a thread is free is not worked on;
-- /livez and /readyz have a thread of their own.
+- /livez and /readyz have a thread of their own;
+- static files don't wait for the process to compute less.
 """
 
 from __future__ import annotations
@@ -130,7 +131,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle(self, conn: Connection) -> Any:
         """In a thread: whether the connection stays open."""
-        if conn.path in PROBES:
+        # Style sheets and scripts cost next to nothing, and a page without them is broken.
+        if conn.path in PROBES or conn.path.startswith(b"/static/"):
             return super().handle(conn)
         if not self._gate.enter(conn.ready_at + AGE_S):
             self._refused += 1

@@ -259,6 +259,7 @@ def test_the_api_refuses_by_field(
     answer = api.get("/api/v1/explain/", given)
     assert answer.status_code == 400
     assert field in answer.content.decode()
+    assert "{" not in answer.json()["errors"][0]["detail"]
 
 
 def test_a_pattern_shows_what_it_matches(

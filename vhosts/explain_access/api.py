@@ -224,5 +224,5 @@ def _broker(request: Request) -> Broker:
 def _flag(request: Request, name: str) -> bool | None:
     text = request.query_params.get(name)
     if text not in (None, "true", "false"):
-        raise ValidationError({name: ["{name} must be true or false."]})
+        raise ValidationError({name: [f"{name} must be true or false."]})
     return None if text is None else text == "true"
