@@ -103,9 +103,7 @@ class ManagementClient:
         return readings.WHOAMI.one(self.http.get(path("whoami")), self._limits)
 
     def alarms(self) -> list[str]:
-        """Return the alarms in effect in the cluster ("memory on rabbit@a"); an empty list if there
-        are none.
-        """
+        """Return alarms in effect in the cluster ("memory on rabbit@a"); empty if there are none."""
         answer = self.http.exchange("GET", path("health", "checks", "alarms"))
         if answer.status == 503 and answer.content_type == JSON:
             return _alarms(answer.body)
@@ -147,11 +145,8 @@ class ManagementClient:
         return now
 
     def consumed(self) -> Listing[tuple[str, str]]:
-        """Return the (vhost, name) of each consumer's queue in the whole cluster: one item per
-        consumer.
-
-        Costs a node about 40 microseconds per consumer. Raises StatsDisabled.
-        """
+        """Return the (vhost, name) of each consumer's queue, cluster-wide: one item per consumer.
+        Costs a node about 40 microseconds per consumer. Raises StatsDisabled."""
         body = self.http.get(path("consumers", query={"columns": "queue.vhost,queue.name"}))
         return readings.CONSUMED.listing(body, self._limits)
 
@@ -176,11 +171,8 @@ class ManagementClient:
         return self._listing(readings.TOPIC_PERMISSIONS, "topic-permissions")
 
     def user_connections(self, user: str) -> Listing[Connection]:
-        """Return the open connections of a user, from the broker's own table: no statistics are
-        gathered.
-
-        Incomplete if there are more than MOST_CONNECTIONS. Empty for a user that doesn't exist.
-        """
+        """Return a user's open connections, from the broker's own table: no statistics are gathered.
+        Incomplete if there are more than MOST_CONNECTIONS. Empty for a user that doesn't exist."""
         deadline = Deadline(self.endpoint.timeouts.total)
 
         def get(page: int, size: int) -> bytes:
