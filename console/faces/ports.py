@@ -1,4 +1,5 @@
-"""Ports of the general pages and API: what they call in the apps above. `accessctl/apps.py` gives them."""
+"""Ports of the general pages and API: what they call in the apps above. `accessctl/apps.py`
+provides them."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ class May(Protocol):
 
 
 class Require(Protocol):
-    """Raise NotAllowed where `May` returns False."""
+    """Raise NotAllowed if `May` returns False."""
 
     def __call__(
         self,
@@ -40,8 +41,12 @@ class Require(Protocol):
 
 
 class TargetBroker(Protocol):
-    """Return the broker that the URL names, else the only one, and all brokers to choose from, by name.
-    Raises BrokerNotChosen where there are several, NotAllowed without the right, Http404 if there is no broker, InvalidField for an invalid scope."""
+    """Return the broker that the URL names, else the only one, and all brokers to choose from, by
+    name.
+
+    Raises BrokerNotChosen if there are several, NotAllowed without the right, Http404 if there is
+    no broker, InvalidField for an invalid scope.
+    """
 
     def __call__(self, request: HttpRequest, permission: Right) -> tuple[Broker, list[Broker]]: ...
 
