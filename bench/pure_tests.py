@@ -1,4 +1,5 @@
-"""A pytest plugin (`-p bench.pure_tests`) that leaves out every test that needs a broker or Postgres."""
+"""A pytest plugin (`-p bench.pure_tests`) that deselects every test that needs a broker or
+Postgres."""
 
 from __future__ import annotations
 
