@@ -70,8 +70,7 @@ def main() -> None:
 
 
 def fill(users: int, permissions: int) -> Broker:
-    """Create the broker and its objects. Every second permission is managed, and some of those are
-    pending."""
+    """Create the broker and its objects. Half of the permissions are managed, some of them pending."""
     now = datetime.now(UTC)
     broker = Broker.objects.create(
         name="bench", management_url="http://broker.example:15672", username="warren"

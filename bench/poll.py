@@ -229,8 +229,7 @@ def _claim(broker: Any) -> int:
 
 
 def _measure_worker(broker: Any) -> None:
-    """Measure the memory of a worker, started as in production, after polls and an inventory of the
-    broker."""
+    """Measure a worker's memory, started as in production, after polls and an inventory."""
     from console.local.processes.programs import HEAPS
     from console.models import BrokerStatus
     from vhosts.models import Poll

@@ -1,5 +1,4 @@
-"""Ports of the general pages and API: what they call in the apps above. `accessctl/apps.py`
-provides them."""
+"""What the general pages and API call in the apps above. `accessctl/apps.py` provides these ports."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ class Require(Protocol):
 
 
 class TargetBroker(Protocol):
-    """Return the broker that the URL names, else the only one, and all brokers to choose from, by
-    name.
+    """Return the broker in the URL, else the only one, and all brokers to choose from, by name.
 
     Raises BrokerNotChosen if there are several, NotAllowed without the right, Http404 if there is
     no broker, InvalidField for an invalid scope.

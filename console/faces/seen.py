@@ -34,8 +34,7 @@ def seen_of(broker: Broker, kind: str, **among: Iterable[str]) -> dict[Key, Spec
 
 
 def seen_objects(broker: Broker, kind: str, keys: Sequence[Key]) -> dict[Key, Spec]:
-    """Return the observed objects among `keys`; one query. Empty for a kind that isn't in
-    `seen_kinds`."""
+    """Return the observed objects among `keys`; one query. Empty for kinds not in `seen_kinds`."""
     if kind not in seen_kinds():
         return {}
     wanted = set(keys)

@@ -1,5 +1,7 @@
-"""Metrics of processes, queues and background jobs for Prometheus. An unknown figure has no sample,
-never a zero."""
+"""Metrics of processes, queues and background jobs for Prometheus.
+
+An unknown figure has no sample, never a zero.
+"""
 
 from __future__ import annotations
 

@@ -48,8 +48,7 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 if everything that the console needs works, else 503, with the result of each
-    check.
+    """Answer 200 if everything that the console needs works, else 503, with all checks.
 
     A failing background job doesn't cause a 503, because the console serves people without it. It
     is listed in `degraded`.

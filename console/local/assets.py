@@ -65,8 +65,7 @@ def ensure_assets(state: Path, progress: Progress | None = None) -> bool:
 
 
 def development_file(state: Path, name: str) -> Path:
-    """Return a file of a package that only the tests need, such as `axe-core/axe.min.js`. Raises
-    Trouble."""
+    """Return a file of a package that only tests need (`axe-core/axe.min.js`). Raises Trouble."""
     found = state / "npm" / "node_modules" / name
     if not found.is_file():
         _install(state / "npm", _npm(state))

@@ -81,8 +81,7 @@ class StateFolder:
         self.write_text(name, json.dumps(value, indent=1) + "\n")
 
     def write_text(self, name: str, text: str) -> None:
-        """Replace a file atomically. Only its owner can read it (mkstemp creates it with mode
-        0600)."""
+        """Replace a file atomically. Only its owner can read it (mkstemp uses mode 0600)."""
         target = self / name
         fd, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:

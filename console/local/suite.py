@@ -67,8 +67,7 @@ class Run:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no tests are named, so that the suite runs in parallel and failed tests are
-        retried."""
+        """Whether no tests are named: the suite runs in parallel, and failed tests are retried."""
         return not self.arguments
 
     def first(self) -> list[str]:

@@ -43,8 +43,7 @@ class Up:
         self._supervisor = Supervisor(folder, progress)
 
     def run(self) -> None:
-        """Run until Stopped or Trouble is raised. In both cases nothing that it started keeps
-        running."""
+        """Run until Stopped or Trouble is raised. Nothing that it started keeps running then."""
         address = read_address()
         broker = given_broker.given_broker()
         if broker and self._demo:
@@ -135,8 +134,7 @@ class Up:
         return node, self._supervisor.start(node.service(), Stage.STORES)
 
     def _database(self, keys: Keys, ports: Ports) -> tuple[str, dict[str, str]]:
-        """Return the database URL for web, worker and beat, and the owner's login, which only the
-        setup gets."""
+        """Return the database URL for web, worker and beat; the owner's login, only for the setup."""
         given = os.environ.get("DATABASE_URL")
         if given:
             names = [name for name in programs.OWNER_LOGIN if name in os.environ]

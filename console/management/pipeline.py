@@ -1,5 +1,4 @@
-"""Shared by the commands for pipelines: the account that acts, the broker, the file and the exit
-code.
+"""Shared by the pipeline commands: the acting account, the broker, the file and the exit code.
 
 Exit codes: 0 in sync, 2 changes pending, 1 error.
 """

@@ -1,5 +1,4 @@
-"""The form of a broker: reads what a person types into BrokerSettings. The registry defines the
-rules."""
+"""The form of a broker: reads typed values into BrokerSettings. The registry defines the rules."""
 
 from __future__ import annotations
 

@@ -24,8 +24,7 @@ from console.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """An entry of the left rail. `route` also names the active page; `also` are the routes below
-    it."""
+    """An entry of the left rail. `route` also names the active page; `also` are routes below it."""
 
     route: str
     label: str
@@ -123,8 +122,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def _scope(request: HttpRequest) -> Scope:
-    """Return the URL's scope; the whole fleet if it is invalid, because the page itself reports
-    that."""
+    """Return the URL's scope; the whole fleet if it is invalid, which the page itself reports."""
     try:
         return Scope.read(request.GET, request.user)
     except (ConsoleError, Http404):

@@ -10,7 +10,7 @@ from console.pages.context import scoped_routes
 from console.scope import Scope
 from vhosts.models import VirtualHost
 
-#: The most virtual hosts that the menu lists.
+#: The most virtual hosts that the menu lists. Find others on the broker's own page.
 _MOST_VHOSTS = 200
 
 

@@ -41,8 +41,7 @@ def read_passage(http: BoundedHttp) -> Passage:
 
 
 def _harmless_writes() -> list[tuple[str, str, bytes | None]]:
-    """Return calls that RabbitMQ refuses, because the names don't exist. A user without rights is
-    refused first."""
+    """Return calls that RabbitMQ refuses: for missing rights, or because the names don't exist."""
     nobody = f"warren-probe-{secrets.token_hex(8)}"
     rights = b'{"configure":"^$","write":"^$","read":"^$"}'
     return [

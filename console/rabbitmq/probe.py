@@ -92,9 +92,7 @@ class _Probe:
         return needed
 
     def _other_scheme(self, step: StepName, error: errors.BrokerError) -> str:
-        """Return the advice to use https (amqps), if plain text was sent to a port that speaks TLS;
-        else "".
-        """
+        """Return the advice to use https (amqps) if a port that got plain text speaks TLS; else ""."""
         if not isinstance(error, errors.MalformedAnswer | errors.Unreachable):
             return ""
         if step == "login" and self._url is not None and self._url.scheme == "http":

@@ -1,5 +1,4 @@
-"""Make text from a broker safe to show: nothing that moves a cursor, reverses a line or breaks a
-log."""
+"""Make a broker's text safe to show: nothing moves a cursor, reverses a line or breaks a log."""
 
 from __future__ import annotations
 

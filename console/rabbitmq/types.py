@@ -145,8 +145,7 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True)
 class QueueNow:
-    """One queue, read on request. `consumers`: None if the broker didn't report them, () if there
-    are none."""
+    """One queue, read on request. `consumers`: None if not reported, () if there are none."""
 
     info: QueueInfo
     depth: QueueDepth

@@ -129,7 +129,7 @@ class ListRequest:
 def read_list(
     spec: ListSpec, parameters: QueryDict, *, hidden: Collection[str] = ()
 ) -> ListRequest:
-    """Check a URL's parameters. Never raises: what can't be used is left out and reported in
+    """Check a URL's parameters. Never raises: unusable ones are left out and reported in
     `problems`.
 
     `hidden`: keys of columns to show only if the URL names them, such as the broker of a broker's
@@ -242,7 +242,6 @@ class _Reader:
 
 
 def _short(text: str) -> str:
-    """Return text that a person typed, safe to show in a sentence: at most 60 characters, all
-    printable."""
+    """Return typed text, safe to show in a sentence: at most 60 characters, all printable."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:60])
     return shown + "…" if len(text) > 60 else shown

@@ -15,8 +15,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class NoStoreMiddleware:
-    """Keeps responses for signed-in people out of caches, and other sites from embedding or reading
-    them."""
+    """Keeps responses for signed-in people out of caches and out of other sites' pages."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -56,8 +56,7 @@ _TOPICS = """
 
 
 def refreshed(reads: Reads, *, personal: bool = False) -> Callable[[View], View]:
-    """Decorate a view whose part is refreshed in place: answer 304 while the part would show the
-    same.
+    """Decorate a view whose part is refreshed in place: 304 while it would show the same.
 
     `personal`: it shows something of the person's own, so people with the same rights get different
     tags.
@@ -155,8 +154,7 @@ def _known(broker: Any, now: datetime) -> str:
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """Return a digest of the console's version and of the modification times of its code and
-    templates."""
+    """Return a digest of the version and of the modification times of code and templates."""
     digest = hashlib.sha256(settings.VERSION.encode())
     for folder in ("console", "accessctl", "vhosts", "templates"):
         for path in sorted(Path(settings.BASE_DIR, folder).rglob("*.*")):

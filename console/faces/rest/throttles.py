@@ -13,8 +13,7 @@ from console.faces.rest.request_counts import count_request
 
 
 class _Shared(SimpleRateThrottle):
-    """Counts in windows that start at multiples of their length, so that all processes use the same
-    ones."""
+    """Counts in windows that start at multiples of their length: the same ones in all processes."""
 
     # The framework reads them from the rate.
     num_requests: int | None

@@ -46,8 +46,7 @@ def lasted(seconds: int) -> str:
 
 
 def is_special(character: str) -> bool:
-    """Return whether the character is invisible or changes the order or shape of the text around
-    it."""
+    """Return whether the character is invisible, or reorders or reshapes the text around it."""
     if character in _INVISIBLE:
         return True
     category = unicodedata.category(character)
@@ -84,8 +83,7 @@ def plain(text: str) -> str:
 
 
 def truncated(text: str, most: int) -> str:
-    """Return the text shortened in the middle to `most` characters, because names often differ at
-    the end."""
+    """Return the text shortened in the middle to `most` characters: names often differ at the end."""
     if len(text) <= most:
         return text
     tail = (most - 1) * 2 // 5

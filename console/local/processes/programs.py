@@ -29,8 +29,7 @@ OWNER_LOGIN = ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE")
 def console_environment(
     folder: StateFolder, keys: Keys, *, database_url: str, url: str, allowed_hosts: str
 ) -> dict[str, str]:
-    """Return the environment of every process of the console. Values that the user set take
-    precedence."""
+    """Return the environment of all processes of the console. Values that the user set win."""
     defaults = {
         "CONSOLE_STATE_DIR": str(folder.path),
         "CONSOLE_SECRET_KEY": keys["secret_key"],
@@ -76,8 +75,7 @@ def web(folder: StateFolder, environment: dict[str, str], host: str, port: int) 
 
 
 class WebProbe:
-    """Reports when /livez stops answering. A separate thread answers /livez, however busy the web
-    server is."""
+    """Reports when /livez stops answering. It has its own thread, however busy the server is."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = ({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104
@@ -111,8 +109,7 @@ def _why_stuck(kind: str, environment: dict[str, str], pid: int) -> str:
 
 
 def _why_not_started(kind: str, pid: int) -> str:
-    """Return why a process without a sign of life counts as failed; "" while it may still be
-    starting."""
+    """Return why a process without a sign of life failed; "" while it may still be starting."""
     identity = processes.identify(pid)
     if identity is None or processes.age_s(identity) < alive.STARTING_S:
         return ""

@@ -62,8 +62,7 @@ def _why_not(log: Path) -> str:
 
 
 def _static_stamp() -> str:
-    """Return a digest of the sources of the collected files: the packages and everything under
-    static/."""
+    """Return a digest of the collected files' sources: the packages and everything under static/."""
     digest = hashlib.sha256((CHECKOUT / "requirements.txt").read_bytes())
     static = CHECKOUT / "static"
     for path in sorted(static.rglob("*")):

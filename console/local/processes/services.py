@@ -99,14 +99,12 @@ class Service:
         return "" if self.why_stuck is None else self.why_stuck(pid)
 
     def kill(self) -> None:
-        """Kill the process and everything it started, at once: a frozen process reacts to no other
-        signal."""
+        """Kill the process and all it started. A frozen process reacts to no other signal."""
         self.wait_until_stopped(0)
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code; negative for the signal that ended it. None while it runs or before it
-        started."""
+        """The exit code; negative for the signal that ended it. None while it runs or before."""
         return self._process.poll() if self._process else None
 
     def ask_to_stop(self) -> None:
@@ -134,8 +132,7 @@ class Service:
 
 
 def stop_all(services: list[Service]) -> None:
-    """Stop all services at once: signal each, then wait for each, so that their waiting times
-    overlap."""
+    """Stop all services: signal all first, then wait for each, so that waiting times overlap."""
     for service in services:
         service.ask_to_stop()
     asked = time.monotonic()

@@ -31,8 +31,7 @@ class GivenBroker:
 
 
 def given_broker() -> GivenBroker | None:
-    """Read RABBITMQ_URL; None if it isn't set. Raises Trouble, without the password, if it is
-    wrong."""
+    """Read RABBITMQ_URL; None if unset. Raises Trouble, without the password, if it is wrong."""
     text = os.environ.get("RABBITMQ_URL", "").strip()
     if not text:
         return None
@@ -69,8 +68,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def check(broker: GivenBroker, *, seconds: float = 8.0) -> str:
-    """Return the broker's RabbitMQ version. Raises Trouble with the step that failed and what to
-    do."""
+    """Return RabbitMQ's version. Raises Trouble with the failed step and what to do."""
     where = broker.management_url
     request = urllib.request.Request(f"{where}/api/overview")  # noqa: S310 (scheme checked)
     login = base64.b64encode(f"{broker.username}:{broker.password}".encode()).decode()

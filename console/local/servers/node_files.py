@@ -70,8 +70,7 @@ def advanced_configuration(home: Path, password: str) -> str:
 
 
 def environment(home: Path, name: str, ports: NodePorts, erl_arguments: str = "") -> dict[str, str]:
-    """Return the environment, without the user's RabbitMQ and Erlang settings and without
-    /etc/rabbitmq."""
+    """Return an environment without the user's RabbitMQ and Erlang settings or /etc/rabbitmq."""
     foreign = ("RABBITMQ_", "ERL_", "CONSOLE_", "NOTIFY_SOCKET", "DATABASE_URL", "CELERY_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     return kept | {

@@ -12,8 +12,7 @@ _SECONDS = 60
 
 
 def restore_login(server: Path, environment: Mapping[str, str], name: str, password: str) -> None:
-    """Give the node's user this password and the tag administrator; create the user if it is
-    missing.
+    """Give the node's user this password and the tag administrator. Creates a missing user.
 
     `server` is the node's start script, `environment` its environment. Raises Trouble.
     """

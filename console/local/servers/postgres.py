@@ -86,8 +86,7 @@ class Postgres:
         return not (self._data / "PG_VERSION").exists()
 
     def end_leftovers(self) -> None:
-        """Stop a server on this data folder that an earlier, killed run left; delete its stale
-        lock."""
+        """Stop a server on this data folder left by a killed run; delete its stale lock."""
         for identity in processes.find_running("postgres", "-D", str(self._data)):
             processes.end(identity, number=signal.SIGINT, grace=10)
         # Safe now: no server uses this folder. Postgres would refuse to start if another process of

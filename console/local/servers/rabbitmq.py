@@ -60,8 +60,7 @@ SERVER_PLACES = (
 
 
 def find_server(root: Path = Path("/")) -> Path | None:
-    """Return the start script itself, not the wrapper in /usr/sbin, which switches to another
-    account."""
+    """Return the start script itself. The wrapper in /usr/sbin switches to another account."""
     for place in SERVER_PLACES:
         if (root / place).exists():
             return root / place
@@ -152,8 +151,7 @@ class Node:
         self._folder.write_text("rabbitmq/enabled_plugins", f"[{plugins}].\n")
 
     def epmd_service(self) -> Service:
-        """Return Erlang's name server as a foreground service; the node would start one that
-        outlives it."""
+        """Return epmd as a foreground service. One started by the node would outlive it."""
         epmd = shutil.which("epmd")
         if epmd is None:
             found = sorted(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))

@@ -1,5 +1,4 @@
-"""Finds uses of banned phrases in a checkout, and compares them with the known ones that still wait
-for a rewrite."""
+"""Finds uses of banned phrases in a checkout that aren't known ones waiting for a rewrite."""
 
 from __future__ import annotations
 
@@ -37,8 +36,7 @@ class Use:
 
 
 def files_of(root: Path) -> list[Path]:
-    """Return templates, scripts, docs and modules, without migrations and the list of phrases
-    itself."""
+    """Return templates, scripts, docs and modules, without migrations and the list itself."""
     found = {path for pattern in _DOCS for path in root.glob(pattern)}
     for package in _CODE:
         found.update((root / package).rglob("*.py"))

@@ -1,5 +1,4 @@
-"""Extract the texts for people from a file; everything else becomes blanks. Line numbers stay the
-same."""
+"""Extract the texts for people from a file. The rest becomes blanks; line numbers stay the same."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""`manage.py apply FILE`: apply a definitions file to a broker, and wait until the result is
-verified.
+"""`manage.py apply FILE`: apply a definitions file to a broker and wait for the verified result.
 
 Exit code 0: everything is applied and read back, or already was; 1: an error, a step that wasn't
 applied, or still waiting after --timeout (the change is stored, and workers continue it).

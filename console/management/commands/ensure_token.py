@@ -79,8 +79,7 @@ def ensure_token(
 
 
 def _write_private(path: Path, value: str) -> None:
-    """Write a temporary file and rename it, so that nobody reads an incomplete token or a file with
-    open permissions."""
+    """Write a temporary file and rename it: nobody reads a partial token or an open file."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     try:

@@ -63,8 +63,7 @@ def connected(
 
 
 def _parameters(endpoint: AmqpEndpoint, deadline: Deadline) -> list[pika.ConnectionParameters]:
-    """Return one set of parameters per checked address, to try in order. TLS still verifies the
-    name."""
+    """Return parameters for each checked address, to try in order. TLS still verifies the name."""
     name = endpoint.tls.server_name or endpoint.host
     tls = None
     if endpoint.scheme == "amqps":
@@ -106,7 +105,7 @@ def _end_by(connection: pika.BlockingConnection, deadline: Deadline) -> None:
 
 @contextlib.contextmanager
 def _mapped(host: str) -> Iterator[None]:
-    """Map pika's exceptions to ours. This is the only place that does."""
+    """Map pika's exceptions to ours, in this one place."""
     try:
         yield
     except BrokerError:

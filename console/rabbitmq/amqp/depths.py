@@ -1,5 +1,4 @@
-"""Queue depths by AMQP passive declare: current values, for a few queues or if HTTP isn't
-available."""
+"""Queue depths by AMQP passive declare: current values, for a few queues or without HTTP."""
 
 from __future__ import annotations
 

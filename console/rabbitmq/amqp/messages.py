@@ -40,8 +40,7 @@ class Publisher:
 
 @contextlib.contextmanager
 def publisher(endpoint: AmqpEndpoint) -> Iterator[Publisher]:
-    """Return a publisher for the length of the block. The endpoint's deadline bounds the whole
-    block."""
+    """Return a publisher for the length of the block, which the endpoint's deadline bounds."""
     with connected(endpoint) as connection:
         channel = connection.channel()
         channel.confirm_delivery()

@@ -83,8 +83,7 @@ def pieces(response: httpcore2.Response, exchange: Exchange, cap: int) -> Iterat
 
 
 def beginning(response: httpcore2.Response) -> bytes:
-    """Return the start of an error body, at most _REFUSAL_BYTES: the status matters, not the
-    length."""
+    """Return the start of an error body, up to _REFUSAL_BYTES: only the status matters."""
     body = b""
     for piece in response.iter_stream():
         body += piece
@@ -95,8 +94,7 @@ def beginning(response: httpcore2.Response) -> bytes:
 
 @contextlib.contextmanager
 def mapped_errors(exchange: Exchange) -> Iterator[None]:
-    """Map exceptions of httpcore2 and of the layers below to ours. This is the only place that
-    does."""
+    """Map exceptions of httpcore2 and of the layers below to ours, in this one place."""
     try:
         yield
     except BrokerError:

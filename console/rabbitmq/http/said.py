@@ -1,5 +1,4 @@
-"""Read the reason from an error body, as one line of text, written by RabbitMQ or by a proxy in
-front of it."""
+"""Read the reason from an error body of RabbitMQ or of a proxy in front of it, as one line."""
 
 from __future__ import annotations
 

@@ -191,8 +191,7 @@ class ManagementClient:
     # Depths
 
     def depths(self, *, settling: bool = False) -> Listing[QueueDepth]:
-        """Return ready, unacked and total of every queue that has them, in the smallest answer the
-        broker offers.
+        """Return ready, unacked and total of every queue that has them, in the smallest answer.
 
         Streams have none, and queues of a dead node may be missing. `settling`: nodes joined or
         left a moment ago. A quorum queue whose leader moved then reports zero until its new leader

@@ -21,8 +21,8 @@ _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Rows(Generic[Row, Item]):
-    """How rows of one kind are read: a struct of what the broker sends, and a function that builds
-    our type.
+    """How rows of one kind are read: a struct of what the broker sends, and a function for our
+    type.
 
     Fields without a default identify a row; the others can be missing or malformed.
     """
@@ -36,8 +36,7 @@ class Rows(Generic[Row, Item]):
         self._optional = {field.encode_name: field for field in fields if not field.required}
 
     def listing(self, body: bytes, limits: Limits) -> Listing[Item]:
-        """Return all rows of a JSON list. Raises MalformedAnswer if it isn't a list,
-        AnswerTooLarge."""
+        """Return all rows of a JSON list. Raises MalformedAnswer for anything else, AnswerTooLarge."""
         return self.of(raw_rows(body, limits), limits)
 
     def of(self, rows: list[msgspec.Raw], limits: Limits) -> Listing[Item]:
@@ -83,8 +82,7 @@ class Rows(Generic[Row, Item]):
         return row
 
     def _mended(self, raw: msgspec.Raw) -> Row:
-        """Decode the row without its malformed fields. Raises ValueError if an identifying field is
-        malformed."""
+        """Decode the row without its malformed fields. Raises ValueError if one identifies the row."""
         value = msgspec.json.decode(raw)
         if not isinstance(value, dict):
             raise ValueError("Expected an object.")

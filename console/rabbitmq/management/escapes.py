@@ -56,8 +56,7 @@ class Escapes:
             return self._kept
 
     def prove(self, *names: str) -> bool:
-        """Return whether an answer about these names is certainly about them, so that a 404 means
-        absence."""
+        """Return whether an answer about these names is about them: then a 404 means absence."""
         return not at_risk(*names) or self.kept() is True
 
     def must_be_kept(self, target: str) -> None:

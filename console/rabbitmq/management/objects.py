@@ -35,11 +35,10 @@ _ODD_ROW = (KeyError, TypeError, ValueError)
 
 
 class ObjectStore:
-    """The objects of one broker. Safe to use from threads, as its `http` is. Every method can raise
-    BrokerError.
+    """The objects of one broker. Safe to use from threads, as its `http` is.
 
-    `writes` are the timeouts of calls that change something, in seconds; None: the same as for
-    reads.
+    Every method can raise BrokerError. `writes` are the timeouts of calls that change something, in
+    seconds; None: the same as for reads.
     """
 
     def __init__(self, http: BoundedHttp, *, writes: Timeouts | None = None) -> None:
@@ -110,8 +109,7 @@ class ObjectStore:
             raise MalformedAnswer("A row of the broker's answer lacks its name.") from error
 
     def write(self, wire: Wire, key: Key, spec: Spec, before: Spec | None) -> None:
-        """Send the calls that give the object the canonical `spec`. `before` is what `read` just
-        returned.
+        """Send the calls that give the object the canonical `spec`. `before` comes from `read`.
 
         If a call raises an error, earlier calls of the same object may have taken effect.
         """

@@ -62,8 +62,7 @@ def read_pages(get: Callable[[int, int], bytes], limits: Limits) -> PagedRows:
 
 
 def first_pages(get: Callable[[int, int], bytes], *, most: int) -> PagedRows:
-    """Return the first rows, at most `most`; incomplete if there are more. `get` as in
-    `read_pages`.
+    """Return the first rows, at most `most`; incomplete if there are more. `get`: see `read_pages`.
 
     Not a snapshot: a row may appear twice or be missing while rows come and go.
     """

@@ -21,8 +21,7 @@ Query = dict[str, str | int]
 
 
 def path(*segments: str, query: Query | None = None, max_bytes: int = _SEGMENT_BYTES) -> str:
-    """Return `/api/` and the segments, each percent-encoded; `max_bytes` of UTF-8 limits each
-    segment.
+    """Return `/api/` and the percent-encoded segments, each of at most `max_bytes` of UTF-8.
 
     Raises UnaddressableName, before anything is sent.
     """

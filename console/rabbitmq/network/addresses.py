@@ -37,8 +37,7 @@ _PREFIX_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+", re.ASCII)
 
 
 class BadAddress(ValueError):
-    """The text isn't an acceptable address. The message is one sentence for the person who typed
-    it."""
+    """An unacceptable address. The message is one sentence for the person who typed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,7 @@ class ParsedUrl:
 
 
 def parse_management_url(text: str) -> ParsedUrl:
-    """Parse `http(s)://host[:port][/prefix]`. The default port is that of the URL scheme: 80 or
-    443.
+    """Parse `http(s)://host[:port][/prefix]`. The default port is the URL scheme's: 80 or 443.
 
     A trailing `/api` is removed, because people copy it along. Raises BadAddress.
     """
@@ -225,8 +223,7 @@ def resolve_checked(
 
 
 def lookup(host: str, port: int) -> list[str]:
-    """Return the system's answer for `host`, as IP addresses without duplicates. Can block for any
-    time."""
+    """Return the system's answer for `host`: IP addresses without duplicates. Can block for long."""
     answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
 

@@ -32,8 +32,7 @@ _ALERT = re.compile("|".join(_ALERTS))
 
 @functools.lru_cache(maxsize=64)
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return a client context for TLS 1.2 or later that trusts the system's store, or only `ca_pem`
-    if given.
+    """Return a client context for TLS 1.2 or later: the system's trust store, or only `ca_pem`.
 
     Cached for the process: reading the system's store takes longer than a poll of a small broker.
     Verification is off only if `tls.verify` is False. Raises TlsFailed for an unreadable CA, and
@@ -88,14 +87,12 @@ def _show_certificate(context: ssl.SSLContext, tls: Tls) -> None:
 
 
 def _no_passphrase() -> str:
-    """Return no passphrase, in case the key is protected after all: OpenSSL would prompt on the
-    terminal."""
+    """Return no passphrase. OpenSSL would otherwise prompt on the terminal for a protected key."""
     return ""
 
 
 def client_certificate_failure(error: object) -> ClientCertificateRefused | None:
-    """Return the error if `error` is, or quotes, the server's alert about our certificate; else
-    None.
+    """Return the error if `error` is or quotes the server's alert about our certificate; else None.
 
     With TLS 1.3 the alert comes after the handshake, in place of the first answer.
     """

@@ -48,9 +48,7 @@ def node_urls(
 
 
 def _domain(management_url: str, nodes: Collection[str]) -> str:
-    """Return what the management URL's host adds to the short name of its node: ".example.com", or
-    "".
-    """
+    """Return what the URL's host adds to its node's short name: ".example.com", or ""."""
     try:
         first, dot, rest = parse_management_url(management_url).host.partition(".")
     except BadAddress:
@@ -60,8 +58,7 @@ def _domain(management_url: str, nodes: Collection[str]) -> str:
 
 
 def _host(listener: Listener, domain: str) -> str:
-    """Return the address that the listener is bound to, or its node's host if it is bound to all
-    addresses."""
+    """Return the address that the listener is bound to; for all addresses, its node's host."""
     try:
         bound = ip_address(listener.address)
     except ValueError:

@@ -47,8 +47,7 @@ def scrape_url(management_url: str, listeners: Iterable[Listener]) -> str | None
 
 
 def spellings(names: Iterable[tuple[str, str]]) -> Spellings:
-    """Return all possible spellings of these queues' labels, without those that could mean two
-    queues."""
+    """Return all spellings of these queues' labels, without those that could mean two queues."""
     found: dict[bytes, tuple[str, str]] = {}
     twins: set[bytes] = set()
     for vhost, name in names:
@@ -98,8 +97,7 @@ class Scrape:
         return self._decoded(self.ready.keys() | self.unacked.keys(), known)
 
     def changed_since(self, before: Scrape) -> Listing[QueueDepth]:
-        """Return the queues with a changed value, or that `before` doesn't have. Not for odd
-        scrapes."""
+        """Return queues with a changed value, or missing in `before`. Not for odd scrapes."""
         return self._decoded(
             {
                 labels
@@ -257,8 +255,7 @@ def _is_odd(labels: bytes) -> bool:
 
 
 def _names_of(labels: bytes) -> tuple[str, str]:
-    """Return (vhost, queue). Raises ValueError (of which UnicodeDecodeError is one) if they can't
-    be read."""
+    """Return (vhost, queue). Raises ValueError, or its UnicodeDecodeError, if they can't be read."""
     if _is_odd(labels):
         raise ValueError("The name has quotes or backslashes and isn't in the inventory yet.")
     vhost, separator, name = labels[7:-1].partition(b'",queue="')
