@@ -1,15 +1,16 @@
-"""What a plan costs, and how fast a change is applied and read back beside bare PUTs.
+"""Measures what a plan costs, and how fast a change is applied and read back, next to bare PUTs.
 
     RABBITMQ_URL=http://user:password@host:port python -m bench.apply [--users 1000] [--vhosts 5]
 
-Makes users and a permission for each on every vhost of its own, on that broker (give it one of your
-own: it will be busy), three ways in the same run, removing everything between them:
+Creates users, and permissions for each of them on every vhost of its own, on that broker (use a
+spare one: it will be busy). Does so in three ways in the same run, and deletes everything between
+them:
 
-- bare: PUT of each object over 8 kept-alive connections of http.client, nothing read back; before and
-  after the console's turn, so that a machine that gets slower or faster shows;
-- plan: the definitions file parsed and compared with the live broker;
-- apply: the plan accepted into the database of DATABASE_URL and applied by the change engine, every
-  object read back.
+- bare: PUT each object over 8 kept-alive connections of http.client, without reading back. Runs
+  before and after the console's part, to show whether the machine's speed changes;
+- plan: parse the definitions file and compare it with the live broker;
+- apply: accept the plan into the database of DATABASE_URL and apply it with the change engine,
+  reading back every object.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Live:
         self.url = f"http://{self.host}:{self.port}"
 
     def run(self, calls: list[Call], connections: int = CONNECTIONS) -> float:
-        """Seconds for all calls, spread over the connections."""
+        """Run all calls, spread over the connections; return the seconds."""
         shares = [calls[start::connections] for start in range(connections)]
         started = time.perf_counter()
         with ThreadPoolExecutor(connections) as pool:
@@ -101,7 +102,7 @@ class Wanted:
         return json.dumps(rows).encode()
 
     def puts(self) -> list[list[Call]]:
-        """In the order in which one stands on the other."""
+        """Return the calls in groups; each group needs those before it."""
         return [
             [("PUT", path("vhosts", vhost), {}) for vhost in self.vhosts],
             [
@@ -154,7 +155,7 @@ def main() -> None:
         environment="development",
     )
     at = timezone.now()
-    # Polled by nobody while this runs.
+    # Nothing polls the broker while this runs.
     later = at + timedelta(days=1)
     BrokerStatus.objects.create(
         broker=broker, state_since=at, next_poll_at=later, next_inventory_at=later

@@ -103,7 +103,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _make_queues(cursor: CursorWrapper, count: int, start: datetime, end: datetime) -> list[int]:
-    """The ids of the active ones, a tenth, spread over all."""
+    """Create the queues; return the IDs of the active ones: every tenth."""
     from console.models import Broker
 
     broker = Broker.objects.create(name="bench", management_url="http://b:1", username="b")
@@ -124,7 +124,7 @@ def _make_queues(cursor: CursorWrapper, count: int, start: datetime, end: dateti
         "INSERT INTO vhosts_knownspan (broker_id, from_at, last_at, until_at) VALUES (%s,%s,%s,%s)",
         [broker.pk, start, end, end + timedelta(seconds=POLL_S)],
     )
-    # Quiet queues were seen once, at the beginning.
+    # Quiet queues have one row, from the beginning.
     cursor.execute(
         "INSERT INTO vhosts_queue_recent (queue_id, at, ready, unacked)"
         " SELECT id, %s, 5, 0 FROM vhosts_queue WHERE id %% 10 <> 0",
@@ -134,8 +134,8 @@ def _make_queues(cursor: CursorWrapper, count: int, start: datetime, end: dateti
 
 
 def _fill(cursor: CursorWrapper, start: datetime, end: datetime) -> float:
-    """Half an hour of polls at a time into the recent rows, in the order of polls; then settled as
-    the worker does; vacuumed as autovacuum would."""
+    """Write half an hour of polls at a time into the recent rows, in the order of polls. Settle
+    them as the worker does, and vacuum as autovacuum would. Returns seconds."""
     from vhosts.history.settle import settle
 
     started = time.monotonic()
@@ -234,7 +234,7 @@ def _say_reads(name: str, calls: list[Callable[[], Any]]) -> None:
     )
 
 
-#: Written poll by poll, never sorted: what the settling saves.
+#: Written poll by poll, never sorted: they show what settling saves.
 LAYOUTS = {
     "by poll, plain": """
         at timestamptz NOT NULL, ready bigint, unacked bigint, queue_id integer NOT NULL,

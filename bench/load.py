@@ -1,12 +1,14 @@
-"""How much the web server serves in time, and what it does with more than that.
+"""Measures how many requests the web server serves in time, and what happens above that rate.
 
-    DATABASE_URL=postgres://… python -m bench.load [--queues 10000] [--seconds 6] [--most 250] [--gunicorn "…"]
+    DATABASE_URL=postgres://… python -m bench.load [--queues 10000] [--seconds 6] [--most 250]
+        [--gunicorn "…"]
 
-Makes and fills a test database as bench.pages does, starts the web server as bin/up does, and asks it for a mix of
-pages, fragments and API lists. Open loop: requests start at their times (Poisson) whether or not earlier ones were
-answered, so a queue shows. Raises the rate until the 99th percentile is over --most ms, then asks at twice the
-highest rate that was served in time. `--gunicorn` gives other words than the console's own, to compare. Nothing is
-asserted: figures belong in bench/README.md.
+Creates and fills a test database as bench.pages does, starts the web server as bin/up does, and
+requests a mix of pages, fragments and API lists. Open loop: requests start at their times (Poisson)
+whether or not earlier ones were answered, so a backlog shows. Raises the rate until the 99th
+percentile exceeds --most ms, then requests twice the highest rate that was served in time.
+`--gunicorn` replaces the console's own gunicorn arguments, for comparison. Nothing is asserted:
+figures belong in bench/README.md.
 """
 
 from __future__ import annotations
@@ -33,9 +35,9 @@ from bench import pages  # sets Django up
 from vhosts.models import Queue
 
 OWN = "--config python:console.web.configuration"
-#: Seconds for which a client waits before it leaves, as people do.
+#: Seconds after which a client gives up, as people do.
 PATIENCE_S = 5.0
-#: The highest of these rates (a second) that is served in time is the result.
+#: Requests per second. The result is the highest rate that is served in time.
 RATES = [4, 6, 8, 10, 12, 14, 16, 18, 20, 23, 26, 30, 35, 40, 50, 60, 80]
 
 
@@ -44,7 +46,7 @@ class Outcome:
     seconds: float
     asked: int = 0
     answers: Counter[str] = field(default_factory=Counter)
-    #: Milliseconds of the answers that were served, and of those that were refused.
+    #: Milliseconds for each served answer, and for each refused one.
     served: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
 
@@ -122,7 +124,7 @@ def _measure(options: argparse.Namespace, addresses: list[str], cookie: str) -> 
 
 
 def _run(options: argparse.Namespace, addresses: list[str], cookie: str, rate: float) -> Outcome:
-    """A server of its own for each rate: nothing is left from the rate before."""
+    """Run one rate against a new server, so that nothing is left of the rate before."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -161,7 +163,7 @@ async def _load(
             break
         except OSError:
             await asyncio.sleep(0.1)
-    for address in addresses * 4:  # templates compiled, connections made
+    for address in addresses * 4:  # compile templates, open connections
         await _ask(port, address, cookie, Outcome(seconds))
     outcome, rng = Outcome(seconds), random.Random(11)
     tasks, at, began = [], 0.0, time.perf_counter()

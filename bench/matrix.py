@@ -1,11 +1,12 @@
-"""How long the matrix of permissions takes on the server, over a generated broker.
+"""Measures how long the permission matrix takes on the server, for a generated broker.
 
     DATABASE_URL=postgres://… python bench/matrix.py [--users 1000] [--permissions 5000] [--rounds 15]
 
-Makes a test database beside the one DATABASE_URL names, fills it through the real schema, asks the page
-through the whole middleware stack in this process, as a superuser and as somebody who administers a part
-of the virtual hosts, and prints the median and the worst of the rounds, the SQL queries and the bytes
-of the page. Drops the database again. Nothing is asserted: figures belong in bench/README.md.
+Creates a test database next to the one in DATABASE_URL and fills it through the real schema.
+Requests the page through the complete middleware stack in this process, as a superuser and as a
+vhost administrator of some virtual hosts. Prints the median and the worst of the rounds, the SQL
+queries and the bytes of the page. Drops the database again. Nothing is asserted: figures belong in
+bench/README.md.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def main() -> None:
 
 
 def fill(users: int, permissions: int) -> Broker:
-    """Every second permission is asked for here too; some of those are not proven yet."""
+    """Create the broker and its objects. Half of the permissions are managed, some of them pending."""
     now = datetime.now(UTC)
     broker = Broker.objects.create(
         name="bench", management_url="http://broker.example:15672", username="warren"

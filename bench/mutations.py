@@ -28,7 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".local" / "mutations"
-#: A package stands for every module in it.
+#: A package includes all its modules.
 MODULES = (
     "console.kinds",
     "console.reconcile",
@@ -48,13 +48,13 @@ TESTS = (
     "tests.accessctl.test_reach",
     "tests.console.test_listing",
 )
-#: Lines that hold nothing but the beginning of a sentence: its wording is not what tests are for.
+#: Lines that contain only the start of a sentence: tests don't check its wording.
 SENTENCES = r"""^\s*f?"[A-Z{][^"]* [^"]*"[,)]*$"""
-#: Lines that only tests with a database can try (tests.accessctl.test_authorize does).
+#: Lines that only tests with a database can check (tests.accessctl.test_authorize does).
 ASKS_POSTGRES = (
     r"""Q\(user=user\.pk\)|\.objects\.|grants=tuple\(grants\)|rows\.iterator|process_[lr]hs|LIKE"""
 )
-#: Enough for Django to be set up; no test that is left would use a database.
+#: Just enough to set up Django; none of the remaining tests uses a database.
 SETTINGS = {
     "CONSOLE_SECRET_KEY": "only-for-mutations-0123456789abcdef",
     "CONSOLE_ENCRYPTION_KEYS": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
@@ -62,10 +62,11 @@ SETTINGS = {
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none",
 }
-#: Each mutant is a run of pytest of its own: what these tests don't need would be most of its time.
+#: Each mutant runs pytest separately, so plugins that these tests don't need would take most of the
+#: time.
 PLUGINS = ("pytest_django.plugin", "_hypothesis_pytestplugin", "bench.pure_tests", "no:cacheprovider",
            "no:unraisableexception", "no:threadexception", "no:doctest", "no:junitxml")  # fmt: skip
-#: How mutmut tells the end of a mutant (its exit code) that counts as noticed, or as not tried.
+#: How mutmut reports the end of a mutant (its exit code): survived, no test for it, or not tried.
 SURVIVED, NO_TEST, NOT_TRIED = (0,), (5, 33), (None, 2, 34)
 
 
@@ -94,7 +95,7 @@ def main() -> None:
 
 
 def _path(dotted: str) -> str:
-    """Of a module or package, from the checkout's root."""
+    """Return the path of a module or package, relative to the checkout's root."""
     path = Path(*dotted.split("."))
     return str(path if (ROOT / path).is_dir() else path.with_suffix(".py"))
 
@@ -118,7 +119,8 @@ def _copy(modules: Sequence[str]) -> None:
         "track_dependencies": False,
     }
     settings = "\n".join(f"{name} = {json.dumps(value)}" for name, value in mutmut.items())
-    # pytest-django would find the checkout's own manage.py above, and import the unchanged code from there.
+    # pytest-django would find the checkout's own manage.py in a parent folder, and import the
+    # unchanged code from there.
     pytest = "[tool.pytest.ini_options]\n"
     text = (
         (ROOT / "pyproject.toml")
@@ -129,7 +131,7 @@ def _copy(modules: Sequence[str]) -> None:
 
 
 def _run(processes: int, seconds: float) -> None:
-    """One run of mutmut, stopped after `seconds` together with its children."""
+    """Run mutmut once; stop it with its child processes after `seconds`."""
     with (WORK / "run.log").open("w") as log:
         running = subprocess.Popen(
             [sys.executable, "-m", "mutmut", "run", "--max-children", str(processes)],
@@ -153,7 +155,7 @@ def _run(processes: int, seconds: float) -> None:
 
 
 def _results() -> dict[str, int | None]:
-    """The exit code of each mutant's tests by the mutant's name; None: not tried."""
+    """Return the exit code of each mutant's tests, by the mutant's name; None: not tried."""
     found: dict[str, int | None] = {}
     for path in WORK.glob("mutants/**/*.meta"):
         found |= json.loads(path.read_text())["exit_code_by_key"]
@@ -161,7 +163,7 @@ def _results() -> dict[str, int | None]:
 
 
 def _print_diffs(names: list[str]) -> None:
-    """All by one process: each would take a second to start."""
+    """Print all diffs in one process: each would take a second to start."""
     show = (
         "import sys; from pathlib import Path; import mutmut.__main__ as mutmut\n"
         "for name in sys.stdin.read().split(): mutmut.show.callback(name)"

@@ -1,11 +1,11 @@
-"""How long the lists take on the server, over a generated registry.
+"""Measures how long lists take on the server, with generated data.
 
     DATABASE_URL=postgres://… python bench/pages.py [--queues 10000 50000] [--rounds 15]
 
-Makes a test database beside the one DATABASE_URL names, fills it through the real schema (brokers,
-vhosts, queues, an hour of snapshots), asks the pages through the whole middleware stack in this
-process, and prints the median and the worst of the rounds, the SQL queries and the bytes of the
-page. Drops the database again. Nothing is asserted: figures belong in bench/README.md.
+Creates a test database next to the one in DATABASE_URL and fills it through the real schema
+(brokers, vhosts, queues, an hour of snapshots). Requests the pages through the complete middleware
+stack in this process. Prints the median and the worst of the rounds, the SQL queries and the bytes
+of the page. Drops the database again. Nothing is asserted: figures belong in bench/README.md.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def main() -> None:
 
 
 def fill(queues: int) -> None:
-    """One tenth of the queues holds messages; those changed some ten times in the last hour."""
+    """Fill the database. A tenth of the queues contain messages; their depths changed about ten
+    times in the last hour."""
     rng = random.Random(7)
     now = datetime.now(UTC)
     Broker.objects.all().delete()
@@ -128,7 +129,8 @@ def fill(queues: int) -> None:
 
 def measure(queues: int, rounds: int) -> None:
     user, _ = get_user_model().objects.get_or_create(username="bench", is_superuser=True)
-    # Not django.test's set-up: it copies the context at each template, which costs more than the page.
+    # Not django.test's setup: it copies the context for each template, which costs more than the
+    # page.
     client = Client(headers={"host": "127.0.0.1"})
     client.force_login(user)
     one = Queue.objects.order_by("-total").first()

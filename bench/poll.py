@@ -171,12 +171,12 @@ def _measure(
     rng = random.Random(4730)
     bare, polls, changed = [], [], []
     cpu: list[float] = []
-    _poll(broker, off)  # the first, which adds all queues, is told apart
+    _poll(broker, off)  # the first poll adds all queues, so it isn't measured
     BrokerStatus.objects.filter(pk=broker.pk).update(sources_off=off)
     for number in range(rounds):
         for vhost, name in rng.sample(names, len(names) // 10):
             channels[vhost].basic_publish("", name, b"x")
-        time.sleep(6)  # until queues have told of it
+        time.sleep(6)  # until the queues have reported it
         for which in ("bare", "poll") if number % 2 else ("poll", "bare"):
             if which == "bare":
                 started = time.perf_counter()
@@ -229,7 +229,7 @@ def _claim(broker: Any) -> int:
 
 
 def _measure_worker(broker: Any) -> None:
-    """Memory of a worker as it is run, after polls and an inventory of the same broker."""
+    """Measure a worker's memory, started as in production, after polls and an inventory."""
     from console.local.processes.programs import HEAPS
     from console.models import BrokerStatus
     from vhosts.models import Poll

@@ -1,4 +1,4 @@
-"""A pytest plugin (`-p bench.pure_tests`) that leaves out every test that needs a broker or Postgres."""
+"""A pytest plugin (`-p bench.pure_tests`) that deselects tests that need a broker or Postgres."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""What the first view of pages costs in the browser: bytes on the wire, of a running console.
+"""Measures what a browser loads for the first view of pages of a running console: bytes on the
+wire.
 
     .venv/bin/python -m bench.weight http://127.0.0.1:8000 admin PASSWORD [/queues/ /brokers/1/ …]
 
-Each page is opened in a fresh browser with an empty cache; headers count. tests/console/test_weight.py holds
-the goal; this says what Chromium gets from the web process as it is, with brotli.
+Each page is opened in a new browser context with an empty cache; headers count.
+tests/console/test_weight.py checks the goal; this shows what Chromium gets from the web process as
+it is, with brotli.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ def sign_in(page: Page, base: str, name: str, password: str) -> None:
 
 
 def weigh(browser: Browser, base: str, path: str, state: object) -> list[tuple[int, str]]:
-    """(bytes, URL) of everything that the page loads, heaviest first."""
+    """Return (bytes, URL) of everything that the page loads, heaviest first."""
     found: list[tuple[int, str]] = []
 
     def note(request: Request) -> None:

@@ -1,5 +1,7 @@
-"""How the objects of a kind are mirrored: what the columns of its table hold, and how an inventory reads
-them. Most kinds need none of it: their columns are the fields of the spec, read by the kind's wire."""
+"""How a kind's objects are mirrored: the columns of its table, and how an inventory reads them.
+
+Most kinds need none of this: their columns are the fields of the spec, read by the kind's wire.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ from console.rabbitmq.types import Listing
 
 @dataclass(frozen=True)
 class Doubt:
-    """SQL over the row `t`: which ones are not dropped although a complete listing lacks them, and what
-    is set in them instead. Both are our own words, with `parameters`."""
+    """SQL over the row `t`: which rows to keep although a complete listing lacks them (`where`),
+    and what to set in them instead (`marked`). Both are written in our code, with `parameters`."""
 
     where: str
     marked: str
@@ -51,41 +53,46 @@ def _not_noted(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Another way to list a kind than by its wire: the items, and the key and columns of one."""
+    """How to list a kind without its wire: the items, and the key and columns of one item."""
 
     items: Callable[[ManagementClient], Listing[Any]]
     row: Callable[[Any, ClusterView], tuple[Any, ...]]
-    #: Fields of the spec of which these items tell nothing: unknown, not none.
+    #: Fields of the spec that these items don't report: unknown, not empty.
     untold: Callable[[Sequence[Any]], Collection[str]] = _all_told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirror:
-    #: The columns beside the key; empty for the fields of the spec.
+    #: The columns besides the key; empty: the fields of the spec.
     columns: tuple[str, ...] = ()
-    #: The values of `columns` for an object that was read with this spec; None where each is a field.
+    #: Returns the values of `columns` for an object read with this spec; None if each column is a
+    #: field.
     of_spec: Callable[[Key, Spec], Sequence[Any]] | None = None
-    #: The spec that a row tells; None where each field is a column.
+    #: Returns a row's spec; None if each field is a column.
     to_spec: Callable[[Any], dict[str, Any]] | None = None
-    #: Columns of which a spec says nothing, with the SQL that a new row gets until an inventory tells.
+    #: Columns that a spec doesn't contain, with the SQL for their value in a new row until an
+    #: inventory reads them.
     given: Mapping[str, str] = field(default_factory=dict)
     reading: Reading | None = None
-    #: The column that says when a row last differed.
+    #: The column with the time when a row last changed.
     touched: str = "changed_at"
-    #: The column that marks what is no longer there, where its row is kept for its history; "": it goes.
+    #: The column that marks a missing object whose row is kept for its history; "": the row is
+    #: deleted.
     leaves: str = ""
-    #: Which rows are not gone although a complete listing lacks them.
+    #: Returns which rows to keep although a complete listing lacks them.
     doubt: Callable[[ClusterView], Doubt | None] = _no_doubt
-    #: Objects stand on single nodes, so that a listing without a node says nothing of what it lacks.
+    #: Whether objects are on single nodes, so that a listing without a node proves nothing about
+    #: missing ones.
     on_nodes: bool = False
-    #: Takes those rows out at once that a change read back as gone, or that went with such.
+    #: Deletes rows at once that a change read back as gone, or that were deleted together with such
+    #: a row.
     drop: Callable[[type[Model], int, Q, datetime], None] = _delete
-    #: After an inventory in which objects came or went.
+    #: Called after an inventory in which objects were added or removed.
     came_or_went: Callable[[int, datetime], None] = _nothing_more
-    #: Whether what a change read back is laid over the mirror before the next inventory.
+    #: Whether a change's read-back updates the mirror before the next inventory.
     read_back: bool = True
-    #: Keeps more of what a change read back.
+    #: Stores more from what a change read back.
     note: Callable[[int, Mapping[Key, Spec | None], Mapping[Key, Origin]], None] = _not_noted
-    #: Whether what is seen is compared with what is asked for: drift, adopting. Not where applications
-    #: declare the objects themselves.
+    #: Whether the observed state is compared with the desired state, for drift and adoption. False
+    #: if applications declare the objects themselves.
     compared: bool = True

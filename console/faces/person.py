@@ -1,4 +1,4 @@
-"""Who a request of the browser is by."""
+"""The person who sent a browser's request."""
 
 from __future__ import annotations
 

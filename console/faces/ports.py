@@ -1,4 +1,4 @@
-"""Ports of the general pages and API: what they call in the apps above. `accessctl/apps.py` gives them."""
+"""What the general pages and API call in the apps above. `accessctl/apps.py` provides these ports."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class May(Protocol):
 
 
 class Require(Protocol):
-    """Raise NotAllowed where `May` returns False."""
+    """Raise NotAllowed if `May` returns False."""
 
     def __call__(
         self,
@@ -40,8 +40,11 @@ class Require(Protocol):
 
 
 class TargetBroker(Protocol):
-    """Return the broker that the URL names, else the only one, and all brokers to choose from, by name.
-    Raises BrokerNotChosen where there are several, NotAllowed without the right, Http404 if there is no broker, InvalidField for an invalid scope."""
+    """Return the broker in the URL, else the only one, and all brokers to choose from, by name.
+
+    Raises BrokerNotChosen if there are several, NotAllowed without the right, Http404 if there is
+    no broker, InvalidField for an invalid scope.
+    """
 
     def __call__(self, request: HttpRequest, permission: Right) -> tuple[Broker, list[Broker]]: ...
 

@@ -1,4 +1,4 @@
-"""What was last seen of objects of any kind, from the inventories and what changes read back."""
+"""The last observed state of objects of any kind, from inventories and read-backs."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 def seen_kinds() -> tuple[str, ...]:
-    """Kinds that are compared with what was asked for; of others nothing is known without asking the
-    broker."""
+    """Return the kinds whose observed state is compared with the desired state. Objects of other
+    kinds are known only by reading the broker."""
     return tuple(face.name for face in FACES.values() if face.mirror.compared)
 
 
 def model_of(kind: str) -> Any:
-    """The mirror of a kind among `seen_kinds`."""
+    """Return the mirror model of a kind in `seen_kinds`."""
     return FACES[kind].model
 
 
 def seen_of(broker: Broker, kind: str, **among: Iterable[str]) -> dict[Key, Spec]:
-    """All of a kind that is there, by key; of those alone whose parts of the key are among the given ones
-    (`user=["app"]`). One query."""
+    """Return a kind's observed objects by key; with `among` (`user=["app"]`), only those whose
+    parts of the key are among the given names. One query."""
     face = FACES[kind]
     named = {f"{part}__in": set(names) for part, names in among.items()}
     rows = face.model._default_manager.filter(broker=broker, **named)
@@ -34,7 +34,7 @@ def seen_of(broker: Broker, kind: str, **among: Iterable[str]) -> dict[Key, Spec
 
 
 def seen_objects(broker: Broker, kind: str, keys: Sequence[Key]) -> dict[Key, Spec]:
-    """Those of `keys` that are there; one query. Empty for a kind that is not among `seen_kinds`."""
+    """Return the observed objects among `keys`; one query. Empty for kinds not in `seen_kinds`."""
     if kind not in seen_kinds():
         return {}
     wanted = set(keys)
@@ -49,8 +49,11 @@ def ids_of(
     *,
     viewer: AbstractBaseUser | AnonymousUser | None = None,
 ) -> dict[Key, int]:
-    """The ids of those of `keys` that are there, by which pages and the API address them; with a
-    `viewer`, of those that they may see. One query; empty for a kind that is not among `seen_kinds`."""
+    """Return the IDs of the observed objects among `keys`, as used in addresses of pages and API.
+
+    With a `viewer`, only of objects that they can see. One query; empty for a kind that isn't in
+    `seen_kinds`.
+    """
     wanted = set(keys)
     if kind not in seen_kinds() or not wanted:
         return {}
@@ -63,6 +66,6 @@ def ids_of(
 
 
 def _parts(kind: str, keys: Collection[Key]) -> dict[str, set[str]]:
-    """The names in each part of the keys."""
+    """Return the names in each part of the keys."""
     columns = FACES[kind].kind.identity
     return {part: {key[at] for key in keys} for at, part in enumerate(columns)}

@@ -1,1 +1,1 @@
-"""/livez, /readyz and /metrics: what orchestrators and monitoring read."""
+"""/livez, /readyz and /metrics, which orchestrators and monitoring read."""

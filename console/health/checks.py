@@ -1,4 +1,4 @@
-"""What /readyz checks: each part by name, also while Postgres is away."""
+"""What /readyz checks: each part by name, even without Postgres."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ JOBS = "jobs"
 
 @dataclass(frozen=True)
 class Check:
-    """`age_s`: seconds since the last sign of life, None where there is none to have. `backlog`:
-    messages that wait in the queue, None where unknown or not about a queue."""
+    """The result of a check. `age_s`: seconds since the last heartbeat, None if the check has none.
+    `backlog`: messages that wait in the queue, None if unknown or not about a queue."""
 
     ok: bool
     detail: str
@@ -33,8 +33,10 @@ class Check:
 
 
 def run_checks(now: datetime) -> dict[str, Check]:
-    """Every check by name. Where Postgres is away, that is said of the database, and the others are
-    unknown; nothing is raised."""
+    """Run all checks and return them by name.
+
+    Without Postgres, the database check fails and the others are unknown; nothing is raised.
+    """
     checks: dict[str, Check] = {}
     backlogs = read_backlogs()
     for name, check in _CHECKS.items():
@@ -44,7 +46,7 @@ def run_checks(now: datetime) -> dict[str, Check]:
         try:
             checks[name] = check(now)
         except DatabaseError:
-            # The driver's own words may name the host and the user.
+            # The driver's message can contain the host and the user.
             checks[name] = Check(False, "The database doesn't answer.")
     for queue, backlog in backlogs.items():
         name = queue_heartbeat(queue)
@@ -115,8 +117,8 @@ def failing_jobs(now: datetime) -> list[str]:
 
 
 def _polls(now: datetime) -> Check:
-    """Brokers past their time although beat and a worker live: too few worker threads, or no worker
-    on the queue `polling`."""
+    """Find brokers whose poll is overdue although beat and a worker run: too few worker threads, or
+    no worker on the queue `polling`."""
     overdue = BrokerStatus.objects.filter(
         broker__enabled=True,
         next_poll_at__lt=now - _POLLS_LATE,

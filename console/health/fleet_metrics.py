@@ -1,4 +1,4 @@
-"""The fleet for Prometheus, as Postgres knows it. What is not known has no sample, never a zero."""
+"""The fleet's metrics for Prometheus, from Postgres. An unknown figure has no sample, never a zero."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from console.models.broker_states import SHOWN_STATES
 
 
 class FleetCollector(Collector):
-    """The fleet as Postgres knows it. Reads no broker and keeps no state, so any number of web
+    """The fleet's metrics from Postgres. Reads no broker and keeps no state, so any number of web
     processes give the same answer."""
 
     def __init__(self, now: datetime) -> None:
@@ -45,7 +45,7 @@ class FleetCollector(Collector):
             family = GaugeMetricFamily(name, help_text, labels=["broker"])
             for status in statuses:
                 value = read(status)
-                if value is not None:  # what is not known has no sample, never a zero
+                if value is not None:  # an unknown figure has no sample, never a zero
                     family.add_metric([status.broker.name], float(value))
             yield family
 
@@ -108,7 +108,7 @@ class FleetCollector(Collector):
 
 
 def _last_polls() -> dict[int, int]:
-    """Milliseconds by broker."""
+    """Return how long each broker's last poll took: milliseconds by broker ID."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT s.broker_id, p.took_ms FROM console_brokerstatus s CROSS JOIN LATERAL ("

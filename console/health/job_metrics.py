@@ -1,4 +1,7 @@
-"""Processes, queues and background jobs for Prometheus. What is not known has no sample, never a zero."""
+"""Metrics of processes, queues and background jobs for Prometheus.
+
+An unknown figure has no sample, never a zero.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/livez, /readyz and /metrics: for orchestrators and monitoring, right also while Postgres is away."""
+"""/livez, /readyz and /metrics for orchestrators and monitoring. They also work without Postgres."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ from console.health.job_metrics import JobsCollector
 
 
 class AnyHostMiddleware:
-    """Health and metrics answer whatever host is named: a kubelet and Prometheus ask by the address of the pod,
-    which no setting can list. What they answer holds no link, and who may ask is checked as ever."""
+    """Answer health and metrics requests for any Host header.
+
+    A kubelet and Prometheus use the pod's address, which no setting can list. The answers contain
+    no links, and access is checked as usual.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -39,14 +42,17 @@ class AnyHostMiddleware:
 
 @login_not_required
 def livez(request: HttpRequest) -> HttpResponse:
-    """The process answers. Says nothing of what it depends on: a restart would not help."""
+    """Answer 200 while the process works. Checks no dependency: a restart would not repair one."""
     return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 where everything the console needs is there, else 503; each part named. A background job
-    that fails is no reason for 503: the console serves people without it. It is named in `degraded`."""
+    """Answer 200 if everything that the console needs works, else 503, with all checks.
+
+    A failing background job doesn't cause a 503, because the console serves people without it. It
+    is listed in `degraded`.
+    """
     now = timezone.now()
     checks = run_checks(now)
     ok = all(check.ok for name, check in checks.items() if name != JOBS)
@@ -62,8 +68,11 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For Prometheus. Names brokers, so it takes a superuser's API token (or session), unless
-    CONSOLE_METRICS_OPEN leaves that to the network."""
+    """Return the metrics for Prometheus.
+
+    They contain names of brokers, so a superuser's API token (or session) is required, unless
+    CONSOLE_METRICS_OPEN leaves access control to the network.
+    """
     try:
         if not settings.METRICS_OPEN and not _is_superuser(request):
             refusal = _plain("A superuser's API token is needed.\n", 401)

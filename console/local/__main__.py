@@ -1,4 +1,4 @@
-"""`python -m console.local up|status|stop|reset|test …`: what bin/up and bin/test hand over to."""
+"""`python -m console.local up|status|stop|reset|test …`: the entry point of bin/up and bin/test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from console.local.trouble import Trouble
 
 
 def main(words: list[str]) -> int:
-    """The exit code. The scripts have checked the words already."""
+    """Run the command; return the exit code. The scripts have already checked the arguments."""
     command, rest = words[0], words[1:]
     if command == "up":
         from console.local.up import up

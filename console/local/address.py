@@ -1,4 +1,4 @@
-"""Where the console listens when bin/up starts it."""
+"""The address where the console listens when bin/up starts it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the console listens, and the URL under which people reach it."""
+    """Where the console listens, and the URL that people open."""
 
     host: str
     port: int
@@ -24,13 +24,13 @@ class Address:
 
     @property
     def local_url(self) -> str:
-        """For our own question whether it is ready."""
+        """The URL for the readiness check from this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def read_address() -> Address:
-    """From CONSOLE_HOST, CONSOLE_PORT, CONSOLE_URL, CONSOLE_ALLOWED_HOSTS. Raises Trouble."""
+    """Read CONSOLE_HOST, CONSOLE_PORT, CONSOLE_URL and CONSOLE_ALLOWED_HOSTS. Raises Trouble."""
     host = os.environ.get("CONSOLE_HOST", "").strip().strip("[]") or "127.0.0.1"
     port = given_port("CONSOLE_PORT", DEFAULT_PORT) or DEFAULT_PORT
     hosts = os.environ.get("CONSOLE_ALLOWED_HOSTS", "").strip()

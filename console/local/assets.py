@@ -1,8 +1,8 @@
 """`python -m console.local.assets`: fill static/vendor/ with the browser libraries.
 
-package-lock.json says which versions, with a hash for each. They are fetched by npm into the state
-folder, and the named files below are copied. Nothing is done where the stamp shows that what is
-there came from this very lock file and list.
+package-lock.json lists the versions, with a hash for each. npm downloads them into the state
+folder, and the files named below are copied. Does nothing if the stamp shows that the files come
+from the current lock file and list.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ VENDOR = CHECKOUT / "static" / "vendor"
 _OWN_STYLE = CHECKOUT / "static" / "css"
 _MANIFEST = ("package.json", "package-lock.json", ".npmrc")
 
-#: A last line that points to a source map, which is not copied: collectstatic fails on the loose end.
+#: A last line that points to a source map. The map isn't copied, and collectstatic fails on a
+#: missing file.
 _SOURCE_MAP = re.compile(rb"^(//|/\*)# sourceMappingURL=\S+( ?\*/)?\s*\Z", re.MULTILINE)
 
-#: From a package's folder in node_modules to its place in static/vendor/.
+#: From a package's folder in node_modules to its file in static/vendor/.
 FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
     "@alpinejs/csp/dist/cdn.min.js": "alpine-csp.min.js",
@@ -39,7 +40,7 @@ FILES = {
 
 
 def ensure_assets(state: Path, progress: Progress | None = None) -> bool:
-    """Fill static/vendor/; False where it was already current. Raises Trouble."""
+    """Fill static/vendor/; return False if it was already current. Raises Trouble."""
     stamp = _stamp()
     if _is_current(stamp):
         return False
@@ -64,7 +65,7 @@ def ensure_assets(state: Path, progress: Progress | None = None) -> bool:
 
 
 def development_file(state: Path, name: str) -> Path:
-    """A file of a package that only the tests need, such as `axe-core/axe.min.js`. Raises Trouble."""
+    """Return a file of a package that only tests need (`axe-core/axe.min.js`). Raises Trouble."""
     found = state / "npm" / "node_modules" / name
     if not found.is_file():
         _install(state / "npm", _npm(state))
@@ -94,7 +95,7 @@ def _is_current(stamp: str) -> bool:
 
 
 def _npm(state: Path) -> list[str]:
-    """The command that runs npm: the machine's own, or the one of a wheel in the state folder."""
+    """Return the command that runs npm: the machine's own, or that of a wheel in the state folder."""
     if shutil.which("node") and (npm := shutil.which("npm")):
         return [npm]
     folder = state / "node"
@@ -138,7 +139,7 @@ def _run(command: list[str], *, cwd: Path, failure: str) -> None:
         "npm_config_cache": str(cwd / "cache"),
         "npm_config_update_notifier": "false",
         "npm_config_fetch_retry_maxtimeout": "10000",
-        # As every other program here: behind a company's proxy its authority is in the system store.
+        # Like all other programs here, so that a company proxy's CA in the system store is trusted.
         "NODE_USE_SYSTEM_CA": "1",
         "PYTHONPATH": str(cwd.parent / "node"),
     }

@@ -1,4 +1,4 @@
-"""`bin/up --status`, `--stop` and `--reset`: about the run of this checkout, not a run itself."""
+"""`bin/up --status`, `--stop` and `--reset`: commands about this checkout's run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from console.local.folder import StateFolder
 from console.local.processes.supervisor import end_leftovers, recorded
 from console.local.trouble import Trouble
 
-NOT_RUNNING = 3  # as `systemctl status` says it
+NOT_RUNNING = 3  # the exit code that `systemctl status` uses
 STOP_SECONDS = 40.0
 
-#: What --reset deletes; downloaded packages stay.
+#: What --reset deletes. Downloaded packages stay.
 DATA = (
     *("postgres", "rabbitmq", "celery", "static", "log"),
     *("static.stamp", "ports.json", "secrets.json", "credentials.env", "running.json"),
@@ -45,7 +45,7 @@ def status(folder: StateFolder) -> int:
 
 
 def stop(folder: StateFolder) -> int:
-    """Ends the run of this checkout and waits for that. Nothing to stop is no error."""
+    """Stop this checkout's run and wait until it has ended. Having nothing to stop is no error."""
     if _is_idle(folder):
         folder.lock()
         left = end_leftovers(folder)
@@ -69,7 +69,7 @@ def stop(folder: StateFolder) -> int:
 
 
 def reset(folder: StateFolder, *, sure: bool) -> int:
-    """Deletes the data of this checkout's console and node, after a question."""
+    """Delete the data of this checkout's console and node, after a confirmation."""
     if not folder.lock():
         raise Trouble(f"{describe_running(folder)} first.")
     present = [name for name in DATA if os.path.lexists(folder / name)]

@@ -1,4 +1,4 @@
-"""The folder `.local/`: what `bin/up` and `bin/test` keep on this machine, and nothing outside it."""
+"""The folder `.local/`: all that `bin/up` and `bin/test` store on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def default_state_folder() -> Path:
-    """`CONSOLE_STATE_DIR` where it is set, else `.local` in the checkout."""
+    """Return `CONSOLE_STATE_DIR` if it is set, else `.local` in the checkout."""
     given = os.environ.get("CONSOLE_STATE_DIR")
     return Path(given).absolute() if given else CHECKOUT / ".local"
 
@@ -35,7 +35,7 @@ class StateFolder:
         return self.path / "log"
 
     def make(self) -> None:
-        """Raises Trouble where the folder cannot be made or belongs to somebody else."""
+        """Create the folder. Raises Trouble if that fails or if it belongs to another user."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if self.path.stat().st_uid != os.geteuid():
@@ -52,9 +52,9 @@ class StateFolder:
             ) from error
 
     def lock(self) -> bool:
-        """Take the folder for this process; False where a living process holds it.
+        """Lock the folder for this process; return False if a running process holds the lock.
 
-        The kernel drops the lock with its holder, so a kill -9 leaves nothing stale.
+        The kernel releases the lock when its holder ends, so a kill -9 leaves no stale lock.
         """
         self._lock_fd = os.open(self / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -70,7 +70,7 @@ class StateFolder:
             self._lock_fd = None
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """The document, or {} where there is none or it is torn."""
+        """Return the document; {} if the file is missing or incomplete."""
         try:
             found = json.loads((self / name).read_text())
         except (FileNotFoundError, ValueError):
@@ -81,7 +81,7 @@ class StateFolder:
         self.write_text(name, json.dumps(value, indent=1) + "\n")
 
     def write_text(self, name: str, text: str) -> None:
-        """Replace a file in one step, readable by its owner only (mkstemp makes it 0600)."""
+        """Replace a file atomically. Only its owner can read it (mkstemp uses mode 0600)."""
         target = self / name
         fd, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:

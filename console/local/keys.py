@@ -1,4 +1,4 @@
-"""Generated secrets of one state folder, and the file that scripts read them from."""
+"""The generated secrets of one state folder, and the file from which scripts read them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def _hexadecimal() -> str:
 
 
 def _fernet_key() -> str:
-    """32 random bytes in URL-safe base64, as cryptography's Fernet wants its keys."""
+    """Return 32 random bytes in URL-safe base64, the format of keys for cryptography's Fernet."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
 def _api_token() -> str:
-    """In the form of the console's own (accessctl.tokens.service)."""
+    """Return a token in the format of the console's own tokens (accessctl.tokens.service)."""
     return f"wrn_{secrets.token_hex(32)}"
 
 
 def _readable_password() -> str:
-    """95 bits in four groups, without the letters that are mistaken for others."""
+    """Return a password of 95 bits in four groups, without characters that look alike."""
     alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
     return "-".join("".join(secrets.choice(alphabet) for _ in range(5)) for _ in range(4))
 
@@ -45,7 +45,7 @@ MAKERS = {
 
 
 class Keys:
-    """`secrets.json` (0600): made at the first start, kept until bin/up --reset."""
+    """`secrets.json` (0600): created at the first start, kept until bin/up --reset."""
 
     def __init__(self, folder: StateFolder) -> None:
         self._folder = folder
@@ -70,6 +70,6 @@ class Keys:
 
 
 def write_credentials(folder: StateFolder, values: dict[str, str]) -> None:
-    """Lines of NAME=value that a shell can source."""
+    """Write NAME=value lines that a shell can source."""
     lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
     folder.write_text(CREDENTIALS, "\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""Debian packages that are missing: install them where this user may, else say what to do."""
+"""Install missing Debian packages if this user can, else report what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INSTALLER = Path(__file__).with_name("install.sh")
 
 
 def _as_root() -> list[str] | None:
-    """Words to put before a command that needs root; None where that is not to be had."""
+    """Return the words to put before a command that needs root; None if this user can't get root."""
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo"):
@@ -29,9 +29,9 @@ def _as_root() -> list[str] | None:
 
 
 def install(folder: StateFolder, progress: Progress, package: str, *, otherwise: str) -> None:
-    """Install one package of the distribution, said first.
+    """Announce and install one package of the distribution.
 
-    Raises Trouble with `otherwise`, what else the user can do, where that is not possible.
+    Raises Trouble if that isn't possible, with `otherwise`: what else the user can do.
     """
     if shutil.which("apt-get") is None:
         raise Trouble(f"{package} isn't installed, and this isn't a Debian system. {otherwise}")

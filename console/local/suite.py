@@ -1,8 +1,9 @@
-"""`bin/test`: a Postgres and a RabbitMQ node of the tests' own around one run of pytest.
+"""`bin/test`: start a Postgres and a RabbitMQ node for the tests, and run pytest once.
 
-Three sizes, by the marks that pyproject.toml declares. `--quick` leaves out what needs a browser, breaks
-connections, starts or kills processes, or takes long. Without an option, all is run but what is marked
-`long`: this is what CI runs. `--long` runs everything, with ten times as many generated examples.
+There are three sizes, by the marks that pyproject.toml declares. `--quick` leaves out tests that
+need a browser, break connections, start or kill processes, or take long. Without an option,
+everything runs except tests marked `long`; CI runs this. `--long` runs everything, with ten times
+as many generated examples.
 """
 
 from __future__ import annotations
@@ -30,34 +31,35 @@ from console.local.trouble import Progress, Trouble
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 INTERRUPTED = 130
-#: pytest's exit code for tests that failed.
+#: pytest's exit code for failed tests.
 FAILED = 1
 PYTEST_STOP_SECONDS = 20.0
-#: Much of it waits for a broker or a browser, so three processes pay on two cores too. A file stays in one
-#: of them: what its tests leave on the shared broker is theirs to mind. Left to itself, xdist keeps the
-#: files with the fewest tests for the end, which are the longest ones.
+#: Tests often wait for a broker or a browser, so three processes are faster even on two cores. All
+#: tests of a file run in one process, because they have to clean up what they leave on the shared
+#: broker. By default, xdist runs the files with the fewest tests last, and those take longest.
 WHOLE_SUITE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 QUICK, USUAL, LONG = "--quick", "", "--long"
-#: What each size asks of pytest. An own `-m` among the arguments comes later, and counts.
+#: pytest's arguments for each size. A `-m` among the user's arguments comes later and takes
+#: precedence.
 SIZES: Mapping[str, tuple[str, ...]] = {
     QUICK: ("-m", "not (e2e or faults or slow or long)"),
     USUAL: ("-m", "not long"),
     LONG: ("--hypothesis-profile", "long"),
 }
-#: In the tests' folder: the ids of tests that failed and then passed, alone; one on each line.
+#: In the tests' folder: the IDs of tests that failed and then passed alone, one per line.
 RETRIED_FILE = "passed-only-on-retry.txt"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What was asked for: a size, and arguments of pytest's own such as paths."""
+    """The requested run: a size, and arguments for pytest such as paths."""
 
     size: str
     arguments: tuple[str, ...]
 
     @classmethod
     def asked_by(cls, words: Sequence[str]) -> Run:
-        """Raises Trouble where more than one size is asked for."""
+        """Parse the command line. Raises Trouble if it contains more than one size."""
         sizes = {word for word in words if word in (QUICK, LONG)}
         if len(sizes) > 1:
             raise Trouble(f"Choose {QUICK} or {LONG}, not both.")
@@ -65,16 +67,16 @@ class Run:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no tests are named, so that the suite is run side by side and failures are tried again."""
+        """Whether no tests are named: the suite runs in parallel, and failed tests are retried."""
         return not self.arguments
 
     def first(self) -> list[str]:
-        """pytest's arguments."""
+        """Return pytest's arguments for the first run."""
         return [*SIZES[self.size], *(self.arguments or WHOLE_SUITE)]
 
     def again(self, retried: Path) -> list[str]:
-        """pytest's arguments to try once more, alone, what failed. What then passes is named at the end
-        and in the file `retried`."""
+        """Return pytest's arguments to retry failed tests, alone. Tests that then pass are listed
+        at the end and in the file `retried`."""
         return [
             *SIZES[self.size],
             *("--last-failed", "--last-failed-no-failures=none"),
@@ -83,7 +85,7 @@ class Run:
 
 
 def run_tests(words: list[str]) -> int:
-    """pytest's exit code; 1 where the tests could not be run."""
+    """Run the tests; return pytest's exit code, or 1 if they couldn't be run."""
     os.umask(0o077)
     progress = Progress()
     folder = StateFolder(default_state_folder() / "test")
@@ -112,12 +114,12 @@ def _run(folder: StateFolder, progress: Progress, run: Run) -> int:
         server = find_server()
     if server is None:
         raise Trouble("rabbitmq-server is installed, but not in a known location.")
-    # The production form is run against a real Redis.
+    # Tests of the production setup use a real Redis.
     if shutil.which("redis-server") is None and run.size != QUICK:
         packages.install(folder, progress, "redis-server", otherwise="The tests need it.")
     browser = "" if run.size == QUICK else _browser(folder, progress)
     ensure_assets(default_state_folder(), progress)
-    # What an earlier run left would make this one's outcome depend on it.
+    # Data of an earlier run could change this run's outcome.
     for name in ("postgres", "rabbitmq", "celery"):
         shutil.rmtree(folder / name, ignore_errors=True)
     retried = folder / RETRIED_FILE
@@ -149,18 +151,18 @@ def _run(folder: StateFolder, progress: Progress, run: Run) -> int:
         environment = _environment(folder, keys, postgres, node, browser)
         code = _pytest(environment, run.first())
         if code == FAILED and run.is_whole:
-            # The processes share one broker, and its figures are some seconds old: a failure counts
-            # when it comes again with nobody beside it. What doesn't come again is named all the same.
+            # The processes share one broker, and its figures are some seconds old. So a failure
+            # counts only if the test fails again alone. Tests that then pass are still listed.
             progress.step("Rerunning the failed tests alone")
             code = _pytest(environment, run.again(retried))
         return code
     finally:
-        # Silent, so that pytest's closing line stays the last.
+        # Prints nothing, so that pytest's last line stays the last.
         supervisor.stop()
 
 
 def _browser(folder: StateFolder, progress: Progress) -> str:
-    """The path of a Chromium; empty where there is none, which only a machine of CI minds."""
+    """Return the path of a Chromium; "" if there is none. In CI, a missing one raises Trouble."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found:
         return found
@@ -176,8 +178,11 @@ def _browser(folder: StateFolder, progress: Progress) -> str:
 def _environment(
     folder: StateFolder, keys: Keys, postgres: Postgres, node: Node, browser: str
 ) -> dict[str, str]:
-    """What the tests read. Nothing of the caller's own console gets in, save more brokers for the
-    contract tests (RABBITMQ_TEST_URLS, separated by spaces)."""
+    """Return the environment of the tests.
+
+    Nothing of the caller's own console is included, except additional brokers for the contract
+    tests (RABBITMQ_TEST_URLS, separated by spaces).
+    """
     foreign = ("CONSOLE_", "DATABASE_", "CELERY_", "RABBITMQ_", "DJANGO_", "PG")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     url = node.management_url_with_password
@@ -196,7 +201,7 @@ def _environment(
 
 
 def _pytest(environment: dict[str, str], arguments: Sequence[str]) -> int:
-    # In our own session, so that a debugger can use the terminal; it ends when we do.
+    # In our own session, so that a debugger can use the terminal; it ends when this process does.
     process = subprocess.Popen(
         [
             *("setpriv", "--pdeathsig", "INT", "--"),

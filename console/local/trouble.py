@@ -1,4 +1,4 @@
-"""What the commands say when they cannot go on, and the lines they print while they can."""
+"""The error that ends a command, and the progress lines that commands print."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import time
 
 
 class Trouble(Exception):
-    """One plain sentence or two: what is wrong and what to do. Printed without a traceback."""
+    """One or two plain sentences: what is wrong and what to do. Printed without a traceback."""
 
 
 class Progress:
-    """Lines with the seconds since the command was typed. A closed terminal is no trouble."""
+    """Prints lines with the seconds since the command started. A closed terminal is no error."""
 
     def __init__(self) -> None:
-        # bin/up starts the clock before Python is at hand.
+        # bin/up takes the start time before Python runs.
         self._started = float(os.environ.pop("CONSOLE_STARTED_AT", "") or time.time())
 
     def elapsed(self) -> float:
@@ -28,5 +28,5 @@ class Progress:
         try:
             print(text, flush=True)
         except (OSError, ValueError):
-            # The terminal is gone (SIGHUP, a closed pipe); the work goes on.
+            # The terminal is gone (SIGHUP, a closed pipe); the work continues.
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115

@@ -1,6 +1,7 @@
 """`bin/up`: set up and run everything on this machine, until Ctrl-C.
 
-The order below is also the order of dependence. The node starts first because it takes longest.
+Services start in the order below because later ones need earlier ones. The node is started first
+because it takes longest.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ OWN_BROKER = "local"
 
 
 class Up:
-    """One run of bin/up, from the lock to the last service stopped."""
+    """One run of bin/up, from the lock until the last service has stopped."""
 
     def __init__(self, folder: StateFolder, progress: Progress, *, demo: bool) -> None:
         self._folder = folder
@@ -42,7 +43,7 @@ class Up:
         self._supervisor = Supervisor(folder, progress)
 
     def run(self) -> None:
-        """Returns only by Stopped or Trouble; either way nothing it started is left."""
+        """Run until Stopped or Trouble is raised. Nothing that it started keeps running then."""
         address = read_address()
         broker = given_broker.given_broker()
         if broker and self._demo:
@@ -98,7 +99,8 @@ class Up:
             self._supervisor.start(service, Stage.CONSOLE)
         if node and running_node:
             if node.wait_until_ready(running_node, progress=self._progress):
-                # The console was refused meanwhile: it is to knock again at once.
+                # The node refused the console meanwhile, so polling is paused. This makes it retry
+                # at once.
                 readiness.set_up(self._folder, environment | owner, wanted)
             if self._demo:
                 self._start_demo(node)
@@ -132,7 +134,7 @@ class Up:
         return node, self._supervisor.start(node.service(), Stage.STORES)
 
     def _database(self, keys: Keys, ports: Ports) -> tuple[str, dict[str, str]]:
-        """What web, worker and beat log in with, and what only the set-up gets: the owner's login."""
+        """Return the database URL for web, worker and beat; the owner's login, only for the setup."""
         given = os.environ.get("DATABASE_URL")
         if given:
             names = [name for name in programs.OWNER_LOGIN if name in os.environ]
@@ -188,7 +190,7 @@ class Up:
                 "token": keys["token"],
             },
             "broker": {**registered, "environment": "development"},
-            # The node of an earlier start, which does not run now.
+            # The node of an earlier start, which isn't running now.
             "disable": None if node else {"name": OWN_BROKER, "username": ADMINISTRATOR},
         }
 
@@ -245,7 +247,7 @@ def _short(path: Path) -> str:
 
 
 def up(*, demo: bool) -> int:
-    """The exit code: 0 after a Ctrl-C, 1 where it is running already or in trouble."""
+    """Run bin/up; return the exit code: 0 after Ctrl-C, 1 if it is already running or fails."""
     os.umask(0o077)
     folder, progress = StateFolder(default_state_folder()), Progress()
     try:

@@ -1,6 +1,6 @@
-"""What the commands for pipelines share: who acts, on which broker, with which file, and the exit code.
+"""Shared by the pipeline commands: the acting account, the broker, the file and the exit code.
 
-0 in sync, 2 changes pending, 1 error.
+Exit codes: 0 in sync, 2 changes pending, 1 error.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def options_of(given: dict[str, Any]) -> ImportOptions:
 
 
 def actor(name: str | None) -> User:
-    """Raises CommandError."""
+    """Return the account whose rights apply; without a name, the only superuser. Raises
+    CommandError."""
     active = User.objects.filter(is_active=True)
     if name is not None:
         found = active.filter(username=name).first()
@@ -92,7 +93,7 @@ def actor(name: str | None) -> User:
 
 
 def broker_named(name: str | None, user: User) -> Broker:
-    """Raises CommandError."""
+    """Return the broker that the user can see; without a name, the only one. Raises CommandError."""
     visible = Broker.objects.visible_to(user)
     if name is not None:
         found: Broker | None = visible.filter(name=name).first()
@@ -106,7 +107,7 @@ def broker_named(name: str | None, user: User) -> Broker:
 
 
 def read_input(name: str) -> bytes:
-    """Raises CommandError."""
+    """Return the content of a file, or of standard input for "-". Raises CommandError."""
     try:
         if name == "-":
             return sys.stdin.buffer.read(MOST_BYTES + 1)
@@ -121,7 +122,7 @@ def failed(error: ConsoleError) -> NoReturn:
 
 
 def plan_lines(plan: ImportPlan) -> list[str]:
-    """The plan as a person reads it."""
+    """Return the plan as lines for people."""
     lines = [_row_line(row) for row in plan.rows]
     lines += [f"{finding.level}: {finding}" for finding in plan.findings]
     lines += [f"Note: {sentence}" for sentence in plan.objections]
@@ -145,7 +146,7 @@ def _row_line(row: Row) -> str:
 
 
 def _shown(text: str) -> str:
-    """Nothing a broker or a file says may steer a terminal."""
+    """Escape unprintable characters: text from a broker or a file must not control a terminal."""
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 

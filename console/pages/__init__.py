@@ -1,1 +1,1 @@
-"""Pages and API over both apps: Fleet, brokers, changes, drift, audit. The top floor."""
+"""Pages and API over both apps: fleet, brokers, changes, drift, audit log. The top layer."""

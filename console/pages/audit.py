@@ -54,7 +54,7 @@ def _change(text: str) -> Q:
 
 
 def _operation(text: str) -> Q:
-    """Entries whose code, or what it says in words, contains the text."""
+    """Match entries whose code, or its description, contains the text."""
     return Q(action__icontains=text) | Q(action__in=operations_with(text))
 
 
@@ -144,7 +144,7 @@ def audit_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
 
 
 def field_lines(entry: AuditEntry) -> list[FieldLine]:
-    """Every field that `before` or `after` names, those that differ first."""
+    """Return every field that `before` or `after` contains, changed ones first."""
     before, after = entry.before or {}, entry.after or {}
     lines = [
         FieldLine(name, before.get(name), after.get(name), secret=False)

@@ -1,4 +1,4 @@
-"""Forgetting a broker: what is lost with it, and what of its changes ends."""
+"""Forget a broker: shows what is lost with it and which of its changes end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vhosts.models import Poll, Queue, VirtualHost
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def broker_forget(request: HttpRequest, broker_id: int) -> HttpResponse:
-    """Asks for the broker's name, then forgets it."""
+    """Ask for the broker's name, then forget the broker."""
     found = access_broker(request.user, broker_id, Permission.BROKERS_FORGET)
     error = ""
     if request.method == "POST":
@@ -52,14 +52,14 @@ def broker_forget(request: HttpRequest, broker_id: int) -> HttpResponse:
 
 
 def _unfinished(user: AnyUser, found: Broker) -> dict[str, Any]:
-    """The changes that end with the broker; how many the user doesn't see."""
+    """Return the changes that end with the broker, and how many of them the user can't see."""
     changes = unfinished_changes(found)
     seen = list(changes.filter(pk__in=changes_seen_by(user).values("pk")))
     return {"unfinished": seen, "unfinished_hidden": changes.count() - len(seen)}
 
 
 def _lost_with(found: Broker) -> list[tuple[int, str]]:
-    """What the console knows of the broker and will know no more: (how many, of what)."""
+    """Return the console's data about the broker that is lost: (number, description)."""
     return [
         (Queue.objects.filter(broker=found).count(), "queues with their depth history"),
         (VirtualHost.objects.filter(broker=found).count(), "virtual hosts (the console’s copy)"),

@@ -1,4 +1,4 @@
-"""The form of a broker: what a person types, as BrokerSettings. Its rules are the registry's."""
+"""The form of a broker: reads typed values into BrokerSettings. The registry defines the rules."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from console.models import Broker, Environment
 from console.models.brokers import default_poll_interval_s
 from console.rabbitmq.endpoint import Secret
 
-#: Names of the registry's columns that the form has a field for.
+#: Columns of the registry that the form has a field for.
 _COLUMNS = (
     "name", "environment", "management_url", "amqp_url", "username", "tls_verify", "tls_ca_pem",
     "tls_server_name", "tls_client_certificate", "enabled", "poll_interval_s",
 )  # fmt: skip
-#: Values that the registry takes, in the place of those that are in error already.
+#: Valid values that replace those already known to be wrong.
 _HARMLESS: dict[str, Any] = {
     "name": "broker", "environment": Environment.PRODUCTION, "management_url": "https://broker.example",
     "amqp_url": "", "username": "user", "tls_verify": True, "tls_ca_pem": "", "tls_server_name": "",
@@ -27,8 +27,8 @@ _HARMLESS: dict[str, Any] = {
 
 
 class BrokerForm(forms.Form):
-    """`broker` is the one that is edited, None for a new one. `testing` reads only what Test
-    connection needs: a name is not asked for."""
+    """The form of a broker. `broker` is the one to edit, None for a new one. `testing` reads only
+    what Test connection needs: the name is optional."""
 
     name = forms.CharField(
         max_length=100,
@@ -157,7 +157,7 @@ class BrokerForm(forms.Form):
         self._dress()
 
     def _dress(self) -> None:
-        """The look of the controls, and what assistive technology is told of them."""
+        """Set the controls' CSS classes, and the attributes for assistive technology."""
         for name, field in self.fields.items():
             attributes = field.widget.attrs
             if isinstance(field, forms.BooleanField):
@@ -175,7 +175,7 @@ class BrokerForm(forms.Form):
                 "autocomplete": "new-password",
             }
         )
-        # Never drawn with what was typed.
+        # Never shown with the typed value.
         self.fields["tls_client_key"].widget = WriteOnlyText(
             attrs=self.fields["tls_client_key"].widget.attrs
         )
@@ -197,8 +197,8 @@ class BrokerForm(forms.Form):
         given = self.cleaned_data
         if uploaded := given.get("tls_ca_file"):
             given["tls_ca_pem"] = self._uploaded_pem(uploaded)
-        # The registry names one field at a time: with that one out of the way it is asked again,
-        # so that somebody sees all that is wrong at once.
+        # The registry reports one field at a time. Replace that field and check again, so that
+        # people see all errors at once.
         values = {**_HARMLESS, **{name: given[name] for name in _COLUMNS if name in given}}
         values["name"] = values["name"] or _HARMLESS["name"]
         key = given.get("tls_client_key")
@@ -220,11 +220,11 @@ class BrokerForm(forms.Form):
         return given
 
     def refuse(self, error: InvalidField) -> None:
-        """Shows what the registry refused at its field."""
+        """Show the registry's error at its field."""
         self.add_error(error.field if error.field in self.fields else None, error.message)
 
     def settings(self) -> BrokerSettings:
-        """What was typed; for a form that has been cleaned."""
+        """Return the typed settings. The form must be cleaned."""
         given = {name: self.cleaned_data[name] for name in _COLUMNS}
         given["name"] = given["name"] or (self.broker.name if self.broker else "unnamed")
         for name in SECRETS:
@@ -232,7 +232,7 @@ class BrokerForm(forms.Form):
         return BrokerSettings(**given)
 
     def invalid_fields(self) -> None:
-        """Marks the controls in error, for assistive technology and for the eye."""
+        """Mark the controls in error, for assistive technology and for the style."""
         for name in self.errors:
             if name in self.fields:
                 self.fields[name].widget.attrs["aria-invalid"] = "true"

@@ -1,4 +1,4 @@
-"""Pages of one broker: look at it, add, edit, switch, test, forget."""
+"""Pages of one broker: view, add, edit, enable or disable, test."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHOWN_POLLS = 8
 @require_safe
 @refreshed("polls")
 def broker(request: HttpRequest, broker_id: int) -> HttpResponse:
-    """What the last polls say of a broker; refreshed in place."""
+    """Show what the last polls read from a broker. Refreshes in place."""
     now = timezone.now()
     found = access_broker(request.user, broker_id, Permission.BROKERS_VIEW)
     problems: list[InvalidField] = []
@@ -61,8 +61,8 @@ def broker(request: HttpRequest, broker_id: int) -> HttpResponse:
 
 
 def _part_notes(user: AnyUser, broker: Broker) -> list[tuple[str, str, str]]:
-    """(part, what is wrong with it, names of what was left out of it). Names of the whole broker's
-    objects are for those who may see all of them."""
+    """Return (part, error, names of the objects left out of it). The names are only for people who
+    can see all objects of the broker."""
     status = broker.status
     sees_all = may(user, Permission.QUEUES_VIEW, broker) and may(
         user, Permission.USERS_VIEW, broker
@@ -80,7 +80,7 @@ def _acts() -> list[Permission]:
 
 @require_safe
 def broker_history(request: HttpRequest, broker_id: int) -> JsonResponse:
-    """The charts' data, by columns: `at` in Unix seconds, null where nothing is known."""
+    """Return the charts' data by column: `at` in Unix seconds; null if unknown."""
     now = timezone.now()
     found = access_broker(request.user, broker_id, Permission.BROKERS_VIEW)
     try:
@@ -182,7 +182,7 @@ def _form_page(request: HttpRequest, form: BrokerForm, found: Broker | None = No
 @require_POST
 @sensitive_post_parameters("password", "tls_ca_pem", "tls_client_key")
 def broker_check(request: HttpRequest, broker_id: int | None = None) -> HttpResponse:
-    """What the server says of one field (`?field=`) while the form is being filled in."""
+    """Check one field (`?field=`) of the form while it is filled in."""
     found = _access_for_form(request, broker_id)
     form = BrokerForm(request.POST, request.FILES, broker=found)
     name = request.GET.get("field", "")
@@ -193,9 +193,9 @@ def broker_check(request: HttpRequest, broker_id: int | None = None) -> HttpResp
 @require_POST
 @sensitive_post_parameters("password", "tls_ca_pem", "tls_client_key")
 def broker_test(request: HttpRequest, broker_id: int | None = None) -> HttpResponse:
-    """Test connection with what stands in the form, or, without a form, with what is stored."""
+    """Test the connection with the values in the form, or, without a form, with the stored ones."""
     typed = "management_url" in request.POST
-    # An address that was typed leads anywhere, so it takes the right to change the broker's.
+    # A typed address can lead anywhere, so it requires the right to edit the broker.
     needed = Permission.BROKERS_EDIT if typed else Permission.BROKERS_TEST
     found = _access_for_form(request, broker_id, needed)
     context: dict[str, Any] = {"steps": [], "refusals": []}
@@ -238,7 +238,7 @@ def _access_for_form(
 
 @require_POST
 def broker_switch(request: HttpRequest, broker_id: int) -> HttpResponse:
-    """Polling on (`enabled=1`) or off."""
+    """Enable (`enabled=1`) or disable polling."""
     found = access_broker(request.user, broker_id, Permission.BROKERS_EDIT)
     enabled = request.POST.get("enabled") == "1"
     settings = replace(BrokerSettings.of(found), enabled=enabled)

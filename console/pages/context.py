@@ -1,4 +1,4 @@
-"""What the page frame needs on every page: the navigation and the scope."""
+"""The context of the page frame on every page: navigation and scope."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
 
 
 def _places() -> Iterator[tuple[str, tuple[_Place, ...]]]:
-    """The rail's groups; kinds with a face come after the first place of *Manage*."""
+    """Yield the rail's groups. Kinds with a face come after the first place of *Manage*."""
     for title, places in _RAIL:
         if title != "Manage":
             yield title, places
@@ -91,7 +91,7 @@ def _places() -> Iterator[tuple[str, tuple[_Place, ...]]]:
 
 
 def _place_of(face: Face) -> _Place:
-    """The kind's own list and those that are tabs beside it."""
+    """Return the place of the kind's list, which also covers the lists shown as tabs beside it."""
     below = tuple(
         route
         for one in tabs_of(face)
@@ -105,7 +105,7 @@ def _place_of(face: Face) -> _Place:
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Nothing here asks the database unless the page's template uses it: error pages do not."""
+    """Return the frame's context. All database queries are lazy, so that error pages make none."""
     rail = SimpleLazyObject(lambda: _rail(request))
     return {
         "version": settings.VERSION,
@@ -122,7 +122,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def _scope(request: HttpRequest) -> Scope:
-    """What the URL says; the whole fleet where the page itself already refuses what it says."""
+    """Return the URL's scope; the whole fleet if it is invalid, which the page itself reports."""
     try:
         return Scope.read(request.GET, request.user)
     except (ConsoleError, Http404):
@@ -152,12 +152,12 @@ def _rail(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
-#: Lists over the scope that are tabs beside an entry of the rail.
+#: Lists with a scope that are tabs beside an entry of the rail.
 _TABS = frozenset({"topic_permissions", "matrix", "unmanaged", "backups"})
 
 
 def scoped_routes() -> frozenset[str]:
-    """The routes that take a scope: where the scope picker may lead."""
+    """Return the routes that have a scope, to which the scope picker can lead."""
     places = {place.route for _, group in _places() for place in group if place.scoped}
     return _TABS.union(places, (face.route for face in drawn_faces()))
 
@@ -167,7 +167,7 @@ def _brokers_in_trouble(request: HttpRequest) -> int:
 
 
 def _active_place(request: HttpRequest, rail: Any) -> str:
-    """Where the scope picker's links lead: the list that is shown, else the rail's entry that is lit."""
+    """Return the route of the scope picker's links: the list shown, else the rail's active entry."""
     match = request.resolver_match
     if match and match.view_name in scoped_routes():
         return str(match.view_name)

@@ -1,4 +1,4 @@
-"""Drift: what differs on the brokers from what was asked for here, and settling it."""
+"""Drift: how brokers differ from the desired state, and how to resolve it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def drift_csv(request: HttpRequest) -> HttpResponseBase:
 
 @require_POST
 def drift_resolve(request: HttpRequest) -> HttpResponse:
-    """Shows what pushing or accepting would do; does it where that was confirmed."""
+    """Show the plan for restoring or accepting; apply it if it was confirmed."""
     require(request.user, Permission.DRIFT_RESOLVE)
     ids = [int(text) for text in request.POST.getlist("ids") if text.isascii() and text.isdecimal()]
     act = request.POST.get("act", "")
@@ -144,8 +144,8 @@ def drift_resolve(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def drift_adopt(request: HttpRequest) -> HttpResponse:
-    """As `drift_resolve`, for objects that are seen and were never asked for here. The parts of the key
-    come as `key`, one after the other."""
+    """Like `drift_resolve`, for unmanaged objects. The parts of the key come as repeated `key`
+    fields, in order."""
     require(request.user, Permission.DRIFT_RESOLVE)
     text, kind = request.POST.get("broker", ""), request.POST.get("kind", "")
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
@@ -170,7 +170,7 @@ def drift_adopt(request: HttpRequest) -> HttpResponse:
 
 
 class _ToTheChange(Edge):
-    """Objects of several brokers have no page of their own to return to."""
+    """Redirects to the change, because objects of several brokers share no page."""
 
     def landed(self, request: HttpRequest, back: str, change: Change) -> HttpResponse:
         return redirect("change", change.pk)
@@ -184,8 +184,11 @@ def confirmed_or_shown(
     act: str,
     back: str = "drift",
 ) -> HttpResponse:
-    """The plan of the desired_objects with a form that posts `fields` here again, or, where that was confirmed, the
-    change. `act` is the text of the button that confirms; `back` the route that it was opened from."""
+    """Show the plan of the desired objects, with a form that posts `fields` again; if that was
+    confirmed, make the change.
+
+    `act` is the text of the confirming button; `back` the route of the page before.
+    """
 
     def ask() -> Asked:
         desired_objects = desired()

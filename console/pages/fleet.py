@@ -1,4 +1,4 @@
-"""The fleet: every broker in scope with what the last polls say of it, trouble first."""
+"""The fleet: every broker in scope with the results of the last polls, those with problems first."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ _TOTALS = {
 
 @dataclass(frozen=True, slots=True)
 class FleetRow:
-    """A broker with what is judged at `now`. `unknown` is why a figure may be missing."""
+    """A broker with its states as of `now`. `unknown` is why a figure may be missing."""
 
     broker: Broker
     state: str
@@ -132,7 +132,7 @@ class FleetRow:
     depths_old: bool
     unknown: str
     advice: str
-    #: What is wrong although it answers, and what to do; "" where nothing is.
+    #: What is wrong although the broker answers, and what to do; "" if nothing is.
     impaired: str
 
     @property
@@ -208,7 +208,7 @@ def _rows(brokers: BrokerQuerySet, now: datetime) -> BrokerQuerySet:
 
 @dataclass(frozen=True, slots=True)
 class FleetFigure:
-    """A sum over the brokers that match. `note` says what it leaves out."""
+    """A sum over the matching brokers. `note` says what it leaves out."""
 
     key: str
     label: str

@@ -10,13 +10,13 @@ from console.pages.context import scoped_routes
 from console.scope import Scope
 from vhosts.models import VirtualHost
 
-#: More than this are found by the broker's own page rather than in a menu.
+#: The most virtual hosts that the menu lists. Find others on the broker's own page.
 _MOST_VHOSTS = 200
 
 
 @require_safe
 def scope_menu(request: HttpRequest) -> HttpResponse:
-    """The scope picker's menu, fetched when it is opened. `?to=` names the page to stay on."""
+    """Return the scope picker's menu, loaded when it is opened. `?to=` is the route to stay on."""
     scope = Scope.read(request.GET, request.user)
     wanted = request.GET.get("to", "")
     brokers = list(Broker.objects.visible_to(request.user).select_related("status"))

@@ -1,4 +1,4 @@
-"""How the console itself works: its background jobs, the queues of its workers, and beat."""
+"""The state of the console itself: its background jobs, the queues of its workers, and beat."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from console.models import Heartbeat
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Beat, or whatever works on a queue. `heartbeat` None: no sign of life yet. `waiting`: messages in
-    the queue, None where unknown. `without`: what stops meanwhile."""
+    """Beat, or the workers of a queue. `heartbeat` None: no heartbeat yet. `waiting`: messages in
+    the queue, None if unknown. `without`: what stops while the process doesn't run."""
 
     label: str
     queue: str
@@ -41,7 +41,7 @@ class Process:
 
 @require_safe
 def system(request: HttpRequest) -> HttpResponse:
-    """For whoever runs the console: who may add brokers to it."""
+    """Show the page for people who run the console: those who can add brokers."""
     require(request.user, Permission.BROKERS_ADD)
     now = timezone.now()
     jobs = read_jobs(now)

@@ -1,4 +1,4 @@
-"""What is on the brokers and was never asked for here, and taking it under management."""
+"""Unmanaged objects on the brokers, and adopting them."""
 
 from __future__ import annotations
 
@@ -95,8 +95,11 @@ def unmanaged_objects(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def unmanaged_adopt(request: HttpRequest) -> HttpResponse:
-    """Shows what adopting would do; does it where that was confirmed. `ids` are rows of the list, one by
-    one or with commas between; `all` takes those that match the list's address instead."""
+    """Show what adopting would do; do it if that was confirmed.
+
+    `ids` are rows of the list, repeated or separated by commas; `all` takes all rows that match the
+    list's address instead.
+    """
     require(request.user, Permission.DRIFT_RESOLVE)
     kind = request.POST.get("kind", "")
     found = unmanaged(kind, request.user).select_related("broker__status")

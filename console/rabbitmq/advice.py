@@ -1,4 +1,4 @@
-"""What to do about an error of a broker: a sentence for each."""
+"""Advice for each error of a broker: one sentence on what to do about it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from console.rabbitmq import errors
 
 
 def advice_on(step: str, error: errors.BrokerError) -> str:
-    """What to do about an error of a step: a sentence."""
+    """Return one sentence: what to do about this error of a connection test's step."""
     for kind, advice in _ADVICE:
         if isinstance(error, kind):
             if step == "amqp" and isinstance(error, errors.ConnectionRefused):
@@ -15,7 +15,7 @@ def advice_on(step: str, error: errors.BrokerError) -> str:
     return "Try again. If it fails again, check the broker's log."
 
 
-#: From the particular to the general.
+#: Specific errors first, general ones last.
 _ADVICE: tuple[tuple[type[errors.BrokerError], str], ...] = (
     (errors.NameNotResolved, "Check the spelling of the host name and the console's DNS."),
     (
@@ -68,8 +68,7 @@ _ADVICE: tuple[tuple[type[errors.BrokerError], str], ...] = (
 
 
 def advice_for(code: str) -> str:
-    """What to do about an error known by its code only, as a poll stored it; "" for a code that
-    means nothing here."""
+    """Return the advice for an error code that a poll stored; "" for an unknown code."""
     kinds = [errors.BrokerError]
     for kind in kinds:
         kinds.extend(kind.__subclasses__())

@@ -1,7 +1,7 @@
-"""Which nodes of a broker run: only a whole cluster can say that something is not there.
+"""Which nodes of a broker run. Only a complete cluster can prove that an object doesn't exist.
 
-What a broker lists is what the nodes in reach of the one we ask know. A queue that a dead node holds
-is left out of some listings, and on the two sides of a partition everything may differ.
+A listing contains what the nodes reachable from the answering node know. Some listings leave out
+queues on a dead node, and the two sides of a partition may differ in everything.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import Listing, Node
 
-#: Of the nodes that are down, so many are named in a sentence.
+#: A sentence names at most this many of the nodes that are down.
 _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
-    """The nodes of a broker at one moment. `known` is False where the broker did not tell all of
-    them: then any may be down."""
+    """The nodes of a broker at one moment. `known` is False if the broker didn't report all of
+    them; then any node may be down."""
 
     running: frozenset[str] = frozenset()
     down: frozenset[str] = frozenset()
@@ -29,12 +29,12 @@ class ClusterView:
 
     @property
     def whole(self) -> bool:
-        """Whether every node runs and sees every other one."""
+        """Whether every node runs and is connected to all others."""
         return self.known and not self.down and not self.partitioned
 
     @property
     def why_not_whole(self) -> str:
-        """A sentence; "" where it is whole."""
+        """Why the cluster isn't whole, as a sentence; "" if it is."""
         if not self.known:
             return "The console doesn't know which nodes are running."
         if self.down:
@@ -43,7 +43,7 @@ class ClusterView:
 
 
 def view_of(nodes: Listing[Node] | None) -> ClusterView:
-    """`nodes` is None where they could not be read."""
+    """Return the view of a listing of nodes; None if they couldn't be read."""
     if nodes is None or nodes.rejected or not nodes.complete or not nodes.items:
         return ClusterView(known=False)
     return ClusterView(
@@ -54,8 +54,8 @@ def view_of(nodes: Listing[Node] | None) -> ClusterView:
 
 
 def view_during(before: Listing[Node] | None, after: Listing[Node] | None) -> ClusterView:
-    """Of the time between two readings: a node that was down in either, or restarted in between,
-    counts as down."""
+    """Return the view of the time between two readings. A node that was down in either reading, or
+    restarted in between, counts as down."""
     first, last = view_of(before), view_of(after)
     restarted = set()
     if before is not None and after is not None:
@@ -74,7 +74,7 @@ def view_during(before: Listing[Node] | None, after: Listing[Node] | None) -> Cl
 
 
 def stored_view(nodes: Sequence[Mapping[str, Any]]) -> ClusterView:
-    """Of BrokerStatus.nodes, which the last poll that read them stored."""
+    """Return the view of BrokerStatus.nodes, as stored by the last poll that read the nodes."""
     return ClusterView(
         running=frozenset(str(node.get("name")) for node in nodes if node.get("running")),
         down=frozenset(str(node.get("name")) for node in nodes if not node.get("running")),
@@ -84,7 +84,9 @@ def stored_view(nodes: Sequence[Mapping[str, Any]]) -> ClusterView:
 
 
 def nodes_are_down(names: Iterable[str]) -> str:
-    """A sentence, as in: Node rabbit@b is down. The names are a broker's: they come out printable."""
+    """Return a sentence such as "Node rabbit@b is down." Names come from a broker, so they are
+    escaped.
+    """
     shown = sorted(printable(name) for name in names)
     if len(shown) == 1:
         return f"Node {shown[0]} is down."

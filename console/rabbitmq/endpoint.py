@@ -1,4 +1,4 @@
-"""Where a broker is and how to speak to it, as values that never show a secret."""
+"""Where a broker is and how to connect to it, as values that never show a secret."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MEGABYTE = 1_000_000
 
 
 class Secret:
-    """A string that prints as stars. `reveal()` is the only way to its value."""
+    """A string that prints as stars. Only `reveal()` returns its value."""
 
     __slots__ = ("_value",)
 
@@ -49,7 +49,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `total` bounds the whole exchange, however the bytes trickle in."""
+    """Timeouts in seconds. `total` bounds the whole exchange, however slowly bytes arrive."""
 
     connect: float = 5.0
     read: float = 10.0
@@ -58,7 +58,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is taken from a broker at most; beyond it AnswerTooLarge is raised."""
+    """The most that is accepted from a broker. More raises AnswerTooLarge."""
 
     body_bytes: int = 128 * MEGABYTE
     rows: int = 500_000
@@ -67,9 +67,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """`verify` off is loud everywhere it shows. `ca_pem` replaces the system's trust store. `client_pem` is the
-    certificate, with its chain, that the console shows of itself, and `client_key` its key in PEM; the broker is
-    shown none where `client_pem` is empty."""
+    """TLS settings. With `verify` off, every page that shows the broker warns about it.
+
+    `ca_pem` replaces the system's trust store. `client_pem` is the console's client certificate
+    with its chain, and `client_key` its key in PEM; with an empty `client_pem` the console sends no
+    certificate.
+    """
 
     verify: bool = True
     ca_pem: str = ""
@@ -80,10 +83,10 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """Which resolved addresses may be connected to. Checked on every connect, after DNS.
+    """Which resolved addresses the console may connect to. Checked at every connect, after DNS.
 
-    Link-local and cloud metadata addresses are never allowed. Loopback and private ranges only
-    where a setting says so, as `bin/up` does.
+    Link-local and cloud metadata addresses are never allowed. Loopback and private ranges are
+    allowed only if a setting says so, as `bin/up` does.
     """
 
     allow_loopback: bool = False

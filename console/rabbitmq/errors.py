@@ -1,28 +1,28 @@
 """Everything that can go wrong with a broker, as one tree.
 
     BrokerError
-    ├─ Unreachable             nobody answered, or not for long enough
+    ├─ Unreachable             no answer, or not in time
     │  ├─ NameNotResolved      the host name has no address
-    │  ├─ ConnectionRefused    the host answered: nothing listens there
-    │  ├─ ConnectionLost       the connection broke before the whole answer was here
-    │  ├─ TlsFailed            certificate or protocol not acceptable
-    │  │  └─ ClientCertificateRefused   the broker demands a certificate of ours, or refuses the one it got
+    │  ├─ ConnectionRefused    the host answered: nothing listens on the port
+    │  ├─ ConnectionLost       the connection broke before the answer was complete
+    │  ├─ TlsFailed            certificate or protocol not accepted
+    │  │  └─ ClientCertificateRefused   the broker demands a client certificate, or refuses ours
     │  └─ TimedOut             the deadline of the whole exchange passed
-    ├─ AddressForbidden        the address is one we must not connect to (link-local, metadata, ...)
-    ├─ LoginRefused            wrong user or password: stop knocking
-    ├─ AccessRefused           right password, not enough rights
+    ├─ AddressForbidden        an address that the console mustn't connect to (link-local, metadata, ...)
+    ├─ LoginRefused            wrong user or password: don't retry
+    ├─ AccessRefused           correct password, not enough rights
     ├─ NotFound                no such object, or no such endpoint in this version
-    ├─ Rejected                the broker understood the request and said no
-    │  └─ Conflict             ... because what exists differs
-    ├─ BrokerFailed            5xx: the broker's own failure, or our request of a wrong type
-    ├─ StatsDisabled           the broker keeps no statistics, so it cannot say
-    ├─ UnaddressableName       a name that cannot be sent safely in a path; nothing was sent
-    ├─ PathRewritten           a proxy changes this path on the way, so it means another object
-    └─ MalformedAnswer         an answer that cannot be used
-       ├─ AnswerTooLarge       more bytes, rows or depth than we take
-       └─ Redirected           we never follow
+    ├─ Rejected                the broker understood the request and refused it
+    │  └─ Conflict             ... because the existing object differs
+    ├─ BrokerFailed            5xx: the broker's own failure, or a wrong type in our request
+    ├─ StatsDisabled           the broker keeps no statistics, so it can't answer
+    ├─ UnaddressableName       a name that can't be sent safely in a path; nothing was sent
+    ├─ PathRewritten           a proxy changes this path, so it would mean another object
+    └─ MalformedAnswer         an answer that can't be used
+       ├─ AnswerTooLarge       more bytes, rows or depth than accepted
+       └─ Redirected           redirects are never followed
 
-Every foreign exception (httpcore2, pika, ssl, socket, msgspec) is mapped to this tree at one edge
+Every foreign exception (httpcore2, pika, ssl, socket, msgspec) is mapped to this tree at one place
 per transport, so callers need to know no other exception.
 """
 
@@ -32,16 +32,16 @@ from typing import ClassVar
 
 
 class BrokerError(Exception):
-    """A call to a broker did not give a usable answer.
+    """A call to a broker gave no usable answer.
 
     `code` is stable and goes to pages, the API and metrics. `retryable` is the one decision a
-    caller needs: may the same call, unchanged, succeed later? `detail` is safe to show once
-    escaped: it never holds a credential, but may hold text that the broker chose.
+    caller needs: can the same call, unchanged, succeed later? `detail` is safe to show once
+    escaped: it never contains a credential, but it can contain text from the broker.
     """
 
     code: ClassVar[str] = "broker_error"
     retryable: ClassVar[bool] = True
-    #: What to tell a person when nothing better is known.
+    #: The text to show if nothing more specific is known.
     summary: ClassVar[str] = "The broker can't be used."
 
     def __init__(self, detail: str = "", *, status: int | None = None) -> None:
@@ -75,7 +75,7 @@ class ConnectionLost(Unreachable):
 
 class TlsFailed(Unreachable):
     code = "tls_failed"
-    # The certificate may be renewed while we wait: retried, at the back-off's slow pace.
+    # Retried, at the back-off's slow pace: the certificate may be renewed meanwhile.
     summary = "The console couldn't establish a secure connection."
 
 
@@ -97,7 +97,7 @@ class AddressForbidden(BrokerError):
 
 class LoginRefused(BrokerError):
     code = "login_refused"
-    # Repeating a refused log-in can lock the account or fill the broker's log.
+    # Repeating a refused login can lock the account or fill the broker's log.
     retryable = False
     summary = "The broker refused the username or password."
 

@@ -1,4 +1,4 @@
-"""What a connection test found out about a broker, in words."""
+"""Sentences about what a connection test found on a broker."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ StepName = Literal[
     "plugins",
     "proxy",
     "amqp",
-    # Told by who knows the other brokers, where there is something to tell.
+    # Added by callers that know the other brokers, if there is something to report.
     "duplicate",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeStep:
-    """`message` says what was found, `advice` what to do about it ("" where nothing is to be done)."""
+    """A step of a connection test. `message` says what was found, `advice` what to do about it (""
+    if nothing).
+    """
 
     name: StepName
     outcome: Outcome
@@ -50,7 +52,7 @@ class Found:
 
 
 def rights_of(tags: Collection[str]) -> Found:
-    """What a user with these tags may do."""
+    """Describe what a user with these tags can do."""
     listed = ", ".join(printable(tag, 40) for tag in sorted(tags)) or "none"
     if "administrator" in tags:
         return Found(f"Tags: {listed}. The user can read and change everything.")
@@ -69,7 +71,7 @@ def rights_of(tags: Collection[str]) -> Found:
 
 
 def version_of(overview: Overview) -> Found:
-    """Whether this console knows the broker's version."""
+    """Describe whether the console supports the broker's version."""
     said = overview.rabbitmq_version
     name = f"RabbitMQ {printable(said, 40)}"
     version = _major_minor(said)
@@ -91,7 +93,7 @@ def version_of(overview: Overview) -> Found:
 
 
 def without_listeners(overview: Overview, tags: Collection[str]) -> Found:
-    """Of a broker that reports no listeners."""
+    """Describe a broker that reports no listeners."""
     if {"administrator", "monitoring"}.intersection(tags):
         return Found(
             "The management plugin answers. The broker doesn't report its listeners"

@@ -1,5 +1,8 @@
-"""What a proxy in front of a broker does to calls: whether paths arrive as they were sent, and whether
-calls that change something arrive at all. Nothing is changed on the broker."""
+"""Test what a proxy in front of a broker does to calls.
+
+Checks whether paths arrive unchanged, and whether calls that change something arrive at all.
+Changes nothing on the broker.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ from console.rabbitmq.management.paths import path
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """`keeps_paths` None: the answers don't tell. `refused`: methods that somebody before RabbitMQ
-    refuses, with the status. `server`: what the answers name as their server, lower case."""
+    """The result of the test. `keeps_paths` None: the answers don't show it. `refused`: methods
+    that something in front of RabbitMQ refuses, with the status. `server`: the Server header of the
+    answers, lower case."""
 
     keeps_paths: bool | None
     refused: tuple[tuple[str, int], ...]
@@ -25,7 +29,7 @@ class Passage:
 
 
 def read_passage(http: BoundedHttp) -> Passage:
-    """Asks for what can't be there. Raises BrokerError."""
+    """Run the test with requests about objects that can't exist. Raises BrokerError."""
     seen = http.exchange("GET", path("whoami"))
     refused = [
         (method, answer.status)
@@ -37,7 +41,7 @@ def read_passage(http: BoundedHttp) -> Passage:
 
 
 def _harmless_writes() -> list[tuple[str, str, bytes | None]]:
-    """Calls that RabbitMQ refuses, since nothing is called so; a user without rights is refused first."""
+    """Return calls that RabbitMQ refuses: for missing rights, or because the names don't exist."""
     nobody = f"warren-probe-{secrets.token_hex(8)}"
     rights = b'{"configure":"^$","write":"^$","read":"^$"}'
     return [
@@ -48,7 +52,7 @@ def _harmless_writes() -> list[tuple[str, str, bytes | None]]:
 
 
 def _is_rabbitmq(answer: Answer) -> bool:
-    """RabbitMQ says in JSON what was wrong, and why."""
+    """Return whether RabbitMQ itself answered: its errors are JSON with `error` and `reason`."""
     if answer.content_type != JSON:
         return False
     try:
@@ -58,7 +62,7 @@ def _is_rabbitmq(answer: Answer) -> bool:
     return isinstance(said, dict) and {"error", "reason"} <= said.keys()
 
 
-#: By the word that names the server: what makes it rewrite paths.
+#: Why each proxy rewrites paths, by a word in its Server header.
 _PATH_ADVICE = {
     "nginx": (
         "nginx: write proxy_pass without a path after the port, not even a slash "
@@ -85,7 +89,7 @@ _METHOD_ADVICE = {
 
 
 def verdict(passage: Passage) -> tuple[str, str, Literal["ok", "warning", "failed"]]:
-    """What was found, what to do about it ("" where nothing is), and how bad it is."""
+    """Return what was found, what to do about it ("" if nothing), and how serious it is."""
     found: list[str] = []
     advice: list[str] = []
     if passage.keeps_paths is False:
@@ -118,6 +122,6 @@ def verdict(passage: Passage) -> tuple[str, str, Literal["ok", "warning", "faile
 
 
 def _advice(by_server: dict[str, str], server: str) -> str:
-    """For the proxy that the answers name, else for each."""
+    """Return the advice for the proxy that the answers name, or for all of them if it is unknown."""
     named = [advice for word, advice in by_server.items() if word in server]
     return " ".join(named or by_server.values())

@@ -1,4 +1,4 @@
-"""Password hashes as RabbitMQ makes them, so that no clear password leaves the console.
+"""Password hashes in RabbitMQ's format, so that no clear-text password leaves the console.
 
 Source: `rabbit_password.erl`: base64(salt + H(salt + UTF-8 password)) with 4 random bytes of salt.
 """
@@ -19,13 +19,14 @@ MD5 = "rabbit_password_hashing_md5"
 _DIGESTS = {SHA256: hashlib.sha256, SHA512: hashlib.sha512}
 _SALT_BYTES = 4
 MOST_BYTES = 1024
-#: Nothing that looks like something else, nothing a shell or a URL would take for its own.
+#: No characters that look alike, and none with a meaning in a shell or URL.
 _ALPHABET = "".join(set(string.ascii_letters + string.digits) - set("O0Il1"))
 
 
 def why_no_password(text: str) -> str:
-    """Why `text` cannot be a user's password, in one sentence; "" where it can. It is taken as it is,
-    spaces too."""
+    """Return why `text` can't be a user's password, in one sentence; "" if it can. The text is used
+    unchanged, including spaces.
+    """
     if not text:
         return (
             "The password can't be empty. To create a user without a password, choose that option."
@@ -42,14 +43,15 @@ def why_no_password(text: str) -> str:
 def hash_password(
     password: Secret, algorithm: str = SHA256, *, salt: bytes | None = None
 ) -> Secret:
-    """The `password_hash` to send. Raises KeyError for an algorithm we do not write (MD5 among them)."""
+    """Return the `password_hash` to send. Raises KeyError for an algorithm that Warren doesn't
+    write, such as MD5."""
     salt = os.urandom(_SALT_BYTES) if salt is None else salt
     digest = _DIGESTS[algorithm](salt + password.reveal().encode()).digest()
     return Secret(base64.b64encode(salt + digest).decode())
 
 
 def password_matches(password: Secret, hashed: str, algorithm: str = SHA256) -> bool:
-    """Whether the hash is of this password; False for a hash that is not one of `algorithm`."""
+    """Return whether the hash is of this password; False for a hash that isn't one of `algorithm`."""
     try:
         raw = base64.b64decode(hashed, validate=True)
         again = hash_password(password, algorithm, salt=raw[:_SALT_BYTES])
@@ -59,8 +61,8 @@ def password_matches(password: Secret, hashed: str, algorithm: str = SHA256) -> 
 
 
 def is_default_password(user: str, hashed: str | None, algorithm: str) -> bool | None:
-    """For guest: whether the password is still guest. None for any other user, and where the hash is
-    not told or of an algorithm that is not checked here."""
+    """Return whether the password of guest is still guest. None for any other user, and if the hash
+    isn't reported or its algorithm isn't checked here."""
     if user != "guest" or hashed is None:
         return None
     if algorithm not in _DIGESTS:
@@ -73,7 +75,7 @@ def generate_password(length: int = 32) -> Secret:
 
 
 def is_hash(text: str, algorithm: str) -> bool:
-    """Whether `text` has the shape of a hash: base64 of salt and digest."""
+    """Return whether `text` has the shape of a hash: base64 of salt and digest."""
     lengths = {SHA256: 32, SHA512: 64, MD5: 16}
     try:
         raw = base64.b64decode(text, validate=True)

@@ -1,7 +1,7 @@
-"""Test connection: each step on the way to a broker apart, so that a person sees which one fails.
+"""Test connection: run each step on the way to a broker separately, to show which one fails.
 
-A step that needs an earlier one that failed is skipped, and says so. All steps together end within
-`PROBE_SECONDS`, whatever answers or does not.
+A step that needs an earlier, failed one is skipped and says so. All steps together end within
+`PROBE_SECONDS`, whatever answers or doesn't.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _STEP_SECONDS = 5.0
 
 
 def probe(endpoint: Endpoint, amqp: AmqpEndpoint | None = None) -> list[ProbeStep]:
-    """Every step in order, never fewer, never raising BrokerError.
+    """Return the results of all steps, in order. Always complete, and never raises BrokerError.
 
-    Without `amqp`, the AMQP address is the one that the broker says it listens on, at the host of the
-    management URL.
+    Without `amqp`, the AMQP address is the port that the broker reports, on the management URL's
+    host.
     """
     return _Probe(endpoint, amqp).run()
 
@@ -69,7 +69,7 @@ class _Probe:
         self._all(("version", self._version), needed=logged_in)
         self._all(("plugins", self._plugins), needed=logged_in)
         self._all(("proxy", self._proxy), needed=logged_in)
-        # AMQP is a door of its own: a given address is tried whatever HTTP says.
+        # AMQP is independent of HTTP: a given address is tested whatever HTTP answers.
         self._all(("amqp", self._amqp), needed=logged_in or self._given_amqp is not None)
         return self._steps
 
@@ -92,8 +92,7 @@ class _Probe:
         return needed
 
     def _other_scheme(self, step: StepName, error: errors.BrokerError) -> str:
-        """The advice to begin the address with https (amqps), where plain text was spoken to a port that
-        speaks TLS; else ""."""
+        """Return the advice to use https (amqps) if a port that got plain text speaks TLS; else ""."""
         if not isinstance(error, errors.MalformedAnswer | errors.Unreachable):
             return ""
         if step == "login" and self._url is not None and self._url.scheme == "http":
@@ -102,7 +101,7 @@ class _Probe:
             host, port, scheme = amqp.host, amqp.port, "amqps"
         else:
             return ""
-        # Only whether TLS is spoken there: a certificate that is not accepted says so too.
+        # Tests only whether the port speaks TLS: a certificate that isn't accepted proves that too.
         try:
             self._handshake(host, port, self._endpoint.tls)
         except errors.BrokerError as refused:
@@ -152,7 +151,7 @@ class _Probe:
         return Found(f"{version}, certificate accepted.{shown}")
 
     def _handshake(self, host: str, port: int, tls: Tls) -> str:
-        """The version of TLS that is spoken there. Raises BrokerError where none comes about."""
+        """Return the TLS version of the server. Raises BrokerError if the handshake fails."""
         context, deadline = tls_context(tls), self._step_deadline()
         connection = open_connection(
             host, port, self._endpoint.policy, deadline, self._endpoint.timeouts.connect
@@ -242,7 +241,7 @@ class _Probe:
         where = f"{printable(amqp.host)} port {amqp.port}"
         amqp = replace(amqp, timeouts=self._step_timeouts())
         if amqp.scheme == "amqps":
-            # pika would tell a missing client certificate as a broken connection.
+            # pika would report a missing client certificate as a broken connection.
             self._handshake(amqp.host, amqp.port, amqp.tls)
         try:
             with connected(amqp, self._step_deadline()):
@@ -258,7 +257,7 @@ class _Probe:
 
     def _discovered_amqp(self) -> AmqpEndpoint | None:
         url = self._known_url()
-        # The encrypted listener where the management API is encrypted too, else the plain one first.
+        # Prefer the encrypted listener if the management API is encrypted, else the plain one.
         order = ("amqp/ssl", "amqp") if url.scheme == "https" else ("amqp", "amqp/ssl")
         for protocol in order:
             for listener in self._listening(protocol):

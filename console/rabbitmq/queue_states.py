@@ -1,22 +1,24 @@
-"""Which state a queue is in, where the broker's own word does not tell or came too late."""
+"""Derive a queue's state if the broker's own state is missing or out of date."""
 
 from __future__ import annotations
 
 from console.rabbitmq.cluster import ClusterView
 from console.rabbitmq.types import QueueInfo
 
-#: The node that holds the queue is down: nobody can read or write it until that node is back.
+#: The node that holds the queue is down: the queue can't be used until that node is back.
 DOWN = "down"
-#: Half of a replicated queue's members or more are missing: it takes and gives nothing until then.
+#: Half of a replicated queue's members or more are missing: it accepts and delivers nothing until
+#: they are back.
 MINORITY = "minority"
 
 
 def state_of(queue: QueueInfo, view: ClusterView) -> str | None:
-    """The queue's state, in RabbitMQ's words; None where it is not known.
+    """Return the queue's state, in RabbitMQ's terms; None if unknown.
 
-    3.10 calls a quorum queue in minority "live" or "running", and lists no members of streams. A stream
-    that is led by a dead node is in minority: with enough members it had another leader. So is every
-    stream where half the cluster is down, as all of them need its majority to be coordinated.
+    3.10 calls a quorum queue in minority "live" or "running", and lists no members of streams. A
+    stream that a dead node leads is in minority: with enough members it would have another leader.
+    If half the cluster is down, every stream is in minority, because their coordinator needs a
+    majority of nodes.
     """
     down = view.down
     if queue.members:

@@ -1,17 +1,19 @@
-"""Broker text made fit to show: nothing that moves a cursor, reverses a line or breaks a log."""
+"""Make a broker's text safe to show: nothing moves a cursor, reverses a line or breaks a log."""
 
 from __future__ import annotations
 
 import unicodedata
 
-#: Control, format (bidi and zero-width among them), surrogate, private use, line and paragraph ends.
+#: Control, format (including bidi and zero-width), surrogate, private use, line and paragraph
+#: separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def printable(text: str | bytes, limit: int = 200) -> str:
-    """`text` with every unprintable character escaped as \\xNN or \\uNNNN, at most `limit` long.
+    """Return `text` with every unprintable character escaped as \\xNN or \\uNNNN, at most `limit`
+    characters.
 
-    Bytes are read as UTF-8; what is not is shown as the replacement character.
+    Bytes are decoded as UTF-8; invalid bytes become the replacement character.
     """
     if isinstance(text, bytes):
         text = text[: limit * 4].decode("utf-8", "replace")

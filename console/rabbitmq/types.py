@@ -1,7 +1,7 @@
-"""What a broker tells us, as typed values.
+"""What a broker reports, as typed values.
 
-`None` always means "not known": the broker left the field out, keeps no statistics, or is of a
-version that lacks it. It never means zero, none or empty.
+`None` always means "unknown": the broker left the field out, keeps no statistics, or is a version
+that lacks it. It never means zero, none or empty.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that could not be used. `sample` is at most 200 characters, already printable. `said` are the
-    texts that identify it, by field and as the broker wrote them: not to be stored or shown. It lacks
-    those that could not be read either."""
+    """A row that can't be used. `sample` has at most 200 characters, already printable.
+
+    `said` contains the fields that identify the row, as the broker wrote them, except those that
+    can't be read either. Don't store or show them.
+    """
 
     reason: str
     sample: str = ""
@@ -27,8 +29,8 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """All objects of one kind. `complete` says that nothing was left out but the `rejected` rows:
-    only then is the absence of an object evidence that it does not exist."""
+    """All objects of one kind. `complete`: nothing was left out except the `rejected` rows. Only
+    then does a missing object prove that it doesn't exist."""
 
     items: list[T]
     rejected: list[RejectedRow] = field(default_factory=list)
@@ -52,7 +54,7 @@ class Overview:
     cluster_name: str | None
     node: str | None
     rates_mode: str | None
-    #: False where the broker runs with statistics switched off.
+    #: False if the broker runs with statistics disabled.
     stats_enabled: bool
     queues: int | None
     exchanges: int | None
@@ -109,7 +111,7 @@ class QueueDepth:
 
 @dataclass(frozen=True, slots=True)
 class QueueInfo:
-    """A queue as declared, with what governs it."""
+    """A queue as declared, with the policies that apply to it."""
 
     vhost: str
     name: str
@@ -143,7 +145,7 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True)
 class QueueNow:
-    """One queue, read fresh. `consumers` is None where the broker did not tell, () where it said none."""
+    """One queue, read on request. `consumers`: None if not reported, () if there are none."""
 
     info: QueueInfo
     depth: QueueDepth
@@ -171,7 +173,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An open connection of a client. Its name holds both addresses, as the broker writes them."""
+    """An open connection of a client. Its name contains both addresses, in the broker's format."""
 
     name: str
     vhost: str
@@ -181,14 +183,14 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeInfo:
-    """The default exchange has the name ""."""
+    """An exchange. The default exchange has the name ""."""
 
     vhost: str
     name: str
     type: str
     durable: bool | None
     auto_delete: bool | None
-    #: True: takes messages from other exchanges only.
+    #: True: accepts messages only from other exchanges.
     internal: bool | None
     arguments: Mapping[str, Any]
     policy: str | None
@@ -214,14 +216,14 @@ class VhostLimits:
 
 @dataclass(frozen=True, slots=True)
 class UserInfo:
-    """A RabbitMQ user. Password hashes are not carried here."""
+    """A RabbitMQ user, without its password hash."""
 
     name: str
     tags: tuple[str, ...]
     has_password: bool | None
     hashing_algorithm: str | None
     limits: Mapping[str, int]
-    #: For guest: whether the password is still guest. None for any other user, and where not known.
+    #: For guest: whether the password is still guest. None for any other user, and if unknown.
     has_default_password: bool | None = None
 
 

@@ -1,10 +1,10 @@
-"""Server-side lists: declared once, read from the URL, shown a page at a time, exported whole.
+"""Server-side lists: declared once, read from the URL, shown page by page, exported as a whole.
 
-A page declares a `ListSpec`: its columns and its filters. `read_list(spec, request.GET)` turns a
-URL into a `ListRequest`, in which everything is checked against what was declared; what could not
-be used stands in `problems`, one sentence each, and is left out. `ListRequest.show(rows)` runs the
-queries for one page and gives a `Listing`, which is all that a template needs: header cells,
-chips, counts and links. All state is in the URL, so a link shows the same list.
+A page declares a `ListSpec`: its columns and filters. `read_list(spec, request.GET)` turns a URL
+into a `ListRequest`, which is checked against the declaration. What can't be used is left out and
+reported in `problems`, one sentence each. `ListRequest.show(rows)` runs the queries for one page
+and returns a `Listing`, which is all that a template needs: header cells, chips, counts and links.
+All state is in the URL, so a link shows the same list.
 """
 
 from console.faces.lists.declare import (

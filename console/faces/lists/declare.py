@@ -1,4 +1,4 @@
-"""What a list may show, sort and filter by."""
+"""Declares what a list shows, and what it can be sorted and filtered by."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from django.db.models.expressions import Combinable
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 500
-#: RabbitMQ's names hold at most 255 bytes, so a longer text can match nothing.
+#: RabbitMQ's names have at most 255 bytes, so a longer text can't match.
 MAX_TEXT = 255
 
-#: What a cell of a CSV file may be made of. None is unknown: an empty cell.
+#: The type of a CSV cell's value. None is unknown: an empty cell.
 CellValue = str | int | float | bool | datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of a list. `cell` turns a row into its text or HTML, for lists without a template of their own.
-    `order`: the field paths or expressions to sort by, most significant first; empty: not sortable. `value`
-    turns a row into its CSV value; None: not exported. `descending_first`: the first click sorts downwards,
-    for numbers. `shown`: whether it is shown by default."""
+    """A column of a list.
+
+    `cell` turns a row into its text or HTML, for lists without their own template. `order`: the
+    field paths or expressions to sort by, most significant first; empty: not sortable. `value`
+    turns a row into its CSV value; None: not exported. `descending_first`: the first click sorts in
+    descending order, for numbers. `shown`: whether it is shown by default.
+    """
 
     key: str
     label: str
@@ -39,9 +42,12 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """A filter of a list. `where` turns a checked value into a condition. `choices` (value -> label) allows
-    only those values; without choices, any text of at most MAX_TEXT characters is allowed. A `flag` is on or
-    off. Without a `control`, only links set it, and it shows as a chip."""
+    """A filter of a list.
+
+    `where` turns a checked value into a condition. `choices` (value -> label) allows only those
+    values; without choices, any text of at most MAX_TEXT characters is allowed. A `flag` is on or
+    off. Without a `control`, only links set it, and it shows as a chip.
+    """
 
     key: str
     label: str
@@ -50,12 +56,12 @@ class Filter:
     choices: Mapping[str, str] = field(default_factory=dict)
     help: str = ""
     control: bool = True
-    #: The API takes other values than the choices too.
+    #: The API also accepts values that aren't in `choices`.
     others: bool = False
 
 
 def contains(*fields: str) -> Callable[[str], Q]:
-    """Return a `Filter.where`: any of the fields contains the text, without case and wildcards."""
+    """Return a `Filter.where`: any of the fields contains the text. Ignores case; has no wildcards."""
 
     def where(text: str) -> Q:
         condition = Q()
@@ -73,16 +79,19 @@ def equals(name: str) -> Callable[[str], Q]:
 
 @dataclass(frozen=True, kw_only=True)
 class ListSpec:
-    """A list: its columns and filters. `default_sort` is a column key, with a minus for descending.
-    `tiebreak` are field paths that end in a unique one, so that pages never overlap. Raises ValueError
-    for a `default_sort` that can't be sorted by."""
+    """A list: its columns and filters.
+
+    `default_sort` is a column key, with a minus for descending. `tiebreak` are field paths that end
+    in a unique one, so that pages never overlap. Raises ValueError if `default_sort` isn't a
+    sortable column.
+    """
 
     name: str
     columns: Sequence[Column]
     filters: Sequence[Filter] = ()
     default_sort: str
     tiebreak: Sequence[str]
-    #: Other URL parameters of the page, which links of the list keep.
+    #: Other URL parameters of the page, which the list's links keep.
     also: Sequence[str] = ()
 
     def __post_init__(self) -> None:

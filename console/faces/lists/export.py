@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
 CHUNK = 2000
-#: A spreadsheet takes a cell that starts with one of these for a formula, or drops the character
+#: A spreadsheet treats a cell that starts with one of these as a formula, or drops the character
 #: and then does (OWASP, CSV injection; ASVS 1.2.10). The last four are full-width forms.
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 
@@ -26,8 +26,8 @@ class Exported(Protocol):
 
 
 def safe_cell(value: object) -> str:
-    """Return the text of a cell. None is empty, times are ISO 8601 in UTC, booleans are yes or no. Text
-    that a spreadsheet would run gets an apostrophe in front."""
+    """Return the text of a cell. None is empty, times are ISO 8601 in UTC, booleans are yes or no.
+    Text that a spreadsheet would run gets a leading apostrophe."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -43,8 +43,8 @@ def safe_cell(value: object) -> str:
 def stream_csv(
     filename: str, columns: Sequence[Exported], rows: QuerySet[Any] | Iterable[Any]
 ) -> StreamingHttpResponse:
-    """Return all `rows` as a download, streamed so that memory doesn't grow with the list. A queryset is
-    read with a server-side cursor."""
+    """Return all `rows` as a download, streamed so that memory use doesn't grow with the list. A
+    queryset is read with a server-side cursor."""
     found = rows.iterator(chunk_size=CHUNK) if isinstance(rows, QuerySet) else iter(rows)
     response = StreamingHttpResponse(_lines(columns, found), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{filename}"'
@@ -64,7 +64,7 @@ def _lines(columns: Sequence[Exported], rows: Iterator[Any]) -> Iterator[str]:
 
 
 class _Echo:
-    """A file to csv.writer whose writerow then returns the line."""
+    """A file for csv.writer whose `writerow` returns the line."""
 
     def write(self, line: str) -> str:
         return line

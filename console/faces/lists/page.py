@@ -24,8 +24,8 @@ class Chip:
 
 @dataclass(frozen=True)
 class HeaderCell:
-    """A shown column as a header cell. `sorted` is the value for aria-sort: "ascending", "descending", or
-    "". `href` is the same list sorted by this column, "" if it can't be sorted by."""
+    """A shown column as a header cell. `sorted` is the value for aria-sort: "ascending",
+    "descending", or "". `href` is the same list sorted by this column; "" if it isn't sortable."""
 
     column: Column
     href: str

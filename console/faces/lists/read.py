@@ -1,4 +1,4 @@
-"""A URL as a checked request for a page of a list."""
+"""Read a URL into a checked request for a page of a list."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", 
 
 @dataclass(frozen=True, kw_only=True)
 class ListRequest:
-    """A URL's request for a list, checked. `values`: filter key -> value of active filters. `kept`: scope
-    and other parameters of the page. `problems`: what couldn't be used, and was left out."""
+    """A URL's request for a list, checked. `values`: filter key -> value of active filters. `kept`:
+    scope and other parameters of the page. `problems`: what couldn't be used and was left out."""
 
     spec: ListSpec
     sort: str
@@ -67,10 +67,12 @@ class ListRequest:
         total: int | None = None,
         facets: Mapping[str, Mapping[str, int]] | None = None,
     ) -> Listing:
-        """Return one page of `rows` (everything in scope). `totals`: aggregates over all matching rows;
-        `total`: the number of rows in scope, None to count them; `facets`: see Listing. Two queries for
-        the page, one for counts and totals, one more for the total if a filter is active. Past the end, the
-        last page is returned."""
+        """Return one page of `rows` (everything in scope).
+
+        `totals`: aggregates over all matching rows; `total`: the number of rows in scope, None to
+        count them; `facets`: see Listing. Two queries for the page, one for counts and totals, one
+        more for the total if a filter is active. Past the end, the last page is returned.
+        """
         matching = self.filtered(rows)
         figures = matching.order_by().aggregate(listing_count=Count("pk"), **(totals or {}))
         matched = figures.pop("listing_count")
@@ -92,8 +94,8 @@ class ListRequest:
         )
 
     def _page(self, rows: QuerySet[Any], matching: QuerySet[Any], start: int) -> list[Any]:
-        """Sorts bare keys first, then reads the rows of the page alone: a third of the time of
-        sorting whole rows with all that is joined to them (bench/pages.py)."""
+        """Return the rows of one page. Sorts primary keys first, then reads only the page's rows: a
+        third of the time of sorting whole rows with their joins (bench/pages.py)."""
         keys = self.ordered(matching.select_related(None)).values_list("pk", flat=True)
         place = {pk: n for n, pk in enumerate(keys[start : start + self.page_size])}
         return sorted(rows.filter(pk__in=place), key=lambda row: place[row.pk])
@@ -127,8 +129,12 @@ class ListRequest:
 def read_list(
     spec: ListSpec, parameters: QueryDict, *, hidden: Collection[str] = ()
 ) -> ListRequest:
-    """Check a URL's parameters. Never raises: what can't be used is left out and reported in `problems`.
-    `hidden`: keys of columns to show only if the URL names them, such as the broker of a broker's rows."""
+    """Check a URL's parameters. Never raises: unusable ones are left out and reported in
+    `problems`.
+
+    `hidden`: keys of columns to show only if the URL names them, such as the broker of a broker's
+    rows.
+    """
     reader = _Reader(spec, parameters)
     default = tuple(c.key for c in spec.columns if c.shown and c.key not in hidden)
     return ListRequest(
@@ -145,13 +151,14 @@ def read_list(
 
 
 class _Reader:
-    """Reads one URL; collects what it could not use."""
+    """Reads one URL, and collects what it can't use."""
 
     def __init__(self, spec: ListSpec, parameters: QueryDict) -> None:
         self.spec = spec
         self.parameters = parameters
         self.problems: list[InvalidField] = []
-        # `change` names the change that the page follows: not the list's, and not carried along.
+        # `change` names the change that the page follows. It isn't the list's, and its links don't
+        # keep it.
         known = {"sort", "columns", "page", "page_size", "change", *SCOPE_PARAMETERS, *spec.also}
         known.update(one.key for one in spec.filters)
         for name in list(parameters)[:20]:
@@ -235,6 +242,6 @@ class _Reader:
 
 
 def _short(text: str) -> str:
-    """What was typed, as it may stand in a sentence."""
+    """Return typed text, safe to show in a sentence: at most 60 characters, all printable."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:60])
     return shown + "…" if len(text) > 60 else shown

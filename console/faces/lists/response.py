@@ -1,4 +1,4 @@
-"""A list as an answer: the whole page, only its refreshed part, or CSV."""
+"""Responses for a list: the whole page, only its refreshed part, or CSV."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from console.scope import Scope
 
 
 def read_scope(request: HttpRequest) -> tuple[Scope, list[InvalidField]]:
-    """Return the URL's scope and no problem, or for an invalid scope the whole fleet and the problem; then
-    the page must show no rows. Raises Http404 for a broker that the user can't see."""
+    """Return the URL's scope and no problem, or for an invalid scope the whole fleet and the
+    problem; then the page must show no rows. Raises Http404 for a broker that the user can't see.
+    """
     try:
         return Scope.read(request.GET, request.user), []
     except InvalidField as error:
@@ -38,8 +39,12 @@ def list_response(
     context: Mapping[str, Any],
     problems: list[InvalidField],
 ) -> HttpResponse:
-    """Render a list. `part` is the template of what is refreshed in place; `template` includes it. With
-    `problems`, a page is a 400 that shows the rest; a part is always a 200, or htmx wouldn't show it."""
+    """Render a list.
+
+    `part` is the template of the part that is refreshed in place; `template` includes it. With
+    `problems`, a page is a 400 that shows the rest; a part is always a 200, because htmx wouldn't
+    show anything else.
+    """
     partly = wants_part(request)
     response = render(
         request,

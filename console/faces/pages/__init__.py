@@ -1,1 +1,1 @@
-"""What every page shares: error pages, outages, uploads, words."""
+"""Shared by all pages: error pages, outages, uploads, words."""

@@ -1,4 +1,4 @@
-"""Compressed pages and API answers: the list of queues is a tenth of its size on the way."""
+"""Compresses pages and API answers: the list of queues shrinks to a tenth of its size."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from django.middleware.gzip import GZipMiddleware
 
 
 class CompressMiddleware(GZipMiddleware):
-    """Django's, which hides lengths from BREACH by random padding, and beyond that:
+    """Django's middleware, which adds random padding against BREACH, with two exceptions:
 
-    - nothing that is in no cache by its view's own will (`private`) is compressed: forms, previews and
-      whatever shows a secret once;
-    - streams are left alone: a list as CSV goes out row by row.
+    - responses that their view marks as not cacheable (`private`) are never compressed: forms,
+      previews and pages that show a secret once;
+    - streams are left alone: a list as CSV is sent row by row.
     """
 
     def process_response(

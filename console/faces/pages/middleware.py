@@ -15,7 +15,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class NoStoreMiddleware:
-    """What a logged-in person sees is in no cache, and no other site may embed or read it."""
+    """Keeps responses for signed-in people out of caches and out of other sites' pages."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -28,14 +28,16 @@ class NoStoreMiddleware:
         return response
 
 
-#: These answer without a user, and most of all while Postgres is away or has no tables yet.
+#: These answer without a user, especially while Postgres is down or has no tables yet.
 _WITHOUT_USER = ("/livez", "/readyz")
 
 
 class DatabaseOutageMiddleware:
-    """An outage of Postgres is 503 with Retry-After, not a failure. Right after the one that gives
-    requests their user: whoever is logged in is looked up here, so that no middleware further in
-    meets the outage where it cannot be answered."""
+    """Answers 503 with Retry-After, not 500, during an outage of Postgres.
+
+    It comes right after the middleware that sets the request's user: the user is read here, so that
+    no later middleware hits the outage where it can't be answered.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

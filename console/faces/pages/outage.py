@@ -1,4 +1,5 @@
-"""Postgres away, overloaded or without its tables: said as 503 with Retry-After, without touching the database."""
+"""An outage of Postgres (down, overloaded or without its tables) as 503 with Retry-After, without
+touching the database."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ _PAGE = f"""<!doctype html>
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """Whether this exception, or what it came from, is Postgres refusing or losing a connection, or
-    giving up on a statement, or lacking a table because `migrate` has not run yet."""
+    """Return whether this exception, or its cause, means that Postgres refused or lost a
+    connection, canceled a statement, or lacks a table because `migrate` hasn't run yet."""
     kinds = (OperationalError, InterfaceError, UndefinedTable)
     return any(isinstance(each, kinds) for each in _chain(error))
 

@@ -1,11 +1,12 @@
-"""Parts of pages that are refreshed in place cost almost nothing while they would show the same.
+"""Makes refreshing a part of a page almost free while it would show the same.
 
-A part is answered with an ETag, which static/js/refresh.js sends along at the next refresh. It is made of what the part
-depends on, by one query and before the view reads anything: the address, who asks and what they may do, the console's
-own code, the brokers with their last poll or inventory, what is open of the changes, and the audit trail, which has a
-row for whatever people did (registry, grants, accounts, changes). Ages tick in the browser; that something became old
-or unreachable is part of the tag, and so is a period of PERIOD_S, after which everything is drawn anew. That
-also bounds how long a part may show what a transaction changed that committed out of order.
+A part has an ETag, which static/js/refresh.js sends with the next refresh. One query computes it
+before the view reads anything, from all that the part depends on: the address, the user and their
+rights, the console's own code, the brokers with their last poll or inventory, open changes, and the
+audit log, which has a row for everything people did (registry, grants, accounts, changes). Ages
+tick in the browser. Whether something became stale or unreachable is part of the tag. So is the
+current period of PERIOD_S seconds, after which everything is rendered again: this also limits how
+long a part can miss a transaction that committed out of order.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ from console.faces.lists.response import wants_part
 from console.models import Broker
 
 PERIOD_S = 30
-#: What of the brokers a part shows: figures of polls and all else, or the last inventory.
+#: The broker data that a part shows: figures of polls and everything else, or only the last
+#: inventory.
 Reads = Literal["polls", "inventory"]
 View = Callable[..., HttpResponse]
 
-#: Whatever people or the engine did. `xmin` is the transaction that wrote a row and `ctid` its place, so a set of rows
-#: has another digest as soon as one of them is added, written or gone.
+#: Everything people or the engine did. `xmin` is the transaction that wrote a row and `ctid` its
+#: place, so the digest of a set of rows changes as soon as one of them is added, written or
+#: deleted.
 _TOPICS = """
     SELECT concat_ws('/',
         (SELECT max(id) FROM console_auditentry),
@@ -53,8 +56,11 @@ _TOPICS = """
 
 
 def refreshed(reads: Reads, *, personal: bool = False) -> Callable[[View], View]:
-    """Decorates a view whose part is refreshed in place: 304 while it would show the same. `personal`: it shows
-    something of the person's own, so that even people with the same rights have other tags."""
+    """Decorate a view whose part is refreshed in place: 304 while it would show the same.
+
+    `personal`: it shows something of the person's own, so people with the same rights get different
+    tags.
+    """
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -65,7 +71,7 @@ def refreshed(reads: Reads, *, personal: bool = False) -> Callable[[View], View]
             known = parse_etags(request.headers.get("If-None-Match", ""))
             if tag in (
                 one.removeprefix("W/") for one in known
-            ):  # weak where the answer was compressed
+            ):  # weak if the answer was compressed
                 response: HttpResponse = HttpResponseNotModified()
             else:
                 response = view(request, *args, **kwargs)
@@ -97,14 +103,15 @@ def _tag(request: HttpRequest, reads: Reads, personal: bool, broker_id: int | No
 
 
 def _viewer(user: AbstractBaseUser | AnonymousUser, personal: bool) -> str:
-    """Superusers see the same; what others see follows from their grants, and each change of those is audited."""
+    """Return what stands for the viewer. All superusers see the same; for others it depends on
+    their grants, and every change of those is audited."""
     if getattr(user, "is_superuser", False) and not personal:
         return "superuser"
     return f"{user.pk} {getattr(user, 'is_superuser', False)}"
 
 
 def _brokers(reads: Reads, broker_id: int | None, now: datetime) -> Iterable[str]:
-    """What is known of each broker, visible or not, and the topics. One query."""
+    """Return what is known of each broker, visible or not, and the topics. One query."""
     rows = (
         Broker.objects.order_by("pk") if broker_id is None else Broker.objects.filter(pk=broker_id)
     )
@@ -126,7 +133,7 @@ def _brokers(reads: Reads, broker_id: int | None, now: datetime) -> Iterable[str
 
 
 def _written(table: str) -> RawSQL:
-    """Another text as soon as the row is written again."""
+    """Return SQL for a text that changes whenever the row is written."""
     return RawSQL(f'"{table}"."xmin"::text || "{table}"."ctid"::text', ())  # noqa: S611 – names of our own
 
 
@@ -147,7 +154,7 @@ def _known(broker: Any, now: datetime) -> str:
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """A digest of the console's version and of when its code and templates were written."""
+    """Return a digest of the version and of the modification times of code and templates."""
     digest = hashlib.sha256(settings.VERSION.encode())
     for folder in ("console", "accessctl", "vhosts", "templates"):
         for path in sorted(Path(settings.BASE_DIR, folder).rglob("*.*")):

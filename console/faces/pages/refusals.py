@@ -1,4 +1,4 @@
-"""What the console refuses, as a page: one sentence, the right status, and a way back."""
+"""Pages for requests that the console refuses: one sentence, the right status, and a way back."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _TITLES = {
 class RefusalMiddleware:
     """Shows a ConsoleError that a page's view raised. The API has its own bodies for them.
 
-    A fragment asked for after the session has ended reloads its page, which leads to the sign-in page,
-    instead of showing the sign-in form inside the page.
+    If a fragment is requested after the session has ended, its page reloads, which leads to the
+    sign-in page. Otherwise the sign-in form would show inside the page.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -46,7 +46,7 @@ class RefusalMiddleware:
         title = _TITLES.get(status, "Request failed")
         if isinstance(error, NothingGranted):
             title = "No roles yet"
-        # Who may not see a page still finds their way from it.
+        # People who can't see a page still get the navigation.
         inside = isinstance(error, NotAllowed) and request.headers.get("HX-Request") != "true"
         return render(
             request,
@@ -61,7 +61,7 @@ class RefusalMiddleware:
 
 
 def _choose_broker(request: HttpRequest, error: BrokerNotChosen) -> HttpResponse:
-    """None is chosen for the person: the first of the alphabet is easily the wrong one."""
+    """Ask for the broker. None is preselected: the first by name is easily the wrong one."""
     is_post = request.method == "POST"
     context = {"brokers": error.brokers, "is_post": is_post}
     return render(request, "choose_broker.html", context, status=400 if is_post else 200)

@@ -1,6 +1,7 @@
-"""Files that are sent to pages: refused by their announced size before any of it is written to disk.
+"""Refuses uploads to pages by their announced size, before anything is written to disk.
 
-Django parses a form to check its CSRF token, which is before anybody is known to be logged in.
+Django parses a form to check its CSRF token, and does so before it knows whether anybody is signed
+in.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler
 
-#: More than a definitions file can have, so that one a little too large still gets a sentence at its field.
+#: More than the limit of a definitions file, so that a file slightly too large gets an error at its
+#: field.
 MOST_BYTES = 32 * 1024 * 1024
 
 
@@ -23,7 +25,7 @@ class CappedUploadHandler(FileUploadHandler):
         boundary: str,
         encoding: str | None = None,
     ) -> None:
-        """Raises RequestDataTooBig, which becomes a 400."""
+        """Refuse a body that is too large. Raises RequestDataTooBig, which becomes a 400."""
         if content_length > MOST_BYTES:
             raise RequestDataTooBig(f"More than {MOST_BYTES} bytes were announced.")
 

@@ -1,4 +1,4 @@
-"""Words for numbers and for the codes of audit entries."""
+"""Words for numbers and for the codes of audit log entries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from console.kinds.common.kind import Op
 from console.kinds.registry import KINDS
 
-#: Operations that are not one of `_VERBS` on an object of a kind.
+#: Operations that aren't one of `_VERBS` on an object of a kind.
 _OPERATIONS = {
     "backups:download": "Download backup",
     "backups:schedule": "Schedule backups",
@@ -53,22 +53,23 @@ _IN_WORDS = _OPERATIONS | {
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 queue`, `3 queues`."""
+    """Return `1 queue`, `3 queues`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def listed(words: Sequence[str]) -> str:
-    """`queues`, `queues and bindings`, `queues, policies and bindings`."""
+    """Return `queues`, `queues and bindings`, `queues, policies and bindings`."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def operation(action: str) -> str:
-    """The code of an audit entry in words: "user:update" is "Edit user". A code without words, as of the
-    Django admin's own models, is returned with spaces: "group:add" is "group add"."""
+    """Return an audit log entry's code in words: "user:update" is "Edit user". A code without
+    words, such as those of the Django admin's own models, is returned with spaces: "group:add" is
+    "group add"."""
     return _IN_WORDS.get(action) or action.replace(":", " ").replace("_", " ")
 
 
 def operations_with(text: str) -> list[str]:
-    """The codes whose words contain the text, whatever its case."""
+    """Return the codes whose words contain the text. Ignores case."""
     return [code for code, words in _IN_WORDS.items() if text.lower() in words.lower()]

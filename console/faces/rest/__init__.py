@@ -1,1 +1,1 @@
-"""What every part's REST API stands on: strict bodies and queries, pages, problems, throttles."""
+"""The base of all REST APIs: strict bodies and queries, pages, errors, throttles."""

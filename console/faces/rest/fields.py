@@ -1,4 +1,4 @@
-"""Serializer fields that take a value of their type or refuse it; nothing is converted."""
+"""Serializer fields that accept only values of their type; nothing is converted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters of query parameters: each value is understood or refused, never quietly ignored."""
+"""Filters for query parameters: each value is used or refused, never silently ignored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TIME_HINT = "Use a form such as 2026-11-23T15:04:05Z, or an offset such as %2B0
 
 
 def parse_time(text: str) -> datetime:
-    """An ISO 8601 time with its zone, as UTC. Raises ValueError with a sentence."""
+    """Return an ISO 8601 time with its zone as UTC. Raises ValueError with a sentence."""
     found = _TIME.fullmatch(text)
     if found is None:
         raise ValueError(f"Not a valid time. {_TIME_HINT}")
@@ -41,7 +41,7 @@ class TimeField(forms.CharField):
         try:
             return parse_time(value)
         except ValueError as error:
-            # As a parameter: django-filter formats the message, which holds percent signs.
+            # As a parameter: django-filter formats the message, which contains percent signs.
             raise ValidationError("%(reason)s", params={"reason": str(error)}) from None
 
 
@@ -50,7 +50,7 @@ class TimeFilter(django_filters.Filter):
 
 
 class TextFilter(django_filters.CharFilter):
-    """Exactly this text: spaces count, as they do in RabbitMQ's names."""
+    """Matches exactly this text: spaces count, as they do in RabbitMQ's names."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, strip=False, max_length=1000, **kwargs)
@@ -63,8 +63,8 @@ class FlagFilter(django_filters.TypedChoiceFilter):
 
 
 class BrokerFilter(django_filters.CharFilter):
-    """A broker by id, or by name where the value is not a number. One that the user cannot see
-    does not exist."""
+    """A broker by ID, or by name if the value isn't a number. A broker that the user can't see
+    doesn't exist."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("help_text", "A broker's ID or name.")

@@ -10,8 +10,8 @@ _KEPT = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 class ApiProblemMiddleware:
-    """Never HTML from /api: an error that no API view has answered (a foreign Host header, a
-    failing middleware) gets the same JSON as all others."""
+    """Answers in JSON, never HTML, under /api: errors that no API view answered (a wrong Host
+    header, a failing middleware) get the same JSON as all others."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def asked_order(request: Request, view: APIView) -> list[tuple[Any, bool]]:
-    """(column or expression, whether descending) of each term, the most significant first. Raises
-    ValidationError."""
+    """Return (column or expression, whether descending) for each term, most significant first.
+    Raises ValidationError."""
     allowed: dict[str, Any] = getattr(view, "ordering_fields", None) or {}
     text = request.query_params.get("ordering")
     terms = text.split(",") if text is not None else list(getattr(view, "ordering", ()))
@@ -26,15 +26,18 @@ def asked_order(request: Request, view: APIView) -> list[tuple[Any, bool]]:
                 {"ordering": [f"ordering must be one or more of {', '.join(allowed)}."]}
             )
         column = allowed[name]
-        # An order that depends on what the person may see.
+        # A function: the order depends on what the person can see.
         found.append((column(request.user) if callable(column) else column, term != name))
     return found
 
 
 class AllowedOrdering(BaseFilterBackend):
-    """`?ordering=-ready,name` over the view's `ordering_fields` (name → column, expression, or function of the person); anything else is
-    refused. What is not known comes last either way, and the id breaks ties, so that pages neither
-    repeat nor lose a row."""
+    """`?ordering=-ready,name` over the view's `ordering_fields` (name → column, expression, or
+    function of the person); anything else is refused.
+
+    Unknown values come last in both directions, and the ID breaks ties, so that pages neither
+    repeat nor lose a row.
+    """
 
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: APIView

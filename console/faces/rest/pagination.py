@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PageNumbers(PageNumberPagination):
-    """`page` from 1, `page_size` from 1 to 1000. A value that is neither is refused, not bent."""
+    """`page` from 1, `page_size` from 1 to 1000. Any other value is refused, not adjusted."""
 
     page_size = 100
     max_page_size = 1000

@@ -1,7 +1,7 @@
-"""JSON as we take it: small, shallow, UTF-8, one meaning only.
+"""JSON as the API accepts it: small, shallow, UTF-8, with only one meaning.
 
 Whatever two parsers could read differently (duplicate keys, NaN, numbers beyond 64 bits, lone
-surrogates) is refused, because Postgres and RabbitMQ are such other parsers.
+surrogates) is refused, because Postgres and RabbitMQ parse it again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rest_framework.parsers import BaseParser
 MAX_BODY = 256 * 1024  # bytes
 MAX_DEPTH = 64
 _MAX_INTEGER = 2**63 - 1
-#: Strings of JSON, so that brackets inside them do not count as depth.
+#: JSON strings, so that brackets inside them don't count as depth.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 
@@ -38,8 +38,8 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The JSON object in the body. Raises BodyTooLarge (413), ParseError and ValidationError
-        (400); the latter names the field."""
+        """Return the JSON object in the body. Raises BodyTooLarge (413), and ParseError and
+        ValidationError (400); the latter names the field."""
         try:
             body = stream.read(MAX_BODY + 1)
         except OSError:
@@ -79,7 +79,7 @@ def _depth(text: str) -> int:
 
 
 def _integer(digits: str) -> int:
-    # Python takes quadratic time for long ones; beyond this length all are equally too large.
+    # Python takes quadratic time for long numbers. All numbers of this length are too large anyway.
     return int(digits) if len(digits) <= 30 else 10**30
 
 
@@ -121,5 +121,5 @@ def _text_fault(text: str) -> str | None:
 
 
 def shown_key(key: str) -> str:
-    """A key that somebody sent, fit to be named in an error."""
+    """Return a key from a request, safe to show in an error."""
     return key[:100].encode("ascii", "backslashreplace").decode() or '""'

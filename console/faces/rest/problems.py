@@ -1,9 +1,9 @@
-"""Every error under /api as one shape of JSON, whoever raised it.
+"""All errors under /api in one JSON shape, whatever raised them.
 
     {"type": "validation_error", "request_id": "…",
      "errors": [{"code": "invalid", "detail": "One sentence.", "attr": "name"}]}
 
-`attr` names the field or query parameter; None where the whole request is meant.
+`attr` names the field or query parameter; None if the error is about the whole request.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ProblemHandler(ExceptionHandler):
             case ConsoleError():
                 return Refused(exc)
             case BrokerError():
-                # The broker is not the console: its trouble is no 5xx of ours.
+                # An error of the broker is no error of the console, so it is no 5xx.
                 return Refused(_as_refusal(exc))
             case Http404():
                 return exceptions.NotFound("Not found, or you aren't allowed to see it.")
@@ -65,7 +65,7 @@ class ProblemHandler(ExceptionHandler):
     def get_headers(self, exc: exceptions.APIException) -> dict[str, str]:
         headers: dict[str, str] = super().get_headers(exc)
         if isinstance(exc, Refused) and exc.generation is not None:
-            # What If-Match would have had to say.
+            # The ETag that If-Match should have had.
             headers["ETag"] = f'"{exc.generation}"'
         return headers
 
@@ -81,13 +81,13 @@ class ProblemFormatter(ExceptionFormatter):
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
         body: dict[str, Any] = super().format_error_response(error_response)
         for fault in body["errors"]:
-            # A form's error may come without one.
+            # A form's error may have no code.
             fault["code"] = fault["code"] or "invalid"
         return {**body, "request_id": _request_id()}
 
 
 def problem(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
-    """The error as JSON for what failed outside any API view."""
+    """Return the JSON error for a failure outside any API view."""
     detail = detail or {
         400: "The request can't be read.",
         403: "You aren't allowed to do this.",

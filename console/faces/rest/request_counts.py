@@ -1,7 +1,7 @@
-"""How many requests came under a key within a window of time, over all web processes.
+"""Counts requests under a key within a time window, over all web processes.
 
-One statement for each request, which adds and reads at once. DRF's own throttles read a list of times
-from the cache, add to it and write it back: requests that come at once overwrite each other's.
+One statement per request adds and reads at once. DRF's own throttles read a list of times from the
+cache, add to it and write it back: concurrent requests overwrite each other's times.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from django.db import DatabaseError, connection
 
 log = structlog.get_logger(__name__)
 
-# One row a key. The table is unlogged, so this waits for no disk; after a crash of Postgres counting
-# begins anew.
+# One row per key. The table is unlogged, so this waits for no disk; after a crash of Postgres,
+# counting restarts.
 _ADD = """
     INSERT INTO console_request_count AS known (key, until, count) VALUES (%s, %s, 1)
     ON CONFLICT (key) DO UPDATE SET
@@ -24,8 +24,9 @@ _FORGET = "DELETE FROM console_request_count WHERE until <= %s"
 
 
 def count_request(key: str, until: int) -> int | None:
-    """Count one request and return how many there were under `key` in the window that ends at `until`,
-    in epoch seconds. None where Postgres can't write, which is no reason to refuse anybody."""
+    """Count one request and return the number of requests under `key` in the window that ends at
+    `until`, in epoch seconds. None if Postgres can't write: that is no reason to refuse a request.
+    """
     try:
         with connection.cursor() as cursor:
             cursor.execute(_ADD, [key[:200], until])
@@ -36,6 +37,6 @@ def count_request(key: str, until: int) -> int | None:
 
 
 def forget_old_counts(now: float) -> None:
-    """Delete the counts of windows that are over."""
+    """Delete the counts of windows that have ended."""
     with connection.cursor() as cursor:
         cursor.execute(_FORGET, [int(now)])

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what every operation has beside what its view says."""
+"""The OpenAPI document: what every operation has besides what its view declares."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _ALWAYS = ("400", "401", "403", "406", "414", "429", "500", "503")
 
 
 class ApiSchema(AutoSchema):
-    """`problems` on an action (see `also_answers`) names the statuses beyond the usual ones."""
+    """`problems` on an action (see `also_answers`) lists its error statuses beyond the usual ones."""
 
     def _get_response_bodies(self, *args: Any, **kwargs: Any) -> Any:
         bodies = super()._get_response_bodies(*args, **kwargs)
@@ -63,7 +63,7 @@ class ApiSchema(AutoSchema):
         return bodies
 
     def get_summary(self) -> str:
-        """The first sentence of what the action says of itself, or what its name says."""
+        """Return the first sentence of the action's docstring, or a sentence from its name."""
         action = getattr(self.view, "action", None) or ""
         said = " ".join((inspect.getdoc(getattr(self.view, action, None)) or "").split())
         several = self.get_tags()[0].replace("-", " ")
@@ -86,8 +86,8 @@ def with_article(noun: str) -> str:
 
 
 def queries_as_read(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """A hook of the document: what query parameters are to `views._check_query`. One without a value is refused, and
-    a flag is true or false, not a boolean that is one of two texts."""
+    """A hook of the document that describes query parameters as `views._check_query` reads them:
+    one without a value is refused, and a flag is a plain boolean, not an enum of two texts."""
     operations = (one for path in result["paths"].values() for one in path.values())
     for parameter in (one for operation in operations for one in operation.get("parameters", ())):
         schema = parameter["schema"]
@@ -106,7 +106,7 @@ _DONE = {"200": "OK.", "201": "Created.", "204": "Done. The response has no body
 
 
 def also_answers(*statuses: str) -> Any:
-    """Marks an action of a view with error statuses that only it gives."""
+    """Add error statuses to an action of a view that only this action returns."""
 
     def mark(action: Any) -> Any:
         action.problems = statuses

@@ -1,4 +1,5 @@
-"""How often one user, or one address, may ask, over all web processes (console.faces.rest.request_counts)."""
+"""Limits how often one user, or one address, can send requests, over all web processes
+(console.faces.rest.request_counts)."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ from console.faces.rest.request_counts import count_request
 
 
 class _Shared(SimpleRateThrottle):
-    """Counts in windows that begin at multiples of their length, so that all processes have the same."""
+    """Counts in windows that start at multiples of their length: the same ones in all processes."""
 
-    # Read from the rate by the framework.
+    # The framework reads them from the rate.
     num_requests: int | None
     duration: int | None
     _wait = 0.0
@@ -40,11 +41,11 @@ class PerUser(_Shared, UserRateThrottle):
 
 class PerAddress(_Shared, AnonRateThrottle):
     def get_ident(self, request: Request) -> str:
-        # Not as the framework does it, by X-Forwarded-For, which anybody can write.
+        # Not X-Forwarded-For, as the framework does, because any client can write that header.
         return client_network(request)
 
 
 class PerUserProbes(PerUser):
-    """Acts that make the console connect to an address."""
+    """Limits operations that make the console connect to an address."""
 
     scope = "probes"

@@ -21,28 +21,28 @@ _MAX_VALUE = 1000  # characters
 
 
 class ApiView(GenericViewSet[Any]):
-    """The base of every API view: what it was not told to understand, it refuses.
+    """The base of every API view. It refuses everything that isn't declared.
 
-    `console_permissions` names for each action the permission it needs (accessctl.rest.rights);
-    `query_parameters` the query parameters of an action beside filters, ordering and paging.
+    `console_permissions` maps each action to the permission it needs (accessctl.rest.rights);
+    `query_parameters` lists the query parameters of an action besides filters, ordering and paging.
     """
 
     console_permissions: ClassVar[dict[str, Any]] = {}
     query_parameters: ClassVar[dict[str, frozenset[str]]] = {}
     ordering_fields: ClassVar[dict[str, Any]] = {}
-    #: (plural, singular) in the summaries of list and retrieve; empty for the words of its address.
+    #: (plural, singular) in the summaries of list and retrieve; empty: the words of its address.
     nouns: ClassVar[tuple[str, ...]] = ()
-    #: Bytes of a body; more are refused before they are read.
+    #: The most bytes of a body; larger ones are refused before they are read.
     most_body: ClassVar[int] = MAX_BODY
     lookup_value_regex = "[0-9]{1,18}"
     metadata_class = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # Before anything decodes the query or the body by what the headers claim.
+        # Before anything decodes the query or body as the headers declare.
         _check_headers(request, self.most_body)
         super().initial(request, *args, **kwargs)
         if self.action is None:
-            # Before the query: a method that isn't there knows no parameter.
+            # Before the query: a method that doesn't exist has no parameters.
             raise MethodNotAllowed(str(request.method))
         _check_query(request, self.known_parameters())
 
@@ -64,7 +64,7 @@ class ApiView(GenericViewSet[Any]):
         return known | set(filters) | ordering | paging
 
     def body(self, *, optional: bool = False) -> dict[str, Any]:
-        """The JSON object that was sent. Raises ParseError where there is none and one is needed."""
+        """Return the JSON object in the body. Raises ParseError if it is missing and not optional."""
         has_body = int(self.request.META.get("CONTENT_LENGTH") or 0) > 0
         if not has_body and not optional:
             raise ParseError("Send a JSON object, with a Content-Length.")

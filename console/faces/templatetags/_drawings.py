@@ -1,4 +1,4 @@
-"""Small drawings as SVG, without inline styles."""
+"""Small charts as SVG, without inline styles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from console.faces.templatetags._text import grouped
 def spark_line(
     values: Sequence[float | None], known: Sequence[float], label: str, width: int, height: int
 ) -> SafeString:
-    """A small line from zero to its own peak. `known` are the values that aren't None, at least one."""
+    """Return a small line chart from zero to its own peak. `known` are the values that aren't None,
+    at least one."""
     peak, step = max(max(known), 1), width / max(len(values) - 1, 1)
 
     def at(position: int, value: float) -> str:
@@ -43,13 +44,14 @@ def spark_line(
 def bar(
     used: float | None, limit: float | None, label: str, danger: bool = False, high: float = 0.8
 ) -> str:
-    """How much of a limit is used, as a bar 0..100 drawn by SVG attributes (no inline style)."""
+    """Return a bar that shows how much of a limit is used, from 0 to 100 %, drawn with SVG
+    attributes (no inline style)."""
     if not isinstance(used, int | float) or not isinstance(limit, int | float) or not limit:
         return ""
     share = min(max(used / limit, 0), 1)
     tone = "danger" if danger else "warn" if share >= high else "ok"
     return format_html(
-        # Without a viewBox: stretched to its place, round ends would become lozenges.
+        # No viewBox: when stretched to its place, the round ends would be distorted.
         '<svg class="bar bar-{}" role="img" aria-label="{}: {} %">'
         '<rect class="bar-track" width="100%" height="100%" rx="3"/>'
         '<rect class="bar-fill" width="{}%" height="100%" rx="3"/></svg>',

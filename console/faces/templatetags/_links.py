@@ -1,4 +1,4 @@
-"""Addresses that keep the scope or the query of the page."""
+"""Links that keep the scope or the query of the page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from django.urls import NoReverseMatch, reverse
 
 
 def scope_url(context: Context, route: str, *args: Any, **extra: Any) -> str:
-    """The address of a page in the present scope; keyword arguments become more parameters, None
-    drops one. Empty where there is no such page (yet)."""
+    """Return the address of a page in the current scope; "" if there is no such page (yet).
+
+    Keyword arguments become further parameters; None removes one.
+    """
     try:
         url = reverse(route, args=args)
     except NoReverseMatch:
@@ -25,7 +27,7 @@ def scope_url(context: Context, route: str, *args: Any, **extra: Any) -> str:
 
 
 def keep_query(context: Context, **changes: Any) -> str:
-    """`?…`: the present query string with some parameters changed; None drops one."""
+    """Return `?…`: the current query string with some parameters changed; None removes one."""
     query: QueryDict = context["request"].GET.copy()
     for key, value in changes.items():
         if value is None:

@@ -13,8 +13,8 @@ from console.faces.templatetags._text import said
 
 
 def marks(features: Sequence[Any], shown: int = 2) -> SafeString:
-    """Short marks with their meaning on hover and focus: the first `shown` of them, the rest as one.
-    Each has `mark` and `meaning`."""
+    """Return short marks with their meaning on hover and focus: the first `shown`, and one for the
+    rest. Each feature has `mark` and `meaning`."""
     return _marks(tuple((one.mark, one.meaning) for one in features), shown)
 
 

@@ -1,4 +1,4 @@
-"""The one vocabulary of states: a word, an icon and a tone for each."""
+"""The single vocabulary of states: a word, an icon and a tone for each."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ STATES: dict[str, Look] = {
     "partly": Look("Partly applied", "exclamation-triangle", "bad"),
     "superseded": Look("Superseded", "forward", "mute", "Replaced by a later change."),
     "unmanaged": Look("Unmanaged", "eye", "mute"),
-    # A queue or a node, in RabbitMQ's words.
+    # A queue or a node, in RabbitMQ's terms.
     "running": Look("Running", "check-circle", "ok"),
     "idle": Look("Idle", "minus-circle", "mute"),
     "flow": Look("Flow", "pause-circle", "warn", "RabbitMQ is throttling its publishers."),

@@ -1,4 +1,4 @@
-"""Text for people: numbers, ages and other people's names. Pure; the tags add the markup."""
+"""Text for people: numbers, ages and names from brokers. Pure; the tags add the markup."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 _NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-#: Invisible although their category says letter or space.
+#: Invisible, although their category is letter or space.
 _INVISIBLE = frozenset("\u00ad\u034f\u115f\u1160\u2800\u3164\uffa0")
 
 
 def grouped(value: float) -> str:
-    """`1 234 567` and `1 234.5`."""
+    """Return `1 234 567` or `1 234.5`."""
     if isinstance(value, float) and not value.is_integer():
         return f"{value:,.1f}".replace(",", _NARROW_SPACE)
     return f"{int(value):,}".replace(",", _NARROW_SPACE)
 
 
 def sized(value: int) -> tuple[str, str]:
-    """An amount and its unit, in powers of 1024."""
+    """Return an amount and its unit, in powers of 1024."""
     amount = float(value)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if abs(amount) < 1024 or unit == "TiB":
@@ -31,7 +31,7 @@ def sized(value: int) -> tuple[str, str]:
 
 
 def ages_ago(seconds: int) -> str:
-    """As static/js/ages.js says it while it ticks."""
+    """Return an age, in the same words as static/js/ages.js."""
     return f"{lasted(seconds)} ago" if seconds >= 1 else "just now"
 
 
@@ -46,7 +46,7 @@ def lasted(seconds: int) -> str:
 
 
 def is_special(character: str) -> bool:
-    """Whether it would be invisible or change the order or shape of the text around it."""
+    """Return whether the character is invisible, or reorders or reshapes the text around it."""
     if character in _INVISIBLE:
         return True
     category = unicodedata.category(character)
@@ -56,8 +56,10 @@ def is_special(character: str) -> bool:
 
 
 def pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """The text cut where special characters stand; these come as `U+202E`, marked True. Spaces at
-    either end, and several in a row, are marked too: nobody sees them otherwise."""
+    """Yield the text in pieces; special characters come as `U+202E`, marked True.
+
+    Spaces at either end, and several in a row, are marked too, because nobody would see them.
+    """
     plain_run = ""
     last = len(text) - 1
     for position, character in enumerate(text):
@@ -76,12 +78,12 @@ def pieces(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def plain(text: str) -> str:
-    """The same without markup, for titles and labels."""
+    """Return the text of `pieces` without markup, for titles and labels."""
     return "".join(f"⟨{part}⟩" if special else part for part, special in pieces(text))
 
 
 def truncated(text: str, most: int) -> str:
-    """Shortened in the middle to `most` characters: ends of names tell them apart."""
+    """Return the text shortened in the middle to `most` characters: names often differ at the end."""
     if len(text) <= most:
         return text
     tail = (most - 1) * 2 // 5
@@ -89,8 +91,10 @@ def truncated(text: str, most: int) -> str:
 
 
 def ending_at(text: str, least: int) -> int:
-    """Return where the last `least` characters or a few more begin; 0 where the text can't be cut. Not
-    beside a space, which would count as lost, nor between a letter and its marks."""
+    """Return where the last `least` characters or a few more start; 0 if the text can't be cut.
+
+    Never cuts next to a space, which would count as lost, nor between a letter and its marks.
+    """
     for at in range(len(text) - least, 0, -1):
         if " " not in text[at - 1 : at + 1] and unicodedata.category(text[at])[0] != "M":
             return at
@@ -98,7 +102,8 @@ def ending_at(text: str, least: int) -> int:
 
 
 def said(value: Any) -> str:
-    """A sentence that may hold a broker's words: characters that hide or reorder text are shown."""
+    """Return a sentence that may contain text from a broker, with characters that hide or reorder
+    text made visible."""
     if (text := str(value)).isascii() and text.isprintable():
         return text
     return "".join(f"⟨U+{ord(c):04X}⟩" if is_special(c) and c != "\n" else c for c in str(value))

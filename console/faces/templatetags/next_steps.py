@@ -1,4 +1,4 @@
-"""What somebody does next after an object was created: the links beside its change."""
+"""The next steps after an object was created: links next to its change."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ register = template.Library()
 
 @register.simple_tag
 def next_steps(change: Change, user: Any) -> list[tuple[str, str]]:
-    """Return (label, URL) pairs for a change that created one object; empty for any other, and until
-    it is applied. Only what the user may do."""
+    """Return (label, URL) pairs for a change that created one object; empty for any other, and
+    until it is applied. Contains only what the user is allowed to do."""
     if change.state != ChangeState.DONE:
         return []
     steps = list(change.steps.select_related("target", "broker")[:2])
@@ -32,7 +32,7 @@ def next_steps(change: Change, user: Any) -> list[tuple[str, str]]:
 
 
 def _then(step: Step, user: Any) -> list[tuple[str, str]]:
-    """What the kind itself suggests, such as setting permissions for a new user."""
+    """Return what the kind itself suggests, such as setting permissions for a new user."""
     kind = KINDS[step.target.kind]
     parts = dict(zip(kind.identity, step.target.key, strict=True))
     place = kind.vhost_of(tuple(step.target.key))
@@ -46,7 +46,7 @@ def _then(step: Step, user: Any) -> list[tuple[str, str]]:
 
 
 def _open(step: Step, user: Any) -> list[tuple[str, str]]:
-    """The object's own page, once an inventory or the read-back has a row of it."""
+    """Return the link to the object's page, once an inventory or read-back has stored a row of it."""
     face, key = FACES[step.target.kind], tuple(step.target.key)
     if not face.object_route:
         return []

@@ -1,6 +1,6 @@
-"""How Warren writes names, numbers, times and states. One spelling of each, on every page.
+"""Template tags for names, numbers, times and states: the same format on every page.
 
-All output is built by format_html: whatever a broker says is text, never markup.
+format_html builds all output: text from a broker is never markup.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from console.models import Broker
 register = template.Library()
 
 _DASH = "—"
-#: Names of lists that are longer keep their last characters where their column is narrow.
+#: Longer names in lists keep their last characters if their column is narrow.
 _FITS, _TAIL = 16, 7
 _MOST_FITTED = 120
 
 
 @register.simple_tag
 def unknown(reason: str = "Not reported by the broker.") -> SafeString:
-    """An em dash that says why on hover and focus: unknown is never shown as zero."""
+    """Show an em dash with the reason on hover and focus: unknown is never shown as zero."""
     return format_html(
         '<span class="unknown" tabindex="0" data-tip="{}"><span aria-hidden="true">{}</span>'
         '<span class="visually-hidden">unknown: {}</span></span>',
@@ -57,8 +57,8 @@ def unknown(reason: str = "Not reported by the broker.") -> SafeString:
 
 @register.simple_tag
 def number(value: float | None, reason: str = "Not reported by the broker.") -> SafeString:
-    """`10 482`, with narrow no-break spaces; `unknown` for None."""
-    if value is None or value == "":  # a key that is missing is "" in templates
+    """Show `10 482`, with narrow no-break spaces; `unknown` for None."""
+    if value is None or value == "":  # a missing key is "" in templates
         return unknown(reason)
     return format_html('<span class="num">{}</span>', grouped(value))
 
@@ -67,8 +67,8 @@ def number(value: float | None, reason: str = "Not reported by the broker.") -> 
 def rate(
     value: float | None, reason: str = "The broker reports no message rates.", unit: str = "/s"
 ) -> SafeString:
-    """Messages per second: two digits below ten, `0.04/s` rather than a rounded zero."""
-    if value is None or value == "":  # a key that is missing is "" in templates
+    """Show messages per second: two digits below ten, `0.04/s` rather than a rounded zero."""
+    if value is None or value == "":  # a missing key is "" in templates
         return unknown(reason)
     if value != 0 and abs(value) < 0.01:
         text = "<0.01"
@@ -81,8 +81,8 @@ def rate(
 
 @register.simple_tag(name="bytes")
 def bytes_tag(value: int | None, reason: str = "Not reported by the broker.") -> SafeString:
-    """`1.4 GiB`; the exact number of bytes on hover."""
-    if value is None or value == "":  # a key that is missing is "" in templates
+    """Show `1.4 GiB`, with the exact number of bytes on hover."""
+    if value is None or value == "":  # a missing key is "" in templates
         return unknown(reason)
     amount, unit = sized(value)
     return format_html(
@@ -101,10 +101,10 @@ def age(
     never: str = "never",
     stale: bool | None = None,
 ) -> SafeString:
-    """`12 s ago`, ticking in the browser; exact time in UTC and local on hover and focus.
+    """Show `12 s ago`, ticking in the browser; exact time in UTC and local time on hover and focus.
 
-    `stale_after` (seconds or timedelta) greys it and says so in words once it is older. `stale`
-    True says so whatever the age. None shows `never`.
+    If it is older than `stale_after` (seconds or timedelta), it is greyed and marked as stale.
+    `stale` True marks it whatever its age. None shows `never`.
     """
     if at is None:
         return format_html('<span class="age age-never">{}</span>', never)
@@ -126,7 +126,7 @@ def age(
 
 @register.simple_tag(takes_context=True)
 def until(context: Context, at: datetime | None) -> str:
-    """`in 40 s`, or `now`; not ticking."""
+    """Show `in 40 s`, or `now`; doesn't tick."""
     if at is None:
         return "not scheduled"
     seconds = int((at - (context.get("now") or timezone.now())).total_seconds())
@@ -135,7 +135,7 @@ def until(context: Context, at: datetime | None) -> str:
 
 @register.simple_tag
 def lasting(milliseconds: int | None) -> SafeString:
-    """How long something has lasted: `12 days`."""
+    """Show a duration: `12 days`."""
     if milliseconds is None or milliseconds == "":
         return unknown()
     return format_html('<span class="num">{}</span>', lasted(milliseconds // 1000))
@@ -146,9 +146,12 @@ def lasting(milliseconds: int | None) -> SafeString:
 def name_tag(
     value: str | None, most: int = 56, empty: str = "(empty name)", fit: bool = False
 ) -> SafeString:
-    """A broker's name for something: control and bidi characters visible, long ones shortened in
-    the middle with the whole on hover and focus, isolated from the text around it. `fit`: its place may
-    be narrower still, and then the style sheet cuts before its last characters (.name-fit)."""
+    """Show a name from a broker.
+
+    Control and bidi characters are visible, long names are shortened in the middle with the whole
+    name on hover and focus, and the name is isolated from the text around it. `fit`: its place may
+    be even narrower; then the style sheet cuts before its last characters (.name-fit).
+    """
     if not value:
         return format_html('<span class="name-empty">{}</span>', empty)
     shown = truncated(value, _MOST_FITTED if fit else most)
@@ -181,7 +184,7 @@ def _visible(text: str) -> SafeString:
 
 @register.filter(name="plain_name")
 def plain_name(value: str | None) -> str:
-    """The same as text, for titles, labels and attributes."""
+    """Return the name as plain text, for titles, labels and attributes."""
     return plain(value or "(empty name)")
 
 
@@ -191,7 +194,7 @@ register.filter(said)
 @register.simple_tag
 @lru_cache(maxsize=512)  # drawing an icon copies its XML tree
 def state_badge(state: str, label: str = "", tip: str = "") -> SafeString:
-    """Icon, word and colour of a state in the one vocabulary; any other word is shown as it is."""
+    """Show a state's icon, word and colour; any other word is shown unchanged."""
     look = STATES.get(state) or Look(plain(str(state)) or "Unknown", "question-mark-circle", "mute")
     return format_html(
         '<span class="state state-{}"{}>{}<span>{}</span></span>',
@@ -206,20 +209,20 @@ def state_badge(state: str, label: str = "", tip: str = "") -> SafeString:
 
 @register.filter
 def state_label(state: str) -> str:
-    """The word of a state, without icon and colour; any other word is returned as it is."""
+    """Return a state's word, without icon and colour; any other word is returned unchanged."""
     look = STATES.get(state)
     return look.label if look else str(state)
 
 
 @register.filter
 def operation(action: str) -> str:
-    """The code of an audit entry in words: "user:update" is "Edit user"."""
+    """Return an audit log entry's code in words: "user:update" is "Edit user"."""
     return operation_in_words(action)
 
 
 @register.simple_tag
 def node_state(node: dict[str, Any]) -> SafeString:
-    """The state of one of BrokerStatus.nodes: the worst that holds of it."""
+    """Show the state of one of BrokerStatus.nodes: the worst that applies."""
     if not node.get("running"):
         return state_badge("down", "", "It does not run, or no other node sees it.")
     if node.get("partitions"):
@@ -233,7 +236,7 @@ register.simple_tag(marks)
 
 @register.simple_tag(takes_context=True)
 def shown_state(context: Context, broker: Broker) -> str:
-    """BrokerStatus.shown_state at the time of the page."""
+    """Return BrokerStatus.shown_state at the time of the page."""
     return broker.status.shown_state(context.get("now") or timezone.now())
 
 
@@ -255,7 +258,7 @@ def sparkline(
     width: int = 96,
     height: int = 20,
 ) -> SafeString:
-    """A small line from zero to its own peak. None in the list is a gap, and stays one."""
+    """Show a small line chart from zero to its own peak. None in the list is a gap."""
     values = list(points or [])
     known = [value for value in values if value is not None]
     if not known:
@@ -268,19 +271,19 @@ register.simple_tag(bar)
 
 @register.simple_tag
 def cell(column: Any, row: Any) -> Any:
-    """What a declared column shows of a row (console.faces.lists.Column)."""
+    """Return what a declared column shows of a row (console.faces.lists.Column)."""
     return column.cell(row) if column.cell else ""
 
 
 @register.filter
 def join_lines(values: Sequence[Any]) -> str:
-    """One to a line, as text for a tip."""
+    """Return the values, one per line, as text for a tip."""
     return "\n".join(said(value) for value in values)
 
 
 @register.filter
 def item(mapping: Mapping[Any, Any] | None, key: Any) -> Any:
-    """`mapping[key]`, or None."""
+    """Return `mapping[key]`, or None."""
     return mapping.get(key) if mapping else None
 
 

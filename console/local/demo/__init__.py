@@ -1,1 +1,1 @@
-"""`bin/up --demo`: what it declares, and who publishes and consumes there."""
+"""`bin/up --demo`: what it declares, and the producers and consumers it runs."""

@@ -1,7 +1,7 @@
-"""`bin/up --demo`: the examples of the RabbitMQ tutorials, alive, in the virtual host /test/4730.
+"""`bin/up --demo`: run the examples of the RabbitMQ tutorials in the virtual host /test/4730.
 
-Real producers and consumers, some slower than what comes in, so that depths rise and fall within
-minutes. It runs only against the node that bin/up started, which names it in RABBITMQ_URL and
+Real producers and consumers, some slower than the incoming messages, so that depths rise and fall
+within minutes. It runs only against the node that bin/up started, given in RABBITMQ_URL and
 RABBITMQ_AMQP_URL, both with the login.
 """
 
@@ -29,7 +29,7 @@ RETRY_SECONDS = 2.0
 
 
 def swing(mean: float, amplitude: float, period: float, phase: float = 0.0) -> Callable[[], float]:
-    """A rate (messages per second) that goes up and down with `period` seconds."""
+    """Return a rate (messages per second) that rises and falls with a period of `period` seconds."""
     return lambda: max(
         0.2, mean + amplitude * math.sin(2 * math.pi * (time.time() / period + phase))
     )
@@ -63,7 +63,7 @@ class Producer:
                     headers=dict(random.choice(self.headers)),  # noqa: S311
                 ),
             )
-            # Also answers heartbeats, which a plain sleep would not.
+            # Also answers heartbeats, unlike a plain sleep.
             channel.connection.process_data_events(time_limit=1 / self.rate())
 
 
@@ -72,7 +72,8 @@ class Consumer:
     name: str
     queue: str
     rate: Callable[[], float]
-    #: Of a hundred messages, how many it refuses; those go to the dead-letter exchange if any.
+    #: The number of messages out of 100 that it rejects. They go to the dead-letter exchange, if
+    #: any.
     refuses: int = 0
     prefetch: int = 1
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -89,11 +90,11 @@ class Consumer:
 
 LEVELS = ("info", "warning", "error", "critical")
 PLAYERS: tuple[Producer | Consumer, ...] = (
-    # Work queue: two workers do five a second; up to nine come in.
+    # Work queue: two workers handle five messages a second, and up to nine arrive.
     Producer("new-task", "", ("task_queue",), swing(5, 4, 180)),
     Consumer("worker-1", "task_queue", steady(3)),
     Consumer("worker-2", "task_queue", steady(2)),
-    # Publish/subscribe: the archive keeps up only now and then, nobody reads the audit.
+    # Publish/subscribe: the archive keeps up only at times, and nobody reads the audit queue.
     Producer("emit-log", "logs", ("",), swing(3, 2, 120, 0.3)),
     Consumer("receive-logs", "logs.console", steady(20), prefetch=20),
     Consumer("archive", "logs.archive", swing(3, 2.8, 300), prefetch=10),
@@ -120,7 +121,7 @@ PLAYERS: tuple[Producer | Consumer, ...] = (
     ),
     Consumer("printer", "documents.pdf-reports", steady(0.6)),
     Consumer("mail-room", "documents.any-report", steady(2), prefetch=4),
-    # Dead letters: some orders are refused, some expire, and someone looks at them slowly.
+    # Dead letters: some orders are rejected, some expire, and a slow consumer reads them.
     Producer("shop", "orders", ("order",), swing(3, 2.5, 150, 0.5)),
     Consumer("order-desk", "orders.incoming", steady(2.5), refuses=15, prefetch=3),
     Consumer("complaints", "orders.dead", swing(0.8, 0.7, 240), prefetch=2),
@@ -128,13 +129,13 @@ PLAYERS: tuple[Producer | Consumer, ...] = (
     Producer("payments", "", ("payments",), swing(2, 1.5, 100)),
     Consumer("ledger", "payments", steady(2), prefetch=10),
     Producer("events", "", ("events",), steady(2)),
-    # Names worth seeing.
+    # Unusual names.
     Producer("odd", "", topology.ODD_NAMES, steady(0.5)),
 )
 
 
 def play(player: Producer | Consumer, url: str) -> None:
-    """One connection for one player, made anew whenever it is lost. Never returns."""
+    """Run one player over its own connection, and reconnect when it is lost. Never returns."""
     parameters = pika.URLParameters(url)
     parameters.virtual_host = topology.VHOST
     parameters.client_properties = {"connection_name": f"demo: {player.name}"}

@@ -14,7 +14,7 @@ import pika
 
 VHOST = "/test/4730"
 
-#: Queues whose names are legal and that every page has to bear.
+#: Queues with unusual but legal names, which every page must be able to show.
 ODD_NAMES = (
     "reports/2026/Q3 – Übersicht",
     "очередь.注文.طلبات",
@@ -67,7 +67,7 @@ BINDINGS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("orders.dead-letters", "orders.dead", "order", {}),
 )
 
-#: Tags of the users, and (configure, write, read) in VHOST or None.
+#: Each user's tags, and (configure, write, read) in VHOST or None.
 USERS: dict[str, tuple[str, tuple[str, str, str] | None]] = {
     "demo-monitor": ("monitoring", ("^$", "^$", ".*")),
     "demo-app": ("", ("^$", r"^(logs|topic_logs)$", r"^task_queue$")),
@@ -76,7 +76,7 @@ USERS: dict[str, tuple[str, tuple[str, str, str] | None]] = {
 
 
 class _Api:
-    """The few calls of the management API that AMQP cannot make."""
+    """The few calls of the management API that AMQP has no method for."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -110,7 +110,7 @@ class _Api:
 
 
 def declare(url: str, amqp_url: str, *, make_password: Callable[[], str]) -> None:
-    """Declare all of it; what is there already stays. Both addresses are with the login.
+    """Declare everything; existing objects stay. Both URLs contain the login.
 
     Raises urllib.error.URLError and pika's errors.
     """
@@ -132,7 +132,7 @@ def declare(url: str, amqp_url: str, *, make_password: Callable[[], str]) -> Non
         definition={"max-length": 20000},
     )
     for name, (tags, permissions) in USERS.items():
-        # A PUT would change the password of one who is there.
+        # A PUT would change the password of an existing user.
         if not api.has("users", name):
             api.put("users", name, password=make_password(), tags=tags)
         if permissions:

@@ -1,4 +1,4 @@
-"""The console's own processes: what they are started with."""
+"""The console's own processes: commands and environments."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from console.local.keys import Keys
 from console.local.processes.services import Service
 
 WORKER_THREADS = 8
-#: Seconds that /livez may take.
+#: Seconds that /livez may take to answer.
 PROBE_S = 3.0
-#: Heaps that all threads of a process share. By default glibc gives each thread one of its own, and what
-#: a large listing took in each of them stays taken.
+#: Number of memory arenas that all threads of a process share. By default glibc gives each thread
+#: its own, and each keeps the memory that a large listing once needed.
 HEAPS = "2"
-#: The login of the tables' owner, which no lasting process gets.
+#: The login of the tables' owner. No long-running process gets it.
 OWNER_LOGIN = ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE")
 
 
 def console_environment(
     folder: StateFolder, keys: Keys, *, database_url: str, url: str, allowed_hosts: str
 ) -> dict[str, str]:
-    """The environment of every process of the console. What the user set stays as it is."""
+    """Return the environment of all processes of the console. Values that the user set win."""
     defaults = {
         "CONSOLE_STATE_DIR": str(folder.path),
         "CONSOLE_SECRET_KEY": keys["secret_key"],
@@ -37,7 +37,7 @@ def console_environment(
         "DATABASE_URL": database_url,
         "CONSOLE_URL": url,
         "CONSOLE_ALLOWED_HOSTS": allowed_hosts,
-        # The brokers of this machine are what a first look is about.
+        # A first trial usually uses the brokers of this machine.
         "CONSOLE_ALLOW_LOOPBACK_BROKERS": "true",
         "MALLOC_ARENA_MAX": HEAPS,
     }
@@ -45,7 +45,7 @@ def console_environment(
     for name, value in defaults.items():
         if not given.get(name) and not given.get(f"{name}_FILE"):
             given[name] = value
-    # The broker's password is in the database, encrypted; no process needs it from here.
+    # The broker's password is stored in the database, encrypted, so no process needs it here.
     for name in ("RABBITMQ_URL", "RABBITMQ_AMQP_URL", *OWNER_LOGIN):
         given.pop(name, None)
     return given | {"DJANGO_SETTINGS_MODULE": "console.settings", "PYTHONUNBUFFERED": "1"}
@@ -75,7 +75,7 @@ def web(folder: StateFolder, environment: dict[str, str], host: str, port: int) 
 
 
 class WebProbe:
-    """Asks /livez, which is answered in a thread of its own however busy the web server is."""
+    """Reports when /livez stops answering. It has its own thread, however busy the server is."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = ({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104
@@ -109,7 +109,7 @@ def _why_stuck(kind: str, environment: dict[str, str], pid: int) -> str:
 
 
 def _why_not_started(kind: str, pid: int) -> str:
-    """A process that has not signed yet is starting, for a while."""
+    """Return why a process without a sign of life failed; "" while it may still be starting."""
     identity = processes.identify(pid)
     if identity is None or processes.age_s(identity) < alive.STARTING_S:
         return ""
@@ -130,7 +130,7 @@ def worker(folder: StateFolder, environment: dict[str, str]) -> Service:
 
 
 def beat(folder: StateFolder, environment: dict[str, str]) -> Service:
-    # An empty pidfile: none. Two beats are harmless, a stale file is not.
+    # Empty: no pidfile. Two beats do no harm, but a stale file does.
     service = _service(
         folder, "beat", environment, "celery", "--quiet", "--app", "console", "beat", "--pidfile="
     )
@@ -139,6 +139,7 @@ def beat(folder: StateFolder, environment: dict[str, str]) -> Service:
 
 
 def demo(folder: StateFolder, *, management_url: str, amqp_url: str) -> Service:
-    """Both addresses with the login; they go by the environment, not the command line."""
+    """Return the demo's service. Both URLs contain the login, so the environment carries them, not
+    the command line."""
     environment = os.environ | {"RABBITMQ_URL": management_url, "RABBITMQ_AMQP_URL": amqp_url}
     return _service(folder, "demo", environment, "console.local.demo.play")

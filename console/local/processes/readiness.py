@@ -1,4 +1,4 @@
-"""Setting up the console on this machine: database contents, static files, readiness."""
+"""Set up the console on this machine: database contents, static files, readiness."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ STATIC_STAMP = "static.stamp"
 
 
 def set_up(folder: StateFolder, environment: dict[str, str], wanted: dict[str, Any]) -> bool:
-    """Run `manage.py setup_local`; see there for `wanted`. Whether the administrator's password is
-    still the generated one. Raises Trouble with the command's last words."""
+    """Run `manage.py setup_local` (which documents `wanted`); return whether the administrator's
+    password is still the generated one.
+
+    Raises Trouble with the last line of the command's output.
+    """
     stamp = _static_stamp()
     collect = not _is_collected(folder, stamp)
     log = folder.logs / "setup.log"
@@ -59,7 +62,7 @@ def _why_not(log: Path) -> str:
 
 
 def _static_stamp() -> str:
-    """What the collected files were made from: the packages and everything under static/."""
+    """Return a digest of the collected files' sources: the packages and everything under static/."""
     digest = hashlib.sha256((CHECKOUT / "requirements.txt").read_bytes())
     static = CHECKOUT / "static"
     for path in sorted(static.rglob("*")):
@@ -78,7 +81,7 @@ def _is_collected(folder: StateFolder, stamp: str) -> bool:
 
 
 def wait_until_ready(address: str, services: list[Service], *, seconds: float = 90.0) -> None:
-    """Until /readyz answers 200. Raises Trouble with what it names as missing."""
+    """Wait until /readyz answers 200. Raises Trouble with what it reports as missing."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + seconds
     said = "it doesn't answer"

@@ -1,4 +1,4 @@
-"""A program that runs beside us: start, watch, stop, and its log."""
+"""A program that runs as a child process: start it, watch it, stop it, keep its log."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ KEPT_LOG_BYTES = 10_000_000
 
 @dataclass
 class Service:
-    """One child process in a session of its own, so that a Ctrl-C reaches only its parent.
+    """One child process in its own session, so that Ctrl-C reaches only its parent.
 
-    It gets `stop_signal` from the kernel too when the parent dies, even by kill -9 (prctl(2),
-    PR_SET_PDEATHSIG; `before` comes first because a change of credentials clears that desired).
+    The kernel also sends it `stop_signal` when the parent dies, even by kill -9 (prctl(2),
+    PR_SET_PDEATHSIG). `before` comes first in the command, because a change of credentials clears
+    that setting.
     """
 
     name: str
@@ -34,15 +35,16 @@ class Service:
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 6.0
     folder: Path | None = None
-    #: Given its process number: why a process that still runs does no work, "" where it does.
+    #: Given the process ID, returns why a running process does no work; "" if it works.
     why_stuck: Callable[[int], str] | None = None
     identity: Identity | None = None
-    #: Since when something holds it by a signal, of the monotonic clock.
+    #: Since when a signal has stopped the process, on the monotonic clock.
     _stopped_at: float | None = None
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Call from the main thread: the kernel's desired above is bound to the starting thread."""
+        """Start the process. Call from the main thread: the kernel binds PR_SET_PDEATHSIG to the
+        starting thread."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.rotate_log()
         desired = ["setpriv", "--pdeathsig", signal.Signals(self.stop_signal).name[3:], "--"]
@@ -63,9 +65,11 @@ class Service:
         self._stopped_at = None
 
     def rotate_log(self) -> None:
-        """Keeps a log that has grown past KEPT_LOG_BYTES as `….log.1`, and begins it anew. The program
-        goes on writing to the same file, at its end (O_APPEND): what it writes in the very moment
-        between copying and cutting is lost."""
+        """Move a log larger than KEPT_LOG_BYTES to `….log.1` and start an empty one.
+
+        The program keeps writing to the end of the same file (O_APPEND). What it writes between
+        copying and truncating is lost.
+        """
         try:
             if self.log.stat().st_size <= KEPT_LOG_BYTES:
                 return
@@ -77,7 +81,7 @@ class Service:
                 os.truncate(self.log, 0)
             fresh.replace(old)
         except OSError:
-            # Gone, or the disk is full: then cutting it is all that can be done.
+            # The file is gone, or the disk is full: all that is left is to truncate it.
             if self.log.exists():
                 os.truncate(self.log, 0)
 
@@ -85,7 +89,7 @@ class Service:
         return self._process is not None and self._process.poll() is None
 
     def trouble(self) -> str:
-        """Why it does no work although it runs; "" where it works, or nothing is known."""
+        """Return why it does no work although it runs; "" if it works or if that is unknown."""
         if self._process is None:
             return ""
         pid, now = self._process.pid, time.monotonic()
@@ -95,12 +99,12 @@ class Service:
         return "" if self.why_stuck is None else self.why_stuck(pid)
 
     def kill(self) -> None:
-        """At once, with whatever it had started: a frozen process hears no other signal."""
+        """Kill the process and all it started. A frozen process reacts to no other signal."""
         self.wait_until_stopped(0)
 
     @property
     def exit_code(self) -> int | None:
-        """Negative: the signal that ended it. None while it runs or before it was started."""
+        """The exit code; negative for the signal that ended it. None while it runs or before."""
         return self._process.poll() if self._process else None
 
     def ask_to_stop(self) -> None:
@@ -108,7 +112,7 @@ class Service:
             self._process.send_signal(self.stop_signal)
 
     def wait_until_stopped(self, seconds: float) -> None:
-        """Kills what is still there after `seconds`, and whatever it had started."""
+        """Wait up to `seconds`, then kill the process. Also kills everything it started."""
         if self._process is None:
             return
         try:
@@ -128,7 +132,7 @@ class Service:
 
 
 def stop_all(services: list[Service]) -> None:
-    """All at once: ask each, then wait for each, the longest patience counting once."""
+    """Stop all services: signal all first, then wait for each, so that waiting times overlap."""
     for service in services:
         service.ask_to_stop()
     asked = time.monotonic()

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP as one exception, once."""
+"""Turn the first SIGINT, SIGTERM or SIGHUP into an exception."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(BaseException):
-    """One of the signals came. Not an Exception, so that nothing on the way takes it for its own."""
+    """A signal to stop arrived. Not an Exception, so that no `except Exception` catches it."""
 
 
 def stop_on_signals() -> None:
-    """The first signal raises Stopped in the main thread; later ones change nothing: stopping is
-    under way. A hang-up that was ignored when we started (nohup) stays ignored."""
+    """Make the first signal raise Stopped in the main thread, and ignore later ones.
+
+    A SIGHUP that was ignored at the start (nohup) stays ignored.
+    """
 
     def stop(number: int, frame: object) -> None:
         for each in SIGNALS:

@@ -1,4 +1,4 @@
-"""Keeps a set of services running, writes down which they are, and stops them in order."""
+"""Keeps a set of services running, records them, and stops them in order."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from console.local.trouble import Progress
 RECORD = "running.json"
 LONGEST_PAUSE_S = 30.0
 SOUND_AFTER_S = 60.0
-#: How often a service that runs is asked whether it works.
+#: Seconds between checks whether a running service works.
 LOOK_EVERY_S = 5.0
 
 
 class Stage(IntEnum):
-    """Stopped from the highest down: what uses goes before what is used."""
+    """Stages are stopped from the highest to the lowest: a service stops before those that it uses."""
 
-    NAMES = 0  # epmd, by which the node is found while it stops
+    NAMES = 0  # epmd, which is needed to find the node while it stops
     STORES = 1  # Postgres, RabbitMQ
     CONSOLE = 2  # web, worker, beat, demo
 
@@ -57,8 +57,8 @@ class Supervisor:
         return service
 
     def record(self) -> None:
-        """Write down ourselves and every service with its start time, for --status, --stop and a
-        later run that finds what a kill -9 left."""
+        """Record this process and every service with its start time, for --status, --stop and a
+        later run that finds processes left by a kill -9."""
         own = processes.identify(os.getpid())
         self._folder.write_json(
             RECORD,
@@ -74,8 +74,10 @@ class Supervisor:
         )
 
     def watch(self, keep_going: Callable[[], bool]) -> None:
-        """Until `keep_going` says no: start again what ended or does no work, with growing
-        pauses, and say so."""
+        """Restart services that ended or do no work, until `keep_going` returns False.
+
+        Pauses between restarts grow, and each restart is printed.
+        """
         while keep_going():
             for kept in self._kept:
                 self._look_after(kept, time.monotonic())
@@ -121,9 +123,9 @@ def describe_exit(code: int | None) -> str:
 
 
 def recorded(folder: StateFolder) -> tuple[Identity | None, str, dict[str, Identity]]:
-    """What the last supervisor of this folder wrote down: itself, its address, its services.
+    """Return what the last supervisor of this folder recorded: itself, its address, its services.
 
-    They may all be gone by now; each identity tells.
+    They may all have ended since; `Identity.is_alive` shows that.
     """
     record = folder.read_json(RECORD)
     services = record.get("services")
@@ -136,9 +138,9 @@ def recorded(folder: StateFolder) -> tuple[Identity | None, str, dict[str, Ident
 
 
 def end_leftovers(folder: StateFolder) -> list[str]:
-    """End what a killed supervisor left running; returns their names.
+    """End the processes that a killed supervisor left running; return their names.
 
-    Call only while holding the folder's lock: no supervisor lives then.
+    Call only while holding the folder's lock: no supervisor runs then.
     """
     _, _, services = recorded(folder)
     ended = []

@@ -1,4 +1,4 @@
-"""The broker that the user names in RABBITMQ_URL: read the address, see that it answers."""
+"""The broker in RABBITMQ_URL: parse the address and check that the broker answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLE = "RABBITMQ_URL=http://user:password@host:15672"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GivenBroker:
-    """`management_url` is without the login; `amqp_url` is empty where it is to be discovered."""
+    """`management_url` is without the login; `amqp_url` is empty if it must be discovered."""
 
     management_url: str
     username: str
@@ -31,7 +31,7 @@ class GivenBroker:
 
 
 def given_broker() -> GivenBroker | None:
-    """None where RABBITMQ_URL is not set. Raises Trouble, without the password, where it is wrong."""
+    """Read RABBITMQ_URL; None if unset. Raises Trouble, without the password, if it is wrong."""
     text = os.environ.get("RABBITMQ_URL", "").strip()
     if not text:
         return None
@@ -68,7 +68,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def check(broker: GivenBroker, *, seconds: float = 8.0) -> str:
-    """The broker's RabbitMQ version. Raises Trouble that says which step failed and what to do."""
+    """Return RabbitMQ's version. Raises Trouble with the failed step and what to do."""
     where = broker.management_url
     request = urllib.request.Request(f"{where}/api/overview")  # noqa: S310 (scheme checked)
     login = base64.b64encode(f"{broker.username}:{broker.password}".encode()).decode()

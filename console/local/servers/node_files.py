@@ -1,4 +1,4 @@
-"""What a RabbitMQ node of our own is started with: its ports, configuration files and environment."""
+"""What our own RabbitMQ node is started with: its ports, configuration files and environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from console.local.servers.ports import Ports
 
 ADMINISTRATOR = "warren"
-#: The node's name holds "localhost"; not every machine's /etc/hosts does.
+#: The node's name contains "localhost", which not every machine's /etc/hosts has.
 INETRC = '{host, {127,0,0,1}, ["localhost"]}.\n{lookup, [file, native]}.\n'
 
 
@@ -38,7 +38,7 @@ class NodePorts:
 def configuration(
     ports: NodePorts, password: str, *, stream: bool, settings: Sequence[str] = ()
 ) -> str:
-    """rabbitmq.conf. `settings` are more of its lines."""
+    """Return rabbitmq.conf. `settings` are additional lines."""
     return "\n".join(
         [
             f"listeners.tcp.1 = 127.0.0.1:{ports.amqp}",
@@ -60,7 +60,7 @@ def configuration(
 
 
 def advanced_configuration(home: Path, password: str) -> str:
-    """Tracing logs in as guest and writes to /var/tmp unless told otherwise."""
+    """Return advanced.config. By default, tracing connects as guest and writes to /var/tmp."""
     return (
         "[{rabbitmq_tracing, ["
         f'{{directory, "{_erlang_string(str(home / "trace"))}"}},'
@@ -70,7 +70,7 @@ def advanced_configuration(home: Path, password: str) -> str:
 
 
 def environment(home: Path, name: str, ports: NodePorts, erl_arguments: str = "") -> dict[str, str]:
-    """Nothing of the user's own RabbitMQ or Erlang settings, nor of /etc/rabbitmq."""
+    """Return an environment without the user's RabbitMQ and Erlang settings or /etc/rabbitmq."""
     foreign = ("RABBITMQ_", "ERL_", "CONSOLE_", "NOTIFY_SOCKET", "DATABASE_URL", "CELERY_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     return kept | {
@@ -95,8 +95,8 @@ def environment(home: Path, name: str, ports: NodePorts, erl_arguments: str = ""
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
             f"-kernel inet_dist_use_interface {{127,0,0,1}} {erl_arguments}".strip()
         ),
-        # The start script then becomes the node instead of waiting for it: one process to
-        # watch and to signal. (Nothing is said to systemd: that needs NOTIFY_SOCKET.)
+        # With this, the start script becomes the node instead of waiting for it: one process to
+        # watch and signal. (systemd isn't notified: that needs NOTIFY_SOCKET.)
         "RUNNING_UNDER_SYSTEMD": "true",
     }
 

@@ -1,4 +1,4 @@
-"""The private node's administrator, put right again by rabbitmqctl: the node is ours, whoever changed it."""
+"""Restore the private node's administrator with rabbitmqctl, whoever changed it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ _SECONDS = 60
 
 
 def restore_login(server: Path, environment: Mapping[str, str], name: str, password: str) -> None:
-    """Afterwards the node's user has this password and the tag administrator; it is created where it is
-    gone. `server` is the node's start script, `environment` its own. Raises Trouble."""
+    """Give the node's user this password and the tag administrator. Creates a missing user.
+
+    `server` is the node's start script, `environment` its environment. Raises Trouble.
+    """
 
     def run(*words: str, given: str = "") -> str:
-        # A password that is left out is read from the standard input: it stands on no command line.
+        # rabbitmqctl reads an omitted password from standard input, so it appears on no command
+        # line.
         done = subprocess.run(
             [str(server.with_name("rabbitmqctl")), "--quiet", *words],
             env=dict(environment),

@@ -9,17 +9,17 @@ import socket
 from console.local.folder import StateFolder
 from console.local.trouble import Trouble
 
-# Below Linux's ephemeral range (32768 up), so that outgoing connections never sit on them.
+# Below Linux's ephemeral range (32768 up), so that no outgoing connection occupies them.
 CANDIDATES = range(20_000, 32_000)
 
-# Servers that may be installed later expect these; a console in their place would be a surprise.
+# Servers that may be installed later expect these ports.
 WELL_KNOWN = frozenset({25672, 27017, 28017, 25565, 26379, 27015})
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there now.
+    """Return whether a server could listen there now.
 
-    SO_REUSEADDR passes over connections in TIME_WAIT, as the servers themselves do.
+    SO_REUSEADDR ignores connections in TIME_WAIT, as the servers themselves do.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -33,7 +33,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def given_port(variable: str, default: int | None = None) -> int | None:
-    """The port that the user named in the environment. Raises Trouble where it is no port."""
+    """Return the port that the user set in the environment. Raises Trouble if it isn't a port."""
     text = os.environ.get(variable, "").strip()
     if not text:
         return default
@@ -55,9 +55,9 @@ class Ports:
         self._taken: set[int] = set()
 
     def choose(self, name: str, variable: str = "") -> int:
-        """A free port for `name`: the user's (`variable`), the remembered one, or a new one.
+        """Return a free port for `name`: the user's (`variable`), the remembered one, or a new one.
 
-        Raises Trouble where the user named one that is taken.
+        Raises Trouble if the user's port is in use.
         """
         given = given_port(variable) if variable else None
         if given is not None:

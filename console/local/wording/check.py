@@ -1,4 +1,4 @@
-"""Uses of banned phrases in a checkout, beside the known ones that still wait for a rewrite."""
+"""Finds uses of banned phrases in a checkout that aren't known ones waiting for a rewrite."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DOCS = (
 _HERE = "console/local/wording/"
 KNOWN = Path(__file__).with_name("known.txt")
 
-#: How often a phrase is used: (path in the checkout, Phrase.words) to a number.
+#: Number of uses of each (path in the checkout, Phrase.words).
 Uses = Counter[tuple[str, str]]
 
 
@@ -36,7 +36,7 @@ class Use:
 
 
 def files_of(root: Path) -> list[Path]:
-    """Return templates, scripts, docs and modules, without migrations and the list of phrases itself."""
+    """Return templates, scripts, docs and modules, without migrations and the list itself."""
     found = {path for pattern in _DOCS for path in root.glob(pattern)}
     for package in _CODE:
         found.update((root / package).rglob("*.py"))
@@ -59,7 +59,8 @@ def uses_in(root: Path, path: Path) -> Iterator[Use]:
 
 
 def read_known(path: Path = KNOWN) -> Uses:
-    """Return the known uses; empty if the file is missing. A line is number, path, phrase, with tabs."""
+    """Return the known uses; empty if the file is missing. A line is number, path, phrase,
+    separated by tabs."""
     known: Uses = Counter()
     if path.is_file():
         for line in path.read_text().splitlines():
@@ -69,7 +70,7 @@ def read_known(path: Path = KNOWN) -> Uses:
 
 
 def write_known(uses: Uses, path: Path = KNOWN) -> None:
-    """Write the list, sorted."""
+    """Write the list, sorted by path and phrase."""
     lines = [f"{number}\t{name}\t{words}\n" for (name, words), number in sorted(uses.items())]
     path.write_text("".join(lines))
 
@@ -88,5 +89,5 @@ def new_uses(uses: list[Use], known: Uses) -> list[Use]:
 
 
 def gone_uses(uses: list[Use], known: Uses) -> Uses:
-    """Return the known uses that no longer exist: the list has to shrink by them."""
+    """Return the known uses that no longer exist, which must be removed from the list."""
     return known - counted(uses)

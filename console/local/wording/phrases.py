@@ -1,4 +1,4 @@
-"""Phrases that no text for people may use, each with what to write instead.
+"""Phrases banned in texts for people, each with what to write instead.
 
 Texts use plain trade English: active, present tense, "you", and the verbs that every console uses
 (create, edit, delete, add, remove, apply, retry, revert, sign in).
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """`words` is a regular expression without case; a space in it matches any white space, so that a
-    phrase is found across a line break. It also names the phrase in the list of known uses."""
+    """`words` is a case-insensitive regular expression. A space in it matches any white space, so
+    that a phrase is found across a line break. `words` also names the phrase in the list of known
+    uses."""
 
     words: str
     instead: str

@@ -1,4 +1,4 @@
-"""The texts for people in a file, with everything else blanked out. Lines keep their numbers."""
+"""Extract the texts for people from a file. The rest becomes blanks; line numbers stay the same."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _ELEMENT = re.compile(r"(?<=<)/?[a-zA-Z][\w-]*|\b(?:class|id|href|src|for|name|t
 
 
 def texts_of(path: Path) -> Texts:
-    """By the file's suffix: Python, HTML templates, JavaScript, else Markdown or plain text."""
+    """Yield the texts, by the file's suffix: Python, HTML templates, JavaScript, else Markdown or
+    plain text."""
     text = path.read_text()
     if path.suffix == ".py":
         return _literals(ast.parse(text))
@@ -45,7 +46,7 @@ def _of_markdown(text: str) -> str:
 
 
 def _of_template(text: str) -> str:
-    """Tags and variables hold texts in quotes only."""
+    """Keep only quoted texts within template tags and variables."""
 
     def keep_quoted(found: re.Match[str]) -> str:
         kept = list(_blank(found))
@@ -58,7 +59,7 @@ def _of_template(text: str) -> str:
 
 
 def _of_script(text: str) -> Texts:
-    """String literals with a space in them."""
+    """Yield string literals that contain a space."""
     text = _SCRIPT_COMMENT.sub(_blank, text)
     for found in _SCRIPT_TEXT.finditer(text):
         if " " in found[0]:
@@ -66,8 +67,10 @@ def _of_script(text: str) -> Texts:
 
 
 def _literals(tree: ast.AST) -> Texts:
-    """String literals that are sentences: with a space in them, without what is in backticks.
-    Docstrings and other strings that stand alone are left out; the values in an f-string become `{}`."""
+    """Yield string literals that are sentences: those with a space, without text in backticks.
+
+    Docstrings and other strings that stand alone are left out; values in an f-string become `{}`.
+    """
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue

@@ -1,7 +1,7 @@
-"""`manage.py apply FILE`: makes a broker be as the file says, and waits for the proof of it.
+"""`manage.py apply FILE`: apply a definitions file to a broker and wait for the verified result.
 
-Exit code 0: all is applied and was read back, or was so already; 1: error, or some of it was not, or
-it is still waiting after --timeout (it goes on: the change is kept).
+Exit code 0: everything is applied and read back, or already was; 1: an error, a step that wasn't
+applied, or still waiting after --timeout (the change is stored, and workers continue it).
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ class Command(BaseCommand):
 
 
 def _wait(change: Change, broker_id: int, seconds: float) -> Change:
-    """Works itself where no worker does: both are safe beside each other."""
+    """Wait for the change to end, at most `seconds`. Also applies its steps here, in case no worker
+    runs; both can safely run at once."""
     ends = time.monotonic() + seconds
     owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     while True:

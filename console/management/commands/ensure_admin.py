@@ -1,9 +1,9 @@
-"""`manage.py ensure_admin`: an administrator of this name and password exists afterwards.
+"""`manage.py ensure_admin`: make sure that an administrator with this name and password exists.
 
 Reads CONSOLE_ADMIN_USER and CONSOLE_ADMIN_PASSWORD (or CONSOLE_ADMIN_PASSWORD_FILE) from the
-environment, so that the password stands on no command line. Running it again changes nothing; with
-another password it sets that one, which ends the person's sessions and revokes their API tokens
-(`--keep-tokens` keeps them). Prints no secret.
+environment, so that the password is on no command line. Running it again changes nothing. A
+different password replaces the old one, which ends the person's sessions and revokes their API
+tokens (`--keep-tokens` keeps them). Prints no secret.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = env_str("CONSOLE_ADMIN_USER")
-        # Not env_str: a password is taken as it is, spaces and all.
+        # Not env_str: a password is used unchanged, including spaces.
         password = str(env.str("CONSOLE_ADMIN_PASSWORD", default=""))
         if not name or not password:
             raise CommandError("Set CONSOLE_ADMIN_USER and CONSOLE_ADMIN_PASSWORD.")
@@ -43,7 +43,8 @@ class Command(BaseCommand):
 
 
 def ensure_admin(name: str, password: str, *, keep_tokens: bool = False) -> str:
-    """What was done, in words. Raises CommandError for a name or password that cannot be used."""
+    """Create or update the administrator; return what was done, in words. Raises CommandError for
+    an invalid name or password."""
     users = get_user_model()
     wanted = {"is_active": True, "is_staff": True, "is_superuser": True}
     with transaction.atomic():

@@ -1,12 +1,13 @@
-"""`manage.py ensure_broker --name local`: the console knows this broker, with these settings.
+"""`manage.py ensure_broker --name local`: create or update a broker with these settings.
 
-Reads one JSON object from standard input, so that the password stands on no command line:
+Reads one JSON object from standard input, so that the password is on no command line:
 
     {"management_url": "http://127.0.0.1:15672", "username": "warren", "password": "…",
      "amqp_url": "amqp://127.0.0.1:5672", "environment": "development", "poll_interval_s": 10}
 
-Keys are the fields of console.brokers.registry.BrokerSettings but `name`. What is left out keeps its value
-(or, for a new broker, gets its default). Running it again changes nothing. Prints no secret.
+Keys are the fields of console.brokers.registry.BrokerSettings except `name`. Omitted fields keep
+their value (or, for a new broker, get the default). Running it again changes nothing. Prints no
+secret.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ class Command(BaseCommand):
 def ensure_broker(
     name: str, given: dict[str, Any], now: datetime, *, allow_duplicate: bool = False
 ) -> str:
-    """What was done, in words. Raises CommandError and ConsoleError."""
+    """Create or update the broker; return what was done, in words. Raises CommandError and
+    ConsoleError."""
     must_be_storable("name", name)
     broker = Broker.objects.filter(name=name).first()
     secrets: dict[str, Any] = {key: Secret(given[key]) for key in SECRETS if given.get(key)}
@@ -91,7 +93,7 @@ def ensure_broker(
         settings = dataclasses.replace(settings, tls_client_key=secrets["tls_client_key"])
     with transaction.atomic():
         edited = edit_broker(broker, settings, now=now, acting_user=None)
-        # Only now: whether the stored one is still there depends on what was edited.
+        # Only now: the first edit may have deleted the stored password.
         if "password" in secrets and _stored(_password, edited) != secrets["password"]:
             settings = dataclasses.replace(
                 settings, tls_client_key=None, password=secrets["password"]
@@ -105,7 +107,7 @@ def _password(broker: Broker) -> Secret | None:
 
 
 def _stored(read: Callable[[Broker], Secret | None], broker: Broker) -> Secret | None:
-    """None also for one that no key opens: it is replaced."""
+    """Return the stored secret; None also if no key decrypts it, so that it is replaced."""
     try:
         return read(broker)
     except WrongEncryptionKey:

@@ -1,12 +1,12 @@
-"""`manage.py ensure_token`: a user has a usable API token of this name afterwards.
+"""`manage.py ensure_token`: make sure that a user has a valid API token with this name.
 
-    ensure_token --user admin --name bin-up --stdin < token      the token was chosen already
-    ensure_token --user admin --name bin-up --output FILE        makes one, writes it to FILE (0600)
+    ensure_token --user admin --name bin-up --stdin < token      uses the given token
+    ensure_token --user admin --name bin-up --output FILE        creates one, writes it to FILE (0600)
 
 With `--stdin` (one line: wrn_ and 64 hexadecimal digits), running it again changes nothing while
-the token has more than a month to live; after that, or with another token, the old one of that name
-is revoked and the given one put in place. With `--output`, each run makes a new token and revokes
-the old one of that name. Tokens live `--days` days (365). Prints no secret.
+the token is valid for more than 31 days. After that, or with another token, the old token of that
+name is revoked and replaced by the given one. With `--output`, each run creates a new token and
+revokes the old one of that name. Tokens are valid for `--days` days (365). Prints no secret.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Command(BaseCommand):
 def ensure_token(
     user: Any, name: str, wanted: str, expires_in: timedelta, now: datetime
 ) -> tuple[ApiToken, str]:
-    """The row and the token. `wanted` is the token to have, or empty for a new one."""
+    """Return the row and the token. `wanted` is the token to store, or empty for a new one."""
     with transaction.atomic():
         present = find_token(wanted) if wanted else None
         if present is not None and present.user_id != user.pk:
@@ -79,7 +79,7 @@ def ensure_token(
 
 
 def _write_private(path: Path, value: str) -> None:
-    """Written beside and moved over, so that nobody ever reads half a token or an open file."""
+    """Write a temporary file and rename it: nobody reads a partial token or an open file."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""`manage.py export`: the definitions of a broker or of a virtual host, in RabbitMQ's format."""
+"""`manage.py export`: print the definitions of a broker or virtual host, in RabbitMQ's format."""
 
 from __future__ import annotations
 

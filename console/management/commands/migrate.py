@@ -1,6 +1,6 @@
-"""`manage.py migrate`, as the owner of the tables where DATABASE_OWNER_URL names one.
+"""`manage.py migrate`, as the owner of the tables if DATABASE_OWNER_URL is set.
 
-Afterwards the role of DATABASE_URL gets its rights on what is there: see console.models.roles.
+Afterwards the role in DATABASE_URL gets its rights on the tables: see console.models.roles.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from django.db import connection
 
 from console.models.roles import AUDIT_TABLE, as_owner, set_up_runtime_role
 
-#: Of this command alone in its database; the number means nothing else.
+#: This command's advisory lock in its database. The number has no other meaning.
 _LOCK = 0x57617272656E
 
 
 class Command(migrate.Command):
     def execute(self, *args: Any, **options: Any) -> str | None:
-        with as_owner():  # for the system checks too, which come before `handle`
+        with as_owner():  # also for the system checks, which run before `handle`
             return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,10 +36,13 @@ class Command(migrate.Command):
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One `migrate` on a database at a time: several may be started at once, one by each replica. The others
-    wait, and then find nothing to do. The lock ends with its connection, however the process ends."""
+    """Allow one `migrate` per database at a time: several replicas may each start one.
+
+    The others wait, and then find nothing to do. The lock ends with its connection, however the
+    process ends.
+    """
     with connection.cursor() as cursor:
-        # Asked for again and again: a statement that waits would hold up CREATE INDEX CONCURRENTLY.
+        # Polled, because a waiting statement would block CREATE INDEX CONCURRENTLY.
         while not _locked(cursor):
             time.sleep(0.5)
     try:

@@ -1,6 +1,7 @@
-"""`manage.py plan FILE`: what would make a broker be as the file says. Nothing is changed.
+"""`manage.py plan FILE`: show what a definitions file would change on a broker. Changes nothing.
 
-Exit code 0: in sync; 2: changes pending; 1: error, also where not all of the file can be done.
+Exit code 0: in sync; 2: changes pending; 1: an error, including objects in the file that can't be
+imported.
 """
 
 from __future__ import annotations

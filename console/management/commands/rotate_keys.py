@@ -1,7 +1,8 @@
-"""`manage.py rotate_keys`: encrypt every stored broker password and client key with the first encryption key.
+"""`manage.py rotate_keys`: encrypt everything stored with the first encryption key.
 
-Run it after a new key was put first in CONSOLE_ENCRYPTION_KEYS; then the old one can be taken out.
-A password that no key opens is named and left as it is, and the exit code is 1. Prints no secret.
+That is broker passwords, client keys, backups and import drafts. Run it after you put a new key
+first in CONSOLE_ENCRYPTION_KEYS; then you can remove the old one. A secret that no key decrypts is
+named and left as it is, and the exit code is 1. Prints no secret.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from console.models import Broker
 from console.secrets import rotate
 from vhosts.models import Backup, ImportDraft
 
-#: A broker's encrypted columns, and how one that no key opens is named after the broker.
+#: A broker's encrypted columns, and what is added to the broker's name if no key decrypts them.
 _SECRETS = {"password_encrypted": "", "tls_client_key_encrypted": " (client key)"}
 
 
@@ -37,7 +38,7 @@ class Command(BaseCommand):
                     except WrongEncryptionKey:
                         closed.append(f"{broker.name}{what}")
                         continue
-                    # Not an edit of the broker: its generation and ETag stay.
+                    # This isn't an edit of the broker: its generation and ETag stay the same.
                     broker.save(update_fields=[column])
                     done += 1
             for model in (Backup, ImportDraft):

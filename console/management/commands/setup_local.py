@@ -1,16 +1,17 @@
-"""`manage.py setup_local`: all that bin/up wants of the database, in one process.
+"""`manage.py setup_local`: everything that bin/up does in the database, in one process.
 
-Reads one JSON object from standard input, so that no secret stands on a command line:
+Reads one JSON object from standard input, so that no secret is on a command line:
 
     {"administrator": {"name": "admin", "password": "…", "token": "wrn_…"},
      "broker": {"name": "local", "management_url": "…", "username": "…", "password": "…", …},
      "disable": {"name": "local", "username": "…"} or null,
      "collect_static": true}
 
-Migrates (as the tables' owner, where DATABASE_OWNER_URL names one), makes the administrator, the token and the broker where they are missing, and collects the
-static files where that is asked. An administrator who is there already keeps the password. The broker
-to disable, if it is there, is polled no more: its node does not run, and would be unreachable for ever.
-Prints one JSON line: {"password_is_current": bool}. Running it again changes nothing.
+Migrates (as the tables' owner, if DATABASE_OWNER_URL is set), creates the administrator, the token
+and the broker if they are missing, and collects the static files if requested. An existing
+administrator keeps the password. The broker in `disable`, if it exists, is no longer polled: its
+node doesn't run and would stay unreachable. Prints one JSON line: {"password_is_current": bool}.
+Running it again changes nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ TOKEN_LIVES = timedelta(days=365)
 
 
 def _migrations_are_missing() -> bool:
-    """`migrate` would also find nothing to do, but takes a second for that at every start."""
+    """Return whether migrations are missing. `migrate` itself needs a second to find nothing to do,
+    at every start."""
     executor = MigrationExecutor(connection)
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
@@ -53,7 +55,7 @@ class Command(BaseCommand):
             if _migrations_are_missing():
                 call_command("migrate", interactive=False, verbosity=0)
             else:
-                # A start that was killed after its migrations has not come to this.
+                # A start that was killed right after its migrations didn't get here.
                 set_up_runtime_role()
         if wanted["collect_static"]:
             call_command("collectstatic", interactive=False, verbosity=0, clear=True)
@@ -74,9 +76,9 @@ class Command(BaseCommand):
         now = timezone.now()
         ensure_token(user, TOKEN_NAME, administrator["token"], TOKEN_LIVES, now)
         name = broker.pop("name")
-        # The node of an earlier start, which may bear the same names, is disabled right below.
+        # An earlier start's node may have the same names. It is disabled below.
         ensure_broker(name, broker, now, allow_duplicate=True)
-        # Looked at now, however long a refused login would have it wait.
+        # Poll it now, even if a refused login paused its polling.
         BrokerStatus.objects.filter(broker__name=name).update(next_poll_at=now, failures=0)
         absent = wanted.get("disable")
         if absent and Broker.objects.filter(**absent, enabled=True).exists():

@@ -1,4 +1,4 @@
-"""The list of changes: what was requested, by whom, and how far each has come."""
+"""The list of changes: what was requested, by whom, and the status of each."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _in_scope(user: AnyUser, scope: Scope) -> QuerySet[Change]:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """`brokers`: names, of those that it touches and that the viewer sees."""
+    """A row of the list. `brokers`: names of its brokers that the viewer can see."""
 
     change: Change
     done: int
@@ -125,7 +125,7 @@ class ChangeRow:
 
 
 def change_rows(changes: list[Change], viewer: AnyUser) -> list[ChangeRow]:
-    """Two queries, however many there are."""
+    """Return the rows of the list, in two queries for any number of changes."""
     ids = [one.pk for one in changes]
     counts: dict[UUID, dict[str, int]] = {}
     brokers: dict[UUID, list[str]] = {}

@@ -132,7 +132,7 @@ def _again(request: HttpRequest, change_id: UUID, states: tuple[StepState, ...])
 
 
 def access_change(user: AnyUser, change_id: UUID) -> Change:
-    """Raises Http404 where the user sees no part of it."""
+    """Return the change. Raises Http404 if the user can't see any part of it."""
     found = changes_seen_by(user).filter(pk=change_id).select_related("author").first()
     if found is None:
         raise Http404("No such change.")

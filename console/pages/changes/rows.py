@@ -31,12 +31,12 @@ ORIGINS = {"page": "Page", "api": "API", "admin": "Administration", "command": "
 
 
 def source_of(change: Change) -> str:
-    """Where the change was requested, in words."""
+    """Return where the change was requested, in words."""
     return ORIGINS.get(change.origin, change.origin)
 
 
 def may_be_there(unsure: int) -> str:
-    """What a stop leaves to be done: `unsure` steps may have been sent. "" where there is none."""
+    """Describe the steps that may have been sent before a stop; "" if `unsure` is 0."""
     if not unsure:
         return ""
     one = unsure == 1
@@ -49,8 +49,8 @@ def may_be_there(unsure: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """How far a change is. `waiting`: why it waits, the broker's words or ours; `next_at`: when it is
-    tried again. `waits_for`: what an earlier change has to do first."""
+    """The progress of a change. `waiting`: why it waits, in the broker's or our words; `next_at`:
+    the next retry. `waits_for`: the step of an earlier change that it waits for."""
 
     change: Change
     done: int
@@ -67,7 +67,7 @@ class Strip:
 
     @property
     def stopping(self) -> str:
-        """What is left to be done after a stop was requested; "" where none was."""
+        """What is left to do after a stop was requested; "" if none was."""
         stopped = self.is_open and self.change.stop_requested_at is not None
         return may_be_there(self.open) if stopped else ""
 
@@ -81,7 +81,7 @@ class Strip:
 
 
 def strip_of(change: Change, viewer: AnyUser) -> Strip:
-    """For templates/console/_change_strip.html."""
+    """Return the progress for templates/console/_change_strip.html."""
     states = counts_of(change)
     waiting, next_at, waits_for = "", None, None
     if change.state in OPEN_CHANGES:
@@ -91,7 +91,7 @@ def strip_of(change: Change, viewer: AnyUser) -> Strip:
             waiting = first.error_detail
             next_at = held.aggregate(at=Min("next_at"))["at"]
         else:
-            # The first of each broker: what comes behind them in the change waits for them.
+            # The first open step of each broker: the change's later steps wait for them.
             fronts = (
                 change.steps.filter(state__in=OPEN_STEPS)
                 .order_by("broker_id", "ordinal")
@@ -124,7 +124,7 @@ class StepRow:
     fields: list[FieldLine]
     commands: list[str]
     tries: list[Any]
-    #: The page of the object; "" where it has none, is not there, or is not for the viewer to see.
+    #: The object's page; "" if it has none, doesn't exist, or isn't visible to the viewer.
     href: str
     waits_for: WaitsFor | None
 

@@ -1,4 +1,4 @@
-"""The audit trail by the API. Nothing here can change it."""
+"""The audit log in the API. Nothing here can change it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class AuditFilters(django_filters.FilterSet):
         fields: list[str] = []
 
 
-# `from` is a word of Python's own, so these two cannot be written as attributes.
+# `from` is a Python keyword, so these two can't be written as attributes.
 AuditFilters.base_filters["from"] = TimeFilter(
     field_name="at",
     lookup_expr="gte",

@@ -1,4 +1,4 @@
-"""A broker in JSON: what people set, and what polling saw of it."""
+"""A broker in JSON: its settings, and what polling observed."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class BrokerWrite(StrictSerializer):
         ref_name = "BrokerSettings"
 
     def settings(self, base: Broker | None = None) -> BrokerSettings:
-        """The sent fields; for PATCH, merged into `base`."""
+        """Return the sent fields; for PATCH, merged into `base`."""
         given = dict(self.validated_data)
         given.pop("allow_duplicate", None)
         for name in SECRETS:

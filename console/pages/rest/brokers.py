@@ -73,7 +73,7 @@ class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
         "partial_update": Permission.BROKERS_EDIT,
         "destroy": Permission.BROKERS_FORGET,
         "test": Permission.BROKERS_TEST,
-        # It reaches any host from where the console stands, as adding a broker does.
+        # It can reach any host that the console can reach, as adding a broker can.
         "test_unsaved": Permission.BROKERS_ADD,
     }
 
@@ -162,7 +162,7 @@ class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
             self._sent(partial=partial).settings(broker),
             now=timezone.now(),
             acting_user=self.request.user,
-            # PATCH stands on what was just read: another edit in between would be undone by it.
+            # PATCH builds on what was just read, so it would undo an edit made in between.
             expected_generation=expected or (broker.generation if partial else None),
         )
         return self._shown(pk, Permission.BROKERS_EDIT)
@@ -180,14 +180,15 @@ class BrokersView(ListModelMixin, RetrieveModelMixin, ApiView):
 
 
 def _check_if_match(request: Request, broker: Broker) -> int | None:
-    """The generation that If-Match asks for; None without one. Raises Stale, ValidationError."""
+    """Return the generation in If-Match; None without one. Raises Stale, ValidationError."""
     header = request.META.get("HTTP_IF_MATCH", "").strip()
     if header in ("", "*"):
         return None
     tags = [_ENTITY_TAG.fullmatch(tag.strip()) for tag in header.split(",")]
     if None in tags:
         raise ValidationError({"If-Match": ['Send the ETag in quotes, such as "3".']})
-    # Weak ones too: whatever compresses an answer on its way weakens its ETag, and it names a generation.
+    # Weak tags too: a proxy that compresses an answer weakens its ETag, which still names a
+    # generation.
     if not any(tag and tag[2] == str(broker.generation) for tag in tags):
         raise Stale(
             f"Someone else changed this broker; it is now at generation {broker.generation}. "

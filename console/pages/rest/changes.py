@@ -1,4 +1,4 @@
-"""Changes by the API: what was asked, how far it is, stopping it, asking again."""
+"""Changes in the API: what was requested, its status, stopping and retrying it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ChangeFilters(django_filters.FilterSet):
         return queryset.filter(author=user.pk) if value else queryset.exclude(author=user.pk)
 
 
-# `from` is a word of Python's own, so these two cannot be written as attributes.
+# `from` is a Python keyword, so these two can't be written as attributes.
 ChangeFilters.base_filters["from"] = TimeFilter(
     field_name="created_at", lookup_expr="gte", help_text="Changes created at or after this time (ISO 8601, with zone)."
 )  # fmt: skip
@@ -80,7 +80,7 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
     lookup_value_regex = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     console_permissions = {
         "list": Permission.CHANGES_VIEW,
-        # One's own is always one's own: who sees which change is decided by the rows.
+        # You can always see your own changes. The queryset decides who sees which change.
         "retrieve": ANYBODY,
         "steps": ANYBODY,
         "stop": ANYBODY,

@@ -1,4 +1,4 @@
-"""Drift by the API: what differs, and settling it."""
+"""Drift in the API: what differs, and how to resolve it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans by the API: desired_objects of several kinds as one request, shown or applied."""
+"""Plans in the API: desired objects of several kinds in one request, shown or applied."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class PlansView(ApiView):
 def _read(
     request: Request, known: Mapping[str, Planned], number: int, raw: Any
 ) -> tuple[str, _Fields, bool]:
-    """(kind, checked fields, whether it should not be). Raises ValidationError."""
+    """Return (kind, checked fields, whether the object should be absent). Raises ValidationError."""
     if not isinstance(raw, dict):
         raise InvalidField(f"wishes.{number}", "Each entry must be an object.")
     given = dict(raw)
@@ -124,7 +124,7 @@ def _read(
 
 
 def _plannable() -> dict[str, Planned]:
-    """Every kind that can be asked for here."""
+    """Return every kind that can be planned here."""
     return {
         face.name: face.planned or planned_of(face)
         for face in FACES.values()

@@ -1,5 +1,5 @@
-"""The routes of /api/v1/. Addresses end with a slash; objects are addressed by id, because
-RabbitMQ's names hold slashes."""
+"""The routes of /api/v1/. Addresses end with a slash; objects are addressed by ID, because
+RabbitMQ's names can contain slashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AMQP 0-9-1 connections on pika: to checked addresses, over by a deadline, with our errors only."""
+"""AMQP 0-9-1 connections with pika: checked addresses only, bounded by a deadline, our errors only."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from console.rabbitmq.text import printable
 HEARTBEAT_SECONDS = 10
 _BLOCKED_SECONDS = 10
 
-# pika logs with a traceback, as an error, whatever it also raises: one unreachable broker would fill
-# the log. What it raises is mapped below and told once, by who asked.
+# pika logs each failure as an error with a traceback, whatever it also raises: one unreachable
+# broker would fill the log. `_mapped` maps what pika raises, and the caller reports it once.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
@@ -44,10 +44,11 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 def connected(
     endpoint: AmqpEndpoint, deadline: Deadline | None = None
 ) -> Iterator[pika.BlockingConnection]:
-    """A connection to the endpoint's vhost for the length of the block.
+    """Open a connection to the endpoint's vhost for the length of the block.
 
-    Everything in the block, opening and closing included, ends by `deadline` (default: the endpoint's
-    total), and what pika raises in it leaves as a BrokerError. A connection belongs to one thread.
+    Everything in the block, including opening and closing, ends by `deadline` (default: the
+    endpoint's total timeout). Whatever pika raises in it leaves as a BrokerError. Use a connection
+    in one thread only.
     """
     deadline = deadline or Deadline(endpoint.timeouts.total)
     with _mapped(endpoint.host):
@@ -62,7 +63,7 @@ def connected(
 
 
 def _parameters(endpoint: AmqpEndpoint, deadline: Deadline) -> list[pika.ConnectionParameters]:
-    """One set for each checked address, tried in turn; TLS still asks for the name."""
+    """Return parameters for each checked address, to try in order. TLS still verifies the name."""
     name = endpoint.tls.server_name or endpoint.host
     tls = None
     if endpoint.scheme == "amqps":
@@ -81,7 +82,7 @@ def _parameters(endpoint: AmqpEndpoint, deadline: Deadline) -> list[pika.Connect
             heartbeat=HEARTBEAT_SECONDS,
             blocked_connection_timeout=_BLOCKED_SECONDS,
             socket_timeout=min(endpoint.timeouts.connect, share),
-            # The whole of TCP, TLS and AMQP handshakes, however slowly they trickle.
+            # Bounds the TCP, TLS and AMQP handshakes together, however slowly their bytes arrive.
             stack_timeout=share,
             connection_attempts=1,
             client_properties={"connection_name": "Warren", "product": "Warren"},
@@ -91,11 +92,11 @@ def _parameters(endpoint: AmqpEndpoint, deadline: Deadline) -> list[pika.Connect
 
 
 def _end_by(connection: pika.BlockingConnection, deadline: Deadline) -> None:
-    """Cut the connection off at the deadline, even within a blocking call.
+    """Close the connection at the deadline, even within a blocking call.
 
-    pika's own time-outs bound only the opening; its heartbeat takes up to three times its interval.
-    The timer sits in the loop that every blocking call runs, as the heartbeat's does, for which pika
-    has no public name; tests/adapter/test_amqp.py holds it.
+    pika's own timeouts bound only the opening, and its heartbeat takes up to three intervals to
+    act. The timer runs in the loop of every blocking call, as the heartbeat's does. pika has no
+    public name for that; tests/adapter/test_amqp.py guards it.
     """
     inner = connection._impl
     over = exceptions.AMQPHeartbeatTimeout("the deadline passed")
@@ -104,7 +105,7 @@ def _end_by(connection: pika.BlockingConnection, deadline: Deadline) -> None:
 
 @contextlib.contextmanager
 def _mapped(host: str) -> Iterator[None]:
-    """The one edge where pika's exceptions become ours."""
+    """Map pika's exceptions to ours, in this one place."""
     try:
         yield
     except BrokerError:
@@ -113,7 +114,7 @@ def _mapped(host: str) -> Iterator[None]:
         raise mapped(error, host) from error
 
 
-#: Everything that pika raises of its own, and what it lets through.
+#: All exceptions that pika defines, and those it lets through.
 FOREIGN: tuple[type[Exception], ...] = (
     exceptions.AMQPError,
     exceptions.ChannelError,
@@ -125,7 +126,7 @@ FOREIGN: tuple[type[Exception], ...] = (
 
 
 def mapped(error: Exception, host: str) -> BrokerError:
-    """`error`, of pika or below, as one of ours."""
+    """Map an exception of pika, or of a layer below it, to a BrokerError."""
     if isinstance(error, exceptions.ConnectionClosedByBroker):
         return _connection_closed(error.reply_code, error.reply_text)
     if isinstance(error, exceptions.ChannelClosedByBroker):
@@ -133,7 +134,7 @@ def mapped(error: Exception, host: str) -> BrokerError:
     if isinstance(error, exceptions.ProbableAccessDeniedError):
         return _vhost_closed(" ".join(map(str, error.args)))
     for inner in _layers(error):
-        # pika quotes what TLS said in the text of its own.
+        # pika quotes TLS errors in the text of its own exceptions.
         if (refused := client_certificate_failure(inner)) is not None:
             return refused
     for kinds, ours, detail in _BY_KIND:
@@ -196,7 +197,7 @@ _BY_KIND: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str], ...]
 
 
 def _from_cause(error: Exception, host: str) -> BrokerError:
-    """pika wraps what the socket said several layers deep."""
+    """Find the socket's error, which pika wraps several layers deep, and map it."""
     for inner in _layers(error):
         if isinstance(inner, ssl.SSLError):
             return tls_failure(inner, host)

@@ -1,4 +1,4 @@
-"""Queue depths by AMQP passive declare: fresh at once, for a few queues or where HTTP is not open."""
+"""Queue depths by AMQP passive declare: current values, for a few queues or without HTTP."""
 
 from __future__ import annotations
 
@@ -19,17 +19,21 @@ _NOT_FOUND = 404
 
 
 class PassiveDepths:
-    """Reads depths by passive declares over AMQP. A connection speaks to one vhost only, so there is one for each
-    vhost asked about, one after the other, all under the endpoint's one deadline."""
+    """Reads depths by passive declares over AMQP.
+
+    A connection is limited to one vhost, so each vhost gets its own, one after the other. All share
+    the endpoint's one deadline.
+    """
 
     def __init__(self, endpoint: AmqpEndpoint) -> None:
         self._endpoint = endpoint
 
     def depths_of(self, names: Sequence[tuple[str, str]]) -> Listing[QueueDepth]:
-        """Ready messages and consumers of the named queues; unacked and total AMQP does not tell.
+        """Return ready messages and consumers of the named queues, given as (vhost, name).
 
-        A queue that does not exist is left out. One that may not be asked about is a rejected row, as
-        is every queue of a vhost that is closed to us; the listing then is not complete.
+        AMQP doesn't report unacked and total: they are None. A queue that doesn't exist is left
+        out. A queue that the user can't access is a rejected row, as is every queue of a vhost that
+        refuses the user; the listing is then incomplete.
         """
         deadline = Deadline(self._endpoint.timeouts.total)
         items: list[QueueDepth] = []
@@ -60,7 +64,7 @@ def _ask(
         try:
             answer = channel.queue_declare(name, passive=True).method
         except (ChannelClosedByBroker, ShortStringTooLong) as error:
-            # The broker closes the channel with every "no": the next name needs a new one.
+            # The broker closes the channel with every refusal, so the next name needs a new one.
             if isinstance(error, ShortStringTooLong):
                 rejected.extend(_refused(vhost, [name], "The name is longer than 255 bytes."))
                 continue

@@ -1,4 +1,4 @@
-"""Messages over AMQP."""
+"""Publish messages over AMQP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from console.rabbitmq.endpoint import AmqpEndpoint
 
 
 class Publisher:
-    """Publishes with confirms: a message counts as sent only when the broker has taken it."""
+    """Publishes with confirms: a message counts as sent only when the broker has confirmed it."""
 
     def __init__(self, channel: BlockingChannel) -> None:
         self._channel = channel
@@ -26,8 +26,11 @@ class Publisher:
         body: bytes,
         properties: pika.BasicProperties | None = None,
     ) -> bool:
-        """Whether at least one queue took the message. Raises BrokerError; TimedOut or ConnectionLost
-        then say nothing about whether the message arrived, so it must not be sent again blindly."""
+        """Publish a message; return whether at least one queue accepted it.
+
+        Raises BrokerError. After TimedOut or ConnectionLost the message may have arrived or not, so
+        don't send it again blindly.
+        """
         try:
             self._channel.basic_publish(exchange, routing_key, body, properties, mandatory=True)
         except UnroutableError:
@@ -37,7 +40,7 @@ class Publisher:
 
 @contextlib.contextmanager
 def publisher(endpoint: AmqpEndpoint) -> Iterator[Publisher]:
-    """A publisher for the length of the block, bounded by the endpoint's deadline as a whole."""
+    """Return a publisher for the length of the block, which the endpoint's deadline bounds."""
     with connected(endpoint) as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -52,6 +55,7 @@ def publish(
     body: bytes,
     properties: pika.BasicProperties | None = None,
 ) -> bool:
-    """Publish one message over a connection of its own; whether a queue took it. Raises BrokerError."""
+    """Publish one message over its own connection; return whether a queue accepted it. Raises
+    BrokerError."""
     with publisher(endpoint) as sender:
         return sender.publish(exchange, routing_key, body, properties)

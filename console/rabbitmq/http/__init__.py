@@ -1,1 +1,1 @@
-"""The bounded HTTP exchange with a broker: deadline, byte cap, no redirects, errors mapped once."""
+"""The bounded HTTP exchange with a broker: deadline, byte limit, no redirects, errors mapped once."""

@@ -1,7 +1,7 @@
-"""One bounded HTTP exchange: nothing a broker sends can cost more time or bytes than was granted.
+"""One bounded HTTP exchange: nothing a broker sends can cost more time or bytes than allowed.
 
-No redirects, no cookies, no proxies from the environment, no compression, no answer whose end only
-the closing of the connection would tell. Paths go out exactly as they were built.
+No redirects, no cookies, no proxies from the environment, no compression, and no answer that ends
+only when the connection closes. Paths are sent exactly as they were built.
 """
 
 from __future__ import annotations
@@ -33,16 +33,19 @@ from console.rabbitmq.text import printable
 
 JSON = "application/json"
 _HEADER_BYTES = 200_000
-#: What may stand in a path and a query as it is; the rest is percent-encoded by who builds them.
+#: Characters allowed unescaped in a path and query. Code that builds them percent-encodes the rest.
 _TARGET = re.compile(r"(?:/[\w.~!$&'()*+,;=:@%-]*)+(?:\?[\w.~!$&'()*+,;=:@%/?-]*)?", re.ASCII)
-#: What a server may take for a step to another resource.
+#: Dot segments, which a server may resolve to another resource.
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer that is no redirect. `content_type` is lower case, without parameters. `server`
-    is what it names as its server, "" where it names none: a proxy, or RabbitMQ's own."""
+    """A complete answer that isn't a redirect.
+
+    `content_type` is lower case, without parameters. `server` is the Server header, of a proxy or
+    of RabbitMQ itself; "" if there is none.
+    """
 
     status: int
     body: bytes
@@ -57,8 +60,8 @@ class Answer:
 class BoundedHttp:
     """HTTP to one broker, with its credentials, limits and connections. Safe to use from threads.
 
-    Paths begin with a slash and are taken below the endpoint's prefix. A whole URL instead of a path
-    reaches another port of the same host (the Prometheus plugin's).
+    Paths start with a slash and are relative to the endpoint's prefix. Pass a complete URL to reach
+    another port of the same host, such as the Prometheus plugin's.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -88,8 +91,11 @@ class BoundedHttp:
         timeouts: Timeouts | None = None,
         max_bytes: int | None = None,
     ) -> bytes:
-        """The body of a 2xx answer; any other status is raised. Retried once, and only where an idle
-        kept-alive connection turned out to be dead. `max_bytes` defaults to the endpoint's limit."""
+        """Return the body of a 2xx answer; raise an error for any other status.
+
+        Retries once, and only if an idle kept-alive connection turned out to be dead. `max_bytes`
+        defaults to the endpoint's limit.
+        """
         answer = self.exchange(
             "GET",
             path_or_url,
@@ -116,9 +122,10 @@ class BoundedHttp:
         max_bytes: int | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """One request and its whole answer, of any status but a redirect. Raises BrokerError.
+        """Send one request and return its complete answer, of any status except a redirect.
 
-        `accept` is JSON for reads and anything for writes, some of which refuse to give JSON (limits).
+        `accept` defaults to JSON for reads and to anything for writes: some writes, such as limits,
+        refuse to answer in JSON. Raises BrokerError.
         """
         if accept is None:
             accept = JSON if method == "GET" else "*/*"
@@ -145,9 +152,9 @@ class BoundedHttp:
         timeouts: Timeouts | None = None,
         max_bytes: int | None = None,
     ) -> Iterator[Iterator[bytes]]:
-        """The body of a 2xx answer in pieces as they come, under the same bounds. Not retried.
+        """Yield the body of a 2xx answer piece by piece, under the same bounds. Never retried.
 
-        The pieces must be read in the thread that opened the stream.
+        Read the pieces in the thread that opened the stream.
         """
         cap = self.endpoint.limits.body_bytes if max_bytes is None else max_bytes
         request = self._request("GET", path_or_url, None, accept, authenticated, None)
@@ -172,7 +179,7 @@ class BoundedHttp:
         else:
             base, target = self._elsewhere(path_or_url, authenticated)
         if not sendable(target):
-            # It would have to be sent otherwise than it is written, and mean another object.
+            # It would have to be sent in a different form, which could mean another object.
             raise UnaddressableName("This path can't be sent unchanged.")
         headers = [
             ("Host", base.authority),
@@ -186,13 +193,15 @@ class BoundedHttp:
         extensions: dict[str, Any] = {"timeout": _WITHIN_DEADLINE}
         if self.endpoint.tls.server_name:
             extensions["sni_hostname"] = self.endpoint.tls.server_name
-        # In its parts: from a whole URL a library may resolve dot segments or encode anew.
+        # Built from parts: given a complete URL, a library may resolve dot segments or encode it
+        # again.
         url = httpcore2.URL(scheme=base.scheme, host=base.host, port=base.port, target=target)
         request = httpcore2.Request(
             method, url, headers=headers, content=body, extensions=extensions
         )
         if authenticated:
-            # Last, so that no variable of a frame that fails above shows it in a debug page.
+            # Added last, so that a debug page of a failure above shows no variable that contains
+            # it.
             secret = self._authorization.reveal().encode("ascii")
             request.headers.append((b"Authorization", secret))
         return request
@@ -209,16 +218,16 @@ class BoundedHttp:
 
 
 def sendable(target: str) -> bool:
-    """Whether a path with its query reaches the server as it is written, and means what it says."""
+    """Return whether a path with its query reaches the server unchanged and without dot segments."""
     return bool(_TARGET.fullmatch(target)) and not _DOTS.search(target.partition("?")[0])
 
 
-#: httpcore2's own time-outs per read; the exchange's deadline cuts each of them shorter.
+#: Disables httpcore2's own timeouts per read; the exchange's deadline bounds each read.
 _WITHIN_DEADLINE = {"connect": None, "read": None, "write": None, "pool": None}
 
 
 def must_be_json(answer: Answer) -> None:
-    """Raises MalformedAnswer unless the answer says that it is JSON: a log-in page is often a 200."""
+    """Raise MalformedAnswer unless the answer is declared as JSON: login pages often answer 200."""
     if answer.content_type != JSON:
         kind = printable(answer.content_type, 60) or "no content type"
         raise MalformedAnswer(
@@ -239,7 +248,7 @@ def _basic(credentials: Credentials) -> str:
 
 
 def _new_exchange(timeouts: Timeouts, cap: int) -> Exchange:
-    # Chunk framing may cost a few bytes for each of the body's, never more than this.
+    # Chunk framing can add a few bytes per byte of the body, never more than this.
     return Exchange(timeouts, max_wire_bytes=2 * cap + _HEADER_BYTES)
 
 

@@ -1,4 +1,4 @@
-"""Reads an answer within its bounds, and turns exceptions of the HTTP library into BrokerError."""
+"""Read an answer within its bounds, and map exceptions of the HTTP library to BrokerError."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REFUSAL_BYTES = 64_000
 
 
 def header(response: httpcore2.Response, name: bytes) -> str:
-    """All values of a header, joined; "" where there is none."""
+    """Return all values of a header, joined; "" if it is missing."""
     values = [value for key, value in response.headers if key.lower() == name]
     return b", ".join(values).decode("latin-1")
 
@@ -54,7 +54,7 @@ def _must_be_plain(response: httpcore2.Response) -> None:
         response, b"transfer-encoding"
     )
     if not framed and response.status != 204:
-        # Its end would be the end of the connection: a cut answer would pass for a whole one.
+        # Such an answer ends when the connection closes, so a truncated one would look complete.
         raise MalformedAnswer("The answer doesn't state its length.")
 
 
@@ -83,7 +83,7 @@ def pieces(response: httpcore2.Response, exchange: Exchange, cap: int) -> Iterat
 
 
 def beginning(response: httpcore2.Response) -> bytes:
-    """What a refusal says, as far as it is worth reading: the status counts, not the length."""
+    """Return the start of an error body, up to _REFUSAL_BYTES: only the status matters."""
     body = b""
     for piece in response.iter_stream():
         body += piece
@@ -94,7 +94,7 @@ def beginning(response: httpcore2.Response) -> bytes:
 
 @contextlib.contextmanager
 def mapped_errors(exchange: Exchange) -> Iterator[None]:
-    """The one edge where exceptions of httpcore2 and what is below it become ours."""
+    """Map exceptions of httpcore2 and of the layers below to ours, in this one place."""
     try:
         yield
     except BrokerError:
@@ -104,9 +104,10 @@ def mapped_errors(exchange: Exchange) -> Iterator[None]:
 
 
 def mapped(error: Exception, *, cut: bool = False) -> BrokerError:
-    """`error`, of httpcore2 or below, as one of ours. `cut`: the connection had been closed by then.
+    """Map an exception of httpcore2, or of a layer below it, to a BrokerError.
 
-    An exception that is no transport's is our own defect and is raised as it is.
+    `cut`: the connection was already closed. An exception that isn't a transport's is a bug of ours
+    and is raised unchanged.
     """
     if isinstance(error, (httpcore2.TimeoutException, TimeoutError)):
         return TimedOut("No complete answer in time.")

@@ -1,4 +1,4 @@
-"""What a status other than 2xx means, as an error of ours."""
+"""Map a status other than 2xx to one of our errors."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from console.rabbitmq.text import printable
 
 
 def error_for_status(status: int, body: bytes) -> BrokerError:
-    """The error that an answer of this status is. `body` may be anything.
+    """Return the error for an answer with this status. `body` can be anything.
 
-    RabbitMQ answers 401 both to a wrong password ("not_authorized") and to a right one whose user
-    may not do this ("not_authorised"); only that letter tells them apart, on 3.10 to 4.3.
+    RabbitMQ answers 401 both for a wrong password ("not_authorized") and for a correct one without
+    the right to do this ("not_authorised"). Only that letter distinguishes them, on 3.10 to 4.3.
     """
     said = read_said(body)
     detail = printable(said.text, 400)
@@ -34,7 +34,7 @@ def error_for_status(status: int, body: bytes) -> BrokerError:
         return LoginRefused("", status=status)
     if status == 403:
         return AccessRefused(detail, status=status)
-    # 3.10 answers 406 from its static files where it has no such endpoint.
+    # 3.10 answers 406 from its static files if it has no such endpoint.
     if status in (404, 410) or (status == 406 and not body):
         return NotFound("" if said.reason == "Not Found" else detail, status=status)
     if status == 400 and "stats in management ui are disabled" in said.reason.lower():
@@ -53,6 +53,6 @@ def error_for_status(status: int, body: bytes) -> BrokerError:
 
 
 class _Busy(Unreachable):
-    """Somebody answered, but not for the broker."""
+    """Something answered, but not the broker."""
 
     summary = "The broker is not available."

@@ -1,4 +1,4 @@
-"""The words of an error body, as one line: what RabbitMQ, or a proxy in front of it, gives as the reason."""
+"""Read the reason from an error body of RabbitMQ or of a proxy in front of it, as one line."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from typing import Any
 
 import msgspec
 
-#: Beyond these a reason is cut: it is text for a person, not data.
+#: A longer reason is cut: it is text for a person, not data.
 _MOST_ITEMS = 20
 _DEEPEST = 6
-#: RabbitMQ escapes these three in some reasons, by version and endpoint, and no others.
+#: RabbitMQ escapes these three characters, and no others, in some reasons; which depends on version
+#: and endpoint.
 _ESCAPED = re.compile(r"&(lt|gt|amp);")
 _UNESCAPED = {"lt": "<", "gt": ">", "amp": "&"}
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,400})", re.IGNORECASE)
 _HEADING = re.compile(rb"<h1[^>]*>([^<]{1,400})", re.IGNORECASE)
-#: An atom of Erlang, such as `no_such_exchange`: what follows in a list says more about it.
+#: An Erlang atom such as `no_such_exchange`: what follows it in a list explains it.
 _ATOM = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """`code` is RabbitMQ's `error` and `reason` what it says besides; "" where it says nothing. `other` is
-    what somebody says who is not RabbitMQ's API: the text, or the title of a page."""
+    """The content of an error body. `code` is RabbitMQ's `error` and `reason` its `reason`; "" if
+    missing. `other` is text that isn't from RabbitMQ's API: plain text, or the title of a page.
+    """
 
     code: str = ""
     reason: str = ""
@@ -36,7 +38,7 @@ class Said:
 
 
 def read_said(body: bytes) -> Said:
-    """What an error body says. It may be anything: JSON of any shape, text, a page, cut off, empty."""
+    """Read an error body. It can be anything: JSON of any shape, text, a page, truncated, empty."""
     try:
         value = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -47,7 +49,8 @@ def read_said(body: bytes) -> Said:
 
 
 def _words(value: Any, depth: int = 0) -> str:
-    """A value of JSON in words. Erlang's tuples come as lists and its strings as lists of characters."""
+    """Return a JSON value as text. Erlang tuples arrive as lists, and Erlang strings as lists of
+    code points."""
     if depth > _DEEPEST:
         return "…"
     if isinstance(value, str):
@@ -70,7 +73,7 @@ def _words(value: Any, depth: int = 0) -> str:
 
 
 def _characters(value: list[Any]) -> str | None:
-    """The text that a list of code points is; None for any other list."""
+    """Return the text of a list of code points; None for any other list."""
     if not value or not all(type(code) is int and 9 <= code < 0x110000 for code in value):
         return None
     text = "".join(map(chr, value))
@@ -78,7 +81,7 @@ def _characters(value: list[Any]) -> str | None:
 
 
 def _line(text: str) -> str:
-    """RabbitMQ puts a headline, an empty line and one line for each fault: here on one line."""
+    """Join lines into one: RabbitMQ sends a headline, an empty line and one line per fault."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) < 2:
         return "".join(lines)

@@ -1,8 +1,8 @@
-"""The bytes below HTTP: connections to checked addresses, under one deadline and one byte cap.
+"""The bytes below HTTP: connections to checked addresses, under one deadline and one byte limit.
 
-httpcore2's own time-outs start anew with every read, so a broker that trickles one byte at a time
-holds a thread for ever. Here every wait of an exchange — name look-up, connect, handshake, headers,
-body — is cut to what is left of that exchange's deadline.
+httpcore2's own timeouts restart with every read, so a broker that sends one byte at a time would
+hold a thread forever. Here every wait of an exchange — DNS lookup, connect, handshake, headers,
+body — is limited to what is left of that exchange's deadline.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _MAX_CONNECTIONS = 8
 
 
 class Exchange:
-    """One request and its answer: its deadline, its cap, and what happened to its connection."""
+    """One request and its answer: deadline, byte limit and the state of its connection."""
 
     def __init__(self, timeouts: Timeouts, max_wire_bytes: int) -> None:
         self.deadline = Deadline(timeouts.total)
         self.timeouts = timeouts
         self.max_wire_bytes = max_wire_bytes
         self.received = 0
-        #: The connection had served another exchange before, so it may have died while idle.
+        #: The connection served another exchange before, so it may have died while idle.
         self.reused = False
-        #: The other side closed before the answer was complete.
+        #: The other side closed the connection before the answer was complete.
         self.cut = False
 
 
@@ -46,7 +46,7 @@ _thread = threading.local()
 
 @contextlib.contextmanager
 def under(exchange: Exchange) -> Iterator[None]:
-    """Every connection used by this thread within the block belongs to `exchange`."""
+    """Assign every connection that this thread uses within the block to `exchange`."""
     outer = getattr(_thread, "exchange", None)
     _thread.exchange = exchange
     try:
@@ -61,7 +61,7 @@ def _current() -> Exchange:
 
 
 def pinned_pool(policy: AddressPolicy, context: ssl.SSLContext) -> httpcore2.ConnectionPool:
-    """Kept-alive connections that go to checked addresses only. No proxies."""
+    """Return a pool of kept-alive connections that go to checked addresses only. No proxies."""
     return httpcore2.ConnectionPool(
         ssl_context=context,
         max_connections=_MAX_CONNECTIONS,
@@ -133,7 +133,8 @@ class _BoundedStream(httpcore2.NetworkStream):
             raise TimedOut("The broker didn't accept the request in time.") from error
         except OSError as error:
             exchange.cut = True
-            # httpcore2 goes on to read: a server may answer and close before it has read all.
+            # httpcore2 then reads the answer: a server may answer and close before it has read the
+            # whole request.
             raise httpcore2.WriteError(str(error)) from error
 
     def start_tls(
@@ -144,7 +145,7 @@ class _BoundedStream(httpcore2.NetworkStream):
     ) -> httpcore2.NetworkStream:
         exchange = self._exchange()
         try:
-            # The handshake as a whole is bounded by the socket's time-out, not each read of it.
+            # The socket's timeout bounds the handshake as a whole, not each read of it.
             self._socket.settimeout(exchange.deadline.at_most(exchange.timeouts.connect))
             secured = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
         except TimeoutError as error:
@@ -170,10 +171,10 @@ class _BoundedStream(httpcore2.NetworkStream):
 
 
 def _has_something_to_read(connection: socket.socket) -> bool:
-    """An idle connection with something to read has been closed by the other side, or is broken."""
+    """Return whether an idle connection is readable: the other side has closed it, or it is broken."""
     if connection.fileno() < 0:
         return True
-    # poll, not select: a worker may hold more than 1024 descriptors.
+    # poll, not select: a worker may have more than 1024 open descriptors.
     poller = select.poll()
     poller.register(connection.fileno(), select.POLLIN)
     return bool(poller.poll(0))

@@ -1,4 +1,4 @@
-"""JSON of an answer whose shape is not known before."""
+"""Decode JSON answers of unknown shape."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from console.rabbitmq.errors import MalformedAnswer
 
 
 def decoded(body: bytes) -> Any:
-    """Raises MalformedAnswer."""
+    """Decode JSON. Raises MalformedAnswer."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
@@ -18,7 +18,7 @@ def decoded(body: bytes) -> Any:
 
 
 def must_name(row: Any, **names: str) -> None:
-    """Raises MalformedAnswer unless the row is an object that names what was asked for."""
+    """Raise MalformedAnswer unless the row is an object with exactly these names."""
     if not isinstance(row, dict) or any(row.get(field) != name for field, name in names.items()):
         raise MalformedAnswer(
             "The broker's answer is about a different object than the one requested."
@@ -26,7 +26,8 @@ def must_name(row: Any, **names: str) -> None:
 
 
 def rows_of(value: Any) -> list[dict[str, Any]]:
-    """Every row: what a listing leaves out counts as absent, so none is passed over."""
+    """Return every row of a listing. Raises MalformedAnswer for a row that isn't an object:
+    skipping it would make the object look absent."""
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise MalformedAnswer("The broker answered with something other than a list of objects.")
     return value

@@ -1,4 +1,4 @@
-"""Calls of the management API as data. A kind's wire makes them, and `ObjectStore` sends them."""
+"""Calls of the management API as data. A kind's wire builds them, and `ObjectStore` sends them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """One GET. `segments` are the parts of the path after /api/, unescaped. The answer is an object or a
-    list of rows."""
+    """One GET. `segments` are the parts of the path after /api/, unescaped. The answer is an object
+    or a list of rows."""
 
     segments: tuple[str, ...]
     query: Query | None = None
@@ -24,8 +24,11 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One write. `segments` as in `Get`; `body` None: no body. `missing` is the sentence for a 404 or 405,
-    for addresses that older versions lack; "" treats them as any other error."""
+    """One write. `segments` as in `Get`; `body` None: no body.
+
+    `missing` is the message for a 404 or 405, for endpoints that older versions lack; "" treats
+    those as any other error.
+    """
 
     method: Literal["PUT", "POST", "DELETE"]
     segments: tuple[str, ...]
@@ -35,8 +38,8 @@ class Call:
 
 
 class Wire(Protocol):
-    """How objects of one kind travel over the management API. Pure: it makes calls and reads answers, and
-    sends nothing. Keys are in the order of `Kind.identity`."""
+    """How objects of one kind travel over the management API. Pure: it builds calls and reads
+    answers, and sends nothing. Keys are in the order of `Kind.identity`."""
 
     def listing(self) -> Sequence[Get]:
         """Return the readings that together list every object of the broker."""
@@ -47,33 +50,41 @@ class Wire(Protocol):
         ...
 
     def specs(self, *answers: Sequence[Row]) -> Iterator[tuple[Key, Row]]:
-        """Yield (key, spec) from the answers to `listing` or `one`, given in the same order. A spec lacks
-        fields that this version doesn't report. Raises KeyError, TypeError or ValueError for a row that
-        isn't an object of this kind."""
+        """Yield (key, spec) from the answers to `listing` or `one`, given in the same order.
+
+        A spec lacks fields that this version doesn't report. Raises KeyError, TypeError or
+        ValueError for a row that isn't an object of this kind.
+        """
         ...
 
     def writes(self, key: Key, spec: Spec, before: Spec | None) -> Iterable[Call]:
-        """Return the calls that give the object the canonical `spec`. `before` is the spec read just now,
-        None if it doesn't exist. Raises SpecError or BrokerError for what must not be sent."""
+        """Return the calls that give the object the canonical `spec`.
+
+        `before` is the spec just read, None if the object doesn't exist. Raises SpecError or
+        BrokerError for what must not be sent.
+        """
         ...
 
     def delete(self, key: Key, answers: Sequence[Row], *, if_empty: bool) -> Call:
-        """Return the call that deletes the object. `answers` are the rows of the first reading of `one` if
-        `reads_before_delete`, else empty; raises NotFound if they lack the object. `if_empty`: the broker
-        must refuse a queue with messages."""
+        """Return the call that deletes the object.
+
+        `answers` are the rows of the first reading of `one` if `reads_before_delete`, else empty;
+        raises NotFound if they lack the object. `if_empty`: the broker must refuse a queue with
+        messages.
+        """
         ...
 
     #: Whether `delete` needs the answer to `one`.
     reads_before_delete: bool
 
     def kept_while_down(self, key: Key) -> Get | None:
-        """Return a listing that also has objects on nodes that are down, where a GET of the object answers
+        """Return a listing that includes objects on nodes that are down, for which a GET answers
         404. None for kinds that are on every node."""
         ...
 
     def located(self, segments: Sequence[str], body: Mapping[str, Any]) -> Key | None:
-        """Return the key of the object that a call is about: the inverse of `writes` and `delete`. None if
-        the call isn't about this kind."""
+        """Return the key of the object that a call is about: the inverse of `writes` and `delete`.
+        None if the call isn't about this kind."""
         ...
 
     def spec_of_body(self, body: Mapping[str, Any]) -> Row:

@@ -1,7 +1,7 @@
 """RabbitMQ's management API, 3.10 to 4.3.
 
 Every method returns typed values or raises a `BrokerError`. An empty listing means that the broker
-reported none, never that it couldn't be asked. Every call ends by its deadline.
+reported none, never that the reading failed. Every call ends by its deadline.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ from console.rabbitmq.types import (
 
 Item = TypeVar("Item", QueueDepth, QueueInfo)
 
-#: Every queue as declared, with its state: the only listing that keeps the queues of a dead node on
-#: every version. No statistics are gathered for it.
+#: Every queue as declared, with its state. Only this listing keeps the queues of a dead node on
+#: every version. The broker gathers no statistics for it.
 _DECLARED: Query = {"disable_stats": "true"}
-#: The same with totals, also where the broker runs with statistics switched off. In a cluster that has
-#: lost nodes it leaves out queues: their absence means nothing.
+#: The same with totals, even if the broker runs with statistics disabled. In a cluster that has
+#: lost nodes it leaves out queues, so a missing queue proves nothing.
 _TOTALS: Query = {"disable_stats": "true", "enable_queue_totals": "true"}
 _EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy"
 _DEPTH_COLUMNS = "vhost,name,messages,messages_ready,messages_unacknowledged"
 _HEALING_FACTOR = 3
 _NOT_KNOWN = f"It's unknown whether the object exists. {WHAT_TO_DO}"
-#: Connections of one user that are read at once.
+#: At most this many connections of one user are read at once.
 MOST_CONNECTIONS = 2000
 _UNLISTABLE = RejectedRow(
     "The broker can't list a queue here because its name isn't valid UTF-8. Delete "
@@ -71,9 +71,9 @@ _UNLISTABLE = RejectedRow(
 class ManagementClient:
     """Reads one broker. Safe to use from threads; close it, or use it in a `with` block.
 
-    Every method raises BrokerError when it has no usable answer, within the endpoint's deadline per
-    request. Listings show what the broker's user may see, which is not all for a user that is not
-    tagged monitoring or administrator.
+    Every method raises BrokerError if it has no usable answer within the endpoint's deadline per
+    request. Listings contain what the broker's user can see: not everything, unless the user has
+    the tag monitoring or administrator.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -103,7 +103,7 @@ class ManagementClient:
         return readings.WHOAMI.one(self.http.get(path("whoami")), self._limits)
 
     def alarms(self) -> list[str]:
-        """Alarms in effect in the whole cluster ("memory on rabbit@a"); none is an empty list."""
+        """Return alarms in effect in the cluster ("memory on rabbit@a"); empty if there are none."""
         answer = self.http.exchange("GET", path("health", "checks", "alarms"))
         if answer.status == 503 and answer.content_type == JSON:
             return _alarms(answer.body)
@@ -121,12 +121,12 @@ class ManagementClient:
         return self._listing(readings.VHOST_LIMITS, "vhost-limits")
 
     def queues(self) -> Listing[QueueInfo]:
-        """Every queue as declared, with its state, without its depth; healed around rows the broker
-        cannot list."""
+        """Return every queue as declared, with its state and without its depth. Works around rows
+        that the broker can't list."""
         return self._all_queues(readings.QUEUES, _DECLARED)
 
     def exchanges(self) -> Listing[ExchangeInfo]:
-        """Every exchange as declared, the default one ("") among them."""
+        """Return every exchange as declared, including the default one ("")."""
         query: Query = {"disable_stats": "true", "columns": _EXCHANGE_COLUMNS}
         body = self.http.get(path("exchanges", query=query))
         return readings.EXCHANGES.listing(body, self._limits)
@@ -138,21 +138,22 @@ class ManagementClient:
         return self._listing(readings.OPERATOR_POLICIES, "operator-policies")
 
     def queue_now(self, vhost: str, name: str) -> QueueNow:
-        """One queue, read now; its figures are as old as the broker's statistics, 5 s as a rule."""
+        """Read one queue. Its figures are as old as the broker's statistics, usually 5 s."""
         body = self._get_named(queue_path(vhost, name), vhost, name)
         now = readings.QUEUE_NOW.one(body, self._limits)
         _must_be(now.info.vhost == vhost and now.info.name == name)
         return now
 
     def consumed(self) -> Listing[tuple[str, str]]:
-        """(vhost, name) of the queue of each consumer, as often as it has some, of the whole cluster. Some
-        40 microseconds of a node's work for each consumer. Raises StatsDisabled."""
+        """Return the (vhost, name) of each consumer's queue, cluster-wide: one item per consumer.
+        Costs a node about 40 microseconds per consumer. Raises StatsDisabled."""
         body = self.http.get(path("consumers", query={"columns": "queue.vhost,queue.name"}))
         return readings.CONSUMED.listing(body, self._limits)
 
     def queue_bindings(self, vhost: str, name: str) -> Listing[Binding]:
-        """The bindings to one queue. The broker answers for a queue that does not exist as well, with
-        no binding or the one to the default exchange: that there is one, only `queue_now` tells."""
+        """Return the bindings to one queue.
+        The broker also answers for a queue that doesn't exist, with no binding or only the default
+        exchange's. Use `queue_now` to find out whether the queue exists."""
         body = self._get_named(queue_path(vhost, name, "bindings"), vhost, name)
         listing = readings.BINDINGS.listing(body, self._limits)
         _must_be(all(item.vhost == vhost and item.destination == name for item in listing.items))
@@ -170,8 +171,8 @@ class ManagementClient:
         return self._listing(readings.TOPIC_PERMISSIONS, "topic-permissions")
 
     def user_connections(self, user: str) -> Listing[Connection]:
-        """Open connections of a user, from the broker's own book of them: no statistics are gathered.
-        Incomplete where there are more than MOST_CONNECTIONS. None for a user that does not exist."""
+        """Return a user's open connections, from the broker's own table: no statistics are gathered.
+        Incomplete if there are more than MOST_CONNECTIONS. Empty for a user that doesn't exist."""
         deadline = Deadline(self.endpoint.timeouts.total)
 
         def get(page: int, size: int) -> bytes:
@@ -181,7 +182,7 @@ class ManagementClient:
 
         found = first_pages(get, most=MOST_CONNECTIONS)
         if not found.rows and not self._escapes.prove(user):
-            # Perhaps said of another user, whose name the rewritten path holds.
+            # The answer may be about another user, whose name the rewritten path contains.
             raise PathRewritten(_NOT_KNOWN)
         listing = readings.CONNECTIONS.of(found.rows, self._limits)
         _must_be(all(item.user == user for item in listing.items))
@@ -190,19 +191,21 @@ class ManagementClient:
     # Depths
 
     def depths(self, *, settling: bool = False) -> Listing[QueueDepth]:
-        """Ready, unacked and total of every queue that has them, in as few bytes as the broker can say
-        it. Streams have none, and queues that a dead node held may not be named at all.
+        """Return ready, unacked and total of every queue that has them, in the smallest answer.
 
-        `settling`: nodes came or went a moment ago. A quorum queue whose leader moved is then said to
-        be empty until its new leader has counted, so that an empty one is taken for unknown."""
+        Streams have none, and queues of a dead node may be missing. `settling`: nodes joined or
+        left a moment ago. A quorum queue whose leader moved then reports zero until its new leader
+        has counted, so zero counts as unknown.
+        """
         if settling:
             columns = f"{_DEPTH_COLUMNS},type"
             return self._all_queues(readings.SETTLING_DEPTHS, {**_TOTALS, "columns": columns})
         return self._all_queues(readings.DEPTHS, {**_TOTALS, "columns": _DEPTH_COLUMNS})
 
     def _get_named(self, target: str, *names: str) -> bytes:
-        """The body of an answer about what is called so. Raises PathRewritten instead of NotFound where a
-        proxy changes the path on the way: then there are no figures."""
+        """Return the body of an answer about the named object.
+        Raises PathRewritten instead of NotFound if a proxy changes the path: then the 404 proves
+        nothing."""
         try:
             return self.http.get(target)
         except NotFound:
@@ -214,8 +217,9 @@ class ManagementClient:
         return rows.listing(self.http.get(path(endpoint)), self._limits)
 
     def _all_queues(self, rows: Rows[Any, Item], query: Query) -> Listing[Item]:
-        """All queues in one request: the broker works through all of them for each single page, so
-        that pages of 10,000 queues cost ten times as much, and would be no snapshot."""
+        """Read all queues in one request.
+        The broker works through all queues for every page, so pages of 10,000 queues cost ten times
+        as much and aren't a snapshot."""
         try:
             found = PagedRows(raw_rows(self.http.get(path("queues", query=query)), self._limits))
         except BrokerFailed:
@@ -228,8 +232,9 @@ class ManagementClient:
         )
 
     def _around_unlistable(self, query: Query) -> PagedRows:
-        """All queues but those that make the broker fail: vhost by vhost, and page by page only in
-        the vhosts that hold one. Takes a few times the deadline of one request at most."""
+        """Read all queues except those that make the broker fail.
+        Reads vhost by vhost, and page by page only in vhosts with such a queue. Takes at most
+        _HEALING_FACTOR times the total timeout of one request."""
         deadline = Deadline(_HEALING_FACTOR * self.endpoint.timeouts.total)
         vhosts = self.vhosts()
         found = PagedRows(complete=not vhosts.rejected)
@@ -257,8 +262,8 @@ class ManagementClient:
 
 
 def _without_twins(items: list[Item]) -> list[Item]:
-    """The first of each name: rows move between pages, and 3.10 shows all names that are not UTF-8
-    alike."""
+    """Keep the first row per name: rows move between pages, and 3.10 shows all names that aren't
+    UTF-8 alike."""
     first: dict[tuple[str, str], Item] = {}
     for item in items:
         first.setdefault((item.vhost, item.name), item)

@@ -1,4 +1,4 @@
-"""JSON from a broker into typed rows, one by one: an odd row costs itself and no other."""
+"""Decode a broker's JSON into typed rows, one by one: a malformed row is lost, and no other."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Rows(Generic[Row, Item]):
-    """How rows of one kind are read: a struct of what the broker sends, and what we make of it.
+    """How rows of one kind are read: a struct of what the broker sends, and a function for our
+    type.
 
-    Fields without a default are what identifies a row; the others may be missing or odd.
+    Fields without a default identify a row; the others can be missing or malformed.
     """
 
     def __init__(self, struct: type[Row], build: Callable[[Row], Item]) -> None:
@@ -35,7 +36,7 @@ class Rows(Generic[Row, Item]):
         self._optional = {field.encode_name: field for field in fields if not field.required}
 
     def listing(self, body: bytes, limits: Limits) -> Listing[Item]:
-        """All rows of a JSON list. Raises MalformedAnswer where it is none, AnswerTooLarge."""
+        """Return all rows of a JSON list. Raises MalformedAnswer for anything else, AnswerTooLarge."""
         return self.of(raw_rows(body, limits), limits)
 
     def of(self, rows: list[msgspec.Raw], limits: Limits) -> Listing[Item]:
@@ -50,7 +51,7 @@ class Rows(Generic[Row, Item]):
         return listing
 
     def _identity(self, raw: msgspec.Raw) -> dict[str, str]:
-        """What of the row's identity can be read."""
+        """Return the readable fields of the row's identity."""
         try:
             row = msgspec.json.decode(raw)
         except _ODD:
@@ -61,7 +62,7 @@ class Rows(Generic[Row, Item]):
         return {name: value for name, value in named.items() if isinstance(value, str)}
 
     def one(self, body: bytes, limits: Limits) -> Item:
-        """The one object of `body`. Raises MalformedAnswer."""
+        """Return the one object in `body`. Raises MalformedAnswer."""
         try:
             return self._build(self._row(msgspec.Raw(body), limits))
         except _ODD as error:
@@ -81,7 +82,7 @@ class Rows(Generic[Row, Item]):
         return row
 
     def _mended(self, raw: msgspec.Raw) -> Row:
-        """The row without what makes it odd, where that is not what identifies it."""
+        """Decode the row without its malformed fields. Raises ValueError if one identifies the row."""
         value = msgspec.json.decode(raw)
         if not isinstance(value, dict):
             raise ValueError("Expected an object.")
@@ -93,17 +94,19 @@ class Rows(Generic[Row, Item]):
             known = self._optional.get(name)
             if known is not None and not _accepts(field, known.type):
                 if field in ("", []) and _accepts({}, known.type):
-                    # Before 4.2.6 an empty object is at times written so: the broker did tell.
+                    # Before 4.2.6 an empty object is sometimes written like this: the value is
+                    # known.
                     field = {}
                 elif field == [] or isinstance(field, str):
-                    # "undefined", "disk_free_monitoring_disabled": the broker does not know.
+                    # "undefined", "disk_free_monitoring_disabled": the broker doesn't know the
+                    # value.
                     continue
             mended[name] = _without_nul(field)
         return msgspec.convert(mended, self.struct, strict=False)
 
 
 def raw_rows(body: bytes, limits: Limits) -> list[msgspec.Raw]:
-    """The undecoded rows of a JSON list. Raises MalformedAnswer, AnswerTooLarge."""
+    """Return the undecoded rows of a JSON list. Raises MalformedAnswer, AnswerTooLarge."""
     try:
         rows = _raw_list.decode(body)
     except _ODD as error:
@@ -122,7 +125,7 @@ def _accepts(value: Any, kind: Any) -> bool:
 
 
 def _without_nul(value: Any) -> Any:
-    """`value` with NUL, which Postgres cannot store, as the replacement character."""
+    """Return `value` with NUL, which Postgres can't store, as the replacement character."""
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd")
     if isinstance(value, list):

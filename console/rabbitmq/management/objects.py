@@ -1,8 +1,8 @@
 """Read, write and delete objects of any kind, with the kind's wire.
 
-A 2xx proves nothing, so the caller reads back. PUT isn't PATCH on this API: a user written without a
-password hash loses its password, a vhost without description and tags loses them. So `write` always
-sends the whole object.
+A 2xx proves nothing, so the caller reads back. PUT isn't PATCH on this API: a user written without
+a password hash loses its password, a vhost without description and tags loses them. So `write`
+always sends the whole object.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ _ODD_ROW = (KeyError, TypeError, ValueError)
 
 
 class ObjectStore:
-    """The objects of one broker. Safe to use from threads, as its `http` is. Every method can raise
-    BrokerError. `writes` are the timeouts of calls that change something, in seconds; None: those of reads."""
+    """The objects of one broker. Safe to use from threads, as its `http` is.
+
+    Every method can raise BrokerError. `writes` are the timeouts of calls that change something, in
+    seconds; None: the same as for reads.
+    """
 
     def __init__(self, http: BoundedHttp, *, writes: Timeouts | None = None) -> None:
         self._http = http
@@ -44,11 +47,14 @@ class ObjectStore:
         self._escapes = Escapes(http)
 
     def read(self, wire: Wire, key: Key) -> Row | None:
-        """Return the object's spec, without fields that this version doesn't report; None if it doesn't exist.
+        """Return the object's spec, without fields that this version doesn't report; None if it
+        doesn't exist.
 
-        If a proxy rewrites the path, a 404, a refusal or another object's row proves nothing. Then the
-        listing of the kind is read, whose path contains no name. Raises Unreachable for a queue on a node
-        that is down: RabbitMQ answers 404 for it. Raises MalformedAnswer for an answer about another object."""
+        If a proxy rewrites the path, a 404, a refusal or another object's row proves nothing. Then
+        the listing of the kind is read, whose path contains no name. Raises Unreachable for a queue
+        on a node that is down: RabbitMQ answers 404 for it. Raises MalformedAnswer for an answer
+        about another object.
+        """
         try:
             return self._read_one(wire, key)
         except NotFound:
@@ -61,7 +67,7 @@ class ObjectStore:
         return self.read_all(wire).get(key)
 
     def _read_one(self, wire: Wire, key: Key) -> Row:
-        """Raises NotFound."""
+        """Read the object with `wire.one`. Raises NotFound."""
         first, *more = wire.one(key)
         answer = self.get(*first.segments, query=first.query)
         answers = [rows_of([answer] if isinstance(answer, dict) else answer)]
@@ -85,14 +91,17 @@ class ObjectStore:
         try:
             if all(node.get("running") for node in self._rows(Get(("nodes",)))):
                 return
-        except AccessRefused:  # then it is not known, and the listing must tell
+        except AccessRefused:  # unknown then: the listing decides
             pass
         if any(row.get("name") == key[-1] for row in self._rows(listing)):
             raise Unreachable("The node that holds the queue is down.")
 
     def read_all(self, wire: Wire) -> Listed:
-        """Return the spec of every object of the kind, by key, in one or two requests. Empty means that the
-        broker has none that this user can see. Raises MalformedAnswer if a row lacks its name."""
+        """Return the spec of every object of the kind, by key, in one or two requests.
+
+        Empty means that the broker has none that this user can see. Raises MalformedAnswer if a row
+        lacks its name.
+        """
         answers = [self._rows(get) for get in wire.listing()]
         try:
             return dict(wire.specs(*answers))
@@ -100,14 +109,18 @@ class ObjectStore:
             raise MalformedAnswer("A row of the broker's answer lacks its name.") from error
 
     def write(self, wire: Wire, key: Key, spec: Spec, before: Spec | None) -> None:
-        """Send the calls that give the object the canonical `spec`. `before` is what `read` just returned.
-        If a call raises an error, earlier calls of the same object may have taken effect."""
+        """Send the calls that give the object the canonical `spec`. `before` comes from `read`.
+
+        If a call raises an error, earlier calls of the same object may have taken effect.
+        """
         for call in wire.writes(key, spec, before):
             self.send(call)
 
     def delete(self, wire: Wire, key: Key, *, if_empty: bool = False) -> None:
-        """Delete the object. A missing object is no error. With `if_empty`, the broker refuses to delete a
-        queue that contains messages (Rejected)."""
+        """Delete the object. A missing object is no error.
+
+        With `if_empty`, the broker refuses to delete a queue that contains messages (Rejected).
+        """
         try:
             rows: Sequence[Row] = ()
             if wire.reads_before_delete:
@@ -117,9 +130,12 @@ class ObjectStore:
             return
 
     def import_rows(self, sections: Mapping[str, Sequence[Row]]) -> None:
-        """Create or update many objects with one import of definitions. `sections` maps a section of a
-        definitions file to its rows. For thousands of objects it costs a third of single calls. After an
-        error, some objects may have been written. Needs the tag administrator (AccessRefused)."""
+        """Create or update many objects with one import of definitions.
+
+        `sections` maps a section of a definitions file to its rows. For thousands of objects it
+        costs a third of single calls. After an error, some objects may have been written. Needs the
+        tag administrator (AccessRefused).
+        """
         self.send(Call("POST", ("definitions",), dict(sections)))
 
     # HTTP
@@ -133,8 +149,11 @@ class ObjectStore:
         return decoded(self._http.get(path(*segments, query=query)))
 
     def send(self, call: Call) -> None:
-        """Send one write. Returning proves nothing: read back. Raises BrokerError, and PathRewritten before
-        anything is sent if a proxy would change the path."""
+        """Send one write. Success proves nothing: read back.
+
+        Raises BrokerError, and PathRewritten before anything is sent if a proxy would change the
+        path.
+        """
         target = path(*call.segments, query=call.query)
         self._escapes.must_be_kept(target)
         body = None if call.body is None else msgspec.json.encode(call.body)

@@ -1,7 +1,8 @@
-"""A listing page by page, around rows that the broker itself cannot list.
+"""Read a listing page by page, skipping rows that the broker itself can't list.
 
-Pages are no snapshot: rows move between them while queues come and go. And on 4.x one queue whose
-name is not UTF-8 turns every page that holds it into a 500 with an empty body; the others still work.
+Pages aren't a snapshot: rows move between them while queues come and go. On 4.x, one queue whose
+name isn't UTF-8 turns every page that contains it into a 500 with an empty body; the other pages
+still work.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from console.rabbitmq.endpoint import Limits
 from console.rabbitmq.errors import AnswerTooLarge, BrokerFailed, MalformedAnswer, Rejected
 from console.rabbitmq.text import printable
 
-PAGE_SIZE = 500  # the most that the broker takes
+PAGE_SIZE = 500  # the largest size that the broker accepts
 _NARROWER = {500: 100, 100: 20, 20: 4, 4: 1}
 _ATTEMPTS = 3
-#: Beyond so many unlistable rows the broker has another trouble than a bad name.
+#: With more unlistable rows than this, the broker has another problem than a malformed name.
 _MOST_UNLISTABLE = 20
 
 
@@ -32,8 +33,8 @@ _pages = msgspec.json.Decoder(_Page)
 
 @dataclass
 class PagedRows:
-    """Undecoded rows. `unlistable` counts the rows that the broker could not list. `complete`: every other row is here,
-    seen without the total moving meanwhile."""
+    """Undecoded rows. `unlistable` counts rows that the broker couldn't list. `complete`: all other
+    rows are here, and the total didn't change while reading."""
 
     rows: list[msgspec.Raw] = field(default_factory=list)
     unlistable: int = 0
@@ -46,10 +47,10 @@ class PagedRows:
 
 
 def read_pages(get: Callable[[int, int], bytes], limits: Limits) -> PagedRows:
-    """Every row. `get(page, page_size)` returns the body of one page or raises BrokerError.
+    """Return every row. `get(page, page_size)` returns the body of one page or raises BrokerError.
 
-    Read again, three times at most, when the broker's total moves meanwhile; then what the last round
-    saw is given as incomplete.
+    If the broker's total changes meanwhile, everything is read again, three times at most. The rows
+    of the last round are then returned as incomplete.
     """
     for _ in range(_ATTEMPTS):
         reader = _Round(get, limits)
@@ -61,8 +62,10 @@ def read_pages(get: Callable[[int, int], bytes], limits: Limits) -> PagedRows:
 
 
 def first_pages(get: Callable[[int, int], bytes], *, most: int) -> PagedRows:
-    """The first rows, at most `most`; incomplete where there are others. `get` as with `read_pages`.
-    No snapshot: a row may be there twice, or not, while they come and go."""
+    """Return the first rows, at most `most`; incomplete if there are more. `get`: see `read_pages`.
+
+    Not a snapshot: a row may appear twice or be missing while rows come and go.
+    """
     found = PagedRows()
     for page in range(1, most // PAGE_SIZE + 1):
         try:
@@ -87,7 +90,7 @@ class _Round:
 
     @property
     def steady(self) -> bool:
-        """One total all along, and exactly so many rows."""
+        """Whether the total never changed and equals the number of rows."""
         seen = len(self.found.rows) + self.found.unlistable
         return len(self._totals) == 1 and self._totals == {seen}
 
@@ -97,7 +100,7 @@ class _Round:
             page += 1
 
     def _read_page(self, page: int, size: int) -> bool:
-        """Whether the broker has such a page."""
+        """Read one page; return whether the broker has it."""
         try:
             body = self._get(page, size)
         except Rejected as error:

@@ -1,4 +1,4 @@
-"""What we make of the rows that the management API sends: the types of `console.rabbitmq.types`."""
+"""Convert rows of the management API to the types of `console.rabbitmq.types`."""
 
 from __future__ import annotations
 
@@ -34,18 +34,22 @@ from console.rabbitmq.passwords import is_default_password
 
 
 def tags(said: Tags | None) -> tuple[str, ...]:
-    """Tags however a version writes them."""
+    """Return tags from any version's format."""
     written = said.split(",") if isinstance(said, str) else said or []
     return tuple(tag.strip() for tag in written if tag.strip())
 
 
 def _known(said: str | None) -> str | None:
-    """None for the words that stand for nothing. Not for names: a policy may be called undefined."""
+    """Return None for words that mean "no value". Don't use it for names: a policy can be called
+    undefined.
+    """
     return None if said in ("", "undefined", "none") else said
 
 
 def _state(said: str | None) -> str | None:
-    """3.10 and 3.11 say "live" in the listing without totals for what they call "running" elsewhere."""
+    """Return the state. In the listing without totals, 3.10 and 3.11 call "live" what is "running"
+    elsewhere.
+    """
     return "running" if said == "live" else _known(said)
 
 
@@ -81,7 +85,7 @@ def overview(row: OverviewRow) -> types.Overview:
             types.Listener(listener.node, listener.protocol, listener.ip_address, listener.port)
             for listener in row.listeners or []
         ),
-        # Those with an internal purpose are not for declaring.
+        # Types with an internal purpose can't be used in a declaration.
         exchange_types=tuple(
             kind.name for kind in row.exchange_types or [] if not kind.internal_purpose
         ),
@@ -244,7 +248,7 @@ def user(row: UserRow) -> types.UserInfo:
         has_password=None if row.password_hash is None else bool(row.password_hash),
         hashing_algorithm=_known(row.hashing_algorithm),
         limits=row.limits or {},
-        # Told here, so that no hash is carried any further.
+        # Computed here, so that no hash is passed on.
         has_default_password=is_default_password(
             row.name, row.password_hash, row.hashing_algorithm or ""
         ),
@@ -265,7 +269,7 @@ def policy(row: PolicyRow, *, operator: bool = False) -> types.PolicyInfo:
         name=row.name,
         pattern=row.pattern,
         apply_to=row.apply_to,
-        # Any JSON number is taken by the broker.
+        # The broker accepts any JSON number.
         priority=int(row.priority or 0),
         definition=row.definition or {},
         operator=operator,

@@ -1,7 +1,7 @@
 """What the management API sends, by endpoint.
 
-Only fields that somebody uses are decoded; whatever else a version adds is skipped unread. Fields
-missing, null, "undefined" or of an odd type become None where they do not identify the row.
+Only fields in use are decoded; whatever else a version adds is skipped. A field that is missing,
+null, "undefined" or of a wrong type becomes None, unless it identifies the row.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 import msgspec
 
-_BIGGEST = 2**63 - 1  # what Postgres stores
+_BIGGEST = 2**63 - 1  # the largest integer that Postgres stores
 
 Name = Annotated[str, msgspec.Meta(max_length=4096)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=_BIGGEST)]
 Number = Annotated[int, msgspec.Meta(ge=-_BIGGEST, le=_BIGGEST)]
 Object = dict[str, Any]
-#: A list, or before 4.0.6 at times one string with commas.
+#: A list, or before 4.0.6 sometimes one string with commas.
 Tags = list[str] | str
 
 
@@ -130,7 +130,7 @@ class QueueName(msgspec.Struct):
 
 
 class ConsumedRow(msgspec.Struct):
-    """A consumer, of which only its queue is asked."""
+    """A consumer, of which only its queue is requested."""
 
     queue: QueueName
 
@@ -144,7 +144,7 @@ class QueueRow(DepthRow):
     arguments: Object | None = None
     policy: str | None = None
     operator_policy: str | None = None
-    #: Of quorum queues in place of `node`; None where they have none at present.
+    #: Quorum queues report this instead of `node`; None while they have no leader.
     leader: str | None = None
     members: list[str] | None = None
     online: list[str] | None = None

@@ -1,1 +1,1 @@
-"""What every transport shares: address checks, deadlines, TLS."""
+"""Shared by all transports: address checks, deadlines, TLS."""

@@ -1,8 +1,9 @@
-"""Broker addresses: what may be written in a form, and what may be connected to.
+"""Broker addresses: what a form accepts, and where the console connects to.
 
-Two gates. The first reads what somebody typed and refuses what is not a plain address. The second
-looks at the IP addresses a name resolves to, on every connect, and the connection then goes to the
-very address that was checked: a name that changes its answer in between gains nothing.
+There are two checks. The first parses what a person typed and refuses anything except a plain
+address. The second checks the IP addresses that a name resolves to, at every connect. The
+connection then goes to exactly the address that was checked, so DNS that changes its answer in
+between has no effect.
 """
 
 from __future__ import annotations
@@ -36,13 +37,16 @@ _PREFIX_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+", re.ASCII)
 
 
 class BadAddress(ValueError):
-    """What was typed is no address we take. The message is one sentence for the person who typed it."""
+    """An unacceptable address. The message is one sentence for the person who typed it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedUrl:
-    """A checked address. `host` is lower case, an IPv6 address without brackets. `prefix` is "" or
-    begins with a slash and does not end with one. `vhost` is set for AMQP addresses only."""
+    """A checked address.
+
+    `host` is lower case; an IPv6 address has no brackets. `prefix` is "", or starts with a slash
+    and doesn't end with one. `vhost` is set for AMQP addresses only.
+    """
 
     scheme: Literal["http", "https", "amqp", "amqps"]
     host: str
@@ -57,15 +61,15 @@ class ParsedUrl:
 
     @property
     def text(self) -> str:
-        """The one spelling that is stored and compared."""
+        """The canonical spelling, which is stored and compared."""
         vhost = "" if self.vhost == "/" else "/" + quote(self.vhost, safe="")
         return f"{self.scheme}://{self.authority}{self.prefix}{vhost}"
 
 
 def parse_management_url(text: str) -> ParsedUrl:
-    """`http(s)://host[:port][/prefix]`. Without a port: 80 or 443, as URLs mean it.
+    """Parse `http(s)://host[:port][/prefix]`. The default port is the URL scheme's: 80 or 443.
 
-    A trailing `/api` is taken off, because people copy it along. Raises BadAddress.
+    A trailing `/api` is removed, because people copy it along. Raises BadAddress.
     """
     scheme, host, port, path = _split(text, {"http": 80, "https": 443})
     prefix = _checked_prefix(path)
@@ -75,7 +79,7 @@ def parse_management_url(text: str) -> ParsedUrl:
 
 
 def parse_amqp_url(text: str) -> ParsedUrl:
-    """`amqp(s)://host[:port][/vhost]`, the vhost percent-encoded. Raises BadAddress."""
+    """Parse `amqp(s)://host[:port][/vhost]`, the vhost percent-encoded. Raises BadAddress."""
     scheme, host, port, path = _split(text, {"amqp": 5672, "amqps": 5671})
     vhost = "/"
     if path not in ("", "/"):
@@ -155,7 +159,7 @@ def _checked_host(host: str, authority: str) -> str:
 
 
 def check_host(host: str) -> None:
-    """Raises BadAddress unless `host` is a host name, or an IP address without brackets."""
+    """Raise BadAddress unless `host` is a host name, or an IP address without brackets."""
     if not host.isascii():
         raise BadAddress("Write the host name in its ASCII form (xn--…).")
     labels = host.removesuffix(".").split(".")
@@ -176,9 +180,11 @@ def _checked_prefix(path: str) -> str:
 
 
 def check_literal(host: str, policy: AddressPolicy) -> None:
-    """Refuse, without a look-up, a host that is already an IP address in any spelling the system's
-    resolver would take (`127.1`, `0x7f000001`, `2130706433`). Other names pass: they are checked
-    when they resolve. Raises AddressForbidden."""
+    """Check a host that is already an IP address, without a DNS lookup.
+
+    Covers every spelling that the system's resolver accepts (`127.1`, `0x7f000001`, `2130706433`).
+    Other names pass: they are checked when they resolve. Raises AddressForbidden.
+    """
     literal = _literal(host)
     reason = why_forbidden(literal, policy) if literal is not None else None
     if host.lower() == "localhost" or host.lower().endswith(".localhost"):
@@ -203,10 +209,10 @@ def _literal(host: str) -> IpAddress | None:
 def resolve_checked(
     host: str, port: int, policy: AddressPolicy, deadline: Deadline
 ) -> list[IpAddress]:
-    """Every address of `host`, in the resolver's order, all of them allowed.
+    """Return every address of `host`, in the resolver's order, all of them allowed.
 
-    One forbidden address among many refuses them all: which one is used would be up to whoever
-    answers for the name. Raises NameNotResolved, AddressForbidden, TimedOut.
+    One forbidden address refuses them all: otherwise whoever controls the DNS name decides which
+    one is used. Raises NameNotResolved, AddressForbidden, TimedOut.
     """
     addresses = [ipaddress.ip_address(text) for text in _looked_up(host, port, deadline)]
     for address in addresses:
@@ -217,7 +223,7 @@ def resolve_checked(
 
 
 def lookup(host: str, port: int) -> list[str]:
-    """The system's answer for `host`, as IP addresses without duplicates. Blocks as long as it likes."""
+    """Return the system's answer for `host`: IP addresses without duplicates. Can block for long."""
     answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
@@ -226,7 +232,7 @@ def _looked_up(host: str, port: int, deadline: Deadline) -> list[str]:
     literal = _literal(host)
     if literal is not None:
         return [str(literal)]
-    # getaddrinfo takes no time-out: a thread of its own waits for a dead name server, not we.
+    # getaddrinfo has no timeout, so a separate thread waits for a name server that doesn't answer.
     answer: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -248,15 +254,18 @@ def _looked_up(host: str, port: int, deadline: Deadline) -> list[str]:
         raise NameNotResolved(f"The DNS lookup of {printable(host)} failed.") from result
     if not result:
         raise NameNotResolved(f"The host name {printable(host)} doesn't resolve to an address.")
-    # A scope id ("fe80::1%eth0") can only come with a link-local address, refused anyway.
+    # A scope id ("fe80::1%eth0") comes only with a link-local address, which is refused anyway.
     return [text.partition("%")[0] for text in result]
 
 
 def open_connection(
     host: str, port: int, policy: AddressPolicy, deadline: Deadline, connect_timeout: float
 ) -> socket.socket:
-    """A TCP connection to the first allowed address that answers, within `connect_timeout` seconds
-    for all of them. Raises NameNotResolved, AddressForbidden, ConnectionRefused, Unreachable, TimedOut."""
+    """Open a TCP connection to the first allowed address that answers.
+
+    `connect_timeout`, in seconds, covers all addresses together. Raises NameNotResolved,
+    AddressForbidden, ConnectionRefused, Unreachable, TimedOut.
+    """
     addresses = resolve_checked(host, port, policy, deadline)
     ends = min(time.monotonic() + connect_timeout, deadline.ends)
     last: OSError | None = None

@@ -1,4 +1,4 @@
-"""A moment on the monotonic clock by which an exchange is over, however slowly it goes."""
+"""A moment on the monotonic clock by which an exchange must end, however slow it is."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Deadline:
         self.ends = time.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Seconds left, always more than zero. Raises TimedOut when there are none."""
+        """Return the seconds left, always more than zero. Raises TimedOut if none are left."""
         left = self.ends - time.monotonic()
         if left <= 0:
             raise TimedOut(f"No complete answer within {self.seconds:g} s.")
         return left
 
     def at_most(self, seconds: float | None) -> float:
-        """The shorter of `seconds` and what is left. Raises TimedOut."""
+        """Return the smaller of `seconds` and the time left. Raises TimedOut."""
         left = self.remaining()
         return left if seconds is None else min(seconds, left)

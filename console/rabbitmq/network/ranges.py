@@ -1,8 +1,8 @@
-"""IP ranges that a broker can't be in, or only where a setting allows it.
+"""IP ranges that a broker can't be in, or only if a setting allows it.
 
 Sources: the IANA IPv4 and IPv6 Special-Purpose Address Registries, the IANA registries of multicast
 and of global unicast addresses, and the providers' documents for instance metadata. Python's own
-`is_global` follows the registries of its release date, so the ranges are spelled out here.
+`is_global` follows the registries of its release date, so the ranges are listed here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _networks(*texts: str) -> tuple[IpNetwork, ...]:
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
-#: Never connected to, whatever the policy says: instance metadata and the hosts beside it.
+#: Always refused, whatever the policy says: instance metadata and neighboring hosts.
 _METADATA = _networks(
     "169.254.0.0/16",  # AWS, Azure, Google, OpenStack, DigitalOcean; all link-local
     "100.100.100.200/32",  # Alibaba
@@ -36,8 +36,8 @@ _LOOPBACK = _networks("127.0.0.0/8", "::1/128")
 _PRIVATE = _networks(
     "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"
 )  # fmt: skip
-#: The special-purpose ranges that are left. Those that count as globally reachable there (anycast of
-#: AS112, AMT, PCP, TURN) are no broker's either.
+#: The remaining special-purpose ranges. Some count as globally reachable there (anycast of AS112,
+#: AMT, PCP, TURN), but no broker is in them either.
 _RESERVED = _networks(
     "0.0.0.0/8",  # this network
     "192.0.0.0/24",  # IETF protocol assignments
@@ -52,14 +52,14 @@ _RESERVED = _networks(
     "240.0.0.0/4",  # reserved, limited broadcast
     "2001::/23",  # IETF protocol assignments: Teredo, benchmarking, AMT, AS112, ORCHID, drones
     "2001:db8::/32",  # documentation
-    "2002::/16",  # 6to4, given up by RFC 7526
+    "2002::/16",  # 6to4, deprecated by RFC 7526
     "2620:4f:8000::/48",  # AS112
     "3fff::/20",  # documentation
 )
-#: All that IANA has given out for global use. What lies outside is reserved: discard (100::/64),
+#: All that IANA has allocated for global use. Everything else is reserved: discard (100::/64),
 #: segment routing (5f00::/16), site-local (fec0::/10) and the rest.
 _GLOBAL_IPV6 = _networks("2000::/3")
-#: Addresses of IPv4 hosts in these are judged by that host alone.
+#: Addresses in these contain an IPv4 address, and only that one is checked.
 _SAME_AS_IPV4 = _networks(
     "::/96",  # IPv4-compatible, RFC 4291
     "::ffff:0:0/96",  # IPv4-mapped, RFC 4291
@@ -68,18 +68,18 @@ _SAME_AS_IPV4 = _networks(
 )
 _SIXTOFOUR = _networks("2002::/16")
 _TEREDO = _networks("2001::/32")
-#: Where the IPv4 address stands in these is known to their network alone (RFC 8215).
+#: Only the network itself knows where these contain the IPv4 address (RFC 8215).
 _LOCAL_NAT64 = _networks("64:ff9b:1::/48")
-#: Upper half of an ISATAP interface identifier, without the bits that say whether it is unique and a
-#: group's (RFC 5214, section 6.1).
+#: Upper half of an ISATAP interface identifier, without the universal/local and group bits (RFC
+#: 5214, section 6.1).
 _ISATAP, _ISATAP_FREE_BITS = 0x0000_5EFE, 0x0300_0000
 
 
 def why_forbidden(address: IpAddress, policy: AddressPolicy) -> str | None:
-    """Why this IP address may not be connected to, as a sentence; None where it may.
+    """Return why the console can't connect to this IP address, as a sentence; None if it can.
 
     An IPv4 address inside an IPv6 one (mapped, compatible, translated, NAT64, 6to4, Teredo, ISATAP)
-    is judged too: a gateway on the way could deliver to it.
+    is checked too: a gateway on the way could deliver to it.
     """
     reasons = (_why_forbidden(form, policy) for form in _destinations(address))
     return next((reason for reason in reasons if reason), None)
@@ -115,7 +115,7 @@ def _why_forbidden(address: IpAddress, policy: AddressPolicy) -> str | None:
 
 
 def _destinations(address: IpAddress) -> list[IpAddress]:
-    """The addresses where a packet to `address` may arrive."""
+    """Return the addresses where a packet to `address` can arrive."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     bits = int(address)

@@ -1,4 +1,4 @@
-"""TLS contexts from a `Tls` value."""
+"""Build TLS contexts from a `Tls` value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from console.rabbitmq.text import printable
 
 _MAX_CA_PEM = 1_000_000
 _ALERT_SECONDS = 0.5
-#: What a server's TLS says, in an alert, of a client's certificate: OpenSSL's names, and what they mean.
+#: TLS alerts with which a server reports on the client's certificate: OpenSSL's names, and their
+#: meaning.
 _ALERTS = {
     "CERTIFICATE_REQUIRED": "The broker demands a client certificate, and none is stored.",
     "ALERT_UNKNOWN_CA": "The broker doesn't trust the authority that signed the client certificate.",
@@ -31,11 +32,11 @@ _ALERT = re.compile("|".join(_ALERTS))
 
 @functools.lru_cache(maxsize=64)
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """A client context of TLS 1.2 or later: the system's trust store, or only `ca_pem` where given.
+    """Return a client context for TLS 1.2 or later: the system's trust store, or only `ca_pem`.
 
-    Kept for the process: reading the system's store takes longer than a poll of a small broker.
-    Verification is off only where `tls.verify` is False. Raises TlsFailed for an unreadable CA, and
-    ClientCertificateRefused for a client certificate that can't be shown.
+    Cached for the process: reading the system's store takes longer than a poll of a small broker.
+    Verification is off only if `tls.verify` is False. Raises TlsFailed for an unreadable CA, and
+    ClientCertificateRefused for a client certificate that can't be used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -50,8 +51,9 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         return context
     if len(tls.ca_pem) > _MAX_CA_PEM:
         raise TlsFailed("The CA file is larger than 1 MB.")
-    # Bundles carry names of authorities between the certificates, in any script; Python takes ASCII only.
-    # Within a certificate a question mark is as unreadable as what it stands for.
+    # Bundles contain names of authorities between the certificates, in any script; Python accepts
+    # ASCII only. Inside a certificate, a question mark is as unreadable as the character that it
+    # replaces.
     ascii_pem = tls.ca_pem.encode("ascii", "replace").decode()
     try:
         context.load_verify_locations(cadata=ascii_pem)
@@ -61,7 +63,8 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
 
 
 def _show_certificate(context: ssl.SSLContext, tls: Tls) -> None:
-    """Python takes the key from a file only: here one in memory, that no other process can open by name."""
+    """Load the client certificate. Python reads a key from a file only: this one is in memory, so
+    no other process can open it by name."""
     key = tls.client_key.reveal() if tls.client_key else ""
     if "ENCRYPTED" in key:
         raise ClientCertificateRefused(
@@ -84,20 +87,24 @@ def _show_certificate(context: ssl.SSLContext, tls: Tls) -> None:
 
 
 def _no_passphrase() -> str:
-    """Asked for where a key turns out to be protected all the same: OpenSSL would ask on the terminal."""
+    """Return no passphrase. OpenSSL would otherwise prompt on the terminal for a protected key."""
     return ""
 
 
 def client_certificate_failure(error: object) -> ClientCertificateRefused | None:
-    """What the server says of our certificate, where `error` is, or quotes, such an alert; else None. With TLS 1.3 it
-    comes after the handshake, in place of the first answer."""
+    """Return the error if `error` is or quotes the server's alert about our certificate; else None.
+
+    With TLS 1.3 the alert comes after the handshake, in place of the first answer.
+    """
     found = _ALERT.search(str(error))
     return ClientCertificateRefused(_ALERTS[found[0]]) if found else None
 
 
 def hear_alert(secured: ssl.SSLSocket) -> None:
-    """Waits a moment after a handshake for what the server has to say of the client certificate. Raises
-    ClientCertificateRefused; silence is consent."""
+    """Wait a moment after a handshake for the server's alert about the client certificate.
+
+    Raises ClientCertificateRefused. No alert means that the certificate is accepted.
+    """
     secured.settimeout(_ALERT_SECONDS)
     try:
         secured.recv(1)
@@ -107,7 +114,7 @@ def hear_alert(secured: ssl.SSLSocket) -> None:
 
 
 def tls_failure(error: Exception, host: str) -> TlsFailed:
-    """What went wrong in a handshake, in words."""
+    """Map a failed handshake to an error with a message."""
     if (refused := client_certificate_failure(error)) is not None:
         return refused
     if isinstance(error, ssl.SSLCertVerificationError):

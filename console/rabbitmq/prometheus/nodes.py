@@ -1,8 +1,8 @@
-"""Depths of a cluster by scraping the Prometheus plugin of each of its nodes.
+"""Read a cluster's depths by scraping the Prometheus plugin of each of its nodes.
 
-Each node tells of the queues it leads and of no others, so what all of them tell, added up, is the
-whole. The addresses are the broker's own words: they are read as strictly as what a person types, the
-connection passes the same checks as every other one, and no credentials go there.
+Each node reports only the queues that it leads, so all nodes together report all queues. The
+addresses come from the broker: they are parsed as strictly as what a person types, the connection
+passes the same checks as every other one, and no credentials are sent there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from console.rabbitmq.network.addresses import BadAddress, parse_management_url
 from console.rabbitmq.prometheus.scrape import PROTOCOLS, Scrape
 from console.rabbitmq.types import Listener, RejectedRow
 
-#: A broker that names more nodes than this is asked at its management address only.
+#: A broker with more nodes than this is scraped at its management address only.
 MOST_NODES = 32
 
 Told = TypeVar("Told")
@@ -26,8 +26,8 @@ Told = TypeVar("Told")
 def node_urls(
     management_url: str, nodes: Collection[str], listeners: Iterable[Listener]
 ) -> dict[str, str] | None:
-    """Where the plugin of each of `nodes` listens; None where that of one is not known, as half a
-    cluster must not look like a whole one."""
+    """Return the plugin's URL for each of `nodes`; None if one is unknown: half a cluster must not
+    look like a whole one."""
     if not 0 < len(nodes) <= MOST_NODES:
         return None
     domain = _domain(management_url, nodes)
@@ -40,14 +40,15 @@ def node_urls(
                 url = parse_management_url(f"{scheme}://{host}:{listener.port}")
             except BadAddress:
                 continue
-            # Nothing but a host: a path or a second port in it would make another address of it.
+            # The URL must contain nothing but the host: a path or second port would change the
+            # address.
             if url.authority == f"{host}:{listener.port}".lower():
                 found[listener.node] = f"{url.scheme}://{url.authority}"
     return found if len(found) == len(nodes) else None
 
 
 def _domain(management_url: str, nodes: Collection[str]) -> str:
-    """What the management URL's host adds to the short name of its node: ".example.com", or ""."""
+    """Return what the URL's host adds to its node's short name: ".example.com", or ""."""
     try:
         first, dot, rest = parse_management_url(management_url).host.partition(".")
     except BadAddress:
@@ -57,7 +58,7 @@ def _domain(management_url: str, nodes: Collection[str]) -> str:
 
 
 def _host(listener: Listener, domain: str) -> str:
-    """The address it is bound to, or its node's host where it is bound to all of them."""
+    """Return the address that the listener is bound to; for all addresses, its node's host."""
     try:
         bound = ip_address(listener.address)
     except ValueError:
@@ -71,10 +72,10 @@ def _host(listener: Listener, domain: str) -> str:
 def ask_each(
     urls: Mapping[str, str], ask: Callable[[str], Told]
 ) -> tuple[dict[str, Told], dict[str, BrokerError]]:
-    """What each node told, all asked at once, and the errors of those that did not; both by node."""
+    """Call `ask` for all nodes at once; return the results and the errors, both by node."""
     told: dict[str, Told] = {}
     failed: dict[str, BrokerError] = {}
-    if len(urls) == 1:  # as nearly always: no thread for it
+    if len(urls) == 1:  # nearly always: no thread needed
         ((node, url),) = urls.items()
         try:
             told[node] = ask(url)
@@ -92,16 +93,18 @@ def ask_each(
 
 
 def must_be_of(scrape: Scrape, node: str) -> Scrape:
-    """The scrape, if it is of that node. Raises MalformedAnswer: a port may be mapped or forwarded to
-    another broker's plugin."""
+    """Return the scrape if it is of that node. Raises MalformedAnswer: a port may be mapped or
+    forwarded to another broker's plugin."""
     if scrape.node != node:
         raise MalformedAnswer(f"The Prometheus port belongs to another node: {scrape.node}.")
     return scrape
 
 
 def added_up(scrapes: Collection[Scrape]) -> Scrape:
-    """One scrape of all these nodes; `node` is "". While a leader moves, two nodes may tell of one
-    queue: where they differ, its depth is not known."""
+    """Merge the scrapes of all nodes into one; its `node` is "".
+
+    While a leader moves, two nodes may report the same queue. If they differ, its depth is unknown.
+    """
     if len(scrapes) == 1:
         return next(iter(scrapes))
     ready: dict[bytes, bytes] = {}

@@ -1,12 +1,12 @@
-"""Queue depths by scraping the rabbitmq_prometheus plugin: the cheapest source a broker offers.
+"""Read queue depths by scraping the rabbitmq_prometheus plugin: the broker's cheapest source.
 
-`/metrics/detailed?family=queue_coarse_metrics` tells ready and unacked of every queue of one node,
-about 2 s old, at an eighth of what the management API's totals cost the broker. It answers on a port
-of its own, without a log-in; credentials are never sent there.
+`/metrics/detailed?family=queue_coarse_metrics` reports ready and unacked of every queue of one
+node, about 2 s old, at an eighth of what the management API's totals cost the broker. It answers on
+its own port, without a login; credentials are never sent there.
 
-Quotes and backslashes in names are written as they are by some versions (3.10) and escaped by others,
-and `a\\n` may then mean either. Such labels are only understood by comparing them with both spellings
-of queues that are known otherwise.
+Some versions (3.10) write quotes and backslashes in names as they are, others escape them, so
+`a\\n` can mean either. Such labels are decoded only by comparing them with both spellings of queues
+that are known from elsewhere.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _IDENTITY = re.compile(rb'([a-z_]+)="([^"\\]*)"')
 
 #: A queue's labels, as sent, to its value, as sent.
 Values = dict[bytes, bytes]
-#: Labels that hold more quotes than they should, or backslashes, to the (vhost, queue) they mean.
+#: Labels with extra quotes or with backslashes, to the (vhost, queue) they mean.
 Spellings = Mapping[bytes, tuple[str, str]]
 
 
 def scrape_url(management_url: str, listeners: Iterable[Listener]) -> str | None:
-    """Where the plugin listens on the management URL's host; None where it does not."""
+    """Return the plugin's URL on the management URL's host; None if the plugin doesn't listen."""
     host = urlsplit(management_url).hostname or ""
     for listener in listeners:
         scheme = PROTOCOLS.get(listener.protocol)
@@ -47,7 +47,7 @@ def scrape_url(management_url: str, listeners: Iterable[Listener]) -> str | None
 
 
 def spellings(names: Iterable[tuple[str, str]]) -> Spellings:
-    """Every way in which these queues' labels may be written. What could mean two queues is left out."""
+    """Return all spellings of these queues' labels, without those that could mean two queues."""
     found: dict[bytes, tuple[str, str]] = {}
     twins: set[bytes] = set()
     for vhost, name in names:
@@ -67,10 +67,10 @@ def _escaped(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """Depths of all queues that one node leads, or that several do, at one moment. Kept as sent, so that comparing two costs less
-    than reading one; only what differs is decoded.
+    """Depths of all queues that one or several nodes lead, at one moment.
 
-    `odd` says that some labels are understood only by `spellings` of the queues known otherwise.
+    Kept as sent, so that comparing two scrapes costs less than decoding one; only differences are
+    decoded. `odd`: some labels can be decoded only with `spellings` of queues known from elsewhere.
     """
 
     node: str
@@ -81,11 +81,12 @@ class Scrape:
     odd: bool = False
 
     def totals(self) -> tuple[int, int, int]:
-        """Queues, ready and unacked messages over all queues that gave a proper number."""
+        """Return the number of queues, and their total ready and unacked messages. Values that
+        aren't proper numbers aren't counted."""
         return len(self.ready), _sum(self.ready), _sum(self.unacked)
 
     def with_nul(self) -> list[RejectedRow]:
-        """The queues with a NUL in their names: they are there, and their names can't be kept."""
+        """Return the queues with a NUL in their names: they exist, but their names can't be stored."""
         return [
             RejectedRow("The name contains a NUL character.", printable(labels))
             for labels in self.ready
@@ -96,7 +97,7 @@ class Scrape:
         return self._decoded(self.ready.keys() | self.unacked.keys(), known)
 
     def changed_since(self, before: Scrape) -> Listing[QueueDepth]:
-        """Queues of which a value differs, or that `before` does not have. Not for odd ones."""
+        """Return queues with a changed value, or missing in `before`. Not for odd scrapes."""
         return self._decoded(
             {
                 labels
@@ -108,11 +109,11 @@ class Scrape:
         )
 
     def new_since(self, before: Scrape) -> set[tuple[str, str]]:
-        """Queues that `before` does not have."""
+        """Return the queues that `before` doesn't have."""
         return _names(self.ready.keys() - before.ready.keys())
 
     def vanished_since(self, before: Scrape) -> set[tuple[str, str]]:
-        """Queues that only `before` has."""
+        """Return the queues that only `before` has."""
         return _names(before.ready.keys() - self.ready.keys())
 
     def _decoded(self, queues: Iterable[bytes], known: Spellings) -> Listing[QueueDepth]:
@@ -132,7 +133,7 @@ class Scrape:
 
 
 def scrape_depths(http: BoundedHttp, url: str, *, timeouts: Timeouts | None = None) -> Scrape:
-    """One scrape of the plugin at `url` (see `scrape_url`). Raises BrokerError."""
+    """Scrape the plugin at `url` (see `scrape_url`) once. Raises BrokerError."""
     body = _metrics(http, url, "queue_coarse_metrics", timeouts)
     identity = _identity(body)
     rejected: list[RejectedRow] = []
@@ -151,8 +152,11 @@ def scrape_depths(http: BoundedHttp, url: str, *, timeouts: Timeouts | None = No
 def scrape_consumers(
     http: BoundedHttp, url: str, known: Spellings, *, timeouts: Timeouts | None = None
 ) -> dict[tuple[str, str], int]:
-    """Consumers of each queue of the node, by vhost and name. Costs the broker several times what
-    depths do. Rows that cannot be read are left out. Raises BrokerError."""
+    """Return the number of consumers of each queue of the node, by vhost and name.
+
+    Costs the broker several times as much as depths. Rows that can't be read are left out. Raises
+    BrokerError.
+    """
     body = _metrics(http, url, "queue_consumer_count", timeouts)
     found: dict[tuple[str, str], int] = {}
     for labels, value in _values(body, _CONSUMERS, http.endpoint.limits.rows, []).items():
@@ -186,7 +190,7 @@ def _identity(body: bytes) -> dict[str, str]:
 
 
 def _rows_of(body: bytes, metric: bytes) -> bytes:
-    """The metric's lines together, from the first one's labels on."""
+    """Return the metric's lines together, starting at the first one's labels."""
     opening = b"\n" + metric + b"{"
     start = body.find(opening)
     if start < 0:
@@ -196,13 +200,13 @@ def _rows_of(body: bytes, metric: bytes) -> bytes:
 
 
 def _holds_odd(body: bytes, metric: bytes, queues: int) -> bool:
-    """Whether any label is odd: told by counting, without looking at each."""
+    """Return whether any label is odd, by counting characters instead of checking each label."""
     rows = _rows_of(body, metric)
     return b"\\" in rows or rows.count(b'"') != 4 * queues
 
 
 def _values(body: bytes, metric: bytes, limit: int, rejected: list[RejectedRow]) -> Values:
-    """The metric's rows. A line end inside a name is escaped, so lines are what they look like."""
+    """Return the metric's rows. A line end inside a name is escaped, so each line is one row."""
     together = _rows_of(body, metric)
     if not together:
         return {}
@@ -230,7 +234,7 @@ def _values_one_by_one(rows: list[bytes], rejected: list[RejectedRow]) -> Values
         else:
             values[labels] = value
     for labels in twins:
-        # Which of the two would be right is not ours to guess.
+        # It's unknown which of the two is right.
         del values[labels]
         rejected.append(RejectedRow("The queue is listed twice.", printable(labels)))
     return values
@@ -251,7 +255,7 @@ def _is_odd(labels: bytes) -> bool:
 
 
 def _names_of(labels: bytes) -> tuple[str, str]:
-    """(vhost, queue). Raises ValueError (UnicodeDecodeError is one) where they cannot be told."""
+    """Return (vhost, queue). Raises ValueError, or its UnicodeDecodeError, if they can't be read."""
     if _is_odd(labels):
         raise ValueError("The name has quotes or backslashes and isn't in the inventory yet.")
     vhost, separator, name = labels[7:-1].partition(b'",queue="')
@@ -261,7 +265,7 @@ def _names_of(labels: bytes) -> tuple[str, str]:
 
 
 def _number(value: bytes | None) -> int | None:
-    """None for a value that is missing or said to be none. Raises ValueError for an absurd one."""
+    """Return the number; None if it is missing or NaN. Raises ValueError if it isn't plausible."""
     if value is None:
         return None
     if value.isdigit():
@@ -269,7 +273,7 @@ def _number(value: bytes | None) -> int | None:
     elif value.strip().lower() == b"nan":
         return None
     else:
-        as_float = float(value)  # "1.5e3" is proper
+        as_float = float(value)  # "1.5e3" is valid
         number = int(as_float) if as_float.is_integer() and as_float < 2**62 else -1
     if not 0 <= number <= _BIGGEST:
         raise ValueError("The number of messages isn't plausible.")
