@@ -1,4 +1,5 @@
-"""The console's own models in the Django admin, by the same services as everywhere else."""
+"""The console's own models in the Django admin, changed through the same services as everywhere
+else."""
 
 from __future__ import annotations
 
@@ -41,8 +42,8 @@ _COLUMNS = (
 
 
 class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
-    """`password` and `tls_client_key` are only ever written. `seen_generation` is that of the page: what somebody else saved
-    meanwhile is not overwritten."""
+    """The form of a broker. `password` and `tls_client_key` are write-only. `seen_generation` is
+    the generation on the page, so that a newer change by somebody else isn't overwritten."""
 
     password = forms.CharField(
         required=False,
@@ -102,7 +103,7 @@ class BrokerAdmin(PlainAdmin):
     list_display = ("name", "environment", "management_url", "username", "enabled", "has_password")
     list_filter = ("environment", "enabled")
     search_fields = ("name", "management_url")
-    #: Deleting many at once would skip what forgetting one says and asks.
+    #: Bulk deletion would skip what forgetting a broker shows and asks.
     actions = None
 
     def save_model(self, request: HttpRequest, obj: Broker, form: Any, change: bool) -> None:
@@ -110,7 +111,8 @@ class BrokerAdmin(PlainAdmin):
         if change:
             saved = edit_broker(obj, settings, now=now, acting_user=request.user)
         else:
-            # Its form can't ask back; the next poll tells that the cluster is registered twice.
+            # The form can't ask for confirmation; the next poll reports that the cluster is
+            # registered twice.
             saved = add_broker(settings, now=now, acting_user=request.user, allow_duplicate=True)
         obj.__dict__.update(saved.__dict__)
 
@@ -122,7 +124,7 @@ class BrokerAdmin(PlainAdmin):
             forget_broker(broker, now=timezone.now(), acting_user=request.user)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        # Not each of its queues by name: there may be tens of thousands.
+        # Don't list each queue by name: there may be tens of thousands.
         what = [f"{broker} with all its queues and their history" for broker in objs]
         what += [
             f"Unfinished change, which ends as stopped: {change}"

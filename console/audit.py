@@ -1,4 +1,4 @@
-"""The audit trail: one row for each act, written in the same transaction as what it describes."""
+"""The audit log: one row per act, written in the same transaction as what it describes."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ def record(
     after: dict[str, Any] | None = None,
     reason: str = "",
 ) -> AuditEntry:
-    """`action` is `<resource>:<verb>`. `before` and `after` hold no secrets: a changed password is
-    told as `{"password": "changed"}`. `acting_user` None is the console itself."""
+    """Add a row. `action` is `<resource>:<verb>`. `before` and `after` contain no secrets: a
+    changed password is recorded as `{"password": "changed"}`. `acting_user` None is the console
+    itself.
+    """
     context = get_contextvars()
     return AuditEntry.objects.create(
         action=action,
@@ -48,8 +50,8 @@ def record(
 
 
 def record_change(change: Change, steps: Sequence[Step], *, acting_user: User) -> None:
-    """One row for each step of an accepted change. Steps carry no secrets in before and after; that a
-    password was given is told."""
+    """Add one row per step of an accepted change. `before` and `after` of steps contain no secrets;
+    the row records that a password was given."""
     context = get_contextvars()
     AuditEntry.objects.bulk_create(
         [

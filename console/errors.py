@@ -1,4 +1,4 @@
-"""What the console refuses, as errors that pages and the API show alike."""
+"""Errors for what the console refuses, shown alike by pages and API."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 
 class ConsoleError(Exception):
-    """A request that is refused for a reason a person can act on.
+    """A request that is refused for a reason that a person can act on.
 
-    `message` is one plain sentence; `data` holds what a program may want (field names, ids);
-    `http_status` is what the API answers.
+    `message` is one plain sentence; `data` holds details for programs (field names, IDs);
+    `http_status` is the API's status.
     """
 
     code: ClassVar[str] = "refused"
@@ -23,18 +23,19 @@ class ConsoleError(Exception):
 
 
 class NotAllowed(ConsoleError):
-    """Inside one's scope, without the right. Outside one's scope is a 404 instead."""
+    """The object is in the person's scope, but they lack the right. Outside their scope it is a
+    404."""
 
     code = "not_allowed"
     http_status = 403
 
 
 class NothingGranted(NotAllowed):
-    """As NotAllowed, for somebody to whom nothing at all has been granted yet."""
+    """NotAllowed for somebody who has no grants yet."""
 
 
 class InvalidField(ConsoleError):
-    """`field` names what the message is about."""
+    """A field has an impossible value. `field` names it."""
 
     code = "invalid"
 
@@ -44,7 +45,8 @@ class InvalidField(ConsoleError):
 
 
 class BrokerNotChosen(ConsoleError):
-    """The page is about one broker, and the URL names none of several. `brokers` are those to choose from."""
+    """The page is about one broker, and the URL doesn't say which. `brokers` are those to choose
+    from."""
 
     code = "broker_not_chosen"
 
@@ -54,35 +56,35 @@ class BrokerNotChosen(ConsoleError):
 
 
 class TooLarge(ConsoleError):
-    """What was sent is larger than is read at all."""
+    """The request is larger than the console reads."""
 
     code = "too_large"
     http_status = 413
 
 
 class NotSound(ConsoleError):
-    """Only a part of what was asked could be done, and doing a part was not asked for."""
+    """Only a part of the request could be applied, and applying a part wasn't requested."""
 
     code = "not_sound"
     http_status = 409
 
 
 class Stale(ConsoleError):
-    """What was to be changed has changed meanwhile."""
+    """The object has changed since the person last saw it."""
 
     code = "stale"
     http_status = 412
 
 
 class AlreadyThere(ConsoleError):
-    """What was to be made exists, here or on the broker."""
+    """The object to create exists, here or on the broker."""
 
     code = "already_there"
     http_status = 409
 
 
 class NotThere(ConsoleError):
-    """What was to be changed or deleted does not exist."""
+    """The object to change or delete doesn't exist."""
 
     code = "not_there"
     http_status = 409
@@ -96,14 +98,14 @@ class IdempotencyMismatch(ConsoleError):
 
 
 class BrokerTrouble(ConsoleError):
-    """An interactive act on a broker failed. Never a 5xx of ours: the broker is not the console."""
+    """An interactive operation on a broker failed. Never a 5xx: the broker isn't the console."""
 
     code = "broker_trouble"
     http_status = 409
 
 
 class WrongEncryptionKey(ConsoleError):
-    """A stored secret was encrypted with a key that is not among CONSOLE_ENCRYPTION_KEYS."""
+    """A stored secret was encrypted with a key that isn't in CONSOLE_ENCRYPTION_KEYS."""
 
     code = "wrong_encryption_key"
     http_status = 409

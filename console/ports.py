@@ -25,7 +25,7 @@ class Port(Generic[Function]):
 
     @property
     def ask(self) -> Function:
-        """The function, to call. Raises RuntimeError if no app has given one."""
+        """The function, to be called. Raises RuntimeError if no app has provided one."""
         if self._function is None:
             raise RuntimeError(f"No app has filled the port {self._what}.")
         return self._function

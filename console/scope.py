@@ -1,6 +1,6 @@
-"""The part of the fleet somebody is looking at: all brokers ▸ environment ▸ broker ▸ virtual host.
+"""The part of the fleet that a person views: all brokers ▸ environment ▸ broker ▸ virtual host.
 
-It lives in the URL (`?env=&broker=&vhost=`) and is carried along every link of the frame.
+It is in the URL (`?env=&broker=&vhost=`) and in every link of the frame.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _LONGEST_VHOST = 255
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`vhost` None: all of them. A broker brings its own environment along."""
+    """A part of the fleet. `vhost` None: all virtual hosts. A broker implies its own
+    environment."""
 
     environment: Environment | None = None
     broker: Broker | None = None
@@ -30,7 +31,8 @@ class Scope:
 
     @classmethod
     def read(cls, query: QueryDict, user: AbstractBaseUser | AnonymousUser) -> Scope:
-        """Raises InvalidField for what is no scope, Http404 for a broker the user does not see."""
+        """Read the scope from a URL's query. Raises InvalidField for an invalid scope, Http404 for
+        a broker that the user may not see."""
         environment = None
         if text := query.get("env", ""):
             if text not in Environment.values:
@@ -50,7 +52,7 @@ class Scope:
 
     @classmethod
     def at(cls, broker: Broker, vhost: str | None = None) -> Scope:
-        """The scope of a page about one object."""
+        """Return the scope of a page about one object."""
         return cls(environment=Environment(broker.environment), broker=broker, vhost=vhost)
 
     @property
@@ -68,12 +70,12 @@ class Scope:
         return found
 
     def query(self) -> str:
-        """`?broker=3&vhost=%2F`, or nothing for the whole fleet."""
+        """Return `?broker=3&vhost=%2F`, or "" for the whole fleet."""
         parameters = self.parameters()
         return f"?{urlencode(parameters)}" if parameters else ""
 
     def brokers(self, user: AbstractBaseUser | AnonymousUser) -> BrokerQuerySet:
-        """The brokers in it that the user may see."""
+        """Return the brokers in the scope that the user may see."""
         brokers = Broker.objects.visible_to(user)
         if self.broker is not None:
             return brokers.filter(pk=self.broker.pk)
@@ -82,7 +84,7 @@ class Scope:
         return brokers
 
     def enabled_brokers(self, user: AbstractBaseUser | AnonymousUser) -> Sequence[Broker]:
-        """Those of them that are polled, with their status; no query where it is one broker."""
+        """Return those brokers that are polled, with their status; no query for a single broker."""
         if self.broker is not None:
             return [self.broker] if self.broker.enabled else []
         return list(self.brokers(user).filter(enabled=True).select_related("status"))

@@ -1,7 +1,7 @@
 """Broker credentials at rest: encrypted with MultiFernet, decrypted only on demand.
 
-The keys are in the environment, never in Postgres. A wrong key raises; it never gives back the
-ciphertext as if it were the password.
+The keys are in the environment, never in Postgres. A wrong key raises an error; the ciphertext is
+never returned as if it were the password.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def encrypt(secret: Secret) -> str:
 
 
 def decrypt(ciphertext: str) -> Secret:
-    """Raises WrongEncryptionKey where no key fits."""
+    """Return the secret. Raises WrongEncryptionKey if no key fits."""
     try:
         return Secret(_ring(tuple(settings.ENCRYPTION_KEYS)).decrypt(ciphertext.encode()).decode())
     except InvalidToken:
@@ -41,12 +41,12 @@ def decrypt(ciphertext: str) -> Secret:
 
 
 def rotate(ciphertext: str) -> str:
-    """The same secret encrypted with the first key. Raises WrongEncryptionKey."""
+    """Return the same secret encrypted with the first key. Raises WrongEncryptionKey."""
     return encrypt(decrypt(ciphertext))
 
 
 class EncryptedField(models.TextField):  # type: ignore[type-arg]
-    """Holds ciphertext. Assign through `encrypt`, read through `decrypt`; forms leave it out."""
+    """Stores ciphertext. Assign through `encrypt`, read through `decrypt`; forms leave it out."""
 
     description = "Text encrypted at rest"
 

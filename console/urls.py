@@ -1,4 +1,4 @@
-"""Every route of Warren. Denied by default: LoginRequiredMiddleware guards what does not say
+"""Every route of Warren. Denied by default: LoginRequiredMiddleware protects every view without
 @login_not_required, and tests/conventions lists each route with who may use it."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from accessctl.people import password_views as passwords
 from accessctl.people import security, single_sign_on
 from console.pages.rest.unknown import Unknown
 
-# The administration has no log-in of its own, so rate limits and the rest hold for it too.
+# The admin has no sign-in of its own, so rate limits and the other rules also apply to it.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -26,12 +26,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", Unknown.as_view(), name="api-root"),
     path("api/<path:rest>", Unknown.as_view(), name="api-unknown"),
     path("admin/", admin.site.urls),
-    # Of allauth's routes those that an account made by an administrator needs.
+    # The routes of allauth that an account created by an administrator needs.
     path("accounts/login/", account_views.login, name="account_login"),
     path("accounts/logout/", account_views.logout, name="account_logout"),
     path("accounts/password/", passwords.change_password, name="account_change_password"),
     path("accounts/confirm/", account_views.reauthenticate, name="account_reauthenticate"),
-    # These two before allauth's, which have the same addresses.
+    # These two come before allauth's, which have the same addresses.
     path("accounts/2fa/", security.index, name="mfa_index"),
     path("accounts/2fa/totp/activate/", security.activate_totp, name="mfa_activate_totp"),
     path("accounts/2fa/", include("allauth.mfa.urls")),

@@ -1,18 +1,18 @@
-"""The web process's application."""
+"""The WSGI application of the web process."""
 
 import os
 
 from django.core.wsgi import get_wsgi_application
 
-#: Seconds after which Postgres gives up on a statement of a page or the API: nobody waits for it any more, and
-#: its thread is needed. Workers have no such limit.
+#: Seconds after which Postgres cancels a statement of a page or the API: nobody waits for it any
+#: more, and its thread is needed. Workers have no such limit.
 STATEMENT_S = 20
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
 
 def limit_statements() -> None:
-    """Before the first connection of this process."""
+    """Set the statement timeout. Call it before the first connection of this process."""
     from django.db import connections
 
     options = connections.settings["default"]["OPTIONS"]

@@ -1,1 +1,1 @@
-"""What keeps workers and beat going: the schedule, signs of life, the file transport."""
+"""Keep workers and beat running: the schedule, signs of life, message transports."""

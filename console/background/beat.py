@@ -16,15 +16,19 @@ from console.background.signs.heartbeats import write_heartbeat
 
 log = structlog.get_logger(__name__)
 
-#: A message of life that waited longer isn't worth reading: the queue's worker is too far behind.
+#: Seconds after which a sign-of-life message is dropped: the queue's worker is too far behind.
 _EXPIRES_S = 30
 
 
 class BeatScheduler(Scheduler):  # type: ignore[misc]
-    """No schedule file: every entry is static and due-ness is kept in Postgres, so there is nothing
-    to remember over a restart. Every EVERY_S it signs in a file of this machine, writes the heartbeat
-    `beat`, and sends a message of life into each queue, so that health tells a dead beat from a dead
-    worker, and one queue's worker from another's. No trouble with either store stops its ticking."""
+    """Beat without a schedule file. Every entry is static and due times are stored in Postgres, so
+    nothing has to survive a restart.
+
+    Every EVERY_S seconds it writes a sign of life to a file of this machine, writes the heartbeat
+    `beat`, and sends a sign-of-life message to each queue. So health checks can tell a dead beat
+    from a dead worker, and the worker of one queue from another's. Trouble with Postgres or the
+    queue doesn't stop it.
+    """
 
     _next_sign = 0.0
     _signs: Signs | None = None
@@ -59,5 +63,5 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]
                     retry=False,
                 )
         except Exception as error:
-            # Whatever the transport raises: the entries of the schedule meet the same trouble.
+            # Whatever the transport raises: the entries of the schedule have the same trouble.
             log.warning("beat_cannot_reach_queues", error=type(error).__name__)

@@ -1,7 +1,8 @@
-"""`python -m console.background.check_alive`: whether the workers or beat of this machine are alive.
+"""`python -m console.background.check_alive`: check that the workers or beat of this machine are
+alive.
 
-For health checks of containers and process managers. Exit code 0: alive; 1: not, with the reason on
-standard error; 2: wrong arguments. Asks neither Postgres nor the message queue.
+For health checks of containers and process managers. Exit code 0: alive; 1: not alive, with the
+reason on standard error; 2: wrong arguments. Calls neither Postgres nor the message queue.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def check(queues: Sequence[str], *, beat: bool, found: Sequence[Life], now: float) -> list[str]:
-    """What is wrong, a sentence each. Without queues and beat: any worker will do."""
+    """Return what is wrong, one sentence each. Without queues and beat, any living worker is
+    enough."""
     workers = [life for life in found if life.kind == WORKER]
     wanted = [(f"queue {queue}", [w for w in workers if queue in w.queues]) for queue in queues]
     if beat:

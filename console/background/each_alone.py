@@ -1,4 +1,4 @@
-"""Several things to do, of which one that fails stops no other."""
+"""Run several actions, so that one that fails doesn't stop the others."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from console.errors import ConsoleError
 
 log = structlog.get_logger(__name__)
 
-#: Characters of an error that are kept.
+#: Most characters of an error to keep.
 MOST = 500
 
 
 class SomeFailed(Exception):
-    """Raised at the end: the rest was done. Its text is safe to show: see error_text."""
+    """Raised after the last action; the others were done. Its text is safe to show: see
+    error_text."""
 
 
 def each_alone(actions: Iterable[tuple[str, Callable[[], object]]]) -> None:
-    """Runs every action, whatever the ones before did. `actions` are (name, action). Raises
-    SomeFailed, which names those that failed, after the last one."""
+    """Run every action, even if earlier ones failed. `actions` are (name, action). After the last
+    one, raises SomeFailed with the names of those that failed."""
     failed: list[str] = []
     total = 0
     for name, action in actions:
@@ -37,9 +38,11 @@ def each_alone(actions: Iterable[tuple[str, Callable[[], object]]]) -> None:
 
 
 def error_text(error: Exception) -> str:
-    """One or two sentences about an error, which people may see: what Postgres said without the values
-    and addresses that drivers add, our own errors' messages, and of anything else where it was raised.
-    The whole of it is in the log."""
+    """Return one or two sentences about an error, safe to show to people.
+
+    For Postgres: its message without the values and addresses that drivers add. For our own errors:
+    their messages. For others: where they were raised. The log has the full error.
+    """
     if isinstance(error, (SomeFailed, ConsoleError)):
         text = str(getattr(error, "message", "") or error)
     elif isinstance(error, (DatabaseError, InterfaceError)) and error.__cause__ is not None:
@@ -53,13 +56,13 @@ def _said_by_postgres(error: Exception) -> str:
     said = getattr(getattr(error.__cause__, "diag", None), "message_primary", None)
     if not said:
         return "Postgres doesn't answer."
-    if isinstance(error, DataError):  # what it quotes is a value, not the name of a table
+    if isinstance(error, DataError):  # in these, quoted text is a value, not a table's name
         said = re.sub(r'"[^"]*"?', '"…"', said)
     return f"Postgres says: {said}."
 
 
 def _place(error: Exception) -> str:
-    """The innermost line of the error's trace, such as `vhosts.history.rollups, line 80`."""
+    """Return the innermost line of the error's trace, such as `vhosts.history.rollups, line 80`."""
     trace = error.__traceback__
     if trace is None:
         return "an unknown place"

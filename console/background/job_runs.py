@@ -1,6 +1,6 @@
-"""Records how each background job went, and says which ones are in trouble.
+"""Record how each background job went, and report which ones are in trouble.
 
-A record that can't be written never stops the job that it is about.
+A record that can't be written never stops its job.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ P = ParamSpec("P")
 #: A job is late when its last success is older than this many of its intervals, or than _LATE.
 _INTERVALS = 3
 _LATE = timedelta(seconds=60)
-#: For so long an unexpected error of a task that runs once for each broker counts as trouble.
+#: How long an unexpected error of a task that runs per broker counts as trouble.
 _RECENT = timedelta(minutes=10)
 
-#: As the state badges of pages are named (console/faces/templatetags/_states.py).
+#: The names of the state badges on pages (console/faces/templatetags/_states.py).
 State = Literal["working", "no_errors", "not_run", "retrying", "job_failing", "late"]
 
 
@@ -36,7 +36,7 @@ State = Literal["working", "no_errors", "not_run", "retrying", "job_failing", "l
 
 
 def recorded(name: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """Decorates the task of the job `name` of console.background.jobs."""
+    """Decorate the task of job `name` of console.background.jobs, so that its runs are recorded."""
     job = BY_NAME[name]
     record = _record if job.every_s is not None else _record_failure
 
@@ -52,8 +52,8 @@ def recorded(name: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
 
 
 def run_steps(name: str, steps: Mapping[str, Callable[[], object]]) -> None:
-    """Runs the steps of a job in their order, each recorded and each whatever the others do. Raises
-    SomeFailed at the end where one failed."""
+    """Run the steps of a job in order and record each; one that fails doesn't stop the others.
+    Raises SomeFailed at the end if one failed."""
     each_alone((step, partial(_run_step, step_name(name, step), do)) for step, do in steps.items())
 
 
@@ -75,7 +75,8 @@ def _record(name: str) -> Iterator[None]:
 
 @contextmanager
 def _record_failure(name: str) -> Iterator[None]:
-    """For what runs many times a second: a success isn't worth a write."""
+    """Record only failures, for tasks that run many times a second: a success isn't worth a
+    write."""
     try:
         yield
     except Exception as error:
@@ -84,14 +85,15 @@ def _record_failure(name: str) -> Iterator[None]:
 
 
 def expect_all() -> None:
-    """Says that every job of beat's schedule is to run from now on. What is expected already stays so."""
+    """Record that every job of beat's schedule is expected from now on. Existing records stay
+    unchanged."""
     for job in JOBS:
         if job.every_s is not None:
             for name, _ in names(job):
                 _write(_EXPECTED, {"name": name})
 
 
-# At the database's time. Not worth waiting for the disk: a crash of Postgres loses one record.
+# Uses the database's time. It doesn't wait for the disk: a crash of Postgres loses one record.
 _EXPECTED = """
     INSERT INTO console_jobrun (name, expected_since, error, failures)
     VALUES (%(name)s, clock_timestamp(), '', 0)
@@ -130,7 +132,7 @@ def _write(statement: str, parameters: dict[str, str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A job or a step of it, judged at one moment. `run` None: nothing is recorded."""
+    """A job or one of its steps, with its state at one time. `run` None: nothing is recorded."""
 
     job: Job
     name: str
@@ -160,7 +162,8 @@ class Shown:
 
 
 def read_jobs(now: datetime) -> list[Shown]:
-    """Every job followed by its steps, in the order of console.background.jobs. One query."""
+    """Return every job followed by its steps, in the order of console.background.jobs. One
+    query."""
     runs = {run.name: run for run in JobRun.objects.all()}
     return [
         Shown(job, name, label, runs.get(name), _state(job, runs.get(name), now))
@@ -170,7 +173,8 @@ def read_jobs(now: datetime) -> list[Shown]:
 
 
 def in_trouble(shown: list[Shown]) -> list[Shown]:
-    """Those that fail or are late; of a job whose steps are told, only the steps."""
+    """Return those that fail or are late; if a job's steps are among them, the steps without the
+    job."""
     bad = [one for one in shown if one.is_trouble]
     told = {one.job.name for one in bad if one.is_step}
     return [one for one in bad if one.is_step or one.job.name not in told]
@@ -181,8 +185,9 @@ def _late_after(job: Job) -> timedelta:
 
 
 def _state(job: Job, run: JobRun | None, now: datetime) -> State:
-    """A job that beat starts is in trouble when its last success is too long ago, whether it fails,
-    hangs or isn't started any more; a single failure isn't trouble yet."""
+    """Return the state of a job. A job that beat starts is in trouble if its last success is too
+    long ago, whether it fails, hangs or isn't started any more. A single failure isn't trouble yet.
+    """
     if job.every_s is None:
         recent = run is not None and run.failed_at is not None and now - run.failed_at < _RECENT
         return "job_failing" if recent else "no_errors"

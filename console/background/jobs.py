@@ -1,6 +1,6 @@
-"""The background jobs: what beat starts, how often, in which queue, and what their steps are.
+"""The background jobs: what beat starts, how often, in which queue, and with which steps.
 
-Imports no Django: console.celery makes beat's schedule from this before Django is set up.
+Imports no Django: console.celery builds beat's schedule from this before Django is set up.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from console.background.queues import APPLY, DEFAULT, POLLING
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`every_s` None: not started by beat but once for each broker, so that only its unexpected
-    errors are recorded. `expires_s`: a message older than this is dropped by the worker.
-    `without` is one sentence: what stops while the job fails. `steps`: name and label of each."""
+    """A background job.
+
+    `every_s` None: beat doesn't start it; it runs once per broker, so only its unexpected errors
+    are recorded. `expires_s`: the worker drops a message older than this. `without` is one
+    sentence: what stops while the job fails. `steps`: name and label of each.
+    """
 
     name: str
     label: str
@@ -115,7 +118,7 @@ def step_name(job: str, step: str) -> str:
 
 
 def names(job: Job) -> Iterator[tuple[str, str]]:
-    """(name, label) of the job, then of its steps."""
+    """Yield (name, label) of the job, then of its steps."""
     yield job.name, job.label
     for step, label in job.steps:
         yield step_name(job.name, step), label

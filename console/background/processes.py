@@ -1,4 +1,5 @@
-"""Processes on this machine: which one is it, is it still the same one, end it and its kin."""
+"""Processes on this machine: identify one, check that it is still the same, end it and its
+session."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process that cannot be mistaken for a later one that got its number.
+    """A process, distinguishable from a later one with the same PID.
 
-    `started` is in clock ticks since boot, `boot` the kernel's id of that boot.
+    `started` is in clock ticks since boot; `boot` is the kernel's ID of that boot.
     """
 
     pid: int
@@ -43,7 +44,8 @@ class _Stat:
 
 
 def _stat(pid: int) -> _Stat | None:
-    """proc(5), `stat`: the command in brackets may hold anything, so fields count from its end."""
+    """Parse `stat` of proc(5). The command in brackets may contain anything, so fields are counted
+    from its end."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
@@ -58,7 +60,7 @@ def _stat_started(pid: int) -> int | None:
 
 
 def identify(pid: int) -> Identity | None:
-    """None where there is no such process, or only its zombie."""
+    """Return the identity of a running process; None if there is none, or only its zombie."""
     found = _stat(pid)
     if found is None or found.state in "ZX":
         return None
@@ -67,18 +69,18 @@ def identify(pid: int) -> Identity | None:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a signal such as SIGSTOP holds it; not where a debugger does."""
+    """Whether a signal such as SIGSTOP stopped the process; False for a stop by a debugger."""
     found = _stat(pid)
     return found is not None and found.state == "T"
 
 
 def age_s(identity: Identity) -> float:
-    """Seconds since it began."""
+    """Return the seconds since the process started."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) - identity.started / os.sysconf("SC_CLK_TCK")
 
 
 def command_line(pid: int) -> list[str]:
-    """Its arguments; [] where it is gone or may not be read."""
+    """Return the arguments of the process; [] if it is gone or can't be read."""
     try:
         raw = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -87,7 +89,8 @@ def command_line(pid: int) -> list[str]:
 
 
 def find_running(program: str, option: str, value: str) -> list[Identity]:
-    """Processes of `program` (a base name) whose arguments hold `option value` exactly."""
+    """Return processes of `program` (a base name) whose arguments contain exactly `option
+    value`."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -103,10 +106,10 @@ def find_running(program: str, option: str, value: str) -> list[Identity]:
 
 
 def session_of(leader: Identity) -> list[Identity]:
-    """Living processes of the session that `leader` opened.
+    """Return the living processes of the session that `leader` opened.
 
-    The kernel gives no process a number that a session still bears: where another process has the
-    leader's number now, the session is empty. No member is older than its leader.
+    The kernel never reuses a PID while a session has it as ID. So if another process has the
+    leader's PID now, the session is empty. No member is older than its leader.
     """
     members: list[Identity] = []
     if Path(f"/proc/{leader.pid}").exists() and _stat_started(leader.pid) != leader.started:
@@ -123,7 +126,7 @@ def session_of(leader: Identity) -> list[Identity]:
 
 
 def send(identity: Identity, number: int) -> None:
-    """Signal that very process; nothing where it is gone."""
+    """Send a signal to exactly this process; nothing if it is gone."""
     if identity.is_alive():
         try:
             os.kill(identity.pid, number)
@@ -132,7 +135,8 @@ def send(identity: Identity, number: int) -> None:
 
 
 def end(leader: Identity, *, number: int = signal.SIGTERM, grace: float = 5.0) -> None:
-    """Ask a session's leader to stop, wait `grace` seconds, then kill what is left of it."""
+    """Send `number` to a session's leader, wait `grace` seconds, then kill what is left of the
+    session."""
     send(leader, number)
     deadline = time.monotonic() + grace
     while leader.is_alive() and time.monotonic() < deadline:

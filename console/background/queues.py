@@ -1,8 +1,8 @@
-"""The Celery queues, named in one place: for tasks, workers, health and whoever deploys them.
+"""The names of the Celery queues, for tasks, workers, health checks and deployments.
 
-Imports nothing, so that every layer and every start script may use it. Every task goes to one of these
-queues, so every one needs a worker: bin/up starts one for all, compose.yaml one for each. Messages are
-only reminders: what is due is kept in Postgres and found there again.
+Imports nothing, so that every layer and start script can use it. Every task goes to one of these
+queues, so each needs a worker: bin/up starts one for all, compose.yaml one for each. Messages are
+only reminders: what is due is stored in Postgres and found there again.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-#: Beat's entries: handing out what is due for a poll, keeping history.
+#: Beat's entries: dispatching due polls, keeping history.
 DEFAULT: Final = "default"
-#: Reads of brokers: polls and inventories. A slow broker holds up a thread here and nothing else.
+#: Reads of brokers: polls and inventories. A slow broker only blocks a thread here.
 POLLING: Final = "polling"
 #: Writes to brokers: steps of changes, backups of definitions.
 APPLY: Final = "apply"
@@ -23,6 +23,6 @@ WITHOUT: Final[Mapping[str, str]] = {
     POLLING: "No broker is polled.",
     APPLY: "No change is applied, and no backup is taken.",
 }
-#: Messages that may wait in one queue; a new one takes the place of the oldest. Each is good for a minute
-#: at most, so older ones are worth nothing, but neither Redis nor a folder drops them while nobody reads.
+#: Most messages that may wait in one queue; a new one replaces the oldest. Each is useful for at
+#: most a minute, but neither Redis nor a folder drops old messages while nobody reads them.
 MOST_WAITING: Final = 10_000

@@ -1,1 +1,1 @@
-"""The registry of brokers and how to reach one: settings, credentials, connections, probes."""
+"""The registry of brokers and how to reach them: settings, credentials, connections, probes."""

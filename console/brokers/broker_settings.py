@@ -1,4 +1,4 @@
-"""A broker's settings as a person gives them, and their checks."""
+"""A broker's settings as a person enters them, and their checks."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from console.rabbitmq.network.addresses import (
 )
 from console.rabbitmq.network.tls import tls_context
 
-#: Settings that are stored encrypted and never given out.
+#: Settings that are stored encrypted and never shown.
 SECRETS = ("password", "tls_client_key")
-#: Unicode categories of characters that do not show, or that change how others show.
+#: Unicode categories of characters that are invisible, or that change how others look.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-#: Characters of a certificate with its chain, or of a key.
+#: Most characters of a certificate with its chain, or of a key.
 LARGEST_PEM = 200_000
-#: Ports of the other protocol than the address is for, and what to say: people copy the one they know.
+#: By address: ports of the other protocol, and what to say. People often copy the address they
+#: know.
 _AMQP_ADDRESS = (
     "This is an AMQP address. Enter the management API's URL, usually http:// with port 15672 or https:// "
     "with port 15671."
@@ -45,14 +46,14 @@ _OTHER_PROTOCOL: dict[str, tuple[set[int], str]] = {
         "Port {port} is the management API's port. RabbitMQ usually listens for AMQP on 5672, or 5671 with TLS.",
     ),
 }
-#: Changing any of these means another server may be asking for the password.
+#: If any of these changes, the password may go to another server.
 _IDENTITY = ("management_url", "amqp_url", "tls_verify", "tls_ca_pem", "tls_server_name")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerSettings:
-    """What a person says of a broker. `password` and `tls_client_key` None leave the stored ones as they are; without
-    a client certificate no key is kept."""
+    """A broker's settings as entered. `password` and `tls_client_key` None keep the stored ones;
+    without a client certificate, no key is stored."""
 
     name: str
     environment: str
@@ -73,15 +74,15 @@ class BrokerSettings:
 
     @classmethod
     def of(cls, broker: Broker) -> BrokerSettings:
-        """What is stored, without its secrets: an edit with this leaves all as it is."""
+        """Return the stored settings without secrets. An edit with them changes nothing."""
         return cls(
             **{f.name: getattr(broker, f.name) for f in fields(cls) if f.name not in SECRETS}
         )
 
 
 def check_key_is_there(settings: BrokerSettings, broker: Broker | None) -> None:
-    """Raises InvalidField where there is a client certificate without its key, in the settings or stored, or a key
-    without a certificate. `broker` is None for a new one."""
+    """Check that a client certificate and its key exist together, in the settings or stored.
+    `broker` None: a new one. Raises InvalidField."""
     if settings.tls_client_key and not settings.tls_client_certificate:
         raise InvalidField(
             "tls_client_certificate", "Enter the certificate that the client key belongs to."
@@ -94,7 +95,7 @@ def check_key_is_there(settings: BrokerSettings, broker: Broker | None) -> None:
 
 
 def check_client_key(certificate: str, key: Secret | None) -> None:
-    """Raises InvalidField unless the two can be shown to a broker together."""
+    """Raises InvalidField unless the certificate and key can be presented to a broker together."""
     try:
         tls_context(Tls(client_pem=certificate, client_key=key))
     except TlsFailed as error:
@@ -102,7 +103,7 @@ def check_client_key(certificate: str, key: Secret | None) -> None:
 
 
 def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
-    """The columns as they are stored, addresses in their one spelling. Raises InvalidField."""
+    """Return the columns as they are stored, with normalized addresses. Raises InvalidField."""
     columns = settings.columns()
     for name, value in columns.items():
         if isinstance(value, str):
@@ -156,7 +157,7 @@ def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
 
 
 def must_be_storable(name: str, text: str) -> None:
-    """Raises InvalidField for text that neither Postgres nor a broker takes: NUL, and halves of characters."""
+    """Raises InvalidField for text that Postgres and brokers refuse: NUL and lone surrogates."""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise InvalidField(name, "The text holds characters that can't be stored.")
 
@@ -169,7 +170,7 @@ def _checked_address(name: str, text: str, parse: Callable[[str], ParsedUrl]) ->
         ports, sentence = _OTHER_PROTOCOL[name]
         if url.port in ports:
             raise InvalidField(name, sentence.format(port=url.port))
-        # A name is checked when it resolves, on every connect; an IP address can be refused now.
+        # Names are checked when they resolve, at every connect. An IP address can be refused now.
         check_literal(url.host, address_policy())
     except (BadAddress, AddressForbidden) as error:
         raise InvalidField(name, str(error)) from None
@@ -177,12 +178,12 @@ def _checked_address(name: str, text: str, parse: Callable[[str], ParsedUrl]) ->
 
 
 def is_moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether the columns `after` may lead to another server than those `before`: then a stored
-    password must not be sent."""
+    """Whether `after` may lead to another server than `before`. If so, a stored password must not
+    be sent."""
     return any(_identity(name, before[name]) != _identity(name, after[name]) for name in _IDENTITY)
 
 
 def _identity(name: str, value: Any) -> Any:
-    """What of a column decides where credentials go. Of the management URL that is all of it: behind
-    a shared proxy another path prefix is another tenant's server."""
+    """Return the part of a column that decides where credentials go. For the management URL that is
+    the whole URL: behind a shared proxy, another path prefix is another tenant's server."""
     return parse_management_url(value).text if name == "management_url" else value

@@ -1,4 +1,5 @@
-"""The only place where a broker's row becomes a connection; and work on one that is forgotten meanwhile."""
+"""Turn a broker's row into a connection (only this module does), and tolerate brokers that are
+removed during background work."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ def address_policy() -> AddressPolicy:
 
 
 def endpoint_of(broker: Broker, *, timeouts: Timeouts | None = None) -> Endpoint:
-    """Raises BrokerTrouble where the password is missing, WrongEncryptionKey where it, or the client key,
-    cannot be decrypted."""
+    """Return the broker's endpoint. Raises BrokerTrouble if no password is stored,
+    WrongEncryptionKey if the password or the client key can't be decrypted."""
     if not broker.has_password:
         raise BrokerTrouble(
             f"No password is stored for {broker.name}. Edit the broker and enter it.",
@@ -48,7 +49,7 @@ def endpoint_of(broker: Broker, *, timeouts: Timeouts | None = None) -> Endpoint
 
 
 def stored_client_key(broker: Broker) -> Secret | None:
-    """None where none is stored. Raises WrongEncryptionKey."""
+    """Return the decrypted client key; None if none is stored. Raises WrongEncryptionKey."""
     return decrypt(broker.tls_client_key_encrypted) if broker.has_tls_client_key else None
 
 
@@ -70,14 +71,15 @@ def make_endpoint(
 
 
 def connect(broker: Broker, *, timeouts: Timeouts | None = None) -> ManagementClient:
-    """A client to use in a `with` block. Raises as `endpoint_of`; its methods raise BrokerError."""
+    """Return a client to use in a `with` block. Raises the same errors as `endpoint_of`; its
+    methods raise BrokerError."""
     return ManagementClient(endpoint_of(broker, timeouts=timeouts))
 
 
 @contextmanager
 def unless_forgotten(broker_id: int) -> Iterator[None]:
-    """Around background work on a broker: what it raises because somebody removed the broker from the
-    console meanwhile is no failure. Anything else goes on."""
+    """Wrap background work on a broker: ignore any error if the broker was removed from the console
+    in the meantime. Otherwise the error is raised."""
     try:
         yield
     except Exception as error:

@@ -1,7 +1,9 @@
-"""Something read fresh from a broker for a page: the few places where a page view calls one.
+"""Read something from a broker for a page. These are the few places where a page view calls a
+broker.
 
-Bounded by a deadline, and shared: many people looking at one thing cost the broker one call in
-SHARED_FOR, a broker in trouble one in TROUBLE_SHARED_FOR. Trouble is part of the answer, never an exception.
+Reads have a deadline and are shared: however many people look at one thing, the broker gets one
+call in SHARED_FOR; a broker in trouble gets one in TROUBLE_SHARED_FOR. Trouble is part of the
+answer, never an exception.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ from console.rabbitmq.management.client import ManagementClient
 
 DEADLINE = Timeouts(connect=2.0, read=3.0, total=3.0)
 SHARED_FOR = timedelta(seconds=2)
-#: A broker in trouble is left alone a little longer.
+#: A broker in trouble gets a little more time.
 TROUBLE_SHARED_FOR = timedelta(seconds=5)
-#: A refused log-in is not tried again for this long: knocking on can lock the account.
+#: How long a refused login isn't retried: retrying can lock the account.
 REFUSED_FOR = timedelta(seconds=60)
 _KEPT_S = 120
 _LOCKED_S = 5
@@ -34,8 +36,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why the broker gave no answer. `gone`: it said that there is no such thing. `asked` False:
-    it was not called at all."""
+    """Why the broker gave no answer. `gone`: the broker says that the object doesn't exist. `asked`
+    False: the broker wasn't called."""
 
     code: str
     sentence: str
@@ -46,7 +48,8 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):
-    """What the broker said at `at`, or why it did not. Both: it did not now, and `found` is older."""
+    """What the broker answered at `at`, or why it didn't. If both are set, it didn't answer now,
+    and `found` is older."""
 
     at: datetime
     found: T | None = None
@@ -62,10 +65,12 @@ def read_fresh(
     missing: str,
     keep_for: timedelta = timedelta(0),
 ) -> Reading[T]:
-    """The reading of whoever asked just before, else one of our own. `name` tells what is read of the
-    broker; `missing` says that there is none. With `keep_for`, trouble comes with the last answer that
-    is not older."""
-    # A changed broker (address, password) is another one: its readings are not shared.
+    """Return a shared recent reading, or read from the broker.
+
+    `name` identifies what is read; `missing` is the sentence for an object that doesn't exist. With
+    `keep_for`, trouble comes with the last answer that isn't older than that.
+    """
+    # Readings aren't shared after an edit: another address or password may mean another broker.
     key = f"{name}-{broker.pk}-{broker.generation}"
     if (refusal := _not_to_be_asked(broker)) is not None:
         return _with_older(key, Reading(at=now, trouble=refusal), keep_for)
@@ -76,7 +81,8 @@ def read_fresh(
     started = time.monotonic()
     try:
         reading = _ask(broker, ask, now, missing)
-        # As old as the answer, not as the question: a slow broker is not asked the more for it.
+        # The age counts from the answer, not from the request, so that a slow broker isn't called
+        # more often.
         took = timedelta(seconds=time.monotonic() - started)
         reading = replace(reading, at=now + took)
         cache.set(key, reading, timeout=_KEPT_S)
@@ -108,7 +114,7 @@ def _recent(key: str, now: datetime) -> Reading[Any] | None:
 
 
 def _of_somebody_else(key: str, now: datetime) -> Reading[Any]:
-    """Somebody is asking at this moment: wait for their answer, for as long as they may take."""
+    """Wait for a reading that another request has just started, at most until its deadline."""
     waited_until = time.monotonic() + DEADLINE.total
     while time.monotonic() < waited_until:
         time.sleep(0.1)

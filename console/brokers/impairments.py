@@ -1,4 +1,4 @@
-"""What is wrong with a broker that answers, in words: what happened, and what to do."""
+"""Describe what is wrong with a broker that answers: what happened, and what to do."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from console.models.broker_states import IMPAIRED
 from console.rabbitmq.cluster import nodes_are_down
 from console.rabbitmq.text import printable
 
-#: Of the nodes of one kind, so many are named in a sentence.
+#: Most nodes of one kind named in a sentence.
 _NAMED = 3
 
 
 def impairment_in_words(status: BrokerStatus, state: str) -> str:
-    """Sentences for one of IMPAIRED; "" for any other state."""
+    """Return sentences for a state in IMPAIRED; "" for any other state."""
     return _WORDS[state](status) if state in IMPAIRED else ""
 
 
@@ -73,6 +73,6 @@ _WORDS = {
 
 
 def _some(names: list[str]) -> str:
-    """The first few; they are a broker's words, and come out printable."""
+    """Return the first few names. They come from the broker, so they are made printable."""
     shown = ", ".join(printable(name, 120) for name in names[:_NAMED])
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

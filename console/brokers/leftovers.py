@@ -1,4 +1,4 @@
-"""What a broker that is removed from the console leaves of changes: their steps go with it."""
+"""End the changes of a broker that is removed from the console. Their steps are deleted with it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from console.models import OPEN_STEPS, Broker, Change, ChangeState, Step, StepSt
 
 
 def unfinished_changes(broker: Broker) -> QuerySet[Any]:
-    """The changes that have something left to do on the broker, oldest first. Each has `steps_here`,
-    `done_here`, and `unsure_here`: steps that may have been sent."""
+    """Return the changes with open steps on the broker, oldest first. Each has `steps_here`,
+    `done_here`, and `unsure_here`: the number of steps that may have been sent."""
     here = Q(steps__broker=broker)
     left = Step.objects.filter(change=OuterRef("pk"), broker=broker, state__in=OPEN_STEPS)
     return (
@@ -29,9 +29,10 @@ def unfinished_changes(broker: Broker) -> QuerySet[Any]:
 
 
 def end_changes_with(broker: Broker, *, now: datetime, acting_user: User) -> int:
-    """Ends what is left to do on the broker, right before it is removed; how many changes that were.
-    Each keeps a note, and the audit log an entry. One that has something to do elsewhere goes on with
-    that, and ends as stopped."""
+    """End the open steps on the broker right before it is removed; return how many changes that
+    affects. Each gets a note, and the audit log an entry. A change with open steps elsewhere
+    continues there, and ends as stopped.
+    """
     unfinished = list(unfinished_changes(broker))
     for change in unfinished:
         left = change.steps.filter(broker=broker, state__in=OPEN_STEPS).count()

@@ -1,4 +1,4 @@
-"""How old, and how whole, what is shown of a set of brokers is."""
+"""How old and how complete the figures shown for a set of brokers are."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ What = Literal["inventory_at", "depths_at"]
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """`oldest`: when the oldest part of what is shown was read; None: nothing was. `never`:
-    brokers of which nothing was read yet; `behind`: those whose figures are stale; `doubtful`:
-    (broker, sentence) where a part of the last inventory that is shown could not be read whole."""
+    """The age and completeness of what is shown.
+
+    `oldest`: when the oldest part was read; None: nothing was. `never`: brokers of which nothing
+    was read yet. `behind`: brokers with stale figures. `doubtful`: (broker, sentence) for each
+    shown part of the last inventory that couldn't be read completely.
+    """
 
     brokers: int
     oldest: datetime | None
@@ -32,15 +35,17 @@ class Observation:
 
     @property
     def answered(self) -> bool:
-        """Whether an empty list is an answer: every broker in scope has given one."""
+        """Whether an empty list is reliable: every broker in scope has been read."""
         return self.brokers > 0 and not self.never
 
 
 def observe(
     brokers: Iterable[Broker], what: What, now: datetime, *, parts: Sequence[str] = ()
 ) -> Observation:
-    """One query, or none for brokers in hand (with their status). `parts` of the inventory are what is
-    shown: "vhosts", "users" …, as in `BrokerStatus.part_errors`."""
+    """Return the observation of brokers: one query, or none for a list of brokers that have their
+    status. `parts` are the shown parts of the inventory: "vhosts", "users" …, as in
+    `BrokerStatus.part_errors`.
+    """
     seen = list(brokers)
     times, never, behind, doubtful = [], [], [], []
     for broker in seen:
@@ -53,7 +58,7 @@ def observe(
             never.append(broker)
             continue
         times.append(at)
-        # Inventories come at a pace of their own: they are old once the broker does not answer.
+        # Inventories run on their own schedule: they are stale when the broker doesn't answer.
         stale = (
             status.is_stale(at, now)
             if what == "depths_at"
@@ -67,13 +72,13 @@ def observe(
         newest=max(times, default=None),
         never=never,
         behind=behind,
-        # One missing right is the reason for several parts.
+        # One missing right can affect several parts.
         doubtful=list(dict.fromkeys(doubtful)),
     )
 
 
 def _read_at(status: BrokerStatus, parts: Sequence[str]) -> datetime | None:
-    """When the oldest of these parts of an inventory was read; None where one never was."""
+    """Return when the oldest of these parts of an inventory was read; None if one never was."""
     times = [status.part_at(part) for part in parts] or [status.inventory_at]
     known = [at for at in times if at is not None]
     return min(known) if len(known) == len(times) else None

@@ -1,4 +1,4 @@
-"""Test connection: the steps of reaching a broker, each apart, for stored and unsaved settings."""
+"""Test connection: try each step of reaching a broker, for stored and unsaved settings."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from console.secrets import decrypt
 
 
 def probe_broker(broker: Broker, viewer: User) -> list[ProbeStep]:
-    """With what is stored. Raises BrokerTrouble where the password is missing, WrongEncryptionKey
-    where it cannot be decrypted."""
+    """Probe with the stored settings. Raises BrokerTrouble if no password is stored,
+    WrongEncryptionKey if it can't be decrypted."""
     endpoint = endpoint_of(broker)
     steps = probe(endpoint, _amqp_endpoint(broker.amqp_url, endpoint))
     return [*steps, *_duplicate(steps, endpoint, viewer, besides=broker.pk)]
@@ -28,8 +28,8 @@ def probe_broker(broker: Broker, viewer: User) -> list[ProbeStep]:
 def probe_settings(
     settings: BrokerSettings, viewer: User, *, besides: int | None = None
 ) -> list[ProbeStep]:
-    """With what somebody typed; nothing is stored. `besides`: the broker that they are to be of. Raises
-    InvalidField."""
+    """Probe with settings that somebody entered; nothing is stored. `besides`: ID of the broker
+    that is edited, which doesn't count as a duplicate. Raises InvalidField."""
     columns = checked_columns(settings)
     if not settings.password:
         raise InvalidField("password", "Enter the password of the broker's user.")
@@ -54,7 +54,7 @@ def probe_settings(
 def _duplicate(
     steps: list[ProbeStep], endpoint: Endpoint, viewer: User, *, besides: int | None
 ) -> list[ProbeStep]:
-    """A step that warns where another registered broker is the same cluster; else none."""
+    """Return a step that warns if another registered broker is the same cluster; else none."""
     if not any(step.name == "version" and step.outcome in ("ok", "warning") for step in steps):
         return []
     twin = twin_at(endpoint, besides=besides)
@@ -65,9 +65,12 @@ def _duplicate(
 
 
 def probe_edited(broker: Broker, settings: BrokerSettings, viewer: User) -> list[ProbeStep]:
-    """With what somebody typed over a stored broker. Without a password the stored one is used,
-    but only where the connection still leads to the same server; a client key never leaves the console.
-    Raises InvalidField, WrongEncryptionKey."""
+    """Probe with settings entered for a stored broker.
+
+    Without a password, the stored one is used, but only if the settings still lead to the same
+    server. The stored client key is used too; it never leaves the console. Raises InvalidField,
+    WrongEncryptionKey.
+    """
     if settings.tls_client_certificate and not settings.tls_client_key:
         settings = replace(settings, tls_client_key=stored_client_key(broker))
     if not settings.password and broker.has_password:

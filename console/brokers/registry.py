@@ -1,4 +1,5 @@
-"""The registry of brokers: add, edit, switch, forget. Each in one transaction with its audit row."""
+"""The registry of brokers: add, edit, enable, disable, forget. Each in one transaction with its
+audit row."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ _PEM = ("tls_ca_pem", "tls_client_certificate")
 def add_broker(
     settings: BrokerSettings, *, now: datetime, acting_user: User, allow_duplicate: bool = False
 ) -> Broker:
-    """A new broker, due for its first poll at `now`. Raises InvalidField, also where the cluster is
-    registered already, unless `allow_duplicate`."""
+    """Create a broker, due for its first poll at `now`. Raises InvalidField, also if the cluster is
+    already registered, unless `allow_duplicate`."""
     columns = checked_columns(settings)
     if not settings.password:
         raise InvalidField("password", "Enter the password of the broker's user.")
@@ -80,9 +81,12 @@ def edit_broker(
     acting_user: User,
     expected_generation: int | None = None,
 ) -> Broker:
-    """Changes what differs. Changing where the broker is (scheme, host, port, path prefix), or how it
-    proves who it is, clears the stored password unless a new one is given with it: a saved password is never sent to a server
-    that somebody else named. Raises InvalidField, Stale."""
+    """Change what differs.
+
+    A change of the address (scheme, host, port, path prefix) or of how the server is verified
+    clears the stored password unless a new one is given: a saved password is never sent to a server
+    that somebody else named. Raises InvalidField, Stale.
+    """
     columns = checked_columns(settings)
     with transaction.atomic():
         _wait_for_polls(broker)
@@ -96,7 +100,7 @@ def edit_broker(
         changed = {name: value for name, value in columns.items() if before[name] != value}
         moved = is_moved(before, columns)
         password_note = ""
-        # While the broker still has its old certificate: a new one must fit the stored key.
+        # Before the new certificate is set: it must fit the stored key.
         key_note = _set_client_key(broker, settings)
         for name, value in changed.items():
             setattr(broker, name, value)
@@ -111,7 +115,7 @@ def edit_broker(
         with _name_taken_meanwhile(broker):
             secrets = ("password_encrypted", "tls_client_key_encrypted")
             broker.save(update_fields=[*changed, *secrets, "generation", "updated_at"])
-        # Somebody mended something: forget the back-off and look at once.
+        # Something may be fixed now: reset the back-off and poll at once.
         BrokerStatus.objects.filter(broker=broker).update(
             next_poll_at=now, next_inventory_at=now, failures=0
         )
@@ -129,8 +133,10 @@ def edit_broker(
 
 
 def _set_client_key(broker: Broker, settings: BrokerSettings) -> dict[str, str]:
-    """Puts the key that belongs to the certificate into the broker, in memory: the new one, else the stored one. What
-    the audit trail says of it, empty where it stays. Raises InvalidField where the two don't go together."""
+    """Set the key that belongs to the certificate on the broker object, in memory: the new one,
+    else the stored one. Returns what the audit log says about it; empty if nothing changes. Raises
+    InvalidField if the two don't belong together.
+    """
     had = broker.has_tls_client_key
     check_key_is_there(settings, broker)
     if not settings.tls_client_certificate:
@@ -143,13 +149,14 @@ def _set_client_key(broker: Broker, settings: BrokerSettings) -> dict[str, str]:
 
 
 def forget_broker(broker: Broker, *, now: datetime, acting_user: User) -> int:
-    """Removes the broker and its history from the console; how many unfinished changes ended with that.
-    The broker itself is not touched. A call that is under way for it ends first, or finds the broker gone
-    and writes nothing."""
+    """Remove the broker and its history from the console; return how many unfinished changes ended
+    with it. The broker itself isn't touched. A running call for it ends first, or finds the broker
+    gone and writes nothing.
+    """
     with transaction.atomic():
         list(BrokerLease.objects.select_for_update().filter(broker=broker))
         _wait_for_polls(broker)
-        # Whoever writes rollups holds the brokers, so the two never lock each other out.
+        # The job that writes rollups locks the brokers too. The same order prevents a deadlock.
         list(Broker.objects.select_for_update().filter(pk=broker.pk))
         record(
             "brokers:forget",
@@ -165,8 +172,8 @@ def forget_broker(broker: Broker, *, now: datetime, acting_user: User) -> int:
 
 
 def _wait_for_polls(broker: Broker) -> None:
-    """Locks the row that polls, inventories and read-backs lock before they write anything about the
-    broker. Everybody locks it before the broker's own row, so that nobody waits in a circle."""
+    """Lock the row that polls, inventories and read-backs lock before they write anything about the
+    broker. It is always locked before the broker's own row, which prevents deadlocks."""
     list(BrokerStatus.objects.select_for_update().filter(broker=broker))
 
 
@@ -183,7 +190,8 @@ def _name_taken(broker: Broker) -> InvalidField:
 
 @contextmanager
 def _name_taken_meanwhile(broker: Broker) -> Iterator[None]:
-    """Two people who take one name at one time: the second is told as if he had come later."""
+    """If two people take one name at the same time, the second gets the same error as if they had
+    come later."""
     try:
         with transaction.atomic():
             yield
@@ -192,7 +200,7 @@ def _name_taken_meanwhile(broker: Broker) -> Iterator[None]:
 
 
 def _audited(columns: dict[str, Any]) -> dict[str, Any]:
-    """The columns as they may stand in the audit trail: a certificate as its length."""
+    """Return the columns for the audit log: a certificate as its length."""
     return {
         name: f"{len(value)} characters" if name in _PEM and value else value
         for name, value in columns.items()

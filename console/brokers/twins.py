@@ -1,7 +1,8 @@
-"""Whether a cluster is registered already: what is registered twice counts twice in every total.
+"""Whether a cluster is already registered. A cluster that is registered twice counts twice in every
+total.
 
-Two brokers are one cluster where its name and at least one node's name are the same. Versions up to 4.3 give
-no other identity over the management API to users of every tag.
+Two brokers are the same cluster if their cluster name and at least one node name are equal.
+Versions up to 4.3 report no other identity over the management API to users of every tag.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _QUICK = Timeouts(connect=3, read=5, total=5)
 def registered_twin(
     cluster_name: str, nodes: Collection[str], *, besides: int | None = None
 ) -> Broker | None:
-    """The broker that is the same cluster, by its last poll. One query."""
+    """Return the registered broker that is the same cluster, by its last poll. One query."""
     if not cluster_name:
         return None
     same = BrokerStatus.objects.select_related("broker").filter(cluster_name=cluster_name)
@@ -32,8 +33,10 @@ def registered_twin(
 
 
 def twin_at(endpoint: Endpoint, *, besides: int | None = None) -> Broker | None:
-    """The registered broker that is the same cluster as what answers there, in at most 10 seconds. None
-    where none is, or where it doesn't tell; nobody is asked while no other broker has been polled."""
+    """Return the registered broker that is the same cluster as the one at the endpoint, within 10
+    seconds. None if there is none, or if the endpoint doesn't report its identity. Makes no call if
+    no other broker has been polled.
+    """
     polled = BrokerStatus.objects.exclude(pk=besides).exclude(cluster_name="")
     if not polled.exists():
         return None
@@ -55,7 +58,8 @@ def twin_at(endpoint: Endpoint, *, besides: int | None = None) -> Broker | None:
 
 
 def already_registered(twin: Broker, viewer: User) -> str:
-    """A sentence. It names the broker to those who may see it; `viewer` None is the command line."""
+    """Return a sentence about the duplicate. It names the broker only to those who may see it;
+    `viewer` None is the command line."""
     named = viewer is None or Broker.objects.visible_to(viewer).filter(pk=twin.pk).exists()
     where = f"as {twin.name}" if named else "under another name"
     return (

@@ -1,7 +1,7 @@
-"""The one engine through which every change to a broker goes, whoever asked for it.
+"""The change engine: every change to a broker goes through it, wherever it was requested.
 
-accept.py   one transaction: the desired, its steps and its audit row are kept, then answered
-apply.py    a worker, alone on its broker: read, call, read back, compare, record
-lease.py    who may write to a broker now
-sweep.py    finds what no message told of
+accept.py   stores the desired state, its steps and its audit row in one transaction, then answers
+applying/   how a worker, alone on its broker, reads, calls, reads back, compares and records
+lease.py    decides which worker may write to a broker
+sweep.py    finds due steps for which no notification arrived
 """

@@ -1,5 +1,8 @@
-"""Proposing and accepting a change. A `Proposal` is planned once; accepting it is one transaction that keeps
-the desired_objects, their steps and their audit rows."""
+"""Accept a change.
+
+A `Proposal` is planned once. Accepting it is one transaction that stores the desired objects, their
+steps and their audit rows.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,16 @@ from console.reconcile.diff import Difference
 from console.reconcile.disclose import beside_secrets, public_change, public_spec
 from console.secrets import encrypt
 
-#: How long a confirmed deletion may wait for its broker before it asks again.
+#: How long a confirmed deletion may wait for its broker before it needs a new confirmation.
 DELETION_GOOD_FOR = timedelta(hours=1)
 
 
 def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
-    """Keeps the change and answers at once; a worker applies it. The same idempotency key gives back
-    the first change. Raises InvalidField, AlreadyThere, Stale, IdempotencyMismatch.
+    """Store the change and return it; a worker applies it later.
 
-    Callers have authorized the acts; the right named by each desired is asked again before its step is
-    applied.
+    A repeated idempotency key returns the first change. Raises InvalidField, AlreadyThere, Stale,
+    IdempotencyMismatch. The caller has authorized the acts; each desired object's permission is
+    checked again before its step is applied.
     """
     plans = proposal.plans
     digest = proposal.digest()
@@ -62,7 +65,7 @@ def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
                 target = _wished(targets[_identity(desired)], desired)
                 ordinal += 1
                 steps.append(_step(change, ordinal, target, desired, difference, now))
-        # An upsert by the key, since bulk_update would build a CASE of every row.
+        # An upsert by primary key, because bulk_update would build a CASE with every row.
         ManagedObject.objects.bulk_create(
             [step.target for step in steps],
             update_conflicts=True,
@@ -111,7 +114,8 @@ def _identity(desired: DesiredObject) -> tuple[int, str, tuple[str, ...]]:
 def _locked_targets(
     desired_objects: Sequence[DesiredObject],
 ) -> dict[tuple[int, str, tuple[str, ...]], ManagedObject]:
-    """The wished objects' rows, locked in one order, so that two requests never lock each other out."""
+    """Return the rows of the desired objects, created where missing, by broker, kind and key. Rows
+    are locked in a fixed order, so that two requests can't deadlock."""
     found: dict[tuple[int, str, tuple[str, ...]], ManagedObject] = {}
     ordered = sorted({_identity(desired) for desired in desired_objects})
     ManagedObject.objects.bulk_create(
@@ -137,7 +141,7 @@ def _wished(target: ManagedObject, desired: DesiredObject) -> ManagedObject:
         target.spec = None
     else:
         public = public_spec(kind.name, kind.canonical(desired.spec))
-        # What goes with a secret, such as a hash's algorithm, is known only with it.
+        # What belongs to a secret, such as a hash's algorithm, is known only with the secret.
         target.spec = {k: v for k, v in public.items() if k not in beside_secrets(kind.name)}
     target.generation += 1
     target.sync = Sync.PENDING
@@ -148,7 +152,8 @@ def _wished(target: ManagedObject, desired: DesiredObject) -> ManagedObject:
 
 
 def _forget_earlier_secrets(steps: Sequence[Step]) -> None:
-    """What was refused of the same objects can't be tried again: this takes its place."""
+    """Clear the secrets of earlier ended steps of the same objects. This change replaces them, so
+    they can't be retried."""
     earlier = Step.objects.filter(target__in=[step.target.pk for step in steps])
     earlier.exclude(finished_at=None).exclude(secrets_encrypted="").update(secrets_encrypted="")
 

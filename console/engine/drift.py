@@ -1,7 +1,7 @@
-"""Drift: what differs between what was asked of a broker and what is seen there.
+"""Drift: differences between the desired state and the observed state of a broker.
 
-Noted after each inventory, never mended unasked. *Push mine*, *accept theirs* and *adopt* are desired_objects
-like any other, made by the services.
+Recorded after each inventory and never corrected automatically. Restoring the desired state,
+accepting the broker's state and adopting are ordinary proposals, made by the services.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from console.reconcile.dependents import owners_of
 from console.reconcile.disclose import public_change, whole_spec
 from console.reconcile.drift import Drift, DriftState, find_drift
 
-#: Reasons shown with the object, by what was found.
+#: Reasons shown with the object, by kind of drift.
 _REASONS = {
     DriftState.DRIFTED: "Changed outside the console.",
     DriftState.MISSING: "Deleted outside the console.",
     DriftState.RETURNED: "Created again outside the console.",
 }
 _COMPARED = (Sync.IN_SYNC, Sync.DRIFTED, Sync.OWNER_MISSING)
-#: An owner in these states is no finding of its own.
+#: If the owner is in one of these states, its absence isn't reported as drift of its own.
 _NO_FINDING = (Sync.REJECTED, Sync.NEEDS_CONFIRMATION)
 
 
@@ -41,11 +41,12 @@ def note_drift(
     there: There | None = None,
     unread: Collection[Key] = (),
 ) -> int:
-    """Compares what is settled here with what was seen at `now`; how many objects differ.
+    """Compare managed objects with what was observed at `now`; return how many have drifted.
 
-    Objects with a desired on its way are left alone: their worker looks for itself. Secrets are not
-    compared: they are not kept. What is missing with its virtual host or user (not in `there`) is
-    part of that one's finding and not counted. Of `unread` nothing is known, so nothing is said.
+    Objects with an open step are skipped: their worker reads them itself. Secrets aren't compared,
+    because they aren't stored. An object that is missing together with its virtual host or user
+    (not in `there`) belongs to the owner's drift and isn't counted. Objects in `unread` are unknown
+    and are skipped.
     """
     with transaction.atomic():
         settled = {
@@ -77,7 +78,7 @@ def note_drift(
 
 
 def drift_state(row: ManagedObject) -> DriftState:
-    """What is the matter with an object whose `sync` is drifted."""
+    """Return the kind of drift of an object whose `sync` is drifted."""
     if row.spec is None:
         return DriftState.RETURNED
     is_gone = row.reason == _REASONS[DriftState.MISSING]
@@ -91,8 +92,8 @@ def _comparable(kind: str, spec: Spec | None, observed: Spec | None) -> Spec | N
 
 
 def _gone_with(broker: Broker, missing: Sequence[Ref], there: There) -> dict[Ref, Ref]:
-    """The owner with which each went, of those that are missing and whose owner's absence is a finding
-    of its own."""
+    """Return, for missing objects, the owner that they were deleted with, if the owner's absence is
+    reported itself."""
     absent = {
         ref: [
             owner
@@ -117,7 +118,8 @@ def _gone_with(broker: Broker, missing: Sequence[Ref], there: There) -> dict[Ref
 def _noted(
     row: ManagedObject, verdict: Drift, owner: Ref | None, now: datetime
 ) -> ManagedObject | None:
-    """The row as it is to be stored, None where it says so already. `owner`: what it is gone with."""
+    """Return the row with its new state, or None if nothing changes. `owner`: what it was deleted
+    with."""
     if owner is not None:
         reason = f"Deleted with its {KINDS[owner.kind].noun}."
         if row.sync == Sync.OWNER_MISSING and row.reason == reason:
@@ -138,7 +140,8 @@ def _noted(
             public_change(row.kind, change) for change in (difference.fields if difference else ())
         )
     ]
-    # Seen from the desired: "before" is what was asked for, "after" what it became outside.
+    # From the desired state's view: "before" is what was requested, "after" is the change made
+    # outside.
     if row.sync == Sync.DRIFTED and row.drift == fields:
         return None
     row.sync, row.reason, row.drift = Sync.DRIFTED, _REASONS[verdict.state], fields

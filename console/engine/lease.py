@@ -1,4 +1,4 @@
-"""One writer a broker, by a lease in Postgres with a fence number."""
+"""One writer per broker, by a lease in Postgres with a fence number."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Lease:
 
 
 def take_lease(broker_id: int, owner: str) -> Lease | None:
-    """The lease of the broker, or None while another owner holds it. Judged by the database's clock,
-    so a worker whose clock is wrong neither keeps nor steals one."""
+    """Take the lease of the broker; None while another owner holds it. Expiry is judged by the
+    database's clock, so a worker with a wrong clock neither keeps nor steals a lease."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -40,7 +40,7 @@ def take_lease(broker_id: int, owner: str) -> Lease | None:
 
 
 def renew_lease(lease: Lease) -> bool:
-    """False where the lease is no longer ours: stop at once."""
+    """Extend the lease. False if it was lost: stop at once."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -64,8 +64,8 @@ def release_lease(lease: Lease) -> None:
 
 
 def still_held(lease: Lease) -> bool:
-    """Inside a transaction: locks the lease row and says whether the fence is still ours, so that a
-    worker that slept through its lease stores nothing."""
+    """Lock the lease row and return whether the fence is still this one. Call it inside a
+    transaction. A worker that slept past its lease then stores nothing."""
     assert transaction.get_connection().in_atomic_block  # noqa: S101 – a lock outside one is none
     row = BrokerLease.objects.select_for_update().filter(broker=lease.broker_id).first()
     return row is not None and row.fence == lease.fence

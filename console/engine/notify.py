@@ -1,5 +1,5 @@
-"""The doorbell: tells a worker that there is something to do. Nothing depends on its being heard;
-console.engine.sweep finds what it missed."""
+"""Notify a worker that there is something to do. Nothing depends on delivery: console.engine.sweep
+finds what a lost notification missed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ log = structlog.get_logger(__name__)
 
 
 def ring(broker_ids: Iterable[int]) -> None:
-    """Never raises: the change is kept, whether or not the message can be sent."""
+    """Send a task per broker. Never raises: the change is stored whether or not the message can be
+    sent."""
     for broker_id in broker_ids:
         try:
             current_app.send_task(

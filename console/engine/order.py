@@ -1,9 +1,9 @@
-"""Which steps go next, and which wait for others on the same broker: across changes, order follows
-acceptance wherever one step is about what another stands on.
+"""Decide which steps go next and which wait for others on the same broker.
 
-A permission waits for the earlier change that creates its virtual host, and the deletion of a virtual
-host for what earlier changes still do in it. Steps that have nothing to do with each other never wait.
-Nothing of this is stored: it follows from the steps that are open.
+Across changes, order follows acceptance if one step depends on another's object. A permission waits
+for the earlier change that creates its virtual host; the deletion of a virtual host waits for what
+earlier changes still do in it. Unrelated steps never wait. Nothing of this is stored: it follows
+from the open steps.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _REMOVES = (Op.DELETE, Op.REPLACE)
 def next_candidates(
     broker: Broker, *, now: datetime, behind: list[Step] | None, most: int
 ) -> list[Step]:
-    """The next due steps that wait for nothing, of one change and kind, locked; at most `most`. `behind`
-    as with console.engine.steps.begin.start_batch."""
+    """Return up to `most` due steps that wait for nothing, locked, of one change and kind. `behind`
+    is the same as in console.engine.steps.begin.start_batch."""
     open_steps = Step.objects.filter(broker=broker, state__in=OPEN_STEPS)
     held_back = open_steps.filter(next_at__gt=now)
     due = open_steps.filter(next_at__lte=now).exclude(change__in=held_back.values("change"))
@@ -50,15 +50,15 @@ def next_candidates(
         waiting.append(first.change_id)
     if not waiting or behind is not None or held_back.exists():
         return []
-    # Each waits for another that waits: the earliest goes on, and the broker judges it.
+    # Each one waits for another that waits. The earliest proceeds, and the broker decides.
     first = ordered.select_related("target", "change__author").first()
     return [] if first is None else _batch_from(first, open_steps, broker, most)
 
 
 def _batch_from(first: Step, open_steps: QuerySet[Step], broker: Broker, most: int) -> list[Step]:
-    """The step and those of its change that may go with it, locked."""
+    """Return the step and those of its change that may go with it, locked."""
     rest = open_steps.filter(change=first.change, ordinal__gte=first.ordinal)
-    # What stands on the first kind waits for it: a user before its permissions.
+    # What depends on the first kind waits for it: a user comes before its permissions.
     deletes = Q(op="delete") if first.op == "delete" else ~Q(op="delete")
     other = rest.exclude(deletes, target__kind=first.target.kind).aggregate(at=Min("ordinal"))["at"]
     if other is not None:
@@ -70,13 +70,13 @@ def _batch_from(first: Step, open_steps: QuerySet[Step], broker: Broker, most: i
         .order_by("ordinal")[:most]
     )
     for step in batch:
-        # One of each for all, not one for every row; grants are read once.
+        # Share one object among all steps instead of one per row, so that grants are read once.
         step.change, step.broker = first.change, broker
     return batch
 
 
 def _before_first(batch: list[Step], waits: Mapping[int, Step]) -> list[Step]:
-    """Those before the first that waits: within a change, order is kept."""
+    """Return the steps before the first one that waits: within a change, order is kept."""
     return list(takewhile(lambda step: step.pk not in waits, batch))
 
 
@@ -86,10 +86,10 @@ def _alike(one: Step, other: Step) -> bool:
 
 
 def blockers(change: Change, steps: Sequence[Step]) -> dict[int, Step]:
-    """By the id of each of `steps` that has to wait: a step of another change that has to end before.
+    """Return, by step ID, the step of another change that has to end first.
 
-    `steps` are of `change` and of one broker, with their targets. Never circular but by creations that
-    were accepted later; console.engine.steps.begin resolves that.
+    `steps` belong to `change` and to one broker, and have their targets loaded. A cycle is possible
+    only through creations that were accepted later; `next_candidates` resolves it.
     """
     founded = {step.pk: stands_on(reference(step)) for step in steps}
     removes = any(step.op in _REMOVES for step in steps)
@@ -117,8 +117,10 @@ def blockers(change: Change, steps: Sequence[Step]) -> dict[int, Step]:
 
 
 def _comes_before(other: Step, step: Step, change: Change) -> bool:
-    """Earlier steps do. So does the creation of what is not there: where it was asked for once more, the
-    later step creates it, and the earlier one ends as superseded."""
+    """Whether `other` has to end before `step`. Earlier steps do. So does the creation of a missing
+    object: if it was requested again, the later step creates it and the earlier one ends as
+    superseded.
+    """
     if _accepted(other) < (change.created_at, change.pk.int, 0):
         return True
     return other.op == Op.CREATE and step.op != Op.DELETE
@@ -145,7 +147,7 @@ def _by_reference(steps: Iterable[Step]) -> dict[Ref, list[Step]]:
 
 
 def _by_foundation(others: QuerySet[Step], change: Change) -> dict[Ref, list[Step]]:
-    """Earlier steps by each object that theirs stands on."""
+    """Return earlier steps by each object that their object depends on."""
     earlier = Q(change__created_at__lt=change.created_at) | Q(
         change__created_at=change.created_at, change__lt=change.pk
     )

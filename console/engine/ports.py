@@ -1,4 +1,5 @@
-"""Ports of the engine: what it calls in the apps above. `accessctl/apps.py` and `vhosts/apps.py` give them."""
+"""Ports of the engine: what it calls in the apps above. `accessctl/apps.py` and `vhosts/apps.py`
+provide them."""
 
 from __future__ import annotations
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 
 class Authorizer(Protocol):
-    """Return whether the user has the right `permission` (its text, such as "users:edit") on the object
-    of that kind and key; without a kind, on the whole broker. False for user None: a deleted account."""
+    """Return whether the user has the right `permission` (its text, such as "users:edit") on the
+    object of that kind and key; without a kind, on the whole broker. False for user None: a deleted
+    account.
+    """
 
     def __call__(
         self,
@@ -32,16 +35,18 @@ class Authorizer(Protocol):
 
 
 class TokenLimiter(Protocol):
-    """Limit this `user` object to the rights of the API token from now on. Return one sentence if the
-    token is revoked, expired or missing at `now`, else ""."""
+    """Limit this `user` object to the rights of the API token from now on. Return one sentence if
+    the token is revoked, expired or missing at `now`, else ""."""
 
     def __call__(self, user: User, token_id: int, now: datetime) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which change led to a read-back. `author` None: the account was deleted. `before` is the spec on the
-    broker right before the call, None if the object didn't exist. `created`: this change created it."""
+    """Which change led to a read-back. `author` None: the account was deleted. `before` is the spec
+    on the broker right before the call, None if the object didn't exist. `created`: this change
+    created it.
+    """
 
     author: User | None
     before: Spec | None = field(repr=False)
@@ -49,8 +54,8 @@ class Origin:
 
 
 class Observer(Protocol):
-    """Store what a change read back. `seen` maps a key to its spec, None if the object doesn't exist;
-    `origins` has the same keys. Called in the transaction that stores the outcome."""
+    """Store what a change read back. `seen` maps a key to its spec, None if the object doesn't
+    exist; `origins` has the same keys. Called in the transaction that stores the outcome."""
 
     def __call__(
         self,
@@ -65,15 +70,15 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """An object as just read from the broker. `spec` None: it doesn't exist. `vhosts`: for a user, the
-    virtual hosts where it has a permission or topic permission; empty for other kinds."""
+    """An object as just read from the broker. `spec` None: it doesn't exist. `vhosts`: for a user,
+    the virtual hosts where it has a permission or topic permission; empty for other kinds."""
 
     spec: Spec | None = field(repr=False)
     vhosts: frozenset[str] = frozenset()
 
 
-#: Of a step, the object as just read, and its desired spec (None: a deletion): one sentence why the author
-#: may not do it, "" if they may. Called in threads, so it must not use the database.
+#: Of a step, the object as just read, and its desired spec (None: a deletion): one sentence why the
+#: author may not do it, "" if they may. Called in threads, so it must not use the database.
 Judge = Callable[[Step, Fresh, Spec | None], str]
 
 

@@ -1,4 +1,5 @@
-"""A proposal: what a person asks for in one operation, planned once for preview, dry run and accept."""
+"""A proposal: what a person requests in one operation, planned once for preview, dry run and
+accept."""
 
 from __future__ import annotations
 
@@ -21,9 +22,12 @@ from console.reconcile.plan import Plan, make_plan, step_order
 
 @dataclass(frozen=True, kw_only=True)
 class DesiredObject:
-    """One object as it should be. `spec` None deletes it; otherwise it is the whole spec, without
-    secrets. `observed` is what was last seen of it, None where it was not there. `secrets` None keeps
-    what the broker has. `expected_generation` refuses the desired where somebody else was quicker."""
+    """One object as it should be.
+
+    `spec` is the whole spec without secrets; None deletes the object. `observed` is its last
+    observed spec; None if it didn't exist. `secrets` None keeps those on the broker.
+    `expected_generation`: if another change came first, this one is refused; None skips the check.
+    """
 
     broker: Broker
     ref: Ref
@@ -32,15 +36,17 @@ class DesiredObject:
     permission: str
     secrets: Mapping[str, str] | None = field(default=None, repr=False)
     expected_generation: int | None = None
-    #: It is to be made: where somebody else was quicker, it is there already.
+    #: The object is to be created. If another change came first, AlreadyThere is raised instead of
+    #: Stale.
     new: bool = False
-    #: Its name is taken by something that the person may not know of: it is planned as if it were free, and
-    #: refused when it is accepted.
+    #: The name is used by something that the person may not know of. The plan treats the name as
+    #: free, and accepting is refused.
     taken: bool = False
     guard: Mapping[str, int] = field(default_factory=dict)
 
     def compared(self) -> Spec | None:
-        """What the plan compares. A secret is compared only where a new one is given."""
+        """Return the spec that the plan compares. A secret is compared only if a new one is
+        given."""
         if self.spec is None:
             return None
         return whole_spec(self.ref.kind, self.spec, self.secrets, self.observed)
@@ -55,8 +61,8 @@ def _nothing(desired_objects: Sequence[DesiredObject]) -> Mapping[Ref, Sequence[
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """What a person asks for in one act. Preview, dry run and `accept` use the same object: its plans are
-    made once."""
+    """What a person requests in one operation. Preview, dry run and `accept` use the same object,
+    so its plans are made once."""
 
     title: str
     desired_objects: Sequence[DesiredObject]
@@ -64,18 +70,20 @@ class Proposal:
     origin: str
     reason: str = ""
     idempotency_key: str = ""
-    #: What tells one request from another under the same key; made of the desired_objects where empty. The API
-    #: gives a digest of what was sent: a repeated request may no longer have the same desired_objects.
+    #: Distinguishes requests with the same idempotency key. If empty, it is derived from the
+    #: desired objects. The API passes a digest of the request body, because a repeated request may
+    #: no longer have the same desired objects.
     fingerprint: str = ""
-    #: Sentences on single objects, such as what is lost with them; asked only where the plan is shown.
+    #: Sentences about single objects, such as what is lost with them. Called only if the plan is
+    #: shown.
     about: About = _nothing
-    #: Sentences on the whole.
+    #: Sentences about the whole proposal.
     remarks: Sequence[str] = ()
 
     @cached_property
     def plans(self) -> dict[Broker, Plan]:
-        """What would happen, by broker; nothing is kept. Raises InvalidField, also for what would lock the
-        console out of a broker, and for what a broker of its version refuses."""
+        """What would happen, by broker; nothing is stored. Raises InvalidField, also for what would
+        lock the console out of a broker, and for what the broker's version refuses."""
         plans: dict[Broker, Plan] = {}
         for desired in self.desired_objects:
             refuse_lock_out(desired)
@@ -113,7 +121,7 @@ class Proposal:
 
 
 def refuse_lock_out(desired: DesiredObject) -> None:
-    """Raises InvalidField."""
+    """Raises InvalidField if the console would be locked out of the broker."""
     found = lock_out(
         desired.broker,
         desired.ref,
@@ -126,8 +134,8 @@ def refuse_lock_out(desired: DesiredObject) -> None:
 
 
 def _with_secrets(plan: Plan, desired_objects: Sequence[DesiredObject]) -> Plan:
-    """Inventories keep no secrets, so a new password has nothing to be compared with: it counts as a
-    change, or the plan would say that nothing happens."""
+    """Count each new password as a change. Inventories store no secrets, so there is nothing to
+    compare a new password with, and the plan would say that nothing happens."""
     given = {
         w.ref
         for w in desired_objects

@@ -1,6 +1,6 @@
-"""Whether this process was asked to stop: then no further call of a change begins in it.
+"""Whether this process was told to stop. If so, it begins no further call of a change.
 
-Without it a worker would carry a change of thousands of steps to its end first, and be killed meanwhile.
+Without this, a worker would first finish a change of thousands of steps, and might be killed.
 """
 
 from __future__ import annotations

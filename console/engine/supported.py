@@ -1,5 +1,8 @@
-"""Whether a broker of the version that was last seen takes what is asked for: said before it is sent, so that
-no change ends half done. Plugins are read only for definitions, whose plans read the broker anyway."""
+"""Whether a broker of the last known version supports a change.
+
+Checked before anything is sent, so that no change ends half applied. Plugins are read only for
+definitions, whose plans read the broker anyway.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ from console.reconcile.plan import Plan
 
 
 def facts_of(broker: Broker, specs: Mapping[Ref, Spec | None] | None = None) -> BrokerFacts:
-    """What the last poll knows of the broker. `specs` are other objects as they are to be."""
+    """Return what the last poll knows of the broker. `specs` are the desired specs of other
+    objects."""
 
     def other(kind: str, key: Key) -> Mapping[str, Any]:
         return (specs or {}).get(Ref(kind, key)) or {}
@@ -27,13 +31,13 @@ def facts_of(broker: Broker, specs: Mapping[Ref, Spec | None] | None = None) -> 
 
 
 def version_said(broker: Broker) -> str:
-    """The version as the last poll read it; "" where it never did."""
+    """Return the version from the last poll; "" if there was none."""
     status = getattr(broker, "status", None)
     return status.rabbitmq_version if status is not None else ""
 
 
 def needs_version(ref: Ref, spec: Spec | None) -> bool:
-    """Whether the spec sets a field that some versions lack."""
+    """Whether the spec sets a field that some versions don't have."""
     return spec is not None and any(
         (field.since or field.until)
         and field.name in spec
@@ -43,7 +47,7 @@ def needs_version(ref: Ref, spec: Spec | None) -> bool:
 
 
 def read_version(store: BrokerObjects) -> BrokerFacts:
-    """As the broker says right now. Raises BrokerError."""
+    """Read the version from the broker now. Raises BrokerError."""
     row = store.get("overview", query={"columns": "rabbitmq_version"})
     said = str(row.get("rabbitmq_version", "")) if isinstance(row, dict) else ""
     version = version_of(said)
@@ -53,7 +57,7 @@ def read_version(store: BrokerObjects) -> BrokerFacts:
 def faults_of_step(
     difference: Difference, spec: Spec | None, facts: BrokerFacts
 ) -> Sequence[Fault]:
-    """Of what the step would write; none for a deletion."""
+    """Return the faults of what the step would write; none for a deletion."""
     if spec is None or difference.op is Op.DELETE or difference.equal:
         return ()
     changed = None
@@ -65,8 +69,8 @@ def faults_of_step(
 def faults_of_plan(
     plan: Plan, specs: Mapping[Ref, Spec | None], observed: Mapping[Ref, Spec], facts: BrokerFacts
 ) -> Iterator[tuple[Ref, Fault]]:
-    """Of all that the plan writes, also of a field that the broker doesn't tell of an object that is
-    equal otherwise."""
+    """Yield the faults of everything that the plan writes, including fields that the broker doesn't
+    report for an object that is otherwise equal."""
     untold = [
         compare(ref, specs[ref], observed.get(ref))
         for ref in plan.unchanged

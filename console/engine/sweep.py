@@ -1,4 +1,4 @@
-"""Finds brokers with something to apply, without having been told."""
+"""Find brokers with due steps, without a notification."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from console.models.changes import OPEN_CHANGES
 
 
 def brokers_with_due_steps(now: datetime) -> list[int]:
-    """Ids of brokers that have a step to apply or to stop now."""
+    """Return the IDs of brokers that have a step to apply or to stop now."""
     stopping = Change.objects.filter(stop_requested_at__isnull=False, state__in=OPEN_CHANGES)
     due = Step.objects.filter(state__in=OPEN_STEPS).filter(
         Q(next_at__lte=now) | Q(change__in=stopping)

@@ -1,4 +1,4 @@
-"""Tasks of the change engine, and the one that shows that a queue is worked on."""
+"""Celery tasks of the change engine, and the task that shows that a queue's worker works."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def apply_changes(broker_id: int) -> None:
 @shared_task(expires=300, ignore_result=True)
 @recorded("forget_refused_secrets")
 def forget_refused_secrets() -> None:
-    """Every five minutes, by beat."""
+    """Runs every five minutes, by beat."""
     forget_secrets(timezone.now())
 
 
@@ -41,6 +41,8 @@ def sweep_changes() -> None:
 
 @shared_task(ignore_result=True)
 def sign_of_life(queue: str) -> None:
-    """Sent by beat into each queue every few seconds: that it arrives here shows that the message
-    queue, a worker on that queue, a free thread of it and Postgres all work."""
+    """Show that a queue is served. Beat sends this into each queue every few seconds. That it
+    arrives shows that the message queue, a worker on that queue, one of its free threads and
+    Postgres all work.
+    """
     write_heartbeat(queue_heartbeat(queue))

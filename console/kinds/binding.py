@@ -1,7 +1,8 @@
 """Bindings, which the API addresses by a `properties_key` that it generates.
 
-That key contains Erlang's hash of the arguments, so it is always read from the broker's listing. Our key
-is (vhost, source, destination_type, destination, routing_key, arguments as JSON text). Source: `rabbit_mgmt_wm_binding.erl`.
+That key contains Erlang's hash of the arguments, so it is always read from the broker's listing.
+Our key is (vhost, source, destination_type, destination, routing_key, arguments as JSON text).
+Source: `rabbit_mgmt_wm_binding.erl`.
 """
 
 from __future__ import annotations

@@ -88,12 +88,14 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
 
 
 def _is_left_out(key: Key, spec: Spec) -> bool:
-    """Internal exchanges; those of federation are its own, and declared by it."""
+    """Whether the broker leaves the exchange out of its definitions: internal ones, except those of
+    federation, which federation declares itself."""
     return bool(spec.get("internal")) and spec.get("type") != "x-federation-upstream"
 
 
 def _has_type(of_type: str, facts: BrokerFacts) -> bool:
-    """Whether the broker may have it: any plugin may bring one that begins with x-."""
+    """Whether the broker may have this exchange type. Any plugin may add a type that begins with
+    x-."""
     if facts.exchange_types is not None:
         return of_type in facts.exchange_types
     if of_type in _TYPES and facts.at_least(_TYPES[of_type]):

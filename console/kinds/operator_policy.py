@@ -1,5 +1,5 @@
-"""Operator policies: upper bounds for what policies and arguments set. Definitions files store them among
-the parameters.
+"""Operator policies: upper bounds for what policies and arguments set. Definitions files store them
+among the parameters.
 
 Source: `rabbit_mgmt_wm_operator_policy.erl`.
 """

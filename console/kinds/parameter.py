@@ -20,7 +20,7 @@ from console.kinds.refusals.versions import BrokerFacts, Fault
 _NAMES = ("component", "vhost", "name")
 #: Components that make the broker connect elsewhere.
 _REACHING = ("shovel", "federation-upstream")
-#: By component: the plugins that bring it; one of them has to run.
+#: By component: the plugins that provide it; one of them has to run.
 _PLUGINS = {
     "shovel": ("rabbitmq_shovel",),
     "federation-upstream": FEDERATION_PLUGINS,
@@ -69,8 +69,8 @@ PARAMETER = Kind(
     noun="parameter",
     identity=_NAMES,
     fields=(Field("value", None, any_json),),
-    # Last: a shovel or upstream that runs declares the queue that it lacks, of another type than the file says,
-    # and publishes to exchanges whose bindings aren't there yet.
+    # Last: a running shovel or upstream declares the queue it needs if it is missing, of another
+    # type than in the file, and publishes to exchanges whose bindings don't exist yet.
     rank=95,
     vhost_at=1,
     wire=Named(

@@ -26,8 +26,8 @@ def server_named(name: Any) -> bool:
 
 
 def _align(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
-    """A queue declared without a type gets its virtual host's default, which 4.x shows among the arguments.
-    A queue without a shown type is classic."""
+    """Make queue types comparable. A queue declared without a type gets its virtual host's default,
+    which 4.x shows among the arguments. A queue without a shown type is classic."""
     asked, shown = wanted["arguments"], seen["arguments"]
     if _TYPE not in asked and _TYPE in shown:
         wanted["arguments"] = table({**asked, _TYPE: shown[_TYPE]})
@@ -56,7 +56,7 @@ def _read_row(reader: Taker, row: Row) -> None:
                 f"{printable(str(arguments[_TYPE]), 40)}.",
             )
         elif _TYPE not in arguments and told != queue_arguments.CLASSIC:
-            # RabbitMQ would declare it without a type, which is another queue than the row's.
+            # RabbitMQ would declare it without a type, which isn't the queue of the row.
             spec["arguments"] = {**arguments, _TYPE: told}
             reader.note(
                 Level.WARNING,
@@ -79,7 +79,7 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     vhost = facts.other("vhost", (key[0],))
     defaults: tuple[str | None, ...] = (vhost.get("default_queue_type"),)
     if not facts.whole and "default_queue_type" not in vhost:
-        # Which type it gets isn't known, so only what no type takes is a fault.
+        # The type it would get is unknown, so only what no type accepts is a fault.
         defaults = (None, queue_arguments.QUORUM, queue_arguments.STREAM)
     found = [
         list(

@@ -1,5 +1,5 @@
-"""Every kind of object that can be on a broker, by name. This is the only list of kinds. A `Ref` or kind
-name that isn't in it raises KeyError."""
+"""Every kind of object that can be on a broker, by name. This is the only list of kinds. A `Ref` or
+kind name that isn't in it raises KeyError."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ KINDS: Mapping[str, Kind] = {
     )
 }
 
-#: What holds others: the virtual host.
+#: The kind that contains others: the virtual host.
 CONTAINER: Kind = next(kind for kind in KINDS.values() if kind.is_container)
-#: Who logs in: RabbitMQ's user.
+#: The kind that signs in: RabbitMQ's user.
 ACCOUNT: Kind = next(kind for kind in KINDS.values() if kind.is_account)
-#: What other objects hang on: they go with it.
+#: Kinds that other objects depend on: those are deleted with them.
 OWNERS: tuple[str, ...] = (CONTAINER.name, ACCOUNT.name)
 
 
@@ -67,8 +67,8 @@ def moved(ref: Ref, vhost: str) -> Ref:
 
 
 def located(segments: Sequence[str], body: Mapping[str, object]) -> Ref | None:
-    """Return the object that a call of the management API is about; None if no kind has this address.
-    `segments` follow /api/, unescaped."""
+    """Return the object that a call of the management API is about; None if no kind has this
+    address. `segments` follow /api/, unescaped."""
     for kind in KINDS.values():
         key: Key | None = kind.wire.located(segments, body)
         if key is not None:

@@ -1,7 +1,7 @@
 """What a user may do with the routing keys of one topic exchange. Only topic exchanges use them.
 
-Source: `rabbit_mgmt_wm_topic_permission.erl`. The API writes one at an address without the exchange,
-which is in the body, and deletes one at an address with the exchange.
+Source: `rabbit_mgmt_wm_topic_permission.erl`. The API writes one at an address without the
+exchange, which is in the body, and deletes one at an address with the exchange.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _rabbitmqctl(step: Step) -> Sequence[Line]:
 
 def _read_row(reader: Taker, row: Row) -> None:
     if row.get("exchange") == "":
-        # No path of the HTTP API reaches it, and brokers export it all the same.
+        # No path of the HTTP API reaches it, but brokers export it.
         reader.skip(
             "exchange",
             "Skipped because the default exchange isn't a topic exchange, so RabbitMQ never uses its "

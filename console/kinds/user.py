@@ -1,4 +1,5 @@
-"""RabbitMQ's users. A PUT without the password hash clears the password, so the hash is always sent.
+"""RabbitMQ's users. A PUT without the password hash clears the password, so the hash is always
+sent.
 
 Sources: `rabbit_mgmt_wm_user.erl`, `rabbit_auth_backend_internal.erl`.
 """
@@ -93,7 +94,7 @@ def _body(spec: Spec) -> dict[str, Any]:
 
 
 def _held_in(key: Key, get: Callable[..., Any]) -> frozenset[str]:
-    """Those in which the user has a permission or a topic permission."""
+    """Return the virtual hosts in which the user has a permission or a topic permission."""
     found: set[str] = set()
     for what in ("permissions", "topic-permissions"):
         for row in rows_of(get("users", *key, what)):
@@ -108,7 +109,7 @@ def _held_in(key: Key, get: Callable[..., Any]) -> frozenset[str]:
 
 _NICKNAMES = {"admin": "administrator", "admins": "administrator", "root": "administrator",
               "monitor": "monitoring", "policy": "policymaker", "manager": "management"}  # fmt: skip
-#: From the most to the least that the management API lets a user see.
+#: From the tag with which the management API shows a user the most, to the least.
 _TAGS = ("administrator", "monitoring", "policymaker", "management")
 
 
@@ -132,7 +133,7 @@ def _locks_out(
 
 
 def _best_tag(spec: Mapping[str, Any]) -> str:
-    """The tag that the management API goes by; "" where there is none."""
+    """Return the tag that decides in the management API; "" if there is none."""
     held = spec.get("tags") or []
     return next((tag for tag in _TAGS if tag in held), "")
 
@@ -163,7 +164,7 @@ def _read_row(reader: Taker, row: Row) -> None:
     name = reader.name("user", row)
     spec = some(row, "tags")
     if "limits" in row:
-        # An empty one comes as a list from some versions.
+        # Some versions give an empty object as a list.
         spec["limits"] = {} if row["limits"] in (None, []) else row["limits"]
     if "password_hash" in row and "password" in row:
         raise SpecError("password", "Give password or password_hash, not both.")
@@ -215,8 +216,8 @@ def _hash(reader: Taker, hashed: Any, algorithm: Any) -> dict[str, str]:
 
 
 def _algorithm_of(version: str, hashed: str) -> str:
-    """The algorithm of a hash without one: by the version that wrote the file, else by the hash's length.
-    Source: `rabbit_auth_backend_internal:hashing_algorithm/2`."""
+    """Return the algorithm of a hash that comes without one: by the version that wrote the file,
+    else by the hash's length. Source: `rabbit_auth_backend_internal:hashing_algorithm/2`."""
     if version.startswith(_BEFORE_3_6):
         return MD5
     if version == "3.6.0":
@@ -228,7 +229,7 @@ def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
     yield "users", {"name": key[0], **spec}
 
 
-#: Other tags that RabbitMQ gives a meaning, with the first version that does.
+#: Other tags with a meaning in RabbitMQ, each with the first version that has it.
 _OTHER_TAGS = {"impersonator": "", "protected": "4.2.0"}
 _MOST_TAGS = 32
 
@@ -251,7 +252,7 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
 
 
 def _meant(tag: str) -> str:
-    """The tag with power that somebody meant by a word that looks like it; "" for a word of its own."""
+    """Return the tag with power that a similar word probably means; "" if there is none."""
     known = (*_TAGS, *_OTHER_TAGS)
     if tag in known:
         return ""
@@ -267,7 +268,7 @@ USER = Kind(
     identity=("name",),
     fields=(
         Field("tags", [], tags),
-        # "" is a user without a password, who authenticates by certificate.
+        # "" is a user without a password, who authenticates with a certificate.
         Field("password_hash", "", text, secret=True, label="password"),
         Field("hashing_algorithm", SHA256, text),
         Field("limits", {}, limits, apart=True),

@@ -158,7 +158,7 @@ def read_row(reader: Taker, row: Row) -> None:
     fields = ("description", "tags", "default_queue_type", "protected_from_deletion")
     spec = {**some(metadata or {}, *fields), **some(row, *fields, "tracing")}
     if "limits" in row:
-        # An empty one comes as a list from some versions.
+        # Some versions give an empty object as a list.
         spec["limits"] = {} if row["limits"] in (None, []) else row["limits"]
     reader.take("vhost", (name,), spec)
 
@@ -203,7 +203,8 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
 
 
 def _contents(key: Key, get: Callable[..., Any]) -> dict[str, int]:
-    """A queue whose messages the broker does not tell counts none."""
+    """Count the queues and their messages. A queue whose messages the broker doesn't report counts
+    none."""
     query = {"disable_stats": "true", "enable_queue_totals": "true", "columns": "name,messages"}
     rows = rows_of(get("queues", *key, query=query))
     told = [row.get("messages") for row in rows]

@@ -4,8 +4,8 @@ from django.db import models
 
 
 class AuditEntry(models.Model):
-    """Who did what, when, to what. Append only: names are copied, so that a row still says the
-    same after what it names is gone."""
+    """Who did what, when, to what. Append-only. Names are copied, so that a row stays the same
+    after what it names is deleted."""
 
     at = models.DateTimeField(auto_now_add=True, db_index=True)
     action = models.CharField(max_length=64, db_index=True)

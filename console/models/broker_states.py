@@ -1,4 +1,4 @@
-"""The states that a broker is shown in."""
+"""The states in which a broker is shown."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from django.db import models
 
 
 class PollState(models.TextChoices):
-    """What the last polls say. The other states of SHOWN_STATES are not stored: they are read off the
-    failures, the clock, the switch and the last figures when shown (BrokerStatus.shown_state)."""
+    """The result of the last polls. The other states of SHOWN_STATES aren't stored:
+    BrokerStatus.shown_state derives them from the failures, the clock, `enabled` and the last
+    figures.
+    """
 
     NEW = "new", "Not polled yet"
     REACHABLE = "reachable", "Reachable"
@@ -15,15 +17,15 @@ class PollState(models.TextChoices):
     UNREACHABLE = "unreachable", "Unreachable"
 
 
-#: A broker that answers, and of which something is not as it should be; the worst first. *restricted*: the
-#: user it is polled with may not see all of it. *slow*: see BrokerStatus.is_slow.
+#: States of a broker that answers but has a problem, worst first. *restricted*: the console's user
+#: may not see everything. *slow*: see BrokerStatus.is_slow.
 IMPAIRED = ("partitioned", "node_down", "restricted", "draining", "slow")
-#: States of a broker whose figures are still the present ones. *failing*: its last poll failed, by
-#: something that often passes; the next one decides.
+#: States of a broker whose figures are current. *failing*: its last poll failed with an error that
+#: often passes; the next poll decides.
 ANSWERING = ("reachable", "failing", *IMPAIRED)
 #: Every state that a broker may be shown in.
 SHOWN_STATES = (*ANSWERING, "refused", "unreachable", "stale", "new", "disabled")
-#: Of BrokerQuerySet.with_shown_state: up to here somebody should look.
+#: In BrokerQuerySet.with_shown_state: somebody should look at a broker with `attention` up to this.
 TROUBLED = 3
-#: A broker that takes this long to answer one request is slow.
+#: A broker that takes at least this long to answer one request is slow.
 SLOW_ANSWER_MS = 2_000

@@ -1,4 +1,4 @@
-"""What polling last saw of a broker."""
+"""What the last polls and inventories saw of a broker."""
 
 from __future__ import annotations
 
@@ -18,52 +18,55 @@ from console.models.brokers import Broker
 
 
 class BrokerStatus(models.Model):
-    """What polling last saw of a broker. One row for each broker, made with it.
+    """What the last polls and inventories saw of a broker. One row per broker, created with it.
 
-    Figures are None where not known. Each group of figures carries the time it was read.
+    Unknown figures are None. Each group of figures has the time at which it was read.
     """
 
     broker = models.OneToOneField(
         Broker, on_delete=models.CASCADE, primary_key=True, related_name="status"
     )
-    # The schedule of its polls.
+    # The schedule of polls
     next_poll_at = models.DateTimeField(db_index=True)
     claimed_until = models.DateTimeField(null=True)
-    #: Rises with each claim; a poll whose number is no longer this one writes nothing.
+    #: Rises with each claim. A poll with an older number writes nothing.
     claim = models.BigIntegerField(default=0)
-    #: The time slot the last claimed poll stands for.
+    #: The time slot of the last claimed poll.
     slot_at = models.DateTimeField(null=True)
-    #: The claim whose depths are stored as a whole; 0: the next poll must compare all of them.
+    #: The claim whose depths are completely stored; 0: the next poll must compare all of them.
     depths_claim = models.BigIntegerField(default=0)
-    # The schedule of its inventories, likewise.
+    # The schedule of inventories, likewise
     next_inventory_at = models.DateTimeField()
     inventory_claim = models.BigIntegerField(default=0)
     inventory_claimed_until = models.DateTimeField(null=True)
-    #: Failures in a row; 0 when the last poll went well.
+    #: Failures in a row; 0 if the last poll succeeded.
     failures = models.PositiveIntegerField(default=0)
 
-    # Whether it answers.
+    # Reachability
     state = models.CharField(max_length=16, choices=PollState.choices, default=PollState.NEW)
     state_since = models.DateTimeField()
     attempted_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
-    #: How long the last poll that was answered took, and of it the first request, in milliseconds.
+    #: How long the last answered poll took, and its first request, in milliseconds.
     poll_took_ms = models.IntegerField(null=True)
     answer_ms = models.IntegerField(null=True)
     error_code = models.CharField(max_length=32, blank=True)
     error_detail = models.TextField(blank=True)
-    #: What is wrong although the broker answers: {"depths" | "rights" | "alarms" | "nodes" | "identity" | "duplicate" |
-    #: "vhosts" | "queues" | "users" | "permissions" | "topic_permissions": "…sentence"}.
+    #: Problems of a broker that answers: {"depths" | "rights" | "alarms" | "nodes" | "identity" |
+    #: "duplicate" | "vhosts" | "queues" | "users" | "permissions" | "topic_permissions":
+    #: "…sentence"}.
     part_errors = models.JSONField(default=dict)
-    #: What the inventory left out, by part: names, printable. For those who may see the whole broker.
+    #: What the inventory left out, by part: printable names. For those who may see the whole
+    #: broker.
     left_out = models.JSONField(default=dict, db_default={})
 
-    # Vitals: overview and nodes.
+    # Vitals: overview and nodes
     vitals_at = models.DateTimeField(null=True)
     rabbitmq_version = models.CharField(max_length=64, blank=True)
     erlang_version = models.CharField(max_length=64, blank=True)
     cluster_name = models.TextField(blank=True)
-    #: The name it had when its settings were last edited: another one may be another broker.
+    #: The cluster name when the settings were last edited. A different name may mean another
+    #: broker.
     pinned_cluster_name = models.TextField(blank=True)
     pinned_generation = models.PositiveIntegerField(default=0)
     stats_enabled = models.BooleanField(null=True)
@@ -76,32 +79,33 @@ class BrokerStatus(models.Model):
     deliver_rate = models.FloatField(null=True)
     #: [{"name", "running", "mem_used", "mem_limit", "disk_free", ...}]
     nodes = models.JSONField(default=list)
-    #: Sentences; empty list: the broker says none; None: not known.
+    #: Sentences; empty list: the broker reports none; None: unknown.
     alarms = models.JSONField(null=True)
     #: [{"node", "protocol", "address", "port"}]
     listeners = models.JSONField(default=list)
 
-    # Depths, summed over its queues.
+    # Depths, summed over the broker's queues
     depths_at = models.DateTimeField(null=True)
     depths_source = models.CharField(max_length=16, blank=True)
     #: Sources that failed: {"prometheus": {"until": "ISO time of the next try", "reason": "…"}}.
     sources_off = models.JSONField(default=dict)
     queues = models.BigIntegerField(null=True)
-    #: Of these, so many are missing from the sums: the source did not tell their depth.
+    #: The number of queues missing from the sums, because the source didn't report their depth.
     queues_without_depth = models.BigIntegerField(null=True)
     messages_ready = models.BigIntegerField(null=True)
     messages_unacked = models.BigIntegerField(null=True)
 
-    #: When the consumers of its queues were counted; None: no source tells them now.
+    #: When the consumers of the queues were counted; None: no source reports them now.
     consumers_at = models.DateTimeField(null=True)
 
-    # Inventory: vhosts, queues as declared, users, permissions.
-    #: When all of it was last read whole.
+    # Inventory: vhosts, declared queues, users, permissions
+    #: When all of it was last read completely.
     inventory_at = models.DateTimeField(null=True)
-    #: When each part was last listed, as an ISO time: {"users": "…"}. One that never was isn't in it.
+    #: When each part was last listed, as ISO times: {"users": "…"}. A part that never was is
+    #: missing.
     parts_at = models.JSONField(default=dict, db_default={})
     inventory_took_ms = models.IntegerField(null=True)
-    #: What kept the inventory from being taken as whole, for the page: see vhosts.polling.inventory.take.
+    #: Why the inventory isn't trusted as complete, for the page: see vhosts.polling.inventory.take.
     suspect = models.JSONField(default=dict)
 
     class Meta:
@@ -111,20 +115,20 @@ class BrokerStatus(models.Model):
         return f"status of broker {self.broker_id}"
 
     def stale_after(self) -> timedelta:
-        """The age from which figures are stale: two polls, at the pace that this broker can keep, the time
-        a poll takes, and five seconds of grace."""
+        """Return the age from which figures are stale: two poll intervals (or two polls' duration
+        if that is longer), plus the time a poll takes, plus 5 seconds."""
         took = (self.poll_took_ms or 0) / 1000
         return timedelta(seconds=2 * max(self.broker.poll_interval_s, took) + took + 5)
 
     @property
     def is_slow(self) -> bool:
-        """Whether it takes long to answer, or its polls take longer than their interval."""
+        """Whether the broker takes long to answer, or its polls take longer than their interval."""
         return (self.answer_ms or 0) >= SLOW_ANSWER_MS or (
             self.poll_took_ms or 0
         ) > 1000 * self.broker.poll_interval_s
 
     def shown_state(self, now: datetime) -> str:
-        """One of SHOWN_STATES, judged at `now`: right even when every worker is dead."""
+        """Return one of SHOWN_STATES at `now`. It is correct even if all workers are dead."""
         if not self.broker.enabled:
             return "disabled"
         if self.state == PollState.REACHABLE:
@@ -136,7 +140,7 @@ class BrokerStatus(models.Model):
         return str(self.state)
 
     def impairment(self) -> str:
-        """What is wrong with a broker that answers: the first of IMPAIRED that holds; "" where none does."""
+        """Return the first of IMPAIRED that applies to a broker that answers; "" if none does."""
         view = self.cluster()
         if view.partitioned:
             return "partitioned"
@@ -149,7 +153,7 @@ class BrokerStatus(models.Model):
         return "slow" if self.is_slow else ""
 
     def drained_nodes(self) -> list[str]:
-        """Nodes in maintenance mode, by name."""
+        """Names of nodes in maintenance mode."""
         return [
             str(node.get("name")) for node in self._nodes() if node.get("being_drained") is True
         ]
@@ -158,21 +162,23 @@ class BrokerStatus(models.Model):
         return [node for node in self.nodes if isinstance(node, dict)]
 
     def is_stale(self, at: datetime | None, now: datetime) -> bool:
-        """Whether a figure read at `at` is too old to be taken for the present one."""
+        """Whether a figure read at `at` is too old to count as current."""
         return at is None or now - at > self.stale_after()
 
     def part_at(self, part: str) -> datetime | None:
-        """When a part of the inventory ("users") was last listed; None: never, or not to be had."""
+        """Return when a part of the inventory ("users") was last listed; None: never, or it isn't
+        available."""
         at = self.parts_at.get(part)
         return self.inventory_at if at is None else datetime.fromisoformat(at)
 
     def knows(self, part: str) -> bool:
-        """Whether a part of the inventory is known whole: only then does the absence of a row mean that
-        there is no such object."""
+        """Whether a part of the inventory is completely known. Only then does a missing row mean
+        that the object doesn't exist."""
         return not self.why_unknown(part)
 
     def why_unknown(self, part: str) -> str:
-        """A sentence, with the remedy where there is one, for a part that isn't known whole; else ""."""
+        """Return a sentence, with the remedy if there is one, for a part that isn't completely
+        known; else ""."""
         if part in self.part_errors:
             return str(self.part_errors[part])
         if self.part_at(part) is None:
@@ -182,16 +188,16 @@ class BrokerStatus(models.Model):
         return ""
 
     def counted(self, part: str, number: int) -> int | None:
-        """How many objects of a part there are, by how many were seen; None where none was seen of a part
-        that isn't known whole."""
+        """Return how many objects of a part exist, given how many were seen; None if none was seen
+        and the part isn't completely known."""
         return number if number or self.knows(part) else None
 
     def cluster(self) -> ClusterView:
-        """Which nodes ran when they were last read."""
+        """Which nodes were running when they were last read."""
         return stored_view(self._nodes())
 
     def running_nodes(self) -> int | None:
-        """None where the nodes were not read."""
+        """Return the number of running nodes; None if the nodes weren't read."""
         if self.vitals_at is None or not self.nodes:
             return None
         return sum(1 for node in self._nodes() if node.get("running"))

@@ -1,4 +1,4 @@
-"""The brokers that people registered."""
+"""The brokers registered in the console."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class BrokerQuerySet(models.QuerySet["Broker"]):
         return self.filter(BROKERS_VISIBLE_TO.ask(user))
 
     def with_shown_state(self, now: datetime) -> BrokerQuerySet:
-        """Each with `shown`: BrokerStatus.shown_state said in SQL, and `attention`: what wants a
-        person first comes first."""
+        """Annotate each broker with `shown`, which is BrokerStatus.shown_state in SQL, and
+        `attention`, a number by which the brokers that need a person most come first."""
         took = Coalesce(F("status__poll_took_ms"), 0) / 1000.0
         lasting = 2 * Greatest(F("poll_interval_s") * 1.0, took) + took + 5.0
         stale_after = ExpressionWrapper(
@@ -97,34 +97,34 @@ class BrokerQuerySet(models.QuerySet["Broker"]):
         )
 
     def in_trouble(self, now: datetime) -> BrokerQuerySet:
-        """Refused, unreachable, stale, with an alarm, without one of its nodes, partitioned, or not to be
-        seen whole."""
+        """Brokers that are refused, unreachable or stale, have an alarm, a missing node or a
+        partition, or can't be seen completely."""
         return self.with_shown_state(now).filter(Q(attention__lte=TROUBLED))
 
 
 class Broker(models.Model):
-    """One RabbitMQ node or cluster, at one management URL. Written by people only; what is seen
-    there is BrokerStatus, written by polling only."""
+    """One RabbitMQ node or cluster, at one management URL. Only people write it; what polling sees
+    is in BrokerStatus, which only polling writes."""
 
     name = models.CharField(max_length=100, unique=True)
     environment = models.CharField(
         max_length=16, choices=Environment.choices, default=Environment.PRODUCTION
     )
     management_url = models.CharField("management URL", max_length=500)
-    #: Empty: discovered from the broker's listeners.
+    #: Empty: taken from the broker's listeners.
     amqp_url = models.CharField("AMQP URL", max_length=500, blank=True)
     username = models.CharField("user", max_length=255)
-    #: Ciphertext; empty where the password must be entered (again).
+    #: Ciphertext; empty if the password has to be entered (again).
     password_encrypted = EncryptedField(blank=True, default="")
     tls_verify = models.BooleanField("verify the certificate", default=True)
     #: PEM. Empty: the system's trust store.
     tls_ca_pem = models.TextField("CA certificates", blank=True)
     tls_server_name = models.CharField("expected certificate name", max_length=253, blank=True)
-    #: PEM, with its chain, of what the console shows of itself. Empty: none.
+    #: PEM, with its chain: the certificate with which the console authenticates. Empty: none.
     tls_client_certificate = models.TextField(
         "client certificate", blank=True, default="", db_default=""
     )
-    #: Ciphertext of its key in PEM; empty exactly where there is no certificate.
+    #: Ciphertext of the certificate's key in PEM; empty exactly if there is no certificate.
     tls_client_key_encrypted = EncryptedField(blank=True, default="", db_default="")
     enabled = models.BooleanField(default=True)
     poll_interval_s = models.PositiveIntegerField(
@@ -132,7 +132,7 @@ class Broker(models.Model):
         default=default_poll_interval_s,
         validators=[MinValueValidator(5), MaxValueValidator(3600)],
     )
-    #: Rises with each edit: the ETag of the API.
+    #: Rises with each edit; the ETag of the API.
     generation = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -1,8 +1,8 @@
-"""What was asked of brokers, and what came of it.
+"""Requested changes of brokers, and their outcomes.
 
-A ManagedObject is what one object on a broker should be. A Change is one act of one person; its
-Steps are the objects it touches, in order; an Attempt is one try at a step, written before the
-broker is called. Written only by console.engine.
+A ManagedObject is the desired state of one object on a broker. A Change is one operation of one
+person. Its Steps are the objects it touches, in order. An Attempt is one try at a step, stored
+before the broker is called. Only console.engine writes them.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ class Sync(models.TextChoices):
     REJECTED = "rejected", "Rejected"
     DRIFTED = "drifted", "Drifted"
     NEEDS_CONFIRMATION = "needs_confirmation", "Needs confirmation"
-    #: Gone with its virtual host or user, which is what differs: settled with that.
+    #: Gone with its virtual host or user. The drift is that of the owner, and is resolved with it.
     OWNER_MISSING = "owner_missing", "Owner missing"
-    #: Deleted with what it hung on: nothing is asked for it any more.
+    #: Deleted with the object it depended on: it has no desired state any more.
     RETIRED = "retired", "Retired"
 
 
 class ManagedObjectQuerySet(models.QuerySet["ManagedObject"]):
     def with_keys(self, keys: Iterable[Sequence[str]]) -> ManagedObjectQuerySet:
-        """Those with one of the keys. `key__in` would compare each row with each key: with thousands of
-        both that takes seconds, and this milliseconds."""
+        """Filter by keys. `key__in` would compare each row with each key: with thousands of both,
+        that takes seconds, and this takes milliseconds."""
         asked = json.dumps([{"key": list(key)} for key in keys])
         listed = "SELECT asked.key FROM jsonb_to_recordset(%s::jsonb) AS asked(key text[])"
         return self.filter(key__in=RawSQL(listed, [asked]))  # noqa: S611 – no text of ours in it
 
 
 class ManagedObject(models.Model):
-    """What one object on a broker should be, and how far that is proven.
+    """The desired state of one object on a broker, and how far it is verified.
 
-    Green needs `verified_generation == generation` and `sync == in_sync`; `verified_at` says when the
-    broker was last seen equal. `spec` None is a tombstone: the object should not be there.
+    In sync means `verified_generation == generation` and `sync == in_sync`; `verified_at` is when
+    the broker was last seen to match. `spec` None is a tombstone: the object should not exist.
     """
 
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
@@ -57,12 +57,12 @@ class ManagedObject(models.Model):
     #: Identity within the broker, in the order of console.kinds.registry.
     key = ArrayField(models.TextField())
     spec = models.JSONField(null=True)
-    #: Rises with each desired.
+    #: Rises with each new desired state.
     generation = models.PositiveIntegerField(default=1)
     verified_generation = models.PositiveIntegerField(default=0)
     verified_at = models.DateTimeField(null=True)
     sync = models.CharField(max_length=24, choices=Sync.choices, default=Sync.PENDING)
-    #: One sentence, may hold the broker's words.
+    #: One sentence; may contain the broker's words.
     reason = models.TextField(blank=True)
     #: [{"name", "before", "after"}] since `drifted_since`; secrets without values.
     drift = models.JSONField(default=list)
@@ -89,7 +89,7 @@ class ChangeState(models.TextChoices):
     PARTLY = "partly", "Partly applied"
     REJECTED = "rejected", "Rejected"
     STOPPED = "stopped", "Stopped"
-    #: Later changes took the place of every step of it.
+    #: Later changes replaced all of its steps.
     SUPERSEDED = "superseded", "Superseded"
 
 
@@ -102,24 +102,26 @@ class Change(models.Model):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
-    #: Copied, so that the row still says who after the account is gone.
+    #: Copied, so that the row still names the author after the account is deleted.
     author_name = models.TextField()
-    #: The API token that it was asked with, which has to be good still when it is applied. None: a log-in.
+    #: The API token that the change was requested with; it must still be valid when the change is
+    #: applied. None: a signed-in session.
     token_id_then = models.BigIntegerField(null=True)
     #: page | api | admin | command
     origin = models.CharField(max_length=16)
     title = models.TextField()
     reason = models.TextField(blank=True)
     idempotency_key = models.CharField(max_length=100, blank=True)
-    #: Digest of what was asked with the idempotency key: another request under the same key is refused.
+    #: Digest of the request with the idempotency key. Another request with the same key is refused.
     request_digest = models.CharField(max_length=64, blank=True)
     state = models.CharField(
         max_length=16, choices=ChangeState.choices, default=ChangeState.ACCEPTED, db_index=True
     )
     stop_requested_at = models.DateTimeField(null=True)
-    #: Steps that ended unfinished, and went, because their broker was removed from the console.
+    #: Number of unfinished steps that were deleted because their broker was removed from the
+    #: console.
     abandoned_steps = models.PositiveIntegerField(default=0, db_default=0)
-    #: What became of steps that are no longer here: a sentence for each broker that was removed.
+    #: The outcome of deleted steps: one sentence per removed broker.
     note = models.TextField(blank=True, default="", db_default="")
     finished_at = models.DateTimeField(null=True)
 
@@ -140,11 +142,11 @@ class Change(models.Model):
 class StepState(models.TextChoices):
     #: Nothing of it was sent.
     PENDING = "pending", "Pending"
-    #: It may have been sent: an attempt is under way, or was and its end is not known.
+    #: It may have been sent: an attempt is running, or its outcome is unknown.
     VERIFYING = "verifying", "Verifying"
     APPLIED = "applied", "Applied"
     REJECTED = "rejected", "Rejected"
-    #: A later desired for the same object took its place.
+    #: A later desired state of the same object replaced it.
     SUPERSEDED = "superseded", "Superseded"
     STOPPED = "stopped", "Stopped"
     NEEDS_CONFIRMATION = "needs_confirmation", "Needs confirmation"
@@ -161,18 +163,18 @@ class Step(models.Model):
     #: create | update | replace | delete, as planned when accepted.
     op = models.CharField(max_length=16)
     generation = models.PositiveIntegerField()
-    #: The permission the author needed, asked again before the step is applied.
+    #: The permission that the author needed; checked again before the step is applied.
     permission = models.CharField(max_length=64)
-    #: Ciphertext of {"password_hash", "hashing_algorithm"}; dropped once the step has ended. A step that the
-    #: broker refused keeps it for a day, or until something else is asked of the object.
+    #: Ciphertext of {"password_hash", "hashing_algorithm"}; deleted when the step ends. A step that
+    #: the broker rejected keeps it for a day, or until there is a newer change of the object.
     secrets_encrypted = EncryptedField(blank=True, default="")
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     #: [{"name", "before", "after", "secret"}], as planned when accepted.
     fields = models.JSONField(default=list)
-    #: For a deletion: what was there when it was confirmed, {"queues": 3, "messages": 120}.
+    #: For a deletion: the contents when it was confirmed, {"queues": 3, "messages": 120}.
     guard = models.JSONField(default=dict)
-    #: A destructive step that has not been sent by then asks again instead.
+    #: A destructive step that hasn't been sent by then needs a new confirmation.
     not_after = models.DateTimeField(null=True)
     state = models.CharField(max_length=24, choices=StepState.choices, default=StepState.PENDING)
     attempts = models.PositiveIntegerField(default=0)
@@ -182,13 +184,14 @@ class Step(models.Model):
     error_detail = models.TextField(blank=True)
     finished_at = models.DateTimeField(null=True)
 
-    #: Of the row in a worker's hands only. Whether an earlier attempt may have sent something.
+    #: Not stored; set on the row while a worker handles it. Whether an earlier attempt may have
+    #: sent something.
     sent_before = False
     #: Whether what that attempt sent may be on the broker, or still on its way there.
     unsure = False
-    #: Why nothing may be sent for it any more: it is only looked at. "" where it may.
+    #: Why nothing more may be sent for the step, so it is only read; "" if sending is allowed.
     only_look = ""
-    #: That is so because somebody stopped the change.
+    #: `only_look` is set because somebody stopped the change.
     stopped = False
 
     class Meta:
@@ -209,14 +212,14 @@ class Step(models.Model):
 
 
 class Attempt(models.Model):
-    """One try at a step. `outcome` empty: under way, or its process died."""
+    """One try at a step. `outcome` empty: it is running, or its process died."""
 
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="tries")
     number = models.PositiveIntegerField()
     fence = models.BigIntegerField()
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
-    #: ok | unchanged | rejected | unreachable | unknown. *unreachable*: nothing was sent
+    #: ok | unchanged | rejected | unreachable | unknown. *unreachable*: nothing was sent.
     outcome = models.CharField(max_length=16, blank=True)
     http_status = models.IntegerField(null=True)
     detail = models.TextField(blank=True)
@@ -229,8 +232,9 @@ class Attempt(models.Model):
 
 
 class BrokerLease(models.Model):
-    """Who may write to a broker now. A lease, not a lock of the session: it outlives neither its time
-    nor its owner. `fence` rises with each owner; a result that carries an older one is not stored."""
+    """Who may write to a broker now. A lease, not a session lock: it ends with its time, whatever
+    happens to its owner. `fence` rises with each owner; a result with an older fence isn't stored.
+    """
 
     broker = models.OneToOneField(
         Broker, on_delete=models.CASCADE, primary_key=True, related_name="lease"

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Heartbeat(models.Model):
-    """The last sign of life of a process that nobody waits for: beat, a worker's queue."""
+    """The last sign of life of a background process: beat, or a worker's queue."""
 
     name = models.CharField(max_length=32, primary_key=True)
     at = models.DateTimeField()

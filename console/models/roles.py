@@ -1,8 +1,9 @@
-"""Two roles in Postgres: the tables' owner, for migrations, and the one that the console runs as.
+"""Two Postgres roles: the tables' owner, for migrations, and the role that the console runs as.
 
-The second, of DATABASE_URL, owns nothing and can only add to the audit trail and read it: whoever gets hold
-of web, a worker or beat cannot rewrite what was recorded. The owner, of DATABASE_OWNER_URL, is known to
-`migrate` alone. Without DATABASE_OWNER_URL there is one role, and only the triggers guard the trail.
+The second, from DATABASE_URL, owns nothing and can only read the audit log and add to it: whoever
+takes over web, a worker or beat can't rewrite it. Only `migrate` knows the owner, from
+DATABASE_OWNER_URL. Without DATABASE_OWNER_URL there is one role, and only the triggers protect the
+audit log.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from psycopg2 import sql
 from psycopg2.extensions import encrypt_password
 
 AUDIT_TABLE = "console_auditentry"
-#: What a role that is to run the console may not have.
+#: What the console's role must not have.
 _PLAIN = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 
 _GRANTS = """
@@ -33,7 +34,8 @@ GRANT SELECT, INSERT ON {audit} TO {role};
 GRANT SELECT ON django_migrations TO {role};
 """
 
-#: What the server says of the role after that, rights by membership or to everybody included.
+#: Asks the server what the role can do after that, including rights by membership and rights of
+#: PUBLIC.
 _CAN_REWRITE = """
 SELECT r.rolsuper OR pg_has_role(r.oid, t.relowner, 'MEMBER')
     OR has_table_privilege(r.oid, t.oid, 'UPDATE, DELETE, TRUNCATE, TRIGGER')
@@ -43,7 +45,8 @@ FROM pg_roles r, pg_class t WHERE r.rolname = %s AND t.oid = to_regclass(%s)
 
 @contextmanager
 def as_owner() -> Iterator[None]:
-    """The default connection is the owner's within; unchanged where DATABASE_OWNER_URL is not set."""
+    """Make the default connection the owner's within the block; unchanged if DATABASE_OWNER_URL
+    isn't set."""
     owner: dict[str, Any] | None = settings.DATABASE_OWNER
     runtime = connection.settings_dict
     if owner is None or runtime["USER"] == owner["USER"]:
@@ -60,10 +63,11 @@ def as_owner() -> Iterator[None]:
 
 
 def set_up_runtime_role() -> None:
-    """Gives the role of DATABASE_URL what the console needs, and no more. An owner who is a superuser also
-    creates it and sets its password. Call within `as_owner`; running it again changes nothing.
+    """Give the role of DATABASE_URL what the console needs, and no more. An owner who is a
+    superuser also creates it and sets its password. Call it within `as_owner`; repeated runs change
+    nothing.
 
-    Raises CommandError where the role is missing, or could rewrite the audit trail all the same.
+    Raises CommandError if the role is missing, or could still rewrite the audit log.
     """
     owner: dict[str, Any] | None = settings.DATABASE_OWNER
     if owner is None:
@@ -114,7 +118,7 @@ def _ensure_role(cursor: Any, name: str, password: str) -> None:
     act = "CREATE" if is_superuser is None else "ALTER"
     statement = sql.SQL(f"{act} ROLE {{}} {_PLAIN}").format(sql.Identifier(name))
     if password:
-        # As the hash that the server would make of it: a statement may be logged.
+        # Send the hash that the server would compute, because a statement may be logged.
         hashed = encrypt_password(password, name, cursor.connection, "scram-sha-256")
         statement += sql.SQL(" PASSWORD {}").format(sql.Literal(hashed))
     cursor.execute(statement)

@@ -1,1 +1,2 @@
-"""Comparing what should be on a broker with what is, as pure data. No Django, no input or output."""
+"""Compare the desired state of a broker with its observed state, as pure data. No Django, no
+I/O."""

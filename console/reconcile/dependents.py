@@ -1,8 +1,8 @@
-"""What hangs on an object, so that a broker deletes it together with that object, and what an object
-stands on.
+"""What a broker deletes together with an object, and what an object depends on.
 
-Sources: `rabbit_vhost:delete/2`, `rabbit_auth_backend_internal:delete_user/2`, `rabbit_binding`. Limits
-are part of their virtual host or user here. The topic permissions of a deleted exchange stay.
+Sources: `rabbit_vhost:delete/2`, `rabbit_auth_backend_internal:delete_user/2`, `rabbit_binding`.
+Here, limits are part of their virtual host or user. The topic permissions of a deleted exchange
+stay.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from console.kinds.registry import KINDS
 
 
 def hanging_on(ref: Ref) -> Iterator[tuple[str, Mapping[int, str]]]:
-    """(kind, parts of the key by position) of everything that goes with `ref`."""
+    """Yield (kind, parts of the key by position) of everything that is deleted with `ref`."""
     owner = KINDS[ref.kind]
     for kind in KINDS.values():
         if kind is owner:
@@ -28,13 +28,13 @@ def hanging_on(ref: Ref) -> Iterator[tuple[str, Mapping[int, str]]]:
 
 
 def stands_on(ref: Ref) -> tuple[Ref, ...]:
-    """The objects that have to be there before `ref` can be: its virtual host, the user of a permission,
-    the ends of a binding."""
+    """Return the objects that must exist before `ref` can: its virtual host, the user of a
+    permission, the ends of a binding."""
     return tuple(KINDS[ref.kind].stands_on(ref.key))
 
 
 def owners_of(ref: Ref) -> Iterator[Ref]:
-    """The virtual host and the user that `ref` hangs on, where it hangs on one."""
+    """Yield the virtual host and the user that `ref` depends on, if any."""
     for need in stands_on(ref):
         if KINDS[need.kind].is_container or KINDS[need.kind].is_account:
             yield need

@@ -1,4 +1,4 @@
-"""What differs between what one object should be and what it is, as data."""
+"""The difference between the desired and the observed state of one object, as data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ __all__ = ["Difference", "FieldChange", "Op", "compare"]
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """`before` and `after` of a secret field are None: only that it changed may be told."""
+    """One field that differs. `before` and `after` of a secret field are None: only that it changed
+    may be shown."""
 
     name: str
     before: Any
@@ -24,8 +25,10 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`untold` names fields that the observation left out, although something other than the default
-    is wanted of them: the broker's version may not have them, so equality cannot be claimed."""
+    """How an object differs. `untold` names fields that the observation lacks although a value
+    other than the default is desired: the broker's version may not have them, so equality can't be
+    claimed.
+    """
 
     ref: Ref
     op: Op
@@ -38,9 +41,10 @@ class Difference:
 
 
 def compare(ref: Ref, desired: Spec | None, observed: Spec | None) -> Difference:
-    """None stands for *should not be* and *is not there*. Raises SpecError on an impossible spec.
+    """Compare one object. `desired` None: it should not exist. `observed` None: it doesn't exist.
 
-    A field that `observed` lacks is unknown, not default: it is never counted as different.
+    A field that `observed` lacks is unknown, not default: it never counts as different. Raises
+    SpecError for an impossible spec.
     """
     kind = KINDS[ref.kind]
     if desired is None:
@@ -77,7 +81,8 @@ def _creation(ref: Ref, wanted: dict[str, Any]) -> tuple[FieldChange, ...]:
 
 
 def _differ(one: Any, other: Any) -> bool:
-    """Python takes True for 1 and 1.0 for 1; RabbitMQ's argument tables do not."""
+    """Whether two values differ in JSON. Python treats True and 1.0 as equal to 1; RabbitMQ's
+    argument tables don't."""
     if isinstance(one, str) and isinstance(other, str):
         return one != other
     return json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True)

@@ -1,8 +1,8 @@
-"""What of a spec may be shown and stored, and what of it is a secret.
+"""Which parts of a spec may be shown and stored, and which are secret.
 
 Secrets are password hashes, and user names and passwords in the URIs of shovels and federation
-upstreams. They travel beside the spec, encrypted, and are laid over it only when it is sent. Which
-fields they are is said by each kind (`Kind.secrets`).
+upstreams. They are stored beside the spec, encrypted, and added to it only when it is sent. Each
+kind defines its own (`Kind.secrets`).
 """
 
 from __future__ import annotations
@@ -16,30 +16,31 @@ from console.reconcile.diff import Difference, FieldChange
 
 
 def public_spec(kind: str, spec: Spec) -> dict[str, Any]:
-    """The spec as it may be stored and shown."""
+    """Return the spec as it may be stored and shown."""
     secrets = KINDS[kind].secrets
     return dict(spec) if secrets is None else secrets.public(spec)
 
 
 def secrets_of_spec(kind: str, spec: Spec) -> dict[str, str] | None:
-    """What `public_spec` leaves out, as it is kept encrypted; None where there is none."""
+    """Return the secrets that `public_spec` leaves out, to store encrypted; None if there are
+    none."""
     secrets = KINDS[kind].secrets
     return None if secrets is None else secrets.taken(spec)
 
 
 def beside_secrets(kind: str) -> tuple[str, ...]:
-    """Fields that are sent with a secret and told by no inventory."""
+    """Return the fields that are sent with a secret and that no inventory reports."""
     secrets = KINDS[kind].secrets
     return () if secrets is None else secrets.beside
 
 
 def sets_secret(difference: Difference) -> bool:
-    """Whether a secret differs, or what is sent with it."""
+    """Whether a secret differs, or a field that is sent with it."""
     return any(change.name in beside_secrets(difference.ref.kind) for change in difference.fields)
 
 
 def told_spec(kind: str, spec: Spec) -> dict[str, Any]:
-    """The public spec without what is of use only with a secret."""
+    """Return the public spec without the fields that are useful only with a secret."""
     beside = beside_secrets(kind)
     return {name: value for name, value in public_spec(kind, spec).items() if name not in beside}
 
@@ -47,14 +48,14 @@ def told_spec(kind: str, spec: Spec) -> dict[str, Any]:
 def whole_spec(
     kind: str, public: Spec, given: Mapping[str, str] | None, observed: Spec | None
 ) -> dict[str, Any]:
-    """What the object is to be: the public spec with new secrets laid over it, and else with those
-    that the broker has."""
+    """Return the spec to send: the public spec with the new secrets, or without new ones with those
+    on the broker."""
     secrets = KINDS[kind].secrets
     return dict(public) if secrets is None else secrets.whole(public, given, observed)
 
 
 def public_change(kind: str, change: FieldChange) -> FieldChange:
-    """A difference as it may be stored and shown."""
+    """Return the difference as it may be stored and shown."""
     secrets = KINDS[kind].secrets
     if secrets is None or change.secret:
         return change
@@ -65,5 +66,6 @@ def public_change(kind: str, change: FieldChange) -> FieldChange:
 
 
 def reaches_elsewhere(ref: Ref, spec: Spec | None) -> bool:
-    """Whether the object makes the broker connect to other servers, with whatever rights it gives."""
+    """Whether the object makes the broker connect to other servers, with credentials from the
+    object."""
     return KINDS[ref.kind].reaches_elsewhere(ref.key, spec)

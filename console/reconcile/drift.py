@@ -1,4 +1,4 @@
-"""Whether a broker still is as it was asked to be."""
+"""Compare the desired state of managed objects with the observed state of a broker."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from console.reconcile.diff import Difference, compare
 
 class DriftState(StrEnum):
     IN_SYNC = "in_sync"
-    #: There, but different.
+    #: Exists, but differs.
     DRIFTED = "drifted"
-    #: Asked for, and not there.
+    #: Desired, but doesn't exist.
     MISSING = "missing"
-    #: Deleted here, and there again.
+    #: Deleted here, but exists again.
     RETURNED = "returned"
-    #: Seen, and never asked for here: shown, never touched.
+    #: Observed, but never requested here: shown, never changed.
     UNMANAGED = "unmanaged"
 
 
@@ -32,8 +32,8 @@ class Drift:
 def find_drift(
     managed: Mapping[Ref, Spec | None], observed: Mapping[Ref, Spec], *, complete: bool
 ) -> Iterator[Drift]:
-    """One verdict for every object that is managed or seen. `complete` says that the observation left
-    nothing out; without it nothing is called missing."""
+    """Yield one verdict for every object that is managed or observed. `complete`: the observation
+    left nothing out; otherwise nothing is reported as missing."""
     for ref, spec in managed.items():
         difference = compare(ref, spec, observed.get(ref))
         if difference.op is Op.UNCHANGED:

@@ -1,7 +1,8 @@
-"""Whether a broker of this version, with these plugins, takes what it would be sent: before it is sent.
+"""Whether a broker of this version, with these plugins, would accept an object. Checked before
+sending.
 
-Each kind says what is refused of it (`Field.since`, `Field.until`, `Kind.faults`). Nothing is judged that
-is on the broker already as it is to be.
+Each kind says what is refused (`Field.since`, `Field.until`, `Kind.faults`). What is already on the
+broker as desired isn't judged.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ UNKNOWN_VERSION = (
 def faults_of(
     ref: Ref, spec: Spec, facts: BrokerFacts, *, changed: Collection[str] | None = None
 ) -> list[Fault]:
-    """Why the broker refuses the object, and what of it has no effect there. `changed` are the fields that
-    an existing object would change; None for a new one. Where the version isn't known, only what every
-    version refuses is found. Raises SpecError on an impossible spec."""
+    """Return why the broker would refuse the object, and which parts would have no effect.
+
+    `changed` are the fields that an existing object would change; None for a new one. If the
+    version is unknown, only what every version refuses is found. Raises SpecError for an impossible
+    spec.
+    """
     kind = KINDS[ref.kind]
     whole = kind.canonical(spec)
     if facts.version is not None:

@@ -1,5 +1,5 @@
-"""From what should be and what is to ordered steps. Planning, showing and applying are three acts:
-the page renders the very plan that the worker carries out."""
+"""Plan the ordered steps from the observed to the desired state. Planning, showing and applying are
+separate: the page shows the same plan that the worker applies."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from console.reconcile.diff import Difference, compare
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`steps` in the order they are to be applied. `dies_with` tells for a container (a vhost) that is deleted what
-    goes with it; of that, `implied` was asked to be deleted as well. `fingerprint` stands for what was seen of every object the
-    plan touches: a plan is applied only while a new look gives the same."""
+    """What is to change on a broker.
+
+    `steps` are in the order to apply. `dies_with` lists, for each container (a vhost) that is
+    deleted, what goes with it; `implied` are deletions among those that were also requested.
+    `fingerprint` is a digest of the observed state of every object in the plan: a plan is applied
+    only while it is the same.
+    """
 
     steps: tuple[Difference, ...]
     unchanged: tuple[Ref, ...]
@@ -30,15 +34,17 @@ class Plan:
 
     @property
     def all_steps(self) -> tuple[Difference, ...]:
-        """What is shown before, and carried out: the steps, then the deletions that those of their containers do
-        already, then what is equal. The last two are looked at on the broker all the same."""
+        """Everything to show and carry out: the steps, then the deletions that their containers'
+        deletions already cover, then the unchanged objects. The last two are still read on the
+        broker.
+        """
         unchanged = (Difference(ref, Op.UNCHANGED) for ref in self.unchanged)
         return (*self.steps, *self.implied, *unchanged)
 
 
 def make_plan(desired: Mapping[Ref, Spec | None], observed: Mapping[Ref, Spec]) -> Plan:
-    """`desired` names every object the plan may touch, None for one to delete; what only `observed`
-    names is left alone. Raises SpecError on an impossible spec."""
+    """Plan the steps. `desired` names every object the plan may touch; None deletes it. Objects
+    that are only in `observed` are left alone. Raises SpecError for an impossible spec."""
     differences = [compare(ref, spec, observed.get(ref)) for ref, spec in desired.items()]
     doomed = {d.ref for d in differences if KINDS[d.ref.kind].is_container and d.op is Op.DELETE}
     dies_with = {ref: tuple(sorted(_inside(ref, observed))) for ref in doomed}
@@ -56,7 +62,8 @@ def make_plan(desired: Mapping[Ref, Spec | None], observed: Mapping[Ref, Spec]) 
 
 
 def fingerprint(refs: Iterable[Ref], observed: Mapping[Ref, Spec]) -> str:
-    """A digest of what is seen of `refs`: equal exactly while none of them has changed."""
+    """Return a digest of the observed state of `refs`: equal exactly while none of them has
+    changed."""
     seen = [
         [
             ref.kind,
@@ -70,8 +77,8 @@ def fingerprint(refs: Iterable[Ref], observed: Mapping[Ref, Spec]) -> str:
 
 
 def step_order(step: Difference) -> tuple[int, int, Ref]:
-    """Creations and changes first, what others stand on before them; then deletions, the other way
-    round. RabbitMQ's own import has the same order, policies before queues."""
+    """Sort key of steps: first creations and changes, dependencies before dependents; then
+    deletions, in reverse. RabbitMQ's own import has the same order, policies before queues."""
     rank = KINDS[step.ref.kind].rank
     deleting = step.op is Op.DELETE
     return (int(deleting), -rank if deleting else rank, step.ref)

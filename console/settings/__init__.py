@@ -1,6 +1,6 @@
 """Settings of Warren, all from the environment; docs/settings.md lists them.
 
-Misconfiguration is reported by the system checks in console/settings/checks.py with a hint.
+The system checks in console/settings/checks.py report misconfiguration with a hint.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from console.settings.env import (
 )
 
 BASE_DIR = Path(__file__).resolve().parents[2]
-#: What this machine keeps: generated secrets, the embedded database, logs, the file queue.
+#: What this machine stores: generated secrets, the embedded database, logs, the file queue.
 STATE_DIR = env_path("CONSOLE_STATE_DIR", BASE_DIR / ".local")
 VERSION = "0.1.0"
 
@@ -56,15 +56,15 @@ KEEP_BACKUPS_DAYS = env_int("CONSOLE_KEEP_BACKUPS_DAYS", 32, least=1, most=36600
 KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, most=3660)
 
 # --- Access ---
-#: Whom people without rights are told to ask.
+#: Whom people without rights should contact.
 CONTACT = env_str("CONSOLE_CONTACT")[:200].rstrip(".")
 
-# What a clear password of a RabbitMQ user must be like that is set here; see accessctl.passwords.policy.
+# Rules for clear passwords of RabbitMQ users set here; see accessctl.passwords.policy.
 BROKER_PASSWORD_LENGTH = env_int("CONSOLE_BROKER_PASSWORD_LENGTH", 0, least=0, most=256)
 BROKER_PASSWORD_CLASSES = env_int("CONSOLE_BROKER_PASSWORD_CLASSES", 0, least=0, most=4)
 BROKER_PASSWORD_REFUSE_COMMON = env_bool("CONSOLE_BROKER_PASSWORD_REFUSE_COMMON", False)
 
-#: Whether /metrics is open to anybody; else it takes a superuser's token or session.
+#: Whether anyone can read /metrics; otherwise it needs a superuser's token or session.
 METRICS_OPEN = env_bool("CONSOLE_METRICS_OPEN", False)
 
 INSTALLED_APPS = [
@@ -108,7 +108,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "console.faces.pages.middleware.DatabaseOutageMiddleware",
     "accessctl.middleware.SessionMiddleware",
-    # Denied by default: a view is open only where it says @login_not_required.
+    # Denied by default: a view is public only with @login_not_required.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -149,7 +149,7 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
-#: The owner of the tables, for `migrate` only; None: the console's role owns them itself.
+#: The owner of the tables, for `migrate` only; None: the console's role owns them.
 DATABASE_OWNER = env.db_url("DATABASE_OWNER_URL") if env_str("DATABASE_OWNER_URL") else None
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DATABASES["default"]["OPTIONS"].setdefault("application_name", "warren")
@@ -158,7 +158,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "console_cache",
-        # The default of 300 would let a flood of guesses push out the counts of failed sign-ins.
+        # The default of 300 would let a flood of guesses evict the counts of failed sign-ins.
         "OPTIONS": {"MAX_ENTRIES": 20_000},
     },
 }
@@ -183,8 +183,8 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
-#: accessctl.sessions.guessing says what counts where. Nothing else limits the sign-in: allauth's own limits
-#: would shut out a known browser too.
+#: accessctl.sessions.guessing defines what counts where. Nothing else limits sign-in: allauth's own
+#: limits would also block a known browser.
 ACCOUNT_RATE_LIMITS = {
     "login": None,
     "login_failed": None,
@@ -202,10 +202,10 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 
-# --- Transport security: on where the console is served over https ---
+# --- Transport security: enabled if the console is served over https ---
 _HTTPS = CONSOLE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
-SECURE_SSL_REDIRECT = False  # the reverse proxy's work; a redirect here would break health checks
+SECURE_SSL_REDIRECT = False  # done by the reverse proxy; a redirect here would break health checks
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SECURE_REFERRER_POLICY = "same-origin"
@@ -214,7 +214,7 @@ X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [CONSOLE_URL]
 #: Networks whose X-Forwarded-For and X-Forwarded-Proto count (console/client_address.py).
 TRUSTED_PROXIES = env_proxies("CONSOLE_TRUSTED_PROXIES")
-# It believed whoever connected: an upgrade that only ignored it would take everybody for the proxy.
+# It trusted every peer. If an upgrade only ignored it, everybody would appear to be the proxy.
 refuse_gone(
     "CONSOLE_TRUST_PROXY",
     "Set CONSOLE_TRUSTED_PROXIES instead to the addresses that your reverse proxies connect from, such "
@@ -261,7 +261,7 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-# Compressing is most of collectstatic's time: only what a browser asks for, under its one name.
+# Compression takes most of collectstatic's time, so only files under their hashed names are kept.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("map", "png", "svg", "ico", "woff", "woff2", "gz", "br")
 WHITENOISE_USE_FINDERS = DEBUG or env_bool("CONSOLE_PLAIN_STATIC", False)

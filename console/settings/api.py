@@ -7,12 +7,12 @@ from typing import Any
 from console.settings.env import env_int
 
 REST_FRAMEWORK: dict[str, Any] = {
-    # The token first: its "401 with WWW-Authenticate: Bearer" is what a program understands.
+    # Token first: programs understand its "401 with WWW-Authenticate: Bearer".
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accessctl.rest.authentication.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    # Denied by default: a view whose action names no permission is for nobody.
+    # Denied by default: nobody may use a view whose action names no permission.
     "DEFAULT_PERMISSION_CLASSES": ["accessctl.rest.rights.MayUse"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["console.faces.rest.parsers.StrictJSONParser"],

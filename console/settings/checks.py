@@ -1,4 +1,4 @@
-"""Misconfiguration as system checks: each with a stable id and a hint."""
+"""System checks for misconfiguration, each with a stable ID and a hint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.http.request import validate_host
 
 from console.settings.env import UNIX
 
-#: A public network wider than this holds clients, not proxies only.
+#: A public network with a shorter prefix contains clients, not only proxies.
 _WIDEST_PUBLIC = {4: 8, 6: 20}
 
 
@@ -101,7 +101,7 @@ def check_debug(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
-    """Whether what CONSOLE_TRUSTED_PROXIES names can be proxies only, and goes with CONSOLE_URL."""
+    """Check that CONSOLE_TRUSTED_PROXIES names only proxies, and fits CONSOLE_URL."""
     found: list[CheckMessage] = []
     for text in settings.TRUSTED_PROXIES:
         if text == UNIX:
@@ -150,7 +150,7 @@ def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_console_url(**kwargs: Any) -> list[CheckMessage]:
-    """Links that the console gives out are built from CONSOLE_URL, so it must be right."""
+    """Check CONSOLE_URL, from which the console builds all links."""
     url = urlsplit(settings.CONSOLE_URL)
     plain = url.scheme in ("http", "https") and url.hostname and not (url.path or url.query)
     if not plain or url.username is not None:

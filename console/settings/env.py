@@ -1,6 +1,6 @@
-"""Typed readers of the environment. Every setting is read here once, and fails loudly when wrong.
+"""Typed readers of the environment. Every setting is read once, and raises if it is wrong.
 
-`X_FILE=/run/secrets/x` may stand for any `X` (Docker and Kubernetes secrets).
+`X_FILE=/run/secrets/x` can replace any `X` (Docker and Kubernetes secrets).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 env = environ.FileAwareEnv()
 
-#: In CONSOLE_TRUSTED_PROXIES: whoever connects to the Unix socket, which has no address.
+#: In CONSOLE_TRUSTED_PROXIES: every peer on the Unix socket, which has no address.
 UNIX = "unix"
-#: Where Django looks for the scheme (SECURE_PROXY_SSL_HEADER). No header becomes a key without HTTP_,
-#: so no client can write it.
+#: The key where Django looks for the scheme (SECURE_PROXY_SSL_HEADER). No header becomes a key
+#: without HTTP_, so no client can set it.
 SCHEME_KEY = "CONSOLE_SCHEME"
 
 
@@ -58,8 +58,8 @@ def env_path(name: str, default: Path) -> Path:
 
 
 def env_proxies(name: str) -> list[str]:
-    """IP networks, each in its one spelling, and `unix`. No host names: what a name resolves to is
-    up to others. Raises ImproperlyConfigured."""
+    """Return IP networks in normalized form, and `unix`. Host names aren't accepted: others control
+    what they resolve to. Raises ImproperlyConfigured."""
     found = []
     for text in env_list(name):
         try:
@@ -73,6 +73,6 @@ def env_proxies(name: str) -> list[str]:
 
 
 def refuse_gone(name: str, advice: str) -> None:
-    """Raises ImproperlyConfigured where a setting that is gone is still turned on."""
+    """Raises ImproperlyConfigured if a removed setting is still turned on."""
     if env_bool(name, False):
         raise ImproperlyConfigured(f"{name} no longer exists. {advice}")

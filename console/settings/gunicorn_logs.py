@@ -9,7 +9,8 @@ from console.settings.process_logs import log_everything_as_json
 
 
 class JsonLogger(Logger):  # type: ignore[misc]
-    """gunicorn's own lines, as JSON. It keeps its handlers: they work before Django is set up."""
+    """Write gunicorn's own lines as JSON. It keeps its handlers, because they work before Django is
+    set up."""
 
     def setup(self, cfg: Any) -> None:
         log_everything_as_json()

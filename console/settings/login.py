@@ -1,4 +1,4 @@
-"""Settings of logging in: a second factor, and an identity provider that speaks OpenID Connect."""
+"""Settings of sign-in: a second factor, and an OpenID Connect identity provider."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from console.settings.env import env_bool, env_str
 
 # --- Passwords ---
-#: How long the link is good by which a person sets one (accessctl.people.first_password).
+#: How long a link to set a password is valid, in seconds (accessctl.people.first_password).
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 
 # --- A second factor: codes of an authenticator app, and recovery codes ---
@@ -20,19 +20,19 @@ MFA_FORMS = {
 }
 MFA_TOTP_ISSUER = "Warren"
 MFA_ALLOW_UNVERIFIED_EMAIL = True
-#: Superusers set one up before anything else.
+#: Superusers must set one up first.
 REQUIRE_MFA = env_bool("CONSOLE_REQUIRE_MFA", False)
 
 # --- OpenID Connect: off unless an issuer is set ---
 OIDC_ISSUER = env_str("CONSOLE_OIDC_ISSUER")
 OIDC_NAME = env_str("CONSOLE_OIDC_NAME", "single sign-on") if OIDC_ISSUER else ""
-#: The claim that lists groups; those that exist here by the same name are the person's. Empty: groups
-#: are left alone.
+#: The claim that lists groups. Groups that exist here with the same name become the person's.
+#: Empty: groups stay unchanged.
 OIDC_GROUPS_CLAIM = env_str("CONSOLE_OIDC_GROUPS_CLAIM")
 SOCIALACCOUNT_ADAPTER = "accessctl.people.adapters.SingleSignOnAdapter"
 SOCIALACCOUNT_AUTO_SIGNUP = True
-# The policy for forms on our pages forbids what they lead to elsewhere, so the way out is a link. The
-# state it carries is what keeps the way back ours.
+# The form policy of our pages blocks redirects to other sites, so sign-in starts with a link. The
+# state in the link protects the way back.
 SOCIALACCOUNT_LOGIN_ON_GET = True
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False

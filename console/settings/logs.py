@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, control characters escaped, no secrets."""
+"""Structured logs: one JSON object per line, control characters escaped, no secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _NAME = re.compile(r"[A-Za-z_][\w.-]{0,40}")
 
 
 def hide_queries(logger: Any, method: str, event: Event) -> Event:
-    """Of the query of every URL keeps the names of parameters: a value may be a token or a code."""
+    """Remove the values from the query of every URL and keep the parameter names: a value may be a
+    token or a code."""
     return {
         key: _QUERY.sub(_hidden, value) if isinstance(value, str) and "?" in value else value
         for key, value in event.items()
@@ -33,8 +34,8 @@ def _hidden(found: re.Match[str]) -> str:
 
 
 def shorten_refused_requests(logger: Any, method: str, event: Event) -> Event:
-    """A request that Django refuses as malformed, such as one with a foreign Host, is one line: the
-    traceback tells nothing, and anybody can cause as many as they like."""
+    """Shorten the log entry of a request that Django refuses as malformed, such as one with a
+    foreign Host. The traceback is of no use, and anyone can cause as many as they like."""
     record = event.get("_record")
     if record is not None and record.name.startswith("django.security"):
         event.pop("exc_info", None)
@@ -59,7 +60,8 @@ structlog.configure(
 
 
 def make_formatter() -> structlog.stdlib.ProcessorFormatter:
-    """One JSON object a line, for our own events and for those of libraries."""
+    """Return a formatter with one JSON object per line, for our own events and those of
+    libraries."""
     return structlog.stdlib.ProcessorFormatter(
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -88,5 +90,5 @@ LOGGING: dict[str, Any] = {
     },
 }
 DJANGO_STRUCTLOG_USER_ID_FIELD = "pk"
-#: It would believe headers that anybody can write: see console/client_address.py.
+#: It would trust headers that anyone can write: see console/client_address.py.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

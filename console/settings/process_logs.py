@@ -1,6 +1,9 @@
-"""What it takes that every line of a long-running process is JSON: gunicorn's own lines, warnings, and
-exceptions that nobody caught. Web processes come here by console/settings/gunicorn_logs.py, workers and beat
-by Celery's signal (console/celery.py)."""
+"""Make every line of a long-running process JSON: gunicorn's own lines, warnings and uncaught
+exceptions.
+
+Web processes use this through console/settings/gunicorn_logs.py, workers and beat through Celery's
+signal (console/celery.py).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ log = logging.getLogger("console.uncaught")
 
 
 def log_everything_as_json() -> None:
-    """Configures logging for this process, warnings and uncaught exceptions included."""
+    """Configure logging for this process, including warnings and uncaught exceptions."""
     logging.config.dictConfig(LOGGING)
     logging.captureWarnings(True)
     sys.excepthook = _uncaught

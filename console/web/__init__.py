@@ -1,1 +1,2 @@
-"""The web server: gunicorn's threads behind a loop that reads requests whole and sheds what can't be served in time."""
+"""The web server: gunicorn's threads behind a loop that reads complete requests and refuses what
+can't be served in time."""

@@ -1,4 +1,4 @@
-"""One client's connection: what has arrived of its request, and whether that is all of it."""
+"""One client's connection: the received part of its request, and whether it is complete."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from gunicorn import http  # type: ignore[import-untyped]
 from gunicorn.http.unreader import Unreader  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
-#: Seconds for the head of a request, and for all of it, from its first byte (of a new connection: from the start).
+#: Seconds for the head of a request, and for the whole request, from its first byte (for a new
+#: connection: from the start).
 HEAD_S, WHOLE_S = 10.0, 60.0
-#: Seconds for which a client may not take any of its answer.
+#: Seconds for which a client may take nothing of its response.
 SEND_S = 20.0
-#: Bytes of the first line (as gunicorn's limit_request_line), of a head, and of a whole request: a little more than the largest upload that a page takes
-#: (console/faces/pages/uploads.py).
+#: Bytes of the first line (the same as gunicorn's limit_request_line), of a head, and of a whole
+#: request: a little more than the largest upload of a page (console/faces/pages/uploads.py).
 MOST_LINE, MOST_HEAD, MOST_BYTES = 4094, 64 * 1024, 33 * 1024 * 1024
 _PIECE = 256 * 1024
 _END = b"\r\n\r\n"
@@ -28,8 +29,8 @@ _EXPECT = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*(?=\r\n)", re.I
 
 
 class Received(Unreader):  # type: ignore[misc]
-    """What gunicorn's parser reads in place of the socket: the bytes that have arrived, and then the end. So a
-    thread never waits for a client."""
+    """What gunicorn's parser reads instead of the socket: the received bytes, and then the end. So
+    a thread never waits for a client."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ class Received(Unreader):  # type: ignore[misc]
 
 
 class _Client(socket.socket):
-    """A client that takes none of its answer for SEND_S is one that has left."""
+    """A socket that treats a client that takes nothing for SEND_S as disconnected."""
 
     def sendall(self, *args: Any) -> None:
         try:
@@ -59,34 +60,35 @@ class _Client(socket.socket):
 
 
 class Connection(TConn):  # type: ignore[misc]
-    """`until`: when it is closed if its request isn't complete. `ready_at`: when it was."""
+    """One client's connection. `until`: when it is closed if its request isn't complete.
+    `ready_at`: when the request was complete."""
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
         super().__init__(cfg, _Client(fileno=sock.detach()), client, server)
         self.received = Received()
         self.parser = http.get_parser(cfg, iter(()), client)
         self.parser.unreader = self.received
-        # gunicorn would wait for data, and make a parser that reads the socket.
+        # Otherwise gunicorn would wait for data, and create a parser that reads the socket.
         self.initialized = self.data_ready = True
         self.ready_at = 0.0
-        #: Bytes that the worker counts for it.
+        #: Bytes that the worker counts for this connection.
         self.held = 0
         self.await_request(time.monotonic())
 
     @property
     def head(self) -> bytes:
-        """The first line and headers; empty while they haven't arrived."""
+        """The first line and headers; empty until they have arrived."""
         end = self.received.data.find(_END)
         return bytes(self.received.data[: end + 2]) if end >= 0 else b""
 
     @property
     def path(self) -> bytes:
-        """Of the request, without its query; empty where there is none."""
+        """The path of the request without its query; empty if there is none."""
         words = bytes(self.received.data[: MOST_LINE + 2]).partition(b"\r\n")[0].split(b" ")
         return words[1].partition(b"?")[0] if len(words) > 1 else b""
 
     def init(self) -> None:
-        """For the thread: how long it may wait for the client to take the answer."""
+        """Set how long the thread may wait for the client to take the response."""
         self.sock.settimeout(SEND_S)
 
     def await_request(self, now: float) -> None:
@@ -99,7 +101,7 @@ class Connection(TConn):  # type: ignore[misc]
         self._chunk_at = 0
 
     def receive(self) -> bool:
-        """Take what has arrived; whether the client is still there. Raises OSError."""
+        """Read what has arrived; return whether the client is still connected. Raises OSError."""
         self.sock.setblocking(False)
         try:
             piece = self.sock.recv(_PIECE)
@@ -109,7 +111,7 @@ class Connection(TConn):  # type: ignore[misc]
         return bool(piece)
 
     def is_complete(self) -> bool:
-        """Whether nothing is missing of the request, or it is one that gunicorn refuses."""
+        """Whether the request is complete, or one that gunicorn refuses."""
         data = self.received.data
         if not self._body_at:
             if not data:
@@ -124,10 +126,11 @@ class Connection(TConn):  # type: ignore[misc]
             length = _LENGTH.search(head)
             chunked = _CHUNKED.search(head)
             if chunked and length:
-                return True  # gunicorn says that only one of them may be
+                return True  # gunicorn reports that both aren't allowed
             self._length = None if chunked else int(length[1]) if length else 0
             if expects := _EXPECT.search(head):
-                # The client waits for this before it sends the body; gunicorn needn't say it again.
+                # The client waits for this before it sends the body; gunicorn needn't send it
+                # again.
                 del data[expects.start() : expects.end()]
                 self._body_at = self._chunk_at = self._body_at - len(expects[0])
                 with suppress(OSError):
@@ -137,7 +140,8 @@ class Connection(TConn):  # type: ignore[misc]
         return self._has_last_chunk()
 
     def too_large(self) -> HTTPStatus | None:
-        """Ask after `is_complete`. None: not so far."""
+        """Return the status to refuse a request that is too large; None if it isn't so far. Call it
+        after `is_complete`."""
         data = self.received.data
         if len(data) > MOST_LINE and data.find(b"\r\n", 0, MOST_LINE + 2) < 0:
             return HTTPStatus.REQUEST_URI_TOO_LONG
@@ -153,7 +157,7 @@ class Connection(TConn):  # type: ignore[misc]
             try:
                 size = int(data[self._chunk_at : end].partition(b";")[0], 16)
             except ValueError:
-                return True  # gunicorn says what is wrong with it
+                return True  # gunicorn reports what is wrong
             if size <= 0:
                 return data.find(_END, end) >= 0
             if len(data) < end + size + 4:
@@ -162,7 +166,7 @@ class Connection(TConn):  # type: ignore[misc]
         return len(data) - self._chunk_at > 1000
 
     def has_left(self) -> bool:
-        """Whether the client has closed the connection, so that nobody reads the answer."""
+        """Whether the client has closed the connection, so that nobody reads the response."""
         try:
             return not self.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except (BlockingIOError, InterruptedError):
@@ -171,7 +175,7 @@ class Connection(TConn):  # type: ignore[misc]
             return True
 
     def refuse(self, answer: bytes) -> None:
-        """Send a short answer without waiting. The caller closes."""
+        """Send a short response without waiting. The caller closes the connection."""
         with suppress(OSError):
             self.sock.setblocking(False)
             self.sock.send(answer)

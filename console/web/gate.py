@@ -1,4 +1,4 @@
-"""How many requests of a process are worked on at once."""
+"""Limit how many requests a process works on at once."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 
-#: Share of a core from which the process computes rather than waits, and how many requests it then works on at once:
-#: more of them would only take longer, all together, for they share one core.
+#: Share of a core above which the process counts as computing rather than waiting, and how many
+#: requests it then works on at once. More would only take longer all together, because they share
+#: one core.
 BUSY_SHARE, MOST_BUSY = 0.4, 3
 #: Seconds over which that share is measured.
 _WINDOW_S = 0.2
 
 
 class Gate:
-    """Lets as many in as there are threads while they wait for Postgres and brokers, and few while they compute."""
+    """Admit as many requests as there are threads while they wait for Postgres and brokers, and few
+    while they compute."""
 
     def __init__(self, most: int, cpu_s: Callable[[], float] = time.process_time) -> None:
         self._most, self._cpu_s = most, cpu_s
@@ -24,7 +26,8 @@ class Gate:
         self._measured_at, self._cpu_then = time.monotonic(), cpu_s()
 
     def enter(self, until: float) -> bool:
-        """Whether the caller may work, asked for until then (of the monotonic clock). Whoever may must `leave`."""
+        """Wait until `until` (monotonic clock) and return whether the caller may work. If so, it
+        must call `leave`."""
         with self._changed:
             while self._running >= self._measure():
                 left = until - time.monotonic()

@@ -1,4 +1,4 @@
-"""Answers that the web server gives without asking the application."""
+"""Responses that the web server sends without calling the application."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SENTENCES = {
 
 
 def refusal(status: HTTPStatus, *, method: bytes = b"GET", path: bytes = b"/") -> bytes:
-    """The whole answer, as JSON to the API and as a page to others. 503 comes with Retry-After."""
+    """Return the whole response: JSON for the API, a page otherwise. 503 has Retry-After."""
     sentence = _SENTENCES[status]
     if path.startswith(b"/api/"):
         kind = "application/json"

@@ -1,14 +1,15 @@
 """gunicorn's threaded worker, which serves what it can in time and refuses the rest at once.
 
-gunicorn hands a connection to a thread as soon as it is accepted. So a few half-sent requests hold all threads,
-and after a burst the threads work for minutes on requests whose clients have left. Here
+gunicorn hands a connection to a thread as soon as it is accepted. So a few half-sent requests
+occupy all threads, and after a burst the threads work for minutes on requests whose clients have
+left. Here:
 
-- the loop reads requests; a thread gets one only when all of it has arrived, and never waits for a client's bytes;
+- the loop reads requests; a thread gets only complete ones, and never waits for a client's bytes;
 - few requests are worked on at once while the process computes (console/web/gate.py);
-- past MOST_WAITING requests that wait for a thread, or AGE_S of waiting, the answer is 503 with Retry-After;
-- a request whose client has left before a thread is free is not worked on;
-- /livez and /readyz have a thread of their own;
-- static files don't wait for the process to compute less.
+- beyond MOST_WAITING requests that wait for a thread, or after AGE_S of waiting, the response is
+  503 with Retry-After;
+- a request whose client has left before a thread is free is dropped;
+- /livez and /readyz have their own thread.
 """
 
 from __future__ import annotations
@@ -26,28 +27,30 @@ from console.web.connection import Connection
 from console.web.gate import Gate
 from console.web.refusals import refusal
 
-#: Requests that may wait for a thread, and for how many seconds.
+#: Most requests that may wait for a thread, and for how many seconds.
 MOST_WAITING, AGE_S = 16, 0.25
-#: Bytes of requests that haven't arrived whole, of all clients of a process.
+#: Most bytes of incomplete requests, over all clients of a process.
 MOST_HELD = 128 * 1024 * 1024
 PROBES = (b"/livez", b"/readyz")
 MOST_PROBES = 8
-#: Seconds between two looks for requests that don't arrive, and between two lines of the log that say how much
-#: was refused.
+#: Seconds between two checks for requests that don't arrive, and between two log lines about how
+#: much was refused.
 LOOK_EVERY_S = 0.5
 SAY_EVERY_S = 10.0
-#: Connections accepted in one turn of the loop.
+#: Most connections accepted in one turn of the loop.
 _AT_ONCE = 32
-#: For how many seconds a process leaves a new connection to the others, for each request that it has, and at most.
+#: Seconds for which a process leaves a new connection to the other processes: per request that it
+#: has, and at most.
 _YIELD_S, _MOST_YIELD_S = 0.002, 0.01
-#: How soon a thread that computes makes room for another, so that the loop gets its turn beside busy threads.
+#: Seconds after which a computing thread makes room for another, so that the loop gets its turn
+#: among busy threads.
 _SWITCH_S = 0.001
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: Connections whose request is arriving, the longest first.
+        #: Connections whose request is arriving, oldest first.
         self._reading: dict[Connection, None] = {}
         self._held = 0
         self._submitted = self._probing = self._refused = 0
@@ -60,7 +63,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().init_process()
 
     def accept(self, listener: Any) -> None:
-        # All processes are told of a new connection: the one with the least to do comes first.
+        # All processes are notified of a new connection; the one with the least to do accepts
+        # first.
         if self._submitted:
             time.sleep(min(self._submitted * _YIELD_S, _MOST_YIELD_S))
         for _ in range(_AT_ONCE):
@@ -77,14 +81,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 return
 
     def on_client_socket_readable(self, conn: Connection, client: Any) -> None:
-        """A kept connection has its next request."""
+        """A kept-alive connection has its next request."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         conn.await_request(time.monotonic())
         self._read(conn)
 
     def _read(self, conn: Connection) -> None:
-        """Read what is there, and go on reading when more arrives; hand over or refuse what is whole."""
+        """Read what has arrived, and register for more; hand over or refuse a complete request."""
         try:
             there = conn.receive()
         except OSError:
@@ -130,9 +134,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         )
 
     def handle(self, conn: Connection) -> Any:
-        """In a thread: whether the connection stays open."""
-        # Style sheets and scripts cost next to nothing, and a page without them is broken.
-        if conn.path in PROBES or conn.path.startswith(b"/static/"):
+        """Handle the request in a thread; return whether the connection stays open."""
+        if conn.path in PROBES:
             return super().handle(conn)
         if not self._gate.enter(conn.ready_at + AGE_S):
             self._refused += 1
@@ -152,7 +155,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._close(conn)
             return
         conn.await_request(time.monotonic())
-        if conn.received.data:  # sent together with the request before
+        if conn.received.data:  # sent together with the previous request
             self._read(conn)
         else:
             self.finish_request(conn, done)
@@ -168,14 +171,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._close(conn)
 
     def _give_up(self, conn: Connection) -> None:
-        """The request doesn't arrive; nothing is said to a client that has sent nothing."""
+        """Give up a request that doesn't arrive. A client that has sent nothing gets no
+        response."""
         if conn.received.data:
             self._refuse(conn, HTTPStatus.REQUEST_TIMEOUT)
         else:
             self._close(conn)
 
     def murder_pending(self) -> None:
-        """Called at each turn of gunicorn's loop: give up requests that don't arrive."""
+        """Give up requests that don't arrive. gunicorn calls this at each turn of its loop."""
         now = time.monotonic()
         if now < self._look_at:
             return

@@ -1,1 +1,1 @@
-"""Signs of life: who gives them, and who checks them."""
+"""Signs of life: write them and check them."""

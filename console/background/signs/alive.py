@@ -1,8 +1,8 @@
-"""Signs of life of workers and beat on this machine, for whoever watches over their processes.
+"""Signs of life of workers and beat on this machine, for process managers and health checks.
 
-Each writes a small file every few seconds, `<CONSOLE_RUN_DIR>/<kind>-<pid>.json`, whether or not
-Postgres answers: restarting a process wouldn't bring that back. Imports no Django, so that a check
-takes a fraction of a second.
+Each process writes a small file every few seconds, `<CONSOLE_RUN_DIR>/<kind>-<pid>.json`, whether
+or not Postgres answers: restarting a process wouldn't bring Postgres back. Imports no Django, so
+that a check takes a fraction of a second.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from console.background.processes import Identity, identify
 
 WORKER = "worker"
 BEAT = "beat"
-#: Seconds between two signs, and between two messages of life in each queue (console.background.beat).
+#: Seconds between two signs, and between two sign-of-life messages in each queue
+#: (console.background.beat).
 EVERY_S = 5.0
-#: Seconds after which a process whose loop has not turned counts as frozen; it turns every 5 s.
+#: Seconds without a turn of its loop after which a process counts as frozen; normal is every 5 s.
 FROZEN_S = 30.0
-#: Seconds within which a process that has begun gives its first sign.
+#: Seconds within which a new process gives its first sign.
 STARTING_S = 120.0
-#: Seconds for which no thread of a worker may be free before it counts as stuck. Slow brokers keep
-#: threads busy for up to a minute or so.
+#: Seconds without a free thread after which a worker counts as stuck. Slow brokers keep threads
+#: busy for up to about a minute.
 STUCK_S = 180.0
 
 
 def run_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """CONSOLE_RUN_DIR of a process's environment, or `run` below its CONSOLE_STATE_DIR, or below
-    `.local` of the checkout."""
+    """Return CONSOLE_RUN_DIR of a process's environment, else `run` below its CONSOLE_STATE_DIR,
+    else below `.local` of the checkout."""
     given = environment.get("CONSOLE_RUN_DIR", "").strip()
     if given:
         return Path(given).expanduser().resolve()
@@ -43,8 +44,9 @@ def run_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What a process last wrote. Times are of the machine's monotonic clock, which a suspended
-    machine stops too. `free_at`: when a thread was last free; for beat as `turned_at`."""
+    """What a process last wrote. Times are of the machine's monotonic clock, which stops while the
+    machine is suspended. `free_at`: when a thread was last free; for beat the same as `turned_at`.
+    """
 
     kind: str
     identity: Identity
@@ -53,7 +55,7 @@ class Life:
     free_at: float
 
     def why_not(self, now: float) -> str:
-        """Why the process doesn't count as alive, one sentence; "" where it does."""
+        """Return one sentence why the process doesn't count as alive; "" if it is alive."""
         who = f"{self.kind} {self.identity.pid}"
         if not self.identity.is_alive():
             return f"{who} has ended."
@@ -65,8 +67,8 @@ class Life:
 
 
 class Signs:
-    """The signs of this process. A folder that can't be written is a matter of the check alone, which
-    then finds nothing; the process goes on."""
+    """Write the signs of this process. If the folder can't be written, the process continues; only
+    the check finds nothing."""
 
     def __init__(self, kind: str, queues: Sequence[str] = (), folder: Path | None = None) -> None:
         self._kind, self._queues = kind, tuple(queues)
@@ -96,7 +98,7 @@ class Signs:
 
 
 def life_of(kind: str, pid: int, folder: Path | None = None) -> Life | None:
-    """None where that process has not signed yet, or not under this number."""
+    """Return the last sign of a process; None if it hasn't written one, or not under this PID."""
     return _load((folder or run_folder()) / f"{kind}-{pid}.json")
 
 

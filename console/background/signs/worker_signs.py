@@ -1,4 +1,4 @@
-"""A worker's sign of life: its loop turns, and one of its threads is free."""
+"""A worker's sign of life: its loop runs, and one of its threads is free."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from console.background.signs.alive import EVERY_S, WORKER, Signs
 
 
 class SignsOfLife(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Runs in the consumer's own loop, so a worker that is frozen, or waits for a lost connection,
-    doesn't sign. Whether a thread is free is tried by handing the pool a job that does nothing."""
+    """Write signs of life from the consumer's own loop, so that a worker that is frozen, or waits
+    for a lost connection, writes none. To check for a free thread, it gives the pool a job that
+    does nothing.
+    """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -27,7 +29,7 @@ class SignsOfLife(bootsteps.StartStopStep):  # type: ignore[misc]
         self._signs = Signs(WORKER, queues)
         self._asked = False
         self._sign(consumer)
-        # The timer may be a thread of its own: the sign is given by the loop.
+        # The timer may run in its own thread, so the loop writes the sign.
         self._timer = consumer.timer.call_repeatedly(
             EVERY_S, consumer.call_soon, (self._sign, consumer)
         )

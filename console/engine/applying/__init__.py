@@ -1,1 +1,1 @@
-"""How a worker brings steps to their end on a broker: read, call, read back, record."""
+"""How a worker applies steps on a broker: read, call, read back, record."""

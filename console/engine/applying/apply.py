@@ -1,8 +1,8 @@
-"""Applying: a worker, alone on its broker, takes due steps to their end.
+"""Apply due steps on a broker. One worker at a time writes to a broker.
 
-Level-triggered: a step carries out what its object should be now, compared with what is there now.
-So a step that is tried twice does its work once, and a worker that dies anywhere is followed by one
-that looks first.
+Level-triggered: a step compares the object's current desired state with what is on the broker now.
+So a step that is tried twice does its work once, and after a worker dies anywhere, the next one
+reads first.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from console.rabbitmq.errors import BrokerError, LoginRefused
 log = structlog.get_logger(__name__)
 
 TIMEOUTS = Timeouts(connect=5, read=10, total=10)
-#: A cluster in minority gives up on what it was asked to write after 30 s, and says so.
+#: A cluster in minority gives up on a write after 30 s and returns an error.
 WRITES = Timeouts(connect=5, read=35, total=35)
-#: The lease is kept so often while objects are read; while calls are made, twice a second.
+#: How often the lease is renewed while objects are read. During calls it is renewed twice a second.
 KEEP_EVERY_S = 5
-#: What is not there after a call that the broker accepted is looked at once more: a node of a cluster
-#: may answer before the others' news has reached it.
+#: A write that the broker accepted but that isn't visible yet is read again after this time: a node
+#: of a cluster may answer before it has the other nodes' changes.
 LOOK_AGAIN_S = 1
-#: Written in one call, where the kind allows: some 0.4 s of a broker's work.
+#: Most objects in one call, for kinds that allow it: about 0.4 s of work for a broker.
 TOGETHER = 500
 LONGEST_WAIT_S = 60
 _ENDED = ("ok", "unchanged", "rejected", "grown")
@@ -51,8 +51,8 @@ Clock = Callable[[], datetime]
 
 
 def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
-    """Applies what is due on the broker; the number of steps that ended. 0 where another worker holds
-    the broker. Trouble with the broker is recorded, not raised."""
+    """Apply what is due on the broker and return the number of steps that ended. Returns 0 if
+    another worker holds the broker. Broker errors are recorded, not raised."""
     lease = take_lease(broker_id, owner)
     if lease is None:
         return 0
@@ -96,11 +96,12 @@ def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
 
 
 class _LeaseLost(Exception):
-    """Another worker has the broker now: nothing more may be stored."""
+    """Another worker has the broker now: this one must not store anything more."""
 
 
 class _Run:
-    """Takes batches to their end. `ended` counts the steps; after `trouble` the broker is left alone."""
+    """Applies batches. `ended` counts the ended steps. After `trouble`, no more calls go to the
+    broker."""
 
     def __init__(self, broker: Broker, lease: Lease, store: BrokerObjects, clock: Clock) -> None:
         self._broker, self._lease, self._store, self._clock = broker, lease, store, clock
@@ -109,15 +110,17 @@ class _Run:
         self.trouble: Outcome | None = None
 
     def next_kind(self) -> bool:
-        """What is due next, of one kind of a change: while a batch is sent, the one before is read back
-        and recorded. False where nothing is due, or nothing more can be done now. Raises _LeaseLost."""
+        """Apply the due steps of one kind of a change. While a batch is sent, the previous one is
+        read back and recorded. False if nothing is due or nothing more can be done now. Raises
+        _LeaseLost.
+        """
         batch = self._start()
         if batch is None:
             return False
         with self._calls(batch, self._look(batch)) as calls:
             results = calls.results(partial(self._go_on, batch))
         while follower := self._start_behind(batch, results):
-            # One look is the read-back of one batch and what the next one finds.
+            # One look serves as the read-back of one batch and as the first reading of the next.
             seen = self._look([*batch, *follower])
             with self._calls(follower, seen) as calls:
                 self._record(batch, results, seen)
@@ -132,7 +135,8 @@ class _Run:
         return batch
 
     def _start_behind(self, batch: list[Step], results: dict[int, Outcome]) -> list[Step] | None:
-        """Only after calls that all came to something: else the outcome decides what is due."""
+        """Start the next batch only if every call has a clear outcome; otherwise the outcome
+        decides what is due."""
         if any(result.state not in _CLEAR for result in results.values()):
             return None
         return self._start(behind=batch) if self._go_on(batch) else None
@@ -146,7 +150,7 @@ class _Run:
         return Look(self._store, steps, self._keep)
 
     def _keep(self) -> None:
-        """Raises _LeaseLost."""
+        """Renew the lease if it is time. Raises _LeaseLost."""
         now = time.monotonic()
         if now - self._kept_at > KEEP_EVERY_S:
             if not renew_lease(self._lease):
@@ -187,7 +191,8 @@ class _Run:
         )
 
     def _record(self, batch: list[Step], results: dict[int, Outcome], after: Look | None) -> None:
-        """`after`: a look taken since the calls came back; None: none was."""
+        """Store the outcomes. `after` is a look taken after the calls returned; None: there was
+        none."""
         sent = [step for step in batch if _to_be_read_back(results[step.pk])]
         if sent:
             results |= self._read_back(sent, results, after or self._look(sent))
@@ -227,7 +232,8 @@ def _judged(sent: list[Step], results: dict[int, Outcome], after: Look) -> dict[
             step.pk: compared(step, results[step.pk], after.specs.get(reference(step).key))
             for step in sent
         }
-    # Sent, and not seen since: perhaps done, whatever was answered. The next look decides.
+    # Sent and not seen since: it may have been applied, whatever the broker answered. The next look
+    # decides.
     error = after.error
     return {
         step.pk: Outcome(
@@ -247,7 +253,8 @@ def _how_sent(result: Outcome) -> str:
 
 
 def _may_go_together(batch: list[Step]) -> bool:
-    """Many at their first try: a second one is told apart from the others."""
+    """Whether the steps can share calls: many writes, each at its first try. A retry goes by
+    itself, so that its answer isn't mixed with the others'."""
     return len(batch) >= LISTING_FROM and all(
         step.op != Op.DELETE and not step.sent_before for step in batch
     )
@@ -260,7 +267,7 @@ def _all(batch: Sequence[Step], outcome: Outcome) -> dict[int, Outcome]:
 def _wait(broker: Broker, trouble: Outcome, now: datetime) -> None:
     failures = stop.count_failure(broker)
     if isinstance(trouble.error, LoginRefused):
-        # Knocking with a refused password can lock the account.
+        # Retrying with a refused password can lock the account.
         delay = float(LONGEST_WAIT_S)
     else:
         delay = random.uniform(0.5, min(LONGEST_WAIT_S, 2.0**failures))  # noqa: S311 – jitter

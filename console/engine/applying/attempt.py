@@ -1,4 +1,4 @@
-"""One step against a broker: read, call, and know what that came to."""
+"""One attempt at a step: read, call the broker, and determine the outcome."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from console.reconcile.diff import Difference, compare
 from console.reconcile.disclose import whole_spec
 from console.secrets import decrypt
 
-#: Errors of calls that were never sent.
+#: Errors raised before a call is sent.
 _NOT_SENT = (UnaddressableName, PathRewritten)
-#: A broker's own failures in a row after which a person has to look.
+#: After this many broker failures in a row, a person has to look.
 MOST_BROKER_FAILURES = 5
 
 
-#: The code of what the broker accepted and did not do.
+#: Code for a request that the broker accepted but didn't apply.
 NOT_APPLIED = "not_applied"
 
 
 def desired_of(step: Step, before: Spec | None) -> Spec | None:
-    """What the object should be. Secrets stay what the broker has unless new ones came with the step
-    (a PUT of a user without a password would clear it)."""
+    """Return the spec that the object should have. Secrets stay as on the broker unless the step
+    has new ones, because a PUT of a user without a password would clear it."""
     spec: Spec | None = step.target.spec
     if spec is None:
         return None
@@ -51,8 +51,10 @@ def secrets_of(step: Step) -> dict[str, str]:
 def act(
     store: BrokerObjects, step: Step, before: Spec | None, judge: Judge | None = None
 ) -> Outcome:
-    """Calls the broker where what is differs from what should be. With a `judge` the object is read once
-    more, and nothing is sent where the author may no longer do it. Never raises a BrokerError."""
+    """Call the broker if the observed state differs from the desired state. With a `judge`, the
+    object is read once more, and nothing is sent if the author may no longer do it. Never raises a
+    BrokerError.
+    """
     ref = reference(step)
     if judge is not None:
         try:
@@ -93,8 +95,10 @@ def act(
 def act_together(
     store: BrokerObjects, steps: Sequence[Step], before: Mapping[Key, Spec | None]
 ) -> dict[int, Outcome]:
-    """As `act` does for each, but what is to be written goes in one call; all are of one kind. Where the
-    broker refuses that call it does not say what of it was done: then each is written by itself."""
+    """Do what `act` does for many steps of one kind, with the writes in one call. If the broker
+    refuses that call, it doesn't report which parts were applied; then each step is written by
+    itself.
+    """
     results: dict[int, Outcome] = {}
     specs: dict[Key, Spec] = {}
     for step in steps:
@@ -129,14 +133,16 @@ def act_together(
 
 
 def compared(step: Step, sent: Outcome, after: Spec | None) -> Outcome:
-    """Whether what is there after the call is what was asked for, every field of it. A refusal of what is
-    there all the same was none: an earlier call, or this one, has done it. Else it stands."""
+    """Compare every field of the object after the call with the desired spec, and return the
+    outcome. A refusal doesn't count if the object is as desired: an earlier call, or this one,
+    applied it.
+    """
     difference = compare(reference(step), sent.wanted, after)
     if difference.equal:
         return Outcome("ok", seen=after, before=sent.before)
     if sent.state != "sent":
         return sent
-    # What went together with others is tried by itself before it is called refused.
+    # A step sent together with others is tried by itself before it counts as rejected.
     state = "failed" if sent.together else "rejected"
     return Outcome(state, _not_applied(difference), NOT_APPLIED, seen=after, called=sent.together)
 

@@ -1,4 +1,4 @@
-"""What is known of a step before anything is sent: that nothing is to be done, or that it is refused."""
+"""What can be decided about a step before anything is sent: nothing to do, or refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from console.rabbitmq.errors import (
 from console.reconcile.diff import Difference
 from console.reconcile.disclose import sets_secret
 
-#: Below so many more messages than were confirmed, a deletion goes on: clients publish all the time.
+#: A deletion proceeds with up to this many more messages than confirmed: clients publish all the
+#: time.
 _FEW_MESSAGES = 100
 _TENTH_MORE = 1.1
 _ANOTHERS = (
@@ -34,7 +35,7 @@ def without_call(step: Step, difference: Difference, before: Spec | None) -> Out
         return Outcome("rejected", _immutable(difference), "conflict")
     if before is not None and _is_anothers(step):
         return Outcome("rejected", _ANOTHERS, "already_there")
-    # The broker may have been given another user since this was accepted.
+    # The broker may have been given another user since the change was accepted.
     locked_out = lock_out(
         step.broker,
         difference.ref,
@@ -55,8 +56,8 @@ def _refused(step: Step, difference: Difference, facts: BrokerFacts) -> Outcome 
 
 
 def unsupported(store: BrokerObjects, step: Step, difference: Difference) -> Outcome | None:
-    """What was accepted while the broker's version was unknown would otherwise be written by half: the
-    version is read where it matters."""
+    """Check support by the broker's version if it was unknown when the change was accepted.
+    Otherwise the broker would apply only part of the spec. None if nothing is refused."""
     known = facts_of(step.broker).version is not None
     if known or not needs_version(difference.ref, step.target.spec):
         return None
@@ -67,15 +68,15 @@ def unsupported(store: BrokerObjects, step: Step, difference: Difference) -> Out
 
 
 def grown(store: BrokerObjects, step: Step, difference: Difference) -> Outcome | None:
-    """Asks once more where a deletion would lose more than was confirmed. None where it may go on, or where
-    nothing was confirmed to compare with."""
+    """Ask for a new confirmation if a deletion would lose more than was confirmed. None if it may
+    proceed, or if there is no confirmed count to compare with."""
     ref, confirmed = difference.ref, step.guard
     if difference.op is not Op.DELETE or "queues" not in confirmed:
         return None
     try:
         found = KINDS[ref.kind].contents(ref.key, store.get)
     except BrokerError as error:
-        # Where asking again would give the same answer, nobody can know.
+        # An error that a retry wouldn't change means that the contents can't be known.
         return unread(ref, error) if error.retryable else None
     slack = {"messages": _FEW_MESSAGES}
     if all(
@@ -96,9 +97,10 @@ def grown(store: BrokerObjects, step: Step, difference: Difference) -> Outcome |
 
 
 def _is_anothers(step: Step) -> bool:
-    """Whether what is there, other than asked for, was made by somebody else since: a step of which nothing
-    was sent before would make it, and it was never seen as asked for here. A permission is set, there before
-    or not."""
+    """Whether someone else created the object since: the step would create it, nothing of the step
+    was sent before, and the object was never verified as desired. Permissions are exempt (not
+    `claimed`): they are set whether or not they exist.
+    """
     return (
         step.op == Op.CREATE
         and not step.sent_before

@@ -1,4 +1,4 @@
-"""The objects of one broker by kind and key, as the engine and the definitions read and write them."""
+"""Read and write the objects of one broker by kind and key, for the engine and the definitions."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from console.rabbitmq.management.paths import Query
 
 
 class BrokerObjects:
-    """Safe to use from threads, as its `http` is. Every method raises BrokerError. `writes` bounds each
-    call that changes something; None: as reads."""
+    """Objects of one broker. Thread-safe, as its `http` is. Every method raises BrokerError.
+    `writes` is the timeout of each call that changes something; None: the same as for reads."""
 
     def __init__(self, http: BoundedHttp, *, writes: Timeouts | None = None) -> None:
         self._store = ObjectStore(http, writes=writes)
         self.raw = self._store.raw
 
     def read(self, kind: str, key: Key) -> Row | None:
-        """The object as it is, without fields that this version does not tell; None: not there."""
+        """Return the object without the fields that this version doesn't report; None if it doesn't
+        exist."""
         return self._store.read(KINDS[kind].wire, key)
 
     def read_all(self, kind: str) -> Listed:
-        """Every object of a kind, in one or two requests."""
+        """Return every object of a kind, in one or two requests."""
         return self._store.read_all(KINDS[kind].wire)
 
     def write(self, kind: str, key: Key, spec: Spec, before: Spec | None) -> None:
-        """Makes the object as the canonical `spec` says, where `before` is what `read` gave just now."""
+        """Write the canonical `spec`. `before` is what `read` just returned."""
         self._store.write(KINDS[kind].wire, key, spec, before)
 
     def may_write_together(self, kind: str, spec: Spec, before: Spec | None) -> bool:
-        """Whether `write_together` would write all that `write` does. Some fields have addresses of
-        their own, and a secret that is not known must not be cleared."""
+        """Whether `write_together` would write everything that `write` does. Some fields have their
+        own addresses, and an unknown secret must not be cleared."""
         fields = KINDS[kind].fields
         return KINDS[kind].goes_together and not any(
             (field.secret and field.name not in spec)
@@ -49,8 +50,8 @@ class BrokerObjects:
         )
 
     def write_together(self, kind: str, specs: Mapping[Key, Spec]) -> None:
-        """Makes many objects of a kind as `specs` say, in one call. After an error some may have been
-        made. Needs the tag administrator."""
+        """Write many objects of a kind in one call. After an error, some may have been written.
+        Requires the tag administrator."""
         found = KINDS[kind]
         rows = [
             {**dict(zip(found.identity, key, strict=True)), **_body(kind, key, spec)}
@@ -59,11 +60,11 @@ class BrokerObjects:
         self._store.import_rows({found.section.name: rows})
 
     def delete(self, kind: str, key: Key, *, if_empty: bool = False) -> None:
-        """Deletes the object; that it is not there is no error. `if_empty` is for queues: the broker
-        refuses where messages are in it."""
+        """Delete the object; it is no error if it doesn't exist. `if_empty` is for queues: the
+        broker refuses to delete a queue that holds messages."""
         self._store.delete(KINDS[kind].wire, key, if_empty=if_empty)
 
-    # Addresses that no kind has
+    # Addresses that belong to no kind
 
     def get(self, *segments: str, query: Query | None = None) -> Any:
         return self._store.get(*segments, query=query)

@@ -1,10 +1,10 @@
-"""Labelled points at which a test can kill the process, to prove that nothing is lost there."""
+"""Labelled points where a test can kill the process, to prove that nothing is lost there."""
 
 from __future__ import annotations
 
 import os
 
-#: label or label:n – die at the n-th passing. Honoured only beside CONSOLE_TESTING.
+#: label or label:n – die at the n-th pass. Used only if CONSOLE_TESTING is set.
 _ASKED = os.environ.get("CONSOLE_CRASH_AT", "") if os.environ.get("CONSOLE_TESTING") else ""
 _LABEL, _, _NUMBER = _ASKED.partition(":")
 _passed = 0

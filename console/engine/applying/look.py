@@ -1,4 +1,4 @@
-"""A look at the objects of many steps as they are on the broker."""
+"""Read the objects of many steps from the broker."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from console.models import Step
 from console.rabbitmq.errors import BrokerError
 from console.rabbitmq.management.escapes import at_risk
 
-#: From so many steps on, one listing is cheaper than a look at each object.
+#: From this many steps on, one listing is cheaper than one read per object.
 LISTING_FROM = 16
 
 
 class Look:
-    """The objects of steps of one kind as they are: read one by one, or by one listing where there are
-    many. `specs` by key, None where there is none; nothing in it where `error` says why. `keep` is
-    called before each read."""
+    """The current specs of the objects of steps of one kind, read one by one, or by one listing if
+    there are many.
+
+    `specs` is by key; None: the object doesn't exist. It is empty or incomplete if `error` is set.
+    `keep` is called before each read.
+    """
 
     def __init__(self, store: BrokerObjects, steps: list[Step], keep: Callable[[], None]) -> None:
         self.specs: dict[Key, Spec | None] = {}
@@ -38,7 +41,8 @@ class Look:
             self.error = error
 
     def _doubts_absence(self, steps: list[Step]) -> bool:
-        """Whether a deletion would count as done by a 404 on a path that proxies rewrite."""
+        """Whether a deletion would count as done because of a 404 on a path that proxies
+        rewrite."""
         return any(
             step.target.spec is None and self.specs[key] is None and at_risk(*key)
             for step in steps

@@ -1,4 +1,4 @@
-"""What a worker read back of the objects of a change, handed on to those who keep what is seen."""
+"""Pass on what a worker read back, to the code that stores the observed state."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from console.models import Step
 def hand_on(
     broker_id: int, batch: Sequence[Step], results: Mapping[int, Outcome], now: datetime
 ) -> None:
-    """Only what was proven to be as asked: the rest is the next inventory's. All steps of a batch are
-    of one kind."""
+    """Pass on only objects that were proven to be as desired; the next inventory reads the others.
+    All steps of a batch are of one kind."""
     proven = {
         reference(step).key: (step, results[step.pk])
         for step in batch
@@ -39,7 +39,8 @@ def _created(step: Step, result: Outcome) -> bool:
         return False
     if result.before is None:
         return result.state == "ok"
-    # An earlier try whose answer was lost: the salted hash that is there is the one that was sent.
+    # An earlier attempt whose answer was lost: the salted hash on the broker is the one that was
+    # sent.
     hashed = result.before.get("password_hash")
     return (
         step.op == Op.CREATE

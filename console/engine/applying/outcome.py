@@ -1,4 +1,4 @@
-"""How an attempt at a step ended."""
+"""The outcome of one attempt at a step."""
 
 from __future__ import annotations
 
@@ -17,16 +17,23 @@ from console.rabbitmq.errors import (
     UnaddressableName,
 )
 
-#: Errors after which asking again would give the same answer.
+#: Errors that a retry wouldn't change.
 FINAL = (Rejected, AccessRefused, NotFound, UnaddressableName, PathRewritten)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """`state`: ok | unchanged | sent | rejected | grown | failed | trouble | skipped. *grown*: it would lose
-    more than was confirmed, so nothing was sent. *sent* waits for the
-    read-back; *failed* is the broker's own failure; *trouble* means that it cannot be reached, with
-    the call perhaps carried out where it was `called`; *skipped* that nothing was sent because of trouble elsewhere."""
+    """The outcome of one attempt. `state` is one of:
+
+    ok         read back as desired
+    unchanged  already as desired; nothing was sent
+    sent       sent, and not yet read back
+    rejected   refused by the broker or a rule
+    grown      would lose more than was confirmed, so nothing was sent
+    failed     the broker itself failed
+    trouble    the broker can't be reached; if `called`, the call may have been carried out
+    skipped    nothing was sent, because of trouble elsewhere
+    """
 
     state: str
     detail: str = ""
@@ -34,16 +41,16 @@ class Outcome:
     http_status: int | None = None
     error: BrokerError | None = field(default=None, repr=False)
     seen: Spec | None = field(default=None, repr=False)
-    #: What was sent, None for a deletion; secrets are in it.
+    #: What was sent, with secrets; None for a deletion.
     wanted: Spec | None = field(default=None, repr=False)
-    #: The broker was called, so that a refusal counts only once it has been read back, and what came of
-    #: trouble is not known. False: nothing was sent.
+    #: The broker was called, so a refusal counts only after a read-back, and the outcome of trouble
+    #: is unknown. False: nothing was sent.
     called: bool = False
-    #: Sent in one call with others, whose answer tells nothing of this one.
+    #: Sent in one call with others. The answer to that call says nothing about this one.
     together: bool = False
-    #: What was there right before the call; None: nothing.
+    #: The spec on the broker right before the call; None if the object didn't exist.
     before: Spec | None = field(default=None, repr=False)
-    #: Of what has *grown*: what would be lost with it now.
+    #: For *grown*: what a deletion would lose now.
     contents: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -52,8 +59,8 @@ def reference(step: Step) -> Ref:
 
 
 def unread(ref: Ref, error: BrokerError) -> Outcome:
-    """What rests on facts that the broker did not tell is not sent: it waits, or is refused where asking
-    again would give the same answer."""
+    """Return the outcome of a step whose required facts the broker didn't report. Nothing is sent:
+    the step waits, or is rejected if a retry would get the same answer."""
     came_to = outcome_of_error(error)
     if came_to.state == "rejected":
         came_to.code = "not_allowed"

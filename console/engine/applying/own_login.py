@@ -1,7 +1,8 @@
-"""The user that the console logs in with: what would lock it out of a broker.
+"""Refuse what would lock the console out of a broker: changes to the user it signs in with.
 
-Asked of every desired (console.engine.accept) and again before its step is sent (console.engine.applying.attempt),
-whichever door it came by: a page, the API, the administration, a file, a command, drift, a retry.
+Every proposal is checked (console.engine.proposal), and each step again before it is sent
+(console.engine.applying.before_call), from wherever it comes: page, API, admin, file, command,
+drift, retry.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from console.models import Broker
 
 @dataclass(frozen=True, slots=True)
 class LockOut:
-    """`field` names what of the object would do it."""
+    """Why a change is refused. `field` is the field of the object that causes it."""
 
     field: str
     message: str
@@ -31,8 +32,10 @@ def lock_out(
     *,
     new_password: bool = False,
 ) -> LockOut | None:
-    """Why the console could not log in to the broker after this, or no longer do its work there; None where it could.
-    `before` and `after` are specs: None for an object that is not there, or is not to be."""
+    """Return why the console couldn't sign in to the broker after this change, or couldn't do its
+    work there; None if it could. `before` and `after` are specs; None: the object doesn't or
+    shouldn't exist.
+    """
     found = KINDS[ref.kind].locks_out(broker.username, ref.key, before, after, new_password)
     if found is None:
         return None

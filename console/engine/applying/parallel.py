@@ -1,4 +1,4 @@
-"""The same call for many steps, one by one or by the piece, over a few connections."""
+"""Make the same call for many steps, singly or in pieces, over a few connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Generic, Self, TypeVar
 from console.models import Step
 
 CONNECTIONS = 8
-#: How long a stop may go unheard.
+#: The longest time until a stop takes effect.
 LOOK_EVERY_S = 0.5
 
 
@@ -19,11 +19,11 @@ Result = TypeVar("Result")
 
 
 class Calls(Generic[Result]):
-    """`call(piece)`, which gives a result for each step's id, for every piece; begun at once. After a
-    result that is `halted`, or once stopped, steps of pieces not yet begun get `skipped()`. `call` must
-    not touch the database.
+    """Run `call(piece)` for every piece, starting at once.
 
-    To be left by `with`: what has begun is then waited for, and nothing more begins.
+    `call` returns a result by step ID and must not use the database. After a result that is
+    `halted`, or after a stop, steps of pieces that haven't begun get `skipped()`. Use it with
+    `with`: on exit, running calls are waited for and no more begin.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class Calls(Generic[Result]):
                 self._stopped.set()
 
     def results(self, go_on: Callable[[], bool]) -> dict[int, Result]:
-        """By the steps' ids, once all are there. `go_on` is asked twice a second, in this thread, and
-        stops them by a no."""
+        """Return the results by step ID when all calls have ended. `go_on` is called twice a second
+        in this thread; False stops further calls."""
         while self._working:
             done, self._working = wait(self._working, timeout=LOOK_EVERY_S)
             for one in done:

@@ -1,8 +1,8 @@
-"""Rights asked once more by what the broker says right before a call.
+"""Check rights again right before a call, with what the broker reports then.
 
-What was known when a change was accepted may be minutes old: a user may have been given tags, or permissions
-elsewhere, since. Where an author's right depends on such facts, accessctl gives a judge; what it is told
-here is read from the broker.
+What was known when a change was accepted may be minutes old: since then a user may have got tags,
+or permissions elsewhere. If an author's right depends on such facts, accessctl provides a judge;
+the facts it judges by are read here from the broker.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from console.models import Step
 
 
 def judge_of(batch: Sequence[Step]) -> Judge | None:
-    """For a batch of one change and kind."""
+    """Return the judge for a batch of one change and kind; None if none is needed."""
     first = batch[0]
     names = [step.target.key[0] for step in batch]
     return JUDGE_OF.ask(first.change.author, first.broker, first.target.kind, names)
 
 
 def read_fresh(store: BrokerObjects, ref: Ref) -> Fresh:
-    """Raises BrokerError where the broker does not tell all of it."""
+    """Read the object and, for a user, its virtual hosts. Raises BrokerError if any of it can't be
+    read."""
     spec = store.read(ref.kind, ref.key)
     if spec is None:
         return Fresh(spec)

@@ -1,7 +1,8 @@
-"""What was asked for of objects that went with another one: it is retired.
+"""Retire the desired state of objects that the broker deleted together with another object.
 
-A broker deletes the permissions, queues and policies of a virtual host with it. What was asked for of
-them is then over as well: it is neither drift nor to be pushed onto a virtual host that is made again.
+When a broker deletes a virtual host, it also deletes its permissions, queues and policies. Their
+desired state ends with it: it isn't drift, and it must not be written to a virtual host that is
+created again.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from console.kinds.registry import KINDS
 from console.models import OPEN_STEPS, Broker, ManagedObject, Step, Sync
 from console.reconcile.dependents import hanging_on
 
-#: Names of the owners of each kind (`OWNERS`) that are on a broker.
+#: Names of the existing owners on a broker, by kind (`OWNERS`).
 There = Mapping[str, Collection[str]]
-#: Conditions of one query, so that a statement stays small.
+#: Conditions per query, so that a statement stays small.
 _CHUNK = 200
 
 
 def retire_dependents(broker_id: int, kind: str, gone: Iterable[Key], now: datetime) -> int:
-    """Retires what hung on objects that were just seen to be gone; how many. Within the transaction
-    that records that. What has a step under way is left to it: the broker gives its answer."""
+    """Retire what depended on objects that were just seen to be gone; return how many. Call it in
+    the transaction that records that. Objects with an open step are left to that step: the broker's
+    answer decides.
+    """
     conditions = _conditions(Ref(kind, key) for key in gone)
     retired = 0
     for at in range(0, len(conditions), _CHUNK):
@@ -38,15 +41,15 @@ def retire_dependents(broker_id: int, kind: str, gone: Iterable[Key], now: datet
 
 
 def retire_leftovers(broker: Broker, kind: str, there: Collection[Key], now: datetime) -> int:
-    """Retires what hung on virtual hosts or users that were deleted here and are not `there`; how many.
-    Such is left over where the deletion itself could not retire it."""
+    """Retire what depended on virtual hosts or users that were deleted here and aren't in `there`;
+    return how many. This covers cases where the deletion itself couldn't retire it."""
     deleted = ManagedObject.objects.filter(broker=broker, kind=kind, spec__isnull=True)
     gone = {tuple(key) for key in deleted.values_list("key", flat=True)} - set(there)
     return retire_dependents(broker.pk, kind, sorted(gone), now)
 
 
 def hanging(broker: Broker, owner: Ref) -> QuerySet[ManagedObject]:
-    """What is asked for of the objects that hang on `owner`."""
+    """Return the managed objects that depend on `owner` and have a desired state."""
     chosen = Q()
     for condition in _conditions([owner]):
         chosen |= condition
@@ -54,7 +57,7 @@ def hanging(broker: Broker, owner: Ref) -> QuerySet[ManagedObject]:
 
 
 def managed_owners(broker: Broker, owners: Iterable[Ref]) -> dict[Ref, ManagedObject]:
-    """What is asked for of these virtual hosts and users; without those never asked for here."""
+    """Return the managed objects of these virtual hosts and users; unmanaged ones are missing."""
     found: dict[Ref, ManagedObject] = {}
     wanted = list(owners)
     for kind in sorted({owner.kind for owner in wanted}):
@@ -80,16 +83,16 @@ def _conditions(gone: Iterable[Ref]) -> list[Q]:
 
 
 def _retire(rows: QuerySet[ManagedObject], reason: str, now: datetime) -> int:
-    """Of those without an open step."""
+    """Retire the rows that have no open step; return how many."""
     with transaction.atomic():
-        # One that is being asked for at this moment is locked: it gets a step of its own.
+        # A row that is locked is being changed right now: it gets its own step.
         wanted = rows.filter(spec__isnull=False)
         locked = wanted.select_for_update(skip_locked=True, no_key=True)
         ids = list(locked.values_list("pk", flat=True))
         if not ids:
             return 0
         open_steps = Step.objects.filter(target=OuterRef("pk"), state__in=OPEN_STEPS)
-        # A statement of its own: it sees the steps that were accepted before the lock was had.
+        # A separate statement, so that it sees steps that were accepted before the lock was taken.
         return ManagedObject.objects.filter(~Exists(open_steps), pk__in=ids).update(
             spec=None,
             generation=F("generation") + 1,

@@ -1,1 +1,2 @@
-"""From what somebody asks to a plan that can be shown and accepted, and what is known of each object meanwhile."""
+"""From a request to a plan that can be shown and accepted, and the sync status of each object
+meanwhile."""

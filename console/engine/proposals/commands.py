@@ -1,7 +1,7 @@
-"""The lines of RabbitMQ's own tools that do the same as a step, to copy into a shell.
+"""Command lines of RabbitMQ's own tools that do the same as a step, to copy into a shell.
 
-No password is ever written into one: rabbitmqctl asks for it. A line says what would have to be typed;
-it is not what the console runs.
+They never contain a password: rabbitmqctl prompts for it. A line shows what to type; the console
+doesn't run it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ def step_commands(
     secret: bool = False,
     version: str = "",
 ) -> list[str]:
-    """rabbitmqctl lines for one step. `spec` is what the object is to be, `changed` the fields that
-    differ; `secret` says that a user gets a new password; `version` is the broker's, "" for unknown. Empty
-    where rabbitmqctl of that version has no line for it."""
+    """Return the rabbitmqctl lines for one step.
+
+    `spec` is the desired spec, `changed` the names of the fields that differ. `secret`: a user gets
+    a new password. `version` is the broker's; "" if unknown. Empty if rabbitmqctl of that version
+    has no command for it.
+    """
     if op is Op.UNCHANGED:
         return []
     kind = KINDS[ref.kind]
@@ -43,7 +46,7 @@ def step_commands(
 
 
 def difference_commands(difference: Difference, spec: Spec | None, version: str = "") -> list[str]:
-    """As `step_commands`, of a plan's difference and the desired spec."""
+    """Do the same as `step_commands`, for a difference of a plan and the desired spec."""
     known = {field.name for field in KINDS[difference.ref.kind].fields}
     whole = None if spec is None else {k: v for k, v in spec.items() if k in known}
     return step_commands(
@@ -59,8 +62,10 @@ def difference_commands(difference: Difference, spec: Spec | None, version: str 
 def curl_command(
     url: str, username: str, ref: Ref, op: Op, spec: Spec | None, changed: Collection[str] = ()
 ) -> str:
-    """The call of the management API that does the same; "" where it takes more than one, or a
-    password. `changed` are the fields that differ. curl asks for the login's password itself."""
+    """Return a curl command with the management API call that does the same as a step. "" if that
+    takes more than one call, or a password. `changed` are the fields that differ. curl prompts for
+    the password of the login.
+    """
     call = _only_call(ref, op, spec, changed)
     if call is None:
         return ""
@@ -85,7 +90,7 @@ def _only_call(ref: Ref, op: Op, spec: Spec | None, changed: Collection[str]) ->
         return kind.wire.delete(ref.key, (), if_empty=False)
     if kind.secrets is not None or any(kind.field(name).apart for name in changed):
         return None
-    # What is set by calls of its own is as it should be already.
+    # Fields that are set by separate calls are already as they should be.
     whole = kind.canonical(spec or {})
     try:
         calls = list(kind.wire.writes(ref.key, whole, whole))

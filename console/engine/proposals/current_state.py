@@ -1,4 +1,4 @@
-"""What is asked of an object and what is seen of it, side by side, as the base of the next desired."""
+"""Desired and observed state of an object side by side, as the base of the next desired object."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from console.reconcile.disclose import beside_secrets
 
 @dataclass(frozen=True, slots=True)
 class CurrentState:
-    """`managed` None: never asked for here. `observed` None: not seen there."""
+    """`managed` None: the object is unmanaged. `observed` None: it wasn't seen on the broker."""
 
     ref: Ref
     managed: ManagedObject | None
@@ -23,7 +23,7 @@ class CurrentState:
 
     @property
     def generation(self) -> int:
-        """How often something was asked for it here; 0: never."""
+        """How often a desired state was requested here; 0: never."""
         return self.managed.generation if self.managed else 0
 
     @property
@@ -37,15 +37,16 @@ class CurrentState:
 
     @property
     def wanted(self) -> Spec | None:
-        """What it is to be as far as we know: as asked here, else as it is there. None: not to be.
-
-        A tombstone or a refused desired says nothing of what is there, so what is seen counts then."""
+        """What the object should be according to what is known: the desired state, else the
+        observed state. None: it should not exist. A tombstone or a rejected change says nothing
+        about the broker, so the observed state counts then.
+        """
         if self.managed is not None and self.managed.spec is not None:
             return self.managed.spec if self.managed.sync != Sync.REJECTED else self.observed
         return None if self.deletion_open else self.observed
 
     def must_be_new(self, broker: Broker) -> None:
-        """Raises AlreadyThere."""
+        """Raises AlreadyThere if the object exists or was already requested."""
         if self.wanted is not None and (self.observed is not None or self.managed is not None):
             where = "already exists on" if self.observed is not None else "was already requested on"
             raise AlreadyThere(
@@ -54,7 +55,7 @@ class CurrentState:
             )
 
     def changed(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole spec with `fields` laid over what it is to be. Raises NotThere."""
+        """Return the whole spec with `fields` applied to `wanted`. Raises NotThere."""
         if self.wanted is None:
             reason = "is being deleted" if self.deletion_open else "doesn't exist"
             raise NotThere(f"{_called(self.ref)} {reason}, so it can't be changed.")
@@ -63,7 +64,7 @@ class CurrentState:
         return {**{name: value for name, value in self.wanted.items() if name in kept}, **fields}
 
     def must_be_there(self) -> None:
-        """Raises NotThere where there is nothing to delete, or it is asked for already."""
+        """Raises NotThere if there is nothing to delete, or the deletion was already requested."""
         if self.deletion_open:
             raise NotThere(f"{_called(self.ref)} is already being deleted.")
         if self.observed is None and (self.managed is None or self.managed.spec is None):
@@ -73,7 +74,7 @@ class CurrentState:
 def current_states(
     broker: Broker, kind: str, keys: Iterable[Key], seen: Mapping[Key, Spec]
 ) -> dict[Key, CurrentState]:
-    """The current of each key, in one query. `seen` holds what is seen of them."""
+    """Return the current state of each key, in one query. `seen` holds their observed specs."""
     wanted = list(dict.fromkeys(keys))
     rows = ManagedObject.objects.with_keys(wanted).filter(broker=broker, kind=kind)
     managed = {tuple(row.key): row for row in rows}

@@ -1,5 +1,5 @@
-"""Whether a proposal may still be accepted: the same request twice, an object that somebody else changed, a plan
-that is no longer the one that was shown. Pages, API and administration ask here."""
+"""Whether a proposal may still be accepted: a repeated request, an object that someone else
+changed, or a plan that differs from the one that was shown. Pages, API and admin use it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from console.models import Change, ManagedObject
 if TYPE_CHECKING:
     from console.engine.proposal import DesiredObject, Proposal
 
-#: Of a plan that was shown and would now be another.
+#: For a plan that has changed since it was shown.
 PLAN_MOVED = (
     "The broker's state or the desired state has changed since this preview. "
     "Review the new plan, then confirm."
@@ -23,8 +23,10 @@ PLAN_MOVED = (
 
 
 def first_change(author: Any, key: str, digest: str | None = None) -> Change | None:
-    """Return the change that the author made with this idempotency key; None without one. `digest` None: a
-    form, whose key is its own. Raises IdempotencyMismatch where the key was of another request."""
+    """Return the change that the author made with this idempotency key; None if there is none.
+    `digest` None: a form, which has its own key. Raises IdempotencyMismatch if the key was used for
+    another request.
+    """
     found = Change.objects.filter(author=author, idempotency_key=key).first() if key else None
     if found is not None and digest is not None:
         refuse_other_request(found, digest)
@@ -32,7 +34,7 @@ def first_change(author: Any, key: str, digest: str | None = None) -> Change | N
 
 
 def refuse_other_request(change: Change, digest: str) -> None:
-    """Raises IdempotencyMismatch."""
+    """Raises IdempotencyMismatch if the digest isn't the change's own."""
     if change.request_digest != digest:
         raise IdempotencyMismatch(
             "This idempotency key was used for a different request. Use a new key."
@@ -40,8 +42,8 @@ def refuse_other_request(change: Change, digest: str) -> None:
 
 
 def refuse_stale(desired: DesiredObject, generation: int) -> None:
-    """Raises Stale, or AlreadyThere for a new object, where somebody else was quicker. `generation` is the
-    object's own now."""
+    """Raises Stale, or AlreadyThere for a new object, if another change came first. `generation` is
+    the object's current one."""
     if desired.expected_generation in (None, generation):
         return
     if desired.new:
@@ -53,7 +55,7 @@ def refuse_stale(desired: DesiredObject, generation: int) -> None:
 
 
 def refuse_stale_proposal(proposal: Proposal) -> None:
-    """As `refuse_stale`, of each desired; nothing is locked."""
+    """Do the same as `refuse_stale` for each desired object, without locks."""
     now = generations_of(
         [one for one in proposal.desired_objects if one.expected_generation is not None]
     )
@@ -64,8 +66,8 @@ def refuse_stale_proposal(proposal: Proposal) -> None:
 
 
 def shown_digest(proposal: Proposal) -> str:
-    """Return a digest of what a preview shows: observed state, generations and steps. It differs if the plan
-    would now be another (PLAN_MOVED)."""
+    """Return a digest of what a preview shows: observed state, generations and steps. A changed
+    plan has another digest (PLAN_MOVED)."""
     plans: Sequence[Any] = list(proposal.plans.values())
     shown: list[Any] = [
         (plan.fingerprint, repr(plan.steps), repr(plan.unchanged)) for plan in plans
@@ -75,13 +77,14 @@ def shown_digest(proposal: Proposal) -> str:
 
 
 def generations_of(desired_objects: Iterable[DesiredObject]) -> dict[tuple[int, str, Key], int]:
-    """How often something was asked here for each wished object; 0: never. By broker, kind and key."""
+    """Return the current generation of each desired object by broker, kind and key; 0: never
+    requested."""
     told = [
         ((desired.broker.pk, desired.ref.kind, desired.ref.key), desired.taken)
         for desired in desired_objects
     ]
     found = {identity: 0 for identity, _ in told}
-    # Of what the person may not know of, nothing is told by this either.
+    # Don't reveal the generation of an object that the person may not know of.
     asked = [identity for identity, taken in told if not taken]
     for broker, kind in sorted({(broker, kind) for broker, kind, _ in asked}):
         keys = [key for b, k, key in asked if (b, k) == (broker, kind)]

@@ -1,7 +1,7 @@
-"""A proposal as it is shown before it is accepted, to a person or a program: its plan in words.
+"""A proposal as shown to a person or a program before it is accepted: its plan in words.
 
 Pages include templates/components/_plan.html with `preview`; the API answers `as_data(preview)`.
-Nothing here is kept, and no secret is in it.
+Nothing here is stored, and it contains no secret.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from console.reconcile.diff import Difference, FieldChange
 from console.reconcile.disclose import public_change, public_spec
 from console.reconcile.judge import UNKNOWN_VERSION
 
-#: How many lines of one preview are shown; the rest is counted.
+#: Most lines shown in one preview; the rest is only counted.
 MOST_LINES = 200
 OPS = {
     Op.CREATE: "Create",
@@ -33,7 +33,7 @@ OPS = {
 
 
 def shown_value(value: Any) -> str:
-    """A value of a field as a person reads it: lists with commas, objects as `name: value`."""
+    """Return a field's value in readable form: lists with commas, objects as `name: value`."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -53,7 +53,7 @@ class WaitsFor:
 
     @property
     def act(self) -> str:
-        """ "create virtual host", for a sentence with `parts` after it."""
+        """ "create virtual host", for a sentence in which `parts` follow."""
         return f"{self.step.op} {KINDS[self.step.target.kind].noun}" if self.step else ""
 
     @property
@@ -63,7 +63,7 @@ class WaitsFor:
 
 @dataclass(frozen=True, slots=True)
 class FieldLine:
-    """One field that differs. `secret`: only that it changes may be told."""
+    """One field that differs. `secret`: the values must not be shown, only that it changes."""
 
     name: str
     before: Any
@@ -118,7 +118,8 @@ class PlanLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """`lines` at most MOST_LINES, what changes first; `counts` are of all."""
+    """The plan as shown. `lines` has at most MOST_LINES, what changes first; `counts` covers all
+    objects."""
 
     title: str
     lines: tuple[PlanLine, ...]
@@ -140,7 +141,7 @@ class Preview:
 
     @property
     def summary(self) -> list[tuple[str, int]]:
-        """[("create", 2), …] of what there is."""
+        """[("create", 2), …]: the operations that occur."""
         return [(op, number) for op, number in self.counts.items() if number]
 
     @property
@@ -149,7 +150,7 @@ class Preview:
 
 
 def preview(proposal: Proposal) -> Preview:
-    """The plan of a proposal, ready to be shown. Raises InvalidField as its plans do."""
+    """Return the plan of a proposal, ready to be shown. Raises InvalidField, as its plans do."""
     plans = proposal.plans
     about = proposal.about(proposal.desired_objects)
     desired_objects = {
@@ -192,7 +193,7 @@ def preview(proposal: Proposal) -> Preview:
 
 
 def _of_versions(proposal: Proposal) -> Iterator[str]:
-    """That a version isn't known, where it decides."""
+    """Yield a warning if the broker's version is unknown and matters."""
     if any(
         facts_of(desired.broker).version is None and needs_version(desired.ref, desired.spec)
         for desired in proposal.desired_objects
@@ -201,7 +202,7 @@ def _of_versions(proposal: Proposal) -> Iterator[str]:
 
 
 def as_data(found: Preview) -> dict[str, Any]:
-    """The preview as the API answers it."""
+    """Return the preview as the API answers it."""
     return {
         "title": found.title,
         "changes": not found.changes_nothing,
@@ -246,7 +247,7 @@ def _objections(difference: Difference, given: Mapping[Ref, Sequence[str]]) -> I
 
 
 def _without_effect(desired: DesiredObject, difference: Difference) -> Iterator[str]:
-    """What the broker takes, and makes nothing of."""
+    """Yield what the broker accepts but ignores."""
     for fault in faults_of_step(difference, desired.spec, facts_of(desired.broker)):
         if not fault.refuses:
             yield fault.sentence

@@ -1,4 +1,4 @@
-"""Stopping a change, and asking again for what was not done of it."""
+"""Stop a change, and retry the steps of it that weren't done."""
 
 from __future__ import annotations
 
@@ -28,33 +28,35 @@ from console.models import (
     StepState,
 )
 
-#: What was last seen of some objects of a broker; see console.faces.seen.
+#: Returns the observed specs of objects of a broker; see console.faces.seen.
 Seen = Callable[[Broker, str, Sequence[Key]], Mapping[Key, Spec]]
 RETRIED = (StepState.REJECTED, StepState.STOPPED)
-#: accessctl.rights.Permission.VHOSTS_LIMIT, which stands above.
+#: The value of accessctl.rights.Permission.VHOSTS_LIMIT, which is in a higher layer.
 _SETS_LIMITS = "vhosts:limit"
 CONFIRMED = (StepState.NEEDS_CONFIRMATION,)
-#: How long a refused step can be tried again with the password that it came with.
+#: How long a rejected step keeps its password, so that it can be retried.
 KEPT_FOR = timedelta(days=1)
 
 
 class NothingLeft(ConsoleError):
-    """There is nothing of the change to stop or to ask for again."""
+    """Nothing of the change is left to stop or retry."""
 
     code = "nothing_left"
     http_status = 409
 
 
 def stop_change(change: Change, *, now: datetime, acting_user: User) -> None:
-    """Ends the steps of which nothing was sent, and has no other begin. What may have been sent is read
-    back and ends with that; nothing more is sent for it. Raises NothingLeft where it has ended."""
+    """End the steps of which nothing was sent, and let no other step begin. Steps that may have
+    been sent are read back and end with that; nothing more is sent for them. Raises NothingLeft if
+    the change has ended.
+    """
     with transaction.atomic():
         brokers = list(
             Broker.objects.filter(
                 pk__in=Step.objects.filter(change=change, state__in=OPEN_STEPS).values("broker")
             ).order_by("pk")
         )
-        # In the order of the workers: the lease's row, the steps, the change.
+        # Lock in the same order as the workers: the lease's row, the steps, the change.
         list(BrokerLease.objects.select_for_update().filter(broker__in=brokers).order_by("broker"))
         list(
             Step.objects.select_for_update()
@@ -89,11 +91,11 @@ def ask_again(
     now: datetime,
     acting_user: User,
 ) -> Change:
-    """A new change of the desired_objects whose steps ended in one of `states`. What somebody asked otherwise for
-    since is left out. Raises NothingLeft, NotAllowed, InvalidField.
+    """Create a new change with the desired objects whose steps ended in one of `states`.
 
-    A step that the broker refused keeps its password for KEPT_FOR, for this; one whose password is gone is
-    left out too, and named where nothing else is left.
+    Objects with a newer change are left out. A step that the broker rejected keeps its password for
+    KEPT_FOR, so that it can be retried; a step without its password is left out too, and is named
+    if nothing else is left. Raises NothingLeft, NotAllowed, InvalidField.
     """
     steps = list(
         change.steps.filter(state__in=list(states)).select_related("target", "broker__status")
@@ -115,14 +117,15 @@ def ask_again(
 
 
 def needs_password(step: Step) -> bool:
-    """Whether the step was to send a secret, which is gone."""
+    """Whether the step was to send a secret that is no longer stored."""
     if step.after is None or step.secrets_encrypted:
         return False
     return any(field.get("secret") for field in step.fields)
 
 
 def forget_secrets(now: datetime) -> int:
-    """Drops the passwords of steps that were refused too long ago to be tried again; how many."""
+    """Delete the passwords of steps that were rejected too long ago to be retried; return how
+    many."""
     ended = Change.objects.filter(finished_at__lt=now - KEPT_FOR).exclude(state=ChangeState.DONE)
     kept = Step.objects.filter(change__in=ended).exclude(secrets_encrypted="")
     return kept.update(secrets_encrypted="")
@@ -137,8 +140,8 @@ def _why_nothing(steps: Sequence[Step], latest: Sequence[Step]) -> str:
 
 
 def _authorize(step: Step, observed: Spec | None, user: User) -> None:
-    """Whoever asks again needs the rights of who asked first: the step's own, and that to set limits
-    where it would set some."""
+    """Check that the user has the rights that the first author needed: the step's own, and the
+    right to set limits if it sets any. Raises NotAllowed."""
     may = AUTHORIZE.ask
     needed = [step.permission]
     wanted = (step.after or {}).get("limits", {})

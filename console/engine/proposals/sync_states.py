@@ -1,4 +1,4 @@
-"""How far what was asked for here is proven, for the rows of a page."""
+"""The sync status of the objects on a page."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from console.models import ManagedObject, Sync
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """`state` is a word of the pages' vocabulary; *waiting* is pending with a broker that cannot be
-    reached. `reason` may hold the broker's words. `checked_at`: when the broker was last seen equal to
-    what is asked for, None: never."""
+    """An object's sync status. `state` is a word of the pages' vocabulary; *waiting* is pending on
+    a broker that can't be reached.
+
+    `reason` may contain the broker's words. `checked_at`: when the broker was last seen to match
+    the desired state; None: never.
+    """
 
     state: str
     reason: str = ""
@@ -23,17 +26,17 @@ class SyncState:
     generation: int = 0
 
 
-#: Never asked for here: left alone.
+#: Never requested in the console: left alone.
 UNMANAGED = SyncState("unmanaged")
 
 
 def sync_states(kind: str, objects: Iterable[tuple[int, Key]]) -> dict[tuple[int, Key], SyncState]:
-    """By (broker's id, key), one query; what is missing is unmanaged."""
+    """Return sync states by (broker ID, key), in one query. A missing object is unmanaged."""
     wanted = set(objects)
     rows = ManagedObject.objects.with_keys({key for _, key in wanted}).filter(
         kind=kind, broker__in={broker for broker, _ in wanted}
     )
-    # One that is there again after it was retired is another one, never asked for here.
+    # An object that exists again after it was retired is a new, unmanaged one.
     rows = rows.exclude(sync=Sync.RETIRED)
     return {
         place: sync_state(row)
@@ -62,7 +65,7 @@ class _Named(Protocol):
 
 
 def syncs_of(kind: str, rows: Iterable[_Named]) -> dict[Any, SyncState]:
-    """By primary key, of rows that are known by their name; one query."""
+    """Return sync states by primary key, for rows that are identified by name; one query."""
     found = list(rows)
     states = sync_states(kind, [(row.broker_id, (row.name,)) for row in found])
     return {row.pk: states.get((row.broker_id, (row.name,)), UNMANAGED) for row in found}

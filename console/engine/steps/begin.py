@@ -1,4 +1,4 @@
-"""Which steps are due, and which of them begin: one short transaction, before anything is sent."""
+"""Select due steps and begin them, in one short transaction before anything is sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from console.models import (
     Sync,
 )
 
-#: Steps begun together.
+#: Most steps begun together.
 BATCH = 1500
 STOPPED_AFTER_SENDING = (
     "Stopped after it was sent at least once. The broker doesn't have it now; nothing more is sent."
@@ -41,10 +41,12 @@ def any_due(broker: Broker, *, now: datetime) -> bool:
 def start_batch(
     broker: Broker, lease: Lease, *, now: datetime, behind: list[Step] | None = None
 ) -> list[Step] | None:
-    """The next due steps, of one change and kind, each with its attempt written down before anything
-    is sent. Steps whose time is over end here: taken over by a later desired, no longer allowed, too
-    late. None: nothing is due. `behind` a batch that is not recorded yet: more of its change and
-    kind, which stand on nothing in it."""
+    """Return the next due steps of one change and kind; None if nothing is due.
+
+    The attempt of each step is stored before anything is sent. Steps that can't begin end here:
+    superseded, no longer allowed, or too late. `behind` is a batch that isn't recorded yet: then
+    only steps of its change and kind that don't depend on it are returned.
+    """
     while True:
         with transaction.atomic():
             if not still_held(lease):
@@ -79,7 +81,7 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
         elif withdrawn or not may(author, step.permission, broker, target.kind, target.key):
             reason = withdrawn or _why_not_allowed(step)
             if step.unsure:
-                # What was sent while it was allowed may be on the broker: that is looked at first.
+                # What was sent while it was allowed may be on the broker, so look first.
                 step.only_look = reason
                 batch.append(step)
                 continue
@@ -100,7 +102,7 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
 
 
 def _tell_what_was_sent(steps: Sequence[Step]) -> None:
-    """Sets `sent_before`, and `unsure` where the last attempt that sent something may have been carried
+    """Set `sent_before`, and `unsure` if the last attempt that sent something may have been carried
     out: its answer was lost, its process died, or the broker failed meanwhile."""
     tried = [step.pk for step in steps if step.attempts]
     last: dict[int, Attempt] = {}

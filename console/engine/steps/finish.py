@@ -1,4 +1,4 @@
-"""How steps ended: recorded in one short transaction, or not at all where the lease is lost."""
+"""Record how steps ended, in one short transaction, or not at all if the lease was lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from console.models import (
     Sync,
 )
 
-#: A refusal after an attempt of unknown outcome is not final at once.
+#: When to retry a step refused after an attempt of unknown outcome: that refusal isn't final.
 ASKED_ONCE_MORE_AFTER = timedelta(seconds=5)
 _OUTCOMES = {
     "ok": "ok",
@@ -38,7 +38,8 @@ _OUTCOMES = {
 def finish_batch(
     lease: Lease, batch: list[Step], results: dict[int, Outcome], *, now: datetime
 ) -> bool:
-    """Records how each step came out. False, and nothing recorded, where the lease is lost."""
+    """Record the outcome of each step. Returns False, with nothing recorded, if the lease was
+    lost."""
     with transaction.atomic():
         if not still_held(lease):
             return False
@@ -53,7 +54,7 @@ def finish_batch(
         if any(result.state == "ok" for result in results.values()):
             BrokerLease.objects.filter(broker=lease.broker_id).update(failures=0)
         if any(r.state == "ok" or r.code == "not_allowed" for r in results.values()):
-            # What was changed is to be seen on the pages at once, and so is what was changed elsewhere.
+            # Read the broker again soon, so that pages show what was changed, here or elsewhere.
             BrokerStatus.objects.filter(broker=lease.broker_id).update(next_inventory_at=now)
     return True
 
@@ -68,7 +69,7 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
     if result.state in ("ok", "unchanged"):
         step.state, step.finished_at, step.secrets_encrypted = StepState.APPLIED, now, ""
     elif result.state == "rejected" and step.unsure and result.called:
-        # An earlier call may still be under way there; refused once more, it is.
+        # An earlier call may still be running on the broker. A second refusal is final.
         step.state, step.next_at = StepState.VERIFYING, now + ASKED_ONCE_MORE_AFTER
     elif result.state == "rejected" and step.stopped:
         step.state, step.finished_at, step.secrets_encrypted = StepState.STOPPED, now, ""
@@ -79,7 +80,7 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
             step.secrets_encrypted = ""
     elif result.state == "grown":
         step.state, step.finished_at = StepState.NEEDS_CONFIRMATION, now
-        # What is confirmed next.
+        # What the next confirmation is about.
         Step.objects.filter(pk=step.pk).update(guard=dict(result.contents))
     elif result.state == "failed":
         failed = Q(outcome=_OUTCOMES["failed"]) | Q(outcome=NOT_SENT, http_status__gte=500)
@@ -98,14 +99,14 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
 
 
 def _still_open(step: Step, result: Outcome) -> StepState:
-    """*Pending* says that nothing was sent, so it can be stopped at once."""
+    """*Pending* means that nothing was sent, so the step can be stopped at once."""
     return StepState.VERIFYING if result.called or step.unsure else StepState.PENDING
 
 
 def _close_attempts(
     lease: Lease, batch: list[Step], results: dict[int, Outcome], now: datetime
 ) -> None:
-    """Those begun under this lease: one that a dead worker left stays as it is."""
+    """Close the attempts begun under this lease. One that a dead worker left stays as it is."""
     alike: dict[tuple[str, int | None, str], list[int]] = {}
     for step in batch:
         result = results[step.pk]
@@ -120,7 +121,7 @@ def _close_attempts(
 
 
 def _outcome_of(result: Outcome) -> str:
-    """ "" where no attempt was begun."""
+    """ "" if no attempt was begun."""
     if result.state == "skipped":
         return ""
     if result.state in ("trouble", "failed") and not result.called:
@@ -131,7 +132,8 @@ def _outcome_of(result: Outcome) -> str:
 def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
     done = [step for step in batch if results[step.pk].state in ("ok", "unchanged")]
     with connection.cursor() as cursor:
-        # A later desired makes its own way to green; that this one was there is kept all the same.
+        # A later desired state is verified by its own step; that this one was verified is stored
+        # anyway.
         cursor.execute(
             """
             UPDATE console_managedobject t
@@ -159,7 +161,7 @@ def _move_targets(batch: list[Step], results: dict[int, Outcome], now: datetime)
 
 
 def _retire_what_went_with(batch: list[Step], results: dict[int, Outcome], now: datetime) -> None:
-    """What hung on the objects that were read back as gone."""
+    """Retire what depended on the objects that were read back as gone."""
     gone = [
         tuple(step.target.key)
         for step in batch

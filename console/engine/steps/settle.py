@@ -1,4 +1,4 @@
-"""What the outcome of steps means for their objects and changes."""
+"""Derive the state of objects and changes from the outcome of their steps."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from console.models import (
 
 
 def store_alike(rows: Sequence[Step], fields: tuple[str, ...]) -> None:
-    """Rows of a batch come out in a few ways: one UPDATE for each of them. bulk_update would build a
-    CASE of every row and take longer than the broker."""
+    """Store the fields with one UPDATE per distinct set of values; a batch has few. bulk_update
+    would build a CASE with every row and take longer than the broker."""
     alike: dict[tuple[object, ...], list[int]] = {}
     for row in rows:
         alike.setdefault(tuple(getattr(row, name) for name in fields), []).append(row.pk)
@@ -32,7 +32,7 @@ def store_alike(rows: Sequence[Step], fields: tuple[str, ...]) -> None:
 def move_targets(
     steps: Sequence[Step], sync: Sync, reason: str, now: datetime, **more: object
 ) -> None:
-    """The state of what the steps are about, but where a later desired was made for it meanwhile."""
+    """Set the state of the steps' objects, except those with a newer desired state."""
     same = Step.objects.filter(
         pk__in=[step.pk for step in steps], generation=OuterRef("generation")
     )
@@ -42,7 +42,7 @@ def move_targets(
 
 
 def settle_changes(change_ids: Iterable[object], now: datetime) -> None:
-    """The state of each change, from its steps."""
+    """Set the state of each change from its steps."""
     for change in Change.objects.filter(pk__in=list(change_ids)):
         counts = dict(
             Step.objects.filter(change=change)
@@ -57,7 +57,7 @@ def settle_changes(change_ids: Iterable[object], now: datetime) -> None:
 
 def _state_of(counts: dict[str, int], change: Change) -> ChangeState:
     if any(counts.get(state) for state in OPEN_STEPS):
-        # One that waits does so until a step of it begins again.
+        # A waiting change keeps waiting until one of its steps begins again.
         waits = change.state == ChangeState.WAITING
         return ChangeState.WAITING if waits else ChangeState.APPLYING
     if counts.get(StepState.STOPPED) or change.abandoned_steps:
@@ -65,6 +65,6 @@ def _state_of(counts: dict[str, int], change: Change) -> ChangeState:
     if set(counts) == {StepState.SUPERSEDED}:
         return ChangeState.SUPERSEDED
     if set(counts) <= {StepState.APPLIED}:
-        # Done means that every step was read back: one that a later change took over was not.
+        # Done means that every step was read back. A superseded step wasn't.
         return ChangeState.DONE
     return ChangeState.PARTLY if StepState.APPLIED in counts else ChangeState.REJECTED

@@ -1,4 +1,4 @@
-"""Steps that wait for their broker, and steps that are stopped before they were sent."""
+"""Make steps wait for their broker, and stop steps before they are sent."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ STOPPED_BEFORE_SENDING = "Stopped before it was sent."
 
 
 def stop_asked(change_id: UUID) -> bool:
-    """Whether no further step of the change is to begin."""
+    """Whether no further step of the change may begin."""
     return Change.objects.filter(pk=change_id, stop_requested_at__isnull=False).exists()
 
 
 def stop_requested(broker: Broker, *, now: datetime) -> int:
-    """Ends the steps of which nothing was sent, of changes that are to stop; how many."""
+    """End the unsent steps of changes that have a stop request; return how many."""
     with transaction.atomic():
-        # A worker that begins a step, or records one, holds this row.
+        # A worker that begins or records a step holds this row.
         list(BrokerLease.objects.select_for_update().filter(broker=broker))
         steps = Step.objects.filter(
             broker=broker,
@@ -60,13 +60,13 @@ def stop_requested(broker: Broker, *, now: datetime) -> int:
 
 
 def count_failure(broker: Broker) -> int:
-    """One more failure in a row to reach the broker for writing; how many it makes."""
+    """Count one more failure in a row to reach the broker for writing; return the new count."""
     BrokerLease.objects.filter(broker=broker).update(failures=F("failures") + 1)
     return BrokerLease.objects.values_list("failures", flat=True).get(broker=broker)
 
 
 def wait(broker: Broker, code: str, detail: str, until: datetime) -> None:
-    """Every open step of the broker waits for it, and says why."""
+    """Make every open step of the broker wait until `until`, with the reason."""
     with transaction.atomic():
         list(BrokerLease.objects.select_for_update().filter(broker=broker))
         steps = Step.objects.filter(broker=broker, state__in=OPEN_STEPS)

@@ -52,12 +52,16 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a spec. `canonical` returns the one form that equal values share, and raises ValueError
-    or TypeError, with the end of a sentence, for an impossible value. `fixed` fields are set when the object
-    is declared: to change one, delete the object and declare it again. `secret` values are compared, never
-    shown. `apart` fields have their own calls in the management API. `label` is the name on pages, "" for
-    the name with spaces. `since` is the first RabbitMQ version with the field, "" for all from 3.10 on; `until`
-    is the first without it, "" for none. `remedy` names the transformation of definitions that leaves it out."""
+    """A field of a spec.
+
+    `canonical` returns the one form that equal values share; for an impossible value it raises
+    ValueError or TypeError with the end of a sentence. `fixed` fields are set when the object is
+    declared: to change one, delete the object and declare it again. `secret` values are compared,
+    never shown. `apart` fields have their own calls in the management API. `label` is the name on
+    pages; "" for the name with spaces. `since` is the first RabbitMQ version with the field; "" for
+    all from 3.10 on. `until` is the first version without it; "" for none. `remedy` names the
+    transformation of definitions that removes it.
+    """
 
     name: str
     default: Any
@@ -78,9 +82,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What rabbitmqctl should do. `spec` is the desired spec in canonical form, None for a deletion;
-    `changed` are the names of the fields that differ; `secret`: a new password is set; `version`: the
-    broker's, None for unknown."""
+    """What rabbitmqctl should do. `spec` is the desired spec in canonical form, None for a
+    deletion; `changed` are the names of the fields that differ; `secret`: a new password is set;
+    `version`: the broker's, None for unknown.
+    """
 
     key: Key
     op: Op
@@ -90,7 +95,8 @@ class Step:
     version: tuple[int, int, int] | None = None
 
     def has(self, least: tuple[int, int, int]) -> bool:
-        """Whether rabbitmqctl there has a command that came with the version `least`; True where unknown."""
+        """Whether rabbitmqctl has a command that came with version `least`; True if the version is
+        unknown."""
         return self.version is None or self.version >= least
 
 
@@ -146,53 +152,57 @@ class Kind:
     called: str = ""
     #: Objects that must exist first. If one is deleted, the broker deletes this object too.
     stands_on: Callable[[Key], Iterable[Ref]] = _nothing
-    #: Of another object: parts of the key, by index, of objects of this kind that the broker deletes with
-    #: it, such as the bindings of a queue. Objects in a virtual host or of a user need no entry.
+    #: Of another object: parts of the key, by index, of objects of this kind that the broker
+    #: deletes with it, such as the bindings of a queue. Objects in a virtual host or of a user need
+    #: no entry.
     hangs_on: Callable[[Ref], Iterable[Mapping[int, str]]] = _nothing
-    #: Changes two canonical specs (desired, observed) in place, so that values with the same meaning to
-    #: RabbitMQ are equal.
+    #: Changes two canonical specs (desired, observed) in place, so that values with the same
+    #: meaning to RabbitMQ are equal.
     align: Callable[[dict[str, Any], dict[str, Any]], None] = _as_they_are
     secrets: Secrets | None = None
     #: The rabbitmqctl lines of a step; empty if rabbitmqctl has no command for it.
     rabbitmqctl: Callable[[Step], Sequence[Line]] = _nothing
-    #: Whether the object makes the broker connect to another server. Writing it needs rights on the whole
-    #: broker.
+    #: Whether the object makes the broker connect to another server. Writing it needs rights on the
+    #: whole broker.
     reaches_elsewhere: Callable[[Key, Spec | None], bool] = _stays
-    #: Of the account that is logged in: which field of `after` (None: deleted) would lock it out where it
-    #: can do its work `before`, and the rest of the sentence that says why; None where none would.
+    #: (login, key, before, after, new password): which field of `after` (None: deleted) would lock
+    #: out the account `login`, which can do its work with `before`, and the rest of the sentence
+    #: that says why. None if none would.
     locks_out: Callable[[str, Key, Spec | None, Spec | None, bool], tuple[str, str] | None] = (
         _keeps_in
     )
-    #: The virtual hosts in which it holds something, read by `get(*segments)` of the management API right
-    #: now. Raises BrokerError; NotFound where it is not there.
+    #: The virtual hosts in which the object holds something, read now with `get(*segments)` of the
+    #: management API. Raises BrokerError; NotFound if the object doesn't exist.
     held_in: Callable[[Key, Callable[..., Any]], frozenset[str]] = _nowhere
-    #: Why a broker of this version, with these plugins, refuses the object: of the whole canonical spec.
-    #: Fields that a version lacks need no entry: see `Field.since`.
+    #: Why a broker of this version, with these plugins, would refuse the object, given the whole
+    #: canonical spec. Fields that a version lacks need no entry: see `Field.since`.
     faults: Callable[[Key, Spec, BrokerFacts], Iterable[Fault]] = _faultless
     #: By limit: the kind whose objects in it are counted, such as the queues of a virtual host.
     counts: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    #: Where the management API lists the connections that its limit max-connections counts; empty where it
-    #: has no such limit.
+    #: Address at which the management API lists the connections that the object's limit
+    #: max-connections counts; empty if it has no such limit.
     connections_at: Callable[[Key], tuple[str, ...]] = _nothing
-    #: What a broker leaves out of its own definitions from a version on, although its listing has it: that
-    #: version and which objects. None for nothing.
+    #: What a broker leaves out of its own definitions although its listing has it: the first
+    #: version that does so, and which objects. None for nothing.
     not_exported: tuple[str, Callable[[Key, Spec], bool]] | None = None
-    #: What is lost with it, counted by `get(*segments, query=...)` of the management API right now, such as
-    #: {"queues": 3, "messages": 120}; nothing for most kinds. Raises BrokerError.
+    #: What is lost with the object, counted now with `get(*segments, query=...)` of the management
+    #: API, such as {"queues": 3, "messages": 120}; empty for most kinds. Raises BrokerError.
     contents: Callable[[Key, Callable[..., Any]], Mapping[str, int]] = _empty
-    #: Creating one that somebody else has created meanwhile is refused, not merged.
+    #: Creating an object that somebody else has created since is refused, not merged.
     claimed: bool = False
     #: Every broker has at least one, so an empty listing proves nothing.
     never_empty: bool = False
-    #: Fields that are kept if a definitions file has them empty, each with the fields that go with it.
+    #: Fields that are kept if a definitions file has them empty, each with the fields that go with
+    #: it.
     clears: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     #: A virtual host: everything with its name at `vhost_at` is deleted with it.
     is_container: bool = False
-    #: Many are written with one import of definitions, each with the body of a single write.
+    #: Many objects can be written with one import of definitions, each with the body of a single
+    #: write.
     goes_together: bool = False
     #: Deleted only while it is empty, unless forced.
     deleted_if_empty: bool = False
-    #: Keys of the broker itself: a file that lacks them never deletes them.
+    #: Keys of the broker's own objects: they are never deleted because a file lacks them.
     brokers_own: frozenset[Key] = frozenset()
 
     @property
@@ -226,8 +236,8 @@ class Kind:
         return f"{self.noun} {self.name_of(key)}"
 
     def canonical(self, spec: Spec) -> dict[str, Any]:
-        """Return the spec with defaults filled in and every value in its canonical form. Raises SpecError
-        for an unknown field or an impossible value."""
+        """Return the spec with defaults filled in and every value in its canonical form. Raises
+        SpecError for an unknown field or an impossible value."""
         known = {field.name for field in self.fields}
         for name in spec:
             if name not in known:

@@ -1,7 +1,7 @@
 """Which names an object may have, by kind.
 
-RabbitMQ accepts many names that then mean something else or can't be addressed: it drops line ends from
-queue names, dot segments reach other resources over HTTP, a colon in a user name breaks Basic
+RabbitMQ accepts many names that then mean something else or can't be addressed: it drops line ends
+from queue names, dot segments reach other resources over HTTP, a colon in a user name breaks Basic
 authentication. These are refused before anything is sent.
 """
 
@@ -18,13 +18,13 @@ _EMPTY_ALLOWED = ("routing_key", "arguments", "source")
 
 
 class Unaddressable(SpecError):
-    """A name that RabbitMQ takes and that no address of the management API reaches. A definitions file can
-    carry it all the same."""
+    """A name that RabbitMQ accepts and that no address of the management API reaches. A definitions
+    file can still contain it."""
 
 
 def check_name(kind: str, name: str, field: str = "name") -> str:
-    """Return the name unchanged. Raises SpecError for `field` with one sentence. `kind` is a kind's name.
-    Leading and trailing spaces are legal and kept; `name_warnings` warns of them."""
+    """Return the name unchanged. Raises SpecError for `field` with one sentence. `kind` is a kind's
+    name. Leading and trailing spaces are legal and kept; `name_warnings` warns of them."""
     if name == "" and field not in _EMPTY_ALLOWED:
         raise SpecError(field, "Enter a name.")
     if name in (".", ".."):
@@ -40,7 +40,8 @@ def check_name(kind: str, name: str, field: str = "name") -> str:
     except UnicodeEncodeError:
         raise SpecError(field, "The name isn't valid Unicode.") from None
     if "\N{REPLACEMENT CHARACTER}" in name:
-        # Browsers, Django and RabbitMQ 3.10 put it where bytes are not UTF-8: another object's name.
+        # Browsers, Django and RabbitMQ 3.10 replace bytes that aren't UTF-8 with it: the name of
+        # another object.
         raise SpecError(
             field, "The name isn't valid UTF-8: it contains U+FFFD in place of unreadable bytes."
         )
@@ -54,7 +55,7 @@ def check_name(kind: str, name: str, field: str = "name") -> str:
 
 
 def name_warnings(name: str) -> list[str]:
-    """Return sentences about what is unusual in a legal name: spaces, look-alikes, invisible characters."""
+    """Return warnings about a legal but unusual name: spaces, look-alikes, invisible characters."""
     found: list[str] = []
     if name != name.strip():
         found.append("The name begins or ends with a space.")

@@ -1,4 +1,4 @@
-"""What a template's author meant to be filled in before a file is used, and nobody did."""
+"""Find placeholders of templates that should have been filled in before a file is used."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from typing import Any
 
 from console.kinds.common.kind import Spec
 
-#: ${NAME}, ${NAME:-default} of shells and compose files; {{ name }}, {{ .Values.name }} of templates. The
-#: contents are a variable: other text in such braces may be meant.
+#: ${NAME}, ${NAME:-default} of shells and compose files; {{ name }}, {{ .Values.name }} of
+#: templates. Only variables match, because other text in such braces may be intended.
 _ANYWHERE = re.compile(
     r"\$\{[A-Za-z_][A-Za-z0-9_.]{0,80}(?::?[-?+=][^{}]{0,80})?\}"
     r"|\{\{-?\s{0,9}[.$]?[A-Za-z_][A-Za-z0-9_.$]{0,80}(?:\s{0,9}\|[^{}]{0,80})?\s{0,9}-?\}\}"
 )
-#: <name>, and the word that documentation has for a password.
+#: <name>, and the word that documentation uses as a password.
 _WHOLE = re.compile(r"<[A-Za-z][A-Za-z0-9_ .-]{0,60}>|changeme", re.IGNORECASE)
 _IN_URI = re.compile(r"<[A-Za-z][A-Za-z0-9_ .-]{0,60}>|(?<=:)changeme(?=@)", re.IGNORECASE)
-#: Parts of a key that are no names.
+#: Parts of a key that aren't names.
 _NO_NAMES = ("routing_key", "arguments", "destination_type")
 
 
 def placeholder_in(text: str) -> str:
-    """Return the placeholder that a name or password is or holds; "" for none."""
+    """Return the placeholder that a name or password is or contains; "" for none."""
     found = _ANYWHERE.search(text) or _WHOLE.fullmatch(text)
     return found[0] if found else ""
 
 
 def placeholder_of_name(identity: tuple[str, ...], key: tuple[str, ...]) -> tuple[str, str]:
-    """Return (part of the key, placeholder) of the first name that holds one; ("", "") for none."""
+    """Return (part of the key, placeholder) of the first name that contains one; ("", "") for
+    none."""
     for part, name in zip(identity, key, strict=True):
         if part not in _NO_NAMES and (found := placeholder_in(name)):
             return part, found
@@ -35,7 +36,8 @@ def placeholder_of_name(identity: tuple[str, ...], key: tuple[str, ...]) -> tupl
 
 
 def placeholder_of_uri(spec: Spec) -> tuple[str, str]:
-    """Return (field, placeholder) of the first URI in a spec that holds one; ("", "") for none."""
+    """Return (field, placeholder) of the first URI in a spec that contains one; ("", "") for
+    none."""
     for name, value in spec.items():
         if found := _of_uris(value):
             return name, found

@@ -30,7 +30,7 @@ def spec_of(row: Row) -> Row:
     return {
         "pattern": row.get("pattern", ""),
         "apply_to": row.get("apply-to", "all"),
-        # Any JSON number is taken by the broker.
+        # The broker accepts any JSON number.
         "priority": int(row.get("priority") or 0),
         "definition": row.get("definition") or {},
     }
@@ -51,7 +51,8 @@ def wire(collection: str) -> Named:
 
 
 def spec_of_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the spec of a row of a definitions file. Fields that the row lacks are left out. Raises SpecError."""
+    """Return the spec of a row of a definitions file. Fields that the row lacks are left out.
+    Raises SpecError."""
     spec = some(row, "pattern", "priority", "definition")
     if "apply-to" in row:
         spec["apply_to"] = row["apply-to"]

@@ -1,4 +1,5 @@
-"""How a kind is stored in a definitions file: its section, reading and writing rows, and findings."""
+"""How a kind is stored in a definitions file: its section, reading and writing rows, and
+findings."""
 
 from __future__ import annotations
 
@@ -37,8 +38,8 @@ class Taker(Protocol):
         ...
 
     def skip(self, name: str, sentence: str) -> None:
-        """Leave the row of a file out, with a note; raises Left. Of a broker it returns, and the row's object
-        is only carried into files."""
+        """Skip a row. In a file, record a note and raise Left. In a broker's own definitions,
+        return: the row's object is then only carried into files."""
         ...
 
     def note(self, level: Level, name: str, sentence: str) -> None:
@@ -50,7 +51,8 @@ class Taker(Protocol):
         ...
 
     def vhost_of(self, row: Mapping[str, Any]) -> str:
-        """Return the row's virtual host, in a file of one virtual host that one. Raises SpecError or Left."""
+        """Return the row's virtual host, in a file of one virtual host that one. Raises SpecError
+        or Left."""
         ...
 
     def take(self, kind: str, key: Key, spec: dict[str, Any]) -> None:
@@ -71,10 +73,13 @@ EmitRows = Callable[[Key, Mapping[str, Any]], Iterator[tuple[str, Row]]]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`name` is the section of the file, `keys` are the fields that a row may have. `read` gives the row's
-    object to the Taker, or raises SpecError with the wrong field; None if another kind's section contains
-    the objects. RabbitMQ imports sections by `order`. `in_vhost_files`: whether a file of a single virtual
-    host has the section."""
+    """A section of a definitions file.
+
+    `name` is the section, `keys` are the fields that a row may have. `read` passes the row's object
+    to the Taker, or raises SpecError with the wrong field; None if another kind's section contains
+    the objects. RabbitMQ imports sections by `order`. `in_vhost_files`: a file of a single virtual
+    host has the section.
+    """
 
     name: str
     order: int
@@ -82,7 +87,8 @@ class Section:
     read: ReadRow | None = None
     keys: frozenset[str] = frozenset()
     in_vhost_files: bool = True
-    #: The component under which its objects, or a part of each, are stored among the parameters; "" if none.
+    #: The component under which its objects, or a part of each, are stored among the parameters; ""
+    #: if none.
     component: str = ""
     read_component: ReadComponent | None = None
 

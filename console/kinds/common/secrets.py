@@ -1,5 +1,5 @@
-"""Which parts of a spec are secret. They are stored encrypted beside the spec, and put back only when the
-object is sent. A kind with secrets has a `Secrets`."""
+"""Which parts of a spec are secret. They are stored encrypted beside the spec, and put back only
+when the object is sent. A kind with secrets has a `Secrets`."""
 
 from __future__ import annotations
 
@@ -23,24 +23,26 @@ class Secrets(Protocol):
         ...
 
     def taken(self, spec: Spec) -> dict[str, str] | None:
-        """Return the secrets that `public` leaves out, to store encrypted; None if the spec has none."""
+        """Return the secrets that `public` leaves out, to store encrypted; None if the spec has
+        none."""
         ...
 
     def whole(
         self, public: Spec, secrets: Mapping[str, str] | None, observed: Spec | None
     ) -> dict[str, Any]:
-        """Return the spec to send: the public spec with the new `secrets`, or without new ones those of
-        `observed` on the broker. None for either: there are none."""
+        """Return the spec to send: the public spec with the new `secrets`, or without new ones with
+        those of `observed` on the broker. None for either: there are none."""
         ...
 
     def shown(self, before: Any, after: Any) -> tuple[Any, Any] | None:
-        """Return the two values of a differing field without secrets; None if only their secrets differ."""
+        """Return the two values of a differing field without secrets; None if only their secrets
+        differ."""
         ...
 
 
 class HiddenFields:
-    """Secrets that are whole fields: `hidden`, such as a password's hash. `beside` are these and the fields
-    stored with them, such as its algorithm."""
+    """Secrets that are whole fields: `hidden`, such as a password's hash. `beside` are these and
+    the fields stored with them, such as its algorithm."""
 
     def __init__(self, hidden: tuple[str, ...], beside: tuple[str, ...]) -> None:
         self._hidden, self.beside = hidden, beside
@@ -64,8 +66,10 @@ class HiddenFields:
 
 
 class UriPasswords:
-    """Secrets in URIs: `user:password@` in the JSON value of one field, as in shovels and federation
-    upstreams. A URI without userinfo keeps the userinfo that the same URI has on the broker."""
+    """Secrets in URIs: `user:password@` in the JSON value of one field, as in shovels and
+    federation upstreams. A URI without userinfo keeps the userinfo that the same URI has on the
+    broker.
+    """
 
     beside: tuple[str, ...] = ()
 

@@ -10,8 +10,8 @@ from console.kinds.common.kind import Line, Op
 
 
 def shell_word(text: str) -> str:
-    """Return the text as one quoted word. Invisible characters are written as escapes (bash, zsh), so
-    the line does exactly what it looks like."""
+    """Return the text as one quoted word. Invisible characters are written as escapes (bash, zsh),
+    so the line does exactly what it looks like."""
     if text.isprintable():
         return shlex.quote(text)
     escaped = "".join(_escaped(character) for character in text)
@@ -28,7 +28,8 @@ def _escaped(character: str) -> str:
 
 
 def quoted_pattern(pattern: str) -> str:
-    """Return the pattern as one word, always in quotes, as RabbitMQ's documentation writes patterns."""
+    """Return the pattern as one word, always in quotes, as RabbitMQ's documentation writes
+    patterns."""
     plain = pattern.isprintable() and not set(pattern) & set('"$`\\!')
     return f'"{pattern}"' if plain else shell_word(pattern)
 
@@ -37,7 +38,9 @@ def limit_lines(
     what: str, whose: Line, limits: Mapping[str, int], op: Op, all_of: str = ""
 ) -> list[Line]:
     """Return the rabbitmqctl lines that set exactly these limits. `what` is "vhost_limits" or
-    "user_limits", `whose` the words that name the owner, `all_of` an extra word of the clear command."""
+    "user_limits", `whose` the words that name the owner, `all_of` an extra word of the clear
+    command.
+    """
     lines: list[Line] = []
     if op is not Op.CREATE:
         lines.append([f"clear_{what}", *whose, *([all_of] if all_of else [])])

@@ -1,5 +1,5 @@
-"""Canonical forms of the types of values in specs. Each function returns the form that equal values share,
-and raises TypeError or ValueError with the end of a sentence, such as "must be text"."""
+"""Canonical forms of the types of values in specs. Each function returns the form that equal values
+share. They raise TypeError or ValueError with the end of a sentence, such as "must be text"."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def optional_text(value: Any) -> str | None:
 
 
 def flag(value: Any) -> bool:
-    """True or false; no number or text stands for one."""
+    """True or false; numbers and text aren't accepted."""
     if not isinstance(value, bool):
         raise TypeError("must be true or false")
     return value
 
 
 def integer(value: Any) -> int:
-    """A whole number; no bool, float or text stands for one."""
+    """A whole number; bool, float and text aren't accepted."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError("must be a whole number")
     return value
@@ -57,8 +57,8 @@ def limits(value: Any) -> dict[str, int]:
 
 
 def table(value: Any) -> dict[str, Any]:
-    """AMQP arguments or a definition: any JSON object, sorted by name. Versions before 4.2.6 answer an
-    empty list for an empty object."""
+    """AMQP arguments or a definition: any JSON object, sorted by name. Versions before 4.2.6 answer
+    an empty list for an empty object."""
     if value == []:
         return {}
     if not isinstance(value, Mapping):

@@ -13,10 +13,12 @@ Body = dict[str, Any]
 
 
 class Named:
-    """The `Wire` of objects at `/api/<collection>/<key…>`, listed at `/api/<collection>`: exchanges, queues,
-    policies, permissions. `names` are the row's fields with the parts of the key. `spec` reads a row, `body`
-    makes the body of a PUT. `columns` limits the listing to these fields, if whole rows are expensive.
-    `on_one_node`: the objects answer 404 while their node is down."""
+    """The `Wire` of objects at `/api/<collection>/<key…>`, listed at `/api/<collection>`:
+    exchanges, queues, policies, permissions. `names` are the row's fields with the parts of the
+    key. `spec` reads a row, `body` makes the body of a PUT. `columns` limits the listing to these
+    fields, if whole rows are expensive. `on_one_node`: the objects answer 404 while their node is
+    down.
+    """
 
     reads_before_delete = False
 
@@ -56,7 +58,7 @@ class Named:
     def kept_while_down(self, key: Key) -> Get | None:
         if not self._on_one_node:
             return None
-        # The listing without statistics keeps them.
+        # The listing without statistics still has them.
         query = {"disable_stats": "true", "columns": "name,state"}
         return Get((self.collection, key[0]), query)  # type: ignore[arg-type]
 
@@ -70,8 +72,8 @@ class Named:
 
 
 def limits_by(rows: Sequence[Row], name: str) -> dict[str, dict[str, int]]:
-    """Return the limits by virtual host or user, from rows of vhost-limits or user-limits. `name` is the
-    row's field with the owner: "vhost" or "user". Malformed rows are skipped."""
+    """Return the limits by virtual host or user, from rows of vhost-limits or user-limits. `name`
+    is the row's field with the owner: "vhost" or "user". Malformed rows are skipped."""
     found: dict[str, dict[str, int]] = {}
     for row in rows:
         if isinstance(row.get("value"), dict) and isinstance(row.get(name), str):
@@ -82,7 +84,8 @@ def limits_by(rows: Sequence[Row], name: str) -> dict[str, dict[str, int]]:
 def limit_calls(
     collection: str, name: str, wanted: Mapping[str, int], before: Mapping[str, int]
 ) -> Iterator[Call]:
-    """Yield the calls that turn the limits `before` into `wanted`. `name` is their virtual host or user."""
+    """Yield the calls that turn the limits `before` into `wanted`. `name` is their virtual host or
+    user."""
     for limit, value in wanted.items():
         if before.get(limit) != value:
             yield Call("PUT", (collection, name, limit), {"value": value})

@@ -1,1 +1,2 @@
-"""What RabbitMQ refuses, by version and plugins: what is known of a broker, and rules that several kinds share."""
+"""What RabbitMQ refuses, by version and plugins: known facts of a broker, and rules that several
+kinds share."""

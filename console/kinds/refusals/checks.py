@@ -1,5 +1,5 @@
-"""Checks of values that RabbitMQ makes of arguments and policies. Each returns what is wrong, as the end of a
-sentence ("must be a whole number"); "" for nothing."""
+"""RabbitMQ's checks of values of arguments and policies. Each returns what is wrong, as the end of
+a sentence ("must be a whole number"); "" for nothing."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def whole_time(value: Any) -> str:
 
 
 def has_null(value: Any) -> bool:
-    """Whether the value is null or holds one: the management API takes none in arguments."""
+    """Whether the value is or contains null, which the management API refuses in arguments."""
     if isinstance(value, dict):
         return any(map(has_null, value.values()))
     return any(map(has_null, value)) if isinstance(value, list) else value is None

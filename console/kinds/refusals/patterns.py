@@ -1,4 +1,5 @@
-"""Patterns over names that RabbitMQ takes and that can't mean what their author meant: read off the text."""
+"""Find mistakes in patterns over names that RabbitMQ accepts but that hardly mean what was
+intended."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ _QUOTES = "'\"`"
 
 
 def slips(pattern: str) -> list[str]:
-    """Return a sentence for each thing in the pattern that is taken literally and hardly meant so."""
+    """Return a sentence for each part of the pattern that is taken literally although probably not
+    meant so."""
     return list(_slips(pattern))
 
 
@@ -47,8 +49,8 @@ def has_empty_alternative(pattern: str) -> bool:
 
 
 def _top_level(pattern: str) -> Iterator[str]:
-    """The parts of a pattern outside groups: single characters; escapes, classes, repeats in braces and whole
-    groups as one."""
+    """Yield the parts of a pattern outside groups: single characters; escapes, classes, repeats in
+    braces and whole groups as one part."""
     at = 0
     while at < len(pattern):
         end = _end_of(pattern, at)
@@ -57,7 +59,7 @@ def _top_level(pattern: str) -> Iterator[str]:
 
 
 def _end_of(pattern: str, at: int) -> int:
-    """Where the part that begins here ends."""
+    """Return the index at which the part that begins at `at` ends."""
     char = pattern[at]
     if char == "\\":
         end = pattern.find("\\E", at) if pattern.startswith("\\Q", at) else -1

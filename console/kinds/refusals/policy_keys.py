@@ -1,7 +1,8 @@
-"""What RabbitMQ refuses of a policy or operator policy, by version.
+"""What RabbitMQ refuses in a policy or operator policy, by version.
 
-Sources: `rabbit_policies.erl`, `rabbit_mirror_queue_misc.erl`, `rabbit_queue_location_validator.erl`,
-`rabbit_federation_parameters.erl`, and what 3.10.8, 4.0.5 and 4.3.6 answered (`tests/truth/policy.jsonl`).
+Sources: `rabbit_policies.erl`, `rabbit_mirror_queue_misc.erl`,
+`rabbit_queue_location_validator.erl`, `rabbit_federation_parameters.erl`, and the answers of
+3.10.8, 4.0.5 and 4.3.6 (`tests/truth/policy.jsonl`).
 """
 
 from __future__ import annotations
@@ -27,26 +28,28 @@ from console.kinds.refusals.patterns import slips
 from console.kinds.refusals.versions import BrokerFacts, Fault
 
 STRIP_MIRRORING = "strip_cmq_keys_from_policies"
-#: Removed with RabbitMQ 4.0.
+#: Removed in RabbitMQ 4.0.
 MIRRORING = (
     "ha-mode", "ha-params", "ha-sync-mode", "ha-sync-batch-size", "ha-promote-on-shutdown",
     "ha-promote-on-failure",
 )  # fmt: skip
 _FEDERATION = ("federation-upstream", "federation-upstream-set", "federation-upstream-pattern")
-#: Plugins that bring the keys of federation: one of them has to run.
+#: Plugins that provide the keys of federation: one of them has to run.
 FEDERATION_PLUGINS = (
     "rabbitmq_federation", "rabbitmq_federation_common", "rabbitmq_queue_federation",
     "rabbitmq_exchange_federation",
 )  # fmt: skip
 _OF_SHARDING = ("shards-per-node", "routing-key")
-#: Values of apply-to that name a type of queues.
+#: Values of apply-to that name a queue type.
 _BY_TYPE = ("classic_queues", "quorum_queues", "streams")
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """`since` and `until`: versions in which policies have the key; `operator`: from which version on operator
-    policies have it, None for never. `first`: another check before a version."""
+    """A key of policies. `since` and `until`: versions in which policies have it. `operator`: the
+    first version in which operator policies have it; None for never. `first`: another check before
+    a version.
+    """
 
     check: Check
     since: str = ""
@@ -103,7 +106,7 @@ _KEYS: Mapping[str, _Key] = {
 
 
 def faults(spec: Mapping[str, Any], facts: BrokerFacts, *, operator: bool) -> Iterator[Fault]:
-    """What the broker would refuse of a policy; its pattern is judged elsewhere."""
+    """Yield what the broker would refuse in a policy, except its pattern."""
     if spec["apply_to"] in _BY_TYPE and not facts.at_least("3.12"):
         yield Fault(
             "apply_to",
@@ -157,7 +160,7 @@ def _of_key(name: str, value: Any, facts: BrokerFacts, operator: bool) -> Iterat
 
 
 def _of_mirroring(definition: Mapping[str, Any], facts: BrokerFacts) -> Iterator[Fault]:
-    """The keys of mirroring go together, where the broker still has them."""
+    """Check that the keys of mirroring go together, on brokers that still have them."""
     if not facts.before("4.0"):
         return
     mode, params = definition.get("ha-mode"), definition.get("ha-params")

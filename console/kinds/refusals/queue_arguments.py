@@ -1,8 +1,8 @@
-"""What RabbitMQ refuses of a queue's arguments, by version and queue type.
+"""What RabbitMQ refuses in a queue's arguments, by version and queue type.
 
-Sources: `rabbit_amqqueue.erl` (`declare_args`), `rabbit_queue_type.erl`, `rabbit_stream_queue.erl`, and what
-3.10.8, 4.0.5 and 4.3.6 answered (`tests/truth/queue_declare.jsonl`). An argument that isn't listed is
-accepted by every version, without effect.
+Sources: `rabbit_amqqueue.erl` (`declare_args`), `rabbit_queue_type.erl`, `rabbit_stream_queue.erl`,
+and the answers of 3.10.8, 4.0.5 and 4.3.6 (`tests/truth/queue_declare.jsonl`). Every version
+accepts an argument that isn't listed, without effect.
 """
 
 from __future__ import annotations
@@ -38,9 +38,13 @@ FOR_QUORUM = "prepare_for_quorum_queue_migration"
 
 @dataclass(frozen=True, slots=True)
 class _Argument:
-    """`types`: queue types that take it; the others refuse it from `alone` on, before that they pass it
-    over. Before `since` no type knows it, so all take it. `changes`: other checks by the version from which
-    they hold, latest first. `also`: another type that takes it, from a version on."""
+    """An argument of queues. `types`: queue types that accept it; from version `alone` on, the
+    others refuse it, before that they ignore it.
+
+    Before `since` no type knows it, so all accept it. `changes`: other checks, each with the first
+    version in which it holds, latest first. `also`: another type that accepts it, from a version
+    on.
+    """
 
     types: Sequence[str]
     check: Check
@@ -71,7 +75,7 @@ _ARGUMENTS: Mapping[str, _Argument] = {
     "x-overflow": _Argument(_QUEUES, one_of("drop-head", "reject-publish", "reject-publish-dlx")),
     "x-queue-mode": _Argument((CLASSIC,), one_of("default", "lazy"), changes=(("4.3", anything),)),
     "x-queue-version": _Argument((CLASSIC,), between(1, 2), changes=(("4.3", between(2, 2)),)),
-    # 3.10.8 answers some other values never, and uses a whole core until it is restarted.
+    # 3.10.8 never answers for some other values, and uses a whole core until it is restarted.
     "x-queue-master-locator": _Argument(
         (CLASSIC,),
         one_of("client-local", "min-masters", "random"),
@@ -94,9 +98,10 @@ _ARGUMENTS: Mapping[str, _Argument] = {
 
 
 def queue_type(arguments: Mapping[str, Any], default: str | None, facts: BrokerFacts) -> str:
-    """The type of a queue with these arguments. `default`: that of its virtual host, which 3.10 ignores."""
+    """Return the type of a queue with these arguments. `default` is the one of its virtual host,
+    which 3.10 ignores."""
     said = arguments.get(TYPE)
-    # From 4.1 on, an empty one is as none.
+    # From 4.1 on, an empty type counts as none.
     if said is not None and not (said == "" and facts.at_least("4.1")):
         return said if isinstance(said, str) else str(said)
     return default if default and facts.at_least("3.11") else CLASSIC
@@ -106,7 +111,7 @@ def faults(
     *, arguments: Mapping[str, Any], durable: bool, auto_delete: bool, default: str | None,
     facts: BrokerFacts,
 ) -> Iterator[Fault]:  # fmt: skip
-    """What the broker would refuse of a queue."""
+    """Yield what the broker would refuse in a queue."""
     made = default if durable and not auto_delete else None
     of_type = queue_type(arguments, made, facts)
     if of_type not in TYPES:

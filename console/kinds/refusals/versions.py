@@ -1,7 +1,7 @@
-"""What is known of a broker that decides which objects it takes, and what it would refuse of one.
+"""Facts of a broker that decide which objects it accepts, and faults of an object.
 
-A boundary (`since`, `until`) is the first version that is known to be otherwise. Where it isn't known
-to the release, it is put so that nothing is refused that the broker might take.
+A boundary (`since`, `until`) is the first version known to behave differently. If the exact release
+is unknown, the boundary is set so that nothing is refused that the broker might accept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 Version = tuple[int, int, int]
 _DIGITS = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
-#: Plugins that come with RabbitMQ, and beginnings of the names of more.
+#: Plugins that come with RabbitMQ, and prefixes of the names of more.
 _PLUGINS = frozenset({
     "rabbitmq_amqp1_0", "rabbitmq_amqp_client", "rabbitmq_aws", "rabbitmq_cli",
     "rabbitmq_consistent_hash_exchange", "rabbitmq_event_exchange", "rabbitmq_exchange_federation",
@@ -26,24 +26,26 @@ _PLUGIN_FAMILIES = (
     "rabbitmq_auth_", "rabbitmq_federation", "rabbitmq_peer_discovery_", "rabbitmq_shovel",
     "rabbitmq_stream", "rabbitmq_web_",
 )  # fmt: skip
-#: One of each version in which something of the rules changed: what all of them refuse is refused by a
-#: broker of unknown version too.
+#: One of each version in which a rule changed. What all of them refuse, a broker of unknown version
+#: refuses too.
 EVERY: tuple[Version, ...] = (
     (3, 10, 8), (3, 11, 0), (3, 12, 0), (3, 13, 0), (4, 0, 0), (4, 1, 0), (4, 2, 0), (4, 3, 0),
 )  # fmt: skip
 
 
 def version_of(said: str) -> Version | None:
-    """Return "4.0.5" or "4.1.0-rc.1" as numbers; None where it isn't a version."""
+    """Return "4.0.5" or "4.1.0-rc.1" as numbers; None if it isn't a version."""
     found = _DIGITS.match(said)
     return None if found is None else (int(found[1]), int(found[2]), int(found[3] or 0))
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why the broker would refuse an object: the field, and one whole sentence. `remedy` is the name of a
-    transformation of definitions that takes the cause away; "" for none. Not `refuses`: the broker takes it,
-    and something of it has no effect."""
+    """Why the broker would refuse an object: the field, and one whole sentence.
+
+    `remedy` is the name of a transformation of definitions that removes the cause; "" for none. If
+    not `refuses`, the broker accepts it, and a part of it has no effect.
+    """
 
     field: str
     sentence: str
@@ -57,19 +59,20 @@ def _nothing_else(kind: str, key: tuple[str, ...]) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerFacts:
-    """`said` is the version as the broker says it. None stands for unknown in every field."""
+    """What is known of a broker. `said` is the version as the broker reports it. None stands for
+    unknown in every field."""
 
     version: Version | None = None
     said: str = ""
     #: Types that an exchange can have there: RabbitMQ's own and those of enabled plugins.
     exchange_types: Collection[str] | None = None
-    #: Erlang applications that run on every node, so plugins too.
+    #: Erlang applications that run on every node, which includes plugins.
     applications: Collection[str] | None = None
     #: The fields that an existing object would change; None for a new object.
     changed: Collection[str] | None = None
-    #: Whether `other` knows every object: what it doesn't have is then not there.
+    #: Whether `other` knows every object: an object that it doesn't have doesn't exist.
     whole: bool = False
-    #: Another object as it is to be, by its kind's name and key; empty where none is known.
+    #: The desired spec of another object, by its kind's name and key; empty if none is known.
     other: Callable[[str, tuple[str, ...]], Mapping[str, Any]] = field(default=_nothing_else)
 
     @property
@@ -78,18 +81,21 @@ class BrokerFacts:
         return f"RabbitMQ {self.said}" if self.said else "RabbitMQ"
 
     def at_least(self, since: str) -> bool:
-        """Whether the broker has what came with `since`; "" for always. Only for a known version."""
+        """Whether the broker has what came with `since`; "" for always. True if the version is
+        unknown."""
         least = version_of(since)
         return least is None or self.version is None or self.version >= least
 
     def before(self, until: str) -> bool:
-        """Whether the broker still has what went with `until`; "" for always."""
+        """Whether the broker still has what was removed in `until`; "" for always. True if the
+        version is unknown."""
         last = version_of(until)
         return last is None or self.version is None or self.version < last
 
     @property
     def has_foreign_plugins(self) -> bool:
-        """Whether plugins may run there that don't come with RabbitMQ, and bring what no list here has."""
+        """Whether plugins may run there that don't come with RabbitMQ and add what no list here
+        has."""
         return self.applications is None or any(
             name.startswith("rabbitmq_")
             and name not in _PLUGINS
@@ -98,5 +104,5 @@ class BrokerFacts:
         )
 
     def lacks_application(self, *names: str) -> bool:
-        """Whether none of these runs there; False where that isn't known."""
+        """Whether none of these runs there; False if that is unknown."""
         return self.applications is not None and not set(names) & set(self.applications)

@@ -1,1 +1,1 @@
-"""Definitions files: read, check, compare, transform and write them. Pure."""
+"""Definitions files: read, check, compare, transform and write them. Pure: no Django, no I/O."""

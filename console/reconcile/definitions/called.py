@@ -1,4 +1,4 @@
-"""What a row of definitions is called in a sentence, whatever is in its names."""
+"""Name a row of definitions in a sentence, whatever characters its names contain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from console.kinds.registry import KINDS
 from console.rabbitmq.text import printable
 
 _WORDS = {kind.section.name: kind.noun for kind in KINDS.values() if kind.section.read}
-#: What names a row, with the word before it.
+#: By section: the fields that name a row, each with the word that precedes it.
 _NAMED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "permissions": (("user", "of"), ("vhost", "on")),
     "topic_permissions": (("user", "of"), ("exchange", "on"), ("vhost", "in")),
@@ -19,7 +19,7 @@ _USUAL = (("name", ""), ("vhost", "in"))
 
 
 def called_row(section: str, row: Any) -> tuple[str | None, str]:
-    """(its virtual host, None where it tells none; `queue "a\\x00b" in "/"`)."""
+    """Return (virtual host of the row or None, name such as `queue "a\\x00b" in "/"`)."""
     word = _WORDS.get(section, section)
     if not isinstance(row, Mapping):
         return None, word

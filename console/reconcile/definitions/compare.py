@@ -1,4 +1,4 @@
-"""Definitions compared with a broker, or with other definitions."""
+"""Compare definitions with a broker or with other definitions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def within(objects: Mapping[Ref, Any], vhost: str) -> dict[Ref, Any]:
 
 
 def take_vhost(definitions: Definitions, source: str, target: str) -> Definitions:
-    """The part in one virtual host, as it would be in another. Users and what else belongs to the
-    whole broker stay behind, and so does what is about the other virtual hosts."""
+    """Return the objects of virtual host `source`, moved to virtual host `target`. Users and other
+    objects of the whole broker are left out, and so are other virtual hosts."""
     inside = within(definitions.objects, source)
     left = len(definitions.objects) - len(inside)
     findings = [
@@ -51,8 +51,8 @@ def take_vhost(definitions: Definitions, source: str, target: str) -> Definition
 
 
 def check_references(definitions: Definitions, observed: Mapping[Ref, Any]) -> dict[Ref, str]:
-    """Why objects cannot be made: they stand on something that is neither in the file nor on the
-    broker. What stands on such an object cannot be made either."""
+    """Return, by object, a sentence why it can't be created: it depends on something that is
+    neither in the file nor on the broker, or on another such object."""
     refused: dict[Ref, str] = {}
     known = set(observed) | (set(definitions.objects) - definitions.implied)
     for ref in sorted(definitions.objects, key=lambda one: (KINDS[one.kind].rank, one)):
@@ -66,7 +66,8 @@ def check_references(definitions: Definitions, observed: Mapping[Ref, Any]) -> d
 
 
 def needs(ref: Ref) -> Iterator[Ref]:
-    """What must be there first. Of itself a container asks that the file names it, not only its limits."""
+    """Yield what must exist first. For a container, that includes the container itself: the file
+    has to list it, not only its limits."""
     kind = KINDS[ref.kind]
     if kind.is_container:
         yield ref
@@ -74,16 +75,20 @@ def needs(ref: Ref) -> Iterator[Ref]:
 
 
 def touched_by(replaced: set[Ref], observed: Mapping[Ref, Any]) -> list[Ref]:
-    """What is on the broker and goes when these are deleted, such as the bindings of a queue."""
+    """Return the objects on the broker that are deleted together with these, such as the bindings
+    of a queue."""
     return [ref for ref in observed if replaced & set(KINDS[ref.kind].stands_on(ref.key))]
 
 
 def prunable(
     definitions: Definitions, observed: Mapping[Ref, Any], *, vhost: str | None, own_user: str
 ) -> list[Ref]:
-    """What the broker has and the file lacks. Only of the kinds that the file speaks of; only in
-    `vhost` where one is given; in a file that lists no virtual hosts only in those it names. Never
-    the cluster's own parameters, nor the user by which the console logs in with its permissions."""
+    """Return the objects that the broker has and the file doesn't.
+
+    Only of kinds that the file contains. Only in `vhost` if it is given; if the file lists no
+    virtual hosts, only in those that it names. Never the cluster's own parameters, nor the user
+    that the console signs in as, nor that user's permissions.
+    """
     named = {vhost_of(ref) for ref in definitions.objects} - {None}
     whole = any(KINDS[name].is_container for name in definitions.sections)
     found = []

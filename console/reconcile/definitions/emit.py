@@ -1,4 +1,4 @@
-"""Specs written as a definitions file, in RabbitMQ's own format."""
+"""Write specs as a definitions file, in RabbitMQ's own format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from console.kinds.registry import KINDS, vhost_of
 from console.reconcile.definitions.rows import INSIDE, SECTIONS
 from console.reconcile.disclose import beside_secrets
 
-#: How the `explanation` of a file begins that lacks something of its broker.
+#: The beginning of `explanation` in a file that doesn't contain everything of its broker.
 EXPLAINED = "Left out because it can't be read: "
 _MOST_TOLD = 200
 
@@ -23,10 +23,12 @@ def emit_definitions(
     secrets: bool = False,
     left_out: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The objects in RabbitMQ's format, in one order. `left_out` is told in `explanation`, which every
-    version passes over. `vhost` gives the form of a single virtual host,
-    which has no users or permissions. Without `secrets` no password hash is in it; URIs are to be
-    cleaned by the caller (console.reconcile.disclose)."""
+    """Return the objects in RabbitMQ's format, in a fixed order.
+
+    `left_out` is listed in `explanation`, which every version ignores. `vhost` selects the form of
+    a single virtual host, which has no users or permissions. Without `secrets`, the result has no
+    password hashes; the caller removes passwords from URIs (console.reconcile.disclose).
+    """
     top: dict[str, Any] = {"rabbit_version": version, "rabbitmq_version": version}
     top["rabbitmq_definition_format"] = "cluster" if vhost is None else "single_virtual_host"
     if left_out:

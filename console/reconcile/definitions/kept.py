@@ -1,10 +1,10 @@
-"""What a file leaves out or gives as empty, and the broker has.
+"""Decide what happens to values that the broker has and the file leaves out or empty.
 
-It is no desired to clear, unless the file is the whole truth: then it is told before it is done. Exports of
-RabbitMQ are full of such values (`"limits": []` and `"description": ""` of every virtual host), and its
-own import clears some of them (tags, passwords, limits among the parameters) and not others (limits in
-the row of a virtual host). Where an empty value means something (the patterns of a permission, where it
-matches nothing) it counts.
+An empty value isn't a request to clear, unless the file is the whole truth; then the plan shows
+what is cleared. Exports of RabbitMQ are full of such values (`"limits": []` and `"description": ""`
+of every virtual host). RabbitMQ's own import clears some of them (tags, passwords, limits among the
+parameters) and not others (limits in the row of a virtual host). An empty value counts if it has a
+meaning: an empty pattern of a permission matches nothing.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ def complete(
     *,
     whole_truth: bool,
 ) -> tuple[Objects, list[Finding]]:
-    """Whole specs of the `allowed` objects of the file, and what is kept of them on the broker although
-    the file has it empty or not at all. `whole_truth`: what is empty in it is to be cleared."""
+    """Return the whole specs of the `allowed` objects of the file, and a finding for what is kept
+    on the broker although the file has it empty or not at all. `whole_truth`: clear what is empty
+    in the file.
+    """
     whole: Objects = {}
     kept: list[Finding] = []
     for ref, spec in allowed.items():
@@ -41,14 +43,15 @@ def complete(
             if named and not whole_truth:
                 kept.append(_kept(ref, named))
         else:
-            # A URI that was exported without its password keeps that which the broker has.
+            # A URI that was exported without its password gets the password that the broker has.
             told = whole_spec(ref.kind, spec, None, seen)
             whole[ref] = told if whole_truth else {**seen, **told}
     return whole, kept
 
 
 def cleared(ref: Ref, before: Spec, after: Spec) -> list[str]:
-    """What of an object is there before and not after, in words: ["limit max-queues (5)", "tags"]."""
+    """Return what an object has before and not after, in words: ["limit max-queues (5)",
+    "tags"]."""
     found = [
         f"limit {name} ({value})"
         for name, value in sorted(before.get("limits", {}).items())
@@ -63,7 +66,7 @@ def cleared(ref: Ref, before: Spec, after: Spec) -> list[str]:
 def _laid_over(
     definitions: Definitions, ref: Ref, spec: Spec, seen: Spec, whole_truth: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """The whole spec, and what of `seen` the file does not have."""
+    """Return the whole spec, and the names of what is in `seen` and not in the file."""
     told = dict(spec)
     named: list[str] = []
     for name, more in KINDS[ref.kind].clears.items():
@@ -84,7 +87,7 @@ def _laid_over(
             named += [f"limit {name} ({value})" for name, value in sorted(left.items())]
             told["limits"] = {**left, **limits}
     elif KINDS[ref.kind].section.component and "parameter" in definitions.sections:
-        # Limits of virtual hosts are parameters, and the file has all that there are to be.
+        # Limits of virtual hosts are parameters, and the file lists all of them.
         told["limits"] = limits
     return {**seen, **told}, named
 

@@ -1,8 +1,8 @@
-"""RabbitMQ's definitions files, 3.10 to 4.3: read into specs with what is to be said of them, and
-written from specs. The whole cluster's form and that of a single virtual host.
+"""Read RabbitMQ's definitions files, 3.10 to 4.3, into specs and findings. Supports the form of a
+whole cluster and that of a single virtual host.
 
 Sources: `rabbit_definitions.erl`, `rabbit_mgmt_wm_definitions.erl`. Unlike the broker's own import,
-nothing is passed over in silence: whatever is left out, unknown or impossible becomes a Finding.
+nothing is ignored silently: whatever is left out, unknown or impossible becomes a Finding.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _FILE_KEYS = frozenset({
     "rabbitmq_definition_format", "original_cluster_name", "original_vhost_name",
 })  # fmt: skip
 _VERSIONS = ("rabbit_version", "rabbitmq_version")
-#: Sections of what others stand on.
+#: Sections of objects that others depend on.
 _STOOD_ON = ("vhosts", "users")
-#: What a file of one virtual host says of that virtual host itself.
+#: Keys with which a file of one virtual host describes the virtual host itself.
 _VHOST_KEYS = frozenset({"description", "metadata", "default_queue_type", "limits", "tags"})
 
 
@@ -51,15 +51,19 @@ __all__ = ["Carried", "Definitions", "Finding", "LeftOut", "parse_definitions", 
 def parse_definitions(
     body: bytes, *, vhost: str | None = None, most_bytes: int = MOST_BYTES
 ) -> Definitions:
-    """What a file asks for. `vhost` is where objects go that name none, as in a file of one virtual
-    host. Raises TooLarge and NotDefinitions (definitions_text) where nothing can be read at all."""
+    """Read a file. `vhost` is used for objects that name none, as in a file of one virtual host.
+    Raises TooLarge or NotDefinitions (console.reconcile.definitions.text) if nothing can be read.
+    """
     return _Reader(read_json(body, most_bytes), vhost).read()
 
 
 def parse_live(body: bytes, *, most_bytes: int) -> Definitions:
-    """What a broker says that is on it. A row that cannot be read is left out, and told in `left_out`:
-    one odd name must not stand in the way of all others. Of a virtual host or user only the field goes
-    that cannot be read, as others stand on it. Raises as `parse_definitions`."""
+    """Read the definitions that a broker reports.
+
+    A row that can't be read is left out and listed in `left_out`, so that one odd name doesn't
+    block all others. Of a virtual host or user, only the unreadable field is left out, because
+    other objects depend on it. Raises the same errors as `parse_definitions`.
+    """
     top, suspect = read_unchecked(body, most_bytes, tolerant=True)
     top = {name: value for name, value in top.items() if name in SECTIONS or name in _VERSIONS}
     return _Reader(top, None, live=True, suspect=suspect).read()
@@ -76,14 +80,14 @@ class _Reader:
         self.vhost = vhost
         self.objects: dict[Ref, dict[str, Any]] = {}
         self.carried: dict[Ref, Carried] = {}
-        #: Why the row's object is only carried ("": it isn't), the field with its name, and whether it is one
-        #: that an import skips.
+        #: Why the row's object is only carried ("": it isn't), the unaddressable field with its
+        #: name, and whether an import skips the object.
         self.why_carried, self.unaddressable, self.skipped = "", "", False
         self.findings: list[Finding] = []
         version = top.get("rabbitmq_version") or top.get("rabbit_version") or ""
         self.version = version if isinstance(version, str) else ""
         self.single = _single_vhost(top)
-        #: Virtual hosts of which the file tells nothing but limits.
+        #: Virtual hosts for which the file has only limits.
         self.implied: set[Ref] = set()
         self.removed_limits: dict[Ref, frozenset[str]] = {}
         self.section, self.index = "", -1
@@ -140,7 +144,7 @@ class _Reader:
             self._find(Level.ERROR, "", f"{error}.")
 
     def _rest_of(self, row: Any, why: str) -> Any:
-        """What can be read of the row, where something else stands on it. Raises Left."""
+        """Return the readable fields of the row if other objects depend on it. Raises Left."""
         rest = readable(row) if self.section in _STOOD_ON and isinstance(row, dict) else {}
         if "name" not in rest:
             raise self.left(Level.ERROR, "", why)
@@ -222,7 +226,8 @@ class _Reader:
         return self.vhost
 
     def take(self, kind: str, key: Key, spec: dict[str, Any]) -> None:
-        """One object, checked; the first of two for one object counts, and the other is told."""
+        """Check and add one object. If two rows are about one object, the first counts and the
+        other becomes a finding."""
         ref = Ref(kind, key)
         whole = KINDS[kind].canonical(spec)
         if "limits" in spec:
@@ -251,8 +256,8 @@ class _Reader:
             self.removed_limits[ref] = self.removed_limits.get(ref, frozenset()) | removed
 
     def lay_over(self, kind: str, key: Key, spec: dict[str, Any]) -> None:
-        """Fields of an object that another section tells, as they stand there; objects among them are
-        merged. Raises TypeError, ValueError."""
+        """Add fields of an object from another section; values that are objects are merged. Raises
+        TypeError, ValueError."""
         ref = Ref(kind, key)
         told = {name: KINDS[kind].field(name).canonical(said) for name, said in spec.items()}
         for name, value in told.items():
@@ -272,7 +277,8 @@ class _Reader:
 
 
 def _single_vhost(top: Mapping[str, Any]) -> str | None:
-    """None: the file is of a cluster. Files before 4.1 do not say what they are."""
+    """Return the virtual host's name, "" if unknown; None: the file is of a cluster. Files from
+    before 4.1 don't say which form they have."""
     told = top.get("rabbitmq_definition_format")
     if told is not None:
         return str(top.get("original_vhost_name") or "") if told == "single_virtual_host" else None

@@ -1,4 +1,4 @@
-"""What was read of definitions: objects, and what is to be said of them."""
+"""The result of reading definitions: objects and findings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from console.kinds.common.rows import Level
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`index` counts the section's rows from 0; None where it is about the whole section or file."""
+    """Something to report about a file. `index` counts the section's rows from 0; None if it is
+    about the whole section or file."""
 
     level: Level
     section: str
@@ -29,8 +30,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Something of a broker that cannot be read or compared. `vhost` None: it belongs to the whole
-    broker, or where it belongs cannot be told. `sentence` names it, printably."""
+    """Something on a broker that can't be read or compared. `vhost` None: it belongs to the whole
+    broker, or its place is unknown. `sentence` names it in printable form."""
 
     vhost: str | None
     sentence: str
@@ -41,8 +42,8 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """An object that the console can't address, so that it is kept in files and nothing else is done with
-    it. `skipped`: not for its name, but because an import would pass it over."""
+    """An object that the console can't address, so it is only copied into files. `skipped`: not
+    because of its name, but because an import would skip it."""
 
     spec: dict[str, Any] = field(repr=False)
     why: str
@@ -51,20 +52,23 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """`objects` hold only the fields that the file tells; `sections` are the kinds it speaks of at
-    all. Specs hold secrets (password hashes, URIs with passwords): never show them as they are."""
+    """The content of a file. `objects` hold only the fields that the file has; `sections` are the
+    kinds that the file contains. Specs hold secrets (password hashes, URIs with passwords): never
+    show them as they are.
+    """
 
     objects: Mapping[Ref, dict[str, Any]] = field(repr=False)
     sections: frozenset[str]
     findings: tuple[Finding, ...] = ()
     version: str = ""
-    #: The virtual host that a file of a single one is of, as it was called there; "" where not told.
+    #: The original name of the virtual host in a file of a single one; "" if the file doesn't give
+    #: it; None for a file of a cluster.
     single_vhost: str | None = None
-    #: Virtual hosts that are not among the file's own: of these it tells nothing but limits.
+    #: Virtual hosts that the file doesn't list: it has only limits for them.
     implied: frozenset[Ref] = frozenset()
-    #: Limits that it gives as negative, which is to have none: by virtual host or user.
+    #: Limits that the file gives as negative, which removes them, by virtual host or user.
     removed_limits: Mapping[Ref, frozenset[str]] = field(default_factory=dict)
-    #: Of a broker's own definitions, one for each of `errors`.
+    #: For a broker's own definitions: one entry per error.
     left_out: tuple[LeftOut, ...] = ()
     carried: Mapping[Ref, Carried] = field(default_factory=dict, repr=False)
 

@@ -1,7 +1,7 @@
-"""The bytes of a definitions file as JSON that has one meaning only.
+"""Parse the bytes of a definitions file as JSON with only one meaning.
 
-RabbitMQ, Python and Postgres read duplicate keys, lone surrogates and NUL differently, so that what
-was checked would not be what is done.
+RabbitMQ, Python and Postgres read duplicate keys, lone surrogates and NUL differently, so what was
+checked would not be what is applied.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import re
 from typing import Any
 
-#: The broker's own limit.
+#: The broker's own limit, in bytes.
 MOST_BYTES = 20 * 1024 * 1024
 MOST_DEPTH = 64
 _MOST_INTEGER = 2**63 - 1
@@ -21,28 +21,28 @@ _OTHERS = {
     b"\xff\xfe": "The file is UTF-16, as some shells write it. Save it as UTF-8.",
     b"\xfe\xff": "The file is UTF-16, as some shells write it. Save it as UTF-8.",
 }
-#: Bare characters that only a tolerant reading lets through.
+#: Bare characters that only tolerant reading accepts.
 _ODD = re.compile("[\0\ud800-\udfff]")
 _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class NotDefinitions(ValueError):
-    """Nothing of the file can be read; one sentence."""
+    """Nothing of the file can be read; the text is one sentence."""
 
 
 class TooLarge(NotDefinitions):
-    """Larger than MOST_BYTES; not parsed."""
+    """Larger than the limit; not parsed."""
 
 
 def read_json(body: bytes, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
-    """The top object. Raises TooLarge, NotDefinitions."""
+    """Return the top-level object. Raises TooLarge, NotDefinitions."""
     top, suspect = read_unchecked(body, most_bytes)
     _check(top, 1, suspect)
     return top
 
 
 def why_unreadable(value: Any, *, suspect: bool = True) -> str:
-    """Why a value of `read_unchecked` has no one meaning, or cannot be kept; "" where it is sound."""
+    """Return why a value of `read_unchecked` is ambiguous or can't be stored; "" if it is sound."""
     try:
         _check(value, 3, suspect)
     except NotDefinitions as error:
@@ -51,7 +51,7 @@ def why_unreadable(value: Any, *, suspect: bool = True) -> str:
 
 
 def readable(row: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a row that can be read, and those of its metadata."""
+    """Return the fields of a row that can be read, and those of its metadata."""
     found = {}
     for name, value in row.items():
         if why_unreadable(name):
@@ -70,9 +70,12 @@ def readable(row: dict[str, Any]) -> dict[str, Any]:
 def read_unchecked(
     body: bytes, most_bytes: int = MOST_BYTES, *, tolerant: bool = False
 ) -> tuple[dict[str, Any], bool]:
-    """The top object, and whether a text in it may be unfit. What has no one meaning stands in it as a
-    value that `why_unreadable` tells of. `tolerant` takes bytes that are not UTF-8 and bare control
-    characters too. Raises TooLarge, NotDefinitions."""
+    """Return the top-level object, and whether a text in it may be unfit.
+
+    An ambiguous value is replaced by one for which `why_unreadable` gives the reason. `tolerant`
+    also accepts bytes that aren't UTF-8 and bare control characters. Raises TooLarge,
+    NotDefinitions.
+    """
     if len(body) > most_bytes:
         raise TooLarge(f"The file is larger than {most_bytes // 1024 // 1024} MB.")
     if found := next((what for magic, what in _OTHERS.items() if body.startswith(magic)), None):
@@ -102,7 +105,7 @@ def read_unchecked(
 
 
 class _Unfit:
-    """Stands where a value has no one meaning."""
+    """Replaces a value that is ambiguous."""
 
     def __init__(self, sentence: str) -> None:
         self.sentence = sentence
@@ -132,7 +135,7 @@ def _constant(name: str) -> _Unfit:
     return _Unfit(f"{name} isn't a valid JSON number.")
 
 
-#: What may be unfit whatever the texts are.
+#: Types of values that may be unfit even if all texts are fit.
 _DEEP = (dict, list, float, _Unfit)
 
 

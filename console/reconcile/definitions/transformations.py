@@ -1,4 +1,4 @@
-"""Transformations of definitions, by the names that rabbitmqadmin v2 gives them, and one that it lacks
+"""Transformations of definitions, by the names of rabbitmqadmin v2, plus one that it doesn't have
 (`strip_deletion_protection`). Each is about particular kinds."""
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _OF_MIRRORED = ("queue-mode", "queue-master-locator")
 
 
 def transform(definitions: Definitions, names: list[str]) -> Definitions:
-    """The definitions after each transformation, in order. KeyError: there is none of that name."""
+    """Return the definitions after each transformation, in order. Raises KeyError for an unknown
+    name."""
     objects: Objects = dict(definitions.objects)
     for name in names:
         objects = TRANSFORMATIONS[name](objects)
@@ -30,7 +31,7 @@ def transform(definitions: Definitions, names: list[str]) -> Definitions:
         }
     sections = definitions.sections - {
         kind for name in names for kind in _EXCLUDED.get(name, ())
-    }  # what is left out is not asked for, so nothing of it is deleted
+    }  # what is left out isn't pruned either
     return replace(definitions, objects=objects, sections=sections, carried=carried)
 
 
@@ -55,8 +56,8 @@ def _policies(objects: Objects, keys: tuple[str, ...]) -> Objects:
 
 
 def _for_quorum_queues(objects: Objects) -> Objects:
-    """Mirroring keys and others that quorum queues refuse, in policies and arguments; of overflow,
-    reject-publish-dlx becomes reject-publish."""
+    """Remove mirroring keys and others that quorum queues refuse from policies and arguments. For
+    overflow, reject-publish-dlx becomes reject-publish."""
     stripped = _policies(objects, _MIRRORING + _OF_MIRRORED)
     for ref, spec in stripped.items():
         name = {"queue": "arguments", "policy": "definition", "operator_policy": "definition"}.get(
@@ -95,7 +96,7 @@ def _drop_empty(objects: Objects) -> Objects:
 
 
 def _obfuscate(objects: Objects) -> Objects:
-    """Users under other names and without passwords, the same in their permissions."""
+    """Rename users, also in their permissions, and remove their passwords."""
     users = {user for ref in objects if (user := KINDS[ref.kind].user_of(ref.key)) is not None}
     new = {name: f"obfuscated-username-{number}" for number, name in enumerate(sorted(users), 1)}
     found: Objects = {}
@@ -125,7 +126,8 @@ TRANSFORMATIONS: Mapping[str, Callable[[Objects], Objects]] = {
     **{name: _without(*kinds) for name, kinds in _EXCLUDED.items()},
     "no_op": lambda objects: objects,
 }
-#: What else is done where one is offered: without its keys, a policy may have none left.
+#: Transformations to apply together with one that is offered: without its keys, a policy may be
+#: empty.
 GO_WITH: Mapping[str, tuple[str, ...]] = {
     "prepare_for_quorum_queue_migration": ("drop_empty_policies",),
     "strip_cmq_keys_from_policies": ("drop_empty_policies",),
