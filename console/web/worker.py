@@ -9,7 +9,8 @@ left. Here:
 - beyond MOST_WAITING requests that wait for a thread, or after AGE_S of waiting, the response is
   503 with Retry-After;
 - a request whose client has left before a thread is free is dropped;
-- /livez and /readyz have their own thread.
+- /livez and /readyz have their own thread;
+- static files do not wait for the process to compute less.
 """
 
 from __future__ import annotations
