@@ -136,7 +136,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle(self, conn: Connection) -> Any:
         """Handle the request in a thread; return whether the connection stays open."""
-        if conn.path in PROBES:
+        # Style sheets and scripts cost next to nothing, and a page without them is broken.
+        if conn.path in PROBES or conn.path.startswith(b"/static/"):
             return super().handle(conn)
         if not self._gate.enter(conn.ready_at + AGE_S):
             self._refused += 1

@@ -270,5 +270,5 @@ OWN = {
     "api-sessions-detail", "api-tokens-detail", "api-tokens-list", "definitions_plan",
     "mfa_activate_totp", "mfa_authenticate", "mfa_deactivate_totp", "mfa_download_recovery_codes",
     "mfa_generate_recovery_codes", "mfa_reauthenticate", "openid_connect_callback",
-    "openid_connect_login", "livez", "readyz", "metrics",
+    "once", "openid_connect_login", "livez", "readyz", "metrics",
 }  # fmt: skip

@@ -26,7 +26,7 @@ _SAYS = re.compile(
 )
 #: Words of other kinds of text: API descriptions, titles of changes, help of fields.
 _OTHER = re.compile(
-    r"^(Delete the |Edit |Whether |The list |Why |What )|RabbitMQ: apply-to|One key a line"
+    r"^(Delete the |Delete a |Edit |Whether |The list |Why |What )|RabbitMQ: apply-to|One key a line"
 )
 
 

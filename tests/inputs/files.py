@@ -84,7 +84,6 @@ def _deep(number: int) -> str:
 REFUSED_FILES = [
     *_names(),
     File("N27", b'{"vhosts": [{"name": "a\xff"}]}', "isn't valid UTF-8"),
-    _topic("N5", "Enter a name", "exchange", exchange=""),
     _topic("N5 none", "exchange is missing", "exchange"),
     File("N23", {"exchanges": [{"vhost": "/", "name": "amq.foo", "type": "direct"}]},
          "RabbitMQ reserves", "exchanges[0].name"),

@@ -252,7 +252,7 @@ def forgets(world: World, before: Any = None) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (run.dispatch, "hold_poll"), (run, "connect"), (run, "_look"), (run, "_answered"),
+        (run.dispatch, "hold_poll"), (run, "connect"), (run, "_look"), (run, "answered"),
         (run, "store"), (run, "_remember"), (run.dispatch, "hold_inventory"),
         (inventory, "connect"), (inventory, "_take_part"),
         (inventory, "note_part"), (inventory, "take_consumers"), (inventory, "_finish"),

@@ -253,8 +253,9 @@ def test_polls_go_on_and_tell_of_it(doors, odd, poll_now, inventory_now, eventua
     poll_now(doors.broker)
     for poll in Poll.objects.filter(broker=doors.broker):
         assert poll.complete
-        assert poll.rejected == 1
-        assert ["nul\\x00x" in one["sample"] for one in poll.rejected_samples] == [True]
+        # Other tests may have such queues on the same broker meanwhile.
+        assert poll.rejected >= 1
+        assert any("nul\\x00x" in one["sample"] for one in poll.rejected_samples)
     status = inventory_now(doors.broker)
     assert status.messages_ready is not None
     place = f"?broker={doors.broker.pk}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import console.engine.accept
+import console.engine.proposal
 from console.models import Change, ManagedObject
 from tests.acting import hidden_of
 from tests.factories import add_vhost
@@ -23,13 +23,13 @@ def broker(broker_row: Any) -> Any:
 def plans(monkeypatch: Any) -> list[None]:
     """Grows with each plan that is made."""
     made: list[None] = []
-    make_plan = console.engine.accept.make_plan
+    make_plan = console.engine.proposal.make_plan
 
     def counted(*args: Any) -> Any:
         made.append(None)
         return make_plan(*args)
 
-    monkeypatch.setattr(console.engine.accept, "make_plan", counted)
+    monkeypatch.setattr(console.engine.proposal, "make_plan", counted)
     return made
 
 

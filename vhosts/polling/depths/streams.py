@@ -25,6 +25,9 @@ def take_stream_depths(
     broker: Broker, client: ManagementClient, hold: Callable[[], object], now: datetime
 ) -> None:
     """Read and store the depths. `hold` as in `take_consumers`. Raises LoginRefused."""
+    if not broker.status.cluster().whole:
+        # What is left of a stream without a majority reports 0 messages.
+        return
     streams = Queue.objects.present().filter(broker=broker, type="stream", ready=None)
     chosen = list(streams.order_by("last_depth_at", "pk")[:_AT_ONCE])
     read: list[Queue] = []
