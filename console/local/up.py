@@ -44,7 +44,6 @@ class Up:
 
     def run(self) -> None:
         """Run until Stopped or Trouble is raised. Nothing that it started keeps running then."""
-        address = read_address()
         broker = given_broker.given_broker()
         if broker and self._demo:
             raise Trouble(
@@ -55,6 +54,8 @@ class Up:
         left = end_leftovers(self._folder)
         if left:
             self._progress.step(f"Stopped processes left by an interrupted run: {', '.join(left)}")
+        # Only now: what an interrupted run left may hold the port.
+        address = read_address()
         self._supervisor.address = address.url
         self._supervisor.record()
         try:
