@@ -76,6 +76,10 @@ class BrokerStatus(models.Model):
     deliver_rate = models.FloatField(null=True)
     #: [{"name", "running", "mem_used", "mem_limit", "disk_free", ...}]
     nodes = models.JSONField(default=list)
+    #: Names of the types that an exchange can have, and of the plugins that run on every running node; None:
+    #: not known.
+    exchange_types = models.JSONField(null=True)
+    plugins = models.JSONField(null=True)
     #: Sentences; empty list: the broker says none; None: not known.
     alarms = models.JSONField(null=True)
     #: [{"node", "protocol", "address", "port"}]

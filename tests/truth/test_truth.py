@@ -70,7 +70,7 @@ def facts_for(version: str, default_queue_type: str | None = None) -> BrokerFact
         version=version_of(version),
         said=version,
         exchange_types=EXCHANGE_TYPES[version],
-        applications=APPLICATIONS,
+        plugins=APPLICATIONS,
         whole=True,
         other=lambda kind, key: {"default_queue_type": default_queue_type},
     )

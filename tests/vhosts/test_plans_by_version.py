@@ -380,3 +380,37 @@ def test_a_line_of_rabbitmqctl_exists_in_the_brokers_version(version, line):
         Ref("vhost", ("v",)), Op.UPDATE, {"description": "new"}, ["description"], version=version
     )
     assert bool(lines) is line
+
+
+def test_what_is_on_an_exchange_that_cannot_be_is_left_out_with_it(
+    importer,  # noqa: F811
+    vhost,  # noqa: F811
+    user,  # noqa: F811
+    live_broker,
+):
+    """RabbitMQ before 4.3 takes a topic permission on an exchange that isn't there, and makes nothing of it."""
+    file = {
+        "vhosts": [{"name": vhost}],
+        "users": [{"name": user, "password_hash": "", "tags": ""}],
+        "exchanges": [
+            {"vhost": vhost, "name": "hashed", "type": "x-no-such-type", "durable": True},
+            {"vhost": vhost, "name": "good", "type": "topic", "durable": True},
+        ],
+        "queues": [queue(vhost, "q")],
+        "topic_permissions": [
+            {"user": user, "vhost": vhost, "exchange": exchange, "write": ".*", "read": ".*"}
+            for exchange in ("hashed", "good", "amq.topic")
+        ],
+        "bindings": [
+            {"vhost": vhost, "source": "hashed", "destination": "q", "destination_type": "queue",
+             "routing_key": "#", "arguments": {}},
+        ],
+    }  # fmt: skip
+    plan = importer.plan(file)
+    needs = f"The exchange hashed in {vhost} can't be imported, and this needs it."
+    impossible = {row.ref.kind: row for row in plan.of("impossible")}
+    assert set(impossible) == {"exchange", "topic_permission", "binding"}
+    assert impossible["topic_permission"].why == impossible["binding"].why == needs
+    assert importer.do(file, valid_part=True).state == "done"
+    rows = live_broker.call("GET", "topic-permissions", vhost, user)
+    assert sorted(row["exchange"] for row in rows) == ["amq.topic", "good"]

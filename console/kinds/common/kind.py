@@ -146,6 +146,9 @@ class Kind:
     called: str = ""
     #: Objects that must exist first. If one is deleted, the broker deletes this object too.
     stands_on: Callable[[Key], Iterable[Ref]] = _nothing
+    #: Objects without which the broker takes this one, and it means nothing: an import that can't create
+    #: them leaves this one out too.
+    makes_sense_with: Callable[[Key], Iterable[Ref]] = _nothing
     #: Of another object: parts of the key, by index, of objects of this kind that the broker deletes with
     #: it, such as the bindings of a queue. Objects in a virtual host or of a user need no entry.
     hangs_on: Callable[[Ref], Iterable[Mapping[int, str]]] = _nothing

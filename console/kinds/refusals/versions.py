@@ -63,8 +63,10 @@ class BrokerFacts:
     said: str = ""
     #: Types that an exchange can have there: RabbitMQ's own and those of enabled plugins.
     exchange_types: Collection[str] | None = None
-    #: Erlang applications that run on every node, so plugins too.
-    applications: Collection[str] | None = None
+    #: Plugins that run on every node; other Erlang applications may be among them.
+    plugins: Collection[str] | None = None
+    #: When both were read, as the end of a sentence; "" for right now.
+    polled: str = ""
     #: The fields that an existing object would change; None for a new object.
     changed: Collection[str] | None = None
     #: Whether `other` knows every object: what it doesn't have is then not there.
@@ -90,13 +92,13 @@ class BrokerFacts:
     @property
     def has_foreign_plugins(self) -> bool:
         """Whether plugins may run there that don't come with RabbitMQ, and bring what no list here has."""
-        return self.applications is None or any(
+        return self.plugins is None or any(
             name.startswith("rabbitmq_")
             and name not in _PLUGINS
             and not name.startswith(_PLUGIN_FAMILIES)
-            for name in self.applications
+            for name in self.plugins
         )
 
-    def lacks_application(self, *names: str) -> bool:
-        """Whether none of these runs there; False where that isn't known."""
-        return self.applications is not None and not set(names) & set(self.applications)
+    def lacks_plugin(self, *names: str) -> bool:
+        """Whether none of these plugins runs there; False where that isn't known."""
+        return self.plugins is not None and not set(names) & set(self.plugins)

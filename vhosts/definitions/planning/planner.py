@@ -112,9 +112,9 @@ class Planner:
         for row in sorted(self.rows, key=lambda one: (KINDS[one.ref.kind].rank, one.ref)):
             if not lost or row.state != "planned" or row.op is Op.DELETE:
                 continue
-            need = next(
-                (one for one in KINDS[row.ref.kind].stands_on(row.ref.key) if one in lost), None
-            )
+            kind, key = KINDS[row.ref.kind], row.ref.key
+            needs = (*kind.stands_on(key), *kind.makes_sense_with(key))
+            need = next((one for one in needs if one in lost), None)
             if need is not None:
                 lost.add(row.ref)
                 given_up[row.ref] = f"The {phrase(need)} can't be imported, and this needs it."
