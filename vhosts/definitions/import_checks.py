@@ -6,7 +6,7 @@ Only of what the import would change: what is on the broker already stays as it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from console.engine.applying.own_login import lock_out
 from console.engine.supported import faults_of_step
@@ -30,6 +30,9 @@ def why_not_possible(
 ) -> Fault | None:
     """Why the step cannot be asked for; None where it can."""
     ref = difference.ref
+    refused = [one for one in _of_face(broker, facts, difference, before, after) if one.refuses]
+    if refused:
+        return refused[0]
     if found := lock_out(broker, ref, before, after, new_password=sets_secret(difference)):
         return Fault(found.field, found.message)
     if after is None or difference.op is Op.DELETE:
@@ -48,10 +51,33 @@ def why_not_possible(
 
 
 def without_effect(
-    facts: BrokerFacts, difference: Difference, after: Spec | None
+    broker: Broker,
+    facts: BrokerFacts,
+    difference: Difference,
+    before: Spec | None,
+    after: Spec | None,
 ) -> Iterator[Fault]:
-    """What the broker takes of the step, and makes nothing of."""
-    yield from (one for one in faults_of_step(difference, after, facts) if not one.refuses)
+    """What the broker takes of the step, and makes nothing of, or may not take."""
+    for one in (
+        *faults_of_step(difference, after, facts),
+        *_of_face(broker, facts, difference, before, after),
+    ):
+        if not one.refuses:
+            yield one
+
+
+def _of_face(
+    broker: Broker,
+    facts: BrokerFacts,
+    difference: Difference,
+    before: Spec | None,
+    after: Spec | None,
+) -> Iterable[Fault]:
+    ref = difference.ref
+    if ref.kind not in FACES or difference.equal:
+        return ()
+    rules = FACES[ref.kind].rules
+    return rules.of_file(broker, facts, ref.key, before, after, sets_secret(difference))
 
 
 def _unfilled(difference: Difference, after: Spec) -> Fault | None:

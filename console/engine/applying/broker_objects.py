@@ -38,7 +38,7 @@ class BrokerObjects:
         """Whether `write_together` would write all that `write` does. Some fields have addresses of
         their own, and a secret that is not known must not be cleared."""
         fields = KINDS[kind].fields
-        return KINDS[kind].goes_together and not any(
+        return KINDS[kind].goes_together(before) and not any(
             (field.secret and field.name not in spec)
             or (
                 field.apart

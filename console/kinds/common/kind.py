@@ -120,6 +120,10 @@ def _stays(key: Key, spec: Spec | None) -> bool:
     return False
 
 
+def _never(before: Spec | None) -> bool:
+    return False
+
+
 def _faultless(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     return ()
 
@@ -191,8 +195,9 @@ class Kind:
     clears: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     #: A virtual host: everything with its name at `vhost_at` is deleted with it.
     is_container: bool = False
-    #: Many are written with one import of definitions, each with the body of a single write.
-    goes_together: bool = False
+    #: Whether many are written with one import of definitions, each with the body of a single write; by what the
+    #: broker has of it. Not where it would refuse the single write: an import goes past that.
+    goes_together: Callable[[Spec | None], bool] = _never
     #: Deleted only while it is empty, unless forced.
     deleted_if_empty: bool = False
     #: Keys of the broker itself: a file that lacks them never deletes them.

@@ -7,7 +7,7 @@ nothing is passed over in silence: whatever is left out, unknown or impossible b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,11 +49,15 @@ __all__ = ["Carried", "Definitions", "Finding", "LeftOut", "parse_definitions", 
 
 
 def parse_definitions(
-    body: bytes, *, vhost: str | None = None, most_bytes: int = MOST_BYTES
+    body: bytes,
+    *,
+    vhost: str | None = None,
+    most_bytes: int = MOST_BYTES,
+    why_weak: Callable[[str], str] = lambda password: "",
 ) -> Definitions:
     """What a file asks for. `vhost` is where objects go that name none, as in a file of one virtual
-    host. Raises TooLarge and NotDefinitions (definitions_text) where nothing can be read at all."""
-    return _Reader(read_json(body, most_bytes), vhost).read()
+    host; `why_weak` says why a clear password is refused. Raises TooLarge and NotDefinitions (definitions_text) where nothing can be read at all."""
+    return _Reader(read_json(body, most_bytes), vhost, why_weak=why_weak).read()
 
 
 def parse_live(body: bytes, *, most_bytes: int) -> Definitions:
@@ -67,9 +71,16 @@ def parse_live(body: bytes, *, most_bytes: int) -> Definitions:
 
 class _Reader:
     def __init__(
-        self, top: dict[str, Any], vhost: str | None, *, live: bool = False, suspect: bool = False
+        self,
+        top: dict[str, Any],
+        vhost: str | None,
+        *,
+        live: bool = False,
+        suspect: bool = False,
+        why_weak: Callable[[str], str] = lambda password: "",
     ) -> None:
         self.top = top
+        self.why_weak = why_weak
         self.live, self.suspect = live, suspect
         self.row: Any = None
         self.left_out: list[LeftOut] = []

@@ -188,7 +188,7 @@ class Planner:
             if found is not None:
                 state, why = "impossible", found.sentence
                 at, remedy = found.field, found.remedy
-            for fault in without_effect(self.facts, difference, spec):
+            for fault in without_effect(self.broker, self.facts, difference, before, spec):
                 sentence = f"The {phrase(ref)}: {fault.sentence}"
                 self.without_effect.append(Finding(Level.WARNING, "", None, "", sentence, ref))
         fields = tuple(
