@@ -11,6 +11,7 @@ from accessctl.users.access.origins import note_origins
 from accessctl.users.access.ownership import (
     is_creating,
     known_users,
+    protected_from,
     sees_all_users,
     why_not_edit_user,
 )
@@ -104,6 +105,7 @@ USERS = Face(
     about="RabbitMQ users, from the last inventory of each broker.",
     rules=Rules(
         check_changed=_check_changed,
+        of_file=protected_from,
         dies=lambda broker, key, spec: user_objections(broker, key[0]),
     ),
     mirror=Mirror(

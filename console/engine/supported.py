@@ -1,13 +1,17 @@
-"""Whether a broker of the last known version supports a change.
+"""Whether a broker of the last known version, plugins and exchange types supports a change.
 
-Checked before anything is sent, so that no change ends half applied. Plugins are read only for
-definitions, whose plans read the broker anyway.
+Checked before anything is sent, so that no change ends half applied. Plans of definitions read
+these again, because they read the broker anyway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC
 from typing import Any
+
+from django.utils import timezone
 
 from console.engine.applying.broker_objects import BrokerObjects
 from console.kinds.common.kind import Key, Op, Ref, Spec
@@ -21,13 +25,33 @@ from console.reconcile.plan import Plan
 
 def facts_of(broker: Broker, specs: Mapping[Ref, Spec | None] | None = None) -> BrokerFacts:
     """Return what the last poll knows of the broker. `specs` are the desired specs of other
-    objects."""
+    objects. Plugins and exchange types can change while a broker runs, so if they were read too
+    long ago, they are unknown."""
 
     def other(kind: str, key: Key) -> Mapping[str, Any]:
         return (specs or {}).get(Ref(kind, key)) or {}
 
+    facts = replace(facts_of_version(broker), other=other)
+    status = getattr(broker, "status", None)
+    if status is None or status.failures or status.is_stale(status.vitals_at, timezone.now()):
+        return facts
+    return replace(
+        facts,
+        exchange_types=_known(status.exchange_types),
+        plugins=_known(status.plugins),
+        polled=f" (as polled at {status.vitals_at.astimezone(UTC):%H:%M:%S} UTC)",
+    )
+
+
+def facts_of_version(broker: Broker) -> BrokerFacts:
+    """The version only, for what is about to be sent: a plugin may have been enabled since the last poll, and
+    the broker itself says whether it was."""
     said = version_said(broker)
-    return BrokerFacts(version=version_of(said), said=said, other=other)
+    return BrokerFacts(version=version_of(said), said=said)
+
+
+def _known(names: list[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(names)
 
 
 def version_said(broker: Broker) -> str:

@@ -15,6 +15,7 @@ from console.faces.lists import Column, ListSpec
 from console.faces.mirror import Mirror
 from console.faces.writes import Api
 from console.kinds.common.kind import Key, Kind, Ref, Spec
+from console.kinds.refusals.versions import BrokerFacts, Fault
 from console.kinds.registry import KINDS
 from console.models import Broker
 
@@ -47,6 +48,17 @@ def _nothing(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
     return ()
 
 
+def _taken(
+    broker: Broker,
+    facts: BrokerFacts,
+    key: Key,
+    before: Spec | None,
+    after: Spec | None,
+    new_secret: bool,
+) -> Iterable[Fault]:
+    return ()
+
+
 def _no_notes(desired_objects: Sequence[DesiredObject]) -> Mapping[Ref, Sequence[str]]:
     return {}
 
@@ -64,6 +76,11 @@ class Rules:
     check: Callable[[Broker, Key, Mapping[str, Any]], dict[str, Any]] = _same
     #: As `check`, of those fields alone that a file would change. Raises InvalidField.
     check_changed: Callable[[Broker, Key, Mapping[str, Any]], object] = _passes
+    #: Why the broker refuses to write or delete what a file changes, or what to think of then: by what it has now
+    #: (`before`), what it is to be (None: deleted), and whether the file has another secret.
+    of_file: Callable[
+        [Broker, BrokerFacts, Key, Spec | None, Spec | None, bool], Iterable[Fault]
+    ] = _taken
     #: What to think of before it is created or edited; `spec` is what it is to be.
     notes: Callable[[Broker, Key, Spec | None], Iterable[str]] = _nothing
     #: As `notes`, of many at once where each is dear to look at.

@@ -70,7 +70,8 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
         plugin = _PLUGINS.get(of_type)
         needed = f"Enable the plugin {plugin} there, or change" if plugin else "Change"
         yield Fault(
-            "type", f"{facts.called} has no exchange type {of_type[:80]}. {needed} the type."
+            "type",
+            f"{facts.called} has no exchange type {of_type[:80]}{facts.polled}. {needed} the type.",
         )
     for name, value in arguments.items():
         if has_null(value):

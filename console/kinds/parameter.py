@@ -55,11 +55,11 @@ def _stands_on(key: Key) -> Iterable[Ref]:
 
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     plugins = _PLUGINS.get(key[0])
-    if plugins and facts.lacks_application(*plugins):
+    if plugins and facts.lacks_plugin(*plugins):
         yield Fault(
             "component",
             f"{facts.called} has no parameters {key[0]} because the plugin {plugins[0]} isn't "
-            "enabled there. Enable it, or leave out runtime parameters.",
+            f"enabled there{facts.polled}. Enable it, or leave out runtime parameters.",
             "exclude_runtime_parameters",
         )
 

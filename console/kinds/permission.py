@@ -94,5 +94,5 @@ PERMISSION = Kind(
     faults=_faults,
     rabbitmqctl=_rabbitmqctl,
     locks_out=_locks_out,
-    goes_together=True,
+    goes_together=lambda before: True,
 )

@@ -94,6 +94,12 @@ def _stands_on(key: Key) -> Iterable[Ref]:
     yield Ref("user", (key[1],))
 
 
+def _makes_sense_with(key: Key) -> Iterable[Ref]:
+    vhost, _, exchange = key
+    if exchange not in PREDECLARED:
+        yield Ref("exchange", (vhost, exchange))
+
+
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     vhost, _, exchange = key
     for name in _PATTERNS:
@@ -129,6 +135,7 @@ TOPIC_PERMISSION = Kind(
     ),
     called="{1} on {2} in {0}",
     stands_on=_stands_on,
+    makes_sense_with=_makes_sense_with,
     faults=_faults,
     rabbitmqctl=_rabbitmqctl,
 )

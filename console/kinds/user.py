@@ -185,13 +185,13 @@ def _read_row(reader: Taker, row: Row) -> None:
 def _hashed(reader: Taker, clear: Any) -> dict[str, str]:
     if not isinstance(clear, str):
         raise SpecError("password", "password must be text.")
-    if reason := why_no_password(clear):
-        raise SpecError("password", reason)
     if found := placeholder_in(clear):
         raise SpecError(
             "password",
             f"The password is the placeholder {found}. Fill it in, then import the file.",
         )
+    if reason := why_no_password(clear) or reader.why_weak(clear):
+        raise SpecError("password", reason)
     reader.note(
         Level.WARNING,
         "password",
@@ -229,8 +229,9 @@ def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
     yield "users", {"name": key[0], **spec}
 
 
+PROTECTED = "protected"
 #: Other tags with a meaning in RabbitMQ, each with the first version that has it.
-_OTHER_TAGS = {"impersonator": "", "protected": "4.2.0"}
+_OTHER_TAGS = {"impersonator": "", PROTECTED: "4.2.0"}
 _MOST_TAGS = 32
 
 
@@ -293,7 +294,7 @@ USER = Kind(
     faults=_faults,
     connections_at=lambda key: ("connections", "username", key[0]),
     claimed=True,
-    goes_together=True,
+    goes_together=lambda before: PROTECTED not in (before or {}).get("tags", ()),
     never_empty=True,
     clears={"tags": (), "password_hash": ("hashing_algorithm",)},
 )  # fmt: skip

@@ -79,6 +79,9 @@ class BrokerStatus(models.Model):
     deliver_rate = models.FloatField(null=True)
     #: [{"name", "running", "mem_used", "mem_limit", "disk_free", ...}]
     nodes = models.JSONField(default=list)
+    #: Names of exchange types, and of plugins that run on every running node; None: unknown.
+    exchange_types = models.JSONField(null=True)
+    plugins = models.JSONField(null=True)
     #: Sentences; empty list: the broker reports none; None: unknown.
     alarms = models.JSONField(null=True)
     #: [{"node", "protocol", "address", "port"}]

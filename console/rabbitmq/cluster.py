@@ -83,6 +83,16 @@ def stored_view(nodes: Sequence[Mapping[str, Any]]) -> ClusterView:
     )
 
 
+def running_plugins(nodes: Listing[Node] | None) -> frozenset[str] | None:
+    """Plugins that run on every running node: what one of them lacks, the cluster can't be asked for. None
+    where a node may not have been read, or doesn't name its plugins."""
+    if nodes is None or nodes.rejected or not nodes.complete:
+        return None
+    found = [node.running_plugins for node in nodes.items if node.running]
+    told = [set(names) for names in found if names is not None]
+    return frozenset(set.intersection(*told)) if told and len(told) == len(found) else None
+
+
 def nodes_are_down(names: Iterable[str]) -> str:
     """Return a sentence such as "Node rabbit@b is down." Names come from a broker, so they are
     escaped.

@@ -89,7 +89,10 @@ class Node:
     proc_used: int | None = None
     uptime_ms: int | None = None
     partitions: tuple[str, ...] = ()
+    #: As its file of plugins says, without what they need.
     enabled_plugins: tuple[str, ...] = ()
+    #: Those that run; None where the node doesn't say.
+    running_plugins: tuple[str, ...] | None = None
     being_drained: bool | None = None
 
 

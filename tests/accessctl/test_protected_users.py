@@ -8,6 +8,7 @@ import pytest
 
 from accessctl.users.rules import Password, delete_user, edit_user, user_objections
 from console.errors import NotAllowed
+from console.kinds.user import USER
 from console.models import BrokerStatus
 from console.rabbitmq.endpoint import Secret
 from tests.factories import add_broker, add_user
@@ -84,3 +85,10 @@ def test_a_live_broker_agrees(live_broker, names):
             live_broker.call("DELETE", "users", user)
     else:
         live_broker.call("DELETE", "users", user)
+
+
+def test_many_users_at_once_are_no_way_past_the_tag():
+    """RabbitMQ 4.3.6 answers 400 to a PUT of a protected user, and takes it within definitions."""
+    assert USER.goes_together({"tags": ["management"]})
+    assert USER.goes_together(None)
+    assert not USER.goes_together({"tags": ["management", "protected"]})

@@ -29,6 +29,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "It has no permissions in any virtual host yet. Set permissions next.": (
         "test_a_new_user_has_no_permission",
     ),
+    "Delete a RabbitMQ user and all its permissions. RabbitMQ closes its open connections.": (
+        "test_deleting_a_user_deletes_its_permissions",
+        "test_deleting_a_user_closes_its_connections",
+    ),
     # Virtual hosts
     "Permanently lost: … with ….": ("test_deleting_a_virtual_host_loses_its_messages",),
     "Its … are deleted too.": (
@@ -47,6 +51,12 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "At first, only the console's own RabbitMQ user (…) has permissions in it. Set permissions next.": (
         "test_a_new_virtual_host_is_for_who_created_it_alone",
+    ),
+    "RabbitMQ won't delete it for anyone until protection is disabled.": (
+        "test_a_protected_virtual_host_is_not_deleted",
+    ),
+    "Delete a virtual host and everything in it. `dry_run` lists its contents.": (
+        "test_deleting_a_virtual_host_loses_its_messages",
     ),
     # Policies
     "They lose its settings or get those of the matching policy with the next lower priority.": (
@@ -80,6 +90,9 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "Maximum concurrent connections. 0 allows none; empty means no limit. RabbitMQ: max-connections.": (
         "test_a_limit_of_no_connections",
+    ),
+    "The … gets … … and has …: they stay, and RabbitMQ refuses new ones.": (
+        "vhosts/test_plans_by_version.py::test_limits_below_what_is_there_are_told",
     ),
     # Plans
     "RabbitMQ can't change … in place, so this deletes and recreates the object.": (
@@ -119,9 +132,6 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "… refuses ha-params with ha-mode all.": ("truth/test_truth.py::test_policies",),
     "… refuses … together.": ("truth/test_truth.py::test_policies",),
     "… refuses … without ha-mode.": ("truth/test_truth.py::test_policies",),
-    "The … gets … … and has …: they stay, and RabbitMQ refuses new ones.": (
-        "vhosts/test_plans_by_version.py::test_limits_below_what_is_there_are_told",
-    ),
 }
 
 NOT_CONSEQUENCES: frozenset[str] = frozenset({
@@ -132,8 +142,6 @@ NOT_CONSEQUENCES: frozenset[str] = frozenset({
     "No permissions in any virtual host.",
     "The permissions that go with it are unknown. …",
     "The … loses its ….",
-    # Read back by the change itself; RabbitMQ 4.0.6 and later have it, and the form offers it there only.
-    "RabbitMQ won't delete it for anyone until protection is disabled.",
     "Maximum concurrent channels over all its connections. Empty means no limit. RabbitMQ: max-channels.",
     "`max-connections`, `max-channels`. A limit you leave out is removed.",
     "`max-connections`, `max-queues`. A limit you leave out is removed.",

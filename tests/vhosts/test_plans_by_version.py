@@ -380,3 +380,91 @@ def test_a_line_of_rabbitmqctl_exists_in_the_brokers_version(version, line):
         Ref("vhost", ("v",)), Op.UPDATE, {"description": "new"}, ["description"], version=version
     )
     assert bool(lines) is line
+
+
+def test_what_is_on_an_exchange_that_cannot_be_is_left_out_with_it(
+    importer,  # noqa: F811
+    vhost,  # noqa: F811
+    user,  # noqa: F811
+    live_broker,
+):
+    """RabbitMQ before 4.3 takes a topic permission on an exchange that isn't there, and makes nothing of it."""
+    file = {
+        "vhosts": [{"name": vhost}],
+        "users": [{"name": user, "password_hash": "", "tags": ""}],
+        "exchanges": [
+            {"vhost": vhost, "name": "hashed", "type": "x-no-such-type", "durable": True},
+            {"vhost": vhost, "name": "good", "type": "topic", "durable": True},
+        ],
+        "queues": [queue(vhost, "q")],
+        "topic_permissions": [
+            {"user": user, "vhost": vhost, "exchange": exchange, "write": ".*", "read": ".*"}
+            for exchange in ("hashed", "good", "amq.topic")
+        ],
+        "bindings": [
+            {"vhost": vhost, "source": "hashed", "destination": "q", "destination_type": "queue",
+             "routing_key": "#", "arguments": {}},
+        ],
+    }  # fmt: skip
+    plan = importer.plan(file)
+    needs = f"The exchange hashed in {vhost} can't be imported, and this needs it."
+    impossible = {row.ref.kind: row for row in plan.of("impossible")}
+    assert set(impossible) == {"exchange", "topic_permission", "binding"}
+    assert impossible["topic_permission"].why == impossible["binding"].why == needs
+    assert importer.do(file, valid_part=True).state == "done"
+    rows = live_broker.call("GET", "topic-permissions", vhost, user)
+    assert sorted(row["exchange"] for row in rows) == ["amq.topic", "good"]
+
+
+@pytest.mark.parametrize(
+    ("version", "refused", "noted"),
+    [("3.10.8", False, False), ("4.2.1", False, True), ("4.3.6", True, False), ("", False, False)],
+)
+def test_a_protected_user_that_a_file_changes_is_said_before(
+    importer,  # noqa: F811
+    user,  # noqa: F811
+    live_broker,
+    as_version,
+    version,
+    refused,
+    noted,
+):
+    live_broker.call("PUT", "users", user, body={"password": "one", "tags": "protected,app"})
+    as_version(version)
+    row = {"name": user, "password": "another long one", "tags": "protected,app"}
+    plan = importer.plan({"users": [row]})
+    assert plan.sound is not refused
+    assert any("this RabbitMQ version may refuse" in str(one) for one in plan.findings) is noted
+    if refused:
+        assert said(plan)[user] == (
+            f"The user {user} has the tag protected, so RabbitMQ refuses to change it over its HTTP API. "
+            f"To change it, run rabbitmqctl on a node of {importer.broker.name}."
+        )
+    # Its limits are RabbitMQ's to change all the same, and what is the same is not written.
+    there = live_broker.call("GET", "users", user)
+    same = {name: there[name] for name in ("name", "password_hash", "hashing_algorithm", "tags")}
+    assert importer.plan({"users": [{**same, "limits": {"max-connections": 5}}]}).sound
+    assert importer.plan({"users": [same]}).in_sync
+
+
+def test_a_clear_password_in_a_file_is_judged_by_the_consoles_settings(
+    importer,  # noqa: F811
+    user,  # noqa: F811
+    settings,
+):
+    def plan(password: str) -> Any:
+        return importer.plan({"users": [{"name": user, "password": password, "tags": ""}]})
+
+    assert plan("short-1").sound
+    settings.BROKER_PASSWORD_LENGTH = 12
+    weak = plan("short-1")
+    assert not weak.sound
+    (error,) = [one for one in weak.findings if one.level == "error"]
+    assert (error.field, error.sentence) == (
+        "password", "This password is too short. Use at least 12 characters.",
+    )  # fmt: skip
+    assert "short-1" not in str(weak.findings)
+    assert Ref("user", (user,)) not in {desired.ref for desired in weak.desired_objects}
+    assert plan("long enough for it").sound
+    hashed = {"name": user, "password_hash": "", "tags": ""}
+    assert importer.plan({"users": [hashed]}).sound

@@ -233,6 +233,32 @@ def test_exchanges_and_types_count_for_what_a_policy_matches(broker, now):
     }  # fmt: skip
 
 
+def test_queues_whose_type_lacks_a_key_are_not_what_a_policy_matches(broker, now):
+    from vhosts.policies.rules import dies, matching
+
+    for name, kind in (("a", "classic"), ("b", "quorum"), ("c", "stream"), ("d", "stream")):
+        Queue.objects.create(broker=broker, vhost="/", name=name, type=kind, first_seen_at=now)
+
+    def sentence(definition, apply_to="queues", pattern=""):
+        spec = {"pattern": pattern, "apply_to": apply_to, "definition": definition}
+        return matching(broker, "/", spec).sentence
+
+    assert sentence({"message-ttl": 5}) == (
+        "It matches 2 queues: a, b. It doesn't apply to 2 queues with a matching name, whose type doesn't support "
+        "message-ttl."
+    )
+    assert sentence({"message-ttl": 5, "max-length-bytes": 9}, pattern="[cd]") == (
+        "It matches no queues or exchanges. It doesn't apply to 2 queues with a matching name, whose type doesn't "
+        "support message-ttl."
+    )
+    assert sentence({"max-length-bytes": 9}) == "It matches 4 queues: a, b, c, d."
+    assert sentence({"max-age": "1D"}, pattern="[ac]") == (
+        "It matches 1 queue: c. It doesn't apply to 1 queue with a matching name, whose type doesn't support max-age."
+    )
+    spec = {"pattern": "c", "apply_to": "queues", "definition": {"message-ttl": 5}}
+    assert list(dies(broker, ("/", "p"), spec)) == [matching(broker, "/", spec).sentence]
+
+
 def test_policies_leave_the_mirror_with_their_virtual_host(engine, names, poll_now):  # noqa: F811
     poll_now(engine.broker)
     vhost = names("vhost")

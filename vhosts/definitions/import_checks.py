@@ -5,7 +5,7 @@ Only what the import would change is checked. What is on the broker already may 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from console.engine.applying.own_login import lock_out
 from console.engine.supported import faults_of_step
@@ -29,6 +29,9 @@ def why_not_possible(
 ) -> Fault | None:
     """Return why the step isn't possible; None if it is."""
     ref = difference.ref
+    refused = [one for one in _of_face(broker, facts, difference, before, after) if one.refuses]
+    if refused:
+        return refused[0]
     if found := lock_out(broker, ref, before, after, new_password=sets_secret(difference)):
         return Fault(found.field, found.message)
     if after is None or difference.op is Op.DELETE:
@@ -47,10 +50,33 @@ def why_not_possible(
 
 
 def without_effect(
-    facts: BrokerFacts, difference: Difference, after: Spec | None
+    broker: Broker,
+    facts: BrokerFacts,
+    difference: Difference,
+    before: Spec | None,
+    after: Spec | None,
 ) -> Iterator[Fault]:
-    """Yield what the broker accepts in the step but ignores."""
-    yield from (one for one in faults_of_step(difference, after, facts) if not one.refuses)
+    """Yield what the broker accepts in the step but ignores, or may refuse."""
+    for one in (
+        *faults_of_step(difference, after, facts),
+        *_of_face(broker, facts, difference, before, after),
+    ):
+        if not one.refuses:
+            yield one
+
+
+def _of_face(
+    broker: Broker,
+    facts: BrokerFacts,
+    difference: Difference,
+    before: Spec | None,
+    after: Spec | None,
+) -> Iterable[Fault]:
+    ref = difference.ref
+    if ref.kind not in FACES or difference.equal:
+        return ()
+    rules = FACES[ref.kind].rules
+    return rules.of_file(broker, facts, ref.key, before, after, sets_secret(difference))
 
 
 def _unfilled(difference: Difference, after: Spec) -> Fault | None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from accessctl.authorize import AnyUser, require
+from accessctl.passwords.policy import why_weak
 from accessctl.rights import Permission
 from console.audit import record
 from console.brokers.connect import connect
@@ -259,7 +260,7 @@ def read_file(
 
     names = check_transformations(transformations)
     try:
-        read = parse_definitions(body, vhost=vhost)
+        read = parse_definitions(body, vhost=vhost, why_weak=why_weak)
     except FileTooLarge as error:
         raise TooLarge(str(error), {"field": "file"}) from None
     except NotDefinitions as error:

@@ -137,7 +137,9 @@ _FACTS = (
         label="Matches",
         cell=lambda row: (
             rules.matching(
-                row.broker, row.vhost, {"pattern": row.pattern, "apply_to": row.apply_to}
+                row.broker,
+                row.vhost,
+                {"pattern": row.pattern, "apply_to": row.apply_to, "definition": row.definition},
             ).sentence
         ),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ import structlog
 
 from console.brokers.twins import registered_twin
 from console.models import Broker, BrokerStatus, PollState
-from console.rabbitmq.cluster import view_of
+from console.rabbitmq.cluster import running_plugins, view_of
 from console.rabbitmq.errors import (
     AccessRefused,
     BrokerError,
@@ -30,6 +31,10 @@ log = structlog.get_logger(__name__)
 
 #: Errors that often pass within seconds: only two in a row make a broker unreachable.
 _PASSING = (ConnectionLost, TimedOut, BrokerFailed)
+
+
+#: RabbitMQ comes with some 50 plugins and 10 types of exchanges.
+_MOST_NAMES = 500
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ def answered(broker: Broker, status: BrokerStatus, seen: Seen, now: datetime) ->
         "exchanges": overview.exchanges,
         "publish_rate": overview.publish_rate,
         "deliver_rate": overview.deliver_get_rate,
+        "exchange_types": _names(overview.exchange_types),
+        "plugins": _names(running_plugins(seen.vitals.nodes) or ()),
         "alarms": seen.vitals.alarms,
         "listeners": [
             {
@@ -206,6 +213,11 @@ def _node(node: Any) -> dict[str, Any]:
         for name in node.__slots__
         for value in [getattr(node, name)]
     }
+
+
+def _names(names: Collection[str]) -> list[str] | None:
+    """In order. None where the broker names none, or more than a broker has: no judging by a part of them."""
+    return sorted({_text(name) for name in names}) if 0 < len(names) <= _MOST_NAMES else None
 
 
 def _text(text: str | None) -> str:

@@ -8,7 +8,7 @@ docs/access.md describes the rules, docs/decisions/0031-users-belong-to-a-scope.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -16,9 +16,11 @@ from django.db.models import F, QuerySet
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
 from accessctl.reach import AnyUser, Reach, reach_of
 from accessctl.rights import Permission
+from console.engine.supported import facts_of_version
 from console.errors import NotAllowed
-from console.kinds.common.kind import Op
-from console.kinds.user import USER
+from console.kinds.common.kind import Key, Op, Spec
+from console.kinds.refusals.versions import BrokerFacts, Fault
+from console.kinds.user import PROTECTED, USER
 from console.models import OPEN_STEPS, Broker, ManagedObject, Step
 
 NOT_OF_THIS_BROKER = "You aren't allowed to change users on this broker."
@@ -27,11 +29,11 @@ NOT_YOURS = (
     "created here for them; a permission in them isn't enough."
 )
 ELSEWHERE = "The user has permissions in virtual hosts that you don't administer."
-#: RabbitMQ 4.3 answers 400 to a PUT or DELETE of a user with this tag over its HTTP API; its
-#: limits and permissions can be changed (tested on 4.3.6). On 3.10.8 and 4.0.5 the tag has no
+#: RabbitMQ 4.3 answers 400 to a PUT or DELETE of a user with the tag `protected` over its HTTP API;
+#: its limits and permissions can be changed (tested on 4.3.6). On 3.10.8 and 4.0.5 the tag has no
 #: meaning; 4.1 and 4.2 weren't tested.
-_TAG = "protected"
 _SINCE, _PERHAPS_SINCE = (4, 3), (4, 1)
+_MAY_REFUSE = "It has the tag protected: this RabbitMQ version may refuse. Then use rabbitmqctl."
 
 
 def why_not_edit_user(user: AnyUser, broker: Broker, name: str) -> str:
@@ -165,26 +167,41 @@ def refuse_protected(
     new_password: bool = False,
 ) -> None:
     """Raise NotAllowed if this RabbitMQ version refuses the change. `after` None: a deletion."""
-    if observed is None or _TAG not in observed.get("tags", ()) or _version(broker) < _SINCE:
+    facts = facts_of_version(broker)
+    for fault in protected_from(broker, facts, (name,), observed, after, new_password):
+        if fault.refuses:
+            raise NotAllowed(fault.sentence)
+
+
+def protected_from(
+    broker: Broker,
+    facts: BrokerFacts,
+    key: Key,
+    before: Spec | None,
+    after: Spec | None,
+    new_password: bool,
+) -> Iterator[Fault]:
+    """Yield why this version refuses, or may refuse, to change or delete a protected user. Its
+    limits can be changed."""
+    tags = (before or {}).get("tags", ())
+    if PROTECTED not in tags:
         return
-    same = after is not None and set(after.get("tags", ())) == set(observed["tags"])
-    if same and not new_password:
+    if after is not None and not new_password and set(after.get("tags", tags)) == set(tags):
         return
     act = "delete" if after is None else "change"
-    raise NotAllowed(
-        f"The user {name} has the tag protected, so RabbitMQ refuses to {act} it over its HTTP API. "
-        f"To {act} it, run rabbitmqctl on a node of {broker.name}."
-    )
+    version = facts.version or (0,)
+    if version >= _SINCE:
+        yield Fault(
+            "tags",
+            f"The user {key[0]} has the tag protected, so RabbitMQ refuses to {act} it over its HTTP API. "
+            f"To {act} it, run rabbitmqctl on a node of {broker.name}.",
+        )
+    elif version >= _PERHAPS_SINCE:
+        yield Fault("tags", _MAY_REFUSE, refuses=False)
 
 
 def note_on(broker: Broker, tags: object) -> list[str]:
     """Return a warning before a deletion if it is unknown what this version does."""
-    if isinstance(tags, list) and _TAG in tags and _PERHAPS_SINCE <= _version(broker) < _SINCE:
-        return ["It has the tag protected: this RabbitMQ version may refuse. Then use rabbitmqctl."]
-    return []
-
-
-def _version(broker: Broker) -> tuple[int, ...]:
-    """Return the broker's version; (0,) if unknown, and then the broker decides."""
-    parts = broker.status.rabbitmq_version.split(".")[:2]
-    return tuple(map(int, parts)) if len(parts) == 2 and all(p.isdecimal() for p in parts) else (0,)
+    before = {"tags": tags if isinstance(tags, list) else []}
+    found = protected_from(broker, facts_of_version(broker), ("",), before, None, False)
+    return [fault.sentence for fault in found if not fault.refuses]

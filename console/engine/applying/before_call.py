@@ -5,7 +5,7 @@ from __future__ import annotations
 from console.engine.applying.broker_objects import BrokerObjects
 from console.engine.applying.outcome import Outcome, outcome_of_error, unread
 from console.engine.applying.own_login import lock_out
-from console.engine.supported import facts_of, faults_of_step, needs_version, read_version
+from console.engine.supported import facts_of_version, faults_of_step, needs_version, read_version
 from console.kinds.common.kind import Op, Spec
 from console.kinds.refusals.versions import BrokerFacts
 from console.kinds.registry import KINDS
@@ -45,7 +45,7 @@ def without_call(step: Step, difference: Difference, before: Spec | None) -> Out
     )
     if locked_out is not None:
         return Outcome("rejected", locked_out.message, "own_login")
-    return _refused(step, difference, facts_of(step.broker))
+    return _refused(step, difference, facts_of_version(step.broker))
 
 
 def _refused(step: Step, difference: Difference, facts: BrokerFacts) -> Outcome | None:
@@ -58,7 +58,7 @@ def _refused(step: Step, difference: Difference, facts: BrokerFacts) -> Outcome 
 def unsupported(store: BrokerObjects, step: Step, difference: Difference) -> Outcome | None:
     """Check support by the broker's version if it was unknown when the change was accepted.
     Otherwise the broker would apply only part of the spec. None if nothing is refused."""
-    known = facts_of(step.broker).version is not None
+    known = facts_of_version(step.broker).version is not None
     if known or not needs_version(difference.ref, step.target.spec):
         return None
     try:

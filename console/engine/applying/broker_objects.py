@@ -39,7 +39,7 @@ class BrokerObjects:
         """Whether `write_together` would write everything that `write` does. Some fields have their
         own addresses, and an unknown secret must not be cleared."""
         fields = KINDS[kind].fields
-        return KINDS[kind].goes_together and not any(
+        return KINDS[kind].goes_together(before) and not any(
             (field.secret and field.name not in spec)
             or (
                 field.apart

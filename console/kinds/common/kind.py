@@ -126,6 +126,10 @@ def _stays(key: Key, spec: Spec | None) -> bool:
     return False
 
 
+def _never(before: Spec | None) -> bool:
+    return False
+
+
 def _faultless(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     return ()
 
@@ -152,9 +156,11 @@ class Kind:
     called: str = ""
     #: Objects that must exist first. If one is deleted, the broker deletes this object too.
     stands_on: Callable[[Key], Iterable[Ref]] = _nothing
-    #: Of another object: parts of the key, by index, of objects of this kind that the broker
-    #: deletes with it, such as the bindings of a queue. Objects in a virtual host or of a user need
-    #: no entry.
+    #: Objects without which the broker accepts this one but it has no effect. An import that can't
+    #: create them leaves this one out too.
+    makes_sense_with: Callable[[Key], Iterable[Ref]] = _nothing
+    #: Of another object: parts of the key, by index, of objects of this kind that the broker deletes with
+    #: it, such as the bindings of a queue. Objects in a virtual host or of a user need no entry.
     hangs_on: Callable[[Ref], Iterable[Mapping[int, str]]] = _nothing
     #: Changes two canonical specs (desired, observed) in place, so that values with the same
     #: meaning to RabbitMQ are equal.
@@ -197,9 +203,10 @@ class Kind:
     clears: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     #: A virtual host: everything with its name at `vhost_at` is deleted with it.
     is_container: bool = False
-    #: Many objects can be written with one import of definitions, each with the body of a single
-    #: write.
-    goes_together: bool = False
+    #: Whether many objects can be written with one import of definitions, each with the body of a
+    #: single write; given what the broker has. Not if it would refuse the single write, because
+    #: an import doesn't.
+    goes_together: Callable[[Spec | None], bool] = _never
     #: Deleted only while it is empty, unless forced.
     deleted_if_empty: bool = False
     #: Keys of the broker's own objects: they are never deleted because a file lacks them.

@@ -33,6 +33,10 @@ class Taker(Protocol):
     #: By component: readers of values that are stored among the parameters.
     components: Mapping[str, ReadComponent]
 
+    def why_weak(self, password: str) -> str:
+        """Why a clear password is refused here, in one sentence without it; "" where it isn't."""
+        ...
+
     def left(self, level: Level, name: str, sentence: str) -> Left:
         """Record why the row is left out. Returns the exception for the caller to raise."""
         ...

@@ -121,11 +121,11 @@ def faults(spec: Mapping[str, Any], facts: BrokerFacts, *, operator: bool) -> It
     named = [name for name in _FEDERATION if name in definition]
     if len(named) > 1:
         yield _fault(named[0], f"{facts.called} refuses {' and '.join(named)} together.")
-    if named and facts.lacks_application(*FEDERATION_PLUGINS):
+    if named and facts.lacks_plugin(*FEDERATION_PLUGINS):
         yield _fault(
             named[0],
             f"{facts.called} has no key {named[0]} because the plugin rabbitmq_federation isn't "
-            "enabled there.",
+            f"enabled there{facts.polled}.",
         )
     retry = definition.get("delayed-retry-type", "disabled")
     if retry != "disabled" and "delayed-retry-min" not in definition:
@@ -140,7 +140,7 @@ def faults(spec: Mapping[str, Any], facts: BrokerFacts, *, operator: bool) -> It
 def _of_key(name: str, value: Any, facts: BrokerFacts, operator: bool) -> Iterator[Fault]:
     key = _KEYS.get(name)
     what = "operator policies" if operator else "policies"
-    if key is None and name in _OF_SHARDING and not facts.lacks_application("rabbitmq_sharding"):
+    if key is None and name in _OF_SHARDING and not facts.lacks_plugin("rabbitmq_sharding"):
         return
     if key is None:
         close = get_close_matches(name.replace("_", "-").removeprefix("x-").lower(), _KEYS, 1, 0.75)

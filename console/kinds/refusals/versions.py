@@ -66,8 +66,10 @@ class BrokerFacts:
     said: str = ""
     #: Types that an exchange can have there: RabbitMQ's own and those of enabled plugins.
     exchange_types: Collection[str] | None = None
-    #: Erlang applications that run on every node, which includes plugins.
-    applications: Collection[str] | None = None
+    #: Plugins that run on every node; other Erlang applications may be among them.
+    plugins: Collection[str] | None = None
+    #: When both were read, as the end of a sentence; "" for right now.
+    polled: str = ""
     #: The fields that an existing object would change; None for a new object.
     changed: Collection[str] | None = None
     #: Whether `other` knows every object: an object that it doesn't have doesn't exist.
@@ -96,13 +98,13 @@ class BrokerFacts:
     def has_foreign_plugins(self) -> bool:
         """Whether plugins may run there that don't come with RabbitMQ and add what no list here
         has."""
-        return self.applications is None or any(
+        return self.plugins is None or any(
             name.startswith("rabbitmq_")
             and name not in _PLUGINS
             and not name.startswith(_PLUGIN_FAMILIES)
-            for name in self.applications
+            for name in self.plugins
         )
 
-    def lacks_application(self, *names: str) -> bool:
-        """Whether none of these runs there; False if that is unknown."""
-        return self.applications is not None and not set(names) & set(self.applications)
+    def lacks_plugin(self, *names: str) -> bool:
+        """Whether none of these plugins runs there; False if that is unknown."""
+        return self.plugins is not None and not set(names) & set(self.plugins)

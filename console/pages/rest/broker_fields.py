@@ -31,6 +31,16 @@ class Vitals(serializers.Serializer[Any]):
     publish_rate = serializers.FloatField(allow_null=True, help_text="Messages per second.")
     deliver_rate = serializers.FloatField(allow_null=True, help_text="Messages per second.")
     nodes = serializers.ListField(child=serializers.DictField())
+    exchange_types = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Types that an exchange can have there; null if unknown.",
+    )
+    plugins = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Plugins that run on every running node; null if unknown.",
+    )
     alarms = serializers.ListField(
         child=serializers.CharField(),
         allow_null=True,

@@ -32,6 +32,9 @@ from console.rabbitmq.management.records import (
 )
 from console.rabbitmq.passwords import is_default_password
 
+#: Applications of RabbitMQ itself that are named like plugins.
+_PARTS_OF_RABBITMQ = frozenset({"rabbitmq_cli", "rabbitmq_prelaunch"})
+
 
 def tags(said: Tags | None) -> tuple[str, ...]:
     """Return tags from any version's format."""
@@ -85,10 +88,7 @@ def overview(row: OverviewRow) -> types.Overview:
             types.Listener(listener.node, listener.protocol, listener.ip_address, listener.port)
             for listener in row.listeners or []
         ),
-        # Types with an internal purpose can't be used in a declaration.
-        exchange_types=tuple(
-            kind.name for kind in row.exchange_types or [] if not kind.internal_purpose
-        ),
+        exchange_types=tuple(kind.name for kind in row.exchange_types or []),
     )
 
 
@@ -110,8 +110,18 @@ def node(row: NodeRow) -> types.Node:
         uptime_ms=row.uptime,
         partitions=tuple(row.partitions or ()),
         enabled_plugins=tuple(row.enabled_plugins or ()),
+        running_plugins=_running_plugins(row),
         being_drained=row.being_drained,
     )
+
+
+def _running_plugins(row: NodeRow) -> tuple[str, ...] | None:
+    """The applications that are plugins: what was enabled, and what that needs, such as
+    rabbitmq_management_agent. None where the node doesn't name its applications."""
+    running = {one.name for one in row.applications or ()}
+    enabled = set(row.enabled_plugins or ())
+    plugins = (name for name in running if name in enabled or name.startswith("rabbitmq_"))
+    return tuple(sorted(set(plugins) - _PARTS_OF_RABBITMQ)) if running else None
 
 
 def whoami(row: WhoamiRow) -> types.Whoami:

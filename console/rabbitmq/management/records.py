@@ -53,7 +53,10 @@ class ListenerRow(msgspec.Struct):
 
 class ExchangeType(msgspec.Struct):
     name: str
-    internal_purpose: str | None = None
+
+
+class Application(msgspec.Struct):
+    name: str = ""
 
 
 class OverviewRow(msgspec.Struct):
@@ -89,6 +92,7 @@ class NodeRow(msgspec.Struct):
     uptime: Count | None = None
     partitions: list[str] | None = None
     enabled_plugins: list[str] | None = None
+    applications: list[Application] | None = None
     being_drained: bool | None = None
 
 

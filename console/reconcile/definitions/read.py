@@ -7,7 +7,7 @@ nothing is ignored silently: whatever is left out, unknown or impossible becomes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,12 +49,17 @@ __all__ = ["Carried", "Definitions", "Finding", "LeftOut", "parse_definitions", 
 
 
 def parse_definitions(
-    body: bytes, *, vhost: str | None = None, most_bytes: int = MOST_BYTES
+    body: bytes,
+    *,
+    vhost: str | None = None,
+    most_bytes: int = MOST_BYTES,
+    why_weak: Callable[[str], str] = lambda password: "",
 ) -> Definitions:
-    """Read a file. `vhost` is used for objects that name none, as in a file of one virtual host.
-    Raises TooLarge or NotDefinitions (console.reconcile.definitions.text) if nothing can be read.
+    """Read a file. `vhost` is used for objects that name none, as in a file of one virtual host;
+    `why_weak` returns why a clear password is refused. Raises TooLarge or NotDefinitions
+    (console.reconcile.definitions.text) if nothing can be read.
     """
-    return _Reader(read_json(body, most_bytes), vhost).read()
+    return _Reader(read_json(body, most_bytes), vhost, why_weak=why_weak).read()
 
 
 def parse_live(body: bytes, *, most_bytes: int) -> Definitions:
@@ -71,9 +76,16 @@ def parse_live(body: bytes, *, most_bytes: int) -> Definitions:
 
 class _Reader:
     def __init__(
-        self, top: dict[str, Any], vhost: str | None, *, live: bool = False, suspect: bool = False
+        self,
+        top: dict[str, Any],
+        vhost: str | None,
+        *,
+        live: bool = False,
+        suspect: bool = False,
+        why_weak: Callable[[str], str] = lambda password: "",
     ) -> None:
         self.top = top
+        self.why_weak = why_weak
         self.live, self.suspect = live, suspect
         self.row: Any = None
         self.left_out: list[LeftOut] = []

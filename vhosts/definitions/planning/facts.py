@@ -29,7 +29,7 @@ def read_facts(
         version=version_of(version),
         said=version if version_of(version) else "",
         exchange_types=_exchange_types(store),
-        applications=_applications(store),
+        plugins=_applications(store),
         whole=True,
         other=other,
     )

@@ -114,9 +114,9 @@ class Planner:
         for row in sorted(self.rows, key=lambda one: (KINDS[one.ref.kind].rank, one.ref)):
             if not lost or row.state != "planned" or row.op is Op.DELETE:
                 continue
-            need = next(
-                (one for one in KINDS[row.ref.kind].stands_on(row.ref.key) if one in lost), None
-            )
+            kind, key = KINDS[row.ref.kind], row.ref.key
+            needs = (*kind.stands_on(key), *kind.makes_sense_with(key))
+            need = next((one for one in needs if one in lost), None)
             if need is not None:
                 lost.add(row.ref)
                 given_up[row.ref] = f"The {phrase(need)} can't be imported, and this needs it."
@@ -191,7 +191,7 @@ class Planner:
             if found is not None:
                 state, why = "impossible", found.sentence
                 at, remedy = found.field, found.remedy
-            for fault in without_effect(self.facts, difference, spec):
+            for fault in without_effect(self.broker, self.facts, difference, before, spec):
                 sentence = f"The {phrase(ref)}: {fault.sentence}"
                 self.without_effect.append(Finding(Level.WARNING, "", None, "", sentence, ref))
         fields = tuple(
