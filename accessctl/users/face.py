@@ -1,4 +1,4 @@
-"""How RabbitMQ's users are listed, mirrored, compared and asked for. Their form and page are their own."""
+"""How RabbitMQ's users are listed, mirrored, compared and requested. Their page is their own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from accessctl.users.access.ownership import (
     why_not_edit_user,
 )
 from accessctl.users.api import USERS_API, UserNew, plan_user
+from accessctl.users.forms import USER_FORM
 from accessctl.users.lists import USERS as LISTED
 from accessctl.users.lists import USERS_PAGE
 from accessctl.users.rules import check_user_fields, user_objections
@@ -113,6 +114,7 @@ USERS = Face(
         reading=Reading(items=lambda client: client.users(), row=_listed),
         note=note_origins,
     ),
+    form=USER_FORM,
     needs=_needs,
     why_not=_why_not,
     known=_known,

@@ -18,7 +18,7 @@ import pika
 import pytest
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
-from accessctl.permissions.rules import PRESETS
+from accessctl.permissions.patterns import PRESETS
 
 FACTS = [
     json.loads(line) for line in (Path(__file__).parent / "facts.jsonl").read_text().splitlines()

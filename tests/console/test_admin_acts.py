@@ -206,10 +206,13 @@ def test_permissions_are_set_and_taken_away_and_topic_permissions_too(
     assert apply(confirm(browser, edit, shown)).state == "done"
     assert seen("topic-permissions", vhost, user)[0]["write"] == "^z"
 
-    for model, one in (("brokertopicpermission", topic), ("brokerpermission", row)):
+    for model, one, noun in (
+        ("brokertopicpermission", topic, "topic permission"),
+        ("brokerpermission", row, "permission"),
+    ):
         delete = address(f"accessctl_{model}", "delete", one.pk)
         shown = browser.get(delete)
-        assert shown.context["asked"].act == f"Clear {one._meta.verbose_name}"
+        assert shown.context["asked"].act == f"Clear {noun}"
         assert apply(confirm(browser, delete, shown)).state == "done"
     assert not seen("topic-permissions", vhost, user)
     assert seen("permissions", vhost, user) is None

@@ -1,4 +1,4 @@
-"""How virtual hosts are listed, mirrored, compared and asked for. Their form and page are their own."""
+"""How virtual hosts are listed, mirrored, compared and requested. Their page is their own."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from console.rabbitmq.management.readings import tags
 from console.rabbitmq.types import Listing, VhostInfo
 from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.api import VHOSTS_API
+from vhosts.virtual_hosts.forms import VHOST_FORM
 from vhosts.virtual_hosts.lists import VHOSTS, VHOSTS_PAGE
 from vhosts.virtual_hosts.rules import check_vhost_fields, vhost_guard, vhost_objections
 
@@ -121,6 +122,7 @@ VIRTUAL_HOSTS = Face(
         given={"cluster_state": "'{}'::jsonb"},
         reading=Reading(items=_items, row=_row, untold=_untold),
     ),
+    form=VHOST_FORM,
     needs=_needs,
     api=VHOSTS_API,
     page="vhost",
