@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from console.faces.face import FACES, drawn_faces
 from console.faces.objects.form_pages import form_routes
 from console.faces.objects.pages import list_routes, page_routes
+from console.kinds.registry import TOPIC_PERMISSION
 from vhosts.explain_access import views as explain
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
@@ -29,13 +30,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("permissions/copy/", permission_forms.permission_copy, name="permission_copy"),
     path(
         "topic-permissions/edit/",
-        permission_forms.topic_permission_edit,
-        name="topic_permission_edit",
+        permission_forms.topic_edit,
+        name=f"{TOPIC_PERMISSION.name}_edit",
     ),
     path(
         "topic-permissions/clear/",
-        permission_forms.topic_permission_clear,
-        name="topic_permission_clear",
+        permission_forms.topic_clear,
+        name=f"{TOPIC_PERMISSION.name}_clear",
     ),
     path("vhosts/<int:vhost_id>/", vhosts.vhost, name="vhost"),
     path("vhosts/<int:vhost_id>/restart/", vhosts.vhost_restart, name="vhost_restart"),

@@ -46,8 +46,8 @@ class ExchangeFacts:
 class Facts:
     """What is known of the user, the virtual host and the objects of one question.
 
-    `known` names the parts that were read from the broker and are whole (users, vhosts, permissions,
-    topic_permissions, exchanges, queues): only there does a missing entry mean that there is none.
+    `known` names the parts of the inventory that were read from the broker and are whole: only there does a
+    missing entry mean that there is none.
     """
 
     known: frozenset[str] = frozenset()
@@ -59,7 +59,7 @@ class Facts:
     vhost: VhostFacts | None = None
     permission: PermissionFacts | None = None
     #: By exchange.
-    topic_permissions: Mapping[str, TopicFacts] = field(default_factory=dict)
+    topics: Mapping[str, TopicFacts] = field(default_factory=dict)
     exchanges: Mapping[str, ExchangeFacts] = field(default_factory=dict)
     queues: frozenset[str] = frozenset()
     #: How many queues the virtual host has; None: not known.

@@ -53,7 +53,7 @@ class BrokerStatus(models.Model):
     error_code = models.CharField(max_length=32, blank=True)
     error_detail = models.TextField(blank=True)
     #: What is wrong although the broker answers: {"depths" | "rights" | "alarms" | "nodes" | "identity" | "duplicate" |
-    #: "vhosts" | "queues" | "users" | "permissions" | "topic_permissions": "…sentence"}.
+    #: a part of the inventory, such as "vhosts": "…sentence"}.
     part_errors = models.JSONField(default=dict)
     #: What the inventory left out, by part: names, printable. For those who may see the whole broker.
     left_out = models.JSONField(default=dict, db_default={})

@@ -94,13 +94,10 @@ class BrokerTopicPermissionAdmin(SeenObjectAdmin):
             vhost, user, exchange = said["vhost"], said["user"], said["exchange"]
         else:
             vhost, user, exchange = key_of(self.face.name, row)
-        desired = service.set_topic_permission(
+        desired = service.set_topic(
             broker=broker,
-            vhost=vhost,
-            user=user,
-            exchange=exchange,
-            write=said["write"],
-            read=said["read"],
+            key=(vhost, user, exchange),
+            fields={name: said[name] for name in ("write", "read")},
             acting_user=request.user,
             expected_generation=said["generation"],
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from console.kinds.vhost import DEFAULT_TYPE
 from vhosts.administration.seen import SeenObjectAdmin
 from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.face import VIRTUAL_HOSTS
@@ -14,5 +15,5 @@ class VirtualHostAdmin(SeenObjectAdmin):
     face = VIRTUAL_HOSTS
     word = "virtual host"
     about = "An isolated namespace within the broker. Its name can't be changed later."
-    list_display = ("name", "broker", "default_queue_type", "first_seen_at", "changed_at")
+    list_display = ("name", "broker", DEFAULT_TYPE, "first_seen_at", "changed_at")
     search_fields = ("name",)

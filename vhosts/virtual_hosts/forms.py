@@ -12,6 +12,7 @@ from accessctl.rights import Permission
 from console.engine.proposal import DesiredObject
 from console.faces.acts.forms import CHECK, SELECT, TEXT, ActForm, Limit, Name, Row, words_of
 from console.faces.drawing import Opened, OwnForm
+from console.kinds.vhost import DEFAULT_TYPE
 from console.models import Broker
 from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.rules import MOST_DESCRIPTION, QUEUE_TYPES
@@ -28,7 +29,7 @@ class VhostForm(ActForm):
             "Virtual host",
             (
                 Row("name"),
-                *(Row(one, optional=True) for one in ("description", "tags", "default_queue_type")),
+                *(Row(one, optional=True) for one in ("description", "tags", DEFAULT_TYPE)),
             ),
         ),
         (
@@ -65,11 +66,6 @@ class VhostForm(ActForm):
         widget=forms.TextInput(attrs=TEXT),
         help_text="Separate tags with commas. They are for people and tools; RabbitMQ gives them no meaning.",
     )
-    default_queue_type = forms.ChoiceField(
-        required=False,
-        widget=forms.Select(attrs=SELECT),
-        help_text="The type of queues declared without x-queue-type. RabbitMQ: default_queue_type.",
-    )
     max_connections = Limit(
         help_text="Maximum concurrent client connections. 0 allows none; empty means no limit. RabbitMQ: "
         "max-connections."
@@ -100,12 +96,18 @@ class VhostForm(ActForm):
     ) -> None:
         kwargs["initial"] = {**_initial(spec or {}), "generation": generation}
         super().__init__(*args, **kwargs)
-        present = (spec or {}).get("default_queue_type") or ""
+        present = (spec or {}).get(DEFAULT_TYPE) or ""
         types = [one for one in (*QUEUE_TYPES, present) if one]
-        choices = [("", "Not set: the node's default, usually classic")]
-        self.fields["default_queue_type"].choices = choices + [  # type: ignore[attr-defined]
-            (one, one) for one in dict.fromkeys(types)
-        ]
+        self.fields[DEFAULT_TYPE] = forms.ChoiceField(
+            choices=[
+                ("", "Not set: the node's default, usually classic"),
+                *((one, one) for one in dict.fromkeys(types)),
+            ],
+            required=False,
+            widget=forms.Select(attrs=SELECT),
+            help_text=f"The type of queues declared without x-queue-type. RabbitMQ: {DEFAULT_TYPE}.",
+        )
+        self.order_fields(["generation", "name", "description", "tags", DEFAULT_TYPE])
         if spec is not None:
             del self.fields["name"]
         if not may_limit:
@@ -124,7 +126,7 @@ class VhostForm(ActForm):
         fields: dict[str, Any] = {
             "description": said["description"],
             "tags": words_of(said["tags"]),
-            "default_queue_type": said["default_queue_type"] or None,
+            DEFAULT_TYPE: said[DEFAULT_TYPE] or None,
             "tracing": said["tracing"],
         }
         if "protected_from_deletion" in self.fields:

@@ -16,6 +16,7 @@ from accessctl.words import RIGHTS
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
 from console.errors import ConsoleError
+from console.kinds.registry import TOPIC_PERMISSION
 from console.kinds.vhost import VHOST
 from console.scope import Scope
 from vhosts.authorize import access_vhost
@@ -73,9 +74,9 @@ def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
         permissions = BrokerPermission.objects.filter(**of_vhost).order_by("user")
         topics = BrokerTopicPermission.objects.filter(**of_vhost).order_by("user", "exchange")
         context["permissions_unknown"] = status.why_unknown("permissions")
-        context["topics_unknown"] = status.why_unknown("topic_permissions")
+        context["topics_unknown"] = status.why_unknown(TOPIC_PERMISSION.section.name)
         context["permissions"] = permission_rows(permissions[:_MOST])
-        context["topic_permissions"] = permission_rows(topics[:_MOST])
+        context["topics"] = permission_rows(topics[:_MOST])
     return render(request, "vhosts/vhost.html", context)
 
 

@@ -74,7 +74,7 @@ class Section:
     """`name` is the section of the file, `keys` are the fields that a row may have. `read` gives the row's
     object to the Taker, or raises SpecError with the wrong field; None if another kind's section contains
     the objects. RabbitMQ imports sections by `order`. `in_vhost_files`: whether a file of a single virtual
-    host has the section."""
+    host has the section. `on_top` are the fields that such a file has of that virtual host itself."""
 
     name: str
     order: int
@@ -82,6 +82,7 @@ class Section:
     read: ReadRow | None = None
     keys: frozenset[str] = frozenset()
     in_vhost_files: bool = True
+    on_top: frozenset[str] = frozenset()
     #: The component under which its objects, or a part of each, are stored among the parameters; "" if none.
     component: str = ""
     read_component: ReadComponent | None = None

@@ -36,12 +36,10 @@ from console.rabbitmq.types import (
     Node,
     Overview,
     PermissionInfo,
-    PolicyInfo,
     QueueDepth,
     QueueInfo,
     QueueNow,
     RejectedRow,
-    TopicPermissionInfo,
     UserInfo,
     VhostInfo,
     VhostLimits,
@@ -131,12 +129,6 @@ class ManagementClient:
         body = self.http.get(path("exchanges", query=query))
         return readings.EXCHANGES.listing(body, self._limits)
 
-    def policies(self) -> Listing[PolicyInfo]:
-        return self._listing(readings.POLICIES, "policies")
-
-    def operator_policies(self) -> Listing[PolicyInfo]:
-        return self._listing(readings.OPERATOR_POLICIES, "operator-policies")
-
     def queue_now(self, vhost: str, name: str) -> QueueNow:
         """One queue, read now; its figures are as old as the broker's statistics, 5 s as a rule."""
         body = self._get_named(queue_path(vhost, name), vhost, name)
@@ -165,9 +157,6 @@ class ManagementClient:
 
     def permissions(self) -> Listing[PermissionInfo]:
         return self._listing(readings.PERMISSIONS, "permissions")
-
-    def topic_permissions(self) -> Listing[TopicPermissionInfo]:
-        return self._listing(readings.TOPIC_PERMISSIONS, "topic-permissions")
 
     def user_connections(self, user: str) -> Listing[Connection]:
         """Open connections of a user, from the broker's own book of them: no statistics are gathered.
