@@ -8,7 +8,6 @@ from accessctl.access import views as access
 from accessctl.people import password_views as passwords
 from accessctl.people import security
 from accessctl.people import views as access_people
-from accessctl.users import form_views as user_forms
 from accessctl.users import views as users
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -46,9 +45,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("access/connection/", security.connection, name="access_connection"),
     path("access/sessions/", access_own.sessions, name="access_sessions"),
     path("access/sessions/<uuid:ref>/end/", access_own.session_end, name="access_session_end"),
-    path("users/new/", user_forms.user_create, name="user_create"),
     path("users/<int:user_id>/", users.user, name="user"),
     path("users/<int:user_id>/connections/", users.user_connections, name="user_connections"),
-    path("users/<int:user_id>/edit/", user_forms.user_edit, name="user_edit"),
-    path("users/<int:user_id>/delete/", user_forms.user_delete, name="user_delete"),
 ]

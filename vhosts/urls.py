@@ -3,13 +3,14 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from console.faces.face import FACES, drawn_faces
-from console.faces.objects.pages import list_routes, routes
+from console.faces.objects.form_pages import form_routes
+from console.faces.objects.pages import list_routes, page_routes
+from console.kinds.registry import TOPIC_PERMISSION
 from vhosts.explain_access import views as explain
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.queues import detail as queue
 from vhosts.queues import views as queues
-from vhosts.virtual_hosts import form_views as vhost_forms
 from vhosts.virtual_hosts import views as vhosts
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -29,19 +30,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("permissions/copy/", permission_forms.permission_copy, name="permission_copy"),
     path(
         "topic-permissions/edit/",
-        permission_forms.topic_permission_edit,
-        name="topic_permission_edit",
+        permission_forms.topic_edit,
+        name=f"{TOPIC_PERMISSION.name}_edit",
     ),
     path(
         "topic-permissions/clear/",
-        permission_forms.topic_permission_clear,
-        name="topic_permission_clear",
+        permission_forms.topic_clear,
+        name=f"{TOPIC_PERMISSION.name}_clear",
     ),
-    path("vhosts/new/", vhost_forms.vhost_create, name="vhost_create"),
     path("vhosts/<int:vhost_id>/", vhosts.vhost, name="vhost"),
-    path("vhosts/<int:vhost_id>/edit/", vhost_forms.vhost_edit, name="vhost_edit"),
-    path("vhosts/<int:vhost_id>/delete/", vhost_forms.vhost_delete, name="vhost_delete"),
-    path("vhosts/<int:vhost_id>/restart/", vhost_forms.vhost_restart, name="vhost_restart"),
+    path("vhosts/<int:vhost_id>/restart/", vhosts.vhost_restart, name="vhost_restart"),
     *(route for face in FACES.values() if face.is_listed for route in list_routes(face)),
-    *(route for face in drawn_faces() for route in routes(face)),
+    *(route for face in FACES.values() if face.has_form for route in form_routes(face)),
+    *(route for face in drawn_faces() for route in page_routes(face)),
 ]

@@ -46,9 +46,8 @@ class ExchangeFacts:
 class Facts:
     """What is known about the user, virtual host and objects of one question.
 
-    `known` has the parts that were read completely from the broker (users, vhosts, permissions,
-    topic_permissions, exchanges, queues). Only in these does a missing entry mean that the object
-    doesn't exist.
+    `known` has the parts of the inventory that were read completely from the broker. Only in these
+    does a missing entry mean that the object doesn't exist.
     """
 
     known: frozenset[str] = frozenset()
@@ -60,7 +59,7 @@ class Facts:
     vhost: VhostFacts | None = None
     permission: PermissionFacts | None = None
     #: By exchange.
-    topic_permissions: Mapping[str, TopicFacts] = field(default_factory=dict)
+    topics: Mapping[str, TopicFacts] = field(default_factory=dict)
     exchanges: Mapping[str, ExchangeFacts] = field(default_factory=dict)
     queues: frozenset[str] = frozenset()
     #: Number of queues in the virtual host; None: unknown.

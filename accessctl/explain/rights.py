@@ -13,6 +13,7 @@ from accessctl.explain.verdict import Outcome, Reason, quoted
 from accessctl.patterns.check import dialect_of, literal, matches
 from accessctl.patterns.pcre import TooCostly
 from accessctl.patterns.words import in_words
+from console.kinds.registry import TOPIC_PERMISSION
 
 #: The name of the default exchange in permissions.
 DEFAULT_EXCHANGE = "amq.default"
@@ -45,9 +46,9 @@ def topic_right(facts: Facts, question: Question, wanted: str, exchange: str) ->
     if found is None and "exchanges" in facts.known:
         return
     rule = "topic permission"
-    topic = facts.topic_permissions.get(exchange)
+    topic = facts.topics.get(exchange)
     if topic is None:
-        if "topic_permissions" not in facts.known:
+        if TOPIC_PERMISSION.section.name not in facts.known:
             yield Reason(rule, "unknown", "The user's topic permissions are unknown.")
         elif found is not None:
             yield Reason(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from rest_framework import serializers
@@ -14,12 +15,11 @@ from accessctl.permissions.patterns import Patterns
 from accessctl.permissions.rules import (
     MOST_AT_ONCE,
     clear_permissions,
-    clear_topic_permission,
+    clear_topic,
     copy_permissions,
     edit_permission,
-    edit_topic_permission,
     set_permissions,
-    set_topic_permission,
+    set_topic,
 )
 from accessctl.rights import Permission
 from console.engine.proposal import DesiredObject
@@ -35,7 +35,7 @@ from console.faces.rest.drawn.changing import (
 from console.faces.rest.fields import Flag, Text
 from console.faces.writes import Api, by_key
 from console.kinds.permission import PERMISSION
-from console.kinds.topic_permission import TOPIC_PERMISSION
+from console.kinds.registry import TOPIC_PERMISSION
 
 _PATTERNS = ("configure", "write", "read")
 
@@ -190,7 +190,7 @@ def _clear(*, vhost: str, user: str, **where: Any) -> list[DesiredObject]:
 
 def _set_topic(*, fields: Mapping[str, Any], **where: Any) -> DesiredObject:
     _given(fields, "write", "read")
-    return set_topic_permission(**where, **fields)
+    return set_topic(**where, fields=fields)
 
 
 def _given(fields: Mapping[str, Any], *names: str) -> list[str]:
@@ -203,7 +203,7 @@ def _given(fields: Mapping[str, Any], *names: str) -> list[str]:
 
 PERMISSIONS_API = Api(
     create=by_key(PERMISSION, _set),
-    edit=by_key(PERMISSION, edit_permission),
+    edit=partial(edit_permission, PERMISSION),
     delete=by_key(PERMISSION, _clear),
     change=PermissionChange,
     new=PermissionNew,
@@ -220,9 +220,9 @@ PERMISSIONS_API = Api(
     more=_Many,
 )
 TOPICS_API = Api(
-    create=by_key(TOPIC_PERMISSION, _set_topic),
-    edit=by_key(TOPIC_PERMISSION, edit_topic_permission),
-    delete=by_key(TOPIC_PERMISSION, clear_topic_permission),
+    create=_set_topic,
+    edit=partial(edit_permission, TOPIC_PERMISSION),
+    delete=clear_topic,
     change=TopicPermissionChange,
     new=TopicPermissionNew,
     verbs=("Set", "Edit", "Clear"),
@@ -231,7 +231,7 @@ TOPICS_API = Api(
     said={
         "": "Permissions of RabbitMQ users on topic exchanges.",
         "read": "A RabbitMQ user's permission on a topic exchange: regular expressions for routing keys.",
-        "create": "Set a user's topic permission on an exchange (`rabbitmqctl set_topic_permissions`). Replaces an existing one.",
+        "create": f"Set a user's topic permission on an exchange (`rabbitmqctl set_{TOPIC_PERMISSION.section.name}`). Replaces an existing one.",
         "partial_update": "Edit a topic permission. Patterns you leave out keep their values.",
         "destroy": "Clear a user's topic permission on an exchange.",
     },

@@ -18,7 +18,7 @@ from console.faces.face import Face, Rights, Rules
 from console.faces.mirror import Mirror, Reading
 from console.kinds.common.kind import Key
 from console.kinds.permission import PERMISSION
-from console.kinds.topic_permission import TOPIC_PERMISSION
+from console.kinds.registry import TOPIC_PERMISSION
 from console.models import Broker
 
 _RIGHTS = Rights(
@@ -56,15 +56,10 @@ TOPIC_PERMISSIONS = Face(
     model=BrokerTopicPermission,
     rights=_RIGHTS,
     slug="topic-permissions",
+    tab_of=PERMISSION.name,
     listing=TOPICS_LISTED,
-    list_page=page_of("topic_permissions"),
+    list_page=page_of(TOPIC_PERMISSION.section.name),
     about=_ABOUT,
     rules=Rules(check_changed=_check_changed, notes_of_many=partial(pattern_notes, topic=True)),
-    mirror=Mirror(
-        reading=Reading(
-            items=lambda client: client.topic_permissions(),
-            row=lambda row, _: (row.vhost, row.user, row.exchange, row.write, row.read),
-        )
-    ),
     api=TOPICS_API,
 )

@@ -14,10 +14,10 @@ from console.engine.proposal import DesiredObject
 from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import InvalidField
 from console.faces.seen import ids_of, seen_of
-from console.kinds.common.kind import Ref, SpecError
+from console.kinds.common.kind import Key, Kind, Ref, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.permission import PERMISSION
-from console.kinds.topic_permission import TOPIC_PERMISSION
+from console.kinds.registry import TOPIC_PERMISSION
 from console.kinds.user import USER
 from console.kinds.vhost import VHOST
 from console.models import Broker, ManagedObject
@@ -44,55 +44,28 @@ def set_permissions(
     _must_know(broker, users, acting_user, making)
     seen = seen_of(broker, PERMISSION.name, user=users, vhost=vhosts)
     return [
-        _wish(broker, current, spec, expected_generation)
+        _desired(broker, current, spec, expected_generation)
         for current in current_states(broker, PERMISSION.name, keys, seen).values()
     ]
 
 
 def edit_permission(
+    kind: Kind,
     *,
     broker: Broker,
-    vhost: str,
-    user: str,
+    key: Key,
     fields: Mapping[str, str],
     acting_user: AnyUser,
     expected_generation: int | None = None,
 ) -> DesiredObject:
-    """Changes the patterns that `fields` names and keeps the others. Raises NotAllowed, InvalidField,
-    NotThere; where somebody asks for something else at the same moment, `accept` raises Stale."""
-    require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
-    key = (vhost, user)
-    seen = seen_of(broker, PERMISSION.name, user=[user], vhost=[vhost])
-    current = current_states(broker, PERMISSION.name, [key], seen)[key]
-    return _edited(broker, current, fields, expected_generation)
-
-
-def edit_topic_permission(
-    *,
-    broker: Broker,
-    vhost: str,
-    user: str,
-    exchange: str,
-    fields: Mapping[str, str],
-    acting_user: AnyUser,
-    expected_generation: int | None = None,
-) -> DesiredObject:
-    """As `edit_permission`."""
-    require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
-    current = _topic(broker, vhost, user, exchange)
-    return _edited(broker, current, fields, expected_generation)
-
-
-def _edited(
-    broker: Broker,
-    current: CurrentState,
-    fields: Mapping[str, str],
-    expected_generation: int | None,
-) -> DesiredObject:
+    """Change the patterns that `fields` names, of a permission or topic permission, and keep the others. Raises
+    NotAllowed, InvalidField, NotThere. If the generation moves on meanwhile, `accept` raises Stale."""
+    require(acting_user, Permission.PERMISSIONS_EDIT, broker, kind.vhost_of(key))
+    current = state_of(kind, broker, key)
     check_patterns(fields, broker)
     if expected_generation is None:
         expected_generation = current.generation
-    return _wish(broker, current, current.changed(fields), expected_generation)
+    return _desired(broker, current, current.changed(fields), expected_generation)
 
 
 def clear_permissions(
@@ -115,7 +88,7 @@ def clear_permissions(
     ]
     if not there:
         next(iter(found.values())).must_be_there()
-    return [_wish(broker, current, None, expected_generation) for current in there]
+    return [_desired(broker, current, None, expected_generation) for current in there]
 
 
 def copy_permissions(
@@ -143,7 +116,7 @@ def copy_permissions(
             require(acting_user, Permission.PERMISSIONS_EDIT, broker, key[0])
         found = current_states(broker, kind.name, [*wanted, *gone], seen)
         desired_objects += [
-            _wish(broker, found[key], wanted.get(key), None) for key in [*wanted, *gone]
+            _desired(broker, found[key], wanted.get(key), None) for key in [*wanted, *gone]
         ]
     if unknown := broker.status.why_unknown("permissions"):
         raise InvalidField("source", f"The permissions of {source} are unknown. {unknown}")
@@ -152,49 +125,43 @@ def copy_permissions(
     return desired_objects
 
 
-def set_topic_permission(
+def set_topic(
     *,
     broker: Broker,
-    vhost: str,
-    user: str,
-    exchange: str,
-    write: str,
-    read: str,
+    key: Key,
+    fields: Mapping[str, str],
     acting_user: AnyUser,
     expected_generation: int | None = None,
     making: Collection[Ref] = (),
 ) -> DesiredObject:
-    """`making` as with `set_permissions`. Raises NotAllowed, InvalidField."""
+    """Set a topic permission; `fields` has both patterns, `making` is as in `set_permissions`. Raises NotAllowed,
+    InvalidField."""
+    vhost, user, exchange = key
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
-    check_patterns({"write": write, "read": read}, broker)
+    check_patterns(fields, broker)
     try:
-        check_name("topic_permission", exchange, "exchange")
+        check_name(TOPIC_PERMISSION.name, exchange, "exchange")
     except SpecError as error:
         raise InvalidField(error.field, str(error)) from None
     _must_exist(broker, VHOST.name, [vhost], making)
     _must_know(broker, [user], acting_user, making)
-    return _wish(
-        broker,
-        _topic(broker, vhost, user, exchange),
-        {"write": write, "read": read},
-        expected_generation,
-    )
+    return _desired(broker, state_of(TOPIC_PERMISSION, broker, key), fields, expected_generation)
 
 
-def clear_topic_permission(
-    *,
-    broker: Broker,
-    vhost: str,
-    user: str,
-    exchange: str,
-    acting_user: AnyUser,
-    expected_generation: int | None = None,
+def clear_topic(
+    *, broker: Broker, key: Key, acting_user: AnyUser, expected_generation: int | None = None
 ) -> DesiredObject:
     """Raises NotAllowed, NotThere."""
-    require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
-    current = _topic(broker, vhost, user, exchange)
+    require(acting_user, Permission.PERMISSIONS_EDIT, broker, TOPIC_PERMISSION.vhost_of(key))
+    current = state_of(TOPIC_PERMISSION, broker, key)
     current.must_be_there()
-    return _wish(broker, current, None, expected_generation)
+    return _desired(broker, current, None, expected_generation)
+
+
+def state_of(kind: Kind, broker: Broker, key: Key) -> CurrentState:
+    """Return the desired and observed state of a permission or topic permission. Two queries."""
+    seen = seen_of(broker, kind.name, user=[key[1]], vhost=[key[0]])
+    return current_states(broker, kind.name, [key], seen)[key]
 
 
 def _pairs(
@@ -248,13 +215,7 @@ def _none_missing(broker: Broker, kind: str, missing: Collection[str]) -> None:
     raise InvalidField(kind, f"{broker.name} has no {word} {name}.")
 
 
-def _topic(broker: Broker, vhost: str, user: str, exchange: str) -> CurrentState:
-    key = (vhost, user, exchange)
-    seen = seen_of(broker, TOPIC_PERMISSION.name, user=[user], vhost=[vhost])
-    return current_states(broker, TOPIC_PERMISSION.name, [key], seen)[key]
-
-
-def _wish(
+def _desired(
     broker: Broker,
     current: CurrentState,
     spec: Mapping[str, Any] | None,

@@ -1,4 +1,4 @@
-"""How RabbitMQ's users are listed, mirrored, compared and asked for. Their form and page are their own."""
+"""How RabbitMQ's users are listed, mirrored, compared and requested. Their page is their own."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from accessctl.users.access.ownership import (
     why_not_edit_user,
 )
 from accessctl.users.api import USERS_API, UserNew, plan_user
+from accessctl.users.forms import USER_FORM
 from accessctl.users.lists import USERS as LISTED
 from accessctl.users.lists import USERS_PAGE
 from accessctl.users.rules import check_user_fields, user_objections
@@ -115,6 +116,7 @@ USERS = Face(
         reading=Reading(items=lambda client: client.users(), row=_listed),
         note=note_origins,
     ),
+    form=USER_FORM,
     needs=_needs,
     why_not=_why_not,
     known=_known,

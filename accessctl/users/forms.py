@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django import forms
 
 from accessctl import words as kinds
+from accessctl.authorize import may
 from accessctl.passwords.policy import NOT_JUDGED, rules_in_words
+from accessctl.rights import Permission
 from accessctl.users.password import Password
+from console.engine.proposal import DesiredObject
 from console.errors import WrongEncryptionKey
-from console.faces.acts.forms import CHECK, SELECT, TEXT, ActForm, Limit, Name, words_of
+from console.faces.acts.forms import CHECK, SELECT, TEXT, ActForm, Limit, Name, Row, words_of
+from console.faces.drawing import Opened, OwnForm
 from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.passwords import MD5, SHA256, SHA512
 from console.secrets import decrypt, encrypt
@@ -53,6 +57,26 @@ class UserForm(ActForm):
     """
 
     secret_fields: ClassVar[tuple[str, ...]] = ("password", "password_hash", "sealed")
+    layout = (
+        (
+            "Authentication",
+            (
+                Row("name"),
+                Row("password_way", choices=True),
+                Row("password", shown="when-typed"),
+                Row("password_hash", shown="when-hashed"),
+                Row("hashing_algorithm", shown="when-hashing"),
+            ),
+        ),
+        ("Tags", (Row("tags", optional=True, choices=True), Row("other_tags", optional=True))),
+        (
+            "Limits",
+            (
+                Row("max_connections", optional=True, unit="connections"),
+                Row("max_channels", optional=True, unit="channels"),
+            ),
+        ),
+    )
 
     name = Name(
         help_text="1 to 255 bytes. Colons aren't allowed, because HTTP authentication doesn't support them.",
@@ -125,7 +149,6 @@ class UserForm(ActForm):
             "password"
         ].help_text = f"Used exactly as typed, including spaces. {rules_in_words()}".strip()
         self._seal_for = seal_for
-        self.generated = ""
         if spec is not None:
             del self.fields["name"]
         else:
@@ -143,8 +166,8 @@ class UserForm(ActForm):
             field = "other_tags"
         return super().field_of(field)
 
-    def password_given(self) -> Password | None:
-        """The new password, of a valid form; None keeps the one there is."""
+    def _password(self) -> Password | None:
+        """Return the new password, of a valid form; None keeps the current one."""
         way = self.cleaned_data["password_way"]
         if way == KEEP:
             return None
@@ -170,9 +193,9 @@ class UserForm(ActForm):
         )
 
     def wanted(self) -> dict[str, Any]:
-        """The fields for the service, of a valid form; what is not offered is left as it is."""
+        """Return the password and the fields, of a valid form; what isn't offered stays as it is."""
         said = self.cleaned_data
-        fields: dict[str, Any] = {}
+        fields: dict[str, Any] = {"password": self._password()}
         if "tags" in self.fields:
             fields["tags"] = [*said["tags"], *words_of(said["other_tags"])]
         if "max_connections" in self.fields:
@@ -187,12 +210,6 @@ class UserForm(ActForm):
                 kept[_CLEAR] = self.generated
             sealed = [("sealed", encrypt(Secret(json.dumps(kept))))]
         return super().carried() + sealed
-
-    @property
-    def password_lost(self) -> bool:
-        """Whether a password or a hash was typed that the form cannot show again."""
-        data: Any = self.data
-        return self.is_bound and any(data.get(name) for name in self.secret_fields)
 
     def _owner(self) -> str:
         return f"{self._seal_for} {self.cleaned_data.get('name', '')}"
@@ -216,3 +233,39 @@ def _initial(spec: Mapping[str, Any]) -> dict[str, Any]:
         "other_tags": ", ".join(tag for tag in tags if tag not in _TAGS),
         **{name: limits.get(limit) for name, limit in _LIMITS.items()},
     }
+
+
+_KEPT_OPEN = "Open connections stay open."
+_NEW_PASSWORD = f"{_KEPT_OPEN} New connections need the new password."
+_NO_PASSWORD = f"{_KEPT_OPEN} New connections can't authenticate with a password."
+
+
+def _form(opened: Opened) -> UserForm:
+    name = "" if opened.row is None else opened.row.name
+    return UserForm(
+        opened.data,
+        spec=opened.spec,
+        generation=opened.generation,
+        may_tag=may(opened.user, Permission.USERS_TAG, opened.broker),
+        may_limit=may(opened.user, Permission.VHOSTS_LIMIT, opened.broker),
+        seal_for=f"{opened.user.pk} {opened.broker.pk} {name}",
+    )
+
+
+def _warnings(desired: DesiredObject) -> Iterable[str]:
+    if desired.new:
+        yield "It has no permissions in any virtual host yet. Set permissions next."
+    elif desired.secrets is not None:
+        yield _NEW_PASSWORD if desired.secrets["password_hash"] else _NO_PASSWORD
+
+
+USER_FORM = OwnForm(
+    make=_form,
+    about=(
+        "A RabbitMQ user for an application or a person. Set its permissions in virtual hosts afterwards.",
+        "Tags and password can be changed separately.",
+    ),
+    warnings=_warnings,
+    css="css/matrix.css",
+    typed_in_production=True,
+)

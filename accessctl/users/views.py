@@ -20,6 +20,7 @@ from accessctl.users.connections import read_connections
 from accessctl.users.selectors import access_broker_user
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
+from console.kinds.registry import TOPIC_PERMISSION
 from console.kinds.user import USER
 from console.scope import Scope
 
@@ -48,10 +49,10 @@ def user(request: HttpRequest, user_id: int) -> HttpResponse:
         "tags": [(tag, kinds.TAGS.get(tag, "")) for tag in found.tags],
         "limits": sorted(found.limits.items()),
         "permissions": permission_rows(permissions[:_MOST]),
-        "topic_permissions": permission_rows(topics[:_MOST]),
+        "topics": permission_rows(topics[:_MOST]),
         "observed": observe([found.broker], "inventory_at", now, parts=("users",)),
         "permissions_unknown": found.broker.status.why_unknown("permissions"),
-        "topics_unknown": found.broker.status.why_unknown("topic_permissions"),
+        "topics_unknown": found.broker.status.why_unknown(TOPIC_PERMISSION.section.name),
         "rights": kinds.RIGHTS,
         "reach": reach_of_user(found, request.user),
         "sync": syncs_of(USER.name, [found])[found.pk],

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from console.engine.proposal import DesiredObject
+from console.faces.acts.forms import ActForm
 from console.faces.lists import ListSpec
+from console.kinds.common.kind import Spec
+from console.models import Broker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +26,41 @@ class Input:
     optional: bool = False
     #: Suggests names while typing: "vhosts" for the broker's virtual hosts, "" for none.
     offers: Literal["", "vhosts"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A form that a person opened on a broker. `row` is the mirror row, `spec` the desired state of the object, else
+    the observed one, and `generation` its generation; all None for a new object. `data` is the POST, None to
+    show the form. `initial` are values of a new object."""
+
+    user: Any
+    broker: Broker
+    row: Any = None
+    data: Any = None
+    spec: Spec | None = None
+    generation: int | None = None
+    initial: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _no_warnings(desired: DesiredObject) -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnForm:
+    """A form of the kind's own, for what inputs don't do: passwords, parts that need a right. `make` returns a form
+    whose controls are named as the parts of the key, with a `layout`, and whose `wanted` returns the fields."""
+
+    make: Callable[[Opened], ActForm]
+    #: Below the title of a new and of an existing object.
+    about: tuple[str, str]
+    #: Sentences above the preview.
+    warnings: Callable[[DesiredObject], Iterable[str]] = _no_warnings
+    #: A style sheet, as {% static %} takes it.
+    css: str = ""
+    #: Whether the name is typed to confirm a deletion in production only.
+    typed_in_production: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

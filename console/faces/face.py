@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from django.db.models import Model
 
 from console.engine.proposal import DesiredObject
-from console.faces.drawing import Fact, Input, ListPage, Panel
+from console.faces.drawing import Fact, Input, ListPage, OwnForm, Panel
 from console.faces.lists import Column, ListSpec
 from console.faces.mirror import Mirror
 from console.faces.writes import Api
@@ -163,9 +163,10 @@ class Face:
     #: The list, for the page, its CSV export, and the filters and orders of the API.
     listing: ListSpec = field(default_factory=lambda: _NO_LIST)
     list_page: ListPage = field(default_factory=ListPage)
-    #: The form that is drawn for it; without inputs the kind keeps form, page and administration of its
-    #: own.
+    #: The form that is drawn for it; without inputs the kind keeps page and administration of its own.
     inputs: Sequence[Input] = ()
+    #: A form of its own, on the general pages to create, edit and delete.
+    form: OwnForm | None = None
     facts: Sequence[Fact] = ()
     rules: Rules = Rules()
     mirror: Mirror = field(default_factory=Mirror)
@@ -198,8 +199,13 @@ class Face:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether the general form, page and administration are its own."""
+        """Whether form, page and administration are drawn for it."""
         return bool(self.inputs)
+
+    @property
+    def has_form(self) -> bool:
+        """Whether the general pages to create, edit and delete are its own."""
+        return self.is_drawn or self.form is not None
 
     @property
     def is_listed(self) -> bool:
@@ -271,7 +277,7 @@ FACES: dict[str, Face] = {}
 
 
 def drawn_faces() -> list[Face]:
-    """Of the kinds whose form, page and administration are the general ones."""
+    """Of the kinds whose form, page and administration are drawn."""
     return [face for face in FACES.values() if face.is_drawn]
 
 

@@ -14,6 +14,7 @@ from console.kinds.common.values import flag, table
 from console.kinds.common.wire import Named
 from console.kinds.refusals import queue_arguments
 from console.kinds.refusals.versions import BrokerFacts, Fault
+from console.kinds.vhost import DEFAULT_TYPE
 from console.rabbitmq.text import printable
 
 _FIELDS = ("durable", "auto_delete", "arguments")
@@ -77,8 +78,8 @@ def _stands_on(key: Key) -> Iterable[Ref]:
 
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     vhost = facts.other("vhost", (key[0],))
-    defaults: tuple[str | None, ...] = (vhost.get("default_queue_type"),)
-    if not facts.whole and "default_queue_type" not in vhost:
+    defaults: tuple[str | None, ...] = (vhost.get(DEFAULT_TYPE),)
+    if not facts.whole and DEFAULT_TYPE not in vhost:
         # The type it would get is unknown, so only what no type accepts is a fault.
         defaults = (None, queue_arguments.QUORUM, queue_arguments.STREAM)
     found = [

@@ -1,5 +1,6 @@
 """Every kind of object that can be on a broker, by name. This is the only list of kinds. A `Ref` or
-kind name that isn't in it raises KeyError."""
+kind name that isn't in it raises KeyError. Features about a particular kind can import it from here.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +18,19 @@ from console.kinds.queue import QUEUE
 from console.kinds.topic_permission import TOPIC_PERMISSION
 from console.kinds.user import USER
 from console.kinds.vhost import VHOST
+
+__all__ = [
+    "ACCOUNT",
+    "CONTAINER",
+    "KINDS",
+    "OWNERS",
+    "TOPIC_PERMISSION",
+    "located",
+    "moved",
+    "parts_of",
+    "phrase",
+    "vhost_of",
+]
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind

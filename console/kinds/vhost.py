@@ -25,10 +25,12 @@ from console.kinds.refusals.queue_arguments import TYPES
 from console.kinds.refusals.versions import BrokerFacts, Fault
 from console.rabbitmq.management.answers import rows_of
 
+#: The field with the type of queues that are declared without one; None for the broker's default.
+DEFAULT_TYPE = "default_queue_type"
 _METADATA = {
     "description": "--description",
     "tags": "--tags",
-    "default_queue_type": "--default-queue-type",
+    DEFAULT_TYPE: "--default-queue-type",
 }
 _LIMITS = "vhost-limits"
 #: The first versions of rabbitmqctl with commands for metadata and for deletion protection.
@@ -90,8 +92,8 @@ def _spec(row: Row) -> Row:
         "tags": row.get("tags") or [],
         "tracing": bool(row.get("tracing", False)),
     }
-    if "default_queue_type" in row:
-        spec["default_queue_type"] = row["default_queue_type"]
+    if DEFAULT_TYPE in row:
+        spec[DEFAULT_TYPE] = row[DEFAULT_TYPE]
     protected = row.get("protected_from_deletion")
     if protected is None:
         protected = (row.get("metadata") or {}).get("protected_from_deletion")
@@ -106,16 +108,16 @@ def _body(spec: Spec) -> dict[str, Any]:
         "tags": ",".join(spec["tags"]),
         "tracing": spec["tracing"],
     }
-    if spec["default_queue_type"] is not None:
+    if spec[DEFAULT_TYPE] is not None:
         # 3.10 knows the key only without underscores, and only when the vhost is created.
-        body["default_queue_type"] = body["defaultqueuetype"] = spec["default_queue_type"]
+        body[DEFAULT_TYPE] = body["defaultqueuetype"] = spec[DEFAULT_TYPE]
     return body
 
 
 def _align(wanted: dict[str, Any], seen: dict[str, Any]) -> None:
     """4.x sets a default queue type if none is given, and it can't be removed again."""
-    if wanted["default_queue_type"] is None:
-        wanted["default_queue_type"] = seen["default_queue_type"]
+    if wanted[DEFAULT_TYPE] is None:
+        wanted[DEFAULT_TYPE] = seen[DEFAULT_TYPE]
 
 
 def _rabbitmqctl(step: Step) -> Sequence[Line]:
@@ -155,7 +157,7 @@ def read_row(reader: Taker, row: Row) -> None:
     metadata = row.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         raise SpecError("metadata", "metadata must be an object.")
-    fields = ("description", "tags", "default_queue_type", "protected_from_deletion")
+    fields = ("description", "tags", DEFAULT_TYPE, "protected_from_deletion")
     spec = {**some(metadata or {}, *fields), **some(row, *fields, "tracing")}
     if "limits" in row:
         # Some versions give an empty object as a list.
@@ -178,24 +180,24 @@ def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
 
 
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
-    default = spec["default_queue_type"]
+    default = spec[DEFAULT_TYPE]
     if default is None:
         return
     if default not in TYPES:
         yield Fault(
-            "default_queue_type",
+            DEFAULT_TYPE,
             f"{facts.called} has no queue type {default[:80]}. The default queue type must be "
             f"{either(TYPES)}.",
         )
     elif facts.changed is not None and not facts.at_least("3.12"):
         yield Fault(
-            "default_queue_type",
+            DEFAULT_TYPE,
             f"{facts.called} sets the default queue type only when a virtual host is created; 3.12 "
             "and later can change it.",
         )
     elif not facts.at_least("3.11"):
         yield Fault(
-            "default_queue_type",
+            DEFAULT_TYPE,
             f"{facts.called} stores the default queue type without using it: queues without a type "
             "are classic.",
             refuses=False,
@@ -218,7 +220,7 @@ VHOST = Kind(
     fields=(
         Field("description", "", text_or_empty),
         Field("tags", [], tags),
-        Field("default_queue_type", None, optional_text),
+        Field(DEFAULT_TYPE, None, optional_text),
         Field("tracing", False, flag),
         Field("limits", {}, limits, apart=True),
         Field(
@@ -233,12 +235,13 @@ VHOST = Kind(
         name="vhosts",
         order=10,
         keys=frozenset({
-            "name", "description", "tags", "metadata", "default_queue_type", "tracing", "limits",
+            "name", "description", "tags", "metadata", DEFAULT_TYPE, "tracing", "limits",
             "protected_from_deletion", "cluster_state",
         }),
         read=read_row,
         emit=_emit,
         in_vhost_files=False,
+        on_top=frozenset({"description", "metadata", DEFAULT_TYPE, "limits", "tags"}),
         component=_LIMITS,
         read_component=_read_limits,
     ),

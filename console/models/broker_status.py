@@ -53,8 +53,7 @@ class BrokerStatus(models.Model):
     error_code = models.CharField(max_length=32, blank=True)
     error_detail = models.TextField(blank=True)
     #: Problems of a broker that answers: {"depths" | "rights" | "alarms" | "nodes" | "identity" |
-    #: "duplicate" | "vhosts" | "queues" | "users" | "permissions" | "topic_permissions":
-    #: "…sentence"}.
+    #: "duplicate" | a part of the inventory, such as "vhosts": "…sentence"}.
     part_errors = models.JSONField(default=dict)
     #: What the inventory left out, by part: printable names. For those who may see the whole
     #: broker.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +17,7 @@ from accessctl.rights import Permission
 from accessctl.visibility.changes import changes_to_look_at, drifted
 from console.errors import ConsoleError
 from console.faces.acts.once import generated
-from console.faces.face import Face, drawn_faces, tabs_of
+from console.faces.face import FACES, Face, drawn_faces
 from console.models import Broker
 from console.scope import Scope
 
@@ -35,6 +35,8 @@ class _Place:
     scoped: bool = True
 
 
+#: What the pages below a kind's list do.
+_ACTS = ("create", "edit", "delete", "clear")
 _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
     (
         "Watch",
@@ -49,11 +51,11 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
     (
         "Manage",
         (
-            _Place("vhosts", "Virtual hosts", "square-3-stack-3d", Permission.VHOSTS_VIEW, "v", ("vhost", "vhost_create", "vhost_edit", "vhost_delete")),
-            _Place("users", "Users", "users", Permission.USERS_VIEW, "u", ("user", "user_create", "user_edit", "user_delete")),
+            _Place("vhosts", "Virtual hosts", "square-3-stack-3d", Permission.VHOSTS_VIEW, "v"),
+            _Place("users", "Users", "users", Permission.USERS_VIEW, "u"),
             _Place(
                 "permissions", "Permissions", "key", Permission.PERMISSIONS_VIEW, "p",
-                ("topic_permissions", "matrix", "permission_edit", "permission_copy", "topic_permission_edit", "topic_permission_clear"),
+                ("matrix", "permission_edit", "permission_copy"),
             ),
             _Place(
                 "definitions", "Definitions", "document-duplicate", Permission.DEFINITIONS_EXPORT, "e",
@@ -81,8 +83,9 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
 
 
 def _places() -> Iterator[tuple[str, tuple[_Place, ...]]]:
-    """Yield the rail's groups. Kinds with a face come after the first place of *Manage*."""
-    for title, places in _RAIL:
+    """Yield the rail's groups. Kinds whose pages are drawn come after the first place of *Manage*."""
+    for title, own in _RAIL:
+        places = tuple(map(_with_pages, own))
         if title != "Manage":
             yield title, places
             continue
@@ -91,17 +94,20 @@ def _places() -> Iterator[tuple[str, tuple[_Place, ...]]]:
 
 
 def _place_of(face: Face) -> _Place:
-    """Return the place of the kind's list, which also covers the lists shown as tabs beside it."""
+    place = _Place(face.route, face.kind.plural.capitalize(), face.icon, face.rights.view)
+    return _with_pages(place)
+
+
+def _with_pages(place: _Place) -> _Place:
+    """Return an entry that is a kind's list with the kind's pages, and those of kinds that are tabs beside it."""
+    kinds = [face.name for face in FACES.values() if face.route == place.route]
     below = tuple(
         route
-        for one in tabs_of(face)
-        for route in (
-            one.route, one.name, f"{one.name}_create", f"{one.name}_edit", f"{one.name}_delete",
-        )
-    )  # fmt: skip
-    return _Place(
-        face.route, face.kind.plural.capitalize(), face.icon, face.rights.view, also=below
+        for one in FACES.values()
+        if one.name in kinds or one.tab_of in kinds
+        for route in (one.route, one.name, *(f"{one.name}_{act}" for act in _ACTS))
     )
+    return replace(place, also=(*place.also, *below))
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -153,13 +159,13 @@ def _rail(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 #: Lists with a scope that are tabs beside an entry of the rail.
-_TABS = frozenset({"topic_permissions", "matrix", "unmanaged", "backups"})
+_TABS = frozenset({"matrix", "unmanaged", "backups"})
 
 
 def scoped_routes() -> frozenset[str]:
     """Return the routes that have a scope, to which the scope picker can lead."""
     places = {place.route for _, group in _places() for place in group if place.scoped}
-    return _TABS.union(places, (face.route for face in drawn_faces()))
+    return _TABS.union(places, (face.route for face in FACES.values() if face.is_listed))
 
 
 def _brokers_in_trouble(request: HttpRequest) -> int:

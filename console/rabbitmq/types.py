@@ -204,7 +204,7 @@ class VhostInfo:
     name: str
     description: str | None
     tags: tuple[str, ...]
-    default_queue_type: str | None
+    default_type: str | None
     tracing: bool | None
     protected_from_deletion: bool | None
     #: State per node ("running", "stopped", ...).
@@ -237,23 +237,3 @@ class PermissionInfo:
     configure: str
     write: str
     read: str
-
-
-@dataclass(frozen=True, slots=True)
-class TopicPermissionInfo:
-    vhost: str
-    user: str
-    exchange: str
-    write: str
-    read: str
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyInfo:
-    vhost: str
-    name: str
-    pattern: str
-    apply_to: str
-    priority: int
-    definition: Mapping[str, Any]
-    operator: bool = False

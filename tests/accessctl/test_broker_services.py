@@ -233,13 +233,11 @@ def test_topic_permissions_are_set_and_cleared(engine, who, names, seen):
         manage_vhosts.create_vhost(name=vhost, fields={}, **who),
         broker_users.create_user(name=user, password=Password(none=True), fields={}, **who),
     )
-    topic = {"vhost": vhost, "user": user, "exchange": "amq.topic"}
-    desired = broker_permissions.set_topic_permission(write="^a", read="", **topic, **who)
+    topic = {"key": (vhost, user, "amq.topic")}
+    desired = broker_permissions.set_topic(fields={"write": "^a", "read": ""}, **topic, **who)
     assert carry_out(engine, desired).state == "done"
     assert seen("topic-permissions", vhost, user)[0]["write"] == "^a"
-    assert (
-        carry_out(engine, broker_permissions.clear_topic_permission(**topic, **who)).state == "done"
-    )
+    assert carry_out(engine, broker_permissions.clear_topic(**topic, **who)).state == "done"
     assert not seen("topic-permissions", vhost, user)
 
 

@@ -375,7 +375,7 @@ def _facts(stage: Stage, question: Question) -> Facts:
         user=UserFacts(tuple(tags), True, user.get("limits") or {}),
         vhost=VhostFacts(limits.get(question.vhost, {}), here["cluster_state"]) if here else None,
         permission=rights[0] if rights else None,
-        topic_permissions=topics,
+        topics=topics,
         exchanges={row["name"]: ExchangeFacts(row["type"], row["internal"]) for row in exchanges},
         queues=frozenset(row["name"] for row in queues),
         queue_count=len(queues),

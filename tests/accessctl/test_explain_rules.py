@@ -82,7 +82,7 @@ def test_an_exchange_that_is_not_known_may_be_an_internal_one() -> None:
 
 
 def test_a_topic_permission_wants_the_routing_key() -> None:
-    facts = replace(WHOLE, topic_permissions={"y": TopicFacts(r"^eu\.", ".*")})
+    facts = replace(WHOLE, topics={"y": TopicFacts(r"^eu\.", ".*")})
     verdict = explain(ask(Act.PUBLISH, target="y"), facts)
     assert verdict.allowed is None
     assert "routing key" in verdict.missing[0]
@@ -92,7 +92,7 @@ def test_a_topic_permission_wants_the_routing_key() -> None:
 
 
 def test_special_characters_in_a_name_count_only_where_the_version_decides() -> None:
-    facts = replace(WHOLE, topic_permissions={"y": TopicFacts("^{username}$", ".*")})
+    facts = replace(WHOLE, topics={"y": TopicFacts("^{username}$", ".*")})
     question = ask(Act.PUBLISH, target="y", routing_key="anyone", user="a.*")
     for version, allowed in (("3.13.7", True), ("4.2.0", None), ("4.3.6", False), ("", None)):
         assert explain(question, replace(facts, rabbitmq_version=version)).allowed is allowed

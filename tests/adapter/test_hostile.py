@@ -36,6 +36,7 @@ from tests.faults.hostile import (
     trickles_body,
     trickles_headers,
 )
+from vhosts.polling.inventory.parts import parts
 
 pytestmark = pytest.mark.faults
 
@@ -178,6 +179,19 @@ def test_arguments_nested_too_deep_reject_their_row() -> None:
         listing = client.queues()
     assert [item.name for item in listing.items] == ["flat"]
     assert len(listing.rejected) == 1
+
+
+def test_a_row_that_lacks_its_name_costs_no_other_row() -> None:
+    whole = b'{"vhost":"/","user":"a","exchange":"e","write":"^a","read":""}'
+    nameless = b'{"vhost":"/","user":"b","write":"","read":""}'
+    part = next(one for one in parts() if one.face.name == "topic_permission")
+    with (
+        HostileServer(replies(b"[%s,%s]" % (nameless, whole))) as server,
+        ManagementClient(endpoint_of(server)) as client,
+    ):
+        listing = part.read(client)
+    assert listing.items == [(("/", "a", "e"), {"write": "^a", "read": ""})]
+    assert [row.said for row in listing.rejected] == [{"vhost": "/", "user": "b"}]
 
 
 def test_more_rows_than_the_limit_are_refused() -> None:

@@ -9,6 +9,9 @@ from typing import TypeVar
 
 import pytest
 
+from console.kinds.operator_policy import OPERATOR_POLICY
+from console.kinds.policy import POLICY
+from console.kinds.topic_permission import TOPIC_PERMISSION
 from console.rabbitmq.amqp.messages import publish
 from console.rabbitmq.endpoint import Credentials, Secret
 from console.rabbitmq.errors import (
@@ -19,6 +22,7 @@ from console.rabbitmq.errors import (
 )
 from console.rabbitmq.http.refusals import error_for_status
 from console.rabbitmq.management.client import ManagementClient
+from console.rabbitmq.management.objects import ObjectStore
 from console.rabbitmq.management.paths import path, queue_path
 from tests.adapter.conftest import LiveBroker
 
@@ -208,12 +212,12 @@ def test_queue_kinds_arguments_and_policies_are_read(
         listed["kind-quorum"].members,
     )
 
-    found = next(item for item in client.policies().items if item.vhost == broker.vhost)
-    assert (found.name, found.priority, found.apply_to) == ("p/1", 3, "queues")
-    assert found.definition == {"max-length-bytes": 1000}
-    found = next(item for item in client.operator_policies().items if item.vhost == broker.vhost)
-    assert found.operator
-    assert found.definition == {"max-length": 9}
+    store = ObjectStore(client.http)
+    found = store.read_all(POLICY.wire)[broker.vhost, "p/1"]
+    assert (found["priority"], found["apply_to"]) == (3, "queues")
+    assert found["definition"] == {"max-length-bytes": 1000}
+    found = store.read_all(OPERATOR_POLICY.wire)[broker.vhost, "op"]
+    assert found["definition"] == {"max-length": 9}
 
     now = eventually(
         lambda: client.queue_now(broker.vhost, "kind-classic"),
@@ -262,8 +266,8 @@ def test_users_permissions_and_limits_are_read(
     permission = next(item for item in client.permissions().items if item.user == user)
     assert (permission.vhost, permission.configure) == (broker.vhost, "^mine-")
     assert (permission.write, permission.read) == ("", ".*")
-    topical = next(item for item in client.topic_permissions().items if item.user == user)
-    assert (topical.exchange, topical.write, topical.read) == ("amq.topic", "^a", "^b")
+    topical = ObjectStore(client.http).read_all(TOPIC_PERMISSION.wire)
+    assert topical[broker.vhost, user, "amq.topic"] == {"write": "^a", "read": "^b"}
     limits = next(item for item in client.vhost_limits().items if item.vhost == broker.vhost)
     assert limits.limits == {"max-queues": 5000}
     ours = next(item for item in client.users().items if item.name == client.whoami().name)

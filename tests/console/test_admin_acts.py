@@ -206,10 +206,12 @@ def test_permissions_are_set_and_taken_away_and_topic_permissions_too(
     assert apply(confirm(browser, edit, shown)).state == "done"
     assert seen("topic-permissions", vhost, user)[0]["write"] == "^z"
 
-    for model, one in (("brokertopicpermission", topic), ("brokerpermission", row)):
+    for model, one, noun in (
+        ("brokertopicpermission", topic, "topic permission"),
+        ("brokerpermission", row, "permission"),
+    ):
         delete = address(f"accessctl_{model}", "delete", one.pk)
         shown = browser.get(delete)
-        noun = one._meta.verbose_name.removeprefix("broker ")
         assert shown.context["asked"].act == f"Clear {noun}"
         assert apply(confirm(browser, delete, shown)).state == "done"
     assert not seen("topic-permissions", vhost, user)

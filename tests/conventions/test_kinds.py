@@ -47,8 +47,6 @@ GENERAL = (
 ALLOWED = {
     ("console/rabbitmq/http/wire.py", "exchange"): "an exchange of request and answer",
     ("console/reconcile/definitions/called.py", "vhost"): "a field of a file's rows",
-    ("console/reconcile/definitions/called.py", "user"): "a field of a file's rows",
-    ("console/reconcile/definitions/called.py", "exchange"): "a field of a file's rows",
     ("console/reconcile/definitions/emit.py", "vhost"): "a field of a file's rows",
     ("console/reconcile/definitions/read.py", "vhost"): "a field of a file's rows",
     ("console/reconcile/definitions/kept.py", "parameter"): "where a file keeps limits",
@@ -56,12 +54,12 @@ ALLOWED = {
     ("vhosts/drift/resolve.py", "permission"): "the console's right that is lacking",
     ("accessctl/authorize.py", "permission"): "the console's right that is lacking",
     ("console/faces/objects/cells.py", "vhost"): "a column",
+    ("console/faces/objects/form_pages.py", "vhost"): "a parameter of the scope",
     ("console/faces/objects/pages.py", "vhost"): "a parameter of the scope",
+    ("console/faces/objects/pages.py", "permission"): "the console's right that is lacking",
     ("console/faces/rest/drawn/lists.py", "vhost"): "a parameter of the scope",
     ("console/pages/audit.py", "user"): "a person of the console: a column and a filter",
     ("console/pages/broker_form.py", "user"): "a harmless name to log in with",
-    ("console/pages/context.py", "vhost"): "a route: pages of their own in the rail",
-    ("console/pages/context.py", "user"): "a route: pages of their own in the rail",
     ("console/pages/context.py", "queue"): "a route: pages of their own in the rail",
 }
 #: Rewrites particular kinds, each transformation under the name that RabbitMQ's tools have for it.

@@ -136,7 +136,7 @@ def test_a_value_keeps_its_type_over_an_edit(
     edit = f"/policies/{row.pk}/edit/"
     form = browser.get(edit).context["form"]
     assert 'dead-letter-exchange = "7"' in form["definition"].value()
-    fields = {one.name: one.value() for one, _ in form.rows()}
+    fields = {one.name: one.value() for _, rows in form.sections() for _, one in rows}
     shown = preview(browser, edit, **{**fields, "priority": "3", "generation": "0"})
     assert apply(confirm(browser, edit, shown)).state == "done"
     there = seen("policies", vhost, "typed")

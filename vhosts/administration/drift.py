@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from console.engine.proposal import DesiredObject
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked
-from console.faces.admin.acts import act_on_chosen, told_of_each
+from console.faces.admin.acts import act_on_chosen
 from console.faces.admin.site import SeenAdmin
+from console.faces.objects.requests import told_of_each
 from console.faces.pages.words import counted
 from console.kinds.common.kind import Ref
 from console.models import ManagedObject

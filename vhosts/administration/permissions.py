@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.patterns.check import dialect_of
 from accessctl.permissions import rules as service
+from accessctl.permissions.face import PERMISSIONS, TOPIC_PERMISSIONS
 from console.engine.proposals.current_state import CurrentState, current_states
 from console.faces.acts.acts import Asked
 from console.faces.acts.forms import ActForm
@@ -24,7 +25,7 @@ from vhosts.matrix.requests import desired_objects_of, title_of
 @admin.register(BrokerPermission)
 class BrokerPermissionAdmin(SeenObjectAdmin):
     word = "permission"
-    kind = "permission"
+    face = PERMISSIONS
     about = "A user's permission in a virtual host: three regular expressions for names."
     list_display = ("user", "vhost", "broker", "configure", "write", "read")
     search_fields = ("user", "vhost")
@@ -56,15 +57,15 @@ class BrokerPermissionAdmin(SeenObjectAdmin):
         )
 
     def _current_state(self, row: Any) -> CurrentState:
-        key = key_of(self.kind, row)
-        seen = seen_objects(row.broker, self.kind, [key])
-        return current_states(row.broker, self.kind, [key], seen)[key]
+        key = key_of(self.face.name, row)
+        seen = seen_objects(row.broker, self.face.name, [key])
+        return current_states(row.broker, self.face.name, [key], seen)[key]
 
 
 @admin.register(BrokerTopicPermission)
 class BrokerTopicPermissionAdmin(SeenObjectAdmin):
     word = "topic permission"
-    kind = "topic_permission"
+    face = TOPIC_PERMISSIONS
     about = "The routing keys that a user can publish and bind with on a topic exchange."
     list_display = ("user", "vhost", "exchange", "broker", "write", "read")
     search_fields = ("user", "vhost", "exchange")
@@ -72,9 +73,9 @@ class BrokerTopicPermissionAdmin(SeenObjectAdmin):
     def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> ActForm:
         initial: dict[str, Any] = {}
         if row is not None:
-            key = key_of(self.kind, row)
-            seen = seen_objects(broker, self.kind, [key])
-            current = current_states(broker, self.kind, [key], seen)[key]
+            key = key_of(self.face.name, row)
+            seen = seen_objects(broker, self.face.name, [key])
+            current = current_states(broker, self.face.name, [key], seen)[key]
             initial = {
                 "generation": current.generation,
                 **(current.wanted or current.observed or {}),
@@ -92,14 +93,11 @@ class BrokerTopicPermissionAdmin(SeenObjectAdmin):
         if row is None:
             vhost, user, exchange = said["vhost"], said["user"], said["exchange"]
         else:
-            vhost, user, exchange = key_of(self.kind, row)
-        desired = service.set_topic_permission(
+            vhost, user, exchange = key_of(self.face.name, row)
+        desired = service.set_topic(
             broker=broker,
-            vhost=vhost,
-            user=user,
-            exchange=exchange,
-            write=said["write"],
-            read=said["read"],
+            key=(vhost, user, exchange),
+            fields={name: said[name] for name in ("write", "read")},
             acting_user=request.user,
             expected_generation=said["generation"],
         )

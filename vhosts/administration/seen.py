@@ -11,25 +11,20 @@ from django.http import HttpRequest, HttpResponse
 
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked
-from console.faces.admin.acts import ActAdmin
-from console.faces.admin.objects import deletion
-from console.faces.face import FACES
+from console.faces.admin.objects import ObjectAdmin
+from console.faces.objects.requests import deletion
 from console.faces.pages.words import counted
 from console.kinds.registry import OWNERS
 from vhosts.drift.unmanaged import adopt_seen, unmanaged
 
 
-class SeenObjectAdmin(ActAdmin):
-    #: As in console.kinds.registry.
-    kind: str
-    list_filter = ("broker",)
-    list_select_related = ("broker",)
+class SeenObjectAdmin(ObjectAdmin):
     actions: Sequence[str] = ("delete_chosen", "adopt_chosen")
 
     def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
         # What others stand on is confirmed by its name.
-        typed = self.kind in OWNERS
-        return deletion(FACES[self.kind], request.user, rows, self.list_address, typed=typed)
+        typed = self.face.name in OWNERS
+        return deletion(self.face, request.user, rows, self.list_address, typed=typed)
 
     @admin.action(description="Delete from the broker: review changes")
     def delete_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse:
@@ -41,13 +36,13 @@ class SeenObjectAdmin(ActAdmin):
 
     def _adopting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
         """Those that are managed already are left out."""
-        found = unmanaged(self.kind, request.user).filter(pk__in=[row.pk for row in rows])
+        found = unmanaged(self.face.name, request.user).filter(pk__in=[row.pk for row in rows])
         new = list(found.select_related("broker__status"))
         if not new:
             raise InvalidField("key", "All selected objects are already managed.")
         return Asked(
             title=f"Adopt {counted(len(new), 'object')}",
-            desired_objects=adopt_seen(self.kind, new, acting_user=request.user),
+            desired_objects=adopt_seen(self.face.name, new, acting_user=request.user),
             act="Adopt",
             back=self.list_address,
             warnings=left_out(len(rows) - len(new), "are already managed and skipped."),

@@ -11,33 +11,23 @@ from django.http import HttpRequest, HttpResponse
 
 from accessctl.models import BrokerPermission, BrokerUser
 from accessctl.permissions.rules import clear_permissions
-from accessctl.users.form_views import creation_asked, edit_asked, user_form
-from accessctl.users.forms import UserForm
+from accessctl.users.face import USERS
 from console.engine.proposal import DesiredObject
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked
 from console.faces.admin.acts import by_broker
 from console.faces.pages.words import counted
-from console.models import Broker
 from vhosts.administration.seen import SeenObjectAdmin
 
 
 @admin.register(BrokerUser)
 class BrokerUserAdmin(SeenObjectAdmin):
-    kind = "user"
+    face = USERS
     word = "user"
     about = "A RabbitMQ user, for an application or a person. Not a console account."
     list_display = ("name", "broker", "tags", "has_password", "changed_at")
     search_fields = ("name",)
     actions = ("delete_chosen", "clear_chosen", "adopt_chosen")
-
-    def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> UserForm:
-        return user_form(request, broker, row)
-
-    def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
-        if row is None:
-            return creation_asked(request, broker, form, self.list_address)
-        return edit_asked(request, row, form, self.list_address)
 
     @admin.action(description="Clear all permissions: review changes")
     def clear_chosen(self, request: HttpRequest, chosen: QuerySet[BrokerUser]) -> HttpResponse:

@@ -17,6 +17,13 @@ from accessctl.explain import (
     VhostFacts,
 )
 from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
+from console.faces.face import FACES
+from console.kinds.exchange import EXCHANGE
+from console.kinds.permission import PERMISSION
+from console.kinds.queue import QUEUE
+from console.kinds.registry import TOPIC_PERMISSION
+from console.kinds.user import USER
+from console.kinds.vhost import VHOST
 from console.models.broker_states import ANSWERING
 from vhosts.models import Exchange, Queue, VirtualHost
 
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
 
     from console.models import Broker, BrokerStatus
 
-_PARTS = ("users", "vhosts", "permissions", "topic_permissions", "exchanges", "queues")
+_KINDS = (USER, VHOST, PERMISSION, TOPIC_PERMISSION, EXCHANGE, QUEUE)
 
 
 def facts_for(
@@ -61,7 +68,7 @@ def facts_for(
         permission=PermissionFacts(permission.configure, permission.write, permission.read)
         if permission
         else None,
-        topic_permissions={
+        topics={
             row.exchange: TopicFacts(row.write, row.read)
             for row in (topics.none() if user_hidden else topics)
         },
@@ -75,7 +82,8 @@ def facts_for(
 
 def known_parts(status: BrokerStatus) -> frozenset[str]:
     """Return the inventory's parts that were read without skipped rows."""
-    return frozenset(part for part in _PARTS if status.knows(part))
+    parts = {FACES[kind.name].route for kind in _KINDS}
+    return frozenset(part for part in parts if status.knows(part))
 
 
 def _exchanges(broker: Broker, vhost: str, names: Collection[str]) -> dict[str, ExchangeFacts]:

@@ -16,15 +16,15 @@ from accessctl.authorize import may
 from accessctl.models import BrokerUser
 from accessctl.patterns.check import dialect_of
 from accessctl.permissions import rules as service
+from accessctl.permissions.face import TOPIC_PERMISSIONS
 from accessctl.rights import Permission
 from accessctl.targets import target_broker
-from console.engine.proposals.current_state import CurrentState, current_states
+from console.engine.proposals.current_state import CurrentState
 from console.errors import InvalidField
 from console.faces.acts.acts import Asked, back_to, carry_out, confirm
 from console.faces.lists import wants_part
-from console.faces.seen import seen_of
 from console.kinds.permission import PERMISSION
-from console.kinds.topic_permission import TOPIC_PERMISSION
+from console.kinds.registry import TOPIC_PERMISSION
 from console.models import Broker
 from console.scope import Scope
 from vhosts.matrix.forms import (
@@ -127,7 +127,7 @@ def permission_copy(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def topic_permission_edit(request: HttpRequest) -> HttpResponse:
+def topic_edit(request: HttpRequest) -> HttpResponse:
     broker, _ = target_broker(request, Permission.PERMISSIONS_EDIT)
     current = _topic_state(request, broker)
     form = TopicPermissionForm(
@@ -139,15 +139,18 @@ def topic_permission_edit(request: HttpRequest) -> HttpResponse:
             **((current.wanted or {}) if current else {}),
         },
     )
-    back = back_to(request, f"{reverse('topic_permissions')}?{urlencode({'broker': broker.pk})}")
+    back = back_to(
+        request, f"{reverse(TOPIC_PERMISSIONS.route)}?{urlencode({'broker': broker.pk})}"
+    )
 
     def ask() -> Asked:
         said = form.cleaned_data
-        desired = service.set_topic_permission(
+        desired = service.set_topic(
             broker=broker,
+            key=tuple(said[name] for name in TOPIC_PERMISSION.identity),
+            fields={name: said[name] for name in ("write", "read")},
             acting_user=request.user,
             expected_generation=said["generation"],
-            **{n: said[n] for n in ("vhost", "user", "exchange", "write", "read")},
         )
         return Asked(
             title=f"Set the topic permission of {said['user']} on {said['exchange']} in {said['vhost']}",
@@ -160,25 +163,23 @@ def topic_permission_edit(request: HttpRequest) -> HttpResponse:
     def show(status: int) -> HttpResponse:
         form.mark()
         context = {**_context(request, broker, back), "form": form, "current": current}
-        return render(request, "vhosts/topic_permission_form.html", context, status=status)
+        return render(request, "vhosts/topic_form.html", context, status=status)
 
     return carry_out(request, form, ask, show)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def topic_permission_clear(request: HttpRequest) -> HttpResponse:
+def topic_clear(request: HttpRequest) -> HttpResponse:
     """`?broker=&vhost=&user=&exchange=`"""
     broker, _ = target_broker(request, Permission.PERMISSIONS_EDIT)
-    named = {name: _text(request, name) for name in ("vhost", "user", "exchange")}
-    back = back_to(request, f"{reverse('topic_permissions')}?{urlencode({'broker': broker.pk})}")
+    named = {name: _text(request, name) for name in TOPIC_PERMISSION.identity}
+    back = back_to(
+        request, f"{reverse(TOPIC_PERMISSIONS.route)}?{urlencode({'broker': broker.pk})}"
+    )
 
     def ask() -> Asked:
-        desired = service.clear_topic_permission(
-            broker=broker,
-            acting_user=request.user,
-            vhost=named["vhost"],
-            user=named["user"],
-            exchange=named["exchange"],
+        desired = service.clear_topic(
+            broker=broker, key=tuple(named.values()), acting_user=request.user
         )
         return Asked(
             title=f"Clear the topic permission of {named['user']} on {named['exchange']} in "
@@ -235,16 +236,14 @@ def _current_state(request: HttpRequest, broker: Broker) -> CurrentState | None:
     user, vhost = _text(request, "user"), _text(request, "vhost")
     if not (user and vhost and may(request.user, Permission.PERMISSIONS_VIEW, broker, vhost)):
         return None
-    seen = seen_of(broker, PERMISSION.name, user=[user], vhost=[vhost])
-    return current_states(broker, PERMISSION.name, [(vhost, user)], seen)[vhost, user]
+    return service.state_of(PERMISSION, broker, (vhost, user))
 
 
 def _topic_state(request: HttpRequest, broker: Broker) -> CurrentState | None:
-    vhost, user, _ = key = tuple(_text(request, n) for n in ("vhost", "user", "exchange"))
-    if not (all(key) and may(request.user, Permission.PERMISSIONS_VIEW, broker, vhost)):
+    key = tuple(_text(request, name) for name in TOPIC_PERMISSION.identity)
+    if not (all(key) and may(request.user, Permission.PERMISSIONS_VIEW, broker, key[0])):
         return None
-    seen = seen_of(broker, TOPIC_PERMISSION.name, user=[user], vhost=[vhost])
-    return current_states(broker, TOPIC_PERMISSION.name, [key], seen)[key]
+    return service.state_of(TOPIC_PERMISSION, broker, key)
 
 
 def _matrix(broker: Broker) -> str:

@@ -4,8 +4,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accessctl.rest.fields import Named
-from console.faces.rest.drawn.change_fields import Managed
 from vhosts.models import Queue
 from vhosts.queues.outages import outage_of
 
@@ -14,29 +12,6 @@ class SeenOnBroker(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     broker = serializers.IntegerField(source="broker_id", help_text="The broker's ID.")
     broker_name = serializers.CharField(source="broker.name")
-
-
-class VhostRead(Managed, Named, SeenOnBroker):
-    """A virtual host as seen on a broker."""
-
-    name = serializers.CharField()
-    description = serializers.CharField()
-    tags = serializers.ListField(child=serializers.CharField())
-    default_queue_type = serializers.CharField(help_text="Empty if the broker doesn't report it.")
-    tracing = serializers.BooleanField(allow_null=True)
-    protected_from_deletion = serializers.BooleanField(allow_null=True)
-    cluster_state = serializers.DictField(help_text="The state by node.")
-    limits = serializers.DictField()
-    first_seen_at = serializers.DateTimeField()
-    changed_at = serializers.DateTimeField()
-    inventory_at = serializers.DateTimeField(
-        source="broker.status.inventory_at",
-        allow_null=True,
-        help_text="When the broker's objects were last listed.",
-    )
-
-    class Meta:
-        ref_name = "VirtualHost"
 
 
 class QueueRead(SeenOnBroker):

@@ -7,15 +7,40 @@ from typing import Any
 from rest_framework import serializers
 
 from accessctl.reach import reach_of
+from accessctl.rest.fields import Named
 from accessctl.rights import Permission
+from console.faces.rest.drawn.change_fields import Managed
 from console.faces.rest.drawn.changing import BrokerField, Reasoned
 from console.faces.rest.fields import Flag, Number, Text
 from console.faces.writes import Api, by_key
 from console.kinds.common.kind import Key
 from console.kinds.vhost import VHOST
 from console.models import Broker
-from vhosts.rest.fields import VhostRead
+from vhosts.rest.fields import SeenOnBroker
 from vhosts.virtual_hosts.rules import create_vhost, delete_vhost, edit_vhost, vhost_state
+
+
+class VhostRead(Managed, Named, SeenOnBroker):
+    """A virtual host as seen on a broker."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
+    default_queue_type = serializers.CharField(help_text="Empty if the broker doesn't report it.")
+    tracing = serializers.BooleanField(allow_null=True)
+    protected_from_deletion = serializers.BooleanField(allow_null=True)
+    cluster_state = serializers.DictField(help_text="The state by node.")
+    limits = serializers.DictField()
+    first_seen_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+    inventory_at = serializers.DateTimeField(
+        source="broker.status.inventory_at",
+        allow_null=True,
+        help_text="When the broker's objects were last listed.",
+    )
+
+    class Meta:
+        ref_name = "VirtualHost"
 
 
 class VhostChange(Reasoned):

@@ -1,4 +1,4 @@
-"""How virtual hosts are listed, mirrored, compared and asked for. Their form and page are their own."""
+"""How virtual hosts are listed, mirrored, compared and requested. Their page is their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from console.faces.face import Face, Intent, NextStep, Rights, Rules
 from console.faces.mirror import Mirror, Reading
 from console.kinds.common.kind import Key, Spec
 from console.kinds.common.values import optional_text
-from console.kinds.vhost import VHOST
+from console.kinds.vhost import DEFAULT_TYPE, VHOST
 from console.rabbitmq.cluster import ClusterView
 from console.rabbitmq.errors import BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
@@ -18,6 +18,7 @@ from console.rabbitmq.management.readings import tags
 from console.rabbitmq.types import Listing, VhostInfo
 from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.api import VHOSTS_API
+from vhosts.virtual_hosts.forms import VHOST_FORM
 from vhosts.virtual_hosts.lists import VHOSTS, VHOSTS_PAGE
 from vhosts.virtual_hosts.rules import check_vhost_fields, vhost_guard, vhost_objections
 
@@ -46,7 +47,7 @@ def _row(listed: _Listed, view: ClusterView) -> tuple[Any, ...]:
         vhost.name,
         vhost.description or "",
         list(vhost.tags),
-        vhost.default_queue_type or "",
+        vhost.default_type or "",
         vhost.tracing,
         vhost.protected_from_deletion,
         limits or {},
@@ -62,7 +63,7 @@ def _columns(key: Key, spec: Spec) -> tuple[Any, ...]:
     return (
         spec.get("description", ""),
         list(tags(spec.get("tags"))),
-        optional_text(spec.get("default_queue_type")) or "",
+        optional_text(spec.get(DEFAULT_TYPE)) or "",
         spec.get("tracing"),
         spec.get("protected_from_deletion"),
         dict(spec.get("limits", {})),
@@ -70,18 +71,9 @@ def _columns(key: Key, spec: Spec) -> tuple[Any, ...]:
 
 
 def _spec(row: VirtualHost) -> dict[str, Any]:
-    """What a version does not tell is left out."""
-    spec: dict[str, Any] = {
-        "description": row.description,
-        "tags": list(row.tags),
-        "default_queue_type": row.default_queue_type or None,
-        "limits": dict(row.limits),
-    }
-    if row.tracing is not None:
-        spec["tracing"] = row.tracing
-    if row.protected_from_deletion is not None:
-        spec["protected_from_deletion"] = row.protected_from_deletion
-    return spec
+    """What a version doesn't report is left out."""
+    told = [(field, getattr(row, field.name)) for field in VHOST.fields]
+    return {field.name: field.canonical(value) for field, value in told if value is not None}
 
 
 def _needs(intent: Intent) -> Sequence[Permission]:
@@ -112,8 +104,7 @@ VIRTUAL_HOSTS = Face(
     ),
     mirror=Mirror(
         columns=(
-            "description", "tags", "default_queue_type", "tracing", "protected_from_deletion",
-            "limits",
+            "description", "tags", DEFAULT_TYPE, "tracing", "protected_from_deletion", "limits",
         ),
         of_spec=_columns,
         to_spec=_spec,
@@ -121,6 +112,7 @@ VIRTUAL_HOSTS = Face(
         given={"cluster_state": "'{}'::jsonb"},
         reading=Reading(items=_items, row=_row, untold=_untold),
     ),
+    form=VHOST_FORM,
     needs=_needs,
     api=VHOSTS_API,
     page="vhost",

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Aggregate, Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accessctl.models import BrokerPermission
 from accessctl.users.lists import KNOWS_PERMISSIONS
 from console.faces.drawing import ListPage
 from console.faces.lists import Column, Filter, ListSpec, contains
 from console.faces.objects import cells
+from console.faces.templatetags.warren import name_tag
+from console.kinds.vhost import DEFAULT_TYPE
 from vhosts.models import Queue, VirtualHost
 
 
@@ -27,6 +31,16 @@ QUEUE_COUNT = _of_queues(Count("pk"))
 READY_SUM = _of_queues(Sum("ready"))
 UNACKED_SUM = _of_queues(Sum("unacked"))
 USER_COUNT = Subquery(_PERMITTED.order_by().values("broker").annotate(n=Count("pk")).values("n"))
+
+
+def _default_type(vhost: VirtualHost) -> SafeString:
+    if told := getattr(vhost, DEFAULT_TYPE):
+        return name_tag(told, fit=True)
+    return format_html(
+        '<span class="muted" tabindex="0" data-tip="{}">not set</span>',
+        "Not set: the node’s default applies, usually classic.",
+    )
+
 
 VHOSTS = ListSpec(
     name="virtual-hosts",
@@ -73,10 +87,11 @@ VHOSTS = ListSpec(
         ),
         Column(key="state", label="State", help="State on each node of the broker."),
         Column(
-            key="default_queue_type",
+            key=DEFAULT_TYPE,
             label="Default queue type",
-            order=["default_queue_type"],
-            value=lambda v: v.default_queue_type or None,
+            order=[DEFAULT_TYPE],
+            value=lambda v: getattr(v, DEFAULT_TYPE) or None,
+            cell=_default_type,
             help="The type of queues declared without a type.",
         ),
         Column(key="tracing", label="Tracing", order=["tracing"], value=lambda v: v.tracing),

@@ -22,7 +22,7 @@ from console.kinds.common.names import check_name
 from console.kinds.permission import PERMISSION
 from console.kinds.queue import QUEUE
 from console.kinds.registry import KINDS
-from console.kinds.vhost import VHOST
+from console.kinds.vhost import DEFAULT_TYPE, VHOST
 from console.models import Broker
 from console.reconcile.dependents import hanging_on
 from vhosts.models import Queue, VirtualHost
@@ -36,8 +36,7 @@ MOST_TAGS = 32
 def create_vhost(
     *, broker: Broker, name: str, fields: Mapping[str, Any], acting_user: AnyUser
 ) -> DesiredObject:
-    """A vhost that is not there yet. `fields`: description, tags, default_queue_type, tracing, limits,
-    protected_from_deletion. Raises NotAllowed, InvalidField, AlreadyThere."""
+    """A vhost that is not there yet. `fields` are those of its kind. Raises NotAllowed, InvalidField, AlreadyThere."""
     require(acting_user, Permission.VHOSTS_CREATE, broker, name)
     try:
         check_name("vhost", name)
@@ -197,10 +196,8 @@ def check_vhost_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         checked["description"] = _description(checked["description"])
     if "tags" in checked:
         checked["tags"] = check_tags(checked["tags"], MOST_TAGS)
-    if checked.get("default_queue_type") not in (None, "", *QUEUE_TYPES):
-        raise InvalidField(
-            "default_queue_type", f"default_queue_type must be one of {', '.join(QUEUE_TYPES)}."
-        )
+    if checked.get(DEFAULT_TYPE) not in (None, "", *QUEUE_TYPES):
+        raise InvalidField(DEFAULT_TYPE, f"{DEFAULT_TYPE} must be one of {', '.join(QUEUE_TYPES)}.")
     if "limits" in checked:
         checked["limits"] = check_limits(checked["limits"], LIMITS)
     for name in ("tracing", "protected_from_deletion"):

@@ -1,11 +1,12 @@
-"""The page of a virtual host, as found on its broker."""
+"""The page of a virtual host, as found on its broker, and the button that restarts it."""
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from accessctl.authorize import may
 from accessctl.models import BrokerPermission, BrokerTopicPermission
@@ -14,6 +15,8 @@ from accessctl.rights import Permission
 from accessctl.words import RIGHTS
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
+from console.errors import ConsoleError
+from console.kinds.registry import TOPIC_PERMISSION
 from console.kinds.vhost import VHOST
 from console.scope import Scope
 from vhosts.authorize import access_vhost
@@ -22,6 +25,7 @@ from vhosts.models import Queue
 from vhosts.queues import arguments as kinds
 from vhosts.queues.commands import vhost_commands
 from vhosts.selectors import queue_rows, vhost_figures
+from vhosts.virtual_hosts.restart import restart_vhost
 
 #: Rows of the tables on one vhost's page; the whole lists are a link away.
 _DEEPEST = 10
@@ -70,7 +74,21 @@ def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
         permissions = BrokerPermission.objects.filter(**of_vhost).order_by("user")
         topics = BrokerTopicPermission.objects.filter(**of_vhost).order_by("user", "exchange")
         context["permissions_unknown"] = status.why_unknown("permissions")
-        context["topics_unknown"] = status.why_unknown("topic_permissions")
+        context["topics_unknown"] = status.why_unknown(TOPIC_PERMISSION.section.name)
         context["permissions"] = permission_rows(permissions[:_MOST])
-        context["topic_permissions"] = permission_rows(topics[:_MOST])
+        context["topics"] = permission_rows(topics[:_MOST])
     return render(request, "vhosts/vhost.html", context)
+
+
+@require_POST
+def vhost_restart(request: HttpRequest, vhost_id: int) -> HttpResponse:
+    """Start it on the node `node`: one call, whose result is shown at once."""
+    found = access_vhost(request.user, vhost_id, Permission.VHOSTS_RESTART)
+    node = request.POST.get("node", "")
+    try:
+        restart_vhost(vhost=found, node=node, acting_user=request.user, now=timezone.now())
+    except ConsoleError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, f"RabbitMQ restarted the virtual host {found.name} on {node}.")
+    return redirect("vhost", found.pk)

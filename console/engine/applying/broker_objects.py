@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from console.kinds.common.kind import Key, Spec
@@ -30,6 +30,10 @@ class BrokerObjects:
     def read_all(self, kind: str) -> Listed:
         """Return every object of a kind, in one or two requests."""
         return self._store.read_all(KINDS[kind].wire)
+
+    def read_each(self, kind: str) -> Iterator[tuple[Row, tuple[Key, Row] | None]]:
+        """Every row of a kind's listing, with the key and spec that it tells; None for an odd row."""
+        return self._store.read_each(KINDS[kind].wire)
 
     def write(self, kind: str, key: Key, spec: Spec, before: Spec | None) -> None:
         """Write the canonical `spec`. `before` is what `read` just returned."""

@@ -3,7 +3,8 @@ carried from the preview to the confirmation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
@@ -43,11 +44,27 @@ class Limit(forms.IntegerField):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How a page shows the control called `name`: with a `unit` after it, as a `switch` with that text beside it, or
+    as `choices` one below the other. `shown` is the class of its element, for style sheets that hide it."""
+
+    name: str
+    optional: bool = False
+    unit: str = ""
+    switch: str = ""
+    choices: bool = False
+    shown: str = ""
+
+
 class ActForm(forms.Form):
-    """`secret_fields` are never sent back to the browser."""
+    """`secret_fields` are never sent back to the browser. `layout` has titles with their rows."""
 
     use_required_attribute = False
     secret_fields: ClassVar[tuple[str, ...]] = ()
+    layout: Sequence[tuple[str, Sequence[Row]]] = ()
+    #: A password that a valid form generated; it is shown once.
+    generated = ""
     #: The generation of the object that the form was opened on: somebody else's change is not undone.
     generation = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -68,6 +85,24 @@ class ActForm(forms.Form):
     def _posted(self, name: str) -> Iterable[str]:
         data: Any = self.data
         return data.getlist(name) if hasattr(data, "getlist") else [str(data.get(name, ""))]
+
+    def wanted(self) -> Any:
+        """Return what a valid form asks for, such as the fields of a spec."""
+        return dict(self.cleaned_data)
+
+    def sections(self) -> list[tuple[str, list[tuple[Row, forms.BoundField]]]]:
+        """Return the layout with its controls, without those that this form doesn't have."""
+        found = [
+            (title, [(row, self[row.name]) for row in rows if row.name in self.fields])
+            for title, rows in self.layout
+        ]
+        return [(title, rows) for title, rows in found if rows]
+
+    @property
+    def password_lost(self) -> bool:
+        """Whether a secret was typed that the form can't show again."""
+        data: Any = self.data
+        return self.is_bound and any(data.get(name) for name in self.secret_fields)
 
     def mark(self) -> None:
         """Tells assistive technology and the eye which controls are in error, and what helps."""

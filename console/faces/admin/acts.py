@@ -25,7 +25,6 @@ from console.errors import InvalidField
 from console.faces.acts.acts import Asked, Edge, carry_out, confirm
 from console.faces.acts.forms import ActForm
 from console.faces.admin.site import SeenAdmin
-from console.kinds.common.kind import Ref
 from console.models import Broker, Change, PollState
 
 MOST_AT_ONCE = 1000
@@ -238,18 +237,6 @@ def by_broker(rows: Sequence[Any]) -> dict[Broker, list[Any]]:
     found: dict[Broker, list[Any]] = {}
     for row in rows:
         found.setdefault(row.broker, []).append(row)
-    return found
-
-
-def told_of_each(
-    rows: Sequence[Any], ref: Callable[[Any], Ref], tell: Callable[[Any], Sequence[str]]
-) -> dict[Ref, list[str]]:
-    """Sentences by object. Of the same name on several brokers all are told, with the broker's name."""
-    several = len({row.broker_id for row in rows}) > 1
-    found: dict[Ref, list[str]] = {}
-    for row in rows:
-        sentences = [f"{row.broker.name}: {one}" if several else one for one in tell(row)]
-        found.setdefault(ref(row), []).extend(sentences)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 
-from console.faces.acts.forms import SELECT, TEXT, ActForm, Name
+from console.faces.acts.forms import SELECT, TEXT, ActForm, Name, Row
 from console.faces.drawing import Input
 from console.faces.face import Face
 
@@ -87,18 +87,12 @@ class ObjectForm(ActForm):
             self.fields[one.name] = _control(one)
             if spec is None and one.name in defaults:
                 self.fields[one.name].initial = defaults[one.name]
+        rows = [Row(one.name, optional=one.optional) for one in self.inputs]
+        self.layout = [(face.kind.noun.capitalize(), rows)]
 
     def wanted(self) -> dict[str, Any]:
         """Return the fields of the spec. The form must be valid."""
         return {one.name: self.cleaned_data[one.name] for one in self._face.field_inputs}
-
-    def key(self) -> tuple[str, ...]:
-        """Return the key of a new object. The form must be valid."""
-        return tuple(self.cleaned_data[name] for name in self._face.kind.identity)
-
-    def rows(self) -> list[tuple[forms.BoundField, bool]]:
-        """Return (control, whether it is optional) pairs, in order."""
-        return [(self[one.name], one.optional) for one in self.inputs]
 
 
 def _control(one: Input) -> forms.Field:

@@ -1,8 +1,8 @@
-"""List, page, form and deletion of an object in the browser, drawn from its face."""
+"""List and page of an object in the browser, drawn from its face."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,18 +10,16 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from console.brokers.observation import observe
 from console.engine.proposals.commands import step_commands
 from console.engine.proposals.sync_states import UNMANAGED, SyncState, sync_states
-from console.faces.acts.acts import Asked, carry_out, confirm
+from console.errors import NotAllowed
 from console.faces.face import Face, tabs_of
 from console.faces.lists import csv_response, list_response, read_list, read_scope
-from console.faces.objects import proposals
-from console.faces.objects.forms import ObjectForm
 from console.faces.pages.refreshed import refreshed
-from console.faces.ports import MAY, REQUIRE, TARGET_BROKER
+from console.faces.ports import MAY, REQUIRE
 from console.kinds.common.kind import Op, Ref
 from console.kinds.registry import KINDS, parts_of
 from console.models import Broker
@@ -59,32 +57,14 @@ def list_routes(face: Face) -> list[URLPattern]:
     ]
 
 
-def routes(face: Face) -> list[URLPattern]:
-    """Return the routes of a kind's other pages: create, object, edit, delete."""
-    slug, name = face.slug, face.name
-
-    @require_http_methods(["GET", "HEAD", "POST"])
-    def created(request: HttpRequest) -> HttpResponse:
-        return _create(face, request)
+def page_routes(face: Face) -> list[URLPattern]:
+    """Return the route of an object's page."""
 
     @require_safe
     def shown(request: HttpRequest, object_id: int) -> HttpResponse:
         return _show(face, request, object_id)
 
-    @require_http_methods(["GET", "HEAD", "POST"])
-    def edited(request: HttpRequest, object_id: int) -> HttpResponse:
-        return _edit(face, request, object_id)
-
-    @require_http_methods(["GET", "HEAD", "POST"])
-    def deleted(request: HttpRequest, object_id: int) -> HttpResponse:
-        return _delete(face, request, object_id)
-
-    return [
-        path(f"{slug}/new/", created, name=f"{name}_create"),
-        path(f"{slug}/<int:object_id>/", shown, name=name),
-        path(f"{slug}/<int:object_id>/edit/", edited, name=f"{name}_edit"),
-        path(f"{slug}/<int:object_id>/delete/", deleted, name=f"{name}_delete"),
-    ]
+    return [path(f"{face.slug}/<int:object_id>/", shown, name=face.name)]
 
 
 def _list(face: Face, request: HttpRequest) -> HttpResponse:
@@ -129,12 +109,17 @@ def _syncs(face: Face, rows: Sequence[Any]) -> dict[Any, SyncState]:
 
 
 def access(face: Face, user: Any, object_id: int, right: Any) -> Any:
-    """Return the mirror row. Raises Http404 outside the user's scope, NotAllowed inside it without the right."""
+    """Return the mirror row. Raises Http404 outside the user's scope, NotAllowed inside it without the right to
+    this very object."""
     rows = face.model._default_manager.visible_to(user)  # type: ignore[attr-defined]
     row = rows.select_related("broker__status").filter(pk=object_id).first()
     if row is None:
         raise Http404(f"No such {face.kind.noun}.")
-    REQUIRE.ask(user, right, row.broker, face.vhost_of(row))
+    why_not = face.why_not(user, right, row.broker, face.key_of(row))
+    if why_not is None:
+        REQUIRE.ask(user, right, row.broker, face.vhost_of(row))
+    elif why_not:
+        raise NotAllowed(why_not, {"permission": str(right)})
     return row
 
 
@@ -155,7 +140,7 @@ def _show(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
         "sync": states.get((row.broker_id, key), UNMANAGED),
         "name": "\n".join(key),
         "observed": observe([row.broker], "inventory_at", now, parts=(face.route,)),
-        "crumbs": _crumbs(face, row.broker, vhost),
+        "crumbs": crumbs_of(face, row.broker, vhost),
         "commands": step_commands(
             Ref(face.name, key), Op.CREATE, spec, [field.name for field in face.kind.fields]
         ),
@@ -170,122 +155,8 @@ def _show(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
     return render(request, "faces/object.html", context)
 
 
-def _create(face: Face, request: HttpRequest) -> HttpResponse:
-    broker, brokers = TARGET_BROKER.ask(request, face.rights.create)
-    back = f"{reverse(face.route)}?{urlencode({'broker': broker.pk})}"
-    scope = Scope.read(request.GET, request.user)
-    initial = {"vhost": scope.vhost} if scope.vhost is not None else {}
-    form = ObjectForm(face, request.POST or None, initial=initial)
-
-    def show(status: int) -> HttpResponse:
-        return _form_page(
-            face, request, form, broker, None, back, status,
-            brokers=brokers if len(brokers) > 1 else [],
-        )  # fmt: skip
-
-    return carry_out(request, form, lambda: creating(face, request.user, broker, form, back), show)
-
-
-def creating(face: Face, user: Any, broker: Broker, form: ObjectForm, back: str) -> Asked:
-    """Return what a valid form for a new object requests. Raises ConsoleError."""
-    desired = proposals.create(
-        face, broker=broker, key=form.key(), fields=form.wanted(), acting_user=user
-    )
-    return Asked(
-        title=f"Create the {face.kind.phrase(desired.ref.key)}",
-        desired_objects=[desired],
-        act=f"Create {face.kind.noun}",
-        back=back,
-        warnings=list(face.rules.notes(broker, desired.ref.key, desired.spec)),
-    )
-
-
-def _edit(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
-    row = access(face, request.user, object_id, face.rights.edit)
-    back = reverse(face.name, args=[row.pk])
-    form = edit_form(face, request.POST or None, row)
-
-    def show(status: int) -> HttpResponse:
-        return _form_page(face, request, form, row.broker, row, back, status)
-
-    return carry_out(request, form, lambda: editing(face, request.user, row, form, back), show)
-
-
-def edit_form(face: Face, data: Any, row: Any) -> ObjectForm:
-    """Return the form of an existing object: with its desired state, else the observed one. `data` is the
-    POST, None to show the form."""
-    found = proposals.current_state_of(face, row.broker, face.key_of(row))
-    return ObjectForm(
-        face, data, spec=found.wanted or found.observed or {}, generation=found.generation
-    )
-
-
-def editing(face: Face, user: Any, row: Any, form: ObjectForm, back: str) -> Asked:
-    """Return what a valid form for an existing object requests. Raises ConsoleError."""
-    key = face.key_of(row)
-    desired = proposals.edit(
-        face,
-        broker=row.broker,
-        key=key,
-        fields=form.wanted(),
-        acting_user=user,
-        expected_generation=form.cleaned_data["generation"],
-    )
-    return Asked(
-        title=f"Edit the {face.kind.phrase(key)}",
-        desired_objects=[desired],
-        act=f"Edit {face.kind.noun}",
-        back=back,
-        warnings=list(face.rules.notes(row.broker, key, desired.spec)),
-    )
-
-
-def _delete(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
-    row = access(face, request.user, object_id, face.rights.delete)
-    key = face.key_of(row)
-
-    def ask() -> Asked:
-        desired = proposals.delete(face, broker=row.broker, key=key, acting_user=request.user)
-        return Asked(
-            title=f"Delete the {face.kind.phrase(key)}",
-            desired_objects=[desired],
-            act=f"Delete {face.kind.noun}",
-            back=f"{reverse(face.route)}?{urlencode({'broker': row.broker_id})}",
-            dies=list(face.rules.dies(row.broker, key, face.spec_of(row))),
-            typed=key[-1],
-            danger=True,
-        )
-
-    return confirm(request, ask, reverse(face.name, args=[row.pk]), broker=row.broker)
-
-
-def _form_page(
-    face: Face,
-    request: HttpRequest,
-    form: ObjectForm,
-    broker: Broker,
-    row: Any,
-    cancel: str,
-    status: int,
-    brokers: list[Broker] | None = None,
-) -> HttpResponse:
-    form.mark()
-    vhost = None if row is None else face.vhost_of(row)
-    context: Mapping[str, Any] = {
-        "face": face,
-        "form": form,
-        "broker": broker,
-        "brokers": brokers or [],
-        "row": row,
-        "title_name": None if row is None else face.key_of(row)[-1],
-        "cancel": cancel,
-        "scope": Scope.at(broker, vhost),
-        "crumbs": _crumbs(face, broker, vhost),
-    }
-    return render(request, "faces/form.html", context, status=status)
-
-
-def _crumbs(face: Face, broker: Broker, vhost: str | None) -> list[tuple[str, str]]:
+def crumbs_of(face: Face, broker: Broker, vhost: str | None) -> list[tuple[str, str]]:
+    """Return (label, address) pairs above an object: broker, virtual host, list."""
     here = {"broker": str(broker.pk)} | ({"vhost": vhost} if vhost is not None else {})
     found = [(broker.name, reverse("broker", args=[broker.pk]))]
     if vhost is not None:

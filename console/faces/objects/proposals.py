@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from console.engine.proposal import DesiredObject
 from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import InvalidField
 from console.faces.face import Face
 from console.faces.ports import REQUIRE
+from console.faces.writes import Make
 from console.kinds.common.kind import Key, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.registry import OWNERS
@@ -24,10 +26,26 @@ def current_state_of(face: Face, broker: Broker, key: Key) -> CurrentState:
     return current_states(broker, face.name, [key], seen)[key]
 
 
+class Ways(NamedTuple):
+    """How the objects of a kind are created, edited and deleted, and what these are called in titles."""
+
+    create: Make
+    edit: Make
+    delete: Make
+    verbs: tuple[str, str, str] = ("Create", "Edit", "Delete")
+
+
+def ways_of(face: Face) -> Ways:
+    """Return the kind's own ways, else the general ones."""
+    if own := face.api:
+        return Ways(own.create, own.edit, own.delete, own.verbs)
+    return Ways(partial(create, face), partial(edit, face), partial(delete, face))
+
+
 def create(
     face: Face, *, broker: Broker, key: Key, fields: Mapping[str, Any], acting_user: Any
 ) -> DesiredObject:
-    """Return the desired to create an object. Raises NotAllowed, InvalidField, and AlreadyThere if it exists
+    """Return the desired object to create it. Raises NotAllowed, InvalidField, and AlreadyThere if it exists
     or is requested."""
     REQUIRE.ask(acting_user, face.rights.create, broker, face.kind.vhost_of(key))
     for name, value in zip(face.kind.identity, key, strict=True):
@@ -58,7 +76,7 @@ def edit(
     acting_user: Any,
     expected_generation: int | None = None,
 ) -> DesiredObject:
-    """Return the desired to change `fields` and keep the others. `expected_generation` None: the current one.
+    """Return the desired object with `fields` changed; the others stay. `expected_generation` None: the current one.
     Raises NotAllowed, InvalidField, NotThere. If the generation moves on meanwhile, `accept` raises Stale."""
     REQUIRE.ask(acting_user, face.rights.edit, broker, face.kind.vhost_of(key))
     found = current_state_of(face, broker, key)
@@ -83,7 +101,7 @@ def delete(
     acting_user: Any,
     expected_generation: int | None = None,
 ) -> DesiredObject:
-    """Return the desired to delete the object. `expected_generation` None: any. Raises NotAllowed, NotThere."""
+    """Return the desired object to delete it. `expected_generation` None: any. Raises NotAllowed, NotThere."""
     REQUIRE.ask(acting_user, face.rights.delete, broker, face.kind.vhost_of(key))
     found = current_state_of(face, broker, key)
     found.must_be_there()

@@ -82,7 +82,7 @@ class Section:
     `name` is the section, `keys` are the fields that a row may have. `read` passes the row's object
     to the Taker, or raises SpecError with the wrong field; None if another kind's section contains
     the objects. RabbitMQ imports sections by `order`. `in_vhost_files`: a file of a single virtual
-    host has the section.
+    host has the section. `on_top`: fields that such a file has for the virtual host itself.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Section:
     read: ReadRow | None = None
     keys: frozenset[str] = frozenset()
     in_vhost_files: bool = True
+    on_top: frozenset[str] = frozenset()
     #: The component under which its objects, or a part of each, are stored among the parameters; ""
     #: if none.
     component: str = ""

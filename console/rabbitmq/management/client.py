@@ -36,12 +36,10 @@ from console.rabbitmq.types import (
     Node,
     Overview,
     PermissionInfo,
-    PolicyInfo,
     QueueDepth,
     QueueInfo,
     QueueNow,
     RejectedRow,
-    TopicPermissionInfo,
     UserInfo,
     VhostInfo,
     VhostLimits,
@@ -131,12 +129,6 @@ class ManagementClient:
         body = self.http.get(path("exchanges", query=query))
         return readings.EXCHANGES.listing(body, self._limits)
 
-    def policies(self) -> Listing[PolicyInfo]:
-        return self._listing(readings.POLICIES, "policies")
-
-    def operator_policies(self) -> Listing[PolicyInfo]:
-        return self._listing(readings.OPERATOR_POLICIES, "operator-policies")
-
     def queue_now(self, vhost: str, name: str) -> QueueNow:
         """Read one queue. Its figures are as old as the broker's statistics, usually 5 s."""
         body = self._get_named(queue_path(vhost, name), vhost, name)
@@ -166,9 +158,6 @@ class ManagementClient:
 
     def permissions(self) -> Listing[PermissionInfo]:
         return self._listing(readings.PERMISSIONS, "permissions")
-
-    def topic_permissions(self) -> Listing[TopicPermissionInfo]:
-        return self._listing(readings.TOPIC_PERMISSIONS, "topic-permissions")
 
     def user_connections(self, user: str) -> Listing[Connection]:
         """Return a user's open connections, from the broker's own table: no statistics are gathered.

@@ -7,7 +7,7 @@ always sends the whole object.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -107,6 +107,18 @@ class ObjectStore:
             return dict(wire.specs(*answers))
         except _ODD_ROW as error:
             raise MalformedAnswer("A row of the broker's answer lacks its name.") from error
+
+    def read_each(self, wire: Wire) -> Iterator[tuple[Row, tuple[Key, Row] | None]]:
+        """As `read_all`, row by row: yield each row of the first listing with the key and spec that it tells, None
+        for a row that lacks its name."""
+        rows, *others = [self._rows(get) for get in wire.listing()]
+        for row in rows:
+            try:
+                found = list(wire.specs([row], *others))
+            except _ODD_ROW:
+                yield row, None
+            else:
+                yield from ((row, one) for one in found)
 
     def write(self, wire: Wire, key: Key, spec: Spec, before: Spec | None) -> None:
         """Send the calls that give the object the canonical `spec`. `before` comes from `read`.

@@ -18,12 +18,10 @@ from console.rabbitmq.management.records import (
     ObjectTotals,
     OverviewRow,
     PermissionRow,
-    PolicyRow,
     QueueNowRow,
     QueueRow,
     Rate,
     Tags,
-    TopicPermissionRow,
     Totals,
     UserRow,
     VhostLimitsRow,
@@ -236,7 +234,7 @@ def vhost(row: VhostRow) -> types.VhostInfo:
         name=row.name,
         description=row.description,
         tags=tags(row.tags),
-        default_queue_type=_known(row.default_queue_type),
+        default_type=_known(row.default_type),
         tracing=row.tracing,
         protected_from_deletion=row.protected_from_deletion,
         cluster_state=row.cluster_state or {},
@@ -269,23 +267,6 @@ def permission(row: PermissionRow) -> types.PermissionInfo:
     return types.PermissionInfo(row.vhost, row.user, row.configure, row.write, row.read)
 
 
-def topic_permission(row: TopicPermissionRow) -> types.TopicPermissionInfo:
-    return types.TopicPermissionInfo(row.vhost, row.user, row.exchange, row.write, row.read)
-
-
-def policy(row: PolicyRow, *, operator: bool = False) -> types.PolicyInfo:
-    return types.PolicyInfo(
-        vhost=row.vhost,
-        name=row.name,
-        pattern=row.pattern,
-        apply_to=row.apply_to,
-        # The broker accepts any JSON number.
-        priority=int(row.priority or 0),
-        definition=row.definition or {},
-        operator=operator,
-    )
-
-
 OVERVIEW = Rows(OverviewRow, overview)
 NODES = Rows(NodeRow, node)
 WHOAMI = Rows(WhoamiRow, whoami)
@@ -302,6 +283,3 @@ VHOSTS = Rows(VhostRow, vhost)
 VHOST_LIMITS = Rows(VhostLimitsRow, vhost_limits)
 USERS = Rows(UserRow, user)
 PERMISSIONS = Rows(PermissionRow, permission)
-TOPIC_PERMISSIONS = Rows(TopicPermissionRow, topic_permission)
-POLICIES = Rows(PolicyRow, policy)
-OPERATOR_POLICIES = Rows(PolicyRow, lambda row: policy(row, operator=True))

@@ -186,11 +186,11 @@ class ExchangeRow(msgspec.Struct):
     policy: str | None = None
 
 
-class VhostRow(msgspec.Struct):
+class VhostRow(msgspec.Struct, rename={"default_type": "default_queue_type"}):
     name: Name
     description: str | None = None
     tags: Tags | None = None
-    default_queue_type: str | None = None
+    default_type: str | None = None
     tracing: bool | None = None
     protected_from_deletion: bool | None = None
     cluster_state: dict[str, str] | None = None
@@ -222,20 +222,3 @@ class PermissionRow(msgspec.Struct):
     configure: str
     write: str
     read: str
-
-
-class TopicPermissionRow(msgspec.Struct):
-    vhost: Name
-    user: Name
-    exchange: str
-    write: str
-    read: str
-
-
-class PolicyRow(msgspec.Struct, rename={"apply_to": "apply-to"}):
-    vhost: Name
-    name: Name
-    pattern: str
-    apply_to: str = "all"
-    priority: float | None = None
-    definition: Object | None = None

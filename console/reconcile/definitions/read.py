@@ -14,7 +14,7 @@ from typing import Any
 from console.kinds.common.kind import Key, Ref, SpecError
 from console.kinds.common.names import Unaddressable, check_name, name_warnings
 from console.kinds.common.rows import Left, Level, ReadRow
-from console.kinds.registry import KINDS
+from console.kinds.registry import CONTAINER, KINDS
 from console.rabbitmq.text import printable
 from console.reconcile.definitions.called import called_row
 from console.reconcile.definitions.emit import EXPLAINED
@@ -42,7 +42,7 @@ _VERSIONS = ("rabbit_version", "rabbitmq_version")
 #: Sections of objects that others depend on.
 _STOOD_ON = ("vhosts", "users")
 #: Keys with which a file of one virtual host describes the virtual host itself.
-_VHOST_KEYS = frozenset({"description", "metadata", "default_queue_type", "limits", "tags"})
+_VHOST_KEYS = CONTAINER.section.on_top
 
 
 __all__ = ["Carried", "Definitions", "Finding", "LeftOut", "parse_definitions", "parse_live"]

@@ -113,7 +113,9 @@ def _obfuscate(objects: Objects) -> Objects:
 
 _EXCLUDED: Mapping[str, tuple[str, ...]] = {
     "exclude_users": ("user",),
-    "exclude_permissions": ("permission", "topic_permission"),
+    "exclude_permissions": tuple(
+        kind.name for kind in KINDS.values() if kind.user_at is not None and not kind.is_account
+    ),
     "exclude_runtime_parameters": ("parameter", "global_parameter", "operator_policy"),
     "exclude_policies": ("policy", "operator_policy"),
 }

@@ -98,7 +98,16 @@ def _read(face: Face, client: ManagementClient) -> Listing[tuple[Key, Spec]]:
     """Return every object of the kind in its canonical form. Objects that are invalid or can't be
     stored are rejected one by one."""
     listing: Listing[tuple[Key, Spec]] = Listing([])
-    for key, spec in BrokerObjects(client.http).read_all(face.name).items():
+    found: dict[Key, Spec] = {}
+    for row, told in BrokerObjects(client.http).read_each(face.name):
+        if told is None or not all(isinstance(part, str) for part in told[0]):
+            said = {
+                name: row[name] for name in face.kind.identity if isinstance(row.get(name), str)
+            }
+            why = "A row of the broker's answer lacks its name."
+            listing.rejected.append(RejectedRow(why, printable(str(row), 200), said))
+            continue
+        key, spec = told
         try:
             whole = face.kind.canonical(spec)
             why = why_unreadable(whole)
@@ -110,5 +119,6 @@ def _read(face: Face, client: ManagementClient) -> Listing[tuple[Key, Spec]]:
                 RejectedRow(printable(why, 200), printable(" / ".join(key), 200), said)
             )
         else:
-            listing.items.append((key, whole))
+            found[key] = whole
+    listing.items.extend(found.items())
     return listing

@@ -1,0 +1,127 @@
+"""Pages to create, edit and delete an object: the form that its face draws, or its own, then the preview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from console.faces.acts.acts import carry_out, confirm
+from console.faces.acts.forms import ActForm
+from console.faces.face import Face
+from console.faces.objects.pages import access, crumbs_of
+from console.faces.objects.requests import asked_by, deletion, form_of
+from console.faces.ports import TARGET_BROKER
+from console.models import Broker
+from console.scope import Scope
+
+
+def form_routes(face: Face) -> list[URLPattern]:
+    """Return the routes to create, edit and delete an object."""
+    slug, name = face.slug, face.name
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @sensitive_post_parameters()
+    def created(request: HttpRequest) -> HttpResponse:
+        return _create(face, request)
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @sensitive_post_parameters()
+    def edited(request: HttpRequest, object_id: int) -> HttpResponse:
+        return _edit(face, request, object_id)
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    def deleted(request: HttpRequest, object_id: int) -> HttpResponse:
+        return _delete(face, request, object_id)
+
+    return [
+        path(f"{slug}/new/", created, name=f"{name}_create"),
+        path(f"{slug}/<int:object_id>/edit/", edited, name=f"{name}_edit"),
+        path(f"{slug}/<int:object_id>/delete/", deleted, name=f"{name}_delete"),
+    ]
+
+
+def _create(face: Face, request: HttpRequest) -> HttpResponse:
+    broker, brokers = TARGET_BROKER.ask(request, face.rights.create)
+    back = f"{reverse(face.route)}?{urlencode({'broker': broker.pk})}"
+    initial = {}
+    if "vhost" in face.kind.identity:
+        scope = Scope.read(request.GET, request.user)
+        initial = {"vhost": scope.vhost} if scope.vhost is not None else {}
+    form = form_of(face, request, broker, None, initial)
+
+    def show(status: int) -> HttpResponse:
+        return _form_page(
+            face, request, form, broker, None, back, status,
+            brokers=brokers if len(brokers) > 1 else [],
+        )  # fmt: skip
+
+    return carry_out(request, form, lambda: asked_by(face, request, broker, None, form, back), show)
+
+
+def _edit(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
+    row = access(face, request.user, object_id, face.rights.edit)
+    back = reverse(face.object_route, args=[row.pk])
+    form = form_of(face, request, row.broker, row)
+
+    def show(status: int) -> HttpResponse:
+        return _form_page(face, request, form, row.broker, row, back, status)
+
+    return carry_out(
+        request, form, lambda: asked_by(face, request, row.broker, row, form, back), show
+    )
+
+
+def _delete(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
+    row = access(face, request.user, object_id, face.rights.delete)
+    back = f"{reverse(face.route)}?{urlencode({'broker': row.broker_id})}"
+    untyped = face.form is not None and face.form.typed_in_production
+    typed = not untyped or Scope.at(row.broker).is_production
+    return confirm(
+        request,
+        lambda: deletion(face, request.user, [row], back, typed=typed),
+        reverse(face.object_route, args=[row.pk]),
+        broker=row.broker,
+    )
+
+
+def _form_page(
+    face: Face,
+    request: HttpRequest,
+    form: ActForm,
+    broker: Broker,
+    row: Any,
+    cancel: str,
+    status: int,
+    brokers: list[Broker] | None = None,
+) -> HttpResponse:
+    form.mark()
+    vhost = None if row is None else face.vhost_of(row)
+    context: Mapping[str, Any] = {
+        "face": face,
+        "form": form,
+        "broker": broker,
+        "brokers": brokers or [],
+        "row": row,
+        "title_name": None if row is None else face.key_of(row)[-1],
+        "about": face.form.about[row is not None] if face.form else face.about,
+        "cancel": cancel,
+        "scope": Scope.at(broker, vhost),
+        "crumbs": _crumbs(face, broker, row),
+    }
+    return render(request, "faces/form.html", context, status=status)
+
+
+def _crumbs(face: Face, broker: Broker, row: Any) -> list[tuple[str, str]]:
+    if face.form is None:
+        return crumbs_of(face, broker, None if row is None else face.vhost_of(row))
+    found = [(broker.name, reverse("broker", args=[broker.pk]))]
+    if row is not None:
+        found.append((face.key_of(row)[-1], reverse(face.object_route, args=[row.pk])))
+    return found

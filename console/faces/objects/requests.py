@@ -1,0 +1,116 @@
+"""What the forms of an object ask for, on pages and in the Django admin: a title, the desired objects, what to
+think of before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from django.http import HttpRequest
+
+from console.engine.proposal import DesiredObject
+from console.faces.acts.acts import Asked
+from console.faces.acts.forms import ActForm
+from console.faces.drawing import Opened
+from console.faces.face import Face
+from console.faces.objects import proposals
+from console.faces.objects.forms import ObjectForm
+from console.faces.pages.words import counted
+from console.faces.writes import desired_objects_of
+from console.kinds.common.kind import Ref
+from console.models import Broker
+
+
+def form_of(
+    face: Face,
+    request: HttpRequest,
+    broker: Broker,
+    row: Any,
+    initial: Mapping[str, Any] = MappingProxyType({}),
+) -> ActForm:
+    """Return the form of an existing object, with its desired state, else the observed one; of a new object for
+    `row` None. Bound to what was posted."""
+    data, spec, generation = request.POST or None, None, None
+    if row is not None:
+        found = proposals.current_state_of(face, broker, face.key_of(row))
+        spec, generation = found.wanted or found.observed or {}, found.generation
+    if face.form is None:
+        return ObjectForm(face, data, spec=spec, generation=generation, initial=initial)
+    opened = Opened(
+        user=request.user, broker=broker, row=row, data=data, spec=spec, generation=generation,
+        initial=initial,
+    )  # fmt: skip
+    return face.form.make(opened)
+
+
+def asked_by(
+    face: Face, request: HttpRequest, broker: Broker, row: Any, form: ActForm, back: str
+) -> Asked:
+    """Return what a valid form requests for a mirror row, or for a new object (None). Raises ConsoleError."""
+    ways, where = proposals.ways_of(face), {"broker": broker, "acting_user": request.user}
+    said = form.cleaned_data
+    if row is None:
+        verb, key = ways.verbs[0], tuple(said[name] for name in face.kind.identity)
+        made = ways.create(**where, key=key, fields=form.wanted())
+    else:
+        verb, key = ways.verbs[1], face.key_of(row)
+        made = ways.edit(
+            **where, key=key, fields=form.wanted(), expected_generation=said["generation"]
+        )
+    desired_objects = desired_objects_of(made)
+    return Asked(
+        title=f"{verb} the {face.called(key)}",
+        desired_objects=desired_objects,
+        act=f"{verb} {face.kind.noun}",
+        back=back,
+        warnings=[one for desired in desired_objects for one in _warnings(face, desired)],
+        once=form.generated,
+    )
+
+
+def _warnings(face: Face, desired: DesiredObject) -> Iterable[str]:
+    yield from face.rules.notes(desired.broker, desired.ref.key, desired.spec)
+    if face.form is not None:
+        yield from face.form.warnings(desired)
+
+
+def deletion(face: Face, user: Any, rows: Sequence[Any], back: str, *, typed: bool) -> Asked:
+    """Return what deleting the objects of mirror rows asks for. `typed`: the only one's name, or how many they
+    are, is typed to confirm. Raises ConsoleError."""
+    ways = proposals.ways_of(face)
+    verb = ways.verbs[2]
+    desired_objects = [
+        desired
+        for row in rows
+        for desired in desired_objects_of(
+            ways.delete(broker=row.broker, key=face.key_of(row), acting_user=user)
+        )
+    ]
+    only = face.key_of(rows[0]) if len(rows) == 1 else None
+    many = counted(len(rows), face.kind.noun)
+    return Asked(
+        title=f"{verb} the {face.called(only)}" if only else f"{verb} {many}",
+        desired_objects=desired_objects,
+        act=f"{verb} {face.kind.noun}" if only else f"{verb} {many}",
+        back=back,
+        dies=told_of_each(
+            rows,
+            lambda row: Ref(face.name, face.key_of(row)),
+            lambda row: list(face.rules.dies(row.broker, face.key_of(row), face.spec_of(row))),
+        ),
+        typed=(only[-1] if only else many) if typed else "",
+        danger=True,
+    )
+
+
+def told_of_each(
+    rows: Sequence[Any], ref: Callable[[Any], Ref], tell: Callable[[Any], Sequence[str]]
+) -> dict[Ref, list[str]]:
+    """Sentences by object. Of the same name on several brokers all are told, with the broker's name."""
+    several = len({row.broker_id for row in rows}) > 1
+    found: dict[Ref, list[str]] = {}
+    for row in rows:
+        sentences = [f"{row.broker.name}: {one}" if several else one for one in tell(row)]
+        found.setdefault(ref(row), []).extend(sentences)
+    return found
