@@ -11,13 +11,10 @@ from accessctl.models import BrokerPermission, BrokerTopicPermission
 from accessctl.patterns.check import dialect_of
 from accessctl.permissions import rules as service
 from accessctl.permissions.face import PERMISSIONS, TOPIC_PERMISSIONS
-from console.engine.proposals.current_state import CurrentState, current_states
 from console.faces.acts.acts import Asked
 from console.faces.acts.forms import ActForm
-from console.faces.seen import seen_objects
 from console.models import Broker
 from vhosts.administration.seen import SeenObjectAdmin
-from vhosts.drift.unmanaged import key_of
 from vhosts.matrix.forms import PermissionForm, TopicPermissionForm, grouped, rights_of
 from vhosts.matrix.requests import desired_objects_of, title_of
 
@@ -34,7 +31,7 @@ class BrokerPermissionAdmin(SeenObjectAdmin):
         dialect = dialect_of(broker.status.erlang_version)
         if row is None:
             return PermissionForm(request.POST or None, dialect=dialect)
-        current = self._current_state(row)
+        current = service.state_of(self.face.kind, broker, self.face.key_of(row))
         return PermissionForm(
             request.POST or None,
             cells=grouped([(row.user, row.vhost)]),
@@ -56,11 +53,6 @@ class BrokerPermissionAdmin(SeenObjectAdmin):
             danger=clear,
         )
 
-    def _current_state(self, row: Any) -> CurrentState:
-        key = key_of(self.face.name, row)
-        seen = seen_objects(row.broker, self.face.name, [key])
-        return current_states(row.broker, self.face.name, [key], seen)[key]
-
 
 @admin.register(BrokerTopicPermission)
 class BrokerTopicPermissionAdmin(SeenObjectAdmin):
@@ -73,9 +65,7 @@ class BrokerTopicPermissionAdmin(SeenObjectAdmin):
     def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> ActForm:
         initial: dict[str, Any] = {}
         if row is not None:
-            key = key_of(self.face.name, row)
-            seen = seen_objects(broker, self.face.name, [key])
-            current = current_states(broker, self.face.name, [key], seen)[key]
+            current = service.state_of(self.face.kind, broker, self.face.key_of(row))
             initial = {
                 "generation": current.generation,
                 **(current.wanted or current.observed or {}),
@@ -93,7 +83,7 @@ class BrokerTopicPermissionAdmin(SeenObjectAdmin):
         if row is None:
             vhost, user, exchange = said["vhost"], said["user"], said["exchange"]
         else:
-            vhost, user, exchange = key_of(self.face.name, row)
+            vhost, user, exchange = self.face.key_of(row)
         desired = service.set_topic(
             broker=broker,
             key=(vhost, user, exchange),
