@@ -30,8 +30,7 @@ from console.rabbitmq.management.records import (
 )
 from console.rabbitmq.passwords import is_default_password
 
-#: Applications of RabbitMQ itself that are named like plugins.
-_PARTS_OF_RABBITMQ = frozenset({"rabbitmq_cli", "rabbitmq_prelaunch"})
+_NO_PLUGINS = {"rabbitmq_cli", "rabbitmq_prelaunch"}  # by their names, they could be
 
 
 def tags(said: Tags | None) -> tuple[str, ...]:
@@ -114,12 +113,10 @@ def node(row: NodeRow) -> types.Node:
 
 
 def _running_plugins(row: NodeRow) -> tuple[str, ...] | None:
-    """The applications that are plugins: what was enabled, and what that needs, such as
-    rabbitmq_management_agent. None where the node doesn't name its applications."""
-    running = {one.name for one in row.applications or ()}
-    enabled = set(row.enabled_plugins or ())
-    plugins = (name for name in running if name in enabled or name.startswith("rabbitmq_"))
-    return tuple(sorted(set(plugins) - _PARTS_OF_RABBITMQ)) if running else None
+    """Plugins that were enabled, and what they need. None where the node doesn't name its applications."""
+    running, enabled = {one.name for one in row.applications or ()}, row.enabled_plugins or ()
+    plugins = {name for name in running if name in enabled or name.startswith("rabbitmq_")}
+    return tuple(sorted(plugins - _NO_PLUGINS)) if running else None
 
 
 def whoami(row: WhoamiRow) -> types.Whoami:
