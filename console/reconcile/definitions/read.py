@@ -19,13 +19,7 @@ from console.rabbitmq.text import printable
 from console.reconcile.definitions.called import called_row
 from console.reconcile.definitions.emit import EXPLAINED
 from console.reconcile.definitions.result import Carried, Definitions, Finding, LeftOut
-from console.reconcile.definitions.rows import (
-    COMPONENTS,
-    INSIDE,
-    KINDS_OF,
-    ROW_KEYS,
-    SECTIONS,
-)
+from console.reconcile.definitions.rows import COMPONENTS, INSIDE, KINDS_OF, ROW_KEYS, SECTIONS
 from console.reconcile.definitions.text import (
     MOST_BYTES,
     read_json,
