@@ -1,4 +1,4 @@
-"""What form, page and list of a kind are drawn from; see console.faces.face."""
+"""Parts that a kind's form, page and list are drawn from; see console.faces.face."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from console.models import Broker
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """A form control for the part of the key or the field of the spec called `name`. `help` is shown below
-    it. The widget `table` takes lines of `name = value`; `choices` maps values of a `choice` to labels."""
+    """A form control for the key part or spec field called `name`. `help` is shown below it. The
+    widget `table` takes lines of `name = value`; `choices` maps values of a `choice` to labels."""
 
     name: str
     label: str
@@ -30,9 +30,9 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A form that a person opened on a broker. `row` is the mirror row, `spec` the desired state of the object, else
-    the observed one, and `generation` its generation; all None for a new object. `data` is the POST, None to
-    show the form. `initial` are values of a new object."""
+    """A form that a person opened on a broker. `row` is the mirror row, `spec` the object's desired
+    state, else the observed one; None for a new object, as is `generation`. `data` is the POST,
+    None to show the form. `initial` are values of a new object."""
 
     user: Any
     broker: Broker
@@ -49,17 +49,18 @@ def _no_warnings(desired: DesiredObject) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnForm:
-    """A form of the kind's own, for what inputs don't do: passwords, parts that need a right. `make` returns a form
-    whose controls are named as the parts of the key, with a `layout`, and whose `wanted` returns the fields."""
+    """The kind's own form, for what `Input` can't do: passwords, parts that need a right. `make`
+    returns a form with a `layout` and a control for each part of the key. Its `wanted` returns the
+    fields."""
 
     make: Callable[[Opened], ActForm]
-    #: Below the title of a new and of an existing object.
+    #: Text below the title of a new and of an existing object.
     about: tuple[str, str]
     #: Sentences above the preview.
     warnings: Callable[[DesiredObject], Iterable[str]] = _no_warnings
-    #: A style sheet, as {% static %} takes it.
+    #: A style sheet, as a path for {% static %}.
     css: str = ""
-    #: Whether the name is typed to confirm a deletion in production only.
+    #: Whether a deletion is confirmed by typing the name in production only.
     typed_in_production: bool = False
 
 
@@ -90,18 +91,18 @@ def _as_they_are(rows: Any, user: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage:
-    """What only this kind's list has, beside its `listing`."""
+    """What only this kind's list has, in addition to its `listing`."""
 
-    #: Templates of the <tr>s, and of what stands beside the heading.
+    #: Templates of the <tr>s, and of the buttons beside the heading.
     rows: str = "faces/_rows.html"
     acts: str = "faces/_list_acts.html"
-    #: Their variables, for the rows of one page and the person.
+    #: Variables for these templates, from the rows of one page and the person.
     context: Callable[[Sequence[Any], Any], Mapping[str, Any]] = _no_context
-    #: The listing for a person, where the order of rows would tell of what they may not see.
+    #: The listing for a person, if the order of rows could reveal what they may not see.
     for_viewer: Callable[[Any], ListSpec] | None = None
-    #: Of rows those of a virtual host that the person sees; for a kind that belongs to none.
+    #: The rows of a virtual host that the person may see; for a kind that belongs to none.
     in_vhost: Callable[[Any, str, Any], Any] | None = None
-    #: What of the brokers it shows: figures of polls, or only what an inventory read.
+    #: Where its figures come from: polls, or only inventories.
     reads: Literal["polls", "inventory"] = "inventory"
     #: Rows for an export, which reads them one by one.
     exported: Callable[[Any, Any], Any] = _as_they_are

@@ -1,5 +1,5 @@
-"""How a kind of object is shown and changed. Lists, pages, forms, API and Django admin are drawn from its
-`Face`, which is in `<app>/<noun>/face.py` and is registered when Django starts."""
+"""How a kind of object is shown and changed. Lists, pages, forms, API and Django admin are drawn
+from its `Face`, defined in `<app>/<noun>/face.py` and registered when Django starts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from console.kinds.refusals.versions import BrokerFacts, Fault
 from console.kinds.registry import KINDS
 from console.models import Broker
 
-#: A right of the console, such as "policies:edit": a member of accessctl.rights.Permission, which is on a
-#: higher floor.
+#: A right of the console, such as "policies:edit": a member of accessctl.rights.Permission, which
+#: is on a higher floor.
 Right = Any
-#: GET of the management API, by the segments of the address. Raises BrokerError.
+#: GET of the management API, by the segments of the path. Raises BrokerError.
 Get = Callable[..., Any]
 
 
@@ -67,30 +67,30 @@ class Rules:
 
     #: Returns the checked fields. Raises InvalidField with the field's name.
     check: Callable[[Broker, Key, Mapping[str, Any]], dict[str, Any]] = _same
-    #: As `check`, of those fields alone that a file would change. Raises InvalidField.
+    #: Like `check`, only for the fields that an imported file changes. Raises InvalidField.
     check_changed: Callable[[Broker, Key, Mapping[str, Any]], object] = _passes
-    #: Why the broker refuses to write or delete what a file changes, or what to think of then: by what it has now
-    #: (`before`), what it is to be (None: deleted), and whether the file has another secret.
+    #: Faults and warnings for a change by an imported file: observed spec, desired spec (None:
+    #: deleted), and whether the file has another secret.
     of_file: Callable[
         [Broker, BrokerFacts, Key, Spec | None, Spec | None, bool], Iterable[Fault]
     ] = _taken
-    #: What to think of before it is created or edited; `spec` is what it is to be.
+    #: Warnings before it is created or edited; `spec` is the desired one.
     notes: Callable[[Broker, Key, Spec | None], Iterable[str]] = _nothing
-    #: As `notes`, of many at once where each is dear to look at.
+    #: Like `notes`, for many objects at once, if one lookup each costs too much.
     notes_of_many: Callable[[Sequence[DesiredObject]], Mapping[Ref, Sequence[str]]] = _no_notes
     #: What is lost with it, and what changes for others.
     dies: Callable[[Broker, Key, Spec | None], Iterable[str]] = _nothing
-    #: What it holds as far as was seen: a deletion is not carried out once it holds more.
+    #: What it holds as last observed. The deletion is cancelled if it holds more by then.
     guard: Callable[[Broker, Key], Mapping[str, int]] = _unguarded
-    #: How many messages go with each, counted on the broker (`get`) or, with None, as last seen; None: not
-    #: known. Only for what holds messages.
+    #: Messages that are deleted with each key, counted on the broker (`get`) or, with `get` None,
+    #: as last observed. None: unknown. Only for kinds that hold messages.
     messages: Callable[[Broker, Sequence[Key], Get | None], Mapping[Key, int | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What is to become of an object; `changed` are the names of the fields that differ. `by_file`: with
-    the secrets that a definitions file holds."""
+    """A planned change of an object; `changed` are the names of the fields that differ. `by_file`:
+    an imported definitions file, with its secrets."""
 
     before: Spec | None
     after: Spec | None
@@ -99,9 +99,8 @@ class Intent:
 
 
 class WhyNot(Protocol):
-    """Why the person may not use the right on this very object, where that depends on more than its place:
-    one sentence, "" where they may. None: it depends on the place alone. `again`: when a step is about to
-    be applied."""
+    """Return why the person may not use the right on this object: one sentence, "" if they may.
+    None: only its place matters. `again`: a step is about to be applied."""
 
     def __call__(
         self, user: Any, right: Right, broker: Broker, key: Key, *, again: bool = False
@@ -120,8 +119,8 @@ def _known(user: Any, broker: Broker, keys: Collection[Key]) -> Collection[Key]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """How an object is asked for by POST /api/v1/plans/. `body` is the serializer of its POST; `make` gets
-    the checked fields, whether it should not be, the person, and what the same plan makes."""
+    """How POST /api/v1/plans/ plans the kind. `body` is the serializer of its POST; `make` gets the
+    checked fields, whether to delete it, the person, and the refs that the same plan creates."""
 
     body: type[Any]
     make: Callable[[dict[str, Any], bool, Any, Collection[Ref]], list[DesiredObject]]
@@ -129,8 +128,8 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
-    """What somebody usually does after an object was created. `route` is a page of the broker;
-    `parameters` of its query come from parts of the object's key."""
+    """A usual next step after an object was created. `route` is a page of the broker; `parameters`
+    maps its query parameters to parts of the object's key."""
 
     label: str
     route: str
@@ -151,31 +150,31 @@ class Face:
     #: The mirror table: `broker`, a column for each part of the key and each field of the spec.
     model: type[Model]
     rights: Rights
-    #: The list's address and the API's collection, such as "operator-policies".
+    #: The list's path and the API's collection, such as "operator-policies".
     slug: str
-    #: The list, for the page, its CSV export, and the filters and orders of the API.
+    #: The list, for the page, its CSV export, and the API's filters and orders.
     listing: ListSpec = field(default_factory=lambda: _NO_LIST)
     list_page: ListPage = field(default_factory=ListPage)
-    #: The form that is drawn for it; without inputs the kind keeps page and administration of its own.
+    #: The controls of a drawn form; without them, the kind has its own page and admin.
     inputs: Sequence[Input] = ()
-    #: A form of its own, on the general pages to create, edit and delete.
+    #: The kind's own form, on the general pages to create, edit and delete.
     form: OwnForm | None = None
     facts: Sequence[Fact] = ()
     rules: Rules = Rules()
     mirror: Mirror = field(default_factory=Mirror)
-    #: The rights that it takes, all of them; the first is asked again before the step is applied. None: as
-    #: `rights` say.
+    #: All rights that a change needs; the first is checked again before the step is applied. None:
+    #: as in `rights`.
     needs: Callable[[Intent], Sequence[Right]] | None = None
     why_not: WhyNot = _by_place
-    #: Those of the keys of which the person may know that they are there.
+    #: The keys whose existence the person may know.
     known: Callable[[Any, Broker, Collection[Key]], Collection[Key]] = _known
     planned: Planned | None = None
-    #: None: the API is drawn from the fields, where the form is.
+    #: None: the API is drawn from the fields, if the form is.
     api: Api | None = None
-    #: The route of an object's own page; "" for the kind's name where the page is drawn, else none.
+    #: The route of the object's page; "" for the kind's name if the page is drawn, else no page.
     page: str = ""
     panels: Sequence[Panel] = ()
-    #: Offered beside the change that created an object, before its page and another one.
+    #: Links on the page of the change that created an object.
     then: Sequence[NextStep] = ()
     #: The kind whose list shows this one as a tab; "" for an entry in the navigation.
     tab_of: str = ""
@@ -192,22 +191,22 @@ class Face:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether form, page and administration are drawn for it."""
+        """Whether its form, page and admin are drawn."""
         return bool(self.inputs)
 
     @property
     def has_form(self) -> bool:
-        """Whether the general pages to create, edit and delete are its own."""
+        """Whether it uses the general pages to create, edit and delete."""
         return self.is_drawn or self.form is not None
 
     @property
     def is_listed(self) -> bool:
-        """Whether the general list is its own."""
+        """Whether it uses the general list."""
         return self.listing is not _NO_LIST
 
     @property
     def has_api(self) -> bool:
-        """Whether the general views of the API are its own."""
+        """Whether it uses the general API views."""
         return self.is_drawn or self.api is not None
 
     @property
@@ -229,7 +228,7 @@ class Face:
         return self.list_page.for_viewer(user) if self.list_page.for_viewer else self.listing
 
     def in_vhost(self, rows: Any, vhost: str, user: Any) -> Any:
-        """Return those of the mirror rows that belong to a virtual host; all where the kind belongs to none."""
+        """Return the mirror rows that belong to a virtual host; all if the kind belongs to none."""
         if self.list_page.in_vhost is not None:
             return self.list_page.in_vhost(rows, vhost, user)
         if self.kind.vhost_at is None:
@@ -246,14 +245,15 @@ class Face:
         return own.format(*key) if own else self.kind.phrase(key)
 
     def spec_of(self, row: Any) -> dict[str, Any]:
-        """What was seen, as the spec that is compared. What the broker did not tell is left out."""
+        """Return the observed spec, for comparison. Values that the broker didn't report are left
+        out."""
         if self.mirror.to_spec is not None:
             return self.mirror.to_spec(row)
         values = {field.name: getattr(row, field.name) for field in self.kind.fields}
         return {name: value for name, value in values.items() if value is not None}
 
     def rights_for(self, intent: Intent) -> Sequence[Right]:
-        """All that it takes; never empty."""
+        """Return all rights that the change needs; never empty."""
         if self.needs is not None:
             return self.needs(intent)
         if intent.after is None:
@@ -270,12 +270,12 @@ FACES: dict[str, Face] = {}
 
 
 def drawn_faces() -> list[Face]:
-    """Of the kinds whose form, page and administration are drawn."""
+    """Return the faces whose form, page and admin are drawn."""
     return [face for face in FACES.values() if face.is_drawn]
 
 
 def notes_of(desired_objects: Sequence[DesiredObject]) -> dict[Ref, Sequence[str]]:
-    """What to think of before these are asked for, by object; without what costs a look at each."""
+    """Return the warnings of `notes_of_many` by object, before these are requested."""
     found: dict[Ref, Sequence[str]] = {}
     for face in FACES.values():
         of_kind = [desired for desired in desired_objects if desired.ref.kind == face.name]
@@ -290,7 +290,8 @@ def tabs_of(face: Face) -> list[Face]:
 
 
 def register(face: Face) -> None:
-    """By `AppConfig.ready`, once. The order is that of the registry of kinds, whichever app comes first."""
+    """Register a face; called once by `AppConfig.ready`. Faces keep the order of the registry of
+    kinds, whichever app comes first."""
     found = {**FACES, face.name: face}
     FACES.clear()
     FACES.update({name: found[name] for name in KINDS if name in found})

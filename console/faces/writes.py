@@ -1,4 +1,5 @@
-"""How a kind is asked for by the API, where the general way (console.faces.objects.proposals) doesn't do."""
+"""How the API changes a kind, if the general functions (console.faces.objects.proposals) don't
+fit."""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ from console.kinds.common.kind import Key, Kind
 from console.models import Broker
 
 #: Gets broker, key and acting_user by name; to create or edit also fields, to edit or delete also
-#: expected_generation (None: the present one). Returns the desired_objects; raises ConsoleError.
+#: expected_generation (None: the current one). Returns the desired objects. Raises ConsoleError.
 Make = Callable[..., DesiredObject | Sequence[DesiredObject]]
 
 
 def by_key(kind: Kind, service: Make) -> Make:
-    """Return a `Make` of a service that gets the parts of the key by their names."""
+    """Return a `Make` of a service that takes the parts of the key by name."""
 
     def make(*, broker: Broker, key: Key, **more: Any) -> DesiredObject | Sequence[DesiredObject]:
         return service(broker=broker, **dict(zip(kind.identity, key, strict=True)), **more)
@@ -25,7 +26,7 @@ def by_key(kind: Kind, service: Make) -> Make:
 
 
 def desired_objects_of(made: DesiredObject | Sequence[DesiredObject]) -> Sequence[DesiredObject]:
-    """Return what a `Make` returned as several."""
+    """Return the result of a `Make` as a sequence."""
     return [made] if isinstance(made, DesiredObject) else made
 
 
@@ -35,8 +36,8 @@ def _nothing(fields: dict[str, Any], *, new: bool) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """What the API of a kind has of its own. `change` and `new` are the bodies of PATCH and POST; `read` None
-    is drawn from the kind's fields."""
+    """What is special in the API of a kind. `change` and `new` are the bodies of PATCH and POST;
+    `read` None is drawn from the kind's fields."""
 
     create: Make
     edit: Make
@@ -44,20 +45,22 @@ class Api:
     change: type[Any]
     new: type[Any]
     read: type[Any] | None = None
-    #: Replaces in the checked body what is no field, such as a password. Returns what was generated, which is
-    #: shown once; "" for nothing. Raises InvalidField.
+    #: Takes values that aren't fields, such as a password, from the checked body. Returns a
+    #: generated password, which is shown once, or "". Raises InvalidField.
     take: Callable[..., str] = _nothing
-    #: For the titles of changes: what POST, PATCH and DELETE do, and to what, such as "permission of {1} on {0}".
+    #: For titles of changes: the verbs of POST, PATCH and DELETE, and the object, such as
+    #: "permission of {1} on {0}".
     verbs: tuple[str, str, str] = ("Create", "Edit", "Delete")
     called: str = ""
-    #: The docstrings of the operations, by name; "" is the view's own, "read" that of an object.
+    #: Docstrings of the operations, by name; "" is the view's own, "read" that of an object.
     said: Mapping[str, str] = field(default_factory=dict)
-    #: (plural, singular) for summaries; empty for the kind's.
+    #: (plural, singular) for summaries; empty for the kind's own.
     nouns: tuple[str, str] | tuple[()] = ()
-    #: In a plan of several objects: creating replaces what is there (and `create` gets `making`, what the
-    #: same plan makes); or whether it is there, as far as the person may know. Neither: by the general way.
+    #: In a plan of several objects: whether creating replaces an existing object (then `create`
+    #: also gets `making`, the refs that the same plan creates); or whether it exists, within what
+    #: the person may know. Neither: the general rule.
     replaces: bool = False
     there: Callable[[Broker, Key, Any], bool] | None = None
-    #: A class with more operations; their rights and query parameters are its `more_permissions` and
-    #: `more_parameters`.
+    #: A class with more operations; it has their rights in `more_permissions` and their query
+    #: parameters in `more_parameters`.
     more: type[Any] | None = None
