@@ -1,1 +1,1 @@
-"""List, page, form, API and administration of any kind that has a face."""
+"""List, page, form, API and admin of any kind that has a face."""

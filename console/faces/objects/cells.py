@@ -18,24 +18,25 @@ _MOST_VALUE = 60
 
 
 def name(value: str, most: int = 44) -> SafeString:
-    """A name with invisible characters made visible, cut in the middle past `most` characters."""
+    """Return a name with invisible characters made visible, cut in the middle past `most`
+    characters."""
     return name_tag(value, most)
 
 
 def number(value: int | None) -> SafeString:
-    """A number with separators; None is a dash."""
+    """Return a number with separators; None is a dash."""
     return number_tag(value)
 
 
 def code(value: str) -> SafeString:
-    """A pattern as code; an empty one says what it matches."""
+    """Return a pattern as code; an empty one is explained in words."""
     if value == "":
         return format_html('<span class="muted">empty: matches everything</span>')
     return format_html("<code>{}</code>", name_tag(value, 60))
 
 
 def table(values: Mapping[str, Any]) -> SafeString:
-    """AMQP arguments or a definition as tags: `max-length 3000`."""
+    """Return AMQP arguments or a definition as tags: `max-length 3000`."""
     if not values:
         return format_html('<span class="muted">none</span>')
     return format_html(
@@ -57,7 +58,7 @@ def _shown(value: Any) -> str:
 
 
 def name_column() -> Column:
-    """The column of the row's `name`."""
+    """Return the column of the row's `name`."""
     return Column(
         key="name",
         label="Name",
@@ -68,7 +69,7 @@ def name_column() -> Column:
 
 
 def vhost_column() -> Column:
-    """The column of the row's `vhost`."""
+    """Return the column of the row's `vhost`."""
     return Column(
         key="vhost",
         label="Virtual host",
@@ -79,12 +80,12 @@ def vhost_column() -> Column:
 
 
 def broker_column() -> Column:
-    """The column of the broker's name. Rows need their broker (`select_related`)."""
+    """Return the column of the broker's name. Rows need their broker (`select_related`)."""
     return Column(
         key="broker", label="Broker", order=["broker__name"], value=lambda row: row.broker.name
     )
 
 
 def sync_column() -> Column:
-    """The column of the sync status, which the list's template fills."""
+    """Return the column of the sync status, which the list's template fills."""
     return Column(key="sync", label="Sync", help="Sync status with the broker.")

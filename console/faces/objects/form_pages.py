@@ -1,4 +1,5 @@
-"""Pages to create, edit and delete an object: the form that its face draws, or its own, then the preview."""
+"""Pages to create, edit and delete an object: a form drawn from its face, or its own, then the
+preview."""
 
 from __future__ import annotations
 

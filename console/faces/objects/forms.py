@@ -16,8 +16,8 @@ _MOST_TABLE = 20_000
 
 
 class TableField(forms.CharField):
-    """Lines of `name = value`, as a dict. A value that is JSON is used as such (3000, true, ["a"],
-    "3000"); any other is text."""
+    """Lines of `name = value`, as a dict. A value that is valid JSON is read as JSON (3000, true,
+    ["a"], "3000"); any other is text."""
 
     def __init__(self, **kwargs: Any) -> None:
         widget = forms.Textarea(attrs={**TEXT, "rows": 6, "class": "form-control mono"})
@@ -66,8 +66,8 @@ def _written(value: Any) -> str:
 
 
 class ObjectForm(ActForm):
-    """The form of an object. `spec` has the current values; None for a new object, whose form has
-    controls for the key too. `generation` is the object's generation when the form was opened."""
+    """The form of an object. `spec` has the current values; None for a new object, whose form also
+    has controls for the key. `generation` is the object's generation when the form was opened."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""List and page of an object in the browser, drawn from its face."""
+"""An object's list and page in the browser, drawn from its face."""
 
 from __future__ import annotations
 
@@ -102,15 +102,15 @@ def _list(face: Face, request: HttpRequest) -> HttpResponse:
 
 
 def _syncs(face: Face, rows: Sequence[Any]) -> dict[Any, SyncState]:
-    """By primary key of the mirror rows; one query."""
+    """Return sync states by primary key of the mirror rows. One query."""
     places = {row.pk: (row.broker_id, face.key_of(row)) for row in rows}
     states = sync_states(face.name, places.values())
     return {pk: states.get(place, UNMANAGED) for pk, place in places.items()}
 
 
 def access(face: Face, user: Any, object_id: int, right: Any) -> Any:
-    """Return the mirror row. Raises Http404 outside the user's scope, NotAllowed inside it without the right to
-    this very object."""
+    """Return the mirror row. Raises Http404 outside the user's scope, NotAllowed inside it without
+    the right to this object."""
     rows = face.model._default_manager.visible_to(user)  # type: ignore[attr-defined]
     row = rows.select_related("broker__status").filter(pk=object_id).first()
     if row is None:
@@ -156,7 +156,7 @@ def _show(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
 
 
 def crumbs_of(face: Face, broker: Broker, vhost: str | None) -> list[tuple[str, str]]:
-    """Return (label, address) pairs above an object: broker, virtual host, list."""
+    """Return (label, URL) pairs for the breadcrumbs above an object: broker, virtual host, list."""
     here = {"broker": str(broker.pk)} | ({"vhost": vhost} if vhost is not None else {})
     found = [(broker.name, reverse("broker", args=[broker.pk]))]
     if vhost is not None:

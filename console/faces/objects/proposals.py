@@ -1,4 +1,7 @@
-"""Create, edit and delete an object of any kind: authorize, check, and return the `DesiredObject` for a plan or change."""
+"""Create, edit and delete an object of any kind.
+
+Each function authorizes, checks, and returns the `DesiredObject` for a plan or change.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def current_state_of(face: Face, broker: Broker, key: Key) -> CurrentState:
 
 
 class Ways(NamedTuple):
-    """How the objects of a kind are created, edited and deleted, and what these are called in titles."""
+    """The functions that create, edit and delete objects of a kind, and their verbs for titles."""
 
     create: Make
     edit: Make
@@ -36,7 +39,7 @@ class Ways(NamedTuple):
 
 
 def ways_of(face: Face) -> Ways:
-    """Return the kind's own ways, else the general ones."""
+    """Return the kind's own functions, else the general ones."""
     if own := face.api:
         return Ways(own.create, own.edit, own.delete, own.verbs)
     return Ways(partial(create, face), partial(edit, face), partial(delete, face))
@@ -45,8 +48,8 @@ def ways_of(face: Face) -> Ways:
 def create(
     face: Face, *, broker: Broker, key: Key, fields: Mapping[str, Any], acting_user: Any
 ) -> DesiredObject:
-    """Return the desired object to create it. Raises NotAllowed, InvalidField, and AlreadyThere if it exists
-    or is requested."""
+    """Return the desired object to create it. Raises NotAllowed, InvalidField, and AlreadyThere if
+    it exists or is requested."""
     REQUIRE.ask(acting_user, face.rights.create, broker, face.kind.vhost_of(key))
     for name, value in zip(face.kind.identity, key, strict=True):
         try:
@@ -76,8 +79,9 @@ def edit(
     acting_user: Any,
     expected_generation: int | None = None,
 ) -> DesiredObject:
-    """Return the desired object with `fields` changed; the others stay. `expected_generation` None: the current one.
-    Raises NotAllowed, InvalidField, NotThere. If the generation moves on meanwhile, `accept` raises Stale."""
+    """Return the desired object with `fields` changed; the others stay. `expected_generation` None:
+    the current one. Raises NotAllowed, InvalidField, NotThere. If the generation changes meanwhile,
+    `accept` raises Stale."""
     REQUIRE.ask(acting_user, face.rights.edit, broker, face.kind.vhost_of(key))
     found = current_state_of(face, broker, key)
     spec = _canonical(face, face.rules.check(broker, key, found.changed(fields)))
@@ -101,7 +105,8 @@ def delete(
     acting_user: Any,
     expected_generation: int | None = None,
 ) -> DesiredObject:
-    """Return the desired object to delete it. `expected_generation` None: any. Raises NotAllowed, NotThere."""
+    """Return the desired object to delete it. `expected_generation` None: any. Raises NotAllowed,
+    NotThere."""
     REQUIRE.ask(acting_user, face.rights.delete, broker, face.kind.vhost_of(key))
     found = current_state_of(face, broker, key)
     found.must_be_there()

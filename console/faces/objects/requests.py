@@ -1,5 +1,5 @@
-"""What the forms of an object ask for, on pages and in the Django admin: a title, the desired objects, what to
-think of before."""
+"""Requests from an object's forms, on pages and in the Django admin: title, desired objects,
+warnings."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def form_of(
     row: Any,
     initial: Mapping[str, Any] = MappingProxyType({}),
 ) -> ActForm:
-    """Return the form of an existing object, with its desired state, else the observed one; of a new object for
-    `row` None. Bound to what was posted."""
+    """Return the form of an existing object, with its desired state, else the observed one. `row`
+    None: of a new object. Bound to the POST data, if any."""
     data, spec, generation = request.POST or None, None, None
     if row is not None:
         found = proposals.current_state_of(face, broker, face.key_of(row))
@@ -47,7 +47,8 @@ def form_of(
 def asked_by(
     face: Face, request: HttpRequest, broker: Broker, row: Any, form: ActForm, back: str
 ) -> Asked:
-    """Return what a valid form requests for a mirror row, or for a new object (None). Raises ConsoleError."""
+    """Return what a valid form requests for a mirror row, or for a new object (`row` None). Raises
+    ConsoleError."""
     ways, where = proposals.ways_of(face), {"broker": broker, "acting_user": request.user}
     said = form.cleaned_data
     if row is None:
@@ -76,8 +77,8 @@ def _warnings(face: Face, desired: DesiredObject) -> Iterable[str]:
 
 
 def deletion(face: Face, user: Any, rows: Sequence[Any], back: str, *, typed: bool) -> Asked:
-    """Return what deleting the objects of mirror rows asks for. `typed`: the only one's name, or how many they
-    are, is typed to confirm. Raises ConsoleError."""
+    """Return the request to delete the objects of the mirror rows. `typed`: confirm by typing the
+    name of the only one, or the number of objects. Raises ConsoleError."""
     ways = proposals.ways_of(face)
     verb = ways.verbs[2]
     desired_objects = [
@@ -107,7 +108,8 @@ def deletion(face: Face, user: Any, rows: Sequence[Any], back: str, *, typed: bo
 def told_of_each(
     rows: Sequence[Any], ref: Callable[[Any], Ref], tell: Callable[[Any], Sequence[str]]
 ) -> dict[Ref, list[str]]:
-    """Sentences by object. Of the same name on several brokers all are told, with the broker's name."""
+    """Return sentences by object. If an object is on several brokers, each broker's sentences are
+    included, with the broker's name."""
     several = len({row.broker_id for row in rows}) > 1
     found: dict[Ref, list[str]] = {}
     for row in rows:
