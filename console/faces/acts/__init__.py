@@ -1,1 +1,1 @@
-"""One act in the browser: form, preview, confirmation, accepted change."""
+"""An operation in the browser: form, preview, confirmation, accepted change."""

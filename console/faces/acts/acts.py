@@ -1,7 +1,7 @@
 """From a form to a change: the flow of every operation on a broker.
 
-A form is posted with `step`: *preview* (the default) checks it and shows the plan; *edit* returns to the
-form with everything that was typed; *apply* accepts the plan that was shown, or shows a new one if the
+A form is posted with `step`: *preview* (the default) checks it and shows the plan; *edit* returns
+to the form with all input kept; *apply* accepts the plan that was shown, or shows a new one if the
 broker has changed since. Works without JavaScript.
 """
 
@@ -36,10 +36,11 @@ _MOST_REASON = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a valid form requests. `title` names the change. `act` is the label of the button. `back` is the
-    URL to open once it is accepted. `dies` are sentences about what is lost, for the only object or by
-    object; `warnings` are sentences above the plan. `typed`: a name to type as confirmation, "" for none.
-    `once`: a generated password, shown after the change is applied (console.faces.acts.once)."""
+    """What a valid form requests. `title` names the change. `act` is the label of the button.
+    `back` is the URL to open once it is accepted. `dies` are sentences about what is lost, for the
+    only object or by object; `warnings` are sentences above the plan. `typed`: a name to type as
+    confirmation, "" for none. `once`: a generated password, shown after the change is applied
+    (console.faces.acts.once)."""
 
     title: str
     desired_objects: Sequence[DesiredObject]
@@ -86,8 +87,8 @@ def carry_out(
     show: Callable[[int], HttpResponse],
     edge: Edge = PAGES,
 ) -> HttpResponse:
-    """Handle a request to a page with a form. `show(status)` renders the form. `ask()` turns the valid form
-    into desired_objects; if it raises ConsoleError, the form shows the error."""
+    """Handle a request to a page with a form. `show(status)` renders the form. `ask()` turns the
+    valid form into an `Asked`; if it raises ConsoleError, the form shows the error."""
     step = request.POST.get("step", "preview")
     if request.method != "POST" or step == "open":
         return _private(show(200))
@@ -118,9 +119,9 @@ def confirm(
     shown_first: bool = False,
     **context: Any,
 ) -> HttpResponse:
-    """Handle an operation without a form, such as deleting: GET shows the preview, POST accepts it. If
-    `ask()` raises ConsoleError, the error is shown instead of the plan. `cancel` is the URL to return to.
-    `shown_first`: this POST comes from a list and must show the preview."""
+    """Handle an operation without a form, such as deleting: GET shows the preview, POST accepts it.
+    If `ask()` raises ConsoleError, the error is shown instead of the plan. `cancel` is the URL to
+    return to. `shown_first`: this POST comes from a list and must show the preview."""
     confirming = request.method == "POST" and not shown_first
     if confirming and (done := _done_already(request)):
         return done
@@ -138,7 +139,8 @@ def confirm(
 
 
 def proposal_of(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Proposal:
-    """Return what is previewed or accepted in this request, with its reason and idempotency key."""
+    """Return the proposal to preview or accept in this request, with its reason and idempotency
+    key."""
     return Proposal(
         title=asked.title,
         desired_objects=asked.desired_objects,
@@ -151,7 +153,7 @@ def proposal_of(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Propo
 
 
 def _accepted(request: HttpRequest, asked: Asked, proposal: Proposal, edge: Edge) -> HttpResponse:
-    """Raises what `accept` raises."""
+    """Accept the proposal and return the response. Raises what `accept` raises."""
     change = accept(proposal, now=timezone.now(), acting_user=person_of(request))
     if asked.once:
         remember(request, change, asked.once)
@@ -159,7 +161,8 @@ def _accepted(request: HttpRequest, asked: Asked, proposal: Proposal, edge: Edge
 
 
 def back_to(request: HttpRequest, otherwise: str) -> str:
-    """Return the page that the person came from (`next`) if it is on this console, else `otherwise`."""
+    """Return the page that the person came from (`next`) if it is on this console, else
+    `otherwise`."""
     given = request.POST.get("next") or request.GET.get("next") or ""
     if given.startswith("/") and url_has_allowed_host_and_scheme(given, allowed_hosts=None):
         return given
@@ -167,15 +170,16 @@ def back_to(request: HttpRequest, otherwise: str) -> str:
 
 
 def _done_already(request: HttpRequest) -> HttpResponse | None:
-    """To the change where this very confirmation was sent before, as by a second click."""
+    """Redirect to the change if the same confirmation was sent before, such as by a second
+    click."""
     found = first_change(person_of(request), _key(request))
     return redirect("change", found.pk) if found else None
 
 
 def _missing(request: HttpRequest, asked: Asked, proposal: Proposal) -> str:
-    """Why the confirmation cannot be taken: one sentence; "" where it can."""
+    """Return why the confirmation isn't valid, in one sentence; "" if it is."""
     typed = request.POST.get("typed", "")
-    # Spaces at the ends are easily lost on the way, unless the name is nothing else.
+    # Spaces at the ends are easily lost in copying. They count only if the name has nothing else.
     if asked.typed and typed != asked.typed and typed.strip() != (asked.typed.strip() or None):
         return "The name doesn't match. Nothing was changed."
     if request.POST.get("seen") != shown_digest(proposal):
@@ -216,7 +220,7 @@ def _preview(
 
 
 def _followed(address: str, change: Change) -> str:
-    """The address with the change that its page is to follow."""
+    """Return the URL with the ID of the change whose progress its page should follow."""
     parts = urlsplit(address)
     kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "change"]
     return urlunsplit(parts._replace(query=urlencode([*kept, ("change", str(change.pk))])))
@@ -231,6 +235,6 @@ def _clean(text: str) -> str:
 
 
 def _private(response: HttpResponse) -> HttpResponse:
-    """Forms and previews may hold what is shown once."""
+    """Prevent caching: forms and previews may hold secrets that are shown once."""
     add_never_cache_headers(response)
     return response

@@ -1,4 +1,4 @@
-"""What the forms of acts on brokers share: the look of fields, refusals at their field, and what is
+"""Common parts of the forms for broker operations: fields, errors at their field, and the values
 carried from the preview to the confirmation."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CHECK = {"class": "form-check-input"}
 
 
 class Name(forms.CharField):
-    """A name of RabbitMQ's: spaces at its ends count, and its rules are the services'."""
+    """A RabbitMQ name. Spaces at its ends count; the services check it."""
 
     def __init__(self, *, offered: str = "", **kwargs: Any) -> None:
         attrs = {**TEXT, "autocapitalize": "none"} | ({"list": offered} if offered else {})
@@ -27,7 +27,7 @@ class Name(forms.CharField):
 
 
 class Limit(forms.IntegerField):
-    """A limit: empty is none, 0 allows nothing."""
+    """A limit: empty means no limit, 0 allows nothing."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -46,8 +46,9 @@ class Limit(forms.IntegerField):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How a page shows the control called `name`: with a `unit` after it, as a `switch` with that text beside it, or
-    as `choices` one below the other. `shown` is the class of its element, for style sheets that hide it."""
+    """How a page shows the control called `name`: with a `unit` after it, as a `switch` with that
+    text beside it, or as `choices` one below the other. `shown` is the class of its element, for
+    style sheets that hide it."""
 
     name: str
     optional: bool = False
@@ -58,27 +59,30 @@ class Row:
 
 
 class ActForm(forms.Form):
-    """`secret_fields` are never sent back to the browser. `layout` has titles with their rows."""
+    """A form for a broker operation. `secret_fields` are never sent back to the browser. `layout`
+    has titles with their rows."""
 
     use_required_attribute = False
     secret_fields: ClassVar[tuple[str, ...]] = ()
     layout: Sequence[tuple[str, Sequence[Row]]] = ()
     #: A password that a valid form generated; it is shown once.
     generated = ""
-    #: The generation of the object that the form was opened on: somebody else's change is not undone.
+    #: The object's generation when the form was opened, so that another person's change isn't
+    #: overwritten.
     generation = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def refuse(self, error: ConsoleError) -> None:
-        """Shows what a service refused, at its field where it has one."""
+        """Show a service's error at its field, if it has one."""
         field = error.field if isinstance(error, InvalidField) else ""
         self.add_error(self.field_of(field), error.message)
 
     def field_of(self, field: str) -> str | None:
-        """The form's field for a service's one; None: it stands above the form."""
+        """Return the form's field for a service's field; None: the error is shown above the
+        form."""
         return field if field in self.fields else None
 
     def carried(self) -> list[tuple[str, str]]:
-        """What was typed, as hidden fields of the preview; without secrets."""
+        """Return the typed values, without secrets, as hidden fields of the preview."""
         kept = [name for name in self.fields if name not in self.secret_fields]
         return [(name, value) for name in kept for value in self._posted(name)]
 
@@ -87,7 +91,7 @@ class ActForm(forms.Form):
         return data.getlist(name) if hasattr(data, "getlist") else [str(data.get(name, ""))]
 
     def wanted(self) -> Any:
-        """Return what a valid form asks for, such as the fields of a spec."""
+        """Return the values of a valid form, such as the fields of a spec."""
         return dict(self.cleaned_data)
 
     def sections(self) -> list[tuple[str, list[tuple[Row, forms.BoundField]]]]:
@@ -105,25 +109,26 @@ class ActForm(forms.Form):
         return self.is_bound and any(data.get(name) for name in self.secret_fields)
 
     def mark(self) -> None:
-        """Tells assistive technology and the eye which controls are in error, and what helps."""
+        """Mark the controls for display and assistive technology: errors and help texts."""
         for name, field in self.fields.items():
             if isinstance(field.widget, forms.RadioSelect):
-                continue  # as a group: components/_form_choices.html
+                continue  # marked as a group: components/_form_choices.html
             described = [f"id_{name}_error"] + ([f"id_{name}_helptext"] if field.help_text else [])
             field.widget.attrs["aria-describedby"] = " ".join(described)
             if name in self.secret_fields:
-                field.widget.attrs["data-secret"] = ""  # static/js/forms.js keeps no draft of it
+                field.widget.attrs["data-secret"] = ""  # static/js/forms.js stores no draft of it
             if self.is_bound and name in self.errors:
                 field.widget.attrs["aria-invalid"] = "true"
 
 
 def words_of(text: str) -> list[str]:
-    """Tags as typed, with commas or line ends between."""
+    """Split typed tags at commas and line ends."""
     return [word.strip() for word in text.replace("\n", ",").split(",") if word.strip()]
 
 
 class WriteOnlyText(forms.Textarea):
-    """Text of several lines that is sent and never given back, nor kept in the browser (static/js/forms.js)."""
+    """Text of several lines that is sent but never shown again or stored in the browser
+    (static/js/forms.js)."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__({**(attrs or {}), "data-secret": ""})

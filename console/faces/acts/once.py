@@ -1,7 +1,8 @@
-"""Generated passwords, each shown once its change is applied and until the person puts it away.
+"""Generated passwords. Each is shown once its change is applied, until the person dismisses it.
 
-They are in the person's session, encrypted: they end with it, and nobody else can see them. Before the
-change is applied there is nothing to show: a password that doesn't work yet only gets copied too early.
+They are stored encrypted in the person's session: they end with it, and nobody else can see them.
+Before the change is applied, nothing is shown: the password doesn't work yet and would be copied
+too early.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from console.models.changes import OPEN_CHANGES, ChangeState
 from console.rabbitmq.endpoint import Secret
 from console.secrets import decrypt, encrypt
 
-#: In the session's data: {change: ciphertext}.
+#: Key in the session's data, which holds {change: ciphertext}.
 _KEPT = "generated_passwords"
-#: The oldest ones go: a session is no place to collect passwords.
+#: The oldest are removed, because a session isn't meant to store passwords.
 _MOST = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """A generated password and what became of its change. `secret` is "" unless it works."""
+    """A generated password and the state of its change. `secret` is "" unless it works."""
 
     change: Change
     state: Literal["waiting", "works", "failed"]
@@ -33,13 +34,13 @@ class Generated:
 
 
 def remember(request: HttpRequest, change: Change, secret: str) -> None:
-    """Keep the password that the change sets, for the person's own session."""
+    """Store the password that the change sets in the person's session."""
     kept = {**request.session.get(_KEPT, {}), str(change.pk): encrypt(Secret(secret))}
     request.session[_KEPT] = dict(list(kept.items())[-_MOST:])
 
 
 def generated(request: HttpRequest) -> list[Generated]:
-    """Return the passwords that were not put away yet, newest first. No query without any."""
+    """Return the passwords that aren't dismissed yet, newest first. No query if there are none."""
     kept = request.session.get(_KEPT) if hasattr(request, "session") else None
     if not kept:
         return []
@@ -49,7 +50,7 @@ def generated(request: HttpRequest) -> list[Generated]:
 
 
 def put_away(request: HttpRequest, change: str) -> None:
-    """Forget the password of this change; nothing where there is none."""
+    """Remove the password of this change from the session, if it is there."""
     kept = dict(request.session.get(_KEPT, {}))
     if kept.pop(change, None) is not None:
         request.session[_KEPT] = kept

@@ -1,4 +1,4 @@
-"""Generated passwords that the person has not put away yet: the part of every page that shows them."""
+"""The part of every page that shows generated passwords until the person dismisses them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from console.faces.acts.once import put_away
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def once(request: HttpRequest) -> HttpResponse:
-    """GET: the part itself, asked for while a password waits for its change. POST: put one away (`change`)."""
+    """GET: return the part, polled while a password waits for its change. POST: dismiss one
+    (`change`)."""
     if request.method == "POST":
         put_away(request, request.POST.get("change", ""))
         return redirect(back_to(request, "/"))
