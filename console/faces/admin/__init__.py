@@ -1,1 +1,1 @@
-"""The Django admin's site and its acts: the same plan, change and read-back as the pages."""
+"""The Django admin site and its operations: the same plan, change and read-back as the pages."""

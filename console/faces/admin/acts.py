@@ -1,7 +1,8 @@
-"""Acts on brokers in the Django admin: the same plan, change and read-back as on the console's pages.
+"""Broker operations in the Django admin: the same plan, change and read-back as on the console's
+pages.
 
-Nothing here saves a row. What the admin lists is what inventories found; adding, changing and deleting
-show the plan first, which is the dry run, and become a Change once it is confirmed.
+No row is saved here. The admin lists what inventories found. Adding, changing and deleting show the
+plan first, as a dry run, and create a Change once confirmed.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class AdminEdge(Edge):
 
 
 def waits(brokers: QuerySet[Broker]) -> list[str]:
-    """One sentence for each broker that cannot carry out anything at present."""
+    """Return one sentence for each broker that can't apply changes at present."""
     found = []
     for broker in brokers.select_related("status").order_by("name"):
         if not broker.enabled:
@@ -76,27 +77,30 @@ def waits(brokers: QuerySet[Broker]) -> list[str]:
 
 
 class ActAdmin(SeenAdmin):
-    """Subclasses say what is asked for: `form_of`, `wanted` and `deleting`. They raise here because a
-    ModelAdmin has a metaclass of its own, so it cannot be an ABC."""
+    """Base of the admin classes that change objects on brokers.
 
-    #: What one row is called: "virtual host".
+    Subclasses implement `form_of`, `wanted` and `deleting`. These raise here because a ModelAdmin
+    has its own metaclass, so it can't be an ABC.
+    """
+
+    #: The noun for one row: "virtual host".
     word: str
-    #: What is said above the form.
+    #: Text above the form.
     about: str = ""
 
     def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> ActForm:
-        """`row` None: a new one. Bound to what was sent, if anything was."""
+        """Return the form, bound to the POST data, if any. `row` None: a new object."""
         raise NotImplementedError
 
     def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
-        """What a valid form asks for. Raises ConsoleError."""
+        """Return what a valid form requests. Raises ConsoleError."""
         raise NotImplementedError
 
     def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
-        """Raises ConsoleError."""
+        """Return the request to delete the rows' objects. Raises ConsoleError."""
         raise NotImplementedError
 
-    # --- Superusers only, as the whole administration is (console.faces.admin.site) ---
+    # --- Superusers only, like the whole admin (console.faces.admin.site) ---
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.admin_site.has_permission(request)
@@ -108,7 +112,8 @@ class ActAdmin(SeenAdmin):
         return self.admin_site.has_permission(request)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Without Django's own deletion, which would delete what was seen and nothing on the broker."""
+        """Return the actions without Django's own deletion, which would delete only the mirror rows
+        and nothing on the broker."""
         actions = super().get_actions(request)
         return {name: action for name, action in actions.items() if name != "delete_selected"}
 
@@ -163,7 +168,8 @@ class ActAdmin(SeenAdmin):
         action: str,
         ask: Callable[[HttpRequest, Sequence[Any]], Asked],
     ) -> HttpResponse:
-        """An action on the chosen rows: its plan, and the change where that plan was confirmed."""
+        """Run an action on the chosen rows: show its plan, or accept the change if the plan was
+        confirmed."""
         return act_on_chosen(self, request, chosen, action, ask)
 
     def _row(self, request: HttpRequest, object_id: str) -> Any:
@@ -241,7 +247,7 @@ def by_broker(rows: Sequence[Any]) -> dict[Broker, list[Any]]:
 
 
 def _facts(row: Any) -> list[tuple[str, Any]]:
-    """What was last seen of it, column by column."""
+    """Return its last observed values, column by column."""
     return [
         (str(field.verbose_name), getattr(row, field.attname))
         for field in row._meta.concrete_fields

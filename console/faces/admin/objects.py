@@ -16,7 +16,7 @@ from console.models import Broker
 
 
 class ObjectAdmin(ActAdmin):
-    """Subclasses name the face."""
+    """The admin of one kind. Subclasses set `face`."""
 
     face: Face
     list_filter = ("broker",)
@@ -33,7 +33,7 @@ class ObjectAdmin(ActAdmin):
 
 
 def admin_of(of: Face) -> type[ObjectAdmin]:
-    """The ModelAdmin of a kind."""
+    """Return the ModelAdmin of a kind."""
     attributes = {
         "face": of,
         "word": of.kind.noun,

@@ -14,11 +14,11 @@ from console.audit import record
 
 if TYPE_CHECKING:
     PlainAdmin = ModelAdmin[Any]
-else:  # the class takes parameters for type checkers only
+else:  # ModelAdmin takes type parameters for type checkers only
     PlainAdmin = ModelAdmin
 
 
-#: A row's primary key, as the forms of the lists send it.
+#: A row's primary key, as the list forms send it.
 _KEY = re.compile("[0-9]{1,18}")
 
 
@@ -29,13 +29,14 @@ class WarrenAdminSite(AdminSite):
     site_url = None
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Superusers only: what others may do is given by grants, never by Django's own rights."""
+        """Allow superusers only: others get rights from grants, never from Django's own
+        permissions."""
         return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         @functools.wraps(view)
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            # Django would look for whatever is sent here, and fail on what can be no key.
+            # Django would query with any value sent here, and fail on one that can't be a key.
             for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
                 if not _KEY.fullmatch(key):
                     raise BadRequest("A selected row has no such key.")
@@ -45,8 +46,8 @@ class WarrenAdminSite(AdminSite):
 
 
 class SeenAdmin(PlainAdmin):
-    """What polling or the console itself has written: to look at, for nobody to change. Made for
-    large tables: no count of all rows, no select of all of anything."""
+    """A read-only admin of rows that polling or the console wrote. For large tables: it never
+    counts all rows or offers all of them in a select."""
 
     show_full_result_count = False
     list_per_page = 50
@@ -63,7 +64,8 @@ class SeenAdmin(PlainAdmin):
 
 
 class AuditedAdmin(PlainAdmin):
-    """What may be changed here by hand: each act is also in the console's own audit trail."""
+    """An admin of rows that may be edited here. Each edit is also recorded in the console's audit
+    log."""
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         self._audit(request, "add", obj)
