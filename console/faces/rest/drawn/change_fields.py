@@ -1,4 +1,4 @@
-"""Changes and plans as the API answers them."""
+"""Serializers of changes and plans in the API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from console.kinds.registry import KINDS
 from console.models import Broker, Change, ChangeState, ManagedObject, Step, StepState, Sync
 
 UNMANAGED = "unmanaged"
-#: Objects that the answer to a writing operation names.
+#: The most objects that the response to a write names.
 MOST_OBJECTS = 100
 
 
@@ -47,7 +47,7 @@ class PlanStepRead(serializers.Serializer[Any]):
         ref_name = "PlanStep"
 
     def get_fields(self) -> dict[str, Any]:
-        # `fields` is a word of DRF's own.
+        # `fields` is a reserved name in DRF.
         found = super().get_fields()
         return {name.rstrip("_"): field for name, field in found.items()}
 
@@ -205,7 +205,7 @@ class ChangeMade(ChangeRead):
 
 
 def step_counts(changes: list[Change]) -> dict[Any, dict[str, int]]:
-    """How many steps of each change are in which state; one query."""
+    """Return the number of steps of each change by state. One query."""
     found: dict[Any, dict[str, int]] = {}
     steps = Step.objects.filter(change__in=[change.pk for change in changes]).order_by()
     for pk, state, number in steps.values_list("change", "state").annotate(n=Count("pk")):
@@ -213,7 +213,7 @@ def step_counts(changes: list[Change]) -> dict[Any, dict[str, int]]:
     return found
 
 
-#: One that is there again after it was retired was never asked for: it is unmanaged.
+#: A retired object that exists again was never requested, so it is unmanaged.
 _SYNC_CHOICES = [
     *(choice for choice in Sync.choices if choice[0] != Sync.RETIRED),
     (UNMANAGED, "Unmanaged"),

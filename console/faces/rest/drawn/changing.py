@@ -1,7 +1,7 @@
-"""What every writing operation of the API has in common: a plan with `dry_run`, else a change.
+"""Common parts of the API's write operations: a plan with `dry_run`, else a change.
 
-The answer never waits for a broker unless `wait` asks for it, and a broker in trouble is a state of the
-change, not an error.
+The response waits for a broker only with `wait`. A broker in trouble is a state of the change, not
+an error.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from console.models import OPEN_CHANGES, Broker, Change, ManagedObject
 
 MOST_WAIT_S = 30
 _KEY = re.compile(r"[!-~]{1,100}")
-#: Weak ones too: whatever compresses an answer on its way weakens its ETag, and it names a generation.
+#: Weak ETags too: proxies that compress a response weaken its ETag. The tag is a generation.
 _ENTITY_TAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 PARAMETERS = frozenset({"dry_run", "wait"})
 _DOCUMENTED = [
@@ -108,7 +108,7 @@ class BrokerField(serializers.Field[Broker, Any, Any, Any]):
 
 
 def changing(body: Any, *, if_match: bool = False) -> Callable[[_View], _View]:
-    """Documents a writing operation. The first sentence of its docstring is its summary."""
+    """Document a write operation. The first sentence of its docstring is its summary."""
 
     def mark(action: _View) -> _View:
         documented = extend_schema(
@@ -129,7 +129,7 @@ def changing(body: Any, *, if_match: bool = False) -> Callable[[_View], _View]:
 
 def sent(serializer: type[StrictSerializer], request: ApiRequest, body: Mapping[str, Any], *,
          partial: bool = False) -> dict[str, Any]:  # fmt: skip
-    """The checked body. Raises ValidationError."""
+    """Return the checked body. Raises ValidationError."""
     read = serializer(data=dict(body), partial=partial, context={"request": request})
     read.is_valid(raise_exception=True)
     found: dict[str, Any] = read.validated_data
@@ -137,7 +137,7 @@ def sent(serializer: type[StrictSerializer], request: ApiRequest, body: Mapping[
 
 
 def expected_generation(request: ApiRequest) -> int | None:
-    """What If-Match asks for; None without one. Raises ValidationError, Stale."""
+    """Return the generation in If-Match; None without the header. Raises ValidationError, Stale."""
     header = request.META.get("HTTP_IF_MATCH", "").strip()
     if header in ("", "*"):
         return None
@@ -157,9 +157,9 @@ def answer_change(
     password: str = "",
     dry_run: bool = False,
 ) -> Response:
-    """The plan (200) or the change (202, or 200 where `wait` saw it end). `make` authorizes and makes the
-    desired_objects; it is not asked where the Idempotency-Key is known already. `password` is one that was
-    generated, told with a new change alone."""
+    """Return the plan (200) or the change (202, or 200 if it ended within `wait`). `make`
+    authorizes and returns the desired objects; it isn't called if the Idempotency-Key is known.
+    `password` is a generated one; only the response to a new change has it."""
     only_plan = dry_run or _flag(request, "dry_run")
     wait_s = _wait(request)
     key, digest = _idempotency_key(request), _digest(request)
@@ -183,11 +183,11 @@ def answer_change(
         try:
             change = accept(propose(), now=timezone.now(), acting_user=author)
         except ConsoleError as error:
-            # Perhaps the same request came twice at once, and the other was first.
+            # The same request may have arrived twice at once, and the other was first.
             known = first_change(author, key, digest)
             if known is not None:
                 return _told(request, known, wait_s)
-            # Whoever names no generation means what is asked for now, which has just moved.
+            # A request without If-Match applies to the current generation, which has just changed.
             if not (again and isinstance(error, Stale)) or "HTTP_IF_MATCH" in request.META:
                 raise
         else:
@@ -210,7 +210,7 @@ def _told(request: ApiRequest, change: Change, wait_s: int, *, password: str = "
 
 
 def _digest(request: ApiRequest) -> str:
-    """Keyed, since a password may be in the body."""
+    """Return a digest of the request; keyed, because the body may hold a password."""
     text = repr((request.method, request.path, sorted(dict(request.data).items(), key=repr)))
     return salted_hmac("console.faces.rest.drawn.changing", text.encode("utf-8", "surrogatepass"),
                        algorithm="sha256").hexdigest()  # fmt: skip
@@ -240,8 +240,8 @@ def _wait(request: ApiRequest) -> int:
 
 
 class WithManaged:
-    """For views whose rows are seen on brokers: each gets `managed`, in one query for a page; one row
-    also answers its ETag. `managed_kind` and `managed_key` say how a row is called."""
+    """For views whose rows are objects on brokers: each row gets `managed`, in one query per page;
+    a single row also gets its ETag. `managed_kind` and `managed_key` identify a row's object."""
 
     managed_kind: str
     managed_key: tuple[str, ...]
@@ -276,7 +276,7 @@ class WithManaged:
 
 
 def one_of(body: Mapping[str, Any], *names: str) -> str | None:
-    """The one of the fields that is given; None where none is. Raises InvalidField for two."""
+    """Return which of the fields is given; None if none is. Raises InvalidField for two."""
     given = [name for name in names if body.get(name) not in (None, False)]
     if len(given) > 1:
         raise InvalidField(given[1], f"Send only one of {', '.join(names)}.")

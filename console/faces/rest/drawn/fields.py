@@ -15,7 +15,7 @@ from console.faces.rest.schema import with_article
 from console.kinds.common import values
 
 _MOST_TEXT = 20_000
-#: How a value of each form is read and written.
+#: Serializer fields to read and write the values of each form.
 _READ: Mapping[Callable[[Any], Any], Callable[[], serializers.Field[Any, Any, Any, Any]]] = {
     values.text: serializers.CharField,
     values.text_or_empty: serializers.CharField,
@@ -71,7 +71,7 @@ def read_serializer(face: Face, pascal: str) -> type[serializers.Serializer[Any]
 
 
 def write_serializers(face: Face, pascal: str) -> tuple[type[Reasoned], type[Reasoned]]:
-    """(to change, to create)"""
+    """Return the serializers of PATCH and POST."""
     help_of = {one.name: one.help for one in face.inputs}
     fields: dict[str, Any] = {}
     for one in face.kind.fields:

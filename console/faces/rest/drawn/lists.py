@@ -14,7 +14,7 @@ from console.faces.lists import Filter
 from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter
 from console.kinds.registry import KINDS
 
-#: A column or expression to sort by; or what turns the person into one.
+#: A column or expression to sort by, or a function that returns one for a person.
 Order = str | Combinable | Callable[[Any], str | Combinable]
 
 
@@ -48,7 +48,7 @@ def filters_of(face: Face) -> type[django_filters.FilterSet]:
 
 
 def _exactly(name: str) -> TextFilter:
-    """Of a part of the key; one that names an object of another kind says so."""
+    """Return the filter of a part of the key; its help names the kind that the part refers to."""
     of = f" of the {KINDS[name].noun}" if name in KINDS else ""
     return TextFilter(help_text=f"The exact name{of}.")
 
@@ -68,7 +68,8 @@ def _filter(one: Filter) -> django_filters.Filter:
 
 
 def ordering_of(face: Face) -> dict[str, Order]:
-    """Return what `ordering` may name: the id, the parts of the key, and every column that the page sorts by."""
+    """Return the values of `ordering`: id, broker, key parts, and every column that the page sorts
+    by."""
     found: dict[str, Order] = {"id": "id", "broker": "broker__name"}
     found |= {name: name for name in face.kind.identity}
     for key, column in face.listing.sortable().items():

@@ -1,4 +1,4 @@
-"""The API of any kind that has a face: list, one, create, change, delete."""
+"""The API of any kind that has a face: list, read, create, change, delete."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WRITES = ("create", "partial_update", "destroy")
 
 
 def view_of(face: Face) -> type[ApiView]:
-    """The view of `/api/v1/<slug>/`."""
+    """Return the view of `/api/v1/<slug>/`."""
     pascal, api = pascal_of(face), face.api
     read = (api and api.read) or read_serializer(face, pascal)
     change, new = (api.change, api.new) if api else write_serializers(face, pascal)
@@ -136,7 +136,7 @@ def view_of(face: Face) -> type[ApiView]:
 
 
 def _general(face: Face) -> Api:
-    """As a kind is asked for that has no ways of its own."""
+    """Return the API of a kind that has no functions of its own."""
     noun = face.kind.noun
     return Api(
         create=partial(proposals.create, face),
@@ -159,7 +159,8 @@ def _new_of(name: str) -> type[Reasoned]:
 
 
 def planned_of(face: Face) -> Planned:
-    """A kind in a plan of several objects: what is there is changed, what is not is made."""
+    """Return how a plan of several objects handles the kind: existing ones are changed, others
+    created."""
 
     ways = face.api or _general(face)
 
@@ -173,7 +174,7 @@ def planned_of(face: Face) -> Planned:
         elif ways.replaces:
             made = ways.create(**where, fields=fields, making=making)
         elif ways.there is None:
-            # Which right is lacking would tell of what the person may not see.
+            # A missing right in the error would reveal an object that the person may not see.
             seen = MAY.ask(user, face.rights.view, where["broker"], face.kind.vhost_of(key))
             there = (
                 seen and proposals.current_state_of(face, where["broker"], key).wanted is not None
