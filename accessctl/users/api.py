@@ -1,4 +1,5 @@
-"""RabbitMQ users in the API: bodies, passwords, and how they are asked for. Passwords go in and never come out."""
+"""RabbitMQ users in the API: bodies, passwords and operations. Passwords are write-only, except a
+generated one, which is returned once."""
 
 from __future__ import annotations
 
@@ -69,8 +70,8 @@ class UserNew(UserChange):
 
 
 def password_of(fields: dict[str, Any]) -> tuple[Password | None, str]:
-    """What is asked for, taken out of `fields`, and the clear text where it was generated here. None
-    where nothing is said of the password. Raises InvalidField."""
+    """Remove the password from `fields`. Return it, and the clear text if it was generated here,
+    else "". None: the body doesn't set a password. Raises InvalidField."""
     given = {name: fields.pop(name, None) for name in _WAYS}
     algorithm = fields.pop("hashing_algorithm", None)
     by = algorithm or SHA256
@@ -110,7 +111,7 @@ def _edit(*, fields: Mapping[str, Any], **where: Any) -> DesiredObject:
 
 
 def _apart(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The password beside the fields."""
+    """Separate the password from the other fields."""
     others = {name: value for name, value in fields.items() if name != "password"}
     return {"fields": others, "password": fields["password"]}
 
@@ -118,7 +119,8 @@ def _apart(fields: Mapping[str, Any]) -> dict[str, Any]:
 def plan_user(
     fields: dict[str, Any], absent: bool, user: Any, making: Collection[Ref]
 ) -> list[DesiredObject]:
-    """A user in a plan of several objects; see console.faces.face.Planned. Raises NotAllowed, InvalidField."""
+    """Return the desired objects for a user in a plan of several objects; see
+    console.faces.face.Planned. Raises NotAllowed, InvalidField."""
     broker, name = fields.pop("broker"), fields.pop("name")
     if absent:
         return [delete_user(broker=broker, name=name, acting_user=user)]

@@ -1,4 +1,4 @@
-"""How RabbitMQ's users are listed, mirrored, compared and requested. Their page is their own."""
+"""How RabbitMQ users are listed, mirrored, compared and changed. They have their own page."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _listed(user: UserInfo, view: ClusterView) -> tuple[Any, ...]:
 
 
 def _spec(row: BrokerUser) -> dict[str, Any]:
-    """Without the password's hash, which is not kept."""
+    """Return the observed spec, without the password's hash, which isn't stored."""
     return {"tags": list(row.tags), "limits": dict(row.limits)}
 
 
@@ -68,7 +68,8 @@ def _needs(intent: Intent) -> Sequence[Permission]:
     if intent.after is None and not intent.by_file:
         return [Permission.USERS_EDIT]
     limits = [Permission.VHOSTS_LIMIT] if "limits" in intent.changed else []
-    # An imported hash is somebody's password: whoever may set tags could take it anyway.
+    # An imported hash sets a password, so whoever imports it could sign in as the user and use its
+    # tags.
     tagging = [Permission.USERS_TAG] if intent.by_file or "tags" in intent.changed else []
     return [*tagging, Permission.USERS_EDIT, *limits]
 
@@ -79,8 +80,8 @@ def _why_not(
     if right != Permission.USERS_EDIT:
         return None
     found = why_not_edit_user(user, broker, key[0])
-    # An inventory may have seen a user that an earlier try created before that was recorded: whose it is, is
-    # then judged by what the broker says (accessctl.users.access.judging).
+    # An earlier attempt may have created the user, and an inventory saw it before its origin was
+    # recorded. Its owner is then decided from the broker's reply (accessctl.users.access.judging).
     return "" if found and again and is_creating(user, broker, key[0]) else found
 
 

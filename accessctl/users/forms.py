@@ -1,4 +1,4 @@
-"""Forms of RabbitMQ's users. Rules are the services'; forms only read what was typed."""
+"""Forms of RabbitMQ users. The services check the rules; forms only read the input."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from console.secrets import decrypt, encrypt
 _ALPHABET = string.ascii_letters + string.digits
 #: 24 of 62 characters: 142 bits.
 _LENGTH = 24
-#: Where a generated password is in what is sealed.
+#: Key of a generated password in the sealed data.
 _CLEAR = "clear"
 _LIMITS = {"max_connections": "max-connections", "max_channels": "max-channels"}
 _TAGS = ("administrator", "monitoring", "policymaker", "management", "impersonator")
@@ -42,18 +42,18 @@ _WAYS = [
 
 
 class _Once(forms.PasswordInput):
-    """Legible while it is typed, and never sent back."""
+    """Shown in clear while it is typed, and never sent back."""
 
     input_type = "text"
 
 
 class UserForm(ActForm):
-    """`spec` is what the user is to be at present, None for a new one.
+    """Create or edit a user. `spec` is the current desired state; None for a new user.
 
-    A password that was typed or generated is hashed at once. What goes from the preview to the
-    confirmation is the hash, encrypted for this very user of the broker and this very person
-    (`sealed`), a generated password with it. In clear a generated one is sent once it works
-    (console.faces.acts.once), any other never.
+    A typed or generated password is hashed at once. From the preview to the confirmation, only
+    `sealed` is carried: the hash, encrypted for this user, broker and person, plus a generated
+    password. A generated password is sent in clear once it works (console.faces.acts.once), any
+    other never.
     """
 
     secret_fields: ClassVar[tuple[str, ...]] = ("password", "password_hash", "sealed")
@@ -140,7 +140,7 @@ class UserForm(ActForm):
         generation: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """`seal_for` names the person and the broker, and the user where it is known."""
+        """`seal_for` names the person and the broker, and the user if known."""
         initial = {**_initial(spec or {}), "generation": generation}
         initial["password_way"] = TYPED if spec is None else KEEP
         kwargs["initial"] = initial
@@ -193,7 +193,8 @@ class UserForm(ActForm):
         )
 
     def wanted(self) -> dict[str, Any]:
-        """Return the password and the fields, of a valid form; what isn't offered stays as it is."""
+        """Return the password and the fields of a valid form; values that the form doesn't offer
+        are left out and don't change."""
         said = self.cleaned_data
         fields: dict[str, Any] = {"password": self._password()}
         if "tags" in self.fields:

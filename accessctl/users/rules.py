@@ -1,7 +1,7 @@
-"""RabbitMQ's users: desired_objects to create, change and delete them.
+"""RabbitMQ users: desired objects to create, edit and delete them.
 
-Every function authorizes and checks, and gives back a DesiredObject; the caller shows its plan or accepts it.
-Clear passwords are hashed here and go no further.
+Every function authorizes, checks, and returns a DesiredObject; the caller shows its plan or accepts
+it. Clear passwords are hashed here and not passed on.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from console.kinds.common.names import check_name
 from console.kinds.user import USER
 from console.models import Broker
 
-#: From RabbitMQ 4.2.9 and 4.3 on; older ones have no limit, but nobody has use for more.
+#: RabbitMQ 4.2.9 and 4.3 introduced this limit. It is used for all versions, because nobody needs
+#: more.
 MOST_TAGS = 32
 LIMITS = ("max-connections", "max-channels")
 MOST_LIMIT = 2**31 - 1
@@ -46,8 +47,8 @@ def create_user(
     fields: Mapping[str, Any],
     acting_user: AnyUser,
 ) -> DesiredObject:
-    """A user that is not there yet. `fields`: tags, limits. Raises NotAllowed, InvalidField,
-    AlreadyThere."""
+    """Return the desired object for a new user. `fields`: tags, limits. Raises NotAllowed,
+    InvalidField, AlreadyThere."""
     _check_name(name)
     spec = {"tags": [], "limits": {}, **check_user_fields(fields)}
     current = user_state(broker, name, viewer=acting_user)
@@ -78,9 +79,9 @@ def edit_user(
     password: Password | None = None,
     expected_generation: int | None = None,
 ) -> DesiredObject:
-    """Changes what `fields` names (tags, limits) and the password where one is given, and keeps the
-    rest. Raises NotAllowed, InvalidField, NotThere; where somebody asks for something else at the same
-    moment, `accept` raises Stale."""
+    """Return the desired object with `fields` (tags, limits) changed, and the password if given;
+    the rest stays. Raises NotAllowed, InvalidField, NotThere. If the generation changes meanwhile,
+    `accept` raises Stale."""
     current = user_state(broker, name, viewer=acting_user)
     spec = current.changed(check_user_fields(fields))
     refuse_protected(broker, name, current.observed, spec, new_password=password is not None)
@@ -101,7 +102,8 @@ def edit_user(
 def delete_user(
     *, broker: Broker, name: str, acting_user: AnyUser, expected_generation: int | None = None
 ) -> DesiredObject:
-    """Raises NotAllowed, InvalidField for the console's own user, NotThere."""
+    """Return the desired object to delete the user. Raises NotAllowed, InvalidField for the
+    console's own user, NotThere."""
     current = user_state(broker, name, viewer=acting_user)
     permission = _right(acting_user, broker, current, None)
     refuse_protected(broker, name, current.observed, None)
@@ -124,14 +126,16 @@ def _refuse_lock_out(
     *,
     new_password: bool = False,
 ) -> None:
-    """By what the user is to be until now, which may not be seen yet. Raises InvalidField."""
+    """Refuse a change that would lock out the console's own user. Compares with the desired state,
+    which may not be observed yet. Raises InvalidField."""
     found = lock_out(broker, current.ref, current.wanted, spec, new_password=new_password)
     if found is not None:
         raise InvalidField(found.field, found.message)
 
 
 def user_state(broker: Broker, name: str, *, viewer: AnyUser | None = None) -> CurrentState:
-    """With a `viewer` as they may know it: one that is hidden from them is as one that is not there."""
+    """Return the desired and observed state of the user. With a `viewer`, a user hidden from them
+    looks like one that doesn't exist."""
     if viewer is not None and not (
         sees_all_users(viewer, broker) or knows_user(viewer, broker, name)
     ):
@@ -142,7 +146,8 @@ def user_state(broker: Broker, name: str, *, viewer: AnyUser | None = None) -> C
 
 
 def user_objections(broker: Broker, name: str) -> list[str]:
-    """What dies with the user and what to think of; sentences, shown before it is deleted."""
+    """Return sentences about what is lost with the user, and warnings, shown before it is
+    deleted."""
     vhosts = list(
         BrokerPermission.objects.filter(broker=broker, user=name).values_list("vhost", flat=True)
     )
@@ -163,13 +168,14 @@ def user_objections(broker: Broker, name: str) -> list[str]:
 def _right(
     acting_user: AnyUser, broker: Broker, current: CurrentState, after: Mapping[str, Any] | None
 ) -> Permission:
-    """The right that this change or deletion (`after` None) of a user takes. Raises NotAllowed."""
+    """Return the right that this edit or deletion (`after` None) of a user needs. Raises
+    NotAllowed."""
     (name,) = current.ref.key
     if current.wanted is not None or current.observed is not None:
         reason = why_not_edit_user(acting_user, broker, name)
         if reason:
             raise NotAllowed(reason, {"permission": str(Permission.USERS_EDIT)})
-    # What was changed elsewhere is undone by writing what was asked for here.
+    # Writing the desired state also reverts changes made elsewhere, so those count too.
     before = [spec for spec in (current.wanted, current.observed) if spec is not None]
     return _right_to(acting_user, broker, before, after)
 
@@ -180,10 +186,10 @@ def _right_to(
     before: Sequence[Mapping[str, Any]],
     after: Mapping[str, Any] | None,
 ) -> Permission:
-    """The right that it takes to have a user as `after` (None: deleted), of what it is to be or is seen to
-    be (`before`). Raises NotAllowed.
+    """Return the right needed to change a user from its desired and observed specs (`before`) to
+    `after` (None: deleted). Raises NotAllowed.
 
-    Tags reach over the whole broker, and so do a user's limits: neither is a vhost administrator's.
+    Tags and limits of a user apply to the whole broker, so a vhost administrator can't change them.
     """
     if not may_somewhere(acting_user, Permission.USERS_EDIT, broker):
         raise NotAllowed(NOT_OF_THIS_BROKER, {"permission": str(Permission.USERS_EDIT)})
@@ -213,7 +219,7 @@ def _check_name(name: str) -> None:
 
 
 def check_user_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields (tags, limits), each in its one form. Raises InvalidField."""
+    """Return the fields (tags, limits) in canonical form. Raises InvalidField."""
     unknown = set(fields) - {"tags", "limits"}
     if unknown:
         raise InvalidField(sorted(unknown)[0], f"A user has no field {sorted(unknown)[0]!r}.")
@@ -226,14 +232,14 @@ def check_user_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_tags(tags: Any, most: int = MOST_TAGS) -> list[str]:
-    """A set of words, sorted. Raises InvalidField."""
+    """Return the tags, sorted and without duplicates. Raises InvalidField."""
     if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
         raise InvalidField("tags", "Tags must be a list of text values.")
     words = sorted(set(tags))
     if len(words) > most:
         raise InvalidField("tags", f"{len(words)} tags; the limit is {most}.")
     for word in words:
-        # RabbitMQ takes them as one text, cut at commas and trimmed.
+        # RabbitMQ reads tags as one text, split at commas and trimmed.
         if not word or word != word.strip():
             raise InvalidField("tags", "A tag can't be empty or begin or end with a space.")
         if "," in word:
@@ -246,7 +252,8 @@ def check_tags(tags: Any, most: int = MOST_TAGS) -> list[str]:
 
 
 def check_limits(limits: Any, known: tuple[str, ...]) -> dict[str, int]:
-    """Limits by name, None and absent meaning no limit. Raises InvalidField."""
+    """Return limits by name; a limit that is None or missing means no limit. Raises
+    InvalidField."""
     if not isinstance(limits, Mapping):
         raise InvalidField("limits", "Limits must be whole numbers by name.")
     checked: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Pages of RabbitMQ's users, as last seen on the brokers."""
+"""Pages of RabbitMQ users, as last observed on the brokers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from console.kinds.registry import TOPIC_PERMISSION
 from console.kinds.user import USER
 from console.scope import Scope
 
-#: Permissions shown on a user's page; it links to the whole list.
+#: Permissions shown on a user's page; it links to the full list.
 _MOST = 500
 _CONNECTIONS_SHOWN = 50
 
@@ -69,7 +69,8 @@ def user(request: HttpRequest, user_id: int) -> HttpResponse:
 
 @require_safe
 def user_connections(request: HttpRequest, user_id: int) -> HttpResponse:
-    """The connections panel of the user's page, read live from the broker; `?page=` starts at 1."""
+    """Show the connections panel of the user's page, read from the broker now; `?page=` starts at
+    1."""
     now = timezone.now()
     found = access_broker_user(request.user, user_id, Permission.USERS_VIEW)
     reading = read_connections(found, viewer=request.user, now=now)
