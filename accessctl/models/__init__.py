@@ -1,4 +1,4 @@
-"""Models of who may do what: users of brokers, people's grants, sessions and tokens."""
+"""Models of access control: broker users, grants, sessions and tokens."""
 
 from accessctl.grants.model import Grant
 from accessctl.sessions.model import ConsoleSession

@@ -1,1 +1,1 @@
-"""What clear passwords of RabbitMQ users must be like, by the console's settings."""
+"""The console's rules for clear passwords of RabbitMQ users."""

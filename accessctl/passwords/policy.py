@@ -1,7 +1,7 @@
-"""What a clear password of a RabbitMQ user must be like, by this console's settings.
+"""The console's rules for clear passwords of RabbitMQ users, from its settings.
 
-A password is hashed here, so that the broker's own credential validator never sees it. A hash that was
-made elsewhere can't be judged by anybody.
+The console hashes passwords, so the broker's own credential validator never sees them. A hash from
+elsewhere can't be checked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 
 from console.faces.pages.words import listed
 
-#: What a broker's own rules have to do with it; for forms and API descriptions.
+#: Why the broker's own rules don't apply; for forms and API descriptions.
 NOT_JUDGED = "RabbitMQ gets only the hash, so the broker's own password rules (credential_validator) don't apply."
 _CLASSES: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("lower-case letters", str.islower),
@@ -25,7 +25,7 @@ _CLASSES: tuple[tuple[str, Callable[[str], bool]], ...] = (
 
 
 def rules_in_words() -> str:
-    """What is asked of a password, for the help of a form; "" where nothing is."""
+    """Return the rules in words, for a form's help; "" if there are none."""
     length, classes = settings.BROKER_PASSWORD_LENGTH, settings.BROKER_PASSWORD_CLASSES
     rules = []
     if length > 1:
@@ -39,8 +39,8 @@ def rules_in_words() -> str:
 
 
 def why_weak(text: str) -> str:
-    """Why the console's settings refuse the password, in one sentence; "" where they don't. The password
-    is in no part of it."""
+    """Return why the settings refuse the password, in one sentence without the password; "" if they
+    don't."""
     length, classes = settings.BROKER_PASSWORD_LENGTH, settings.BROKER_PASSWORD_CLASSES
     if len(text) < length:
         return f"This password is too short. Use at least {length} characters."

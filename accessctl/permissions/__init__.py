@@ -1,1 +1,1 @@
-"""RabbitMQ's permissions and topic permissions."""
+"""RabbitMQ permissions and topic permissions."""

@@ -1,4 +1,4 @@
-"""Permissions and topic permissions in the API: bodies, how they are asked for, and many at once."""
+"""Permissions and topic permissions in the API: bodies, operations, and bulk operations."""
 
 from __future__ import annotations
 
@@ -194,7 +194,8 @@ def _set_topic(*, fields: Mapping[str, Any], **where: Any) -> DesiredObject:
 
 
 def _given(fields: Mapping[str, Any], *names: str) -> list[str]:
-    """In a plan of several objects patterns may be missing. Raises InvalidField."""
+    """Check that the patterns are given, which a plan of several objects may omit, and return them.
+    Raises InvalidField."""
     missing = [name for name in names if name not in fields]
     if missing:
         raise InvalidField(missing[0], f"Give {', '.join(names)}; missing: {', '.join(missing)}.")

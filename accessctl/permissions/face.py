@@ -1,4 +1,5 @@
-"""How permissions and topic permissions are listed, mirrored, compared and asked for. Their forms are their own."""
+"""How permissions and topic permissions are listed, mirrored, compared and changed. They have their
+own forms."""
 
 from __future__ import annotations
 

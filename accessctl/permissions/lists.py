@@ -1,4 +1,4 @@
-"""What the lists of permissions and topic permissions show, sort and filter by."""
+"""Columns, filters and orders of the lists of permissions and topic permissions."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ TOPIC_PERMISSIONS = ListSpec(
 
 @dataclass(frozen=True, slots=True)
 class PermissionRow:
-    """A permission with, for each right, the pattern and what it says. `user_id` None: no such
-    user was seen."""
+    """A permission with the pattern of each right and its explanation. `user_id` None: the user
+    wasn't observed."""
 
     permission: BrokerPermission | BrokerTopicPermission
     patterns: dict[str, tuple[str, kinds.PatternWords]]
@@ -88,7 +88,7 @@ class PermissionRow:
 
 
 def permission_rows(rows: Iterable[Any]) -> list[PermissionRow]:
-    """The rows of one page; one query for the ids of their users."""
+    """Return the rows of one page. One query for the ids of their users."""
     found = list(rows)
     users = BrokerUser.objects.filter(
         broker__in={row.broker_id for row in found}, name__in={row.user for row in found}
@@ -109,7 +109,8 @@ def permission_rows(rows: Iterable[Any]) -> list[PermissionRow]:
 
 
 def page_of(kind: str) -> ListPage:
-    """The list of a kind, with tabs between permissions, topic permissions and the matrix."""
+    """Return the list page of a kind, with tabs for permissions, topic permissions and the
+    matrix."""
 
     def context(rows: Sequence[Any], viewer: AnyUser) -> Mapping[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""The three patterns of a permission, and what is checked of them before they are sent."""
+"""The three patterns of a permission, and their checks before they are sent."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from console.models import Broker
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """Regular expressions on names, in RabbitMQ's dialect. Empty matches nothing."""
+    """Regular expressions over names, in RabbitMQ's dialect. Empty matches nothing."""
 
     configure: str
     write: str
     read: str
 
     def spec(self, broker: Broker) -> dict[str, Any]:
-        """Raises InvalidField for what the broker would not take."""
+        """Return the patterns as a spec. Raises InvalidField if the broker would refuse one."""
         spec = {"configure": self.configure, "write": self.write, "read": self.read}
         check_patterns(spec, broker)
         return spec
 
 
-#: The usual sets of rights, for pages and the API.
+#: Common sets of patterns, for pages and the API.
 PRESETS: Mapping[str, Patterns] = {
     "full": Patterns(".*", ".*", ".*"),
     "read only": Patterns("^$", "^$", ".*"),
@@ -36,7 +36,7 @@ PRESETS: Mapping[str, Patterns] = {
 
 
 def check_patterns(patterns: Mapping[str, Any], broker: Broker) -> None:
-    """Refuses what the broker should not be sent; what only it can judge is left to it. Raises
+    """Refuse patterns that are certainly invalid; the broker checks the rest. Raises
     InvalidField."""
     dialect = dialect_of(broker.status.erlang_version)
     for field, pattern in patterns.items():

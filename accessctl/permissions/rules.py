@@ -1,4 +1,4 @@
-"""RabbitMQ's permissions and topic permissions: desired_objects to set and clear them, for one or many."""
+"""RabbitMQ permissions and topic permissions: desired objects to set and clear one or many."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from console.kinds.user import USER
 from console.kinds.vhost import VHOST
 from console.models import Broker, ManagedObject
 
-#: Cells of one bulk act; beyond it a file with `manage.py apply` is the better way.
+#: The most cells in one bulk operation. For more, import a file with `manage.py apply`.
 MOST_AT_ONCE = 10_000
 
 
@@ -36,8 +36,8 @@ def set_permissions(
     expected_generation: int | None = None,
     making: Collection[Ref] = (),
 ) -> list[DesiredObject]:
-    """The same rights for every named user on every named vhost. `making` names users and vhosts that
-    the same request makes. Raises NotAllowed, InvalidField."""
+    """Return desired objects that give every user the same patterns in every vhost. `making` has
+    users and vhosts that the same request creates. Raises NotAllowed, InvalidField."""
     keys = _pairs(broker, vhosts, users, acting_user)
     spec = patterns.spec(broker)
     _must_exist(broker, VHOST.name, vhosts, making)
@@ -58,8 +58,9 @@ def edit_permission(
     acting_user: AnyUser,
     expected_generation: int | None = None,
 ) -> DesiredObject:
-    """Change the patterns that `fields` names, of a permission or topic permission, and keep the others. Raises
-    NotAllowed, InvalidField, NotThere. If the generation moves on meanwhile, `accept` raises Stale."""
+    """Return the desired object with the patterns in `fields` changed, of a permission or topic
+    permission; the others stay. Raises NotAllowed, InvalidField, NotThere. If the generation
+    changes meanwhile, `accept` raises Stale."""
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, kind.vhost_of(key))
     current = state_of(kind, broker, key)
     check_patterns(fields, broker)
@@ -76,8 +77,8 @@ def clear_permissions(
     acting_user: AnyUser,
     expected_generation: int | None = None,
 ) -> list[DesiredObject]:
-    """Takes all rights of every named user on every named vhost; a cell without any is left out.
-    Raises NotAllowed, NotThere where none of them has rights."""
+    """Return desired objects that clear the permissions of every user in every vhost; cells without
+    one are left out. Raises NotAllowed, and NotThere if no cell has a permission."""
     keys = _pairs(broker, vhosts, users, acting_user)
     seen = seen_of(broker, PERMISSION.name, user=users, vhost=vhosts)
     found = current_states(broker, PERMISSION.name, keys, seen)
@@ -94,9 +95,12 @@ def clear_permissions(
 def copy_permissions(
     *, broker: Broker, source: str, target: str, replace: bool, acting_user: AnyUser
 ) -> list[DesiredObject]:
-    """Gives `target` the rights of `source`, topic permissions too, in the virtual hosts whose permissions
-    the person sees. `replace` also takes what `source` does not have there. Raises NotAllowed,
-    InvalidField."""
+    """Return desired objects that copy the permissions and topic permissions of `source` to
+    `target`.
+
+    Only virtual hosts whose permissions the person may see are copied. `replace` also clears those
+    of `target` that `source` doesn't have. Raises NotAllowed, InvalidField.
+    """
     if source == target:
         raise InvalidField("target", "Choose a different user to copy to.")
     _must_know(broker, [target], acting_user)
@@ -134,8 +138,8 @@ def set_topic(
     expected_generation: int | None = None,
     making: Collection[Ref] = (),
 ) -> DesiredObject:
-    """Set a topic permission; `fields` has both patterns, `making` is as in `set_permissions`. Raises NotAllowed,
-    InvalidField."""
+    """Return the desired object to set a topic permission. `fields` has both patterns; `making` is
+    as in `set_permissions`. Raises NotAllowed, InvalidField."""
     vhost, user, exchange = key
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, vhost)
     check_patterns(fields, broker)
@@ -151,7 +155,7 @@ def set_topic(
 def clear_topic(
     *, broker: Broker, key: Key, acting_user: AnyUser, expected_generation: int | None = None
 ) -> DesiredObject:
-    """Raises NotAllowed, NotThere."""
+    """Return the desired object to clear a topic permission. Raises NotAllowed, NotThere."""
     require(acting_user, Permission.PERMISSIONS_EDIT, broker, TOPIC_PERMISSION.vhost_of(key))
     current = state_of(TOPIC_PERMISSION, broker, key)
     current.must_be_there()
@@ -186,8 +190,8 @@ def _pairs(
 def _must_exist(
     broker: Broker, kind: str, names: Iterable[str], making: Collection[Ref] = ()
 ) -> None:
-    """A typing error should not wait for the broker to tell it. What is asked for counts, here (`making`)
-    or before. Raises InvalidField."""
+    """Check that the objects exist or are requested, here (`making`) or earlier, so that a typing
+    error is found before the broker is called. Raises InvalidField."""
     missing = {name for name in names if Ref(kind, (name,)) not in making}
     missing -= {key[0] for key in ids_of(broker, kind, [(name,) for name in missing])}
     if missing:
@@ -199,8 +203,8 @@ def _must_exist(
 def _must_know(
     broker: Broker, names: Iterable[str], person: AnyUser, making: Collection[Ref] = ()
 ) -> None:
-    """As `_must_exist`, of users: one that is hidden from the person is as one that is not there. Raises
-    InvalidField."""
+    """Like `_must_exist`, for users: one hidden from the person looks like one that doesn't exist.
+    Raises InvalidField."""
     missing = {name for name in names if Ref(USER.name, (name,)) not in making}
     _none_missing(broker, USER.name, missing - known_users(person, broker, missing))
 
