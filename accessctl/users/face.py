@@ -68,8 +68,8 @@ def _needs(intent: Intent) -> Sequence[Permission]:
     if intent.after is None and not intent.by_file:
         return [Permission.USERS_EDIT]
     limits = [Permission.VHOSTS_LIMIT] if "limits" in intent.changed else []
-    # An imported hash sets a password, so whoever imports it could sign in as the user and use its
-    # tags.
+    # An imported hash sets a password. That needs the right to set tags, whose holder could take
+    # over the user anyway.
     tagging = [Permission.USERS_TAG] if intent.by_file or "tags" in intent.changed else []
     return [*tagging, Permission.USERS_EDIT, *limits]
 

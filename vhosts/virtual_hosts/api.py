@@ -1,4 +1,4 @@
-"""Virtual hosts in the API: bodies, and how they are asked for."""
+"""Virtual hosts in the API: bodies and operations."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ class VhostNew(VhostChange):
 
 
 def _there(broker: Broker, key: Key, user: Any) -> bool:
-    # Which right is lacking would tell of what the person may not see, whatever token they use.
+    # A missing right in the error would reveal a virtual host that the person may not see. The
+    # person's rights count here, not their token's.
     seen = reach_of(user).of_the_person.has(Permission.VHOSTS_VIEW, broker, key[0])
     return seen and vhost_state(broker, key[0]).wanted is not None
 

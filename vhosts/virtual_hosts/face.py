@@ -1,4 +1,4 @@
-"""How virtual hosts are listed, mirrored, compared and requested. Their page is their own."""
+"""How virtual hosts are listed, mirrored, compared and changed. They have their own page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vhosts.virtual_hosts.forms import VHOST_FORM
 from vhosts.virtual_hosts.lists import VHOSTS, VHOSTS_PAGE
 from vhosts.virtual_hosts.rules import check_vhost_fields, vhost_guard, vhost_objections
 
-#: A virtual host with its limits; None where those cannot be read.
+#: A virtual host with its limits; None if these can't be read.
 _Listed = tuple[VhostInfo, dict[str, int] | None]
 
 
@@ -71,7 +71,7 @@ def _columns(key: Key, spec: Spec) -> tuple[Any, ...]:
 
 
 def _spec(row: VirtualHost) -> dict[str, Any]:
-    """What a version doesn't report is left out."""
+    """Return the observed spec, without fields that the broker's version doesn't report."""
     told = [(field, getattr(row, field.name)) for field in VHOST.fields]
     return {field.name: field.canonical(value) for field, value in told if value is not None}
 
@@ -108,7 +108,7 @@ VIRTUAL_HOSTS = Face(
         ),
         of_spec=_columns,
         to_spec=_spec,
-        # On which nodes it runs is not part of what is asked for: a new one gets it from the inventory.
+        # The state by node isn't part of the desired state: a new vhost gets it from the inventory.
         given={"cluster_state": "'{}'::jsonb"},
         reading=Reading(items=_items, row=_row, untold=_untold),
     ),

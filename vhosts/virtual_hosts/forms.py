@@ -1,4 +1,4 @@
-"""Forms of virtual hosts. Rules are the services'; forms only read what was typed."""
+"""Forms of virtual hosts. The services check the rules; forms only read the input."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _LIMITS = {"max_connections": "max-connections", "max_queues": "max-queues"}
 
 
 class VhostForm(ActForm):
-    """`spec` is what the virtual host is to be at present, None for a new one. `may_limit`: whether
-    limits are offered; `knows_protection`: whether the broker has deletion protection."""
+    """Create or edit a virtual host. `spec` is the current desired state; None for a new one.
+    `may_limit`: whether limits are offered; `knows_protection`: whether the broker has deletion
+    protection."""
 
     layout = (
         (
@@ -121,7 +122,8 @@ class VhostForm(ActForm):
         return super().field_of(field)
 
     def wanted(self) -> dict[str, Any]:
-        """The fields for the service, of a valid form; what is not offered is left as it is."""
+        """Return the fields of a valid form; values that the form doesn't offer are left out and
+        don't change."""
         said = self.cleaned_data
         fields: dict[str, Any] = {
             "description": said["description"],
@@ -161,8 +163,8 @@ def _form(opened: Opened) -> VhostForm:
 
 
 def _knows_protection(broker: Broker) -> bool:
-    """Whether its virtual hosts can be protected from deletion: RabbitMQ 4.0.6 and later report it of
-    each."""
+    """Return whether the broker's virtual hosts can be protected from deletion. RabbitMQ 4.0.6 and
+    later report this for each."""
     known = VirtualHost.objects.filter(broker=broker).exclude(protected_from_deletion=None)
     return known.exists()
 

@@ -1,4 +1,4 @@
-"""What the list of virtual hosts shows, sorts and filters by."""
+"""Columns, filters and orders of the list of virtual hosts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vhosts.models import Queue, VirtualHost
 
 
 def _of_queues(figure: Aggregate) -> Subquery:
-    """A figure over the queues of a vhost, None where it has none: to sort by and to export."""
+    """Return a figure over a vhost's queues, to sort by and to export; None if it has no queues."""
     queues = Queue.objects.present().filter(broker=OuterRef("broker"), vhost=OuterRef("name"))
     return Subquery(queues.order_by().values("broker").annotate(n=figure).values("n"))
 
@@ -134,9 +134,9 @@ VHOSTS = ListSpec(
 
 @dataclass(frozen=True, slots=True)
 class VhostRow:
-    """A virtual host as a list shows it. The sums are None where no depth is known; `unknown`
-    counts the queues that they leave out; `users` those with a permission in it. `queues` and `users` are
-    None where the broker doesn't show them."""
+    """A virtual host in a list. The sums are None if no depth is known; `unknown` is the number of
+    queues not in them. `users` is the number of users with a permission in it. `queues` and `users`
+    are None if the broker doesn't show them."""
 
     vhost: VirtualHost
     queues: int | None
@@ -147,7 +147,8 @@ class VhostRow:
 
 
 def vhost_rows(vhosts: Sequence[VirtualHost]) -> list[VhostRow]:
-    """The rows of one page. Two queries, each over all queues or permissions of these vhosts."""
+    """Return the rows of one page. Two queries, each over all queues or permissions of these
+    vhosts."""
     of_page = {
         "broker__in": {vhost.broker_id for vhost in vhosts},
         "vhost__in": {vhost.name for vhost in vhosts},

@@ -8,8 +8,8 @@ from accessctl.users.model import SeenOnBroker
 
 
 class VirtualHost(SeenOnBroker):
-    """A vhost as found on a broker. Written by vhosts/polling only: inventories, and what a change read
-    back."""
+    """A vhost as observed on a broker. Written only by vhosts/polling: by inventories and by the
+    read-back of a change."""
 
     view_permission = Permission.VHOSTS_VIEW
     vhost_column = "name"
@@ -36,7 +36,8 @@ class VirtualHost(SeenOnBroker):
 
     @property
     def node_states(self) -> list[tuple[str, list[str]]]:
-        """(state, nodes in it), alphabetically; empty where the broker did not say."""
+        """Return (state, its nodes) pairs in alphabetical order; empty if the broker didn't report
+        them."""
         found: dict[str, list[str]] = {}
         for node, state in sorted(self.cluster_state.items()):
             found.setdefault(str(state), []).append(node)

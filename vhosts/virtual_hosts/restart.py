@@ -1,4 +1,4 @@
-"""Starting a virtual host that a node has stopped: an act that is done once, not a state to hold."""
+"""Start a virtual host that stopped on a node: a one-time operation, not a desired state."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import BrokerError, ConnectionLost, MalformedAnswer, TimedOut
 from vhosts.models import VirtualHost
 
-#: The broker answers when the virtual host has started, with its queues.
+#: The broker replies once the virtual host and its queues have started.
 DEADLINE = Timeouts(connect=3.0, read=20.0, total=20.0)
-#: After these the broker may have acted or not.
+#: After these errors, it is unknown whether the broker started it.
 _LOST = (ConnectionLost, TimedOut, MalformedAnswer)
-#: Stands in the trail by itself where this process died before it knew more.
+#: The only audit row if this process dies before the outcome is known.
 _ASKED = "requested; outcome unknown unless a later entry states it"
 
 
 def restart_vhost(*, vhost: VirtualHost, node: str, acting_user: AnyUser, now: datetime) -> None:
-    """Calls the broker once and never again by itself; on a node where it runs nothing happens.
+    """Call the broker once, without retries. Nothing happens on a node where the vhost runs.
 
-    The audit row is kept before the call, and its outcome in a second one. Raises NotAllowed,
-    InvalidField for a node that was not seen, BrokerTrouble with the broker's words, or saying that
-    the outcome is unknown where its answer was lost.
+    One audit row is stored before the call, a second one with the outcome. Raises NotAllowed,
+    InvalidField for an unknown node, and BrokerTrouble with the broker's reply, or stating that the
+    outcome is unknown if the reply was lost.
     """
     require(acting_user, Permission.VHOSTS_RESTART, vhost.broker, vhost.name)
     if node not in vhost.cluster_state:
@@ -56,7 +56,7 @@ def restart_vhost(*, vhost: VirtualHost, node: str, acting_user: AnyUser, now: d
 
 
 def _look_again(vhost: VirtualHost, now: datetime) -> None:
-    """Its state on the nodes is read again soon."""
+    """Schedule an inventory now, to read the state on the nodes."""
     BrokerStatus.objects.filter(broker=vhost.broker).update(next_inventory_at=now)
 
 

@@ -1,4 +1,4 @@
-"""Virtual hosts: desired_objects to create, change and delete them, and what to think of before."""
+"""Virtual hosts: desired objects to create, edit and delete them, and warnings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ MOST_TAGS = 32
 def create_vhost(
     *, broker: Broker, name: str, fields: Mapping[str, Any], acting_user: AnyUser
 ) -> DesiredObject:
-    """A vhost that is not there yet. `fields` are those of its kind. Raises NotAllowed, InvalidField, AlreadyThere."""
+    """Return the desired object for a new vhost. `fields` are those of its kind. Raises NotAllowed,
+    InvalidField, AlreadyThere."""
     require(acting_user, Permission.VHOSTS_CREATE, broker, name)
     try:
         check_name("vhost", name)
@@ -65,12 +66,12 @@ def edit_vhost(
     acting_user: AnyUser,
     expected_generation: int | None = None,
 ) -> DesiredObject:
-    """Changes what `fields` names and keeps the rest. Raises NotAllowed, InvalidField, NotThere; where
-    somebody asks for something else at the same moment, `accept` raises Stale."""
+    """Return the desired object with `fields` changed; the rest stays. Raises NotAllowed,
+    InvalidField, NotThere. If the generation changes meanwhile, `accept` raises Stale."""
     require(acting_user, Permission.VHOSTS_EDIT, broker, name)
     current = vhost_state(broker, name)
     spec = current.changed(check_vhost_fields(fields))
-    # What was changed elsewhere is undone by writing what was asked for here.
+    # Writing the desired state also reverts changes made elsewhere, so those count too.
     before = [one for one in (current.wanted, current.observed) if one is not None]
     limited = _may_limit(acting_user, broker, name, before, spec)
     return DesiredObject(
@@ -88,7 +89,8 @@ def edit_vhost(
 def delete_vhost(
     *, broker: Broker, name: str, acting_user: AnyUser, expected_generation: int | None = None
 ) -> DesiredObject:
-    """Raises NotAllowed (also where it is protected from deletion), NotThere."""
+    """Return the desired object to delete it. Raises NotAllowed (also if it is protected from
+    deletion), NotThere."""
     require(acting_user, Permission.VHOSTS_DELETE, broker, name)
     current = vhost_state(broker, name)
     current.must_be_there()
@@ -114,7 +116,8 @@ def _may_limit(
     before: Sequence[Mapping[str, Any]],
     after: Mapping[str, Any],
 ) -> bool:
-    """Whether limits change, of any of what it is to be and what it is seen to be. Raises NotAllowed."""
+    """Return whether limits change, compared with the desired or the observed state. Raises
+    NotAllowed."""
     limited = any(one.get("limits", {}) != after.get("limits", {}) for one in before)
     if limited:
         require(acting_user, Permission.VHOSTS_LIMIT, broker, name)
@@ -128,8 +131,8 @@ def vhost_state(broker: Broker, name: str) -> CurrentState:
 
 
 def vhost_contents(broker: Broker, name: str) -> dict[str, int]:
-    """{"queues", "messages"} as last seen; messages of unknown depth count nothing, which is told by
-    {"unknown"}: queues of unknown depth."""
+    """Return {"queues", "messages", "unknown"} as last observed. `unknown` is the number of queues
+    with unknown depth; their messages aren't counted."""
     found = Queue.objects.filter(broker=broker, vhost=name, gone_at=None).aggregate(
         queues=Count("pk"), messages=Sum("total"), unknown=Count("pk", filter=Q(total=None))
     )
@@ -137,12 +140,12 @@ def vhost_contents(broker: Broker, name: str) -> dict[str, int]:
 
 
 def vhost_guard(broker: Broker, name: str) -> dict[str, int]:
-    """What a person who confirms its deletion was shown to be lost; nothing where that is not known."""
+    """Return what the person who confirms the deletion was shown as lost; {} if that is unknown."""
     return {} if broker.status.why_unknown("queues") else vhost_contents(broker, name)
 
 
 def vhost_objections(broker: Broker, name: str) -> list[str]:
-    """What dies with the vhost; sentences, shown before it is deleted."""
+    """Return sentences about what is lost with the vhost, shown before it is deleted."""
     contents = vhost_contents(broker, name)
 
     def unknown(part: str, what: str) -> str:
@@ -178,15 +181,15 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
 
 
 def _falls_with(name: str) -> list[str]:
-    """The kinds that go with the vhost, but those that are told with their numbers: the very list by which
-    what a change deleted leaves the pages."""
+    """Return the plurals of kinds deleted with the vhost, except those shown with numbers. The same
+    list decides what a deletion removes from the pages."""
     told = {QUEUE.name, PERMISSION.name}
     kinds = dict.fromkeys(kind for kind, _ in hanging_on(Ref(VHOST.name, (name,))))
     return [KINDS[kind].plural for kind in kinds if kind not in told]
 
 
 def check_vhost_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields, each in its one form. Raises InvalidField."""
+    """Return the fields in canonical form. Raises InvalidField."""
     known = {field.name for field in VHOST.fields}
     for name in fields:
         if name not in known:

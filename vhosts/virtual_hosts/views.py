@@ -1,4 +1,4 @@
-"""The page of a virtual host, as found on its broker, and the button that restarts it."""
+"""The page of a virtual host, as observed on its broker, and its restart button."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from vhosts.queues.commands import vhost_commands
 from vhosts.selectors import queue_rows, vhost_figures
 from vhosts.virtual_hosts.restart import restart_vhost
 
-#: Rows of the tables on one vhost's page; the whole lists are a link away.
+#: Rows of the tables on a vhost's page, which link to the full lists.
 _DEEPEST = 10
 _MOST = 200
 
