@@ -1,4 +1,4 @@
-"""Limits of virtual hosts and users by the API: a face over the objects that they belong to."""
+"""Limits of virtual hosts and users in the API: a view of the objects that they belong to."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class LimitFilters(django_filters.FilterSet):
         fields: list[str] = []
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> Any:
-        """All limits that match, of both kinds; two queries."""
+        """Return all matching limits of both kinds. Two queries."""
         asked = self.form.cleaned_data
         found: list[Limit] = []
         for kind, other in ((VHOST.name, USER.name), (USER.name, VHOST.name)):
@@ -110,7 +110,7 @@ class LimitFilters(django_filters.FilterSet):
 
 
 class LimitOrdering(AllowedOrdering):
-    """Over a list, since limits are no rows of their own."""
+    """Sort limits as a list, because they aren't rows of their own."""
 
     def filter_queryset(self, request: Request, queryset: Any, view: APIView) -> Any:
         found: list[Limit] = sorted(queryset, key=lambda limit: limit.id)

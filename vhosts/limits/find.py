@@ -1,7 +1,7 @@
-"""The limits of virtual hosts and users, each as an object of its own.
+"""The limits of virtual hosts and users, each as a separate object.
 
-They are kept as a field of what they limit, there and here: a limit has no state apart from it. Sources:
-`rabbit_vhost_limit.erl`, `rabbit_auth_backend_internal.erl` (user limits).
+They are stored as a field of their owner, in RabbitMQ and here, so a limit has no state of its own.
+Sources: `rabbit_vhost_limit.erl`, `rabbit_auth_backend_internal.erl` (user limits).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from console.models import ManagedObject
 from vhosts.models import VirtualHost
 from vhosts.virtual_hosts.rules import LIMITS as VHOST_LIMITS
 
-#: Which limits there are, by the kind of what is limited.
+#: Names of limits, by the kind of their owner.
 NAMES: Mapping[str, tuple[str, ...]] = {VHOST.name: VHOST_LIMITS, USER.name: USER_LIMITS}
 _MODELS: Mapping[str, type[SeenOnBroker]] = {VHOST.name: VirtualHost, USER.name: BrokerUser}
 ID = r"(?:vhost|user)-[0-9]{1,18}-[a-z-]{1,40}"
@@ -34,8 +34,8 @@ _PARTS = re.compile(r"(vhost|user)-([0-9]{1,18})-([a-z-]{1,40})")
 
 @dataclass(slots=True)
 class Limit:
-    """`owner` is what is limited, with its broker and that one's status. `managed` is what is asked for
-    of the owner as a whole, None where nothing is."""
+    """A limit. `owner` is the limited object, with its broker and the broker's status. `managed` is
+    the desired state of the whole owner; None if it is unmanaged."""
 
     kind: str
     owner: Any
@@ -74,13 +74,14 @@ class Limit:
 
 
 def limited(kind: str, viewer: AnyUser) -> QuerySet[Any]:
-    """Virtual hosts or users that have limits, as far as `viewer` may see them."""
+    """Return the virtual hosts or users with limits that `viewer` may see."""
     owners = _MODELS[kind].objects.visible_to(viewer)
     return owners.exclude(limits={}).select_related("broker__status")
 
 
 def limits_of(kind: str, owners: Iterable[Any]) -> list[Limit]:
-    """A negative one means none to RabbitMQ, so it is left out."""
+    """Return the limits of the owners. A negative limit means no limit in RabbitMQ, so it is left
+    out."""
     return [
         Limit(kind, owner, name, value)
         for owner in owners
@@ -90,7 +91,7 @@ def limits_of(kind: str, owners: Iterable[Any]) -> list[Limit]:
 
 
 def access_limit(viewer: AnyUser, limit_id: str) -> Limit:
-    """By its id. Raises Http404."""
+    """Return a limit by its ID. Raises Http404."""
     parts = _PARTS.fullmatch(limit_id)
     if parts is not None:
         kind, pk, name = parts.groups()
@@ -101,7 +102,7 @@ def access_limit(viewer: AnyUser, limit_id: str) -> Limit:
 
 
 def lay_managed(limits: Iterable[Limit]) -> None:
-    """Gives each its `managed`; one query."""
+    """Set `managed` of each limit. One query."""
     found = list(limits)
     if not found:
         return

@@ -1,4 +1,4 @@
-"""Setting and taking one limit, as a desired on the virtual host or user that it is part of."""
+"""Set or clear one limit, as a desired object of its virtual host or user."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ def set_limit(
     acting_user: AnyUser,
     expected_generation: int | None = None,
 ) -> DesiredObject:
-    """`kind` and `owner` name the virtual host or user; `value` None takes the limit. What is asked of
-    the owner otherwise stays. Raises NotAllowed, InvalidField, NotThere; where somebody asks for
-    something else of the owner at the same moment, `accept` raises Stale."""
+    """Return the desired object with one limit changed. `kind` and `owner` name the virtual host or
+    user; `value` None clears the limit.
+
+    The rest of the owner's desired state stays. Raises NotAllowed, InvalidField, NotThere. If the
+    owner's generation changes meanwhile, `accept` raises Stale.
+    """
     on_vhost = kind == VHOST.name
     require(acting_user, Permission.VHOSTS_LIMIT, broker, owner if on_vhost else None)
     if name not in NAMES[kind]:
@@ -48,7 +51,7 @@ def set_limit(
         limits[name] = value
     elif limits.pop(name, None) is None:
         raise NotThere(f"The {word} {owner} has no limit {name}.")
-    # Or else two who set different limits at once would undo each other.
+    # Otherwise two people who set different limits at once would overwrite each other's.
     known = current.managed.generation if current.managed else 0
     edit = edit_vhost if on_vhost else edit_user
     return edit(

@@ -1,4 +1,4 @@
-"""The permissions of one broker as a matrix, users by virtual hosts: a page of each."""
+"""The permissions of one broker as a matrix, users by virtual hosts, with pages of both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from console.models import Broker, ManagedObject, Sync
 from vhosts.models import VirtualHost
 
 ROWS = (25, 50, 100)
-#: Virtual hosts side by side; more of them are on further pages.
+#: Virtual hosts per page; the others are on further pages.
 COLUMNS = 20
 HAVING = {
     "with": "with permissions here",
@@ -33,8 +33,9 @@ _MOST_TEXT = 255
 
 
 class Cell(NamedTuple):
-    """`short`: full | read | write | none | custom | "" for no permission | "?" for unknown; `words` is one sentence.
-    `sync` is there where the cell is asked for here and not (yet) proven."""
+    """A cell of the matrix. `short`: full | read | write | none | custom | "" for no permission |
+    "?" for unknown; `words` is one sentence. `sync` is set if the cell is managed and not (yet) in
+    sync."""
 
     vhost: str
     short: str
@@ -45,7 +46,8 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`topics`: how many topic permissions it has in the virtual hosts shown."""
+    """A user's row. `topics`: how many topic permissions the user has in the shown virtual
+    hosts."""
 
     user: BrokerUser
     cells: list[Cell]
@@ -54,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixRequest:
-    """What a URL asks for, checked. `users` and `vhosts` are parts of names."""
+    """The checked parameters of a URL. `users` and `vhosts` are parts of names."""
 
     broker: Broker
     users: str = ""
@@ -66,7 +68,7 @@ class MatrixRequest:
     problems: tuple[InvalidField, ...] = ()
 
     def href(self, **changes: Any) -> str:
-        """The same with other parameters; what is as usual is left out."""
+        """Return the query string with some parameters changed; default values are left out."""
         values = {
             "broker": self.broker.pk,
             "users": self.users,
@@ -128,7 +130,7 @@ class Matrix:
 
 
 def read_matrix(query: QueryDict, broker: Broker) -> MatrixRequest:
-    """What cannot be used is left out and stands in `problems`."""
+    """Return the checked parameters. Invalid ones are left out and listed in `problems`."""
     problems: list[InvalidField] = []
 
     def text(name: str) -> str:
@@ -166,7 +168,8 @@ def read_matrix(query: QueryDict, broker: Broker) -> MatrixRequest:
 
 
 def matrix_of(asked: MatrixRequest, user: AnyUser, *, edit_href: str) -> Matrix:
-    """A constant number of queries, however large the broker. `edit_href` is the address of the cells' editor."""
+    """Return the matrix. The number of queries doesn't depend on the broker's size. `edit_href` is
+    the URL of the cell editor."""
     seen_vhosts = VirtualHost.objects.visible_to(user).filter(broker=asked.broker)
     if asked.vhosts:
         seen_vhosts = seen_vhosts.filter(name__icontains=asked.vhosts)
@@ -204,15 +207,15 @@ def matrix_of(asked: MatrixRequest, user: AnyUser, *, edit_href: str) -> Matrix:
 def _having(
     users: QuerySet[Any], permissions: QuerySet[Any], vhost_count: int, asked: MatrixRequest
 ) -> QuerySet[Any]:
-    """Filtered by name, and by what they have in the virtual hosts of the filter, on whatever page of
-    columns these are."""
+    """Filter users by name, and by their permissions in all virtual hosts of the filter, not only
+    those on this page."""
     if asked.users:
         users = users.filter(name__icontains=asked.users)
     if not asked.having:
         return users
     if asked.vhosts:
         permissions = permissions.filter(vhost__icontains=asked.vhosts)
-    # Counted for all users at once: a subquery for each of them takes a second for a thousand.
+    # Counted for all users at once: a subquery for each takes a second for 1000 users.
     counted = permissions.order_by().values_list("user").annotate(n=Count("pk"))
     if asked.having == "differing":
         alike = Q(n=vhost_count)
@@ -270,7 +273,7 @@ def _rows(
 def _unproven(
     broker: Broker, users: Sequence[str], vhosts: Sequence[str]
 ) -> dict[tuple[str, ...], SyncState]:
-    """By (vhost, user): cells that are asked for and not seen so."""
+    """Return the sync states of managed cells that aren't in sync, by (vhost, user)."""
     asked = ManagedObject.objects.filter(broker=broker, kind=PERMISSION.name)
     here = asked.filter(key__0__in=vhosts, key__1__in=users).exclude(
         sync__in=[Sync.IN_SYNC, Sync.RETIRED]
@@ -279,7 +282,7 @@ def _unproven(
 
 
 def in_short(configure: str, write: str, read: str) -> tuple[str, str]:
-    """(a word, a sentence) for the three patterns of a permission."""
+    """Return (a word, a sentence) for the three patterns of a permission."""
     rights = {
         name: in_words(pattern)
         for name, pattern in (("configure", configure), ("write", write), ("read", read))

@@ -1,4 +1,4 @@
-"""Setting, clearing and copying permissions; topic permissions beside them."""
+"""Pages to set, clear and copy permissions, and to set and clear topic permissions."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ from vhosts.matrix.forms import (
 from vhosts.matrix.requests import button_of, desired_objects_of, title_of
 from vhosts.models import VirtualHost
 
-#: Names that are offered while typing.
+#: Names suggested while typing.
 _OFFERED = 200
 _SHOWN = 30
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def permission_edit(request: HttpRequest) -> HttpResponse:
-    """One cell (`?broker=&user=&vhost=`), or many that were chosen in the matrix (POST, `step=open`)."""
+    """Edit one cell (`?broker=&user=&vhost=`), or many that were chosen in the matrix (POST,
+    `step=open`)."""
     broker, _ = target_broker(request, Permission.PERMISSIONS_EDIT)
     cells = _chosen(request)
     current = _current_state(request, broker) if cells is None else None
@@ -170,7 +171,7 @@ def topic_edit(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def topic_clear(request: HttpRequest) -> HttpResponse:
-    """`?broker=&vhost=&user=&exchange=`"""
+    """Clear a topic permission: `?broker=&vhost=&user=&exchange=`."""
     broker, _ = target_broker(request, Permission.PERMISSIONS_EDIT)
     named = {name: _text(request, name) for name in TOPIC_PERMISSION.identity}
     back = back_to(
@@ -198,9 +199,8 @@ def topic_clear(request: HttpRequest) -> HttpResponse:
 
 
 def _chosen(request: HttpRequest) -> Cells | None:
-    """The cells of a choice in the matrix. None: one cell, to be typed. Chosen rows stand for all the
-    columns that were shown, unless columns are chosen too, and the other way round. Raises
-    InvalidField."""
+    """Return the cells chosen in the matrix; None: one cell, typed by the person. If only rows are
+    chosen, all shown columns count, and vice versa. Raises InvalidField."""
     if request.method != "POST":
         return None
     if request.POST.get("step") != "open":
@@ -232,7 +232,7 @@ def _text(request: HttpRequest, name: str) -> str:
 
 
 def _current_state(request: HttpRequest, broker: Broker) -> CurrentState | None:
-    """What the cell in the URL has, where the person may see it."""
+    """Return the state of the cell in the URL; None if the person may not see it."""
     user, vhost = _text(request, "user"), _text(request, "vhost")
     if not (user and vhost and may(request.user, Permission.PERMISSIONS_VIEW, broker, vhost)):
         return None

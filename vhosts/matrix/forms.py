@@ -1,4 +1,5 @@
-"""Forms of permissions and topic permissions. Rules are the services'; forms only read what was typed."""
+"""Forms of permissions and topic permissions. The services check the rules; forms only read the
+input."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ _RIGHTS = [
     ("none", "None: can connect, but the patterns match no name"),
     (CLEAR, "No access: clear the permission; RabbitMQ refuses new connections"),
 ]
-#: {(virtual hosts): [users]}: cells of the matrix, grouped so that one act serves many.
+#: {(virtual hosts): [users]}: cells of the matrix, grouped so that one operation covers many.
 Cells = Mapping[tuple[str, ...], list[str]]
 
 
@@ -41,14 +42,15 @@ class Pattern(forms.CharField):
 
 
 class _PatternForm(ActForm):
-    """`dialect` is that of the broker's regular expressions, None where it is not known."""
+    """A form with patterns. `dialect` is that of the broker's regular expressions; None if
+    unknown."""
 
     patterns: tuple[str, ...] = ()
     topic = False
     dialect: Dialect | None = None
 
     def check_patterns(self, given: Mapping[str, str]) -> None:
-        """What is certainly no regular expression is refused at its field."""
+        """Show an error at each field whose value is certainly not a regular expression."""
         self.notes: list[str] = []
         for name, pattern in given.items():
             found = check(pattern, dialect=self.dialect, topic=self.topic)
@@ -62,7 +64,7 @@ class _PatternForm(ActForm):
 
 
 class PermissionForm(_PatternForm):
-    """`cells` None: one user and one virtual host, which can be typed."""
+    """The permission form. `cells` None: one user and one virtual host, which can be typed."""
 
     user = Name(
         label="User",
@@ -82,7 +84,7 @@ class PermissionForm(_PatternForm):
         error_messages={"required": "Select the permissions."},
         help_text="Configure declares and deletes; write publishes; read consumes and purges.",
     )
-    # Django keeps fields apart from the attributes of a form.
+    # Django keeps a form's fields apart from its attributes, so `prefix` doesn't conflict.
     prefix = Name(  # type: ignore[assignment]
         required=False,
         help_text="Such as orders. – matched literally, for queues and exchanges.",
@@ -121,7 +123,7 @@ class PermissionForm(_PatternForm):
         return said
 
     def wanted(self) -> Patterns | None:
-        """The rights to set, of a valid form; None takes them away."""
+        """Return the patterns of a valid form; None clears the permission."""
         rights = self.cleaned_data["rights"]
         if rights == CLEAR:
             return None
@@ -179,9 +181,9 @@ class CopyForm(ActForm):
 
 
 def rights_of(spec: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the form starts with, for what a cell has now."""
+    """Return the form's initial values for a cell's current permission."""
     if spec is None:
-        return {}  # what it shall have is a choice to be made
+        return {}  # the person has to choose
     whole = PERMISSION.canonical(spec)
     patterns = Patterns(**whole)
     named = next((name for name, preset in PRESETS.items() if preset == patterns), CUSTOM)
@@ -189,7 +191,7 @@ def rights_of(spec: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def grouped(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, ...], list[str]]:
-    """(user, vhost) pairs as Cells."""
+    """Return (user, vhost) pairs as Cells."""
     by_user: dict[str, dict[str, None]] = {}
     for user, vhost in pairs:
         by_user.setdefault(user, {})[vhost] = None
@@ -204,7 +206,7 @@ def packed(cells: Cells) -> str:
 
 
 def unpacked(text: str) -> Cells | None:
-    """None for what is no such thing."""
+    """Return Cells from JSON text; None if it isn't valid."""
     try:
         found = json.loads(text)
         cells = {tuple(vhosts): list(users) for vhosts, users in found}
@@ -218,5 +220,6 @@ def _are_names(names: Sequence[Any]) -> bool:
 
 
 def _can_be_kept(name: str) -> bool:
-    """Postgres takes neither NUL nor half a surrogate pair, and JSON can hold both."""
+    """Return whether Postgres can store the name. JSON can hold NUL and unpaired surrogates,
+    Postgres can't."""
     return "\0" not in name and not any("\ud800" <= character <= "\udfff" for character in name)

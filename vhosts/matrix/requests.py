@@ -1,4 +1,5 @@
-"""What the form over chosen cells of the matrix asks for, and what its preview and button say."""
+"""What the form for chosen cells of the matrix requests, and the texts of its preview and
+button."""
 
 from __future__ import annotations
 
