@@ -1,1 +1,1 @@
-"""The Django admin of what is seen on brokers."""
+"""The Django admin of objects observed on brokers."""

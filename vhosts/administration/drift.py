@@ -1,4 +1,5 @@
-"""What was asked for here, in the Django admin: to look at, to push again, to accept what is there."""
+"""Managed objects in the Django admin: show them, restore the desired state, accept the broker's
+state."""
 
 from __future__ import annotations
 
@@ -79,7 +80,7 @@ class ManagedObjectAdmin(SeenAdmin):
 def _in_order(
     rows: Sequence[ManagedObject], desired_objects: Sequence[DesiredObject]
 ) -> list[ManagedObject]:
-    """The row of each desired: resolve_drift goes by broker and kind."""
+    """Return the row of each desired object, because resolve_drift orders by broker and kind."""
     named = {(row.broker_id, row.kind, tuple(row.key)): row for row in rows}
     return [
         named[desired.broker.pk, desired.ref.kind, desired.ref.key] for desired in desired_objects

@@ -1,4 +1,5 @@
-"""What users, virtual hosts and permissions share in the Django admin: deleting and adopting chosen rows."""
+"""Common parts of users, virtual hosts and permissions in the Django admin: delete and adopt
+selected rows."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ class SeenObjectAdmin(ObjectAdmin):
     actions: Sequence[str] = ("delete_chosen", "adopt_chosen")
 
     def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
-        # What others stand on is confirmed by its name.
+        # Objects that others depend on are confirmed by typing their name.
         typed = self.face.name in OWNERS
         return deletion(self.face, request.user, rows, self.list_address, typed=typed)
 
@@ -35,7 +36,7 @@ class SeenObjectAdmin(ObjectAdmin):
         return self.act_on(request, chosen, "adopt_chosen", self._adopting)
 
     def _adopting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
-        """Those that are managed already are left out."""
+        """Return the request to adopt the rows that aren't managed yet."""
         found = unmanaged(self.face.name, request.user).filter(pk__in=[row.pk for row in rows])
         new = list(found.select_related("broker__status"))
         if not new:

@@ -1,4 +1,4 @@
-"""RabbitMQ's users in the Django admin. Passwords are only ever written."""
+"""RabbitMQ users in the Django admin. Passwords are write-only."""
 
 from __future__ import annotations
 

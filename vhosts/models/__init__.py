@@ -1,4 +1,4 @@
-"""Models of what is inside brokers: virtual hosts, queues, policies, history, definitions."""
+"""Models of objects inside brokers: virtual hosts, queues, policies, history, definitions."""
 
 from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
 from vhosts.exchanges.model import Exchange

@@ -95,7 +95,7 @@ class HistoryRead(serializers.Serializer[Any]):
         ref_name = "History"
 
     def get_fields(self) -> dict[str, Any]:
-        # `from` is a word of Python's own.
+        # `from` is a Python keyword.
         return {"from": serializers.DateTimeField(), **super().get_fields()}
 
 

@@ -33,7 +33,7 @@ class QueueFilters(django_filters.FilterSet):
 
     def filter_queryset(self, queryset: QuerySet[Queue]) -> QuerySet[Queue]:
         queryset = super().filter_queryset(queryset)
-        # A bool of False counts as "no value" with django-filter's own check, so here.
+        # django-filter treats False as "no value", so it is checked here.
         return (
             queryset
             if self.form.cleaned_data.get("gone") is True
@@ -59,7 +59,7 @@ class PollFilters(django_filters.FilterSet):
         fields: list[str] = []
 
 
-# `from` is a word of Python's own, so these two cannot be written as attributes.
+# `from` is a Python keyword, so these two can't be written as attributes.
 PollFilters.base_filters["from"] = TimeFilter(
     field_name="slot_at",
     lookup_expr="gte",

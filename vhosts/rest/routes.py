@@ -8,7 +8,7 @@ from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.rest.views import PollsView, QueuesView
 
-#: (address under /api/v1/, view, name of the route)
+#: (path under /api/v1/, view, name of the route)
 routes = (
     ("queues", QueuesView, "api-queues"),
     ("limits", LimitsView, "api-limits"),

@@ -1,4 +1,4 @@
-"""What polling found on brokers, read from Postgres only: no request here reaches a broker."""
+"""Results of polls, read from Postgres only: no request here reaches a broker."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class QueuesView(ListModelMixin, RetrieveModelMixin, ApiView):
         return {**super().get_serializer_context(), "now": timezone.now()}
 
     def filter_queryset(self, queryset: Any) -> Any:
-        # One queue is found by its id, gone or not.
+        # A single queue is found by its id even if it is gone.
         return super().filter_queryset(queryset) if self.action == "list" else queryset
 
     @extend_schema(

@@ -1,8 +1,8 @@
-"""The <tr>s of the list of queues, cell by cell in Python.
+"""The <tr>s of the list of queues, built cell by cell in Python.
 
-A page has a hundred rows of a dozen cells; as a template they cost twice the time of all the rest of
-the page (bench/pages.py). Every value goes through format_html or conditional_escape, so nothing
-unescaped gets in.
+A page has 100 rows of 12 or so cells. As a template, these take twice as long as the rest of the
+page (bench/pages.py). Every value goes through format_html or conditional_escape, so the output is
+always escaped.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _named(value: str) -> SafeString | str:
     return name_tag(value, fit=True) if value else ""
 
 
-#: By column: class and label of the cell, and what is in it.
+#: By column: class and label of the cell, and a function that returns its content.
 _CELLS: Mapping[str, tuple[str, str, Cell]] = {
     "name": (
         "wide",
@@ -118,7 +118,8 @@ _OPENINGS = {key: _opening(style, label) for key, (style, label, _) in _CELLS.it
 def queue_table_rows(
     context: Context, rows: Iterable[tuple[QueueRow, Queue, Links]], shows: Mapping[str, bool]
 ) -> SafeString:
-    """`rows` of vhosts.queues.links.linked; of the columns, those that `shows` names."""
+    """Return the table rows. `rows` come from vhosts.queues.links.linked; `shows` has the shown
+    columns."""
     cells = [(_OPENINGS[key], cell) for key, (_, _, cell) in _CELLS.items() if shows.get(key)]
     return format_html_join("\n", "{}", ((_row(context, cells, *one),) for one in rows))
 
@@ -131,7 +132,7 @@ def _row(
     links: Links,
 ) -> SafeString:
     inner = _NOTHING
-    for opening, cell in cells:  # safe strings add up to a safe string
+    for opening, cell in cells:  # the sum of safe strings is a safe string
         inner += opening + conditional_escape(cell(context, row, queue, links)) + _CLOSING
     return format_html(
         '<tr id="queue-{}" class="{}">{}</tr>',
