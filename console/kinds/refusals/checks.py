@@ -1,5 +1,7 @@
-"""RabbitMQ's checks of values of arguments and policies. Each returns what is wrong, as the end of
-a sentence ("must be a whole number"); "" for nothing."""
+"""RabbitMQ's checks of values of arguments and policies.
+
+Each returns the fault as the end of a sentence ("must be a whole number"), or "" if there is none.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Find mistakes in patterns over names that RabbitMQ accepts but that hardly mean what was
-intended."""
+"""Find likely mistakes in name patterns that RabbitMQ accepts."""
 
 from __future__ import annotations
 
@@ -9,8 +8,8 @@ _QUOTES = "'\"`"
 
 
 def slips(pattern: str) -> list[str]:
-    """Return a sentence for each part of the pattern that is taken literally although probably not
-    meant so."""
+    """Return a sentence for each part of the pattern that RabbitMQ takes literally, but the author
+    probably didn't."""
     return list(_slips(pattern))
 
 
@@ -38,7 +37,8 @@ def _slips(pattern: str) -> Iterator[str]:
 
 
 def has_empty_alternative(pattern: str) -> bool:
-    """Whether one of several alternatives outside groups is empty: `^a|` matches every name."""
+    """Return whether one of several alternatives outside groups is empty: `^a|` matches every
+    name."""
     parts: list[str] = [""]
     for text in _top_level(pattern):
         if text == "|":

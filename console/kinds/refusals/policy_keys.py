@@ -34,7 +34,7 @@ MIRRORING = (
     "ha-promote-on-failure",
 )  # fmt: skip
 _FEDERATION = ("federation-upstream", "federation-upstream-set", "federation-upstream-pattern")
-#: Plugins that provide the keys of federation: one of them has to run.
+#: Plugins that provide the federation keys: at least one must run.
 FEDERATION_PLUGINS = (
     "rabbitmq_federation", "rabbitmq_federation_common", "rabbitmq_queue_federation",
     "rabbitmq_exchange_federation",
@@ -46,10 +46,9 @@ _BY_TYPE = ("classic_queues", "quorum_queues", "streams")
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A key of policies. `since` and `until`: versions in which policies have it. `operator`: the
-    first version in which operator policies have it; None for never. `first`: another check before
-    a version.
-    """
+    """A key of policies. `since` and `until`: the versions in which policies have it. `operator`:
+    the first version in which operator policies have it; None for never. `first`: a different check
+    before a version."""
 
     check: Check
     since: str = ""
@@ -160,7 +159,7 @@ def _of_key(name: str, value: Any, facts: BrokerFacts, operator: bool) -> Iterat
 
 
 def _of_mirroring(definition: Mapping[str, Any], facts: BrokerFacts) -> Iterator[Fault]:
-    """Check that the keys of mirroring go together, on brokers that still have them."""
+    """Check that the mirroring keys fit together, on brokers that still have them."""
     if not facts.before("4.0"):
         return
     mode, params = definition.get("ha-mode"), definition.get("ha-params")

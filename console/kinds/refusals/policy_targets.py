@@ -1,9 +1,9 @@
 """Which queues a policy can apply to, by their type and the keys in it.
 
-A policy with one key that a queue's type doesn't support does not apply to the queue at all, and the matching
-policy with the next lower priority does. Sources: `rabbit_policy:matches/3`, and what
-`rabbit_classic_queue:capabilities()` and those of quorum queues and streams say in 3.10.8, 4.0.5 and 4.3.6.
-Exchanges support every key.
+If a queue's type doesn't support one key of a policy, the whole policy doesn't apply to the queue.
+The matching policy with the next lower priority applies instead. Exchanges support every key.
+Sources: `rabbit_policy:matches/3`, and `rabbit_classic_queue:capabilities()` and those of quorum
+queues and streams in 3.10.8, 4.0.5 and 4.3.6.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from console.kinds.refusals.policy_keys import MIRRORING
 from console.kinds.refusals.versions import BrokerFacts
 
-#: The queue types that each value of apply-to is for. A queue of type "" is a classic one.
+#: The queue types of each apply-to value. A queue of type "" is a classic queue.
 _TYPES: Mapping[str, frozenset[str]] = {
     "all": frozenset({"classic", "quorum", "stream"}),
     "queues": frozenset({"classic", "quorum", "stream"}),
@@ -36,7 +36,7 @@ _UNSUPPORTED: Mapping[str, set[str]] = {
         "dead-letter-routing-key", "dead-letter-strategy", "max-length", "overflow", "delivery-limit",
     },
 }  # fmt: skip
-#: Those that 4.0 added, and those that it took from the list.
+#: Unsupported keys that 4.0 added to the list, and those that it removed.
 _SINCE_4: Mapping[str, set[str]] = {
     "classic": {*_IN_MEMORY, "target-group-size"},
     "stream": {"target-group-size"},
@@ -45,8 +45,8 @@ _BEFORE_4: Mapping[str, set[str]] = {"classic": {"queue-leader-locator"}}
 
 
 def may_apply_to(apply_to: str, queue_type: str) -> bool:
-    """Whether the value of apply-to takes in queues of the type. Of a type that isn't known here, all and
-    queues do."""
+    """Return whether the apply-to value covers queues of the type. A type unknown here is covered
+    by all and queues."""
     return (queue_type or "classic") in _TYPES.get(apply_to, ()) or (
         apply_to in ("all", "queues") and queue_type not in _TYPES["all"]
     )
@@ -55,8 +55,8 @@ def may_apply_to(apply_to: str, queue_type: str) -> bool:
 def unsupported_keys(
     definition: Mapping[str, Any], queue_type: str, facts: BrokerFacts
 ) -> list[str]:
-    """The keys for which the policy doesn't apply to queues of the type. Of a broker whose version isn't known,
-    those that hold in every version."""
+    """Return the keys that prevent the policy from applying to queues of the type. If the broker's
+    version is unknown, only keys unsupported in every version count."""
     of_type = queue_type or "classic"
     unsupported = set(_UNSUPPORTED.get(of_type, ()))
     if facts.version is not None:

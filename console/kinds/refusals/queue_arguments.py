@@ -38,11 +38,11 @@ FOR_QUORUM = "prepare_for_quorum_queue_migration"
 
 @dataclass(frozen=True, slots=True)
 class _Argument:
-    """An argument of queues. `types`: queue types that accept it; from version `alone` on, the
-    others refuse it, before that they ignore it.
+    """An argument of queues. `types`: queue types that accept it. From version `alone` on, the
+    other types refuse it; earlier versions ignore it.
 
-    Before `since` no type knows it, so all accept it. `changes`: other checks, each with the first
-    version in which it holds, latest first. `also`: another type that accepts it, from a version
+    Before `since`, no type knows it, so all accept it. `changes`: other checks, each with the first
+    version in which it applies, latest first. `also`: another type that accepts it, from a version
     on.
     """
 
@@ -75,7 +75,7 @@ _ARGUMENTS: Mapping[str, _Argument] = {
     "x-overflow": _Argument(_QUEUES, one_of("drop-head", "reject-publish", "reject-publish-dlx")),
     "x-queue-mode": _Argument((CLASSIC,), one_of("default", "lazy"), changes=(("4.3", anything),)),
     "x-queue-version": _Argument((CLASSIC,), between(1, 2), changes=(("4.3", between(2, 2)),)),
-    # 3.10.8 never answers for some other values, and uses a whole core until it is restarted.
+    # 3.10.8 never answers for some other values, and uses a full core until it is restarted.
     "x-queue-master-locator": _Argument(
         (CLASSIC,),
         one_of("client-local", "min-masters", "random"),
@@ -98,8 +98,8 @@ _ARGUMENTS: Mapping[str, _Argument] = {
 
 
 def queue_type(arguments: Mapping[str, Any], default: str | None, facts: BrokerFacts) -> str:
-    """Return the type of a queue with these arguments. `default` is the one of its virtual host,
-    which 3.10 ignores."""
+    """Return the type of a queue with these arguments. `default` is the default of its virtual
+    host, which 3.10 ignores."""
     said = arguments.get(TYPE)
     # From 4.1 on, an empty type counts as none.
     if said is not None and not (said == "" and facts.at_least("4.1")):

@@ -13,7 +13,7 @@ from typing import Any
 
 Version = tuple[int, int, int]
 _DIGITS = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
-#: Plugins that come with RabbitMQ, and prefixes of the names of more.
+#: Plugins that come with RabbitMQ; `_PLUGIN_FAMILIES` has the name prefixes of more.
 _PLUGINS = frozenset({
     "rabbitmq_amqp1_0", "rabbitmq_amqp_client", "rabbitmq_aws", "rabbitmq_cli",
     "rabbitmq_consistent_hash_exchange", "rabbitmq_event_exchange", "rabbitmq_exchange_federation",
@@ -26,8 +26,8 @@ _PLUGIN_FAMILIES = (
     "rabbitmq_auth_", "rabbitmq_federation", "rabbitmq_peer_discovery_", "rabbitmq_shovel",
     "rabbitmq_stream", "rabbitmq_web_",
 )  # fmt: skip
-#: One of each version in which a rule changed. What all of them refuse, a broker of unknown version
-#: refuses too.
+#: One of each version in which a rule changed. For a broker of unknown version, only what all of
+#: them refuse is refused.
 EVERY: tuple[Version, ...] = (
     (3, 10, 8), (3, 11, 0), (3, 12, 0), (3, 13, 0), (4, 0, 0), (4, 1, 0), (4, 2, 0), (4, 3, 0),
 )  # fmt: skip
@@ -59,45 +59,45 @@ def _nothing_else(kind: str, key: tuple[str, ...]) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerFacts:
-    """What is known of a broker. `said` is the version as the broker reports it. None stands for
-    unknown in every field."""
+    """Known facts of a broker. `said` is the version as the broker reports it. None means unknown
+    in every field."""
 
     version: Version | None = None
     said: str = ""
-    #: Types that an exchange can have there: RabbitMQ's own and those of enabled plugins.
+    #: Exchange types available there: RabbitMQ's own and those of enabled plugins.
     exchange_types: Collection[str] | None = None
-    #: Plugins that run on every node; other Erlang applications may be among them.
+    #: Plugins that run on every node; may include other Erlang applications.
     plugins: Collection[str] | None = None
     #: When both were read, as the end of a sentence; "" for right now.
     polled: str = ""
     #: The fields that an existing object would change; None for a new object.
     changed: Collection[str] | None = None
-    #: Whether `other` knows every object: an object that it doesn't have doesn't exist.
+    #: Whether `other` knows every object: one that it doesn't have doesn't exist.
     whole: bool = False
     #: The desired spec of another object, by its kind's name and key; empty if none is known.
     other: Callable[[str, tuple[str, ...]], Mapping[str, Any]] = field(default=_nothing_else)
 
     @property
     def called(self) -> str:
-        """The broker for a sentence: "RabbitMQ 4.0.5"."""
+        """Return the broker's name for a sentence: "RabbitMQ 4.0.5"."""
         return f"RabbitMQ {self.said}" if self.said else "RabbitMQ"
 
     def at_least(self, since: str) -> bool:
-        """Whether the broker has what came with `since`; "" for always. True if the version is
-        unknown."""
+        """Return whether the broker has what `since` introduced; "" for always. True if the version
+        is unknown."""
         least = version_of(since)
         return least is None or self.version is None or self.version >= least
 
     def before(self, until: str) -> bool:
-        """Whether the broker still has what was removed in `until`; "" for always. True if the
+        """Return whether the broker still has what `until` removed; "" for always. True if the
         version is unknown."""
         last = version_of(until)
         return last is None or self.version is None or self.version < last
 
     @property
     def has_foreign_plugins(self) -> bool:
-        """Whether plugins may run there that don't come with RabbitMQ and add what no list here
-        has."""
+        """Return whether plugins may run there that don't come with RabbitMQ and add values that no
+        list here has."""
         return self.plugins is None or any(
             name.startswith("rabbitmq_")
             and name not in _PLUGINS
@@ -106,5 +106,5 @@ class BrokerFacts:
         )
 
     def lacks_plugin(self, *names: str) -> bool:
-        """Whether none of these plugins runs there; False if that is unknown."""
+        """Return whether none of these plugins runs there; False if that is unknown."""
         return self.plugins is not None and not set(names) & set(self.plugins)
