@@ -80,7 +80,7 @@ class Rules:
     notes_of_many: Callable[[Sequence[DesiredObject]], Mapping[Ref, Sequence[str]]] = _no_notes
     #: What is lost with it, and what changes for others.
     dies: Callable[[Broker, Key, Spec | None], Iterable[str]] = _nothing
-    #: What it holds as last observed. The deletion is cancelled if it holds more by then.
+    #: What it holds as last observed. The deletion isn't applied if it holds more by then.
     guard: Callable[[Broker, Key], Mapping[str, int]] = _unguarded
     #: Messages that are deleted with each key, counted on the broker (`get`) or, with `get` None,
     #: as last observed. None: unknown. Only for kinds that hold messages.
@@ -174,7 +174,7 @@ class Face:
     #: The route of the object's page; "" for the kind's name if the page is drawn, else no page.
     page: str = ""
     panels: Sequence[Panel] = ()
-    #: Links on the page of the change that created an object.
+    #: Links beside the change that created an object, before "its page" and "create another".
     then: Sequence[NextStep] = ()
     #: The kind whose list shows this one as a tab; "" for an entry in the navigation.
     tab_of: str = ""
