@@ -42,6 +42,14 @@ def _default_type(vhost: VirtualHost) -> SafeString:
     )
 
 
+_TYPE_COLUMN = Column(
+    key=DEFAULT_TYPE,
+    label="Default queue type",
+    order=[DEFAULT_TYPE],
+    value=lambda v: getattr(v, DEFAULT_TYPE) or None,
+    cell=_default_type,
+    help="The type of queues declared without a type.",
+)
 VHOSTS = ListSpec(
     name="virtual-hosts",
     default_sort="broker",
@@ -86,14 +94,7 @@ VHOSTS = ListSpec(
             help="Users with permissions in this virtual host.",
         ),
         Column(key="state", label="State", help="State on each node of the broker."),
-        Column(
-            key=DEFAULT_TYPE,
-            label="Default queue type",
-            order=[DEFAULT_TYPE],
-            value=lambda v: getattr(v, DEFAULT_TYPE) or None,
-            cell=_default_type,
-            help="The type of queues declared without a type.",
-        ),
+        _TYPE_COLUMN,
         Column(key="tracing", label="Tracing", order=["tracing"], value=lambda v: v.tracing),
         Column(
             key="limits",
@@ -182,7 +183,7 @@ def vhost_rows(vhosts: Sequence[VirtualHost]) -> list[VhostRow]:
 
 
 def _context(rows: Sequence[Any], viewer: Any) -> Mapping[str, Any]:
-    return {"vhost_rows": vhost_rows(rows)}
+    return {"vhost_rows": vhost_rows(rows), "type_column": _TYPE_COLUMN}
 
 
 def _exported(vhosts: QuerySet[Any], viewer: Any) -> QuerySet[Any]:

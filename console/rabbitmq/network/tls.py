@@ -118,7 +118,7 @@ def tls_failure(error: Exception, host: str) -> TlsFailed:
     if (refused := client_certificate_failure(error)) is not None:
         return refused
     if isinstance(error, ssl.SSLCertVerificationError):
-        why = printable(error.verify_message or "not trusted")
+        why = printable(error.verify_message or "not trusted").rstrip(".")
         return TlsFailed(f"The certificate of {printable(host)} isn't accepted: {why}.")
     if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
         return TlsFailed(f"{printable(host)} doesn't speak TLS on this port.")
