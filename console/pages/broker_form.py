@@ -107,7 +107,7 @@ class BrokerForm(forms.Form):
         label="Client certificate",
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text="PEM, with its chain, for a broker that asks for one (fail_if_no_peer_cert). Used over HTTPS "
-        "and AMQPS. Empty: none is shown, and a stored key is deleted.",
+        "and AMQPS. Empty: no certificate is sent, and a stored key is deleted.",
     )
     tls_client_key = forms.CharField(
         required=False,

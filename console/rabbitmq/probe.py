@@ -147,7 +147,7 @@ class _Probe:
                 "file and verify the certificate.",
                 "warning",
             )
-        shown = " Client certificate shown." if tls.client_pem else ""
+        shown = " Client certificate sent." if tls.client_pem else ""
         return Found(f"{version}, certificate accepted.{shown}")
 
     def _handshake(self, host: str, port: int, tls: Tls) -> str:

@@ -152,7 +152,7 @@ def test_a_live_broker_that_verifies_its_peers_is_managed_and_tested(
         assert connection.is_open
     steps = {step.name: step for step in probe(endpoint, amqp)}
     assert steps["tls"].outcome == "ok"
-    assert "Client certificate shown" in steps["tls"].message
+    assert "Client certificate sent" in steps["tls"].message
     assert steps["amqp"].outcome == "ok"
 
 

@@ -34,7 +34,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "Its … are deleted too.": (
         "console/changes/test_falls_with.py::test_what_the_preview_names_is_gone_from_the_broker_and_retired_here",
     ),
-    "… with permissions on it, which are deleted too: ….": (
+    "The permissions of … on it are deleted too: ….": (
         "console/changes/test_falls_with.py::test_what_the_preview_names_is_gone_from_the_broker_and_retired_here",
     ),
     "This also deletes everything in it, with all messages, and the permissions on it. It can’t be undone.": (

@@ -22,8 +22,8 @@ MODULES = sorted(
     if "migrations" not in path.parts
 )
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
-#: Longer than 400 lines, and why.
-LONG: dict[str, str] = {}
+#: What no module does. Names and sentences come from brokers: format_html escapes them, and nothing may
+#: declare them safe.
 _FORBIDDEN = {
     "marks text as safe": re.compile(r"\bmark_safe\b|SafeString\(|SafeText\("),
     "turns certificate checks off": re.compile(r"verify\s*=\s*False|CERT_NONE"),
@@ -41,7 +41,7 @@ def name_of(path: Path) -> str:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_is_short_and_does_nothing_forbidden(path: Path) -> None:
     text = path.read_text()
-    assert text.count("\n") <= 400 or name_of(path) in LONG, "split it by noun"
+    assert text.count("\n") <= 300, "split it by noun"
     found = [what for what, pattern in _FORBIDDEN.items() if pattern.search(text)]
     assert [what for what in found if (name_of(path), what) not in _ALLOWED] == []
     bare = [

@@ -12,8 +12,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 ROOTS = ("console", "accessctl", "vhosts")
 #: Loose modules of one folder; more want a folder of their own.
 MOST_MODULES = 12
-#: Folders that are still more crowded. These numbers only fall.
-CROWDED: dict[str, int] = {}
 
 
 def folders() -> list[Path]:
@@ -43,9 +41,8 @@ def test_no_modules_import_each_other_in_a_circle(imports):
 @pytest.mark.parametrize("folder", folders(), ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_a_folder_says_what_it_is_for_and_is_not_crowded(folder):
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
-    at_most = CROWDED.get(str(folder.relative_to(CHECKOUT)), MOST_MODULES)
     # Django wants its commands in one folder.
-    allowed = len(modules) if folder.name == "commands" else at_most
+    allowed = len(modules) if folder.name == "commands" else MOST_MODULES
     assert len(modules) <= allowed, sorted(path.name for path in modules)
     init = folder / "__init__.py"
     assert init.exists()

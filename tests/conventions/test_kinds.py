@@ -54,7 +54,6 @@ ALLOWED = {
     ("vhosts/drift/resolve.py", "permission"): "the console's right that is lacking",
     ("accessctl/authorize.py", "permission"): "the console's right that is lacking",
     ("console/faces/objects/cells.py", "vhost"): "a column",
-    ("console/faces/objects/form_pages.py", "vhost"): "a parameter of the scope",
     ("console/faces/objects/pages.py", "vhost"): "a parameter of the scope",
     ("console/faces/objects/pages.py", "permission"): "the console's right that is lacking",
     ("console/faces/rest/drawn/lists.py", "vhost"): "a parameter of the scope",

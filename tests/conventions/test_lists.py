@@ -10,7 +10,8 @@ import pytest
 from django.urls import resolve, reverse
 
 from console.faces.face import FACES
-from tests.factories import add_broker, add_user, add_vhost, permit
+from tests.factories import add_broker, add_user, add_vhost, permit, permit_topic
+from vhosts.models import OperatorPolicy, Policy
 
 LISTED = [face.name for face in FACES.values() if face.is_listed]
 API_DOC = Path(__file__).resolve().parents[2] / "docs" / "api.md"
@@ -74,10 +75,19 @@ def test_a_row_has_a_cell_for_every_column(name: str, admin_client: Any, now: An
     add_vhost(broker, "a", now)
     add_user(broker, "a", now)
     permit(broker, "a", "a", now)
+    permit_topic(broker, "a", "a", "amq.topic", now)
+    for model in (Policy, OperatorPolicy):
+        model.objects.create(
+            broker=broker, vhost="a", name="p", pattern="", apply_to="all", priority=0,
+            first_seen_at=now, changed_at=now,
+        )  # fmt: skip
     every = ",".join(one.key for one in face.listing.columns)
     for asked in ({}, {"columns": every}):
         page = admin_client.get(reverse(face.route), asked)
         shown = page.context["listing"].request.shown
-        for row in re.findall(r"<tr id=.*?</tr>", page.content.decode(), re.S):
+        body = re.search(r"<tbody.*?</tbody>", page.content.decode(), re.S)
+        rows = re.findall(r"<tr\b.*?</tr>", body[0] if body else "", re.S)
+        assert len(rows) == 1
+        for row in rows:
             labels = re.findall(r'<td[^>]*\bdata-label="([^"]*)"', row)
             assert len(re.findall(r"<td\b", row)) == len(shown), labels

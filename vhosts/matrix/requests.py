@@ -11,9 +11,7 @@ from accessctl.permissions import rules as service
 from console.engine.proposal import DesiredObject
 from console.errors import NotThere
 from console.models import Broker
-from vhosts.matrix.forms import (
-    PermissionForm,
-)
+from vhosts.matrix.forms import PermissionForm
 
 
 def desired_objects_of(

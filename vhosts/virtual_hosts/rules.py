@@ -160,7 +160,7 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
         f"{counted(contents['messages'], 'message')}."
         if contents["queues"]
         else unknown("queues", "Which queues it has, and what they hold")
-        or "It has no queues, as far as was seen."
+        or "It has no queues in the last inventory."
     ]
     if contents["unknown"]:
         found.append(f"Queues with an unknown number of messages: {contents['unknown']}.")
@@ -168,7 +168,7 @@ def vhost_objections(broker: Broker, name: str) -> list[str]:
     if users:
         shown = ", ".join(users[:5]) + (" and more" if len(users) > 5 else "")
         found.append(
-            f"{counted(len(users), 'user')} with permissions on it, which are deleted too: {shown}."
+            f"The permissions of {counted(len(users), 'user')} on it are deleted too: {shown}."
         )
     elif sentence := unknown("permissions", "Which users have permissions on it"):
         found.append(sentence)

@@ -10,9 +10,7 @@ from console.kinds.common.kind import Op, Spec
 from console.kinds.refusals.versions import BrokerFacts
 from console.kinds.registry import KINDS
 from console.models import Step
-from console.rabbitmq.errors import (
-    BrokerError,
-)
+from console.rabbitmq.errors import BrokerError
 from console.reconcile.diff import Difference
 from console.reconcile.disclose import sets_secret
 

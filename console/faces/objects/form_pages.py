@@ -52,9 +52,9 @@ def _create(face: Face, request: HttpRequest) -> HttpResponse:
     broker, brokers = TARGET_BROKER.ask(request, face.rights.create)
     back = f"{reverse(face.route)}?{urlencode({'broker': broker.pk})}"
     initial = {}
-    if "vhost" in face.kind.identity:
-        scope = Scope.read(request.GET, request.user)
-        initial = {"vhost": scope.vhost} if scope.vhost is not None else {}
+    if face.kind.vhost_at is not None and not face.kind.is_container:
+        vhost = Scope.read(request.GET, request.user).vhost
+        initial = {} if vhost is None else {face.kind.identity[face.kind.vhost_at]: vhost}
     form = form_of(face, request, broker, None, initial)
 
     def show(status: int) -> HttpResponse:
@@ -82,8 +82,8 @@ def _edit(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
 def _delete(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
     row = access(face, request.user, object_id, face.rights.delete)
     back = f"{reverse(face.route)}?{urlencode({'broker': row.broker_id})}"
-    untyped = face.form is not None and face.form.typed_in_production
-    typed = not untyped or Scope.at(row.broker).is_production
+    only_in_production = face.form is not None and face.form.typed_in_production
+    typed = Scope.at(row.broker).is_production or not only_in_production
     return confirm(
         request,
         lambda: deletion(face, request.user, [row], back, typed=typed),

@@ -21,7 +21,7 @@ from console.faces.lists import csv_response, list_response, read_list, read_sco
 from console.faces.pages.refreshed import refreshed
 from console.faces.ports import MAY, REQUIRE
 from console.kinds.common.kind import Op, Ref
-from console.kinds.registry import KINDS, parts_of
+from console.kinds.registry import CONTAINER, KINDS, parts_of
 from console.models import Broker
 from console.scope import Scope
 
@@ -135,7 +135,10 @@ def _show(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
         "face": face,
         "row": row,
         "title_name": key[-1],
-        "parts": parts_of(face.name, key),
+        "parts": [
+            (CONTAINER.noun if at == face.kind.vhost_at else part, value)
+            for at, (part, value) in enumerate(parts_of(face.name, key))
+        ],
         "facts": [(fact.label, fact.cell(row)) for fact in face.facts],
         "sync": states.get((row.broker_id, key), UNMANAGED),
         "name": "\n".join(key),

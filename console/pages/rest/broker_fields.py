@@ -130,7 +130,9 @@ class BrokerRead(serializers.Serializer[Any]):
     tls_verify = serializers.BooleanField()
     tls_ca_pem = serializers.CharField(help_text="PEM; empty: the system's trust store.")
     tls_server_name = serializers.CharField()
-    tls_client_certificate = serializers.CharField(help_text="Empty: none is shown to the broker.")
+    tls_client_certificate = serializers.CharField(
+        help_text="Empty: no certificate is sent to the broker."
+    )
     has_tls_client_key = serializers.BooleanField()
     enabled = serializers.BooleanField()
     poll_interval_s = serializers.IntegerField()
