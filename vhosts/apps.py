@@ -14,13 +14,14 @@ class VhostsConfig(AppConfig):
         from console.engine.ports import OBSERVE
         from console.faces.face import register
         from vhosts import checks  # noqa: F401 – registers the system checks
+        from vhosts.bindings.face import BINDINGS
         from vhosts.exchanges.face import EXCHANGES
         from vhosts.policies.face import OPERATOR_POLICIES, POLICIES
         from vhosts.polling.inventory.read_back import note_read_back
         from vhosts.queues.face import QUEUES
         from vhosts.virtual_hosts.face import VIRTUAL_HOSTS
 
-        for face in (VIRTUAL_HOSTS, EXCHANGES, QUEUES, POLICIES, OPERATOR_POLICIES):
+        for face in (VIRTUAL_HOSTS, EXCHANGES, QUEUES, BINDINGS, POLICIES, OPERATOR_POLICIES):
             register(face)
         OBSERVE.give(note_read_back)
         post_migrate.connect(make_first_partitions, sender=self)

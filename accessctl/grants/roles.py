@@ -23,22 +23,25 @@ class Role(models.TextChoices):
 
 
 _VIEWER = frozenset({
-    Permission.BROKERS_VIEW, Permission.CHANGES_VIEW, Permission.CONNECTIONS_VIEW, Permission.DRIFT_VIEW, Permission.EXPLAIN_USE, Permission.PERMISSIONS_VIEW,
+    Permission.BROKERS_VIEW, Permission.CHANGES_VIEW, Permission.CONNECTIONS_VIEW, Permission.DRIFT_VIEW, Permission.EXPLAIN_USE, Permission.PARAMETERS_VIEW,
+    Permission.PERMISSIONS_VIEW,
     Permission.POLICIES_VIEW, Permission.POLLS_VIEW, Permission.QUEUES_VIEW, Permission.USERS_VIEW, Permission.VHOSTS_VIEW,
 })  # fmt: skip
 _OPERATOR = _VIEWER | {
     Permission.BROKERS_TEST, Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DRIFT_RESOLVE, Permission.POLICIES_EDIT,
-    Permission.VHOSTS_RESTART,
+    Permission.QUEUES_PURGE, Permission.VHOSTS_RESTART,
 }  # fmt: skip
 # No tags, limits or hashes: each of them reaches beyond the grant's virtual hosts.
 _VHOST_ADMINISTRATOR = _VIEWER | {
-    Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.DRIFT_RESOLVE,
-    Permission.PERMISSIONS_EDIT, Permission.POLICIES_EDIT, Permission.USERS_EDIT, Permission.VHOSTS_CREATE, Permission.VHOSTS_DELETE,
+    Permission.BINDINGS_EDIT, Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.DRIFT_RESOLVE,
+    Permission.EXCHANGES_EDIT, Permission.PARAMETERS_EDIT, Permission.PERMISSIONS_EDIT, Permission.POLICIES_EDIT, Permission.QUEUES_EDIT,
+    Permission.QUEUES_PURGE, Permission.USERS_EDIT, Permission.VHOSTS_CREATE, Permission.VHOSTS_DELETE,
     Permission.VHOSTS_EDIT, Permission.VHOSTS_RESTART,
 }  # fmt: skip
 _BROKER_ADMINISTRATOR = _OPERATOR | _VHOST_ADMINISTRATOR | {
     Permission.BROKERS_ADD, Permission.BROKERS_EDIT, Permission.BROKERS_FORGET, Permission.GRANTS_EDIT, Permission.GRANTS_VIEW,
-    Permission.HASHES_EXPORT, Permission.PEOPLE_VIEW, Permission.USERS_TAG, Permission.VHOSTS_LIMIT,
+    Permission.HASHES_EXPORT, Permission.PEOPLE_VIEW, Permission.REPLICAS_EDIT, Permission.USERS_TAG,
+    Permission.VHOSTS_LIMIT,
 }  # fmt: skip
 _AUDITOR = _VIEWER | {Permission.AUDIT_VIEW, Permission.GRANTS_VIEW, Permission.PEOPLE_VIEW}
 
@@ -53,10 +56,10 @@ PERMISSIONS_OF: Mapping[Role, frozenset[Permission]] = {
 ABOUT: Mapping[Role, str] = {
     Role.VIEWER: "Views queues, virtual hosts, users, permissions and changes; can't change anything.",
     Role.OPERATOR: "Everything a viewer can do; also tests connections, stops changes, resolves "
-    "drift and sets policies.",
+    "drift, sets policies and purges queues.",
     Role.VHOST_ADMINISTRATOR: (
         "Everything a viewer can do; also creates, edits and deletes virtual hosts, "
-        "their permissions and the users that belong only to them. Can't set tags or "
+        "what is in them, their permissions and the users that belong only to them. Can't set tags or "
         "limits."
     ),
     Role.BROKER_ADMINISTRATOR: (

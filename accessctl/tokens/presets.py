@@ -13,8 +13,9 @@ _READ = PERMISSIONS_OF[Role.VIEWER]
 #: What a pipeline needs to apply files or create what an application needs; it can't delete
 #: virtual hosts.
 _DEPLOY = _READ | {
-    Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.PERMISSIONS_EDIT,
-    Permission.POLICIES_EDIT, Permission.USERS_EDIT, Permission.VHOSTS_CREATE, Permission.VHOSTS_EDIT,
+    Permission.BINDINGS_EDIT, Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT,
+    Permission.EXCHANGES_EDIT, Permission.PARAMETERS_EDIT, Permission.PERMISSIONS_EDIT, Permission.POLICIES_EDIT, Permission.QUEUES_EDIT,
+    Permission.USERS_EDIT, Permission.VHOSTS_CREATE, Permission.VHOSTS_EDIT,
 }  # fmt: skip
 
 
@@ -29,7 +30,7 @@ class Preset(StrEnum):
 
 LABELS = {
     Preset.READ: "Read only: view brokers, queues, users, permissions and changes",
-    Preset.DEPLOY: "Deploy: also create and edit virtual hosts, users, permissions and policies, and import definitions",
+    Preset.DEPLOY: "Deploy: also create and edit virtual hosts, what is in them, users, permissions and policies, and import definitions",
     Preset.FULL: "Full: everything you can do, now and later",
     Preset.CUSTOM: "Selected permissions",
 }

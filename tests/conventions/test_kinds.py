@@ -20,7 +20,6 @@ from vhosts.polling.inventory.parts import parts, table_of
 ROOT = Path(__file__).resolve().parents[2]
 #: Kinds that no inventory reads, so that they have no face, and why.
 NOT_MIRRORED = {
-    "binding": "A broker may have millions; they are read when somebody looks at a queue.",
     "parameter": "Plugins keep what they like in them, secrets too; only definitions carry them.",
     "global_parameter": "As parameters.",
 }

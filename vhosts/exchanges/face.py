@@ -40,9 +40,9 @@ EXCHANGES = Face(
     model=Exchange,
     rights=Rights(
         view=Permission.QUEUES_VIEW,
-        create=Permission.DEFINITIONS_IMPORT,
-        edit=Permission.DEFINITIONS_IMPORT,
-        delete=Permission.DEFINITIONS_IMPORT,
+        create=Permission.EXCHANGES_EDIT,
+        edit=Permission.EXCHANGES_EDIT,
+        delete=Permission.EXCHANGES_EDIT,
     ),
     slug="exchanges",
     mirror=Mirror(

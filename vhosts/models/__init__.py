@@ -1,5 +1,6 @@
 """Models of objects inside brokers: virtual hosts, queues, policies, history, definitions."""
 
+from vhosts.bindings.model import Binding
 from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
 from vhosts.exchanges.model import Exchange
 from vhosts.history.tables.polls import Poll
@@ -13,6 +14,7 @@ from vhosts.virtual_hosts.model import VirtualHost
 __all__ = [
     "Backup",
     "BackupSchedule",
+    "Binding",
     "BrokerSample",
     "Exchange",
     "ImportDraft",

@@ -71,9 +71,9 @@ QUEUES = Face(
     model=Queue,
     rights=Rights(
         view=Permission.QUEUES_VIEW,
-        create=Permission.DEFINITIONS_IMPORT,
-        edit=Permission.DEFINITIONS_IMPORT,
-        delete=Permission.DEFINITIONS_IMPORT,
+        create=Permission.QUEUES_EDIT,
+        edit=Permission.QUEUES_EDIT,
+        delete=Permission.QUEUES_EDIT,
     ),
     slug="queues",
     rules=Rules(messages=_messages),

@@ -132,7 +132,9 @@ class _Statements:
                 WHERE {mine} {there} AND {unseen} AND {doubtful.where}
             """  # noqa: S608
             unseen += f" AND NOT {doubtful.where}"
-        self.update = f"""
+        # A kind without values, such as bindings, is there or not: nothing in its rows can differ.
+        self.update = (
+            f"""
             UPDATE {kind.table} t
             SET {", ".join(f"{name} = s.{name}" for name in kind.values)},
                 {kind.touched} = %(now)s {revive}
@@ -141,6 +143,9 @@ class _Statements:
               AND (({_listed("t", kind.values)}) IS DISTINCT FROM ({_listed("s", kind.values)})
                    OR t.{kind.touched} IS NULL {was_gone})
         """  # noqa: S608
+            if kind.values
+            else ""
+        )
         self.insert = f"""
             INSERT INTO {kind.table} (broker_id, first_seen_at, {kind.touched},
                    {", ".join([*kind.columns, *kind.given])})
@@ -160,6 +165,8 @@ class _Statements:
             self.drop = f"DELETE FROM {kind.table} t WHERE {mine} AND {unseen}"  # noqa: S608
 
     def run(self, cursor: CursorWrapper, statement: str) -> int:
+        if not statement:
+            return 0
         cursor.execute(statement, self.parameters)
         return int(cursor.rowcount)
 

@@ -1,0 +1,1 @@
+"""Bindings of exchanges to queues and exchanges."""

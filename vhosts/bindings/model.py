@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import MD5
+
+from accessctl.rights import Permission
+from accessctl.users.model import SeenOnBroker
+
+
+class Binding(SeenOnBroker):
+    """A binding as last seen on a broker; those of the default exchange, which every queue has, are
+    left out. Only polling writes it.
+
+    `destination_type` is queue or exchange. `arguments` is JSON text with sorted keys, as in the
+    kind's key.
+    """
+
+    view_permission = Permission.QUEUES_VIEW
+
+    vhost = models.TextField()
+    source = models.TextField()
+    destination_type = models.TextField()
+    destination = models.TextField()
+    routing_key = models.TextField(blank=True)
+    arguments = models.TextField(default="{}")
+
+    class Meta:
+        ordering = ["broker", "vhost", "source", "destination", "id"]
+        constraints = [
+            # By the digest of the arguments, because an entry of an index has at most 2,704 bytes.
+            models.UniqueConstraint(
+                "broker",
+                "vhost",
+                "source",
+                "destination_type",
+                "destination",
+                "routing_key",
+                MD5("arguments"),
+                name="one_binding_of_a_key",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["broker", "vhost", "destination"], name="binding_by_destination"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} to {self.destination}"
