@@ -61,6 +61,40 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "RabbitMQ can't purge a stream: its messages stay until its retention (x-max-age, x-max-length-bytes) drops them. To lose them all at once, delete the stream.": (
         "console/changes/test_acts.py::test_a_stream_is_never_purged",
     ),
+    # Queues and exchanges
+    "Its … from … are deleted too.": (
+        "consequences/test_bindings.py::test_deleting_a_queue_deletes_its_bindings",
+    ),
+    "Its binding from … is deleted too.": (
+        "consequences/test_bindings.py::test_deleting_a_queue_deletes_its_bindings",
+    ),
+    "Its … to … are deleted too.": (
+        "consequences/test_bindings.py::test_deleting_an_exchange_deletes_its_bindings_both_ways",
+    ),
+    "Its binding to … is deleted too.": (
+        "consequences/test_bindings.py::test_deleting_an_exchange_deletes_its_bindings_both_ways",
+    ),
+    "RabbitMQ also deletes …: an auto-delete exchange goes with its last binding.": (
+        "consequences/test_bindings.py::test_an_auto_delete_exchange_goes_with_its_last_binding",
+    ),
+    "Dead letters of {} are lost from then on.": (
+        "consequences/test_bindings.py::test_without_the_dead_letter_exchange_dead_letters_are_lost",
+    ),
+    "Dead letters of {} stay in their queue while the exchange is missing (at-least-once).": (
+        "consequences/test_bindings.py::test_at_least_once_dead_letters_stay_in_their_queue",
+    ),
+    "Dead letters of {} are lost if no other queue receives them.": (
+        "consequences/test_bindings.py::test_without_a_queue_for_them_dead_letters_are_lost",
+    ),
+    "Dead letters of {} stay in their queue while no other queue receives them (at-least-once).": (
+        "consequences/test_bindings.py::test_at_least_once_dead_letters_stay_in_their_queue",
+    ),
+    "Messages that … can't route are lost from then on, or returned if published as mandatory.": (
+        "consequences/test_bindings.py::test_without_the_alternate_exchange_what_has_no_route_is_lost_or_returned",
+    ),
+    "The topic permissions of … on it stay, and apply to a new exchange of that name.": (
+        "consequences/test_bindings.py::test_topic_permissions_outlive_their_exchange",
+    ),
     # Policies
     "They lose its settings or get those of the matching policy with the next lower priority.": (
         "test_deleting_a_policy_hands_over_to_the_next",
@@ -118,6 +152,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
 }
 
 NOT_CONSEQUENCES: frozenset[str] = frozenset({
+    "The bindings to it are the last ones of an auto-delete exchange: ….",
     "Being deleted.",
     "…. If you accept the deletion, the console stops managing them too.",
     "No permissions in any virtual host.",

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Where previews, plans and the forms before them take their sentences from.
 _CODE = (
     "accessctl/users", "accessctl/permissions", "vhosts/virtual_hosts", "vhosts/policies", "vhosts/limits",
-    "vhosts/matrix", "vhosts/drift", "vhosts/definitions", "console/kinds", "console/reconcile",
+    "vhosts/matrix", "vhosts/topology", "vhosts/drift", "vhosts/definitions", "console/kinds", "console/reconcile",
     "console/engine/proposals",
 )  # fmt: skip
 _SAYS = re.compile(

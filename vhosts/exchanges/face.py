@@ -8,13 +8,14 @@ from typing import Any
 from django.db.models import Model, Q
 
 from accessctl.rights import Permission
-from console.faces.face import Face, Rights
+from console.faces.face import Face, Rights, Rules
 from console.faces.mirror import Mirror, Reading
 from console.kinds.exchange import EXCHANGE
 from console.rabbitmq.cluster import ClusterView
 from console.rabbitmq.types import ExchangeInfo
 from vhosts.models import Exchange
 from vhosts.polling.totals import take_off
+from vhosts.topology.references import dies
 
 
 def _row(exchange: ExchangeInfo, view: ClusterView) -> tuple[Any, ...]:
@@ -45,6 +46,7 @@ EXCHANGES = Face(
         delete=Permission.EXCHANGES_EDIT,
     ),
     slug="exchanges",
+    rules=Rules(dies=dies(EXCHANGE.name)),
     mirror=Mirror(
         columns=("type", "durable", "auto_delete", "internal", "arguments", "policy"),
         reading=Reading(items=lambda client: client.exchanges(), row=_row),

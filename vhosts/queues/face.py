@@ -18,6 +18,7 @@ from console.rabbitmq.queue_states import state_of
 from console.rabbitmq.types import QueueInfo
 from vhosts.models import Queue
 from vhosts.queues.gone import drop_queues, note_came_or_went
+from vhosts.topology.references import dies
 
 #: A queue missing in such a listing isn't gone if a dead node may host it: a queue that isn't
 #: classic may have members anywhere. It is down if its node is down; else its state is unknown.
@@ -76,7 +77,7 @@ QUEUES = Face(
         delete=Permission.QUEUES_EDIT,
     ),
     slug="queues",
-    rules=Rules(messages=_messages),
+    rules=Rules(messages=_messages, dies=dies(QUEUE.name)),
     mirror=Mirror(
         columns=(
             "type", "state", "node", "durable", "auto_delete", "exclusive", "arguments", "policy",

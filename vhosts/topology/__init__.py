@@ -1,0 +1,1 @@
+"""How the objects of a virtual host hang together: who refers to whom, and the map of all."""
