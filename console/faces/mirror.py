@@ -65,6 +65,9 @@ class Reading:
 class Mirror:
     #: The columns besides the key; empty: the fields of the spec.
     columns: tuple[str, ...] = ()
+    #: The columns with the names by which the search finds an object; empty: the key without the
+    #: virtual host.
+    searched: tuple[str, ...] = ()
     #: Returns the values of `columns` for an object read with this spec; None if each column is a
     #: field.
     of_spec: Callable[[Key, Spec], Sequence[Any]] | None = None

@@ -15,6 +15,7 @@ from console.pages import (
 )
 from console.pages.changes import listed as changes
 from console.pages.changes import one as change
+from console.pages.search.views import search
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", fleet.fleet, name="fleet"),
@@ -47,5 +48,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/", audit.audit, name="audit"),
     path("audit.csv", audit.audit_csv, name="audit_csv"),
     path("audit/<int:entry_id>/", audit.audit_entry, name="audit_entry"),
+    path("search/", search, name="search"),
     path("system/", system.system, name="system"),
 ]

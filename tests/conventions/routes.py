@@ -51,6 +51,8 @@ _PAGES = [
     Route("fleet", "empty", "none"),
     Route("fleet_csv", "empty", "none"),
     Route("scope", "person", "none"),
+    # It finds only what the person may see.
+    Route("search", "person", "none"),
     Route("broker_add", "super", "super"),
     Route("broker_check", "none", "super"),
     Route("broker_test", "none", "super"),
@@ -182,6 +184,7 @@ _API = [
     Route("api-changes-retry", "none", "super", ("change",)),
     Route("api-changes-confirm", "none", "super", ("change",)),
     Route("api-plans-list", "none", "super"),
+    Route("api-search-list", "person", "none"),
     Route("api-audit-list", "super", "none"),
     Route("api-audit-detail", "super", "none", ("audit",)),
     Route("api-drift-list", "super", "none"),

@@ -18,5 +18,5 @@ BINDINGS = Face(
         delete=Permission.BINDINGS_EDIT,
     ),
     slug="bindings",
-    mirror=Mirror(compared=False),
+    mirror=Mirror(compared=False, searched=("source", "destination", "routing_key")),
 )
