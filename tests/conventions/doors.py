@@ -216,6 +216,8 @@ ACTS = [
         api=[Door("api-exchanges-detail", ("exchange",), "delete", query=_DRY),
              Door("api-plans-list", body=_wish("exchange", vhost="/", name="e", absent=True))],
         admin=[Door("admin:vhosts_exchange_delete", ("exchange",), "get")]),
+    act("replace an exchange", "exchanges:edit",
+        page=[Door("exchange_replace", ("exchange",), body={"type": "fanout", "generation": 0})]),
     act("bind", "bindings:edit",
         page=[Door("binding_create", query=_AT, body=_BINDING)],
         api=[Door("api-bindings-list", query=_DRY, body={"broker": "{broker}", **_BINDING}),

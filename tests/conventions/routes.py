@@ -90,6 +90,7 @@ _PAGES = [
         )
     ),
     Route("bindings_unbind", "none", "super"),
+    Route("exchange_replace", "super", "super", ("exchange",)),
     Route("queue", "super", "none", ("queue",)),
     Route("queue_now", "super", "none", ("queue",)),
     Route("queue_details", "super", "none", ("queue",)),

@@ -374,3 +374,54 @@ def test_the_plan_says_create(browser, broker, vhost):
     (line,) = shown.context["preview"].lines
     assert line.op == Op.CREATE
     assert {field.name: field.becomes for field in line.fields}["durable"] == "off"
+
+
+def test_an_exchange_is_replaced_and_its_bindings_are_made_again(
+    browser, broker, vhost, declare, bind, live_broker, seen, inventory_now  # noqa: F811
+):  # fmt: skip
+    declare("e", arguments={"alternate-exchange": "lost"})
+    declare("f")
+    for key in ("a", "b.#"):
+        bind("e", "f", key)
+    bind("f", "e", "", n=1)
+    inventory_now(broker)
+    row = row_of(broker, vhost, "e")
+    replace = f"/exchanges/{row.pk}/replace/"
+    assert replace in browser.get(f"/exchanges/{row.pk}/").content.decode()
+    form = browser.get(replace).context["form"]
+    assert (form["type"].value(), form["alternate"].value()) == ("topic", "lost")
+    sent = {"type": "fanout", "durable": "on", "alternate": "lost", "generation": 0}
+    same = browser.post(replace, {**sent, "type": "topic", "step": "preview"})
+    assert same.status_code == 400
+    assert "Nothing differs" in same.content.decode()
+    shown = preview(browser, replace, **sent)
+    text = shown.content.decode()
+    assert "Its 3 bindings are deleted with it and made again" in text
+    ops = [line.op for line in shown.context["preview"].lines]
+    assert ops == [Op.REPLACE, Op.CREATE, Op.CREATE, Op.CREATE]
+    change = apply(confirm(browser, replace, shown, typed="e"))
+    assert change.state == "done", list(change.steps.values_list("state", "error_detail"))
+    assert seen("exchanges", vhost, "e")["type"] == "fanout"
+    assert seen("exchanges", vhost, "e")["arguments"] == {"alternate-exchange": "lost"}
+    from_it = live_broker.call("GET", "exchanges", vhost, "e", "bindings", "source")
+    to_it = live_broker.call("GET", "exchanges", vhost, "e", "bindings", "destination")
+    assert sorted(one["routing_key"] for one in from_it) == ["a", "b.#"]
+    assert [one["arguments"] for one in to_it] == [{"n": 1}]
+    assert row_of(broker, vhost, "e").type == "fanout"
+
+
+def test_a_replacement_waits_if_more_bindings_would_fall_than_are_made_again(
+    browser, broker, vhost, declare, bind, live_broker, seen, inventory_now  # noqa: F811
+):  # fmt: skip
+    declare("e")
+    declare("f")
+    bind("e", "f", "a")
+    inventory_now(broker)
+    replace = f"/exchanges/{row_of(broker, vhost, 'e').pk}/replace/"
+    shown = preview(browser, replace, type="fanout", durable="on", generation=0)
+    change = confirm(browser, replace, shown, typed="e")
+    bind("e", "f", "new")
+    apply(change)
+    assert change.steps.get(op="replace").state == StepState.NEEDS_CONFIRMATION
+    assert seen("exchanges", vhost, "e")["type"] == "topic"
+    assert len(live_broker.call("GET", "exchanges", vhost, "e", "bindings", "source")) == 2

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
+from django.urls import reverse
+
+from accessctl.authorize import AnyUser, may
+from accessctl.rights import Permission
 from console.models import Broker
 from vhosts.models import Binding, Exchange, Queue
 
@@ -32,6 +37,22 @@ def bindings_at(*, broker: Broker, vhost: str, where: Mapping[str, Any], total: 
     rows = list(found.order_by(order, "routing_key", "id")[:MOST]) if total else []
     link_ends(rows)
     return Bindings(rows, total)
+
+
+def bind_links(user: AnyUser, queue: Queue) -> dict[str, str]:
+    """Return the URLs to bind a queue and to unbind it; {} without the right."""
+    if queue.gone_at or not may(user, Permission.BINDINGS_EDIT, queue.broker, queue.vhost):
+        return {}
+    end = {
+        "broker": queue.broker_id,
+        "vhost": queue.vhost,
+        "destination_type": "queue",
+        "destination": queue.name,
+    }
+    return {
+        "bind_url": f"{reverse('binding_create')}?{urlencode(end)}",
+        "unbind_url": f"{reverse('bindings')}?{urlencode(end)}",
+    }
 
 
 def link_ends(rows: list[Binding]) -> None:

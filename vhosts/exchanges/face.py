@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Model, Q
+from django.urls import reverse
 from django.utils.html import format_html
 
 from accessctl.authorize import may
@@ -93,7 +94,13 @@ def _bindings(row: Exchange) -> Mapping[str, Any]:
 
 
 def _may_bind(row: Exchange, user: Any) -> Mapping[str, Any]:
-    return {"may_bind": may(user, Permission.BINDINGS_EDIT, row.broker, row.vhost)}
+    rights = (Permission.EXCHANGES_EDIT, Permission.BINDINGS_EDIT)
+    edits, binds = (may(user, right, row.broker, row.vhost) for right in rights)
+    replaces = edits and binds and not EXCHANGE.permanent((row.vhost, row.name))
+    return {
+        "may_bind": binds,
+        "replace_url": reverse("exchange_replace", args=[row.pk]) if replaces else "",
+    }
 
 
 EXCHANGES = Face(

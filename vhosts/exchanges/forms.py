@@ -32,7 +32,7 @@ _LIKE = ("direct", "fanout", "topic", "headers")
 
 
 class ExchangeForm(ActForm):
-    """Create an exchange. All its properties are fixed, so there is no form to edit one."""
+    """Create an exchange. All its properties are fixed, so an existing one is replaced."""
 
     layout = (
         ("Exchange", (Row("vhost"), Row("name"), Row("type"))),
@@ -140,6 +140,29 @@ def _form(opened: Opened) -> ExchangeForm:
             "exchanges": exchange_names(opened.broker, vhost, opened.user),
         },
     )
+
+
+def replacement_form(
+    broker: Broker, vhost: str, user: Any, data: Any, spec: Mapping[str, Any], generation: int
+) -> ExchangeForm:
+    """Return the form to declare an existing exchange anew: the same without its place and name."""
+    arguments = dict(spec.get("arguments") or {})
+    types = types_of(broker)
+    initial = {
+        **spec,
+        "alternate": arguments.pop(ALTERNATE, ""),
+        "generation": generation,
+    }
+    if DELAYED in types:
+        initial["delayed_type"] = arguments.pop(DELAYED_TYPE, "")
+    form = ExchangeForm(
+        data,
+        initial={**initial, "arguments": arguments},
+        types=types,
+        offers={"exchanges": exchange_names(broker, vhost, user)},
+    )
+    del form.fields["vhost"], form.fields["name"]
+    return form
 
 
 def types_of(broker: Broker) -> list[str]:
