@@ -80,6 +80,19 @@ _PAGES = [
             Route(f"{kind}_delete", "super", "super", (kind,)),
         )
     ),
+    *(
+        route
+        for kind in ("exchange", "binding")
+        for route in (
+            Route(f"{kind}s", "empty", "none"),
+            Route(f"{kind}s_csv", "empty", "none"),
+            Route(kind, "super", "none", (kind,)),
+            Route(f"{kind}_create", "super", "super"),
+            Route(f"{kind}_delete", "super", "super", (kind,)),
+        )
+    ),
+    Route("bindings_unbind", "none", "super"),
+    Route("exchange_replace", "super", "super", ("exchange",)),
     Route("queue", "super", "none", ("queue",)),
     Route("queue_now", "super", "none", ("queue",)),
     Route("queue_details", "super", "none", ("queue",)),
@@ -173,6 +186,10 @@ _API = [
     Route("api-topic-permissions-detail", "super", "none", ("topic_permission",)),
     Route("api-permissions-many", "none", "super"),
     Route("api-permissions-copy", "none", "super"),
+    Route("api-exchanges-list", "super", "super"),
+    Route("api-exchanges-detail", "super", "none", ("exchange",)),
+    Route("api-bindings-list", "super", "super"),
+    Route("api-bindings-detail", "super", "none", ("binding",)),
     Route("api-policies-list", "super", "super"),
     Route("api-policies-detail", "super", "none", ("policy",)),
     Route("api-operator-policies-list", "super", "super"),

@@ -18,6 +18,7 @@ from console.errors import InvalidField
 from console.faces.lists import Column, stream_csv
 from console.scope import Scope
 from vhosts.authorize import access_queue
+from vhosts.bindings.panel import bind_links
 from vhosts.crumbs import crumbs
 from vhosts.history import read as history
 from vhosts.history.ranges import RANGES, TimeRange, read_range
@@ -161,6 +162,7 @@ def queue_bindings(request: HttpRequest, queue_id: int) -> HttpResponse:
         ),
         "outage": outage_of(found, found.broker.status),
         "rejected": len(listing.rejected) if listing else 0,
+        **bind_links(request.user, found),
     }
     return render(request, "vhosts/_queue_bindings.html", context)
 

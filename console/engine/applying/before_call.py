@@ -66,7 +66,7 @@ def grown(store: BrokerObjects, step: Step, difference: Difference) -> Outcome |
     """Ask for a new confirmation if a deletion would lose more than was confirmed. None if it may
     proceed, or if there is no confirmed count to compare with."""
     ref, confirmed = difference.ref, step.guard
-    if difference.op is not Op.DELETE or "queues" not in confirmed:
+    if difference.op not in (Op.DELETE, Op.REPLACE) or not set(confirmed) - {"force"}:
         return None
     try:
         found = KINDS[ref.kind].contents(ref.key, store.get)

@@ -64,8 +64,8 @@ class BrokerObjects:
         self._store.import_rows({found.section.name: rows})
 
     def delete(self, kind: str, key: Key, *, if_empty: bool = False) -> None:
-        """Delete the object; it is no error if it doesn't exist. `if_empty` is for queues: the
-        broker refuses to delete a queue that holds messages."""
+        """Delete the object; it is no error if it doesn't exist. With `if_empty`, the broker refuses
+        to delete a queue that holds messages, or an exchange that is the source of bindings."""
         self._store.delete(KINDS[kind].wire, key, if_empty=if_empty)
 
     # Addresses that belong to no kind

@@ -127,6 +127,14 @@ def _stays(key: Key, spec: Spec | None) -> bool:
     return False
 
 
+def _sound(key: Key) -> None:
+    return None
+
+
+def _passing(key: Key) -> str:
+    return ""
+
+
 def _never(before: Spec | None) -> bool:
     return False
 
@@ -151,6 +159,11 @@ class Kind:
     vhost_at: int | None = None
     #: Index of a RabbitMQ user in the key; None if there is none.
     user_at: int | None = None
+    #: Index of a part of the key that is a table of AMQP arguments, as JSON text; None if there is
+    #: none.
+    table_at: int | None = None
+    #: Checks the key of a new object, beyond what every name must be. Raises SpecError.
+    check_key: Callable[[Key], None] = _sound
     wire: Wire
     section: Section
     #: Format of the key in sentences, such as "{1} on {0}"; "" for the last part of the key.
@@ -212,8 +225,17 @@ class Kind:
     deleted_if_empty: bool = False
     #: Operations that aren't a desired state, by name.
     acts: Mapping[str, Act] = dataclasses.field(default_factory=dict)
+    #: Deleted only while nothing uses it, unless forced.
+    deleted_if_unused: bool = False
+    #: Why the broker never deletes the object, as a sentence; "" if it does.
+    permanent: Callable[[Key], str] = _passing
     #: Keys of the broker's own objects: they are never deleted because a file lacks them.
     brokers_own: frozenset[Key] = frozenset()
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether an existing object has a field that can be changed."""
+        return any(not field.fixed for field in self.fields)
 
     @property
     def is_account(self) -> bool:

@@ -36,7 +36,7 @@ from console.engine.proposals.preview import as_data, preview
 from console.errors import ConsoleError, InvalidField, Stale
 from console.faces.face import notes_of
 from console.faces.rest.drawn.change_fields import ChangeMade, PlanRead
-from console.faces.rest.fields import StrictSerializer, Text
+from console.faces.rest.fields import Flag, StrictSerializer, Text
 from console.faces.rest.schema import also_answers
 from console.kinds.common.kind import Key
 from console.models import OPEN_CHANGES, Broker, Change, ManagedObject
@@ -85,6 +85,17 @@ class Reasoned(StrictSerializer):
 class ReasonOnly(Reasoned):
     class Meta:
         ref_name = "Reason"
+
+
+class ForcedRemoval(ReasonOnly):
+    force = Flag(
+        required=False,
+        help_text="`true`: delete it even if it is in use. Without it, RabbitMQ keeps what is in "
+        "use and the change is rejected.",
+    )
+
+    class Meta:
+        ref_name = "ForcedRemoval"
 
 
 @extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
