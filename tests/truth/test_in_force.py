@@ -17,8 +17,7 @@ from vhosts.policies.matching import matcher
 
 VERSIONS = ("3.10.8", "4.0.5", "4.3.6")
 ROWS = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "in_force.jsonl").read_text().splitlines()
+    json.loads(line) for line in (Path(__file__).parent / "in_force.jsonl").read_text().splitlines()
 ]
 
 
