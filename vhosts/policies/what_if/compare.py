@@ -124,6 +124,11 @@ class Comparison:
                 self._add(found, subject, name, None if becomes else was)
         return found
 
+    def choices_after(self, target: Target) -> tuple[Choice, Choice]:
+        """Return the choice of policies and of operator policies after the change."""
+        changed, other = self._after.choose(target), self._other.choose(target)
+        return (changed, other) if self._sort == "P" else (other, changed)
+
     def _may_match(self, policy: Governing, target: Target) -> bool:
         return covers(policy, target.type) and (
             self._matches(policy.pattern, target.name) is not False
