@@ -13,7 +13,7 @@ from console.engine.proposal import DesiredObject
 from console.faces.acts.acts import Asked
 from console.faces.acts.forms import ActForm
 from console.faces.drawing import Opened
-from console.faces.face import Face
+from console.faces.face import Face, notes_of
 from console.faces.objects import proposals
 from console.faces.objects.forms import ObjectForm
 from console.faces.pages.words import counted
@@ -66,6 +66,7 @@ def asked_by(
         act=f"{verb} {face.kind.noun}",
         back=back,
         warnings=[one for desired in desired_objects for one in _warnings(face, desired)],
+        dies=notes_of(desired_objects),
         once=form.generated,
     )
 

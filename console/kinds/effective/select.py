@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from console.kinds.refusals.policy_targets import may_apply_to, unsupported_keys
@@ -88,7 +87,7 @@ class Policies:
             self._of_type[of_type] = [
                 (one, tuple(_unsupported(one, of_type, self._facts)))
                 for one in self._sorted
-                if _covers(one, of_type)
+                if covers(one, of_type)
             ]
         return self._of_type[of_type]
 
@@ -120,7 +119,8 @@ class Policies:
         return Choice(tuple(first), tuple(lower), tuple(unsuited), tuple(undecided))
 
 
-def _covers(policy: Governing, of_type: str) -> bool:
+def covers(policy: Governing, of_type: str) -> bool:
+    """Return whether the policy's apply-to covers targets of the type."""
     if of_type == EXCHANGE:
         return policy.apply_to in ("all", "exchanges")
     return may_apply_to(policy.apply_to, of_type)
@@ -128,8 +128,3 @@ def _covers(policy: Governing, of_type: str) -> bool:
 
 def _unsupported(policy: Governing, of_type: str, facts: BrokerFacts) -> Iterable[str]:
     return () if of_type == EXCHANGE else unsupported_keys(policy.definition, of_type, facts)
-
-
-def remembered(matches: Matches, size: int = 100_000) -> Matches:
-    """Return `matches` with its answers kept, so that each pattern meets each name once."""
-    return lru_cache(maxsize=size)(matches)
