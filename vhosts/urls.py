@@ -13,6 +13,7 @@ from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.queues import detail as queue
 from vhosts.queues import views as queues
+from vhosts.routing import views as routing
 from vhosts.virtual_hosts import views as vhosts
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -29,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("bindings/unbind/", bindings.bindings_unbind, name="bindings_unbind"),
     path("explain/", explain.explain, name="explain"),
     path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),
+    path("route/", routing.route, name="route"),
     path("permissions/matrix/", matrix.matrix, name="matrix"),
     path("permissions/edit/", permission_forms.permission_edit, name="permission_edit"),
     path("permissions/copy/", permission_forms.permission_copy, name="permission_copy"),

@@ -57,6 +57,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
                 "permissions", "Permissions", "key", Permission.PERMISSIONS_VIEW, "p",
                 ("matrix", "permission_edit", "permission_copy"),
             ),
+            _Place("route", "Trace a message", "arrow-turn-down-right", Permission.QUEUES_VIEW, "r"),
             _Place(
                 "definitions", "Definitions", "document-duplicate", Permission.DEFINITIONS_EXPORT, "e",
                 ("definitions_plan", "backups", "backup_compare"),
