@@ -5,13 +5,13 @@ Sources: `rabbit_mgmt_wm_queue.erl`, `rabbit_definitions.erl`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from console.kinds.common.kind import Field, Key, Kind, Ref, Spec
 from console.kinds.common.rows import Level, Row, Section, Taker, some
 from console.kinds.common.values import flag, table
-from console.kinds.common.wire import Named
+from console.kinds.common.wire import Get, Named
 from console.kinds.refusals import queue_arguments
 from console.kinds.refusals.versions import BrokerFacts, Fault
 from console.kinds.vhost import DEFAULT_TYPE
@@ -76,6 +76,19 @@ def _stands_on(key: Key) -> Iterable[Ref]:
     yield Ref("vhost", (key[0],))
 
 
+def _listed_with(owner: Ref) -> Sequence[Get]:
+    columns = ",".join(("vhost", "name", *_FIELDS, "exclusive"))
+    return [Get(("queues", *owner.key), {"columns": columns})] if owner.kind == "vhost" else ()
+
+
+def _why_lost(key: Key, row: Mapping[str, Any]) -> str | None:
+    if row.get("exclusive") is True:
+        return f"The queue {key[1]} was exclusive: it belonged to a client's connection."
+    if server_named(key[1]):
+        return f"The queue {key[1]} had a server-generated name: it belonged to its client."
+    return ""
+
+
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     vhost = facts.other("vhost", (key[0],))
     defaults: tuple[str | None, ...] = (vhost.get(DEFAULT_TYPE),)
@@ -126,6 +139,8 @@ QUEUE = Kind(
     ),
     called="{1} in {0}",
     stands_on=_stands_on,
+    listed_with=_listed_with,
+    why_lost=_why_lost,
     align=_align,
     faults=_faults,
     deleted_if_empty=True,

@@ -16,6 +16,7 @@ from console.models.changes import (
     StepState,
     Sync,
 )
+from console.models.deleted_with import DeletedWith
 from console.models.heartbeats import Heartbeat
 from console.models.jobs import JobRun
 
@@ -29,6 +30,7 @@ __all__ = [
     "BrokerStatus",
     "Change",
     "ChangeState",
+    "DeletedWith",
     "Environment",
     "Heartbeat",
     "JobRun",
