@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('console', '0017_exchange_types_and_plugins'),
+        ('console', '0018_acts'),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from console.engine.proposals.preview import shown_value
+from console.engine.proposals.lines import shown_value
 from console.engine.revert.fold import Inverse, Path
 from console.faces.face import FACES
 from console.kinds.common.kind import Op, Ref, Spec
