@@ -63,10 +63,13 @@ class BrokerObjects:
         ]
         self._store.import_rows({found.section.name: rows})
 
-    def delete(self, kind: str, key: Key, *, if_empty: bool = False) -> None:
+    def delete(
+        self, kind: str, key: Key, *, if_empty: bool = False, if_unused: bool = False
+    ) -> None:
         """Delete the object; it is no error if it doesn't exist. `if_empty` is for queues: the
-        broker refuses to delete a queue that holds messages."""
-        self._store.delete(KINDS[kind].wire, key, if_empty=if_empty)
+        broker refuses to delete a queue that holds messages. `if_unused`: one that has
+        consumers."""
+        self._store.delete(KINDS[kind].wire, key, if_empty=if_empty, if_unused=if_unused)
 
     # Addresses that belong to no kind
 

@@ -93,7 +93,7 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
     elif result.state == "grown":
         step.state, step.finished_at = StepState.NEEDS_CONFIRMATION, now
         # What the next confirmation is about.
-        Step.objects.filter(pk=step.pk).update(guard=dict(result.contents))
+        Step.objects.filter(pk=step.pk).update(guard={**step.guard, **result.contents})
     elif result.state == "failed":
         failed = Q(outcome=_OUTCOMES["failed"]) | Q(outcome=NOT_SENT, http_status__gte=500)
         failures = step.tries.filter(failed).count() + 1
