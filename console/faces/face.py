@@ -13,6 +13,7 @@ from console.engine.proposal import DesiredObject
 from console.faces.drawing import Fact, Input, ListPage, OwnForm, Panel
 from console.faces.lists import Column, ListSpec
 from console.faces.mirror import Mirror
+from console.faces.operations.declare import ObjectAct
 from console.faces.writes import Api
 from console.kinds.common.kind import Key, Kind, Ref, Spec
 from console.kinds.refusals.versions import BrokerFacts, Fault
@@ -184,6 +185,7 @@ class Face:
     #: The route of the object's page; "" for the kind's name if the page is drawn, else no page.
     page: str = ""
     panels: Sequence[Panel] = ()
+    acts: Sequence[ObjectAct] = ()
     #: Links beside the change that created an object, before "its page" and "create another".
     then: Sequence[NextStep] = ()
     #: The kind whose list shows this one as a tab; "" for an entry in the navigation.
@@ -219,7 +221,7 @@ class Face:
     @property
     def is_listed(self) -> bool:
         """Whether it uses the general list."""
-        return self.listing is not _NO_LIST
+        return self.listing is not _NO_LIST and not self.list_page.own_view
 
     @property
     def has_api(self) -> bool:

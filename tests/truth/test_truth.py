@@ -13,6 +13,7 @@ from console.kinds.common.kind import Op, Ref, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.common.policies import spec_of_row
 from console.kinds.exchange import PREDECLARED
+from console.kinds.refusals.redeclare import inequivalent
 from console.kinds.refusals.versions import BrokerFacts, version_of
 from console.kinds.registry import KINDS
 from console.reconcile.diff import compare
@@ -103,6 +104,37 @@ def test_queues() -> None:
     wrong = disagreements(judged())
     assert [one for one in wrong if one[0] not in QUEUES] == []
     assert {one[0] for one in wrong} == set(QUEUES), "these agree now"
+
+
+def test_redeclarations_of_queues() -> None:
+    """AC-068: what RabbitMQ takes for the same queue, by its management API."""
+    wrong, agreed = [], 0
+    for line in (HERE / "redeclare.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        first, second = row["input"]["first"], row["input"]["second"]
+        if first["exclusive"] or second["exclusive"]:
+            # A queue of one connection: the console declares none.
+            continue
+        for version in VERSIONS:
+            if row[version] is None:
+                # The first declaration was refused.
+                continue
+            same = row[version][0] in (201, 204)
+            default = row["input"]["vhost_default_queue_type"]
+            there, declared = (
+                {
+                    "durable": bool(given["durable"]),
+                    "auto_delete": bool(given["auto_delete"]),
+                    "arguments": given["arguments"],
+                }
+                for given in (first, second)
+            )
+            found = inequivalent(there, declared, default, facts_for(version))
+            agreed += same is not bool(found)
+            if same is bool(found):
+                wrong.append((row["id"], version, found))
+    assert wrong == []
+    assert agreed > 800
 
 
 #: By id, of exchanges.

@@ -79,6 +79,7 @@ def act(
                 ref.kind,
                 ref.key,
                 if_empty=_only_if_empty(step, difference.op),
+                if_unused=bool(step.guard.get("if_unused")),
             )
         if difference.op is not Op.DELETE:
             assert desired is not None  # noqa: S101 – only a deletion has none

@@ -190,7 +190,7 @@ def _without_effect(desired: DesiredObject, difference: Difference) -> Iterator[
 def _commands(desired: DesiredObject, difference: Difference) -> Iterator[tuple[str, str]]:
     spec = None if desired.spec is None else public_spec(desired.ref.kind, desired.spec)
     for line in difference_commands(difference, spec, version_said(desired.broker)):
-        yield "rabbitmqctl", line
+        yield line.partition(" ")[0], line
     curl = curl_command(
         desired.broker.management_url,
         desired.broker.username,
