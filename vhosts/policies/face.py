@@ -17,9 +17,14 @@ from console.faces.templatetags._text import said
 from console.kinds.operator_policy import OPERATOR_POLICY
 from console.kinds.policy import POLICY
 from vhosts.models import OperatorPolicy, Policy
+from vhosts.policies.form import own_form
 from vhosts.policies.rules import rules_of
 from vhosts.policies.what_if.notes import matching
 
+_ABOUT = "A policy sets arguments of the queues and exchanges whose names match its pattern."
+_ABOUT_OPERATOR = (
+    "An operator policy limits what policies and arguments can set on matching queues."
+)
 _APPLY_TO = {
     "all": "Queues and exchanges",
     "queues": "Queues and streams",
@@ -161,11 +166,12 @@ POLICIES = Face(
     slug="policies",
     listing=_listing("policies"),
     inputs=_INPUTS,
+    form=own_form(POLICY.name, _ABOUT),
     facts=_facts(POLICY.name),
     rules=rules_of(POLICY.name),
     icon="adjustments-horizontal",
-    about="A policy sets arguments of the queues and exchanges whose names match its pattern.",
-    empty="A policy sets arguments of the queues and exchanges whose names match its pattern.",
+    about=_ABOUT,
+    empty=_ABOUT,
 )
 OPERATOR_POLICIES = Face(
     kind=OPERATOR_POLICY,
@@ -180,10 +186,11 @@ OPERATOR_POLICIES = Face(
     slug="operator-policies",
     listing=_listing("operator-policies"),
     inputs=_INPUTS,
+    form=own_form(OPERATOR_POLICY.name, _ABOUT_OPERATOR),
     facts=_facts(OPERATOR_POLICY.name),
     rules=rules_of(OPERATOR_POLICY.name),
     tab_of="policy",
     icon="adjustments-vertical",
-    about="An operator policy limits what policies and arguments can set on matching queues.",
-    empty="An operator policy limits what policies and arguments can set on matching queues.",
+    about=_ABOUT_OPERATOR,
+    empty=_ABOUT_OPERATOR,
 )
