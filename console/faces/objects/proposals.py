@@ -13,7 +13,7 @@ from console.engine.proposal import DesiredObject
 from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import InvalidField, NotAllowed
 from console.faces.face import Face
-from console.faces.ports import REQUIRE
+from console.faces.ports import MAY, REQUIRE
 from console.faces.writes import Make
 from console.kinds.common.kind import Key, Spec, SpecError
 from console.kinds.common.names import check_name
@@ -70,6 +70,18 @@ def create(
         expected_generation=found.generation,
         new=True,
     )
+
+
+def create_or_edit(
+    face: Face, *, broker: Broker, key: Key, fields: Mapping[str, Any], acting_user: Any
+) -> Any:
+    """Return what creates the object, or changes it if it is there already. Raises as these do."""
+    ways = ways_of(face)
+    # A missing right in the error would reveal an object that the person may not see.
+    seen = MAY.ask(acting_user, face.rights.view, broker, face.kind.vhost_of(key))
+    there = seen and current_state_of(face, broker, key).wanted is not None
+    make = ways.edit if there else ways.create
+    return make(broker=broker, key=key, fields=fields, acting_user=acting_user)
 
 
 def edit(
