@@ -7,6 +7,7 @@ from console.faces.objects.form_pages import form_routes
 from console.faces.objects.pages import list_routes, page_routes
 from console.kinds.registry import TOPIC_PERMISSION
 from vhosts.explain_access import views as explain
+from vhosts.federation import views as federation
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.queues import detail as queue
@@ -23,6 +24,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/history/", queue.queue_history_table, name="queue_history_table"),
     path("queues/<int:queue_id>/history.json", queue.queue_history, name="queue_history"),
     path("queues/<int:queue_id>/history.csv", queue.queue_history_csv, name="queue_history_csv"),
+    path("federation-links/", federation.links, name="federation_links"),
+    path("federation-links.csv", federation.links_csv, name="federation_links_csv"),
     path("explain/", explain.explain, name="explain"),
     path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),
     path("permissions/matrix/", matrix.matrix, name="matrix"),

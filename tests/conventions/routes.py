@@ -63,12 +63,27 @@ _PAGES = [
     Route("broker_forget", "super", "super", ("broker",)),
     *(
         Route(f"{name}{suffix}", "empty", "none")
-        for name in ("queues", "vhosts", "users", "permissions", "topic_permissions")
+        for name in (
+            "queues",
+            "vhosts",
+            "users",
+            "permissions",
+            "topic_permissions",
+            "federation_links",
+        )
         for suffix in ("", "_csv")
     ),
     *(
         route
-        for kind, many in (("policy", "policies"), ("operator_policy", "operator_policies"))
+        for kind, many in (
+            ("policy", "policies"),
+            ("operator_policy", "operator_policies"),
+            ("shovel", "shovels"),
+            ("federation_upstream", "federation_upstreams"),
+            ("federation_upstream_set", "federation_upstream_sets"),
+            ("parameter", "parameters"),
+            ("global_parameter", "global_parameters"),
+        )
         for route in (
             Route(many, "empty", "none"),
             Route(f"{many}_csv", "empty", "none"),
@@ -175,6 +190,20 @@ _API = [
     Route("api-policies-detail", "super", "none", ("policy",)),
     Route("api-operator-policies-list", "super", "super"),
     Route("api-operator-policies-detail", "super", "none", ("operator_policy",)),
+    *(
+        route
+        for kind in (
+            "shovel",
+            "federation_upstream",
+            "federation_upstream_set",
+            "parameter",
+            "global_parameter",
+        )
+        for route in (
+            Route(f"api-{kind.replace('_', '-')}s-list", "super", "super"),
+            Route(f"api-{kind.replace('_', '-')}s-detail", "super", "none", (kind,)),
+        )
+    ),
     Route("api-changes-list", "super", "none"),
     Route("api-changes-detail", "super", "none", ("change",)),
     Route("api-changes-steps", "super", "none", ("change",)),

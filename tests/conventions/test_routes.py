@@ -26,7 +26,19 @@ from console.models import Broker, Change
 from tests.conventions.routes import ADMIN, AUDITED, NOWHERE, ROUTES, Route
 from vhosts.definitions.import_file import ImportOptions
 from vhosts.definitions.model import sealed
-from vhosts.models import Backup, ImportDraft, OperatorPolicy, Policy, Queue, VirtualHost
+from vhosts.models import (
+    Backup,
+    FederationUpstream,
+    FederationUpstreamSet,
+    GlobalParameter,
+    ImportDraft,
+    OperatorPolicy,
+    Parameter,
+    Policy,
+    Queue,
+    Shovel,
+    VirtualHost,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +52,9 @@ def walk(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tupl
             yield from walk(each, address)
         else:
             yield address, each
+
+
+_MOVER = {"src-uri": "amqp://", "src-queue": "a", "dest-uri": "amqp://", "dest-queue": "b"}
 
 
 @pytest.fixture
@@ -70,6 +85,17 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         ).pk,
         "policy": Policy.objects.create(**seen, **capped).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,
+        "shovel": Shovel.objects.create(**seen, vhost="/", name="mover", value=_MOVER).pk,
+        "federation_upstream": FederationUpstream.objects.create(
+            **seen, vhost="/", name="far", value={"uri": "amqp://far"}
+        ).pk,
+        "federation_upstream_set": FederationUpstreamSet.objects.create(
+            **seen, vhost="/", name="some", value=[{"upstream": "far"}]
+        ).pk,
+        "parameter": Parameter.objects.create(
+            **seen, component="mine", vhost="/", name="one", value=1
+        ).pk,
+        "global_parameter": GlobalParameter.objects.create(**seen, name="mine", value=1).pk,
         "token": token.pk,
         "grant": Grant.objects.create(
             group=Group.objects.create(name="team"), role=Role.VIEWER, created_at=now

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 from console.engine.proposal import DesiredObject
 from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import InvalidField
-from console.faces.face import Face
+from console.faces.face import Face, Intent, Right
 from console.faces.ports import REQUIRE
 from console.faces.writes import Make
-from console.kinds.common.kind import Key, SpecError
+from console.kinds.common.kind import Key, Spec, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.registry import OWNERS
 from console.models import Broker
+from console.reconcile.disclose import public_spec, secrets_of_spec
 
 
 def current_state_of(face: Face, broker: Broker, key: Key) -> CurrentState:
@@ -56,15 +57,17 @@ def create(
             check_name(name if name in OWNERS else face.name, value, name)
         except SpecError as error:
             raise InvalidField(error.field, str(error)) from None
+    _refuse_brokers_own(face, key)
     spec = _canonical(face, face.rules.check(broker, key, fields))
     found = current_state_of(face, broker, key)
     found.must_be_new(broker)
     return DesiredObject(
         broker=broker,
         ref=found.ref,
-        spec=spec,
+        spec=public_spec(face.name, spec),
         observed=found.observed,
-        permission=face.rights.create,
+        permission=_authorized(face, acting_user, broker, found, None, spec),
+        secrets=secrets_of_spec(face.name, spec),
         expected_generation=found.generation,
         new=True,
     )
@@ -83,14 +86,16 @@ def edit(
     the current one. Raises NotAllowed, InvalidField, NotThere. If the generation changes meanwhile,
     `accept` raises Stale."""
     REQUIRE.ask(acting_user, face.rights.edit, broker, face.kind.vhost_of(key))
+    _refuse_brokers_own(face, key)
     found = current_state_of(face, broker, key)
     spec = _canonical(face, face.rules.check(broker, key, found.changed(fields)))
     return DesiredObject(
         broker=broker,
         ref=found.ref,
-        spec=spec,
+        spec=public_spec(face.name, spec),
         observed=found.observed,
-        permission=face.rights.edit,
+        permission=_authorized(face, acting_user, broker, found, found.wanted, spec),
+        secrets=secrets_of_spec(face.name, spec),
         expected_generation=found.generation
         if expected_generation is None
         else expected_generation,
@@ -108,6 +113,7 @@ def delete(
     """Return the desired object to delete it. `expected_generation` None: any. Raises NotAllowed,
     NotThere."""
     REQUIRE.ask(acting_user, face.rights.delete, broker, face.kind.vhost_of(key))
+    _refuse_brokers_own(face, key)
     found = current_state_of(face, broker, key)
     found.must_be_there()
     return DesiredObject(
@@ -115,9 +121,36 @@ def delete(
         ref=found.ref,
         spec=None,
         observed=found.observed,
-        permission=face.rights.delete,
+        permission=_authorized(
+            face, acting_user, broker, found, found.wanted or found.observed or {}, None
+        ),
         expected_generation=expected_generation,
     )
+
+
+def _refuse_brokers_own(face: Face, key: Key) -> None:
+    if key in face.kind.brokers_own:
+        raise InvalidField(
+            face.kind.identity[-1],
+            f"The {face.kind.phrase(key)} is the broker's own and can't be changed here.",
+        )
+
+
+def _authorized(
+    face: Face,
+    user: Any,
+    broker: Broker,
+    found: CurrentState,
+    before: Spec | None,
+    after: Spec | None,
+) -> Right:
+    """Return the right that is checked again before the step is applied. Raises NotAllowed without
+    all rights that this change needs."""
+    names = {field.name for field in face.kind.fields}
+    needed = face.rights_for(Intent(before=before, after=after, changed=names))
+    for right in needed:
+        REQUIRE.ask(user, right, broker, face.kind.vhost_of(found.ref.key))
+    return needed[0]
 
 
 def _canonical(face: Face, fields: Mapping[str, Any]) -> dict[str, Any]:

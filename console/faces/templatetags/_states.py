@@ -86,6 +86,11 @@ STATES: dict[str, Look] = {
     "unmanaged": Look("Unmanaged", "eye", "mute"),
     # A queue or a node, in RabbitMQ's terms.
     "running": Look("Running", "check-circle", "ok"),
+    "starting": Look("Starting", "arrow-path", "busy", "It connects, or tries to."),
+    "not_started": Look("Not started", "ellipsis-horizontal-circle", "mute"),
+    "shutdown": Look("Shut down", "stop-circle", "mute"),
+    "error": Look("Error", "x-circle", "bad"),
+    "blocked": Look("Blocked", "pause-circle", "warn", "RabbitMQ blocks its publishing."),
     "idle": Look("Idle", "minus-circle", "mute"),
     "flow": Look("Flow", "pause-circle", "warn", "RabbitMQ is throttling its publishers."),
     "syncing": Look("Syncing", "arrow-path", "busy"),
