@@ -7,6 +7,7 @@ from console.models.brokers import Broker, Environment
 from console.models.changes import (
     OPEN_CHANGES,
     OPEN_STEPS,
+    WRITES,
     Attempt,
     BrokerLease,
     Change,
@@ -22,6 +23,7 @@ from console.models.jobs import JobRun
 __all__ = [
     "OPEN_CHANGES",
     "OPEN_STEPS",
+    "WRITES",
     "Attempt",
     "AuditEntry",
     "Broker",

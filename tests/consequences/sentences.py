@@ -51,6 +51,16 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "RabbitMQ won't delete it for anyone until protection is disabled.": (
         "test_a_protected_virtual_host_is_not_deleted",
     ),
+    # Queues
+    "Deleted … ready …, as counted before.": (
+        "console/changes/test_acts.py::test_a_purge_is_sent_once_and_its_result_is_told",
+    ),
+    "Deleted all ready messages; RabbitMQ hadn't counted them.": (
+        "console/changes/test_acts.py::test_a_purge_is_sent_once_and_its_result_is_told",
+    ),
+    "RabbitMQ can't purge a stream: its messages stay until its retention (x-max-age, x-max-length-bytes) drops them. To lose them all at once, delete the stream.": (
+        "console/changes/test_acts.py::test_a_stream_is_never_purged",
+    ),
     # Policies
     "They lose its settings or get those of the matching policy with the next lower priority.": (
         "test_deleting_a_policy_hands_over_to_the_next",

@@ -73,6 +73,10 @@ class BrokerObjects:
     def get(self, *segments: str, query: Query | None = None) -> Any:
         return self._store.get(*segments, query=query)
 
+    def send(self, call: Call) -> None:
+        """Send one call of an act. Success says that the broker carried it out."""
+        self._store.send(call)
+
     def post(self, *segments: str, body: Any = None) -> None:
         self._store.send(Call("POST", segments, body))
 

@@ -32,7 +32,11 @@ _OUTCOMES = {
     "grown": "rejected",
     "failed": "rejected",
     "trouble": "unknown",
+    "done": "ok",
+    "unknown": "unknown",
 }
+#: Outcomes after which the broker has what was requested.
+_TOOK = ("ok", "done")
 
 
 def finish_batch(
@@ -51,9 +55,12 @@ def finish_batch(
         _retire_what_went_with(batch, results, now)
         hand_on(lease.broker_id, batch, results, now)
         settle_changes({step.change_id for step in batch}, now)
-        if any(result.state == "ok" for result in results.values()):
+        if any(result.state in _TOOK for result in results.values()):
             BrokerLease.objects.filter(broker=lease.broker_id).update(failures=0)
-        if any(r.state == "ok" or r.code == "not_allowed" for r in results.values()):
+        if any(r.state in ("done", "unknown") for r in results.values()):
+            # An act changes figures that polls read.
+            BrokerStatus.objects.filter(broker=lease.broker_id).update(next_poll_at=now)
+        if any(r.state in (*_TOOK, "unknown") or r.code == "not_allowed" for r in results.values()):
             # Read the broker again soon, so that pages show what was changed, here or elsewhere.
             BrokerStatus.objects.filter(broker=lease.broker_id).update(next_inventory_at=now)
     return True
@@ -61,6 +68,7 @@ def finish_batch(
 
 _OUTCOME_FIELDS = (
     "state", "error_code", "error_detail", "next_at", "finished_at", "secrets_encrypted", "attempts",
+    "result",
 )  # fmt: skip
 
 
@@ -68,6 +76,10 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
     step.error_code, step.error_detail = result.code, result.detail
     if result.state in ("ok", "unchanged"):
         step.state, step.finished_at, step.secrets_encrypted = StepState.APPLIED, now, ""
+    elif result.state == "done":
+        step.state, step.finished_at, step.result = StepState.APPLIED, now, result.said
+    elif result.state == "unknown":
+        step.state, step.finished_at = StepState.UNKNOWN, now
     elif result.state == "rejected" and step.unsure and result.called:
         # An earlier call may still be running on the broker. A second refusal is final.
         step.state, step.next_at = StepState.VERIFYING, now + ASKED_ONCE_MORE_AFTER

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from console.kinds.common.acts import Act
     from console.kinds.common.rows import Section
     from console.kinds.common.secrets import Secrets
     from console.kinds.common.wire import Wire
@@ -209,6 +210,8 @@ class Kind:
     goes_together: Callable[[Spec | None], bool] = _never
     #: Deleted only while it is empty, unless forced.
     deleted_if_empty: bool = False
+    #: Operations that aren't a desired state, by name.
+    acts: Mapping[str, Act] = dataclasses.field(default_factory=dict)
     #: Keys of the broker's own objects: they are never deleted because a file lacks them.
     brokers_own: frozenset[Key] = frozenset()
 

@@ -18,6 +18,12 @@ UNMANAGED = "unmanaged"
 MOST_OBJECTS = 100
 
 
+_OPS = [
+    *(op.value for op in Op),
+    *dict.fromkeys(act for kind in KINDS.values() for act in kind.acts),
+]
+
+
 class FieldChangeRead(serializers.Serializer[Any]):
     """Secrets have null `before` and `after`; only the fact that they change is reported."""
 
@@ -33,7 +39,7 @@ class FieldChangeRead(serializers.Serializer[Any]):
 class PlanStepRead(serializers.Serializer[Any]):
     broker = serializers.IntegerField()
     broker_name = serializers.CharField()
-    op = serializers.ChoiceField(choices=[op.value for op in Op])
+    op = serializers.ChoiceField(choices=_OPS)
     kind = serializers.CharField()
     key = serializers.DictField(child=serializers.CharField())
     fields_ = FieldChangeRead(many=True)
@@ -92,6 +98,8 @@ class StepRead(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=StepState.choices)
     fields_ = FieldChangeRead(many=True)
     generation = serializers.IntegerField()
+    parameters = serializers.DictField(help_text="Of an act, such as the node.")
+    result = serializers.CharField(help_text="What an act did, in words.")
     attempts = serializers.IntegerField()
     next_attempt_at = serializers.SerializerMethodField()
     waits_for = serializers.SerializerMethodField(

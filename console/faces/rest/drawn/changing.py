@@ -29,6 +29,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from console.engine.accept import accept
+from console.engine.acts.request import RequestedAct
 from console.engine.proposal import About, DesiredObject, Proposal
 from console.engine.proposals.judge import first_change, refuse_stale_proposal
 from console.engine.proposals.preview import as_data, preview
@@ -150,7 +151,7 @@ def expected_generation(request: ApiRequest) -> int | None:
 def answer_change(
     request: ApiRequest,
     title: str,
-    make: Callable[[], Sequence[DesiredObject]],
+    make: Callable[[], Sequence[DesiredObject | RequestedAct]],
     *,
     reason: str = "",
     objections: About = lambda _: {},
@@ -158,7 +159,7 @@ def answer_change(
     dry_run: bool = False,
 ) -> Response:
     """Return the plan (200) or the change (202, or 200 if it ended within `wait`). `make`
-    authorizes and returns the desired objects; it isn't called if the Idempotency-Key is known.
+    authorizes and returns the desired objects and acts; it isn't called if the Idempotency-Key is known.
     `password` is a generated one; only the response to a new change has it."""
     only_plan = dry_run or _flag(request, "dry_run")
     wait_s = _wait(request)
@@ -169,8 +170,12 @@ def answer_change(
         return _told(request, known, wait_s)
 
     def propose() -> Proposal:
+        made = make()
         return Proposal(
-            title=title, desired_objects=make(), origin="api", reason=reason,
+            title=title,
+            desired_objects=[one for one in made if isinstance(one, DesiredObject)],
+            acts=[one for one in made if isinstance(one, RequestedAct)],
+            origin="api", reason=reason,
             idempotency_key=key, fingerprint=digest if key else "",
             about=lambda desired_objects: {**notes_of(desired_objects), **objections(desired_objects)},
         )  # fmt: skip
