@@ -12,6 +12,7 @@ from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.queues import detail as queue
 from vhosts.queues import views as queues
+from vhosts.shovels import views as shovels
 from vhosts.virtual_hosts import views as vhosts
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -24,6 +25,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/history/", queue.queue_history_table, name="queue_history_table"),
     path("queues/<int:queue_id>/history.json", queue.queue_history, name="queue_history"),
     path("queues/<int:queue_id>/history.csv", queue.queue_history_csv, name="queue_history_csv"),
+    path("shovels/<int:shovel_id>/restart/", shovels.restart, name="shovel_restart"),
+    path(
+        "federation-links/<int:link_id>/restart/",
+        federation.restart_link,
+        name="federation_link_restart",
+    ),
     path("federation-links/", federation.links, name="federation_links"),
     path("federation-links.csv", federation.links_csv, name="federation_links_csv"),
     path("explain/", explain.explain, name="explain"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from console.kinds.cluster.members import ADD_MEMBER, REMOVE_MEMBER
 from console.kinds.common.acts import Act, Facts, Get, Parameters
 from console.kinds.common.kind import Field, Key, Kind, Ref, Spec
 from console.kinds.common.rows import Level, Row, Section, Taker, some
@@ -175,5 +176,5 @@ QUEUE = Kind(
     align=_align,
     faults=_faults,
     deleted_if_empty=True,
-    acts={PURGE.name: PURGE},
+    acts={act.name: act for act in (PURGE, ADD_MEMBER, REMOVE_MEMBER)},
 )

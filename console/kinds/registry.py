@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from console.kinds.binding import BINDING
+from console.kinds.cluster.kind import CLUSTER
 from console.kinds.common.kind import Key, Kind, Ref
 from console.kinds.exchange import EXCHANGE
 from console.kinds.global_parameter import GLOBAL_PARAMETER
@@ -52,6 +53,7 @@ KINDS: Mapping[str, Kind] = {
         GLOBAL_PARAMETER,
         QUEUE,
         BINDING,
+        CLUSTER,
     )
 }
 

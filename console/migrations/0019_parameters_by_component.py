@@ -30,6 +30,6 @@ def join(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("console", "0017_exchange_types_and_plugins")]
+    dependencies = [("console", "0018_acts")]
 
     operations = [migrations.RunPython(split, join)]

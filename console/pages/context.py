@@ -43,7 +43,10 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
         (
             _Place(
                 "fleet", "Fleet", "server-stack", Permission.BROKERS_VIEW, "f",
-                ("broker", "broker_add", "broker_edit", "broker_forget"),
+                (
+                    "broker", "broker_add", "broker_edit", "broker_forget", "cluster", "cluster_name", "cluster_flags",
+                    "cluster_rebalance", "cluster_members",
+                ),
             ),
             _Place("queues", "Queues", "queue-list", Permission.QUEUES_VIEW, "q", ("queue",)),
         ),

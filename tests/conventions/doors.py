@@ -234,6 +234,20 @@ ACTS = [
                 admin=[Door(f"admin:vhosts_{model}_delete", (kind,), "get")]),
         )
     ),
+    act("restart a shovel", "parameters:edit",
+        page=[Door("shovel_restart", ("shovel",), "get"), Door("shovel_restart", ("shovel",), asks=True)]),
+    act("restart a federation link", "parameters:edit",
+        page=[Door("federation_link_restart", ("federation_link",), "get"),
+              Door("federation_link_restart", ("federation_link",), asks=True)]),
+    # The cluster
+    act("rename a cluster", "brokers:edit", page=[Door("cluster_name", ("broker",), body={"name": "new"})]),
+    act("enable a feature flag", "brokers:edit",
+        page=[Door("cluster_flags", ("broker",), "get", query="?flag=a"),
+              Door("cluster_flags", ("broker",), asks=True, query="?flag=a")]),
+    act("rebalance leaders", "replicas:edit",
+        page=[Door("cluster_rebalance", ("broker",), "get"), Door("cluster_rebalance", ("broker",), asks=True)]),
+    act("change members on a node", "replicas:edit",
+        page=[Door("cluster_members", ("broker",), asks=True, query="?act=grow&node=n")]),
     # Drift
     act("resolve the drift of a permission", "drift:resolve permissions:edit",
         page=[Door("drift_resolve", body={"act": "push", "ids": ["{drifted}"]})],

@@ -61,6 +61,11 @@ _PAGES = [
     Route("broker_test_stored", "none", "super", ("broker",)),
     Route("broker_switch", "none", "super", ("broker",)),
     Route("broker_forget", "super", "super", ("broker",)),
+    Route("cluster", "super", "none", ("broker",)),
+    Route("cluster_name", "super", "super", ("broker",)),
+    Route("cluster_flags", "super", "super", ("broker",)),
+    Route("cluster_rebalance", "super", "super", ("broker",)),
+    Route("cluster_members", "super", "super", ("broker",)),
     *(
         Route(f"{name}{suffix}", "empty", "none")
         for name in (
@@ -93,6 +98,8 @@ _PAGES = [
             Route(f"{kind}_delete", "super", "super", (kind,)),
         )
     ),
+    Route("shovel_restart", "super", "super", ("shovel",)),
+    Route("federation_link_restart", "super", "super", ("federation_link",)),
     Route("queue", "super", "none", ("queue",)),
     Route("queue_now", "super", "none", ("queue",)),
     Route("queue_details", "super", "none", ("queue",)),

@@ -28,6 +28,7 @@ from vhosts.definitions.import_file import ImportOptions
 from vhosts.definitions.model import sealed
 from vhosts.models import (
     Backup,
+    FederationLink,
     FederationUpstream,
     FederationUpstreamSet,
     GlobalParameter,
@@ -91,6 +92,16 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         ).pk,
         "federation_upstream_set": FederationUpstreamSet.objects.create(
             **seen, vhost="/", name="some", value=[{"upstream": "far"}]
+        ).pk,
+        "federation_link": FederationLink.objects.create(
+            **seen,
+            vhost="/",
+            node="n",
+            link="l",
+            of="queue",
+            name="q",
+            upstream="far",
+            state="running",
         ).pk,
         "parameter": Parameter.objects.create(
             **seen, component="mine", vhost="/", name="one", value=1

@@ -357,3 +357,59 @@ def test_a_user_without_the_tag_policymaker_leaves_parameters_unknown(
         page = browser.get(f"/{slug}/?broker={broker.pk}").content.decode()
         assert "policymaker" in page, slug
         assert "Unknown" in page
+
+
+def test_a_shovel_and_a_link_are_restarted(
+    browser, broker, vhost, scratch_vhost, live_broker, poll_now, inventory_now
+):
+    """AC-175, AC-178: restarting is one act, sent once, and its result is told."""
+    scratch_vhost.declare("a")
+    value = {"src-uri": "amqp://", "src-queue": "a", "dest-uri": "amqp://", "dest-queue": "b", **BOTH}
+    uri = ends(live_broker, vhost)["src_uri"]
+    value |= {"src-uri": uri, "dest-uri": uri}
+    live_broker.call("PUT", "parameters", "shovel", vhost, "é/ %", body={"value": value})
+    live_broker.call("PUT", "parameters", "federation-upstream", vhost, "self", body={"value": {"uri": uri}})
+    live_broker.call(
+        "PUT", "policies", vhost, "federate",
+        body={"pattern": "^amq.topic$", "apply-to": "exchanges", "definition": {"federation-upstream": "self"}},
+    )  # fmt: skip
+    until(lambda: live_broker.call("GET", "federation-links", vhost))
+    until(lambda: [one for one in live_broker.call("GET", "shovels", vhost) if one["state"] == "running"])
+    inventory(broker, poll_now, inventory_now)
+    before = live_broker.call("GET", "shovels", vhost)[0]["timestamp"]
+    time.sleep(1.1)
+    row = Shovel.objects.get(broker=broker, vhost=vhost)
+    assert "Restart shovel" in browser.get(f"/shovels/{row.pk}/").content.decode()
+    address = f"/shovels/{row.pk}/restart/"
+    change = apply(confirm(browser, address, browser.get(address)))
+    assert (change.state, change.steps.get().state) == ("done", "applied")
+    assert "It was running" in change.steps.get().result
+    until(lambda: [one for one in live_broker.call("GET", "shovels", vhost) if one["timestamp"] > before])
+
+    link = FederationLink.objects.get(broker=broker, vhost=vhost)
+    address = f"/federation-links/{link.pk}/restart/"
+    change = apply(confirm(browser, address, browser.get(address)))
+    assert (change.state, change.steps.get().state) == ("done", "applied")
+    assert "The link was" in change.steps.get().result
+
+
+def test_without_the_plugin_states_are_unknown_and_not_absent(broker, vhost, live_broker, poll_now, inventory_now, monkeypatch, browser):  # fmt: skip
+    """AC-179: a broker without the management plugins of shovels and federation is no error."""
+    value = {"src-uri": "amqp://", "src-queue": "a", "dest-uri": "amqp://", "dest-queue": "b", **BOTH}
+    live_broker.call("PUT", "parameters", "shovel", vhost, "s", body={"value": value})
+    from console.rabbitmq.errors import NotFound
+    from console.rabbitmq.management.objects import ObjectStore
+
+    get = ObjectStore.get
+
+    def without_plugins(self, *segments, query=None):
+        if segments[0] in ("shovels", "federation-links"):
+            raise NotFound("")
+        return get(self, *segments, query=query)
+
+    monkeypatch.setattr(ObjectStore, "get", without_plugins)
+    inventory(broker, poll_now, inventory_now)
+    row = Shovel.objects.get(broker=broker, vhost=vhost)
+    assert row.state == ""
+    assert "rabbitmq_shovel_management isn't enabled" in row.reason
+    assert "rabbitmq_federation_management" in browser.get("/federation-links/").content.decode()

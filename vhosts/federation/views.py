@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from accessctl.authorize import require
+from accessctl.authorize import may, require
 from accessctl.rights import Permission
 from console.brokers.observation import observe
+from console.engine.acts.request import RequestedAct
+from console.faces.acts.acts import Asked, confirm
 from console.faces.face import FACES
 from console.faces.lists import (
     Column,
@@ -27,7 +31,8 @@ from console.faces.objects import cells
 from console.faces.pages.refreshed import refreshed
 from console.faces.tabs import tabs_of
 from console.faces.templatetags.warren import state_badge
-from console.kinds.parameters.federation_upstream import FEDERATION_UPSTREAM
+from console.kinds.common.kind import Ref
+from console.kinds.parameters.federation_upstream import FEDERATION_UPSTREAM, RESTART_LINK
 from console.scope import Scope
 from vhosts.federation.links import LINKS
 from vhosts.models import FederationLink
@@ -83,6 +88,7 @@ LISTING = ListSpec(
             help="Without username and password.",
             shown=False,
         ),
+        Column(key="restart", label="Restart"),
         Column(
             key="node",
             label="Node",
@@ -135,6 +141,7 @@ def links(request: HttpRequest) -> HttpResponse:
             "now": now,
             "scope": scope,
             "listing": asked.show(rows.none() if problems else rows),
+            "may_restart": may(request.user, Permission.PARAMETERS_EDIT),
             "tabs": tabs_of(FACES[FEDERATION_UPSTREAM.name]),
             "scope_problems": problems,
             "observed": observe(
@@ -143,6 +150,36 @@ def links(request: HttpRequest) -> HttpResponse:
         },
         [*problems, *asked.problems],
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def restart_link(request: HttpRequest, link_id: int) -> HttpResponse:
+    """Restart one link."""
+    rows = FederationLink.objects.visible_to(request.user).select_related("broker__status")
+    link = rows.filter(pk=link_id).first()
+    if link is None:
+        raise Http404("Federation link not found.")
+    require(request.user, Permission.PARAMETERS_EDIT, link.broker, link.vhost)
+    back = f"{reverse('federation_links')}?{urlencode({'broker': link.broker_id})}"
+
+    def ask() -> Asked:
+        return Asked(
+            title=f"Restart the link of {link.of} {link.name} from {link.upstream}",
+            acts=[
+                RequestedAct(
+                    broker=link.broker,
+                    ref=Ref(FEDERATION_UPSTREAM.name, (link.vhost, link.upstream)),
+                    act=RESTART_LINK.name,
+                    permission=Permission.PARAMETERS_EDIT,
+                    parameters={"link": link.link, "node": link.node},
+                    notes=["The link reconnects. Messages on their way are sent again."],
+                )
+            ],
+            act="Restart link",
+            back=back,
+        )
+
+    return confirm(request, ask, back, broker=link.broker)
 
 
 @require_safe

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.html import format_html
 
 from accessctl.rights import Permission
-from console.faces.drawing import Fact, Input
+from console.faces.drawing import Fact, Input, Panel
 from console.faces.face import Face, Rights, Rules
 from console.faces.lists import Column, Filter, ListSpec, contains, equals
 from console.faces.mirror import Mirror, Reading
@@ -176,6 +176,7 @@ SHOVELS = Face(
         Fact(label="Settings", cell=lambda row: cells.table(row.value)),
     ),
     rules=Rules(check=check, dies=dies),
+    panels=(Panel(template="vhosts/_shovel_restart.html", context=lambda row: {}),),
     mirror=Mirror(
         columns=("value",),
         to_spec=lambda row: {"value": row.value},

@@ -92,6 +92,9 @@ STATES: dict[str, Look] = {
     "unmanaged": Look("Unmanaged", "eye", "mute"),
     # A queue or a node, in RabbitMQ's terms.
     "running": Look("Running", "check-circle", "ok"),
+    "enabled": Look("Enabled", "check-circle", "ok"),
+    "state_changing": Look("Changing", "arrow-path", "busy"),
+    "unavailable": Look("Unavailable", "no-symbol", "mute", "A node doesn’t support it."),
     "starting": Look("Starting", "arrow-path", "busy", "It connects, or tries to."),
     "not_started": Look("Not started", "ellipsis-horizontal-circle", "mute"),
     "shutdown": Look("Shut down", "stop-circle", "mute"),

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from console.kinds.common.acts import Act
 from console.kinds.common.kind import Field, Key, Kind, Line, Ref, Spec, SpecError, Step
 from console.kinds.common.rows import Row, Section, Taker
 from console.kinds.common.secrets import UriPasswords
@@ -101,6 +102,7 @@ def component_kind(
     plugins: tuple[str, ...],
     problems: Callable[[Any, BrokerFacts], Iterable[tuple[str, str]]],
     reaches_elsewhere: bool,
+    acts: Sequence[Act] = (),
 ) -> Kind:
     """Return the kind of the parameters of a component. `value` is its only field. One of `plugins`
     has to run. `problems` yields why a broker would refuse a value: the key in it ("" for none) and
@@ -148,4 +150,5 @@ def component_kind(
         secrets=UriPasswords("value"),
         reaches_elsewhere=lambda key, spec: reaches_elsewhere,
         rabbitmqctl=lambda step: commands(component, step),
+        acts={act.name: act for act in acts},
     )
