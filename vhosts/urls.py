@@ -10,12 +10,14 @@ from console.kinds.registry import TOPIC_PERMISSION
 from vhosts.bindings import views as bindings
 from vhosts.exchanges.replace import exchange_replace
 from vhosts.explain_access import views as explain
+from vhosts.federation import views as federation
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.queues import detail as queue
 from vhosts.queues import views as queues
 from vhosts.queues.changing import pages as queue_changes
 from vhosts.routing import views as routing
+from vhosts.shovels import views as shovels
 from vhosts.virtual_hosts import views as vhosts
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -32,6 +34,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/history.csv", queue.queue_history_csv, name="queue_history_csv"),
     path("exchanges/<int:object_id>/replace/", exchange_replace, name="exchange_replace"),
     path("bindings/unbind/", bindings.bindings_unbind, name="bindings_unbind"),
+    path("shovels/<int:shovel_id>/restart/", shovels.restart, name="shovel_restart"),
+    path(
+        "federation-links/<int:link_id>/restart/",
+        federation.restart_link,
+        name="federation_link_restart",
+    ),
+    path("federation-links/", federation.links, name="federation_links"),
+    path("federation-links.csv", federation.links_csv, name="federation_links_csv"),
     path("explain/", explain.explain, name="explain"),
     path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),
     path("route/", routing.route, name="route"),

@@ -190,6 +190,10 @@ class Face:
     then: Sequence[NextStep] = ()
     #: The kind whose list shows this one as a tab; "" for an entry in the navigation.
     tab_of: str = ""
+    #: The label of that entry, if it stands for more than this kind; "" for the kind's plural.
+    place: str = ""
+    #: More tabs beside the list that are no kinds: labels and routes.
+    beside: Sequence[tuple[str, str]] = ()
     icon: str = "square-3-stack-3d"
     #: Returns the title of the object's page.
     title: Callable[[Key], str] = _last
@@ -305,12 +309,6 @@ def notes_of(desired_objects: Sequence[DesiredObject]) -> dict[Ref, Sequence[str
         of_kind = [desired for desired in desired_objects if desired.ref.kind == face.name]
         found |= face.rules.notes_of_many(of_kind) if of_kind else {}
     return found
-
-
-def tabs_of(face: Face) -> list[Face]:
-    """Return the faces whose lists are tabs of one page with this one, itself included."""
-    leading = face.tab_of or face.name
-    return [one for one in drawn_faces() if leading in (one.name, one.tab_of)]
 
 
 def register(face: Face) -> None:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from console.kinds.cluster.members import ADD_MEMBER, REMOVE_MEMBER
 from console.kinds.common.acts import Act, Facts, Get, Parameters
 from console.kinds.common.kind import Field, Key, Kind, Line, Op, Ref, Spec, Step
 from console.kinds.common.rows import Level, Row, Section, Taker, some
@@ -226,5 +227,5 @@ QUEUE = Kind(
     contents=_contents,
     rabbitmqctl=_rabbitmqctl,
     rabbitmqadmin=_rabbitmqadmin,
-    acts={PURGE.name: PURGE},
+    acts={act.name: act for act in (PURGE, ADD_MEMBER, REMOVE_MEMBER)},
 )

@@ -19,10 +19,7 @@ from vhosts.polling.inventory.parts import parts, table_of
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Kinds that no inventory reads, so that they have no face, and why.
-NOT_MIRRORED = {
-    "parameter": "Plugins keep what they like in them, secrets too; only definitions carry them.",
-    "global_parameter": "As parameters.",
-}
+NOT_MIRRORED = {"cluster": "Only acts are requested of it; polls read its nodes and name."}
 #: Modules and folders of general code.
 GENERAL = (
     "console/rabbitmq",

@@ -300,7 +300,7 @@ def test_a_deletion_tells_what_is_lost(
     assert "Lost: 5 messages (5 ready, 0 unacked), as counted now." in told
     assert "It has no consumers." in told
     assert "Its binding from amq.topic is deleted too." in told
-    assert "Dead letters of queue source are lost if no other queue receives them." in told
+    assert "Dead letters of source are lost if no other queue receives them." in told
     assert any(one.startswith("Its number of messages last changed ") for one in told)
     assert apply(confirm(browser, address, shown)).state == "done"
     assert seen("queues", scratch_vhost.name, "orders") is None
