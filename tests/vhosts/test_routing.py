@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from console.errors import InvalidField, NotAllowed
 from console.models import BrokerStatus
-from vhosts.models import Queue
+from vhosts.models import Exchange, Queue
 from vhosts.polling.inventory import take as inventory
 from vhosts.routing.service import trace_message
 
@@ -227,6 +227,20 @@ def test_the_page_shows_the_tree_and_a_link_to_the_same(
     part = client.get(f"/route/?{urlencode(asked)}", headers={"HX-Request": "true"})
     assert b"<form" not in part.content
     assert b'id="route-answer"' in part.content
+
+
+def test_the_pages_of_an_exchange_and_a_queue_lead_to_it(
+    broker: Any, scratch_vhost: Any, client: Client, superuser: Any
+) -> None:
+    client.force_login(superuser)
+    place = f"/route/?broker={broker.pk}&amp;vhost={scratch_vhost.name}&amp;exchange="
+    exchange = Exchange.objects.get(broker=broker, vhost=scratch_vhost.name, name="orders")
+    page = client.get(f"/exchanges/{exchange.pk}/").content.decode()
+    assert f'{place}orders&amp;routing_key="' in page
+    queue = Queue.objects.get(broker=broker, name="orders.eu")
+    page = client.get(f"/queues/{queue.pk}/bindings/").content.decode()
+    assert f'{place}&amp;routing_key=orders.eu"' in page
+    assert f'{place}orders&amp;routing_key=orders.eu.%23"' in page
 
 
 def test_the_page_takes_the_same_queries_however_large_the_answer(

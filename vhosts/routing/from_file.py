@@ -60,8 +60,8 @@ def topology_in(definitions: Definitions, vhost: str, default_type: str = "") ->
         for name, spec in of_kind.get("exchange", {}).items()
     }
     queues = []
-    for name, spec in of_kind.get("queue", {}).items():
-        given: Mapping[str, Any] = spec.get("arguments") or {}
+    for name, declared in of_kind.get("queue", {}).items():
+        given: Mapping[str, Any] = declared.get("arguments") or {}
         of_type = str(given.get("x-queue-type") or default_type or "classic")
         queues.append(core.Queue(name, of_type, deciding.of_queue(name, of_type, given)))
     found = [

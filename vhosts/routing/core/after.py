@@ -146,7 +146,7 @@ def _dead(
     target = queue.settings.get("dead-letter-exchange")
     if target is None or not isinstance(target.value, str):
         return DeadLetters(
-            told, None, "Without a dead letter exchange, the message is deleted then."
+            told, None, "It has no dead letter exchange: the message is deleted instead."
         )
     given = queue.settings.get("dead-letter-routing-key")
     keys = message.keys if given is None else (str(given.value),)

@@ -93,7 +93,9 @@ class Walk:
         steps: list[Step] = []
         chosen: list[tuple[Outcome, Binding]] = [("yes", one) for one in found.sure[:MOST_SHOWN]]
         chosen += [("maybe", one) for one in found.maybe[:MOST_SHOWN]]
-        for taken, binding in sorted(chosen, key=lambda one: (one[1].to, one[1].destination)):
+        for taken, binding in sorted(
+            chosen, key=lambda one: (one[1].to != "queue", one[1].destination)
+        ):
             taken = "maybe" if outcome == "maybe" else taken
             steps.append(self._to(binding, taken, matcher.why(binding, self.message), depth + 1))
         steps += self._no_steps(exchange, found)
