@@ -7,10 +7,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accessctl.grants.roles import Role
+from accessctl.models import Grant
 from console.errors import InvalidField, NotAllowed
 from console.models import BrokerStatus
 from vhosts.models import Exchange, Queue
@@ -126,6 +129,42 @@ def test_headers_count_with_their_types_over_two_exchanges(trace: Any) -> None:
     # The exchange is reached, so the alternate exchange isn't used.
     assert (found.verdict, found.queues) == ("unroutable", ())
     assert found.near[0].step.reason == 'header n is the text "1", not the number 1'
+
+
+def test_a_null_in_a_binding_is_listed_like_a_text_so_the_answer_depends(
+    trace: Any, broker: Any, scratch_vhost: Any, now: datetime
+) -> None:
+    """RabbitMQ lists a null as "undefined". AC-063: an odd binding doesn't break the page."""
+    channel = scratch_vhost.channel
+    channel.queue_bind("lost", "by.header", "null", {"x-match": "all", "k": None})
+    seen_now(broker, now + timedelta(seconds=40))
+    broker.refresh_from_db()
+    either = trace("by.header", "", {"k": 5})
+    assert (either.verdict, either.queues, either.possible) == ("depends", (), ("lost",))
+    assert "the broker lists both alike" in either.root.steps[0].reason
+    assert trace("by.header", "", {"k": "undefined"}).queues == ("lost",)
+    assert trace("by.header", "", {"j": 5}).verdict == "unroutable"
+
+
+def test_a_grant_on_the_virtual_host_is_enough_and_no_other_is_answered(
+    trace: Any, broker: Any, scratch_vhost: Any, django_user_model: Any, now: datetime
+) -> None:
+    """AC-027: nothing of another virtual host is told, not even whether it is there."""
+    person = django_user_model.objects.create_user("vera")
+    team = Group.objects.create(name="team")
+    person.groups.add(team)
+    Grant.objects.create(
+        group=team,
+        role=Role.VIEWER,
+        broker=broker,
+        vhost_pattern=f"{scratch_vhost.name[:-1]}*",
+        created_at=now,
+    )
+    assert trace("orders", "orders.eu.x", acting_user=person).queues == ("orders.eu",)
+    for other in ("/", "not there"):
+        with pytest.raises(NotAllowed) as error:
+            trace("orders", vhost=other, acting_user=person)
+        assert other not in error.value.message
 
 
 def test_an_internal_exchange_and_one_that_is_not_there_refuse(trace: Any) -> None:
