@@ -82,6 +82,8 @@ def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
             ],
             batch_size=1000,
         )  # fmt: skip
+        if proposal.reverts:
+            change.reverts.set(Change.objects.filter(pk__in=proposal.reverts))
         _forget_earlier_secrets(desired_steps)
         Step.objects.bulk_create(steps, batch_size=1000)
         record_change(change, steps, acting_user=acting_user)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from uuid import UUID
 
 from console.engine.acts.request import RequestedAct
 from console.engine.applying.own_login import lock_out
@@ -82,6 +83,8 @@ class Proposal:
     about: About = _nothing
     #: Sentences about the whole proposal.
     remarks: Sequence[str] = ()
+    #: The changes that it undoes.
+    reverts: Sequence[UUID] = ()
 
     @cached_property
     def plans(self) -> dict[Broker, Plan]:

@@ -173,6 +173,23 @@ def _hangs_on(owner: Ref) -> Iterable[Mapping[int, str]]:
             yield {0: vhost, 1: name}
 
 
+def _listed_with(owner: Ref) -> Sequence[Get]:
+    if owner.kind == "vhost":
+        return [Get(("bindings", *owner.key))]
+    if owner.kind == "queue":
+        return [Get(("queues", *owner.key, "bindings"))]
+    if owner.kind == "exchange":
+        both = ("source", "destination")
+        return [Get(("exchanges", *owner.key, "bindings", end)) for end in both]
+    return ()
+
+
+def _why_lost(key: Key, row: Mapping[str, Any]) -> str | None:
+    """Those of the default exchange come with their queue; those of a client's queue went with it."""
+    own = key[2] == "queue" and server_named(key[3])
+    return None if key[1] == "" or own else ""
+
+
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     vhost, source, _, _, routing_key, text = key
     arguments = json.loads(text)
@@ -217,4 +234,6 @@ BINDING = Kind(
     stands_on=_stands_on,
     faults=_faults,
     hangs_on=_hangs_on,
+    listed_with=_listed_with,
+    why_lost=_why_lost,
 )  # fmt: skip

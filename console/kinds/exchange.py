@@ -5,13 +5,13 @@ Sources: `rabbit_mgmt_wm_exchange.erl`, `rabbit_definitions.erl`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from console.kinds.common.kind import Field, Key, Kind, Ref, Spec, SpecError
 from console.kinds.common.rows import Level, Row, Section, Taker, some
 from console.kinds.common.values import flag, table, text
-from console.kinds.common.wire import Named
+from console.kinds.common.wire import Get, Named
 from console.kinds.refusals.checks import has_null
 from console.kinds.refusals.checks import text as is_text
 from console.kinds.refusals.versions import BrokerFacts, Fault
@@ -94,6 +94,14 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
         )
 
 
+def _listed_with(owner: Ref) -> Sequence[Get]:
+    return [Get(("exchanges", *owner.key))] if owner.kind == "vhost" else ()
+
+
+def _why_lost(key: Key, row: Mapping[str, Any]) -> str | None:
+    return None if key[1] in PREDECLARED or key[1].startswith("amq.") else ""
+
+
 def _is_left_out(key: Key, spec: Spec) -> bool:
     """Whether the broker leaves the exchange out of its definitions: internal ones, except those of
     federation, which federation declares itself."""
@@ -165,6 +173,8 @@ EXCHANGE = Kind(
     ),
     called="{1} in {0}",
     stands_on=_stands_on,
+    listed_with=_listed_with,
+    why_lost=_why_lost,
     faults=_faults,
     not_exported=("4.1", _is_left_out),
     never_empty=True,

@@ -5,7 +5,7 @@ Sources: `rabbit_mgmt_wm_queue.erl`, `rabbit_definitions.erl`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from console.kinds.common.acts import Act, Facts, Get, Parameters
@@ -14,6 +14,7 @@ from console.kinds.common.rows import Level, Row, Section, Taker, some
 from console.kinds.common.shell import shell_word
 from console.kinds.common.values import flag, table
 from console.kinds.common.wire import Call, Named
+from console.kinds.common.wire import Get as Request
 from console.kinds.refusals import queue_arguments
 from console.kinds.refusals.versions import BrokerFacts, Fault
 from console.kinds.vhost import DEFAULT_TYPE
@@ -77,6 +78,19 @@ def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
 
 def _stands_on(key: Key) -> Iterable[Ref]:
     yield Ref("vhost", (key[0],))
+
+
+def _listed_with(owner: Ref) -> Sequence[Request]:
+    columns = ",".join(("vhost", "name", *_FIELDS, "exclusive"))
+    return [Request(("queues", *owner.key), {"columns": columns})] if owner.kind == "vhost" else ()
+
+
+def _why_lost(key: Key, row: Mapping[str, Any]) -> str | None:
+    if row.get("exclusive") is True:
+        return f"The queue {key[1]} was exclusive: it belonged to a client's connection."
+    if server_named(key[1]):
+        return f"The queue {key[1]} had a server-generated name: it belonged to its client."
+    return ""
 
 
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
@@ -172,6 +186,8 @@ QUEUE = Kind(
     ),
     called="{1} in {0}",
     stands_on=_stands_on,
+    listed_with=_listed_with,
+    why_lost=_why_lost,
     align=_align,
     faults=_faults,
     deleted_if_empty=True,

@@ -17,6 +17,7 @@ from console.models.changes import (
     StepState,
     Sync,
 )
+from console.models.deleted_with import DeletedWith
 from console.models.heartbeats import Heartbeat
 from console.models.jobs import JobRun
 
@@ -31,6 +32,7 @@ __all__ = [
     "BrokerStatus",
     "Change",
     "ChangeState",
+    "DeletedWith",
     "Environment",
     "Heartbeat",
     "JobRun",

@@ -125,6 +125,8 @@ class Change(models.Model):
     abandoned_steps = models.PositiveIntegerField(default=0, db_default=0)
     #: The outcome of deleted steps: one sentence per removed broker.
     note = models.TextField(blank=True, default="", db_default="")
+    #: The changes that this one undoes.
+    reverts = models.ManyToManyField("self", symmetrical=False, related_name="reverted_by")
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

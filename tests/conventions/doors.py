@@ -258,6 +258,13 @@ ACTS = [
     act("confirm a deletion of a permission", "permissions:edit",
         page=[Door("change_confirm", ("waiting_change",))],
         api=[Door("api-changes-confirm", ("waiting_change",))]),
+    # Not the right of the change, but of its inverse.
+    act("revert the deletion of a virtual host", "vhosts:create",
+        page=[Door("change_revert", ("applied_change",), asks=True),
+              Door("revert_to", query="?broker={broker}&vhost=gone&since=2020-01-01T00:00", asks=True)],
+        api=[Door("api-changes-revert", ("applied_change",), query=_DRY),
+             Door("api-changes-revert-since", query=_DRY,
+                  body={"broker": "{broker}", "vhost": "gone", "since": "2020-01-01T00:00:00Z"})]),
     # Definitions
     act("export definitions", "definitions:export",
         page=[Door("definitions_export", body={"export-broker": "{broker}"})],

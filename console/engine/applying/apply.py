@@ -20,6 +20,7 @@ from console.engine.acts.perform import perform
 from console.engine.applying.attempt import NOT_APPLIED, act, act_together, compared
 from console.engine.applying.broker_objects import BrokerObjects
 from console.engine.applying.crashpoints import crashpoint
+from console.engine.applying.falls_with import record_what_falls
 from console.engine.applying.look import LISTING_FROM, Look
 from console.engine.applying.outcome import Outcome, outcome_of_error, reference
 from console.engine.applying.parallel import CONNECTIONS, Calls
@@ -175,6 +176,7 @@ class _Run:
         if before.error is not None:
             came_to = outcome_of_error(before.error)
             return self._begin([batch], lambda piece: _all(piece, came_to))
+        record_what_falls(self._store, batch, before.specs, self._keep)
         judge = judge_of(batch)
         if judge is None and _may_go_together(batch):
             pieces = [batch[at : at + TOGETHER] for at in range(0, len(batch), TOGETHER)]

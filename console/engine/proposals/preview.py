@@ -141,6 +141,7 @@ def as_data(found: Preview) -> dict[str, Any]:
         "changes": not found.changes_nothing,
         "counts": dict(found.counts),
         "left_out": found.left_out,
+        "objections": list(found.objections),
         "steps": [
             {
                 "broker": line.broker.pk,

@@ -22,6 +22,7 @@ from console.models import (
     StepState,
     Sync,
 )
+from console.reconcile.disclose import public_spec
 
 #: When to retry a step refused after an attempt of unknown outcome: that refusal isn't final.
 ASKED_ONCE_MORE_AFTER = timedelta(seconds=5)
@@ -50,6 +51,7 @@ def finish_batch(
         for step in batch:
             _mark(step, results[step.pk], now)
         store_alike(batch, _OUTCOME_FIELDS)
+        _store_before(batch, results)
         _close_attempts(lease, batch, results, now)
         _move_targets(batch, results, now)
         _retire_what_went_with(batch, results, now)
@@ -108,6 +110,27 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
         step.state, step.attempts = _still_open(step, result), step.attempts - 1
     else:
         step.state = _still_open(step, result)
+
+
+def _store_before(batch: list[Step], results: dict[int, Outcome]) -> None:
+    """Store the spec that each object had right before the call, where it isn't the one that was
+    known when the change was accepted: a revert goes back to it. A retried step keeps the earlier
+    one, because its own first call may have changed the object.
+    """
+    done = {
+        step.pk: step for step in batch if results[step.pk].state == "ok" and not step.sent_before
+    }
+    kind = batch[0].target.kind
+    changed: list[Step] = []
+    known = Step.objects.filter(pk__in=list(done)).values_list("pk", "before")
+    for pk, before in known.iterator():
+        now = results[pk].before
+        told = None if now is None else public_spec(kind, now)
+        if told != before:
+            done[pk].before = told
+            changed.append(done[pk])
+    if changed:
+        Step.objects.bulk_update(changed, ["before"], batch_size=200)
 
 
 def _still_open(step: Step, result: Outcome) -> StepState:

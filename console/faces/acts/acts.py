@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -53,6 +53,8 @@ class Asked:
     typed: str = ""
     danger: bool = False
     once: str = ""
+    #: The changes that it undoes.
+    reverts: Sequence[UUID] = ()
     context: dict[str, Any] = field(default_factory=dict)
 
     def objections(self) -> Mapping[Ref, Sequence[str]]:
@@ -155,6 +157,7 @@ def proposal_of(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Propo
         idempotency_key=_key(request),
         about=lambda _: asked.objections(),
         remarks=asked.warnings,
+        reverts=asked.reverts,
     )
 
 

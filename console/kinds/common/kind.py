@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from console.kinds.common.acts import Act
     from console.kinds.common.rows import Section
     from console.kinds.common.secrets import Secrets
-    from console.kinds.common.wire import Wire
+    from console.kinds.common.wire import Get, Wire
     from console.kinds.refusals.versions import BrokerFacts, Fault
 
 Spec = Mapping[str, Any]
@@ -143,6 +143,10 @@ def _faultless(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     return ()
 
 
+def _can(key: Key, row: Mapping[str, Any]) -> str | None:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One kind; `docs/adding-a-kind.md` walks through one. Functions are pure."""
@@ -176,6 +180,14 @@ class Kind:
     #: Of another object: parts of the key, by index, of objects of this kind that the broker deletes with
     #: it, such as the bindings of a queue. Objects in a virtual host or of a user need no entry.
     hangs_on: Callable[[Ref], Iterable[Mapping[int, str]]] = _nothing
+    #: Of another object: the readings that list the objects of this kind that are deleted with it,
+    #: and possibly more. Empty: the kind's whole listing.
+    listed_with: Callable[[Ref], Sequence[Get]] = _nothing
+    #: Of a row of these readings: why the object can't be created again, as a sentence; "" if it
+    #: can; None if it comes back by itself or is of another kind.
+    why_lost: Callable[[Key, Mapping[str, Any]], str | None] = _can
+    #: What RabbitMQ creates together with the object, for the login that creates it.
+    made_with: Callable[[Key, str], Iterable[Ref]] = _nothing
     #: Changes two canonical specs (desired, observed) in place, so that values with the same
     #: meaning to RabbitMQ are equal.
     align: Callable[[dict[str, Any], dict[str, Any]], None] = _as_they_are

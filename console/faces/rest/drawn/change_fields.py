@@ -67,6 +67,9 @@ class PlanRead(serializers.Serializer[Any]):
         child=serializers.IntegerField(), help_text="The number of steps by `op`."
     )
     left_out = serializers.IntegerField(help_text="The number of steps that aren't listed.")
+    objections = serializers.ListField(
+        child=serializers.CharField(), help_text="Sentences about the whole plan."
+    )
     steps = PlanStepRead(many=True)
 
     class Meta:
@@ -155,6 +158,8 @@ class ChangeRead(serializers.Serializer[Any]):
     note = serializers.CharField(
         help_text="What became of steps that are no longer listed, because their broker was removed."
     )
+    reverts = serializers.SerializerMethodField(help_text="The changes that this one undoes.")
+    reverted_by = serializers.SerializerMethodField(help_text="The changes that undo this one.")
 
     class Meta:
         ref_name = "Change"
@@ -165,6 +170,14 @@ class ChangeRead(serializers.Serializer[Any]):
         if counted is not None:
             return counted.get(change.pk, {})
         return step_counts([change]).get(change.pk, {})
+
+    @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
+    def get_reverts(self, change: Change) -> list[str]:
+        return [str(one.pk) for one in change.reverts.all()]
+
+    @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
+    def get_reverted_by(self, change: Change) -> list[str]:
+        return [str(one.pk) for one in change.reverted_by.all()]
 
 
 class ChangedObject(serializers.Serializer[Any]):

@@ -168,10 +168,12 @@ def answer_change(
     objections: About = lambda _: {},
     password: str = "",
     dry_run: bool = False,
+    finish: Callable[[Proposal], Proposal] = lambda proposal: proposal,
 ) -> Response:
     """Return the plan (200) or the change (202, or 200 if it ended within `wait`). `make`
     authorizes and returns the desired objects and acts; it isn't called if the Idempotency-Key is known.
-    `password` is a generated one; only the response to a new change has it."""
+    `password` is a generated one; only the response to a new change has it. `finish` completes the
+    proposal."""
     only_plan = dry_run or _flag(request, "dry_run")
     wait_s = _wait(request)
     key, digest = _idempotency_key(request), _digest(request)
@@ -182,7 +184,7 @@ def answer_change(
 
     def propose() -> Proposal:
         made = make()
-        return Proposal(
+        proposal = Proposal(
             title=title,
             desired_objects=[one for one in made if isinstance(one, DesiredObject)],
             acts=[one for one in made if isinstance(one, RequestedAct)],
@@ -190,6 +192,7 @@ def answer_change(
             idempotency_key=key, fingerprint=digest if key else "",
             about=lambda desired_objects: {**notes_of(desired_objects), **objections(desired_objects)},
         )  # fmt: skip
+        return finish(proposal)
 
     if only_plan:
         proposal = propose()
