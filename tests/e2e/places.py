@@ -83,6 +83,8 @@ def of_changes_and_access(live: Broker, hostile: str, administrator: Any, now: d
         "audit entry": f"/audit/{entry.pk}/",
         "explain, not asked": "/explain/",
         "explain": f"/explain/?broker={live.pk}&user=guest&vhost=/&act=publish&target=amq.topic&routing_key=a",
+        "trace a message, not asked": "/route/",
+        "trace a message": f"/route/?broker={live.pk}&vhost=/&exchange=amq.topic&routing_key=a",
         "definitions": "/definitions/",
         "definitions plan": f"/definitions/plans/{draft.pk}/",
         "backups": "/definitions/backups/",
