@@ -11,6 +11,7 @@ from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.queues import detail as queue
 from vhosts.queues import views as queues
+from vhosts.topology import views as topology
 from vhosts.virtual_hosts import views as vhosts
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -38,6 +39,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         permission_forms.topic_clear,
         name=f"{TOPIC_PERMISSION.name}_clear",
     ),
+    path("topology/", topology.topology, name="topology"),
+    path("topology.json", topology.topology_data, name="topology_data"),
     path("vhosts/<int:vhost_id>/", vhosts.vhost, name="vhost"),
     path("vhosts/<int:vhost_id>/restart/", vhosts.vhost_restart, name="vhost_restart"),
     *(route for face in FACES.values() if face.is_listed for route in list_routes(face)),
