@@ -68,12 +68,17 @@ def record_change(change: Change, steps: Sequence[Step], *, acting_user: User) -
                 request_id=str(context.get("request_id", "")),
                 change_id_then=change.pk,
                 before=step.before,
-                after={**(step.after or {}), "password": "changed"}
-                if step.secrets_encrypted
-                else step.after,
+                after=_after(step),
                 reason=change.reason,
             )
             for step in steps
         ],
         batch_size=1000,
     )
+
+
+def _after(step: Step) -> dict[str, Any] | None:
+    if step.is_act:
+        return dict(step.parameters) or None
+    found: dict[str, Any] | None = step.after
+    return {**(found or {}), "password": "changed"} if step.secrets_encrypted else found

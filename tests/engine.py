@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.error import HTTPError
@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from console.engine.accept import accept
+from console.engine.acts.request import RequestedAct
 from console.engine.applying.apply import apply_broker
 from console.engine.proposal import DesiredObject, Proposal
 from console.kinds.common.kind import Ref
@@ -51,6 +52,28 @@ class Engine:
                     **more,
                 )
                 for kind, name, spec, *rest in desired_objects
+            ],
+        )
+        return accept(proposal, now=utc_now(), acting_user=self.author)
+
+    def ask_act(
+        self, act: str, kind: str, *keys: Sequence[str], key: str = "", **more: Any
+    ) -> Change:
+        """Asks for an act on each object of a kind."""
+        proposal = Proposal(
+            title="an act",
+            origin="api",
+            idempotency_key=key,
+            desired_objects=[],
+            acts=[
+                RequestedAct(
+                    broker=self.broker,
+                    ref=Ref(kind, tuple(one)),
+                    act=act,
+                    permission="queues:purge",
+                    **more,
+                )
+                for one in keys
             ],
         )
         return accept(proposal, now=utc_now(), acting_user=self.author)

@@ -6,11 +6,14 @@ from console.faces.face import FACES, drawn_faces
 from console.faces.objects.form_pages import form_routes
 from console.faces.objects.pages import list_routes, page_routes
 from console.kinds.registry import TOPIC_PERMISSION
+from vhosts.bindings import views as bindings
+from vhosts.exchanges.replace import exchange_replace
 from vhosts.explain_access import views as explain
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.queues import detail as queue
 from vhosts.queues import views as queues
+from vhosts.routing import views as routing
 from vhosts.topology import views as topology
 from vhosts.virtual_hosts import views as vhosts
 
@@ -24,8 +27,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/history/", queue.queue_history_table, name="queue_history_table"),
     path("queues/<int:queue_id>/history.json", queue.queue_history, name="queue_history"),
     path("queues/<int:queue_id>/history.csv", queue.queue_history_csv, name="queue_history_csv"),
+    path("exchanges/<int:object_id>/replace/", exchange_replace, name="exchange_replace"),
+    path("bindings/unbind/", bindings.bindings_unbind, name="bindings_unbind"),
     path("explain/", explain.explain, name="explain"),
     path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),
+    path("route/", routing.route, name="route"),
     path("permissions/matrix/", matrix.matrix, name="matrix"),
     path("permissions/edit/", permission_forms.permission_edit, name="permission_edit"),
     path("permissions/copy/", permission_forms.permission_copy, name="permission_copy"),

@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from console.audit import record_change
+from console.engine.acts.request import act_step, handles
 from console.engine.applying.crashpoints import crashpoint
 from console.engine.notify import ring
 from console.engine.proposal import DesiredObject, Proposal
@@ -28,7 +29,7 @@ from console.reconcile.diff import Difference
 from console.reconcile.disclose import beside_secrets, public_change, public_spec
 from console.secrets import encrypt
 
-#: How long a confirmed deletion may wait for its broker before it needs a new confirmation.
+#: How long a confirmed deletion or act may wait for its broker before it needs a new confirmation.
 DELETION_GOOD_FOR = timedelta(hours=1)
 
 
@@ -65,9 +66,15 @@ def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
                 target = _wished(targets[_identity(desired)], desired)
                 ordinal += 1
                 steps.append(_step(change, ordinal, target, desired, difference, now))
+        targets_of_acts = handles(proposal.acts)
+        for requested in proposal.acts:
+            named = targets_of_acts[requested.broker.pk, requested.ref.kind, requested.ref.key]
+            ordinal += 1
+            steps.append(act_step(change, ordinal, named, requested, now, DELETION_GOOD_FOR))
+        desired_steps = [step for step in steps if not step.is_act]
         # An upsert by primary key, because bulk_update would build a CASE with every row.
         ManagedObject.objects.bulk_create(
-            [step.target for step in steps],
+            [step.target for step in desired_steps],
             update_conflicts=True,
             unique_fields=["id"],
             update_fields=[
@@ -75,7 +82,9 @@ def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
             ],
             batch_size=1000,
         )  # fmt: skip
-        _forget_earlier_secrets(steps)
+        if proposal.reverts:
+            change.reverts.set(Change.objects.filter(pk__in=proposal.reverts))
+        _forget_earlier_secrets(desired_steps)
         Step.objects.bulk_create(steps, batch_size=1000)
         record_change(change, steps, acting_user=acting_user)
         crashpoint("before-accept-commit")

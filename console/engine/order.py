@@ -18,10 +18,12 @@ from django.db.models import Min, Q, QuerySet
 from console.engine.applying.outcome import reference
 from console.kinds.common.kind import Key, Op, Ref
 from console.kinds.registry import OWNERS
-from console.models import OPEN_STEPS, Broker, Change, ManagedObject, Step
+from console.models import OPEN_STEPS, WRITES, Broker, Change, ManagedObject, Step
 from console.reconcile.dependents import stands_on
 
 _REMOVES = (Op.DELETE, Op.REPLACE)
+#: Most acts begun together. Each that has begun when a worker dies ends as unknown.
+_ACTS = 16
 
 
 def next_candidates(
@@ -59,15 +61,16 @@ def _batch_from(first: Step, open_steps: QuerySet[Step], broker: Broker, most: i
     """Return the step and those of its change that may go with it, locked."""
     rest = open_steps.filter(change=first.change, ordinal__gte=first.ordinal)
     # What depends on the first kind waits for it: a user comes before its permissions.
-    deletes = Q(op="delete") if first.op == "delete" else ~Q(op="delete")
-    other = rest.exclude(deletes, target__kind=first.target.kind).aggregate(at=Min("ordinal"))["at"]
+    other = rest.exclude(Q(op__in=_alike_ops(first)), target__kind=first.target.kind).aggregate(
+        at=Min("ordinal")
+    )["at"]
     if other is not None:
         rest = rest.filter(ordinal__lt=other)
     batch = list(
         rest.select_related("target")
         .defer("before", "after", "fields", "target__drift")
         .select_for_update(of=("self",))
-        .order_by("ordinal")[:most]
+        .order_by("ordinal")[: min(most, _ACTS) if first.is_act else most]
     )
     for step in batch:
         # Share one object among all steps instead of one per row, so that grants are read once.
@@ -82,7 +85,12 @@ def _before_first(batch: list[Step], waits: Mapping[int, Step]) -> list[Step]:
 
 def _alike(one: Step, other: Step) -> bool:
     kinds = one.target.kind, other.target.kind
-    return kinds[0] == kinds[1] and (one.op == "delete") == (other.op == "delete")
+    return kinds[0] == kinds[1] and one.op in _alike_ops(other)
+
+
+def _alike_ops(step: Step) -> tuple[str, ...]:
+    """Return the operations that may share a batch with the step's."""
+    return WRITES if step.op in WRITES else (step.op,)
 
 
 def blockers(change: Change, steps: Sequence[Step]) -> dict[int, Step]:
@@ -91,7 +99,11 @@ def blockers(change: Change, steps: Sequence[Step]) -> dict[int, Step]:
     `steps` belong to `change` and to one broker, and have their targets loaded. A cycle is possible
     only through creations that were accepted later; `next_candidates` resolves it.
     """
-    founded = {step.pk: stands_on(reference(step)) for step in steps}
+    founded = {
+        # An act also waits for what earlier changes do with its object.
+        step.pk: (*stands_on(reference(step)), *([reference(step)] if step.is_act else []))
+        for step in steps
+    }
     removes = any(step.op in _REMOVES for step in steps)
     if not removes and not any(founded.values()):
         return {}

@@ -8,7 +8,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from uuid import UUID
 
+from console.engine.acts.request import RequestedAct
 from console.engine.applying.own_login import lock_out
 from console.engine.supported import facts_of, faults_of_plan
 from console.errors import InvalidField
@@ -66,6 +68,8 @@ class Proposal:
 
     title: str
     desired_objects: Sequence[DesiredObject]
+    #: Applied after the desired objects.
+    acts: Sequence[RequestedAct] = ()
     #: page | api | admin | command
     origin: str
     reason: str = ""
@@ -79,6 +83,8 @@ class Proposal:
     about: About = _nothing
     #: Sentences about the whole proposal.
     remarks: Sequence[str] = ()
+    #: The changes that it undoes.
+    reverts: Sequence[UUID] = ()
 
     @cached_property
     def plans(self) -> dict[Broker, Plan]:
@@ -116,7 +122,10 @@ class Proposal:
             [w.broker.pk, w.ref.kind, list(w.ref.key), w.spec, sorted(w.secrets or {})]
             for w in self.desired_objects
         ]
-        text = json.dumps([self.title, asked], sort_keys=True, default=str)
+        acts = [one.identity() for one in self.acts]
+        text = json.dumps(
+            [self.title, asked, *([acts] if acts else [])], sort_keys=True, default=str
+        )
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

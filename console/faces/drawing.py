@@ -72,6 +72,10 @@ class Fact:
     cell: Callable[[Any], Any]
 
 
+def _nothing_more(row: Any, user: Any) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     """A part of the object's page that only this kind has. `context` turns the mirror row into the
@@ -79,6 +83,8 @@ class Panel:
 
     template: str
     context: Callable[[Any], Mapping[str, Any]]
+    #: More variables, from the mirror row and the person who looks.
+    for_person: Callable[[Any, Any], Mapping[str, Any]] = _nothing_more
 
 
 def _no_context(rows: Sequence[Any], user: Any) -> Mapping[str, Any]:
@@ -86,6 +92,10 @@ def _no_context(rows: Sequence[Any], user: Any) -> Mapping[str, Any]:
 
 
 def _as_they_are(rows: Any, user: Any) -> Any:
+    return rows
+
+
+def _same(rows: Any) -> Any:
     return rows
 
 
@@ -102,6 +112,8 @@ class ListPage:
     for_viewer: Callable[[Any], ListSpec] | None = None
     #: The rows of a virtual host that the person may see; for a kind that belongs to none.
     in_vhost: Callable[[Any, str, Any], Any] | None = None
+    #: Adds columns that Postgres computes for the rows of a page, such as counts.
+    annotated: Callable[[Any], Any] = _same
     #: Where its figures come from: polls, or only inventories.
     reads: Literal["polls", "inventory"] = "inventory"
     #: Rows for an export, which reads them one by one.

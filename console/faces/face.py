@@ -26,6 +26,10 @@ Right = Any
 Get = Callable[..., Any]
 
 
+def _last(key: Key) -> str:
+    return key[-1]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
     """The right that each operation needs."""
@@ -56,6 +60,10 @@ def _no_notes(desired_objects: Sequence[DesiredObject]) -> Mapping[Ref, Sequence
     return {}
 
 
+def _unused(broker: Broker, key: Key) -> str:
+    return ""
+
+
 def _unguarded(broker: Broker, key: Key) -> Mapping[str, int]:
     return {}
 
@@ -78,6 +86,8 @@ class Rules:
     notes: Callable[[Broker, Key, Spec | None], Iterable[str]] = _nothing
     #: Like `notes`, for many objects at once, if one lookup each costs too much.
     notes_of_many: Callable[[Sequence[DesiredObject]], Mapping[Ref, Sequence[str]]] = _no_notes
+    #: Why the broker keeps the object when it is deleted without force; "" if nothing uses it.
+    in_use: Callable[[Broker, Key], str] = _unused
     #: What is lost with it, and what changes for others.
     dies: Callable[[Broker, Key, Spec | None], Iterable[str]] = _nothing
     #: What it holds as last observed. The deletion isn't applied if it holds more by then.
@@ -179,6 +189,13 @@ class Face:
     #: The kind whose list shows this one as a tab; "" for an entry in the navigation.
     tab_of: str = ""
     icon: str = "square-3-stack-3d"
+    #: Returns the title of the object's page.
+    title: Callable[[Key], str] = _last
+    #: Index of the part of the key that is typed to confirm a deletion.
+    typed_at: int = -1
+    #: Label of the link to delete an object that the broker would keep because it is in use; "": there
+    #: is no such way.
+    forced: str = ""
     #: One sentence above the list that says what these objects are.
     about: str = ""
     #: One sentence for an empty list.
@@ -234,6 +251,11 @@ class Face:
         if self.kind.vhost_at is None:
             return rows
         return rows.filter(**{self.kind.identity[self.kind.vhost_at]: vhost})
+
+    def present(self) -> Any:
+        """Return the mirror rows of objects that aren't known to be gone."""
+        rows = self.model._default_manager.all()
+        return rows.filter(**{self.mirror.leaves: None}) if self.mirror.leaves else rows
 
     def key_of(self, row: Any) -> Key:
         """Return the key of a mirror row, in the order of `Kind.identity`."""

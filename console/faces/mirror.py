@@ -65,6 +65,9 @@ class Reading:
 class Mirror:
     #: The columns besides the key; empty: the fields of the spec.
     columns: tuple[str, ...] = ()
+    #: The columns with the names by which the search finds an object; empty: the key without the
+    #: virtual host.
+    searched: tuple[str, ...] = ()
     #: Returns the values of `columns` for an object read with this spec; None if each column is a
     #: field.
     of_spec: Callable[[Key, Spec], Sequence[Any]] | None = None
@@ -93,6 +96,8 @@ class Mirror:
     read_back: bool = True
     #: Stores more from what a change read back.
     note: Callable[[int, Mapping[Key, Spec | None], Mapping[Key, Origin]], None] = _not_noted
-    #: Whether the observed state is compared with the desired state, for drift and adoption. False
-    #: if applications declare the objects themselves.
+    #: Whether the observed state is compared with the desired state, for drift and adoption.
     compared: bool = True
+    #: Whether applications declare such objects themselves. Then it is normal that an object isn't
+    #: managed here: the lists of unmanaged objects leave the kind out.
+    declared_by_clients: bool = False

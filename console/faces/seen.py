@@ -19,6 +19,12 @@ def seen_kinds() -> tuple[str, ...]:
     return tuple(face.name for face in FACES.values() if face.mirror.compared)
 
 
+def adoptable_kinds() -> tuple[str, ...]:
+    """Return the kinds whose unmanaged objects are listed, to be adopted: those of `seen_kinds` that
+    applications don't declare themselves."""
+    return tuple(name for name in seen_kinds() if not FACES[name].mirror.declared_by_clients)
+
+
 def model_of(kind: str) -> Any:
     """Return the mirror model of a kind in `seen_kinds`."""
     return FACES[kind].model
@@ -29,7 +35,7 @@ def seen_of(broker: Broker, kind: str, **among: Iterable[str]) -> dict[Key, Spec
     parts of the key are among the given names. One query."""
     face = FACES[kind]
     named = {f"{part}__in": set(names) for part, names in among.items()}
-    rows = face.model._default_manager.filter(broker=broker, **named)
+    rows = face.present().filter(broker=broker, **named)
     return {face.key_of(row): face.spec_of(row) for row in rows.iterator()}
 
 

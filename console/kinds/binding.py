@@ -28,6 +28,8 @@ _OWN_TYPES = {
     "amq.headers": "headers", "amq.match": "headers", "amq.topic": "topic",
     "amq.rabbitmq.event": "topic", "amq.rabbitmq.log": "topic", "amq.rabbitmq.trace": "topic",
 }  # fmt: skip
+#: The argument that says how a headers exchange compares the others.
+MATCH = "x-match"
 _MATCHES = ("all", "any", "all-with-x", "any-with-x")
 _TYPE_OF = {letter: name for name, letter in _LETTER.items()}
 
@@ -118,17 +120,33 @@ def _read_row(reader: Taker, row: Row) -> None:
     if routing_key:
         check_name("binding", routing_key, "routing_key")
     arguments = row.get("arguments", {}) or {}
+    key = (
+        vhost, str(source), row["destination_type"], destination, routing_key,
+        arguments_key(arguments),
+    )  # fmt: skip
+    _check_tilde(routing_key, arguments)
+    reader.take("binding", key, {})
+
+
+def _check_tilde(routing_key: str, arguments: Mapping[str, Any]) -> None:
     if arguments and "~" in routing_key:
         raise SpecError(
             "routing_key",
             "A binding with arguments can't have ~ in its routing key: RabbitMQ's "
             "HTTP API couldn't list any binding of the virtual host afterwards.",
         )
-    key = (
-        vhost, str(source), row["destination_type"], destination, routing_key,
-        arguments_key(arguments),
-    )  # fmt: skip
-    reader.take("binding", key, {})
+
+
+def _check_key(key: Key) -> None:
+    source, destination_type, _, routing_key, text = key[1:]
+    if source == "":
+        raise SpecError(
+            "source",
+            "Nothing can be bound to the default exchange: it routes to every queue by its name.",
+        )
+    if destination_type not in _LETTER:
+        raise SpecError("destination_type", "The destination is a queue or an exchange.")
+    _check_tilde(routing_key, json.loads(text))
 
 
 def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
@@ -155,6 +173,23 @@ def _hangs_on(owner: Ref) -> Iterable[Mapping[int, str]]:
             yield {0: vhost, 1: name}
 
 
+def _listed_with(owner: Ref) -> Sequence[Get]:
+    if owner.kind == "vhost":
+        return [Get(("bindings", *owner.key))]
+    if owner.kind == "queue":
+        return [Get(("queues", *owner.key, "bindings"))]
+    if owner.kind == "exchange":
+        both = ("source", "destination")
+        return [Get(("exchanges", *owner.key, "bindings", end)) for end in both]
+    return ()
+
+
+def _why_lost(key: Key, row: Mapping[str, Any]) -> str | None:
+    """Those of the default exchange come with their queue; those of a client's queue went with it."""
+    own = key[2] == "queue" and server_named(key[3])
+    return None if key[1] == "" or own else ""
+
+
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     vhost, source, _, _, routing_key, text = key
     arguments = json.loads(text)
@@ -162,7 +197,7 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
         yield Fault("arguments", f"{facts.called} refuses a null in the arguments of a binding.")
         return
     of_type = _OWN_TYPES.get(source) or facts.other("exchange", (vhost, source)).get("type")
-    match = arguments.get("x-match", "all")
+    match = arguments.get(MATCH, "all")
     if of_type == "headers" and match not in _MATCHES:
         yield Fault(
             "arguments",
@@ -182,6 +217,8 @@ BINDING = Kind(
     fields=(),
     rank=90,
     vhost_at=0,
+    table_at=5,
+    check_key=_check_key,
     wire=_BindingWire(),
     section=Section(
         name="bindings",
@@ -197,4 +234,6 @@ BINDING = Kind(
     stands_on=_stands_on,
     faults=_faults,
     hangs_on=_hangs_on,
+    listed_with=_listed_with,
+    why_lost=_why_lost,
 )  # fmt: skip

@@ -5,13 +5,13 @@ Sources: `rabbit_mgmt_wm_exchange.erl`, `rabbit_definitions.erl`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from console.kinds.common.kind import Field, Key, Kind, Ref, Spec, SpecError
 from console.kinds.common.rows import Level, Row, Section, Taker, some
 from console.kinds.common.values import flag, table, text
-from console.kinds.common.wire import Named
+from console.kinds.common.wire import Get, Named
 from console.kinds.refusals.checks import has_null
 from console.kinds.refusals.checks import text as is_text
 from console.kinds.refusals.versions import BrokerFacts, Fault
@@ -38,6 +38,12 @@ _PLUGINS = {
     "x-recent-history": "rabbitmq_recent_history_exchange",
     "x-rtopic": "rabbitmq_rtopic_exchange",
 }
+#: The argument, and the key of a policy, with the exchange that gets what this one can't route.
+ALTERNATE = "alternate-exchange"
+#: The type that keeps messages for a time, and its argument with the type that it routes like.
+DELAYED, DELAYED_TYPE = "x-delayed-message", "x-delayed-type"
+#: Types that come with RabbitMQ or a plugin that is known here.
+KNOWN_TYPES = tuple(dict.fromkeys((*_TYPES, *sorted(_PLUGINS))))
 _FIELDS = ("type", "durable", "auto_delete", "internal", "arguments")
 
 
@@ -78,8 +84,8 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
             yield Fault(
                 "arguments", f"The argument {name} holds a null, which {facts.called} refuses."
             )
-    if wrong := is_text(arguments.get("alternate-exchange", "")):
-        yield Fault("arguments", f"The argument alternate-exchange {wrong} ({facts.called}).")
+    if wrong := is_text(arguments.get(ALTERNATE, "")):
+        yield Fault("arguments", f"The argument {ALTERNATE} {wrong} ({facts.called}).")
     if of_type == "x-federation-upstream" and "x-max-hops" not in arguments:
         yield Fault(
             "arguments",
@@ -88,10 +94,43 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
         )
 
 
+def _listed_with(owner: Ref) -> Sequence[Get]:
+    return [Get(("exchanges", *owner.key))] if owner.kind == "vhost" else ()
+
+
+def _why_lost(key: Key, row: Mapping[str, Any]) -> str | None:
+    return None if key[1] in PREDECLARED or key[1].startswith("amq.") else ""
+
+
 def _is_left_out(key: Key, spec: Spec) -> bool:
     """Whether the broker leaves the exchange out of its definitions: internal ones, except those of
     federation, which federation declares itself."""
     return bool(spec.get("internal")) and spec.get("type") != "x-federation-upstream"
+
+
+def _permanent(key: Key) -> str:
+    if key[1] not in PREDECLARED:
+        return ""
+    named = f"The exchange {key[1]}" if key[1] else "The default exchange"
+    return f"{named} is in every virtual host from the start. RabbitMQ doesn't delete it."
+
+
+def _contents(key: Key, get: Callable[..., Any]) -> Mapping[str, int]:
+    """The bindings that are deleted with it, where it is the source or the destination."""
+    found = [get("exchanges", *key, "bindings", end) for end in ("source", "destination")]
+    return {"bindings": sum(len(rows) for rows in found if isinstance(rows, list))}
+
+
+def exchange_types(facts: BrokerFacts) -> list[str]:
+    """Return the types to choose from, RabbitMQ's own first: those that the broker reported, else
+    those of its version."""
+    own = [name for name, since in _TYPES.items() if facts.at_least(since)]
+    if facts.exchange_types is None:
+        return own
+    return [
+        *(name for name in own if name in facts.exchange_types),
+        *sorted(set(facts.exchange_types) - set(own)),
+    ]
 
 
 def _has_type(of_type: str, facts: BrokerFacts) -> bool:
@@ -123,6 +162,7 @@ EXCHANGE = Kind(
         spec=lambda row: some(row, *_FIELDS),
         body=lambda key, spec: dict(spec),
         columns=_FIELDS,
+        unless_used="if-unused",
     ),
     section=Section(
         name="exchanges",
@@ -133,7 +173,12 @@ EXCHANGE = Kind(
     ),
     called="{1} in {0}",
     stands_on=_stands_on,
+    listed_with=_listed_with,
+    why_lost=_why_lost,
     faults=_faults,
     not_exported=("4.1", _is_left_out),
     never_empty=True,
+    contents=_contents,
+    deleted_if_unused=True,
+    permanent=_permanent,
 )

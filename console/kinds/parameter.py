@@ -20,6 +20,8 @@ from console.kinds.refusals.versions import BrokerFacts, Fault
 _NAMES = ("component", "vhost", "name")
 #: Components that make the broker connect elsewhere.
 _REACHING = ("shovel", "federation-upstream")
+#: Components that belong to other kinds.
+_OTHERS = ("policy", "operator_policy", "vhost-limits")
 #: By component: the plugins that provide it; one of them has to run.
 _PLUGINS = {
     "shovel": ("rabbitmq_shovel",),
@@ -53,6 +55,11 @@ def _stands_on(key: Key) -> Iterable[Ref]:
     yield Ref("vhost", (key[1],))
 
 
+def _why_lost(key: Key, row: Mapping[str, Any]) -> str | None:
+    """The listing has what other kinds store among the parameters."""
+    return None if key[0] in _OTHERS else ""
+
+
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     plugins = _PLUGINS.get(key[0])
     if plugins and facts.lacks_plugin(*plugins):
@@ -84,6 +91,7 @@ PARAMETER = Kind(
     ),
     called="{2} ({0}) in {1}",
     stands_on=_stands_on,
+    why_lost=_why_lost,
     faults=_faults,
     secrets=UriPasswords("value"),
     reaches_elsewhere=_reaches_elsewhere,

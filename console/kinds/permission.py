@@ -12,7 +12,7 @@ from console.kinds.common.kind import Field, Key, Kind, Line, Ref, Spec, SpecErr
 from console.kinds.common.rows import Row, Section, Taker, some
 from console.kinds.common.shell import quoted_pattern, shell_word
 from console.kinds.common.values import text
-from console.kinds.common.wire import Named
+from console.kinds.common.wire import Get, Named
 from console.kinds.refusals.patterns import slips
 from console.kinds.refusals.versions import BrokerFacts, Fault
 
@@ -61,6 +61,10 @@ def _is_nothing(spec: Spec) -> bool:
     return all(spec.get(name, "") in ("", "^$") for name in _PATTERNS)
 
 
+def _listed_with(owner: Ref) -> Sequence[Get]:
+    return [Get((f"{owner.kind}s", *owner.key, "permissions"))]
+
+
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     for name in _PATTERNS:
         for sentence in slips(spec[name]):
@@ -91,6 +95,7 @@ PERMISSION = Kind(
     ),
     called="{1} on {0}",
     stands_on=_stands_on,
+    listed_with=_listed_with,
     faults=_faults,
     rabbitmqctl=_rabbitmqctl,
     locks_out=_locks_out,

@@ -5,16 +5,20 @@ Sources: `rabbit_mgmt_wm_queue.erl`, `rabbit_definitions.erl`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from console.kinds.common.acts import Act, Facts, Get, Parameters
 from console.kinds.common.kind import Field, Key, Kind, Ref, Spec
 from console.kinds.common.rows import Level, Row, Section, Taker, some
+from console.kinds.common.shell import shell_word
 from console.kinds.common.values import flag, table
-from console.kinds.common.wire import Named
+from console.kinds.common.wire import Call, Named
+from console.kinds.common.wire import Get as Request
 from console.kinds.refusals import queue_arguments
 from console.kinds.refusals.versions import BrokerFacts, Fault
 from console.kinds.vhost import DEFAULT_TYPE
+from console.rabbitmq.management.answers import must_name
 from console.rabbitmq.text import printable
 
 _FIELDS = ("durable", "auto_delete", "arguments")
@@ -76,6 +80,19 @@ def _stands_on(key: Key) -> Iterable[Ref]:
     yield Ref("vhost", (key[0],))
 
 
+def _listed_with(owner: Ref) -> Sequence[Request]:
+    columns = ",".join(("vhost", "name", *_FIELDS, "exclusive"))
+    return [Request(("queues", *owner.key), {"columns": columns})] if owner.kind == "vhost" else ()
+
+
+def _why_lost(key: Key, row: Mapping[str, Any]) -> str | None:
+    if row.get("exclusive") is True:
+        return f"The queue {key[1]} was exclusive: it belonged to a client's connection."
+    if server_named(key[1]):
+        return f"The queue {key[1]} had a server-generated name: it belonged to its client."
+    return ""
+
+
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     vhost = facts.other("vhost", (key[0],))
     defaults: tuple[str | None, ...] = (vhost.get(DEFAULT_TYPE),)
@@ -95,6 +112,49 @@ def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
         for default in defaults
     ]
     return found[0] if all(found) else ()
+
+
+def _counted(key: Key, parameters: Parameters, get: Get) -> Facts:
+    """Read a queue's type and figures. RabbitMQ updates the figures about every 5 s."""
+    row = get("queues", *key)
+    must_name(row, vhost=key[0], name=key[1])
+    return some(row, "type", "messages_ready", "messages_unacknowledged")
+
+
+def _why_not_purged(before: Facts) -> str:
+    if before.get("type") != queue_arguments.STREAM:
+        return ""
+    return (
+        "RabbitMQ can't purge a stream: its messages stay until its retention (x-max-age, "
+        "x-max-length-bytes) drops them. To lose them all at once, delete the stream."
+    )
+
+
+def _purged(before: Facts, after: Facts | None) -> str:
+    ready, unacked = before.get("messages_ready"), before.get("messages_unacknowledged")
+    if not isinstance(ready, int):
+        deleted = "Deleted all ready messages; RabbitMQ hadn't counted them."
+    else:
+        deleted = (
+            f"Deleted {ready:,} ready {'message' if ready == 1 else 'messages'}, as counted before."
+        )
+    if not unacked:
+        return deleted
+    stay = f"{unacked:,} unacked {'message stays' if unacked == 1 else 'messages stay'}"
+    return f"{deleted} {stay} with the queue's consumers."
+
+
+PURGE = Act(
+    name="purge",
+    verb="Purge",
+    call=lambda key, _: Call("DELETE", ("queues", *key, "contents")),
+    reads=_counted,
+    refuses=_why_not_purged,
+    result=_purged,
+    rabbitmqctl=lambda key, _: [["-p", shell_word(key[0]), "purge_queue", shell_word(key[1])]],
+    destructive=True,
+    loses={"messages_ready": "ready messages"},
+)
 
 
 QUEUE = Kind(
@@ -126,7 +186,10 @@ QUEUE = Kind(
     ),
     called="{1} in {0}",
     stands_on=_stands_on,
+    listed_with=_listed_with,
+    why_lost=_why_lost,
     align=_align,
     faults=_faults,
     deleted_if_empty=True,
+    acts={PURGE.name: PURGE},
 )

@@ -100,6 +100,10 @@ def _makes_sense_with(key: Key) -> Iterable[Ref]:
         yield Ref("exchange", (vhost, exchange))
 
 
+def _listed_with(owner: Ref) -> Sequence[Get]:
+    return [Get((f"{owner.kind}s", *owner.key, "topic-permissions"))]
+
+
 def _faults(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     vhost, _, exchange = key
     for name in _PATTERNS:
@@ -135,6 +139,7 @@ TOPIC_PERMISSION = Kind(
     ),
     called="{1} on {2} in {0}",
     stands_on=_stands_on,
+    listed_with=_listed_with,
     makes_sense_with=_makes_sense_with,
     faults=_faults,
     rabbitmqctl=_rabbitmqctl,

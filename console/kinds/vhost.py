@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from console.kinds.common.kind import Field, Key, Kind, Line, Op, Spec, SpecError, Step
+from console.kinds.common.kind import Field, Key, Kind, Line, Op, Ref, Spec, SpecError, Step
 from console.kinds.common.names import check_name
 from console.kinds.common.rows import Row, Section, Taker, some
 from console.kinds.common.shell import limit_lines, shell_word
@@ -253,6 +253,7 @@ VHOST = Kind(
     counts={"max-queues": "queue"},
     connections_at=lambda key: ("vhosts", key[0], "connections"),
     contents=_contents,
+    made_with=lambda key, login: [Ref("permission", (key[0], login))],
     never_empty=True,
     clears={"description": (), "tags": ()},
 )  # fmt: skip

@@ -7,6 +7,7 @@ from console.models.brokers import Broker, Environment
 from console.models.changes import (
     OPEN_CHANGES,
     OPEN_STEPS,
+    WRITES,
     Attempt,
     BrokerLease,
     Change,
@@ -16,12 +17,14 @@ from console.models.changes import (
     StepState,
     Sync,
 )
+from console.models.deleted_with import DeletedWith
 from console.models.heartbeats import Heartbeat
 from console.models.jobs import JobRun
 
 __all__ = [
     "OPEN_CHANGES",
     "OPEN_STEPS",
+    "WRITES",
     "Attempt",
     "AuditEntry",
     "Broker",
@@ -29,6 +32,7 @@ __all__ = [
     "BrokerStatus",
     "Change",
     "ChangeState",
+    "DeletedWith",
     "Environment",
     "Heartbeat",
     "JobRun",

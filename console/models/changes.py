@@ -16,7 +16,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.expressions import RawSQL
 
-from console.kinds.common.kind import Ref
+from console.kinds.common.kind import Op, Ref
 from console.kinds.registry import phrase
 from console.models.brokers import Broker
 from console.secrets import EncryptedField
@@ -89,6 +89,8 @@ class ChangeState(models.TextChoices):
     PARTLY = "partly", "Partly applied"
     REJECTED = "rejected", "Rejected"
     STOPPED = "stopped", "Stopped"
+    #: Whether an act was carried out is unknown, and it isn't repeated.
+    UNKNOWN = "unknown", "Outcome unknown"
     #: Later changes replaced all of its steps.
     SUPERSEDED = "superseded", "Superseded"
 
@@ -123,6 +125,8 @@ class Change(models.Model):
     abandoned_steps = models.PositiveIntegerField(default=0, db_default=0)
     #: The outcome of deleted steps: one sentence per removed broker.
     note = models.TextField(blank=True, default="", db_default="")
+    #: The changes that this one undoes.
+    reverts = models.ManyToManyField("self", symmetrical=False, related_name="reverted_by")
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -150,9 +154,15 @@ class StepState(models.TextChoices):
     SUPERSEDED = "superseded", "Superseded"
     STOPPED = "stopped", "Stopped"
     NEEDS_CONFIRMATION = "needs_confirmation", "Needs confirmation"
+    #: An act was sent, and RabbitMQ's reply was lost. It isn't repeated.
+    UNKNOWN = "unknown", "Outcome unknown"
 
 
 OPEN_STEPS = (StepState.PENDING, StepState.VERIFYING)
+
+
+#: The operations of steps that write a desired state. Deletions and acts aren't among them.
+WRITES = (Op.CREATE, Op.UPDATE, Op.REPLACE, Op.UNCHANGED)
 
 
 class Step(models.Model):
@@ -160,7 +170,8 @@ class Step(models.Model):
     ordinal = models.PositiveIntegerField()
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
     target = models.ForeignKey(ManagedObject, on_delete=models.CASCADE, related_name="steps")
-    #: create | update | replace | delete, as planned when accepted.
+    #: create | update | replace | delete | unchanged, as planned when accepted; or the name of an
+    #: act of the kind, such as "purge".
     op = models.CharField(max_length=16)
     generation = models.PositiveIntegerField()
     #: The permission that the author needed; checked again before the step is applied.
@@ -172,7 +183,11 @@ class Step(models.Model):
     after = models.JSONField(null=True)
     #: [{"name", "before", "after", "secret"}], as planned when accepted.
     fields = models.JSONField(default=list)
-    #: For a deletion: the contents when it was confirmed, {"queues": 3, "messages": 120}.
+    #: Of an act: what tells it from the same act elsewhere, such as {"node": "rabbit@a"}.
+    parameters = models.JSONField(default=dict, db_default={})
+    #: What an act did, in one or two sentences.
+    result = models.TextField(blank=True, default="", db_default="")
+    #: For a deletion or act: the contents when it was confirmed, {"queues": 3, "messages": 120}.
     guard = models.JSONField(default=dict)
     #: A destructive step that hasn't been sent by then needs a new confirmation.
     not_after = models.DateTimeField(null=True)
@@ -209,6 +224,12 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.op} {self.target}"
+
+    @property
+    def is_act(self) -> bool:
+        """Whether this is an act, not a step towards a desired state. Its target then only names
+        the object."""
+        return self.op not in WRITES and self.op != Op.DELETE
 
 
 class Attempt(models.Model):

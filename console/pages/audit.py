@@ -32,7 +32,7 @@ from console.faces.lists import (
 from console.faces.pages.refreshed import refreshed
 from console.faces.pages.words import operations_with
 from console.kinds.registry import KINDS
-from console.models import AuditEntry
+from console.models import OPEN_CHANGES, AuditEntry, StepState
 from console.scope import Scope
 
 _PERIODS = {"1": "Last hour", "24": "Last day", "168": "Last week", "720": "Last 30 days"}
@@ -131,6 +131,8 @@ def audit_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     if entry is None:
         raise Http404("No such entry.")
     changes = changes_seen_by(request.user)
+    change = changes.filter(pk=entry.change_id_then).first() if entry.change_id_then else None
+    ended = change is not None and change.state not in OPEN_CHANGES
     context = {
         "now": timezone.now(),
         "entry": entry,
@@ -138,7 +140,10 @@ def audit_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
         "kind": KINDS[entry.target_kind].noun
         if entry.target_kind in KINDS
         else entry.target_kind.replace("_", " "),
-        "change": changes.filter(pk=entry.change_id_then).first() if entry.change_id_then else None,
+        "change": change,
+        "revertible": change is not None
+        and ended
+        and change.steps.filter(state=StepState.APPLIED).exists(),
     }
     return render(request, "console/audit_entry.html", context)
 

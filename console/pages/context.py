@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from accessctl.authorize import may
+from accessctl.authorize import AnyUser, may
 from accessctl.rights import Permission
 from accessctl.visibility.changes import changes_to_look_at, drifted
 from console.errors import ConsoleError
@@ -58,6 +58,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
                 "permissions", "Permissions", "key", Permission.PERMISSIONS_VIEW, "p",
                 ("matrix", "permission_edit", "permission_copy"),
             ),
+            _Place("route", "Trace a message", "arrow-turn-down-right", Permission.QUEUES_VIEW, "r"),
             _Place(
                 "definitions", "Definitions", "document-duplicate", Permission.DEFINITIONS_EXPORT, "e",
                 ("definitions_plan", "backups", "backup_compare"),
@@ -113,7 +114,9 @@ def _with_pages(place: _Place) -> _Place:
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Return the frame's context. All database queries are lazy, so that error pages make none."""
-    rail = SimpleLazyObject(lambda: _rail(request))
+    match = request.resolver_match
+    here = match.view_name if match else ""
+    rail = SimpleLazyObject(lambda: rail_of(request.user, here))
     return {
         "version": settings.VERSION,
         "sso_name": settings.OIDC_NAME,
@@ -136,14 +139,20 @@ def _scope(request: HttpRequest) -> Scope:
         return Scope()
 
 
-def _rail(request: HttpRequest) -> list[dict[str, Any]]:
-    match = request.resolver_match
-    here = match.view_name if match else ""
+def icon_of(face: Face) -> str:
+    """Return the icon of a kind: that of its entry in the rail, if it has one."""
+    own = (place for _, group in _RAIL for place in group if place.route == face.route)
+    return next((place.icon for place in own), face.icon)
+
+
+def rail_of(user: AnyUser, here: str = "") -> list[dict[str, Any]]:
+    """Return the groups of the rail with the entries that the user may open; `here` is the route of
+    the page shown."""
     groups = []
     for title, places in _places():
         shown = []
         for place in places:
-            if not may(request.user, place.permission):
+            if not may(user, place.permission):
                 continue
             try:
                 url = reverse(place.route)

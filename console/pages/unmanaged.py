@@ -22,7 +22,7 @@ from console.faces.lists import (
     read_scope,
 )
 from console.faces.pages.words import counted
-from console.faces.seen import seen_kinds
+from console.faces.seen import adoptable_kinds
 from console.kinds.registry import KINDS, parts_of
 from console.models import Broker
 from console.pages.drift import confirmed_or_shown
@@ -47,7 +47,7 @@ def _spec(kind: str) -> ListSpec:
     )
 
 
-_SPECS = {kind: _spec(kind) for kind in seen_kinds()}
+_SPECS = {kind: _spec(kind) for kind in adoptable_kinds()}
 
 
 def _in_scope(request: HttpRequest, kind: str, scope: Scope) -> Any:
@@ -62,13 +62,13 @@ def unmanaged_objects(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.DRIFT_VIEW)
     now = timezone.now()
     scope, problems = read_scope(request)
-    kind = request.GET.get("kind") or seen_kinds()[0]
-    if kind not in seen_kinds():
+    kind = request.GET.get("kind") or adoptable_kinds()[0]
+    if kind not in adoptable_kinds():
         problems = [
             *problems,
-            InvalidField("kind", f"Unknown kind. Use one of {', '.join(seen_kinds())}."),
+            InvalidField("kind", f"Unknown kind. Use one of {', '.join(adoptable_kinds())}."),
         ]
-        kind = seen_kinds()[0]
+        kind = adoptable_kinds()[0]
     asked = read_list(_SPECS[kind], request.GET, hidden=["broker"] if scope.broker else [])
     found = _in_scope(request, kind, scope)
     listing = asked.show(found.none() if problems else found)
@@ -78,7 +78,7 @@ def unmanaged_objects(request: HttpRequest) -> HttpResponse:
         "listing": listing,
         "object_rows": [(row, parts_of(kind, key_of(kind, row))) for row in listing.rows],
         "kind": kind,
-        "kinds": [(one, KINDS[one].plural.capitalize()) for one in seen_kinds()],
+        "kinds": [(one, KINDS[one].plural.capitalize()) for one in adoptable_kinds()],
         "may_resolve": may(request.user, Permission.DRIFT_RESOLVE),
         "most": MOST_AT_ONCE,
         "observed": observe(scope.enabled_brokers(request.user), "inventory_at", now),

@@ -15,6 +15,8 @@ from console.pages import (
 )
 from console.pages.changes import listed as changes
 from console.pages.changes import one as change
+from console.pages.reverts import views as reverts
+from console.pages.search.views import search
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", fleet.fleet, name="fleet"),
@@ -37,6 +39,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("changes/<uuid:change_id>/stop/", change.change_stop, name="change_stop"),
     path("changes/<uuid:change_id>/retry/", change.change_retry, name="change_retry"),
     path("changes/<uuid:change_id>/confirm/", change.change_confirm, name="change_confirm"),
+    path("changes/<uuid:change_id>/revert/", reverts.change_revert, name="change_revert"),
+    path("changes/revert/", reverts.revert_to, name="revert_to"),
     path("once/", once, name="once"),
     path("drift/", drift.drift, name="drift"),
     path("drift.csv", drift.drift_csv, name="drift_csv"),
@@ -47,5 +51,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/", audit.audit, name="audit"),
     path("audit.csv", audit.audit_csv, name="audit_csv"),
     path("audit/<int:entry_id>/", audit.audit_entry, name="audit_entry"),
+    path("search/", search, name="search"),
     path("system/", system.system, name="system"),
 ]

@@ -134,8 +134,8 @@ TEMPLATES = [
                 "console.pages.context.frame",
             ],
             "libraries": {
-                "next_steps": "console.faces.templatetags.next_steps",
-                "warren": "console.faces.templatetags.warren",
+                name: f"console.faces.templatetags.{name}"
+                for name in ("found", "next_steps", "warren")
             },
         },
     },

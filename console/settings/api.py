@@ -58,6 +58,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ChangeStateEnum": "console.models.ChangeState",
         "EnvironmentEnum": "console.models.Environment",
         "StepStateEnum": "console.models.StepState",
+        "RouteKindEnum": "vhosts.routing.api.KINDS",
+        "RouteOutcomeEnum": "vhosts.routing.api.OUTCOMES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -1,5 +1,6 @@
-// Keyboard: "/" and Ctrl-K search, "?" help, "g" then a letter goes to the rail's entry with that
-// letter (data-key), "c" presses the page's main act (the primary button of its header).
+// Keyboard: Ctrl-K searches everything (palette.js), "/" goes to the filter of the page's list, else
+// searches too, "?" help, "g" then a letter goes to the rail's entry with that letter (data-key), "c"
+// presses the page's main act (the primary button of its header).
 let goingUntil = 0;
 
 function mainAct() {
@@ -19,15 +20,14 @@ function isTyping(target) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const search = document.querySelector("[data-search]");
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && search) {
+  const search = document.querySelector("[data-open-palette]");
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k" && search) {
     event.preventDefault();
-    search.focus();
-    search.select();
+    search.click();
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.key === "Escape" && event.target.matches?.("[data-search]")) event.target.blur();
+  if (event.key === "Escape" && event.target.matches?.(".list-bar input[type=search]")) event.target.blur();
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
 
   if (performance.now() < goingUntil) {
@@ -43,8 +43,13 @@ document.addEventListener("keydown", (event) => {
     goingUntil = performance.now() + 1500;
   } else if (event.key === "/" && search) {
     event.preventDefault();
-    search.focus();
-    search.select();
+    const filter = document.querySelector(".list-bar input[type=search]");
+    if (filter?.offsetParent) {
+      filter.focus();
+      filter.select();
+    } else {
+      search.click();
+    }
   } else if (event.key === "?") {
     help();
   } else if (event.key === "c") {

@@ -51,6 +51,16 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "RabbitMQ won't delete it for anyone until protection is disabled.": (
         "test_a_protected_virtual_host_is_not_deleted",
     ),
+    # Queues
+    "Deleted … ready …, as counted before.": (
+        "console/changes/test_acts.py::test_a_purge_is_sent_once_and_its_result_is_told",
+    ),
+    "Deleted all ready messages; RabbitMQ hadn't counted them.": (
+        "console/changes/test_acts.py::test_a_purge_is_sent_once_and_its_result_is_told",
+    ),
+    "RabbitMQ can't purge a stream: its messages stay until its retention (x-max-age, x-max-length-bytes) drops them. To lose them all at once, delete the stream.": (
+        "console/changes/test_acts.py::test_a_stream_is_never_purged",
+    ),
     # Queues and exchanges
     "Its … from … are deleted too.": (
         "consequences/test_bindings.py::test_deleting_a_queue_deletes_its_bindings",
@@ -86,16 +96,36 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "consequences/test_bindings.py::test_topic_permissions_outlive_their_exchange",
     ),
     # Policies
-    "They lose its settings or get those of the matching policy with the next lower priority.": (
-        "test_deleting_a_policy_hands_over_to_the_next",
-        "test_deleting_the_only_policy_frees_its_queues",
-        "test_deleting_an_operator_policy_leaves_the_policy",
-    ),
     "The matching policy with the highest priority applies.": (
         "test_only_the_policy_of_highest_priority_applies",
     ),
     "If several policies match, only the one with the highest priority applies.": (
         "test_only_the_policy_of_highest_priority_applies",
+    ),
+    "Also matching: ……. Only the … with the highest priority applies.": (
+        "test_only_the_policy_of_highest_priority_applies",
+    ),
+    "RabbitMQ drops … immediately, oldest first: … more than the new max-length (as of the last poll).": (
+        "test_a_lower_max_length_drops_the_oldest_messages_immediately",
+        "test_a_classic_queue_takes_a_new_limit_with_its_former_overflow",
+    ),
+    "RabbitMQ dead-letters … immediately, oldest first: … more than the new max-length (as of the last poll).": (
+        "test_messages_over_a_lower_max_length_are_dead_lettered_where_there_is_an_exchange",
+    ),
+    "… more than the new max-length (as of the last poll). RabbitMQ keeps these messages and rejects new ones "
+    "until there is room.": (
+        "test_a_queue_that_rejects_keeps_what_is_over_a_lower_max_length",
+        "test_a_quorum_queue_takes_a_new_limit_with_its_new_overflow",
+    ),
+    "The depth of … is unknown. RabbitMQ drops messages over the new max-length immediately.": (
+        "test_a_lower_max_length_drops_the_oldest_messages_immediately",
+    ),
+    "RabbitMQ deletes … with all messages after … without consumers and gets.": (
+        "test_an_unused_queue_expires_with_its_messages",
+        "test_a_queue_with_a_consumer_does_not_expire",
+    ),
+    "Messages published from then on expire after …. Messages already in a queue keep their expiry.": (
+        "test_a_message_ttl_is_for_messages_published_from_then_on",
     ),
     # Permissions
     "No access: clear the permission; RabbitMQ refuses new connections": (

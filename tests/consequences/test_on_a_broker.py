@@ -305,6 +305,135 @@ def test_deleting_an_operator_policy_leaves_the_policy(place, fact):
     assert _kept(place, 12) == recorded["policy_alone"] == 10
 
 
+def _set(place, definition, name="p"):
+    body = {"pattern": "^q$", "apply-to": "queues", "priority": 0, "definition": definition}
+    place.live.call("PUT", "policies", place.vhost, name, body=body)
+
+
+def _declare(place, of_type, **arguments):
+    """The queue q, of this type, and a queue that dead letters go to."""
+    channel = place.connect().channel()
+    arguments["x-queue-type"] = of_type
+    channel.queue_declare("q", durable=True, arguments=arguments)
+    channel.queue_declare("dead", durable=True)
+
+
+def _send(place, *bodies, queue="q"):
+    """How many of these messages, in this order, the broker confirmed."""
+    channel = place.connect().channel()
+    channel.confirm_delivery()
+    confirmed = 0
+    for body in bodies:
+        with contextlib.suppress(AMQPError):
+            channel.basic_publish("", queue, body.encode())
+            confirmed += 1
+    return confirmed
+
+
+def _left(place, queue="q"):
+    """The messages in the queue, oldest first; they are gone then."""
+    channel = place.connect().channel()
+    return [
+        body.decode()
+        for _, _, body in iter(lambda: channel.basic_get(queue, auto_ack=True), (None, None, None))
+    ]
+
+
+def _soon(look, expected, within=10.0):
+    ends = time.monotonic() + within
+    while (found := look()) != expected and time.monotonic() < ends:
+        time.sleep(0.1)
+    return found
+
+
+TYPES = pytest.mark.parametrize("of_type", ["classic", "quorum"])
+
+
+@TYPES
+def test_a_lower_max_length_drops_the_oldest_messages_immediately(place, of_type):
+    _declare(place, of_type)
+    _send(place, "1", "2", "3", "4", "5")
+    assert place.depth("q") == 5
+    _set(place, {"max-length": 2})
+    assert _soon(lambda: place.depth("q"), 2) == 2
+    assert _left(place) == ["4", "5"]
+
+
+@TYPES
+def test_messages_over_a_lower_max_length_are_dead_lettered_where_there_is_an_exchange(
+    place, of_type
+):
+    _declare(place, of_type)
+    _send(place, "1", "2", "3")
+    _set(
+        place,
+        {"max-length": 1, "dead-letter-exchange": "", "dead-letter-routing-key": "dead"},
+    )
+    assert _soon(lambda: place.depth("dead"), 2) == 2
+    # A quorum queue hands them over in any order.
+    assert sorted(_left(place, "dead")) == ["1", "2"]
+
+
+@TYPES
+def test_a_queue_that_rejects_keeps_what_is_over_a_lower_max_length(place, of_type):
+    _declare(place, of_type, **{"x-overflow": "reject-publish"})
+    _send(place, "1", "2", "3", "4")
+    _set(place, {"max-length": 2})
+    assert _soon(lambda: _send(place, "5"), 0) == 0
+    assert _left(place)[:4] == ["1", "2", "3", "4"]
+
+
+def test_a_classic_queue_takes_a_new_limit_with_its_former_overflow(place):
+    """It drops messages although the same policy tells it to reject new ones."""
+    _declare(place, "classic")
+    _send(place, "1", "2", "3")
+    _set(place, {"max-length": 1, "overflow": "reject-publish"})
+    assert _soon(lambda: place.depth("q"), 1) == 1
+    assert _send(place, "4") == 0
+
+
+def test_a_quorum_queue_takes_a_new_limit_with_its_new_overflow(place):
+    _declare(place, "quorum")
+    _send(place, "1", "2", "3")
+    _set(place, {"max-length": 1, "overflow": "reject-publish"})
+    assert _soon(lambda: _send(place, "4"), 0) == 0
+    assert _left(place)[:3] == ["1", "2", "3"]
+
+
+@TYPES
+def test_an_unused_queue_expires_with_its_messages(place, of_type):
+    _declare(place, of_type)
+    _send(place, "1")
+    _set(place, {"expires": 1000})
+
+    def there():
+        return "q" in [one["name"] for one in place.live.call("GET", "queues", place.vhost)]
+
+    assert _soon(there, False, within=20) is False
+    assert place.live.call("GET", "queues", place.vhost) != []
+
+
+@TYPES
+def test_a_queue_with_a_consumer_does_not_expire(place, of_type):
+    _declare(place, of_type)
+    connection = place.connect()
+    connection.channel().basic_consume("q", lambda *_: None)
+    _set(place, {"expires": 500})
+    assert stays_open(connection)
+    assert place.depth("q") == 0
+
+
+@TYPES
+def test_a_message_ttl_is_for_messages_published_from_then_on(place, of_type):
+    _declare(place, of_type)
+    _send(place, "before")
+    _set(place, {"message-ttl": 100})
+    time.sleep(1)
+    _send(place, "after")
+    time.sleep(1)
+    assert _left(place) == ["before"]
+
+
 # Permissions
 
 

@@ -336,6 +336,7 @@ def test_pushing_a_vhost_shows_what_went_with_it_before_any_of_that_is_pushed(
         ("permission", "missing"),
         ("topic_permission", "missing"),
         ("policy", "missing"),
+        ("binding", "missing"),
     }
     api.post("/api/v1/drift/resolve/", {"ids": [one["id"] for one in there], "act": "push"})
     engine.apply()

@@ -50,6 +50,14 @@ _CAP = {"pattern": "", "apply_to": "queues", "priority": "0", "definition": "max
 _CAP_WIRE = {"pattern": "", "apply_to": "queues", "priority": 0, "definition": {"max-length": 9}}
 _TOPIC = {**_CELL, "exchange": "amq.topic", "write": "a", "read": "a"}
 
+_BINDING = {
+    "vhost": "/",
+    "source": "e",
+    "destination_type": "queue",
+    "destination": "q",
+    "routing_key": "k",
+}
+
 
 def _wish(kind: str, **fields: Any) -> dict[str, Any]:
     return {"wishes": [{"kind": kind, "broker": "{broker}", **fields}]}
@@ -196,6 +204,31 @@ ACTS = [
                 admin=[Door(f"admin:vhosts_{kind.replace('_', '')}_delete", (kind,), "get")]),
         )
     ),
+    # Exchanges and bindings
+    act("create an exchange", "exchanges:edit",
+        page=[Door("exchange_create", query=_AT, body={"vhost": "/", "name": "new", "type": "direct"})],
+        api=[Door("api-exchanges-list", query=_DRY, body={"broker": "{broker}", "vhost": "/", "name": "new"}),
+             Door("api-plans-list", body=_wish("exchange", vhost="/", name="new"))],
+        admin=[Door("admin:vhosts_exchange_add", query=_AT,
+                    body={"vhost": "/", "name": "new", "type": "direct"})]),
+    act("delete an exchange", "exchanges:edit",
+        page=[Door("exchange_delete", ("exchange",), "get"), Door("exchange_delete", ("exchange",), asks=True)],
+        api=[Door("api-exchanges-detail", ("exchange",), "delete", query=_DRY),
+             Door("api-plans-list", body=_wish("exchange", vhost="/", name="e", absent=True))],
+        admin=[Door("admin:vhosts_exchange_delete", ("exchange",), "get")]),
+    act("replace an exchange", "exchanges:edit",
+        page=[Door("exchange_replace", ("exchange",), body={"type": "fanout", "generation": 0})]),
+    act("bind", "bindings:edit",
+        page=[Door("binding_create", query=_AT, body=_BINDING)],
+        api=[Door("api-bindings-list", query=_DRY, body={"broker": "{broker}", **_BINDING}),
+             Door("api-plans-list", body=_wish("binding", **_BINDING))],
+        admin=[Door("admin:vhosts_binding_add", query=_AT, body=_BINDING)]),
+    act("unbind", "bindings:edit",
+        page=[Door("binding_delete", ("binding",), "get"), Door("binding_delete", ("binding",), asks=True),
+              Door("bindings_unbind", body={"ids": ["{binding}"]})],
+        api=[Door("api-bindings-detail", ("binding",), "delete", query=_DRY),
+             Door("api-plans-list", body=_wish("binding", **{**_BINDING, "routing_key": ""}, absent=True))],
+        admin=[Door("admin:vhosts_binding_delete", ("binding",), "get")]),
     # Drift
     act("resolve the drift of a permission", "drift:resolve permissions:edit",
         page=[Door("drift_resolve", body={"act": "push", "ids": ["{drifted}"]})],
@@ -225,6 +258,13 @@ ACTS = [
     act("confirm a deletion of a permission", "permissions:edit",
         page=[Door("change_confirm", ("waiting_change",))],
         api=[Door("api-changes-confirm", ("waiting_change",))]),
+    # Not the right of the change, but of its inverse.
+    act("revert the deletion of a virtual host", "vhosts:create",
+        page=[Door("change_revert", ("applied_change",), asks=True),
+              Door("revert_to", query="?broker={broker}&vhost=gone&since=2020-01-01T00:00", asks=True)],
+        api=[Door("api-changes-revert", ("applied_change",), query=_DRY),
+             Door("api-changes-revert-since", query=_DRY,
+                  body={"broker": "{broker}", "vhost": "gone", "since": "2020-01-01T00:00:00Z"})]),
     # Definitions
     act("export definitions", "definitions:export",
         page=[Door("definitions_export", body={"export-broker": "{broker}"})],

@@ -90,9 +90,19 @@ def asked_of(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         broker=broker, kind="permission", key=["/", "moved"], sync=Sync.DRIFTED,
         spec={"configure": ".*", "write": ".*", "read": ".*"},
     )  # fmt: skip
+    applied = Change.objects.create(
+        created_at=now, author=author, author_name="author", origin="page", title="a",
+        state=ChangeState.DONE, finished_at=now,
+    )  # fmt: skip
+    Step.objects.create(
+        change=applied, ordinal=1, broker=broker, op="delete", generation=1, state=StepState.APPLIED,
+        target=ManagedObject.objects.create(broker=broker, kind="vhost", key=["gone"], spec=None),
+        permission="vhosts:delete", next_at=now, finished_at=now, before={"description": ""},
+    )  # fmt: skip
     return {
         **found,
         "broker_name": broker.name,
+        "applied_change": applied.pk,
         "drifted": drifted.pk,
         "open_change": change("delete", StepState.PENDING, ChangeState.APPLYING, "one"),
         "rejected_change": change("delete", StepState.REJECTED, ChangeState.REJECTED, "two"),

@@ -11,7 +11,7 @@ from django.urls import resolve, reverse
 
 from console.faces.face import FACES
 from tests.factories import add_broker, add_user, add_vhost, permit, permit_topic
-from vhosts.models import OperatorPolicy, Policy
+from vhosts.models import Binding, Exchange, OperatorPolicy, Policy
 
 LISTED = [face.name for face in FACES.values() if face.is_listed]
 API_DOC = Path(__file__).resolve().parents[2] / "docs" / "api.md"
@@ -81,6 +81,13 @@ def test_a_row_has_a_cell_for_every_column(name: str, admin_client: Any, now: An
             broker=broker, vhost="a", name="p", pattern="", apply_to="all", priority=0,
             first_seen_at=now, changed_at=now,
         )  # fmt: skip
+    Exchange.objects.create(
+        broker=broker, vhost="a", name="e", type="direct", first_seen_at=now, changed_at=now
+    )
+    Binding.objects.create(
+        broker=broker, vhost="a", source="e", destination_type="queue", destination="q",
+        first_seen_at=now, changed_at=now,
+    )  # fmt: skip
     every = ",".join(one.key for one in face.listing.columns)
     for asked in ({}, {"columns": every}):
         page = admin_client.get(reverse(face.route), asked)

@@ -26,7 +26,16 @@ from console.models import Broker, Change
 from tests.conventions.routes import ADMIN, AUDITED, NOWHERE, ROUTES, Route
 from vhosts.definitions.import_file import ImportOptions
 from vhosts.definitions.model import sealed
-from vhosts.models import Backup, ImportDraft, OperatorPolicy, Policy, Queue, VirtualHost
+from vhosts.models import (
+    Backup,
+    Binding,
+    Exchange,
+    ImportDraft,
+    OperatorPolicy,
+    Policy,
+    Queue,
+    VirtualHost,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +76,10 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         "permission": BrokerPermission.objects.create(**seen, **rights, configure="").pk,
         "topic_permission": BrokerTopicPermission.objects.create(
             **seen, **rights, exchange="amq.topic"
+        ).pk,
+        "exchange": Exchange.objects.create(**seen, vhost="/", name="e", type="direct").pk,
+        "binding": Binding.objects.create(
+            **seen, vhost="/", source="e", destination_type="queue", destination="q"
         ).pk,
         "policy": Policy.objects.create(**seen, **capped).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,

@@ -290,7 +290,9 @@ def test_a_vhost_administrator_imports_into_the_own_vhost_and_is_told_what_is_re
     own = {name: topology(vhost)[name] for name in ("queues", "exchanges", "bindings", "policies")}
     assert importer.do(own, person).state == "done"
     assert {step.permission for step in Step.objects.all()} == {
-        "definitions:import",
+        "queues:edit",
+        "exchanges:edit",
+        "bindings:edit",
         "policies:edit",
     }
     with pytest.raises(NotAllowed):

@@ -11,6 +11,7 @@ from console.models import ManagedObject, Sync
 from tests.acting import apply, confirm, preview
 from tests.engine import names, seen  # noqa: F401
 from vhosts.models import Exchange, OperatorPolicy, Policy, Queue
+from vhosts.policies.what_if.notes import matching, notes
 
 pytestmark = pytest.mark.django_db
 FORMS = {"policies": Policy, "operator-policies": OperatorPolicy}
@@ -214,18 +215,57 @@ def test_the_administration_shows_policies_and_their_plan(admin_client, broker, 
         assert "<b>" not in shown
 
 
-def test_exchanges_and_types_count_for_what_a_policy_matches(broker, now):
-    from vhosts.policies.rules import matching
+@pytest.fixture
+def says(broker):
+    """says(spec, kind="policy", key=("/", "p")): what a preview of this policy says; None: of its deletion."""
 
+    def tell(spec, kind="policy", key=("/", "p")):
+        if spec is not None:
+            spec = {"pattern": "", "apply_to": "queues", "priority": 0, **spec}
+        return list(notes(kind, broker, key, spec))
+
+    return tell
+
+
+@pytest.fixture
+def add(broker, now):
+    """add("orders", "classic", {"x-max-length": 5}, ready=7): a queue, or a policy, as an inventory saw it."""
+
+    class Add:
+        def queue(self, name, of_type="classic", arguments=None, vhost="/", **fields):
+            return Queue.objects.create(
+                broker=broker, vhost=vhost, name=name, type=of_type, arguments=arguments or {},
+                first_seen_at=now, inventoried_at=now, **fields,
+            )  # fmt: skip
+
+        def exchange(self, name, **fields):
+            return Exchange.objects.create(
+                broker=broker, vhost="/", name=name, type="fanout", first_seen_at=now,
+                changed_at=now, **fields,
+            )  # fmt: skip
+
+        def policy(
+            self, name, definition, pattern="", priority=0, model=Policy, vhost="/", **fields
+        ):
+            return model.objects.create(
+                broker=broker, vhost=vhost, name=name, pattern=pattern, priority=priority,
+                definition=definition, first_seen_at=now, changed_at=now,
+                **{"apply_to": "all", **fields},
+            )  # fmt: skip
+
+    return Add()
+
+
+def test_exchanges_and_types_count_for_what_a_policy_matches(broker, add):
     for name, kind in (("a", "classic"), ("b", "quorum"), ("c", "stream")):
-        Queue.objects.create(broker=broker, vhost="/", name=name, type=kind, first_seen_at=now)
-    Exchange.objects.create(
-        broker=broker, vhost="/", name="x", type="fanout", first_seen_at=now, changed_at=now
-    )
+        add.queue(name, kind)
+    add.exchange("x")
     found = {
         apply_to: (one.queues, one.exchanges)
         for apply_to in ("all", "queues", "classic_queues", "quorum_queues", "streams", "exchanges")
-        for one in [matching(broker, "/", {"pattern": "", "apply_to": apply_to})]
+        for one, _ in [
+            matching("policy", broker, ("/", "p"), {"pattern": "", "apply_to": apply_to})
+        ]
     }
     assert found == {
         "all": (3, 1), "queues": (3, 0), "classic_queues": (1, 0), "quorum_queues": (1, 0),
@@ -233,15 +273,12 @@ def test_exchanges_and_types_count_for_what_a_policy_matches(broker, now):
     }  # fmt: skip
 
 
-def test_queues_whose_type_lacks_a_key_are_not_what_a_policy_matches(broker, now):
-    from vhosts.policies.rules import dies, matching
-
+def test_queues_whose_type_lacks_a_key_are_not_what_a_policy_matches(add, says):
     for name, kind in (("a", "classic"), ("b", "quorum"), ("c", "stream"), ("d", "stream")):
-        Queue.objects.create(broker=broker, vhost="/", name=name, type=kind, first_seen_at=now)
+        add.queue(name, kind)
 
-    def sentence(definition, apply_to="queues", pattern=""):
-        spec = {"pattern": pattern, "apply_to": apply_to, "definition": definition}
-        return matching(broker, "/", spec).sentence
+    def sentence(definition, pattern=""):
+        return says({"definition": definition, "pattern": pattern})[0]
 
     assert sentence({"message-ttl": 5}) == (
         "It matches 2 queues: a, b. It doesn't apply to 2 queues with a matching name, whose type doesn't support "
@@ -255,8 +292,94 @@ def test_queues_whose_type_lacks_a_key_are_not_what_a_policy_matches(broker, now
     assert sentence({"max-age": "1D"}, pattern="[ac]") == (
         "It matches 1 queue: c. It doesn't apply to 1 queue with a matching name, whose type doesn't support max-age."
     )
-    spec = {"pattern": "c", "apply_to": "queues", "definition": {"message-ttl": 5}}
-    assert list(dies(broker, ("/", "p"), spec)) == [matching(broker, "/", spec).sentence]
+
+
+def test_a_preview_says_what_changes_from_what_to_what(add, says):
+    for number in range(7):
+        add.queue(f"orders.{number}", ready=0)
+    add.queue("orders.own", arguments={"x-max-length": 500}, ready=0)
+    add.policy("default-limits", {"max-length": 1000}, priority=1)
+    found = says({"definition": {"max-length": 3000}, "priority": 5, "pattern": "^orders"})
+    assert found[1:] == [
+        "7 queues: max-length 1,000 messages → 3,000 messages (policy p replaces policy default-limits): "
+        "orders.0, orders.1, orders.2, orders.3, orders.4 and more.",
+        "1 queue: no setting changes (policy p replaces policy default-limits): orders.own.",
+        "On these queues, the argument keeps max-length at 500 messages (the lower value applies).",
+    ]
+
+
+def test_a_preview_says_when_a_policy_has_no_effect(add, says):
+    add.queue("orders")
+    add.policy("strict", {"max-length": 10}, priority=9)
+    assert says({"definition": {"max-length": 3000}})[1:] == [
+        "It has no effect on 1 queue, where policy strict has a higher priority: orders."
+    ]
+
+
+def test_a_preview_says_that_equal_priorities_leave_it_open(add, says):
+    add.queue("orders", ready=0)
+    add.policy("caps", {"max-length": 10, "overflow": "reject-publish"})
+    found = says({"definition": {"max-length": 3000, "overflow": "reject-publish"}})
+    assert found[1:] == [
+        "1 queue: max-length 10 messages → 10 messages or 3,000 messages (policy caps or p replaces policy "
+        "caps): orders.",
+        "caps and p have the same priority on 1 queue: orders. RabbitMQ applies any one of them. Set different "
+        "priorities.",
+    ]
+
+
+def test_a_preview_says_how_an_operator_policy_merges(add, says):
+    add.queue("orders", ready=0)
+    add.policy("caps", {"message-ttl": 60000}, model=OperatorPolicy)
+    assert says({"definition": {"message-ttl": 90000}})[1:] == [
+        "1 queue: no setting changes (policy p applies): orders.",
+        "On these queues, the operator policy caps keeps message-ttl at 1 min (the lower value applies).",
+    ]
+    add.policy("mine", {"message-ttl": 90000})
+    found = says({"definition": {"message-ttl": 30000}}, "operator_policy", ("/", "caps"))
+    assert "1 queue: message-ttl 1 min → 30 s (operator policy caps): orders." in found
+
+
+def test_a_preview_counts_what_is_lost_immediately(add, says):
+    add.queue("a", ready=120, consumers=1)
+    add.queue("b", ready=90, consumers=0)
+    add.queue("c", ready=5, consumers=0)
+    add.queue("d", ready=None)
+    add.queue("e", "quorum", {"x-overflow": "reject-publish"}, ready=50)
+    add.queue("f", arguments={"x-dead-letter-exchange": "dlx"}, ready=12)
+    found = says({"definition": {"max-length": 10, "expires": 60000, "message-ttl": 5000}})
+    assert found[1:8] == [
+        "RabbitMQ drops 190 messages immediately, oldest first: 2 queues hold more than the new max-length (as of the "
+        "last poll).",
+        "RabbitMQ dead-letters 2 messages immediately, oldest first: 1 queue holds more than the new max-length (as of "
+        "the last poll).",
+        "1 queue holds more than the new max-length (as of the last poll). RabbitMQ keeps these messages and rejects "
+        "new ones until there is room.",
+        "The depth of 1 queue is unknown. RabbitMQ drops messages over the new max-length immediately.",
+        "RabbitMQ deletes 6 queues with all messages after 1 min without consumers and gets.",
+        "2 queues had no consumers at the last poll, with 95 messages.",
+        "Messages published from then on expire after 5 s. Messages already in a queue keep their expiry.",
+    ]
+
+
+def test_a_deletion_says_which_policy_comes_next(add, says):
+    add.queue("orders")
+    add.queue("mail")
+    add.policy("p", {"max-length": 10}, priority=9)
+    add.policy("low", {"max-length": 99}, pattern="orders")
+    assert says(None) == [
+        "It matches 2 queues: mail, orders.",
+        "1 queue: max-length 10 messages → no limit (no policy applies after policy p): mail.",
+        "1 queue: max-length 10 messages → 99 messages (policy low replaces policy p): orders.",
+    ]
+
+
+def test_a_preview_of_many_queues_costs_four_queries(add, says, broker, django_assert_num_queries):
+    for number in range(300):
+        add.queue(f"q{number}", ready=number)
+    broker = type(broker).objects.select_related("status").get(pk=broker.pk)
+    with django_assert_num_queries(4):
+        list(notes("policy", broker, ("/", "p"), {"definition": {"max-length": 5}}))
 
 
 def test_policies_leave_the_mirror_with_their_virtual_host(engine, names, poll_now):  # noqa: F811

@@ -83,7 +83,7 @@ def test_figures_bindings_and_consumers_come_from_the_broker(
     assert [one.tag for one in reading.now.consumers] == ["tag <i>"]
     assert reading.now.effective_policy == {"max-length": 1000}
     page = text_of(browser.get(f"/queues/{queue.pk}/details/"))
-    for said in ("policy short", "max-length", "1000 messages", "tag &lt;i&gt;", "Active"):
+    for said in ("Policy short", "max-length", "1,000 messages", "tag &lt;i&gt;", "Active"):
         assert said in page
     page = text_of(browser.get(f"/queues/{queue.pk}/bindings/"))
     for said in ("(default exchange)", "amq.topic", "orders.*", "x-match = all"):
@@ -196,7 +196,7 @@ def test_each_fact_of_a_queue_carries_its_own_age(browser, broker_row):
         parts_at={"queues": (NOW - timedelta(minutes=10)).isoformat()},
     )
     queue = add_queue(broker, "work", NOW, operator_policy="limits")
-    panel = text_of(browser.get(f"/queues/{queue.pk}/")).split("Placement and policies")[1]
+    panel = text_of(browser.get(f"/queues/{queue.pk}/")).split("In force")[1]
     assert re.match(r" listed 1\d min ago .*Operator policy limits", panel)
 
 

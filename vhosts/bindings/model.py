@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from django.db import models
 from django.db.models.functions import MD5
 
@@ -41,7 +44,20 @@ class Binding(SeenOnBroker):
         ]
         indexes = [
             models.Index(fields=["broker", "vhost", "destination"], name="binding_by_destination"),
+            # The orders of the list, so that its first page needs no sort of all bindings.
+            models.Index(fields=["source", "destination", "id"], name="bindings_from"),
+            models.Index(fields=["destination", "source", "id"], name="bindings_to"),
         ]
+
+    #: IDs of the mirror rows at its ends; None: not known. Set by vhosts.bindings.panel.link_ends.
+    source_id: int | None = None
+    destination_id: int | None = None
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """Return the arguments."""
+        found: dict[str, Any] = json.loads(self.arguments)
+        return found
 
     def __str__(self) -> str:
         return f"{self.source} to {self.destination}"

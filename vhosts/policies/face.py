@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from accessctl.rights import Permission
 from console.faces.drawing import Fact, Input
-from console.faces.face import Face, Rights, Rules
+from console.faces.face import Face, Rights
 from console.faces.lists import Column, Filter, ListSpec, contains, equals
 from console.faces.objects import cells
+from console.faces.templatetags._text import said
 from console.kinds.operator_policy import OPERATOR_POLICY
 from console.kinds.policy import POLICY
 from vhosts.models import OperatorPolicy, Policy
-from vhosts.policies import rules
+from vhosts.policies.rules import rules_of
+from vhosts.policies.what_if.notes import matching
 
 _APPLY_TO = {
     "all": "Queues and exchanges",
@@ -22,9 +28,6 @@ _APPLY_TO = {
     "streams": "Streams",
     "exchanges": "Exchanges",
 }
-_RULES = Rules(
-    check=rules.check, check_changed=rules.check_changed, notes=rules.notes, dies=rules.dies
-)
 
 
 def _applies_to(row: Any) -> str:
@@ -128,22 +131,24 @@ _INPUTS = (
         widget="table",
     ),
 )
-_FACTS = (
-    Fact(label="Pattern", cell=lambda row: cells.code(row.pattern)),
-    Fact(label="Apply to", cell=_applies_to),
-    Fact(label="Priority", cell=lambda row: cells.number(row.priority)),
-    Fact(label="Definition", cell=lambda row: cells.table(row.definition)),
-    Fact(
-        label="Matches",
-        cell=lambda row: (
-            rules.matching(
-                row.broker,
-                row.vhost,
-                {"pattern": row.pattern, "apply_to": row.apply_to, "definition": row.definition},
-            ).sentence
-        ),
-    ),
-)
+
+
+def _matches(kind: str, row: Any) -> SafeString:
+    spec = {name: getattr(row, name) for name in ("pattern", "apply_to", "priority", "definition")}
+    _, found = matching(kind, row.broker, (row.vhost, row.name), spec)
+    return format_html_join("", "<div>{}</div>", ((said(one),) for one in found))
+
+
+def _facts(kind: str) -> tuple[Fact, ...]:
+    return (
+        Fact(label="Pattern", cell=lambda row: cells.code(row.pattern)),
+        Fact(label="Apply to", cell=_applies_to),
+        Fact(label="Priority", cell=lambda row: cells.number(row.priority)),
+        Fact(label="Definition", cell=lambda row: cells.table(row.definition)),
+        Fact(label="Matches", cell=partial(_matches, kind)),
+    )
+
+
 POLICIES = Face(
     kind=POLICY,
     model=Policy,
@@ -156,8 +161,8 @@ POLICIES = Face(
     slug="policies",
     listing=_listing("policies"),
     inputs=_INPUTS,
-    facts=_FACTS,
-    rules=_RULES,
+    facts=_facts(POLICY.name),
+    rules=rules_of(POLICY.name),
     icon="adjustments-horizontal",
     about="A policy sets arguments of the queues and exchanges whose names match its pattern.",
     empty="A policy sets arguments of the queues and exchanges whose names match its pattern.",
@@ -175,8 +180,8 @@ OPERATOR_POLICIES = Face(
     slug="operator-policies",
     listing=_listing("operator-policies"),
     inputs=_INPUTS,
-    facts=_FACTS,
-    rules=_RULES,
+    facts=_facts(OPERATOR_POLICY.name),
+    rules=rules_of(OPERATOR_POLICY.name),
     tab_of="policy",
     icon="adjustments-vertical",
     about="An operator policy limits what policies and arguments can set on matching queues.",

@@ -18,10 +18,12 @@ from console.errors import InvalidField
 from console.faces.lists import Column, stream_csv
 from console.scope import Scope
 from vhosts.authorize import access_queue
+from vhosts.bindings.panel import bind_links
 from vhosts.crumbs import crumbs
 from vhosts.history import read as history
 from vhosts.history.ranges import RANGES, TimeRange, read_range
 from vhosts.models import Queue
+from vhosts.policies import in_force
 from vhosts.queues import arguments as kinds
 from vhosts.queues.commands import queue_commands
 from vhosts.queues.outages import outage_of
@@ -78,6 +80,23 @@ def governed(found: Queue, reading: Reading | None = None) -> Governed:
     )  # fmt: skip
 
 
+def _in_force(
+    request: HttpRequest, found: Queue, reading: Reading | None = None
+) -> in_force.Panel | None:
+    """Return every setting in force. None: no inventory has seen the queue, so its arguments are
+    unknown."""
+    if not found.inventoried_at:
+        return None
+    reported = None
+    if reading is not None and reading.now is not None:
+        info = reading.now.info
+        reported = in_force.Reported(
+            info.policy or "", info.operator_policy or "", reading.now.effective_policy
+        )
+    may_see = may(request.user, Permission.POLICIES_VIEW, found.broker, found.vhost)
+    return in_force.of_queue(found, reported=reported, names_policies=may_see)
+
+
 def _unnamed(found: Queue) -> str:
     return _STREAMS if found.type == "stream" else ""
 
@@ -98,6 +117,7 @@ def queue(request: HttpRequest, queue_id: int) -> HttpResponse:
         "queue": found,
         "row": queue_row(found, now=now),
         "governed": governed(found),
+        "force": _in_force(request, found),
         "vhost": vhost_of(found) if may(request.user, Permission.VHOSTS_VIEW) else None,
         "range": shown,
         "ranges": [(key, label, key == shown.name) for key, (label, _) in RANGES.items()],
@@ -127,19 +147,16 @@ def queue_now(request: HttpRequest, queue_id: int) -> HttpResponse:
 
 @require_safe
 def queue_details(request: HttpRequest, queue_id: int) -> HttpResponse:
-    """Show the effective policy, members and consumers, from the same reading as the figures."""
+    """Show what is in force, members and consumers, from the same reading as the figures."""
     now = timezone.now()
     found = access_queue(request.user, queue_id, Permission.QUEUES_VIEW)
     reading = read_queue_now(found, now=now)
-    policy = None
-    if reading.now is not None and reading.now.effective_policy is not None:
-        policy = kinds.explain_policy(reading.now.effective_policy, found.type)
     context = {
         "now": now,
         "queue": found,
         "reading": reading,
         "governed": governed(found, reading),
-        "effective_policy": policy,
+        "force": _in_force(request, found, reading),
         "consumers": None if reading.now is None else reading.now.consumers,
     }
     return render(request, "vhosts/_queue_details.html", context)
@@ -161,6 +178,7 @@ def queue_bindings(request: HttpRequest, queue_id: int) -> HttpResponse:
         ),
         "outage": outage_of(found, found.broker.status),
         "rejected": len(listing.rejected) if listing else 0,
+        **bind_links(request.user, found),
     }
     return render(request, "vhosts/_queue_bindings.html", context)
 

@@ -7,6 +7,7 @@ from vhosts.definitions.rest.views import DefinitionsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.rest.views import PollsView, QueuesView
+from vhosts.routing.api import RouteView
 
 #: (path under /api/v1/, view, name of the route)
 routes = (
@@ -15,6 +16,7 @@ routes = (
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),
+    ("route", RouteView, "api-route"),
     ("definitions/backups", BackupsView, "api-backups"),
     ("definitions", DefinitionsView, "api-definitions"),
     *((face.slug, view_of(face), f"api-{face.slug}") for face in FACES.values() if face.has_api),

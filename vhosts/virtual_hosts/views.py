@@ -16,6 +16,9 @@ from accessctl.words import RIGHTS
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
 from console.errors import ConsoleError
+from console.faces.face import FACES
+from console.kinds.binding import BINDING
+from console.kinds.exchange import EXCHANGE
 from console.kinds.registry import TOPIC_PERMISSION
 from console.kinds.vhost import VHOST
 from console.scope import Scope
@@ -47,6 +50,15 @@ def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
         "vhost": found,
         "figures": vhost_figures(found),
         "queues_unknown": status.why_unknown("queues"),
+        "inside": [
+            (
+                face.kind.plural,
+                face.route,
+                status.counted(face.route, face.model._default_manager.filter(**of_vhost).count()),
+                status.why_unknown(face.route),
+            )
+            for face in (FACES[EXCHANGE.name], FACES[BINDING.name])
+        ],
         "limits": [
             (key, value, kinds.LIMITS.get(key, "")) for key, value in sorted(found.limits.items())
         ],

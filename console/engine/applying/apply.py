@@ -16,9 +16,11 @@ from functools import partial
 import structlog
 
 from console.brokers.connect import connect
+from console.engine.acts.perform import perform
 from console.engine.applying.attempt import NOT_APPLIED, act, act_together, compared
 from console.engine.applying.broker_objects import BrokerObjects
 from console.engine.applying.crashpoints import crashpoint
+from console.engine.applying.falls_with import record_what_falls
 from console.engine.applying.look import LISTING_FROM, Look
 from console.engine.applying.outcome import Outcome, outcome_of_error, reference
 from console.engine.applying.parallel import CONNECTIONS, Calls
@@ -45,7 +47,9 @@ LOOK_AGAIN_S = 1
 #: Most objects in one call, for kinds that allow it: about 0.4 s of work for a broker.
 TOGETHER = 500
 LONGEST_WAIT_S = 60
-_ENDED = ("ok", "unchanged", "rejected", "grown")
+_ENDED = ("ok", "unchanged", "rejected", "grown", "done", "unknown")
+#: Nothing more is sent to the broker for now.
+_TROUBLE = ("trouble", "unknown")
 _CLEAR = ("sent", "unchanged", "rejected", "grown")
 Clock = Callable[[], datetime]
 
@@ -117,6 +121,8 @@ class _Run:
         batch = self._start()
         if batch is None:
             return False
+        if batch[0].is_act:
+            return self._acts(batch)
         with self._calls(batch, self._look(batch)) as calls:
             results = calls.results(partial(self._go_on, batch))
         while follower := self._start_behind(batch, results):
@@ -127,6 +133,15 @@ class _Run:
                 batch, results = follower, calls.results(partial(self._go_on, follower))
         self._record(batch, results, None)
         return self.trouble is None
+
+    def _acts(self, batch: list[Step]) -> bool:
+        with self._begin([[step] for step in batch], self._perform) as calls:
+            results = calls.results(partial(self._go_on, batch))
+        self._record(batch, results, None)
+        return self.trouble is None
+
+    def _perform(self, steps: Sequence[Step]) -> dict[int, Outcome]:
+        return {step.pk: perform(self._store, step) for step in steps}
 
     def _start(self, behind: list[Step] | None = None) -> list[Step] | None:
         batch = begin.start_batch(self._broker, self._lease, now=self._clock(), behind=behind)
@@ -161,6 +176,7 @@ class _Run:
         if before.error is not None:
             came_to = outcome_of_error(before.error)
             return self._begin([batch], lambda piece: _all(piece, came_to))
+        record_what_falls(self._store, batch, before.specs, self._keep)
         judge = judge_of(batch)
         if judge is None and _may_go_together(batch):
             pieces = [batch[at : at + TOGETHER] for at in range(0, len(batch), TOGETHER)]
@@ -185,7 +201,7 @@ class _Run:
         return Calls(
             pieces,
             call,
-            halted=lambda outcome: outcome.state == "trouble",
+            halted=lambda outcome: outcome.state in _TROUBLE,
             skipped=lambda: Outcome("skipped"),
             connections=connections,
         )
@@ -203,7 +219,7 @@ class _Run:
         self.ended += sum(1 for result in results.values() if result.state in _ENDED)
         self.ended += stop.stop_requested(self._broker, now=self._clock())
         if self.trouble is None:
-            self.trouble = next((r for r in results.values() if r.state == "trouble"), None)
+            self.trouble = next((r for r in results.values() if r.state in _TROUBLE), None)
 
     def _read_back(
         self, sent: list[Step], results: dict[int, Outcome], after: Look

@@ -78,7 +78,7 @@ def act(
             store.delete(
                 ref.kind,
                 ref.key,
-                if_empty=KINDS[ref.kind].deleted_if_empty and not step.guard.get("force"),
+                if_empty=_only_if_empty(step, difference.op),
             )
         if difference.op is not Op.DELETE:
             assert desired is not None  # noqa: S101 – only a deletion has none
@@ -145,6 +145,15 @@ def compared(step: Step, sent: Outcome, after: Spec | None) -> Outcome:
     # A step sent together with others is tried by itself before it counts as rejected.
     state = "failed" if sent.together else "rejected"
     return Outcome(state, _not_applied(difference), NOT_APPLIED, seen=after, called=sent.together)
+
+
+def _only_if_empty(step: Step, op: Op) -> bool:
+    """Whether the broker is to refuse the deletion of an object that is in use. What is replaced may
+    be in use: what uses it is declared again."""
+    if step.guard.get("force"):
+        return False
+    kind = KINDS[step.target.kind]
+    return kind.deleted_if_empty or (kind.deleted_if_unused and op is Op.DELETE)
 
 
 def _whole(ref: Ref, desired: Spec) -> Spec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.engine.applying.broker_objects import BrokerObjects
+from console.engine.applying.growth import has_grown, why_grown
 from console.engine.applying.outcome import Outcome, outcome_of_error, unread
 from console.engine.applying.own_login import lock_out
 from console.engine.supported import facts_of_version, faults_of_step, needs_version, read_version
@@ -14,10 +15,6 @@ from console.rabbitmq.errors import BrokerError
 from console.reconcile.diff import Difference
 from console.reconcile.disclose import sets_secret
 
-#: A deletion proceeds with up to this many more messages than confirmed: clients publish all the
-#: time.
-_FEW_MESSAGES = 100
-_TENTH_MORE = 1.1
 _ANOTHERS = (
     "Someone else created this object after the change was requested. It was left "
     "unchanged. Adopt it, or edit it."
@@ -69,29 +66,16 @@ def grown(store: BrokerObjects, step: Step, difference: Difference) -> Outcome |
     """Ask for a new confirmation if a deletion would lose more than was confirmed. None if it may
     proceed, or if there is no confirmed count to compare with."""
     ref, confirmed = difference.ref, step.guard
-    if difference.op is not Op.DELETE or "queues" not in confirmed:
+    if difference.op not in (Op.DELETE, Op.REPLACE) or not set(confirmed) - {"force"}:
         return None
     try:
         found = KINDS[ref.kind].contents(ref.key, store.get)
     except BrokerError as error:
         # An error that a retry wouldn't change means that the contents can't be known.
         return unread(ref, error) if error.retryable else None
-    slack = {"messages": _FEW_MESSAGES}
-    if all(
-        number <= confirmed.get(name, 0) * _TENTH_MORE + slack.get(name, 0)
-        for name, number in found.items()
-    ):
+    if not has_grown(found, confirmed):
         return None
-    held, was = (
-        " and ".join(f"{counts.get(name, 0):,} {name}" for name in found)
-        for counts in (found, confirmed)
-    )
-    return Outcome(
-        "grown",
-        f"It holds {held} now; the deletion was confirmed with {was}. Confirm this deletion again.",
-        "grown",
-        contents=found,
-    )
+    return Outcome("grown", why_grown(found, confirmed, {}, "deletion"), "grown", contents=found)
 
 
 def _is_anothers(step: Step) -> bool:

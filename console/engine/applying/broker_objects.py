@@ -64,14 +64,18 @@ class BrokerObjects:
         self._store.import_rows({found.section.name: rows})
 
     def delete(self, kind: str, key: Key, *, if_empty: bool = False) -> None:
-        """Delete the object; it is no error if it doesn't exist. `if_empty` is for queues: the
-        broker refuses to delete a queue that holds messages."""
+        """Delete the object; it is no error if it doesn't exist. With `if_empty`, the broker refuses
+        to delete a queue that holds messages, or an exchange that is the source of bindings."""
         self._store.delete(KINDS[kind].wire, key, if_empty=if_empty)
 
     # Addresses that belong to no kind
 
     def get(self, *segments: str, query: Query | None = None) -> Any:
         return self._store.get(*segments, query=query)
+
+    def send(self, call: Call) -> None:
+        """Send one call of an act. Success says that the broker carried it out."""
+        self._store.send(call)
 
     def post(self, *segments: str, body: Any = None) -> None:
         self._store.send(Call("POST", segments, body))

@@ -33,6 +33,8 @@ class Outcome:
     failed     the broker itself failed
     trouble    the broker can't be reached; if `called`, the call may have been carried out
     skipped    nothing was sent, because of trouble elsewhere
+    done       of an act: RabbitMQ carried it out; `said` is what it did
+    unknown    of an act: it was sent, and RabbitMQ's reply was lost
     """
 
     state: str
@@ -50,6 +52,7 @@ class Outcome:
     together: bool = False
     #: The spec on the broker right before the call; None if the object didn't exist.
     before: Spec | None = field(default=None, repr=False)
+    said: str = ""
     #: For *grown*: what a deletion would lose now.
     contents: Mapping[str, int] = field(default_factory=dict)
 

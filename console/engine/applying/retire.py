@@ -44,6 +44,8 @@ def retire_leftovers(broker: Broker, kind: str, there: Collection[Key], now: dat
     """Retire what depended on virtual hosts or users that were deleted here and aren't in `there`;
     return how many. This covers cases where the deletion itself couldn't retire it."""
     deleted = ManagedObject.objects.filter(broker=broker, kind=kind, spec__isnull=True)
+    # A retired row was never deleted here: it may only name the object of an act.
+    deleted = deleted.exclude(sync=Sync.RETIRED)
     gone = {tuple(key) for key in deleted.values_list("key", flat=True)} - set(there)
     return retire_dependents(broker.pk, kind, sorted(gone), now)
 

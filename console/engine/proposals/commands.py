@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 
-from console.kinds.common.kind import Op, Ref, Spec
-from console.kinds.common.kind import Step as Act
+from console.kinds.common.acts import Act, Parameters
+from console.kinds.common.kind import Key, Op, Ref, Spec
+from console.kinds.common.kind import Step as Wanted
 from console.kinds.common.shell import shell_word
 from console.kinds.refusals.versions import version_of
 from console.kinds.registry import KINDS
@@ -40,7 +41,7 @@ def step_commands(
     kind = KINDS[ref.kind]
     whole = kind.canonical(spec) if spec is not None else None
     lines = kind.rabbitmqctl(
-        Act(ref.key, op, whole, frozenset(changed), secret, version_of(version))
+        Wanted(ref.key, op, whole, frozenset(changed), secret, version_of(version))
     )
     return [" ".join(["rabbitmqctl", *line]) for line in lines]
 
@@ -59,6 +60,11 @@ def difference_commands(difference: Difference, spec: Spec | None, version: str 
     )
 
 
+def act_commands(act: Act, key: Key, parameters: Parameters) -> list[str]:
+    """Return the rabbitmqctl lines that do the same as an act; empty if there are none."""
+    return [" ".join(["rabbitmqctl", *line]) for line in act.rabbitmqctl(key, parameters)]
+
+
 def curl_command(
     url: str, username: str, ref: Ref, op: Op, spec: Spec | None, changed: Collection[str] = ()
 ) -> str:
@@ -69,8 +75,13 @@ def curl_command(
     call = _only_call(ref, op, spec, changed)
     if call is None:
         return ""
+    return curl_of(url, username, call)
+
+
+def curl_of(url: str, username: str, call: Call) -> str:
+    """Return a curl command for one call; "" if its path can't be sent."""
     try:
-        target = f"{url.rstrip('/')}{path(*call.segments)}"
+        target = f"{url.rstrip('/')}{path(*call.segments, query=call.query)}"
     except UnaddressableName:
         return ""
     login = f"curl -u {shell_word(username)} -X {call.method}"

@@ -72,6 +72,8 @@ def shown_digest(proposal: Proposal) -> str:
     shown: list[Any] = [
         (plan.fingerprint, repr(plan.steps), repr(plan.unchanged)) for plan in plans
     ]
+    if proposal.acts:
+        shown.append([one.identity() for one in proposal.acts])
     shown.append(sorted(generations_of(proposal.desired_objects).items()))
     return hashlib.sha256(repr(shown).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from console.engine.proposal import DesiredObject, Proposal
 from console.engine.proposals.commands import curl_command, difference_commands
+from console.engine.proposals.lines import FieldLine, PlanLine, act_line
 from console.engine.supported import facts_of, faults_of_step, needs_version, version_said
 from console.kinds.common.kind import Op, Ref
 from console.kinds.common.names import name_warnings
@@ -21,28 +22,10 @@ from console.reconcile.diff import Difference, FieldChange
 from console.reconcile.disclose import public_change, public_spec
 from console.reconcile.judge import UNKNOWN_VERSION
 
+__all__ = ["FieldLine", "PlanLine", "Preview", "WaitsFor", "as_data", "preview"]
+
 #: Most lines shown in one preview; the rest is only counted.
 MOST_LINES = 200
-OPS = {
-    Op.CREATE: "Create",
-    Op.UPDATE: "Update",
-    Op.REPLACE: "Delete and recreate",
-    Op.DELETE: "Delete",
-    Op.UNCHANGED: "No change",
-}
-
-
-def shown_value(value: Any) -> str:
-    """Return a field's value in readable form: lists with commas, objects as `name: value`."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {shown_value(one)}" for name, one in value.items()) or "none"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(shown_value, value)) or "none"
-    return str(value) if value != "" else "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,61 +42,6 @@ class WaitsFor:
     @property
     def parts(self) -> list[tuple[str, str]]:
         return parts_of(self.step.target.kind, self.step.target.key) if self.step else []
-
-
-@dataclass(frozen=True, slots=True)
-class FieldLine:
-    """One field that differs. `secret`: the values must not be shown, only that it changes."""
-
-    name: str
-    before: Any
-    after: Any
-    secret: bool
-
-    @property
-    def label(self) -> str:
-        return "password" if self.secret else self.name.replace("_", " ")
-
-    @property
-    def was(self) -> str:
-        return shown_value(self.before)
-
-    @property
-    def becomes(self) -> str:
-        return shown_value(self.after)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlanLine:
-    """One object of the plan."""
-
-    broker: Broker
-    ref: Ref
-    op: Op
-    fields: tuple[FieldLine, ...] = ()
-    dies_with: tuple[Ref, ...] = ()
-    objections: tuple[str, ...] = ()
-    commands: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def act(self) -> str:
-        return OPS[self.op]
-
-    @property
-    def word(self) -> str:
-        return KINDS[self.ref.kind].noun
-
-    @property
-    def parts(self) -> list[tuple[str, str]]:
-        return parts_of(self.ref.kind, self.ref.key)
-
-    @property
-    def destructive(self) -> bool:
-        return self.op in (Op.DELETE, Op.REPLACE)
-
-    @property
-    def updates(self) -> bool:
-        return self.op is not Op.CREATE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +61,7 @@ class Preview:
 
     @property
     def destructive(self) -> bool:
-        return bool(self.counts["delete"] or self.counts["replace"])
+        return any(line.destructive for line in self.lines)
 
     @property
     def brokers(self) -> list[Broker]:
@@ -183,6 +111,11 @@ def preview(proposal: Proposal) -> Preview:
                     commands=tuple(_commands(desired, difference)),
                 )
             )
+    for requested in proposal.acts:
+        counts[requested.act] = counts.get(requested.act, 0) + 1
+        total += 1
+        if len(shown) < MOST_LINES:
+            shown.append(act_line(requested))
     return Preview(
         title=proposal.title,
         lines=tuple(shown),
@@ -208,11 +141,12 @@ def as_data(found: Preview) -> dict[str, Any]:
         "changes": not found.changes_nothing,
         "counts": dict(found.counts),
         "left_out": found.left_out,
+        "objections": list(found.objections),
         "steps": [
             {
                 "broker": line.broker.pk,
                 "broker_name": line.broker.name,
-                "op": line.op.value,
+                "op": str(line.op),
                 "kind": line.ref.kind,
                 "key": dict(line.parts),
                 "fields": [

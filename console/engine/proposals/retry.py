@@ -10,6 +10,7 @@ from django.db import transaction
 
 from console.audit import record
 from console.engine.accept import accept
+from console.engine.acts.request import requested_again
 from console.engine.applying.attempt import secrets_of
 from console.engine.notify import ring
 from console.engine.ports import AUTHORIZE
@@ -97,19 +98,22 @@ def ask_again(
     KEPT_FOR, so that it can be retried; a step without its password is left out too, and is named
     if nothing else is left. Raises NothingLeft, NotAllowed, InvalidField.
     """
-    steps = list(
+    found = list(
         change.steps.filter(state__in=list(states)).select_related("target", "broker__status")
     )
+    acts = [step for step in found if step.is_act]
+    steps = [step for step in found if not step.is_act]
     latest = [step for step in steps if step.generation == step.target.generation]
     kept = [step for step in latest if not needs_password(step)]
-    if not kept:
+    if not kept and not acts:
         raise NothingLeft(_why_nothing(steps, latest))
     placed = list(_with_seen(kept, seen))
-    for step, observed in placed:
+    for step, observed in [*placed, *((step, None) for step in acts)]:
         _authorize(step, observed, acting_user)
     proposal = Proposal(
         title=change.title if change.title.startswith("Again: ") else f"Again: {change.title}",
         desired_objects=[_wish(step, observed) for step, observed in placed],
+        acts=[requested_again(step) for step in acts],
         origin=origin,
         reason=change.reason,
     )

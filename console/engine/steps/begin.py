@@ -30,6 +30,10 @@ BATCH = 1500
 STOPPED_AFTER_SENDING = (
     "Stopped after it was sent at least once. The broker doesn't have it now; nothing more is sent."
 )
+ENDED_WITH_ITS_WORKER = (
+    "The console's worker ended before RabbitMQ's reply was stored, so RabbitMQ may or may not have "
+    "done it. It isn't repeated. Look at the object, then request it again if it is still needed."
+)
 #: The outcome of an attempt that sent nothing.
 NOT_SENT = "unreachable"
 
@@ -69,7 +73,9 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
     _tell_what_was_sent(candidates)
     for step in candidates:
         target = step.target
-        if step.generation != step.target.generation:
+        if step.is_act and step.sent_before:
+            _end(step, StepState.UNKNOWN, now, "unknown", ENDED_WITH_ITS_WORKER)
+        elif not step.is_act and step.generation != target.generation:
             _end(step, StepState.SUPERSEDED, now, "superseded", "Replaced by a newer change.")
         elif step.change.stop_requested_at is not None:
             if step.unsure:
@@ -93,7 +99,7 @@ def _weed(candidates: list[Step], now: datetime) -> list[Step]:
                 StepState.NEEDS_CONFIRMATION,
                 now,
                 "too_late",
-                "The broker couldn't be reached within an hour. Confirm this deletion again.",
+                f"The broker couldn't be reached within an hour. Confirm this {_noun(step)} again.",
             )
             move_targets([step], Sync.NEEDS_CONFIRMATION, step.error_detail, now)
         else:
@@ -118,6 +124,10 @@ def _tell_what_was_sent(steps: Sequence[Step]) -> None:
         step.unsure = found is not None and (
             found.outcome in ("", "unknown") or (found.http_status or 0) >= 500
         )
+
+
+def _noun(step: Step) -> str:
+    return step.op if step.is_act else "deletion"
 
 
 def _why_not_allowed(step: Step) -> str:
@@ -149,7 +159,7 @@ def _begin(batch: list[Step], lease: Lease, now: datetime) -> None:
             """,
             [lease.fence, now, [step.pk for step in batch]],
         )
-    ManagedObject.objects.filter(pk__in=[step.target_id for step in batch]).update(
-        sync=Sync.APPLYING, updated_at=now
-    )
+    ManagedObject.objects.filter(
+        pk__in=[step.target_id for step in batch if not step.is_act]
+    ).update(sync=Sync.APPLYING, updated_at=now)
     Change.objects.filter(pk=batch[0].change_id).update(state=ChangeState.APPLYING)

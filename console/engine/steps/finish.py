@@ -22,6 +22,7 @@ from console.models import (
     StepState,
     Sync,
 )
+from console.reconcile.disclose import public_spec
 
 #: When to retry a step refused after an attempt of unknown outcome: that refusal isn't final.
 ASKED_ONCE_MORE_AFTER = timedelta(seconds=5)
@@ -32,7 +33,11 @@ _OUTCOMES = {
     "grown": "rejected",
     "failed": "rejected",
     "trouble": "unknown",
+    "done": "ok",
+    "unknown": "unknown",
 }
+#: Outcomes after which the broker has what was requested.
+_TOOK = ("ok", "done")
 
 
 def finish_batch(
@@ -46,14 +51,18 @@ def finish_batch(
         for step in batch:
             _mark(step, results[step.pk], now)
         store_alike(batch, _OUTCOME_FIELDS)
+        _store_before(batch, results)
         _close_attempts(lease, batch, results, now)
         _move_targets(batch, results, now)
         _retire_what_went_with(batch, results, now)
         hand_on(lease.broker_id, batch, results, now)
         settle_changes({step.change_id for step in batch}, now)
-        if any(result.state == "ok" for result in results.values()):
+        if any(result.state in _TOOK for result in results.values()):
             BrokerLease.objects.filter(broker=lease.broker_id).update(failures=0)
-        if any(r.state == "ok" or r.code == "not_allowed" for r in results.values()):
+        if any(r.state in ("done", "unknown") for r in results.values()):
+            # An act changes figures that polls read.
+            BrokerStatus.objects.filter(broker=lease.broker_id).update(next_poll_at=now)
+        if any(r.state in (*_TOOK, "unknown") or r.code == "not_allowed" for r in results.values()):
             # Read the broker again soon, so that pages show what was changed, here or elsewhere.
             BrokerStatus.objects.filter(broker=lease.broker_id).update(next_inventory_at=now)
     return True
@@ -61,6 +70,7 @@ def finish_batch(
 
 _OUTCOME_FIELDS = (
     "state", "error_code", "error_detail", "next_at", "finished_at", "secrets_encrypted", "attempts",
+    "result",
 )  # fmt: skip
 
 
@@ -68,6 +78,10 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
     step.error_code, step.error_detail = result.code, result.detail
     if result.state in ("ok", "unchanged"):
         step.state, step.finished_at, step.secrets_encrypted = StepState.APPLIED, now, ""
+    elif result.state == "done":
+        step.state, step.finished_at, step.result = StepState.APPLIED, now, result.said
+    elif result.state == "unknown":
+        step.state, step.finished_at = StepState.UNKNOWN, now
     elif result.state == "rejected" and step.unsure and result.called:
         # An earlier call may still be running on the broker. A second refusal is final.
         step.state, step.next_at = StepState.VERIFYING, now + ASKED_ONCE_MORE_AFTER
@@ -81,7 +95,7 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
     elif result.state == "grown":
         step.state, step.finished_at = StepState.NEEDS_CONFIRMATION, now
         # What the next confirmation is about.
-        Step.objects.filter(pk=step.pk).update(guard=dict(result.contents))
+        Step.objects.filter(pk=step.pk).update(guard={**step.guard, **result.contents})
     elif result.state == "failed":
         failed = Q(outcome=_OUTCOMES["failed"]) | Q(outcome=NOT_SENT, http_status__gte=500)
         failures = step.tries.filter(failed).count() + 1
@@ -96,6 +110,27 @@ def _mark(step: Step, result: Outcome, now: datetime) -> None:
         step.state, step.attempts = _still_open(step, result), step.attempts - 1
     else:
         step.state = _still_open(step, result)
+
+
+def _store_before(batch: list[Step], results: dict[int, Outcome]) -> None:
+    """Store the spec that each object had right before the call, where it isn't the one that was
+    known when the change was accepted: a revert goes back to it. A retried step keeps the earlier
+    one, because its own first call may have changed the object.
+    """
+    done = {
+        step.pk: step for step in batch if results[step.pk].state == "ok" and not step.sent_before
+    }
+    kind = batch[0].target.kind
+    changed: list[Step] = []
+    known = Step.objects.filter(pk__in=list(done)).values_list("pk", "before")
+    for pk, before in known.iterator():
+        now = results[pk].before
+        told = None if now is None else public_spec(kind, now)
+        if told != before:
+            done[pk].before = told
+            changed.append(done[pk])
+    if changed:
+        Step.objects.bulk_update(changed, ["before"], batch_size=200)
 
 
 def _still_open(step: Step, result: Outcome) -> StepState:

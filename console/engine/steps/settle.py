@@ -32,7 +32,9 @@ def store_alike(rows: Sequence[Step], fields: tuple[str, ...]) -> None:
 def move_targets(
     steps: Sequence[Step], sync: Sync, reason: str, now: datetime, **more: object
 ) -> None:
-    """Set the state of the steps' objects, except those with a newer desired state."""
+    """Set the state of the steps' objects, except those with a newer desired state. An act says
+    nothing about a desired state."""
+    steps = [step for step in steps if not step.is_act]
     same = Step.objects.filter(
         pk__in=[step.pk for step in steps], generation=OuterRef("generation")
     )
@@ -62,6 +64,8 @@ def _state_of(counts: dict[str, int], change: Change) -> ChangeState:
         return ChangeState.WAITING if waits else ChangeState.APPLYING
     if counts.get(StepState.STOPPED) or change.abandoned_steps:
         return ChangeState.STOPPED
+    if counts.get(StepState.UNKNOWN):
+        return ChangeState.UNKNOWN
     if set(counts) == {StepState.SUPERSEDED}:
         return ChangeState.SUPERSEDED
     if set(counts) <= {StepState.APPLIED}:

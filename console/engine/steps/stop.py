@@ -9,9 +9,11 @@ from django.db import transaction
 from django.db.models import F
 
 from console.engine.steps.settle import settle_changes
+from console.kinds.common.kind import Op
 from console.models import (
     OPEN_CHANGES,
     OPEN_STEPS,
+    WRITES,
     Broker,
     BrokerLease,
     Change,
@@ -22,6 +24,8 @@ from console.models import (
     Sync,
 )
 
+#: Operations that concern a desired state; others are acts.
+_DESIRED = (*WRITES, Op.DELETE)
 STOPPED_BEFORE_SENDING = "Stopped before it was sent."
 
 
@@ -44,7 +48,7 @@ def stop_requested(broker: Broker, *, now: datetime) -> int:
         changes = set(steps.values_list("change", flat=True))
         if not changes:
             return 0
-        targets = list(steps.values_list("target", flat=True))
+        targets = list(steps.filter(op__in=_DESIRED).values_list("target", flat=True))
         stopped = steps.update(
             state=StepState.STOPPED,
             finished_at=now,
@@ -73,4 +77,5 @@ def wait(broker: Broker, code: str, detail: str, until: datetime) -> None:
         steps.update(next_at=until, error_code=code, error_detail=detail)
         changes = steps.values("change")
         Change.objects.filter(pk__in=changes).update(state=ChangeState.WAITING)
-        ManagedObject.objects.filter(steps__in=steps, sync=Sync.PENDING).update(reason=detail)
+        desired = steps.filter(op__in=_DESIRED)
+        ManagedObject.objects.filter(steps__in=desired, sync=Sync.PENDING).update(reason=detail)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -20,6 +20,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from console.engine.accept import accept
+from console.engine.acts.request import RequestedAct
 from console.engine.proposal import DesiredObject, Proposal
 from console.engine.proposals.judge import PLAN_MOVED, first_change, shown_digest
 from console.engine.proposals.preview import preview
@@ -28,7 +29,7 @@ from console.faces.acts.forms import ActForm
 from console.faces.acts.once import remember
 from console.faces.person import person_of
 from console.kinds.common.kind import Ref
-from console.models import Change
+from console.models import Broker, Change
 from console.scope import Scope
 
 _MOST_REASON = 2000
@@ -37,29 +38,35 @@ _MOST_REASON = 2000
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What a valid form requests. `title` names the change. `act` is the label of the button.
-    `back` is the URL to open once it is accepted. `dies` are sentences about what is lost, for the
+    `back` is the URL to open once it is accepted. `acts` are operations that aren't a desired state. `dies` are sentences about what is lost, for the
     only object or by object; `warnings` are sentences above the plan. `typed`: a name to type as
     confirmation, "" for none. `once`: a generated password, shown after the change is applied
     (console.faces.acts.once)."""
 
     title: str
-    desired_objects: Sequence[DesiredObject]
     act: str
     back: str
+    desired_objects: Sequence[DesiredObject] = ()
+    acts: Sequence[RequestedAct] = ()
     dies: Sequence[str] | Mapping[Ref, Sequence[str]] = ()
     warnings: Sequence[str] = ()
     typed: str = ""
     danger: bool = False
     once: str = ""
+    #: The changes that it undoes.
+    reverts: Sequence[UUID] = ()
     context: dict[str, Any] = field(default_factory=dict)
 
     def objections(self) -> Mapping[Ref, Sequence[str]]:
         """Return the sentences of `dies`, by object."""
-        return (
-            self.dies
-            if isinstance(self.dies, Mapping)
-            else {self.desired_objects[0].ref: self.dies}
-        )
+        if isinstance(self.dies, Mapping):
+            return self.dies
+        return {self.desired_objects[0].ref: self.dies} if self.desired_objects else {}
+
+    @property
+    def broker(self) -> Broker:
+        """The broker of the first object."""
+        return (self.desired_objects or self.acts)[0].broker
 
 
 class Edge:
@@ -144,11 +151,13 @@ def proposal_of(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Propo
     return Proposal(
         title=asked.title,
         desired_objects=asked.desired_objects,
+        acts=asked.acts,
         origin=edge.origin,
         reason=_clean(request.POST.get("reason", "")),
         idempotency_key=_key(request),
         about=lambda _: asked.objections(),
         remarks=asked.warnings,
+        reverts=asked.reverts,
     )
 
 
@@ -196,7 +205,7 @@ def _preview(
     edge: Edge,
     **context: Any,
 ) -> HttpResponse:
-    broker = asked.desired_objects[0].broker
+    broker = asked.broker
     found: dict[str, Any] = {
         **edge.context(request),
         "now": timezone.now(),

@@ -3,8 +3,9 @@ carried from the preview to the confirmation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from django import forms
@@ -65,6 +66,8 @@ class ActForm(forms.Form):
     use_required_attribute = False
     secret_fields: ClassVar[tuple[str, ...]] = ()
     layout: Sequence[tuple[str, Sequence[Row]]] = ()
+    #: Names to suggest while typing, by the `offered` of a control without "offered-".
+    offers: Mapping[str, Sequence[str]] = MappingProxyType({})
     #: A password that a valid form generated; it is shown once.
     generated = ""
     #: The object's generation when the form was opened, so that another person's change isn't

@@ -146,6 +146,9 @@ class ActAdmin(SeenAdmin):
         row = self._row(request, object_id)
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined, no-any-return]
+        if not self.has_change_permission(request, row):
+            # All its fields are fixed: it is only shown.
+            return super().change_view(request, object_id, form_url, extra_context)
         return self._formed(request, row.broker, row)
 
     def delete_view(

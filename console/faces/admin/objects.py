@@ -22,6 +22,9 @@ class ObjectAdmin(ActAdmin):
     list_filter = ("broker",)
     list_select_related = ("broker",)
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.face.kind.is_editable and super().has_change_permission(request, obj)
+
     def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> ActForm:
         return form_of(self.face, request, broker, row)
 

@@ -28,6 +28,11 @@ def number(value: int | None) -> SafeString:
     return number_tag(value)
 
 
+def none() -> SafeString:
+    """Return the word for what isn't set."""
+    return format_html('<span class="muted">{}</span>', "none")
+
+
 def code(value: str) -> SafeString:
     """Return a pattern as code; an empty one is explained in words."""
     if value == "":
@@ -38,7 +43,7 @@ def code(value: str) -> SafeString:
 def table(values: Mapping[str, Any]) -> SafeString:
     """Return AMQP arguments or a definition as tags: `max-length 3000`."""
     if not values:
-        return format_html('<span class="muted">none</span>')
+        return none()
     return format_html(
         '<span class="tags">{}</span>',
         format_html_join(

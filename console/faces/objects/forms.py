@@ -11,6 +11,7 @@ from django import forms
 from console.faces.acts.forms import SELECT, TEXT, ActForm, Name, Row
 from console.faces.drawing import Input
 from console.faces.face import Face
+from console.kinds.common.values import arguments_key
 
 _MOST_TABLE = 20_000
 
@@ -89,6 +90,15 @@ class ObjectForm(ActForm):
                 self.fields[one.name].initial = defaults[one.name]
         rows = [Row(one.name, optional=one.optional) for one in self.inputs]
         self.layout = [(face.kind.noun.capitalize(), rows)]
+
+    def clean(self) -> dict[str, Any]:
+        """Turn the part of the key that is a table into its text."""
+        said = super().clean() or self.cleaned_data
+        at = self._face.kind.table_at
+        name = "" if at is None else self._face.kind.identity[at]
+        if name in said:
+            said[name] = arguments_key(said[name])
+        return said
 
     def wanted(self) -> dict[str, Any]:
         """Return the fields of the spec. The form must be valid."""

@@ -32,7 +32,7 @@ def rows_in_scope(face: Face, scope: Scope, user: Any) -> Any:
     rows = rows.filter(broker__in=scope.brokers(user))
     if scope.vhost is not None:
         rows = face.in_vhost(rows, scope.vhost, user)
-    return rows.select_related("broker__status")
+    return face.list_page.annotated(rows).select_related("broker__status")
 
 
 def list_routes(face: Face) -> list[URLPattern]:
@@ -134,7 +134,7 @@ def _show(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
         "scope": Scope.at(row.broker, vhost),
         "face": face,
         "row": row,
-        "title_name": key[-1],
+        "title_name": face.title(key),
         "parts": [
             (CONTAINER.noun if at == face.kind.vhost_at else part, value)
             for at, (part, value) in enumerate(parts_of(face.name, key))
@@ -147,14 +147,16 @@ def _show(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
         "commands": step_commands(
             Ref(face.name, key), Op.CREATE, spec, [field.name for field in face.kind.fields]
         ),
-        "may_edit": MAY.ask(request.user, face.rights.edit, row.broker, vhost),
-        "may_delete": MAY.ask(request.user, face.rights.delete, row.broker, vhost),
-        "edit_url": reverse(f"{face.name}_edit", args=[row.pk]),
+        "may_edit": face.kind.is_editable
+        and MAY.ask(request.user, face.rights.edit, row.broker, vhost),
+        "may_delete": not face.kind.permanent(key)
+        and MAY.ask(request.user, face.rights.delete, row.broker, vhost),
+        "edit_url": reverse(f"{face.name}_edit", args=[row.pk]) if face.kind.is_editable else "",
         "delete_url": reverse(f"{face.name}_delete", args=[row.pk]),
         "panels": [panel.template for panel in face.panels],
     }
     for panel in face.panels:
-        context |= dict(panel.context(row))
+        context |= {**panel.context(row), **panel.for_person(row, request.user)}
     return render(request, "faces/object.html", context)
 
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from console.engine.proposal import DesiredObject
 from console.engine.proposals.current_state import CurrentState, current_states
-from console.errors import InvalidField
+from console.errors import InvalidField, NotAllowed
 from console.faces.face import Face
 from console.faces.ports import REQUIRE
 from console.faces.writes import Make
-from console.kinds.common.kind import Key, SpecError
+from console.kinds.common.kind import Key, Spec, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.registry import OWNERS
 from console.models import Broker
@@ -24,7 +24,7 @@ from console.models import Broker
 def current_state_of(face: Face, broker: Broker, key: Key) -> CurrentState:
     """Return the desired and observed state of the object. Two queries."""
     named = dict(zip(face.kind.identity, key, strict=True))
-    row = face.model._default_manager.filter(broker=broker, **named).first()
+    row = face.present().filter(broker=broker, **named).first()
     seen = {} if row is None else {key: face.spec_of(row)}
     return current_states(broker, face.name, [key], seen)[key]
 
@@ -51,11 +51,13 @@ def create(
     """Return the desired object to create it. Raises NotAllowed, InvalidField, and AlreadyThere if
     it exists or is requested."""
     REQUIRE.ask(acting_user, face.rights.create, broker, face.kind.vhost_of(key))
-    for name, value in zip(face.kind.identity, key, strict=True):
-        try:
-            check_name(name if name in OWNERS else face.name, value, name)
-        except SpecError as error:
-            raise InvalidField(error.field, str(error)) from None
+    try:
+        for at, (name, value) in enumerate(zip(face.kind.identity, key, strict=True)):
+            if at != face.kind.table_at:
+                check_name(name if name in OWNERS else face.name, value, name)
+        face.kind.check_key(key)
+    except SpecError as error:
+        raise InvalidField(error.field, str(error)) from None
     spec = _canonical(face, face.rules.check(broker, key, fields))
     found = current_state_of(face, broker, key)
     found.must_be_new(broker)
@@ -85,6 +87,7 @@ def edit(
     REQUIRE.ask(acting_user, face.rights.edit, broker, face.kind.vhost_of(key))
     found = current_state_of(face, broker, key)
     spec = _canonical(face, face.rules.check(broker, key, found.changed(fields)))
+    _must_not_replace(face, spec, found.observed)
     return DesiredObject(
         broker=broker,
         ref=found.ref,
@@ -104,10 +107,13 @@ def delete(
     key: Key,
     acting_user: Any,
     expected_generation: int | None = None,
+    force: bool = False,
 ) -> DesiredObject:
-    """Return the desired object to delete it. `expected_generation` None: any. Raises NotAllowed,
-    NotThere."""
+    """Return the desired object to delete it. `expected_generation` None: any. `force`: even if the
+    broker would keep it because it is in use. Raises NotAllowed, NotThere."""
     REQUIRE.ask(acting_user, face.rights.delete, broker, face.kind.vhost_of(key))
+    if reason := face.kind.permanent(key):
+        raise NotAllowed(reason)
     found = current_state_of(face, broker, key)
     found.must_be_there()
     return DesiredObject(
@@ -117,7 +123,23 @@ def delete(
         observed=found.observed,
         permission=face.rights.delete,
         expected_generation=expected_generation,
+        guard={**face.rules.guard(broker, key), **({"force": 1} if force else {})},
     )
+
+
+def _must_not_replace(face: Face, spec: Mapping[str, Any], observed: Spec | None) -> None:
+    """Raises InvalidField if the object would have to be deleted first, of a kind whose fields are
+    all fixed."""
+    if observed is None or face.kind.is_editable:
+        return
+    seen = _canonical(face, observed)
+    for field in face.kind.fields:
+        if spec[field.name] != seen[field.name]:
+            raise InvalidField(
+                field.name,
+                f"RabbitMQ can't change the {field.title} of an existing {face.kind.noun}. Delete "
+                "it, then create it again.",
+            )
 
 
 def _canonical(face: Face, fields: Mapping[str, Any]) -> dict[str, Any]:

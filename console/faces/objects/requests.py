@@ -13,7 +13,7 @@ from console.engine.proposal import DesiredObject
 from console.faces.acts.acts import Asked
 from console.faces.acts.forms import ActForm
 from console.faces.drawing import Opened
-from console.faces.face import Face
+from console.faces.face import Face, notes_of
 from console.faces.objects import proposals
 from console.faces.objects.forms import ObjectForm
 from console.faces.pages.words import counted
@@ -66,6 +66,7 @@ def asked_by(
         act=f"{verb} {face.kind.noun}",
         back=back,
         warnings=[one for desired in desired_objects for one in _warnings(face, desired)],
+        dies=notes_of(desired_objects),
         once=form.generated,
     )
 
@@ -76,16 +77,24 @@ def _warnings(face: Face, desired: DesiredObject) -> Iterable[str]:
         yield from face.form.warnings(desired)
 
 
-def deletion(face: Face, user: Any, rows: Sequence[Any], back: str, *, typed: bool) -> Asked:
+def deletion(
+    face: Face, user: Any, rows: Sequence[Any], back: str, *, typed: bool, force: bool = False
+) -> Asked:
     """Return the request to delete the objects of the mirror rows. `typed`: confirm by typing the
-    name of the only one, or the number of objects. Raises ConsoleError."""
+    name of the only one, or the number of objects. `force`: also what is in use. Raises
+    ConsoleError."""
     ways = proposals.ways_of(face)
     verb = ways.verbs[2]
     desired_objects = [
         desired
         for row in rows
         for desired in desired_objects_of(
-            ways.delete(broker=row.broker, key=face.key_of(row), acting_user=user)
+            ways.delete(
+                broker=row.broker,
+                key=face.key_of(row),
+                acting_user=user,
+                **({"force": True} if force else {}),
+            )
         )
     ]
     only = face.key_of(rows[0]) if len(rows) == 1 else None
@@ -98,11 +107,19 @@ def deletion(face: Face, user: Any, rows: Sequence[Any], back: str, *, typed: bo
         dies=told_of_each(
             rows,
             lambda row: Ref(face.name, face.key_of(row)),
-            lambda row: list(face.rules.dies(row.broker, face.key_of(row), face.spec_of(row))),
+            lambda row: deleted_with(face, row, force=force),
         ),
-        typed=(only[-1] if only else many) if typed else "",
+        typed=(only[face.typed_at] if only else many) if typed else "",
         danger=True,
     )
+
+
+def deleted_with(face: Face, row: Any, *, force: bool) -> list[str]:
+    """Return what is lost with the object of a mirror row, and why the broker would keep it."""
+    key = face.key_of(row)
+    kept = "" if force else face.rules.in_use(row.broker, key)
+    lost = face.rules.dies(row.broker, key, face.spec_of(row))
+    return [*([kept] if kept else []), *lost]
 
 
 def told_of_each(

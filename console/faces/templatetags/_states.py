@@ -82,6 +82,12 @@ STATES: dict[str, Look] = {
     "done": Look("Applied", "check-circle", "ok", "Every step was verified on its broker."),
     "applied": Look("Applied", "check-circle", "ok", "Verified on the broker."),
     "partly": Look("Partly applied", "exclamation-triangle", "bad"),
+    "unknown": Look(
+        "Outcome unknown",
+        "question-mark-circle",
+        "warn",
+        "RabbitMQ's reply was lost, so it may have been carried out. It isn't repeated.",
+    ),
     "superseded": Look("Superseded", "forward", "mute", "Replaced by a later change."),
     "unmanaged": Look("Unmanaged", "eye", "mute"),
     # A queue or a node, in RabbitMQ's terms.

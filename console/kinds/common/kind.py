@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from console.kinds.common.acts import Act
     from console.kinds.common.rows import Section
     from console.kinds.common.secrets import Secrets
-    from console.kinds.common.wire import Wire
+    from console.kinds.common.wire import Get, Wire
     from console.kinds.refusals.versions import BrokerFacts, Fault
 
 Spec = Mapping[str, Any]
@@ -126,12 +127,24 @@ def _stays(key: Key, spec: Spec | None) -> bool:
     return False
 
 
+def _sound(key: Key) -> None:
+    return None
+
+
+def _passing(key: Key) -> str:
+    return ""
+
+
 def _never(before: Spec | None) -> bool:
     return False
 
 
 def _faultless(key: Key, spec: Spec, facts: BrokerFacts) -> Iterable[Fault]:
     return ()
+
+
+def _can(key: Key, row: Mapping[str, Any]) -> str | None:
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +163,11 @@ class Kind:
     vhost_at: int | None = None
     #: Index of a RabbitMQ user in the key; None if there is none.
     user_at: int | None = None
+    #: Index of a part of the key that is a table of AMQP arguments, as JSON text; None if there is
+    #: none.
+    table_at: int | None = None
+    #: Checks the key of a new object, beyond what every name must be. Raises SpecError.
+    check_key: Callable[[Key], None] = _sound
     wire: Wire
     section: Section
     #: Format of the key in sentences, such as "{1} on {0}"; "" for the last part of the key.
@@ -162,6 +180,14 @@ class Kind:
     #: Of another object: parts of the key, by index, of objects of this kind that the broker deletes with
     #: it, such as the bindings of a queue. Objects in a virtual host or of a user need no entry.
     hangs_on: Callable[[Ref], Iterable[Mapping[int, str]]] = _nothing
+    #: Of another object: the readings that list the objects of this kind that are deleted with it,
+    #: and possibly more. Empty: the kind's whole listing.
+    listed_with: Callable[[Ref], Sequence[Get]] = _nothing
+    #: Of a row of these readings: why the object can't be created again, as a sentence; "" if it
+    #: can; None if it comes back by itself or is of another kind.
+    why_lost: Callable[[Key, Mapping[str, Any]], str | None] = _can
+    #: What RabbitMQ creates together with the object, for the login that creates it.
+    made_with: Callable[[Key, str], Iterable[Ref]] = _nothing
     #: Changes two canonical specs (desired, observed) in place, so that values with the same
     #: meaning to RabbitMQ are equal.
     align: Callable[[dict[str, Any], dict[str, Any]], None] = _as_they_are
@@ -209,8 +235,19 @@ class Kind:
     goes_together: Callable[[Spec | None], bool] = _never
     #: Deleted only while it is empty, unless forced.
     deleted_if_empty: bool = False
+    #: Operations that aren't a desired state, by name.
+    acts: Mapping[str, Act] = dataclasses.field(default_factory=dict)
+    #: Deleted only while nothing uses it, unless forced.
+    deleted_if_unused: bool = False
+    #: Why the broker never deletes the object, as a sentence; "" if it does.
+    permanent: Callable[[Key], str] = _passing
     #: Keys of the broker's own objects: they are never deleted because a file lacks them.
     brokers_own: frozenset[Key] = frozenset()
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether an existing object has a field that can be changed."""
+        return any(not field.fixed for field in self.fields)
 
     @property
     def is_account(self) -> bool:

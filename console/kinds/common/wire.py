@@ -17,7 +17,7 @@ class Named:
     exchanges, queues, policies, permissions. `names` are the row's fields with the parts of the
     key. `spec` reads a row, `body` makes the body of a PUT. `columns` limits the listing to these
     fields, if whole rows are expensive. `on_one_node`: the objects answer 404 while their node is
-    down.
+    down. `unless_used` is the parameter of DELETE with which the broker refuses what is in use.
     """
 
     reads_before_delete = False
@@ -31,11 +31,13 @@ class Named:
         body: Callable[[Key, Spec], Body],
         columns: Sequence[str] = (),
         on_one_node: bool = False,
+        unless_used: str = "if-empty",
     ) -> None:
         self.collection, self.names = collection, names
         self._spec, self._body = spec, body
         self._columns = columns
         self._on_one_node = on_one_node
+        self._unless_used = unless_used
 
     def listing(self) -> Sequence[Get]:
         query = {"columns": ",".join([*self.names, *self._columns])} if self._columns else None
@@ -52,7 +54,7 @@ class Named:
         yield Call("PUT", (self.collection, *key), self._body(key, spec))
 
     def delete(self, key: Key, answers: Sequence[Row], *, if_empty: bool) -> Call:
-        query = {"if-empty": "true"} if if_empty else None
+        query = {self._unless_used: "true"} if if_empty else None
         return Call("DELETE", (self.collection, *key), query=query)  # type: ignore[arg-type]
 
     def kept_while_down(self, key: Key) -> Get | None:

@@ -64,6 +64,7 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
     listing = asked.show(steps.select_related("target", "broker__status").prefetch_related("tries"))
     strip = strip_of(found, request.user)
     states = counts_of(found)
+    seen = changes_seen_by(request.user)
     return list_response(
         request,
         "console/change.html",
@@ -79,6 +80,9 @@ def change(request: HttpRequest, change_id: UUID) -> HttpResponse:
             "states": [(state, number) for state, number in states.items() if number],
             "may_stop": strip.is_open and found.stop_requested_at is None and may_stop(request.user, found),
             "retried": sum(states.get(state, 0) for state in RETRIED) and not strip.is_open,
+            "revertible": not strip.is_open and bool(states.get(StepState.APPLIED)),
+            "reverts": list(seen.filter(reverted_by=found)),
+            "reverted_by": list(seen.filter(reverts=found)),
             "confirmed": states.get(StepState.NEEDS_CONFIRMATION, 0),
         },
         list(asked.problems),

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accessctl.authorize import AnyUser
 from accessctl.visibility.changes import blockers_seen_by
-from console.engine.proposals.commands import step_commands
+from console.engine.proposals.commands import act_commands, step_commands
 from console.engine.proposals.preview import FieldLine, WaitsFor
 from console.engine.supported import version_said
 from console.faces.face import FACES
@@ -77,7 +77,7 @@ class Strip:
 
     @property
     def tone(self) -> str:
-        return {"done": "ok", "partly": "bad", "rejected": "bad", "stopped": "warn", "waiting": "warn"}.get(self.state, "busy")  # fmt: skip
+        return {"done": "ok", "partly": "bad", "rejected": "bad", "stopped": "warn", "waiting": "warn", "unknown": "warn"}.get(self.state, "busy")  # fmt: skip
 
 
 def strip_of(change: Change, viewer: AnyUser) -> Strip:
@@ -130,7 +130,7 @@ class StepRow:
 
     @property
     def updates(self) -> bool:
-        return self.step.op != "create"
+        return self.step.op != "create" and not self.step.is_act
 
 
 def step_rows(change: Change, steps: list[Step], viewer: AnyUser) -> list[StepRow]:
@@ -159,15 +159,24 @@ def _step_row(step: Step, href: str, waits_for: WaitsFor | None) -> StepRow:
     key = tuple(step.target.key)
     fields = [FieldLine(**field) for field in step.fields]
     secret = any(field.secret for field in fields)
+    if step.is_act:
+        fields = [FieldLine(name, None, value, False) for name, value in step.parameters.items()]
+        commands = act_commands(KINDS[step.target.kind].acts[step.op], key, step.parameters)
+    else:
+        commands = step_commands(
+            Ref(step.target.kind, key),
+            Op(step.op),
+            step.after,
+            [f.name for f in fields],
+            secret=secret,
+            version=version_said(step.broker),
+        )
     return StepRow(
         step=step,
         word=KINDS[step.target.kind].noun,
         parts=parts_of(step.target.kind, key),
         fields=fields,
-        commands=step_commands(
-            Ref(step.target.kind, key), Op(step.op), step.after, [f.name for f in fields], secret=secret,
-            version=version_said(step.broker),
-        ),
+        commands=commands,
         tries=list(step.tries.all()),
         href=href,
         waits_for=waits_for,

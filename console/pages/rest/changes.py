@@ -22,13 +22,16 @@ from accessctl.rest.rights import ANYBODY
 from accessctl.rights import Permission
 from accessctl.visibility.changes import blockers_seen_by, changes_seen_by, may_stop, steps_seen_by
 from console.engine.proposals.retry import CONFIRMED, RETRIED, ask_again, stop_change
-from console.errors import NotAllowed
+from console.errors import InvalidField, NotAllowed
 from console.faces.rest.drawn.change_fields import ChangeRead, StepRead, step_counts
+from console.faces.rest.drawn.changing import PARAMETERS, changing, sent
 from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter, TimeFilter
 from console.faces.rest.schema import also_answers
 from console.faces.rest.views import ApiView
 from console.faces.seen import seen_objects
 from console.models import Change, ChangeState, Step, StepState
+from console.pages.reverts.api import RevertSinceWrite, RevertWrite, answer_revert
+from console.pages.reverts.inverse import revert_change, revert_since
 
 
 class _StepsBroker(BrokerFilter):
@@ -86,8 +89,15 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
         "stop": ANYBODY,
         "retry": ANYBODY,
         "confirm": ANYBODY,
+        # The inverse decides which rights it needs.
+        "revert": ANYBODY,
+        "revert_since": Permission.CHANGES_VIEW,
     }
-    query_parameters = {"steps": frozenset({"state", "page", "page_size"})}
+    query_parameters = {
+        "steps": frozenset({"state", "page", "page_size"}),
+        "revert": PARAMETERS,
+        "revert_since": PARAMETERS,
+    }
 
     def get_queryset(self) -> QuerySet[Change]:
         return changes_seen_by(self.request.user)
@@ -96,7 +106,8 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
         return super().filter_queryset(queryset) if self.action == "list" else queryset
 
     def list(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        found = self.get_queryset().prefetch_related("reverts", "reverted_by")
+        page = self.paginate_queryset(self.filter_queryset(found))
         context = {"steps": step_counts(page or [])}
         return self.get_paginated_response(ChangeRead(page, many=True, context=context).data)
 
@@ -142,6 +153,41 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
     def retry(self, request: Request, pk: str) -> Response:
         """Retry rejected and stopped steps as a new change."""
         return self._again(pk, RETRIED)
+
+    @changing(RevertWrite)
+    @action(methods=["post"], detail=True, url_path="revert")
+    def revert(self, request: Request, pk: str) -> Response:
+        """Undo a finished change with a new one: the inverse of what it did, from its values before. Needs the rights
+        that the inverse needs. Fields that were changed again since keep their values, unless `overwrite` is set."""
+        found = self._change(pk)
+        body = sent(RevertWrite, request, self.body(optional=True))
+        return answer_revert(
+            request,
+            body,
+            lambda: revert_change(
+                found, acting_user=request.user, overwrite=body.get("overwrite", False)
+            ),
+        )
+
+    @changing(RevertSinceWrite)
+    @action(methods=["post"], detail=False, url_path="revert")
+    def revert_since(self, request: Request) -> Response:
+        """Undo everything that changes did on a broker since a time, with one new change. What was changed outside the
+        console stays as it is."""
+        body = sent(RevertSinceWrite, request, self.body())
+        if body["since"] > timezone.now():
+            raise InvalidField("since", "This time is in the future. Use an earlier one.")
+        return answer_revert(
+            request,
+            body,
+            lambda: revert_since(
+                body["broker"],
+                body.get("vhost"),
+                body["since"],
+                acting_user=request.user,
+                overwrite=body.get("overwrite", False),
+            ),
+        )
 
     @extend_schema(
         request=None, responses={202: OpenApiResponse(ChangeRead, "A new change, at Location.")}

@@ -8,6 +8,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -112,9 +113,11 @@ def _read(
         fields = sent(known[kind].body, request, given, partial=True)
     except serializers.ValidationError as error:
         raise serializers.ValidationError({"wishes": {str(number): error.detail}}) from None
+    declared = known[kind].body().fields
     for name in names:
-        if name not in fields:
+        if name not in fields and declared[name].default is empty:
             raise InvalidField(f"wishes.{number}.{name}", "This field is required.")
+        fields.setdefault(name, declared[name].default)
     if fields.pop("reason", None):
         raise InvalidField(
             f"wishes.{number}.reason",

@@ -16,6 +16,7 @@ from console.pages.rest.changes import ChangesView
 from console.pages.rest.documentation import SchemaView, docs
 from console.pages.rest.drift import DriftView
 from console.pages.rest.plans import PlansView
+from console.pages.rest.search import SearchView
 from vhosts.rest.routes import routes as vhost_routes
 
 
@@ -39,6 +40,7 @@ _router.register("audit", AuditView, "api-audit")
 _router.register("changes", ChangesView, "api-changes")
 _router.register("drift", DriftView, "api-drift")
 _router.register("plans", PlansView, "api-plans")
+_router.register("search", SearchView, "api-search")
 for prefix, view, name in views:
     _router.register(prefix, view, name)
 

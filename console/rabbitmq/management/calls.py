@@ -69,8 +69,8 @@ class Wire(Protocol):
         """Return the call that deletes the object.
 
         `answers` are the rows of the first reading of `one` if `reads_before_delete`, else empty;
-        raises NotFound if they lack the object. `if_empty`: the broker must refuse a queue with
-        messages.
+        raises NotFound if they lack the object. `if_empty`: the broker must refuse an object that
+        is in use: a queue with messages, an exchange with bindings.
         """
         ...
 

@@ -131,7 +131,7 @@ class ObjectStore:
     def delete(self, wire: Wire, key: Key, *, if_empty: bool = False) -> None:
         """Delete the object. A missing object is no error.
 
-        With `if_empty`, the broker refuses to delete a queue that contains messages (Rejected).
+        With `if_empty`, the broker refuses to delete an object that is in use (Rejected).
         """
         try:
             rows: Sequence[Row] = ()

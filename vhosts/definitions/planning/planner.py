@@ -267,7 +267,9 @@ class Planner:
                 secrets = new
             spec = told_spec(ref.kind, spec)
         guard: Mapping[str, int] = {}
-        if KINDS[ref.kind].deleted_if_empty and self.options.force:
+        kind = KINDS[ref.kind]
+        if kind.deleted_if_unused or (kind.deleted_if_empty and self.options.force):
+            # What uses it is in the same plan.
             guard = {"force": 1}
         elif spec is None and ref.kind in FACES:
             guard = FACES[ref.kind].rules.guard(self.broker, ref.key)

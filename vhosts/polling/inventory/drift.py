@@ -9,7 +9,7 @@ from typing import Any
 from console.engine.applying.retire import There, retire_leftovers
 from console.engine.drift import note_drift
 from console.faces.face import FACES, Face
-from console.faces.seen import seen_of
+from console.faces.seen import seen_objects, seen_of
 from console.kinds.registry import OWNERS
 from console.models import Broker, ManagedObject
 
@@ -32,9 +32,12 @@ def note_part(
     kind = face.name
     if not face.mirror.compared:
         return 0
-    if not ManagedObject.objects.filter(broker=broker, kind=kind).exists():
+    managed = ManagedObject.objects.filter(broker=broker, kind=kind).values_list("key", flat=True)
+    keys = [tuple(key) for key in managed]
+    if not keys:
         return 0
-    seen = seen_of(broker, kind)
+    # Only the managed ones: applications may have declared tens of thousands more.
+    seen = seen_of(broker, kind) if kind in OWNERS else seen_objects(broker, kind, keys)
     untold = face.mirror.reading.untold(items) if face.mirror.reading else ()
     if untold:
         # These fields couldn't be read: they are unknown, not empty.

@@ -18,6 +18,12 @@ UNMANAGED = "unmanaged"
 MOST_OBJECTS = 100
 
 
+_OPS = [
+    *(op.value for op in Op),
+    *dict.fromkeys(act for kind in KINDS.values() for act in kind.acts),
+]
+
+
 class FieldChangeRead(serializers.Serializer[Any]):
     """Secrets have null `before` and `after`; only the fact that they change is reported."""
 
@@ -33,7 +39,7 @@ class FieldChangeRead(serializers.Serializer[Any]):
 class PlanStepRead(serializers.Serializer[Any]):
     broker = serializers.IntegerField()
     broker_name = serializers.CharField()
-    op = serializers.ChoiceField(choices=[op.value for op in Op])
+    op = serializers.ChoiceField(choices=_OPS)
     kind = serializers.CharField()
     key = serializers.DictField(child=serializers.CharField())
     fields_ = FieldChangeRead(many=True)
@@ -61,6 +67,9 @@ class PlanRead(serializers.Serializer[Any]):
         child=serializers.IntegerField(), help_text="The number of steps by `op`."
     )
     left_out = serializers.IntegerField(help_text="The number of steps that aren't listed.")
+    objections = serializers.ListField(
+        child=serializers.CharField(), help_text="Sentences about the whole plan."
+    )
     steps = PlanStepRead(many=True)
 
     class Meta:
@@ -92,6 +101,8 @@ class StepRead(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=StepState.choices)
     fields_ = FieldChangeRead(many=True)
     generation = serializers.IntegerField()
+    parameters = serializers.DictField(help_text="Of an act, such as the node.")
+    result = serializers.CharField(help_text="What an act did, in words.")
     attempts = serializers.IntegerField()
     next_attempt_at = serializers.SerializerMethodField()
     waits_for = serializers.SerializerMethodField(
@@ -147,6 +158,8 @@ class ChangeRead(serializers.Serializer[Any]):
     note = serializers.CharField(
         help_text="What became of steps that are no longer listed, because their broker was removed."
     )
+    reverts = serializers.SerializerMethodField(help_text="The changes that this one undoes.")
+    reverted_by = serializers.SerializerMethodField(help_text="The changes that undo this one.")
 
     class Meta:
         ref_name = "Change"
@@ -157,6 +170,14 @@ class ChangeRead(serializers.Serializer[Any]):
         if counted is not None:
             return counted.get(change.pk, {})
         return step_counts([change]).get(change.pk, {})
+
+    @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
+    def get_reverts(self, change: Change) -> list[str]:
+        return [str(one.pk) for one in change.reverts.all()]
+
+    @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
+    def get_reverted_by(self, change: Change) -> list[str]:
+        return [str(one.pk) for one in change.reverted_by.all()]
 
 
 class ChangedObject(serializers.Serializer[Any]):

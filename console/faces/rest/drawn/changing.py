@@ -29,13 +29,14 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from console.engine.accept import accept
+from console.engine.acts.request import RequestedAct
 from console.engine.proposal import About, DesiredObject, Proposal
 from console.engine.proposals.judge import first_change, refuse_stale_proposal
 from console.engine.proposals.preview import as_data, preview
 from console.errors import ConsoleError, InvalidField, Stale
 from console.faces.face import notes_of
 from console.faces.rest.drawn.change_fields import ChangeMade, PlanRead
-from console.faces.rest.fields import StrictSerializer, Text
+from console.faces.rest.fields import Flag, StrictSerializer, Text
 from console.faces.rest.schema import also_answers
 from console.kinds.common.kind import Key
 from console.models import OPEN_CHANGES, Broker, Change, ManagedObject
@@ -84,6 +85,17 @@ class Reasoned(StrictSerializer):
 class ReasonOnly(Reasoned):
     class Meta:
         ref_name = "Reason"
+
+
+class ForcedRemoval(ReasonOnly):
+    force = Flag(
+        required=False,
+        help_text="`true`: delete it even if it is in use. Without it, RabbitMQ keeps what is in "
+        "use and the change is rejected.",
+    )
+
+    class Meta:
+        ref_name = "ForcedRemoval"
 
 
 @extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
@@ -150,16 +162,18 @@ def expected_generation(request: ApiRequest) -> int | None:
 def answer_change(
     request: ApiRequest,
     title: str,
-    make: Callable[[], Sequence[DesiredObject]],
+    make: Callable[[], Sequence[DesiredObject | RequestedAct]],
     *,
     reason: str = "",
     objections: About = lambda _: {},
     password: str = "",
     dry_run: bool = False,
+    finish: Callable[[Proposal], Proposal] = lambda proposal: proposal,
 ) -> Response:
     """Return the plan (200) or the change (202, or 200 if it ended within `wait`). `make`
-    authorizes and returns the desired objects; it isn't called if the Idempotency-Key is known.
-    `password` is a generated one; only the response to a new change has it."""
+    authorizes and returns the desired objects and acts; it isn't called if the Idempotency-Key is known.
+    `password` is a generated one; only the response to a new change has it. `finish` completes the
+    proposal."""
     only_plan = dry_run or _flag(request, "dry_run")
     wait_s = _wait(request)
     key, digest = _idempotency_key(request), _digest(request)
@@ -169,11 +183,16 @@ def answer_change(
         return _told(request, known, wait_s)
 
     def propose() -> Proposal:
-        return Proposal(
-            title=title, desired_objects=make(), origin="api", reason=reason,
+        made = make()
+        proposal = Proposal(
+            title=title,
+            desired_objects=[one for one in made if isinstance(one, DesiredObject)],
+            acts=[one for one in made if isinstance(one, RequestedAct)],
+            origin="api", reason=reason,
             idempotency_key=key, fingerprint=digest if key else "",
             about=lambda desired_objects: {**notes_of(desired_objects), **objections(desired_objects)},
         )  # fmt: skip
+        return finish(proposal)
 
     if only_plan:
         proposal = propose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -57,12 +58,24 @@ class _SeenOnBroker(serializers.Serializer[Any]):
     )
 
 
+class TableText(serializers.DictField):
+    """A table of AMQP arguments that is a part of a key, where it is JSON text."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return values.arguments_key(super().to_internal_value(data))
+
+    def to_representation(self, value: Any) -> Any:
+        return super().to_representation(json.loads(value))
+
+
 def pascal_of(face: Face) -> str:
     return "".join(word.capitalize() for word in face.name.split("_"))
 
 
 def read_serializer(face: Face, pascal: str) -> type[serializers.Serializer[Any]]:
     fields: dict[str, Any] = {name: serializers.CharField() for name in face.kind.identity}
+    if face.kind.table_at is not None:
+        fields[face.kind.identity[face.kind.table_at]] = TableText()
     fields |= {one.name: _READ[one.canonical]() for one in face.kind.fields if not one.secret}
     fields["Meta"] = type("Meta", (), {"ref_name": pascal})
     said = face.api.said.get("read") if face.api else None
@@ -73,6 +86,7 @@ def read_serializer(face: Face, pascal: str) -> type[serializers.Serializer[Any]
 def write_serializers(face: Face, pascal: str) -> tuple[type[Reasoned], type[Reasoned]]:
     """Return the serializers of PATCH and POST."""
     help_of = {one.name: one.help for one in face.inputs}
+    empty = {one.name for one in face.inputs if one.optional}
     fields: dict[str, Any] = {}
     for one in face.kind.fields:
         fields[one.name] = _WRITE[one.canonical]()
@@ -83,8 +97,16 @@ def write_serializers(face: Face, pascal: str) -> tuple[type[Reasoned], type[Rea
         {**fields, "Meta": type("Meta", (), {"ref_name": f"{pascal}Change"})},
     )
     key = {
-        name: Text(max_length=255, help_text=help_of.get(name, "")) for name in face.kind.identity
+        name: Text(
+            max_length=255,
+            help_text=help_of.get(name, ""),
+            **({"required": False, "default": "", "allow_blank": True} if name in empty else {}),
+        )
+        for name in face.kind.identity
     }
+    if face.kind.table_at is not None:
+        name = face.kind.identity[face.kind.table_at]
+        key[name] = TableText(required=False, default="{}", help_text=help_of.get(name, ""))
     new = type(
         f"{pascal}New",
         (change,),

@@ -13,9 +13,11 @@ from rest_framework.response import Response
 from console.engine.proposal import DesiredObject
 from console.faces.face import FACES, Face, Planned
 from console.faces.objects import proposals
+from console.faces.objects.requests import deleted_with
 from console.faces.ports import MAY
 from console.faces.rest.drawn.changing import (
     PARAMETERS,
+    ForcedRemoval,
     Reasoned,
     ReasonOnly,
     WithManaged,
@@ -41,6 +43,7 @@ def view_of(face: Face) -> type[ApiView]:
     change, new = (api.change, api.new) if api else write_serializers(face, pascal)
     ways = api or _general(face)
     more = api.more if api else None
+    removal = ForcedRemoval if face.forced else ReasonOnly
 
     class ObjectsView(WithManaged, ListModelMixin, RetrieveModelMixin, ApiView):
         serializer_class = read
@@ -107,10 +110,11 @@ def view_of(face: Face) -> type[ApiView]:
                 password=once,
             )
 
-        @changing(ReasonOnly, if_match=True)
+        @changing(removal, if_match=True)
         def destroy(self, request: Request, pk: str) -> Response:
             row, generation = self.get_object(), expected_generation(request)
-            body, key = self.body(optional=True), face.key_of(row)
+            said, key = sent(removal, request, self.body(optional=True)), face.key_of(row)
+            force = {"force": True} if said.get("force") else {}
             return answer_change(
                 request,
                 f"{ways.verbs[2]} the {face.called(key)} on {row.broker.name}",
@@ -120,16 +124,20 @@ def view_of(face: Face) -> type[ApiView]:
                         key=key,
                         acting_user=request.user,
                         expected_generation=generation,
+                        **force,
                     )
                 ),
-                reason=sent(ReasonOnly, request, body).get("reason", ""),
+                reason=said.get("reason", ""),
                 objections=lambda _: {
-                    Ref(face.name, key): list(face.rules.dies(row.broker, key, face.spec_of(row)))
+                    Ref(face.name, key): deleted_with(face, row, force=bool(force))
                 },
             )
 
     ObjectsView.create.__doc__ = ways.said["create"]
-    ObjectsView.partial_update.__doc__ = ways.said["partial_update"]
+    if face.kind.is_editable:
+        ObjectsView.partial_update.__doc__ = ways.said["partial_update"]
+    else:
+        del ObjectsView.partial_update
     ObjectsView.destroy.__doc__ = ways.said["destroy"]
     bases = (more, ObjectsView) if more else (ObjectsView,)
     return type(f"{pascal}View", bases, {"__doc__": ways.said[""]})

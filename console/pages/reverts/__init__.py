@@ -1,0 +1,1 @@
+"""Reverts: the inverse of finished changes as a proposal, with the rights that it needs."""

@@ -1,0 +1,1 @@
+"""What a change of policies does to queues and exchanges, told before it is applied."""

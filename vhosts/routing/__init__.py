@@ -1,0 +1,1 @@
+"""Where a message goes: the router, its page, its API and the checks of `manage.py routes`."""

@@ -1,0 +1,1 @@
+"""The router itself: pure functions over a topology made of plain data, without Django and I/O."""
