@@ -18,6 +18,7 @@ from vhosts.queues import views as queues
 from vhosts.queues.changing import pages as queue_changes
 from vhosts.routing import views as routing
 from vhosts.shovels import views as shovels
+from vhosts.topology import views as topology
 from vhosts.virtual_hosts import views as vhosts
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -58,6 +59,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         permission_forms.topic_clear,
         name=f"{TOPIC_PERMISSION.name}_clear",
     ),
+    path("topology/", topology.topology, name="topology"),
+    path("topology.json", topology.topology_data, name="topology_data"),
     path("vhosts/<int:vhost_id>/", vhosts.vhost, name="vhost"),
     path("vhosts/<int:vhost_id>/restart/", vhosts.vhost_restart, name="vhost_restart"),
     *(route for face in FACES.values() if face.is_listed for route in list_routes(face)),

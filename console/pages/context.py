@@ -55,6 +55,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
         "Manage",
         (
             _Place("vhosts", "Virtual hosts", "square-3-stack-3d", Permission.VHOSTS_VIEW, "v"),
+            _Place("topology", "Topology", "share", Permission.QUEUES_VIEW, "t"),
             _Place("users", "Users", "users", Permission.USERS_VIEW, "u"),
             _Place(
                 "permissions", "Permissions", "key", Permission.PERMISSIONS_VIEW, "p",

@@ -135,6 +135,8 @@ _PAGES = [
     Route("vhost_create", "super", "super"),
     Route("vhost_edit", "super", "super", ("vhost",)),
     Route("vhost_delete", "super", "super", ("vhost",)),
+    Route("topology", "super", "none"),
+    Route("topology_data", "super", "none"),
     Route("vhost_restart", "none", "super", ("vhost",)),
     Route("user_create", "super", "super"),
     Route("user_edit", "super", "super", ("user",)),

@@ -12,7 +12,7 @@ from vhosts.models import Queue
 from vhosts.topology.in_force import Policies, Target
 
 What = Literal[
-    "bindings_out", "bindings_in", "dead_letters", "alternate", "federation", "topic_permissions",
+    "bindings_out", "bindings_in", "dead_letters", "alternate", "federation", "topics",
     "auto_delete", "unknown",
 ]  # fmt: skip
 #: Names in a sentence.

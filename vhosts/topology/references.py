@@ -31,7 +31,7 @@ def references_to(broker: Broker, kind: str, key: Key) -> list[Reference]:
     found = [*_unknown(of), *_bindings_in(of)]
     if kind == EXCHANGE.name:
         found += [*_bindings_out(of), *dead_letters_to(of), *_alternate_to(of)]
-        found += [*_emptied(of), *_federation(of), *_topic_permissions(of)]
+        found += [*_emptied(of), *_federation(of), *_topics(of)]
     else:
         found += [*dead_letters_reaching(of), *_emptied(of), *_federation(of)]
     return found
@@ -136,14 +136,14 @@ def _federation(of: Of) -> Iterator[Reference]:
         )
 
 
-def _topic_permissions(of: Of) -> Iterator[Reference]:
+def _topics(of: Of) -> Iterator[Reference]:
     """Users aren't named: whoever may see exchanges may not see them."""
     rows = BrokerTopicPermission.objects.filter(broker=of.broker, vhost=of.vhost, exchange=of.name)
     if number := rows.count():
         users = counted(number, "user")
         have = "has" if number == 1 else "have"
         yield Reference(
-            "topic_permissions", number, (),
+            "topics", number, (),
             f"{users} {have} topic permissions on it.",
             f"The topic permissions of {users} on it stay, and apply to a new exchange of that name.",
         )  # fmt: skip
