@@ -109,6 +109,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
 
 NOT_CONSEQUENCES: frozenset[str] = frozenset({
     "Being deleted.",
+    "The queue … was exclusive: it belonged to a client's connection.",
     "…. If you accept the deletion, the console stops managing them too.",
     "No permissions in any virtual host.",
     "The permissions that go with it are unknown. …",

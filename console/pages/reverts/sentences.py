@@ -46,7 +46,7 @@ def lost_with(broker: Broker, ref: Ref, now: Spec | None, spec: Spec | None) -> 
     if now is None:
         if beside_secrets(kind.name):
             secret = kind.field(beside_secrets(kind.name)[0]).title
-            yield f"It comes back without a {secret}, so it can't log in until you set one."
+            yield f"It comes back without a {secret}, so it can't connect until you set one."
         if kind.is_container:
             yield "Messages, open connections and traces that ran in it don't come back."
         elif face is not None and face.rules.messages is not None:

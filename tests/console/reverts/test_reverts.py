@@ -184,7 +184,7 @@ def test_a_deleted_user_comes_back_with_permissions_and_without_a_password(
          list(DeletedWith.objects.filter(step__change=change).values("objects_then", "lost"))]
     )  # fmt: skip
     found = inverse(engine, change)
-    assert "without a password, so it can't log in until you set one" in said(found)
+    assert "without a password, so it can't connect until you set one" in said(found)
     assert apply_revert(engine, found).state == "done"
     assert seen("users", user)["tags"] == ["management"]
     assert seen("users", user)["password_hash"] == ""
