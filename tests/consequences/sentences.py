@@ -177,6 +177,7 @@ NOT_CONSEQUENCES: frozenset[str] = frozenset({
     "RabbitMQ closes the channel of a consumer that doesn’t acknowledge a message within this time.",
     "RabbitMQ deletes the queue after it has been unused for this time: no consumers, no gets.",
     "Being deleted.",
+    "The queue … was exclusive: it belonged to a client's connection.",
     "…. If you accept the deletion, the console stops managing them too.",
     "No permissions in any virtual host.",
     "The permissions that go with it are unknown. …",

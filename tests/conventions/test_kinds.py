@@ -47,6 +47,8 @@ ALLOWED = {
     ("console/reconcile/definitions/read.py", "vhost"): "a field of a file's rows",
     ("console/reconcile/definitions/kept.py", "parameter"): "where a file keeps limits",
     ("console/engine/proposals/retry.py", "permission"): "the console's right that is lacking",
+    ("console/pages/reverts/rights.py", "permission"): "the console's right that is lacking",
+    ("console/pages/rest/changes.py", "vhost"): "a field of the request",
     ("vhosts/drift/resolve.py", "permission"): "the console's right that is lacking",
     ("accessctl/authorize.py", "permission"): "the console's right that is lacking",
     ("console/faces/objects/cells.py", "vhost"): "a column",

@@ -122,6 +122,7 @@ def of_changes_and_access(live: Broker, hostile: str, administrator: Any, now: d
         "admin, permission": f"/admin/accessctl/brokerpermission/{permission.pk}/change/",
         "admin, topic permission": f"/admin/accessctl/brokertopicpermission/{topic.pk}/delete/",
         "admin, managed objects": "/admin/console/managedobject/",
+        "revert to a time": f"/changes/revert/?broker={broker.pk}",
         "admin, change": f"/admin/console/change/{change}/change/",
     }
 
