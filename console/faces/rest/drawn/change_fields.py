@@ -61,6 +61,11 @@ class PlanRead(serializers.Serializer[Any]):
         child=serializers.IntegerField(), help_text="The number of steps by `op`."
     )
     left_out = serializers.IntegerField(help_text="The number of steps that aren't listed.")
+    owned = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Sentences about objects that a folder of definitions owns: without "
+        "`break_glass`, the change is refused.",
+    )
     steps = PlanStepRead(many=True)
 
     class Meta:
@@ -236,6 +241,23 @@ class Managed(serializers.Serializer[Any]):
     reason = serializers.SerializerMethodField(
         help_text="Why the object isn't in sync, in one sentence."
     )
+
+    managed_by = serializers.SerializerMethodField(
+        help_text="The folder of definitions that owns the object: change it there. Empty for none."
+    )
+    managed_revision = serializers.SerializerMethodField(
+        help_text="The folder's commit that last changed the object."
+    )
+
+    @extend_schema_field(serializers.CharField())
+    def get_managed_by(self, row: Any) -> str:
+        managed = self._managed(row)
+        return managed.source if managed else ""
+
+    @extend_schema_field(serializers.CharField())
+    def get_managed_revision(self, row: Any) -> str:
+        managed = self._managed(row)
+        return managed.source_revision if managed else ""
 
     @extend_schema_field(serializers.ChoiceField(choices=_SYNC_CHOICES))
     def get_sync(self, row: Any) -> str:

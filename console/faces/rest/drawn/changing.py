@@ -35,7 +35,7 @@ from console.engine.proposals.preview import as_data, preview
 from console.errors import ConsoleError, InvalidField, Stale
 from console.faces.face import notes_of
 from console.faces.rest.drawn.change_fields import ChangeMade, PlanRead
-from console.faces.rest.fields import StrictSerializer, Text
+from console.faces.rest.fields import Flag, StrictSerializer, Text
 from console.faces.rest.schema import also_answers
 from console.kinds.common.kind import Key
 from console.models import OPEN_CHANGES, Broker, Change, ManagedObject
@@ -78,6 +78,12 @@ class Reasoned(StrictSerializer):
         max_length=2000,
         help_text="A reason or ticket number, stored with the change and in the audit log. At "
         "most 2000 characters.",
+    )
+
+    break_glass = Flag(
+        required=False,
+        help_text="Change it although a folder of definitions owns it; needs a reason. The folder's "
+        "next apply overwrites what you change.",
     )
 
 
@@ -172,6 +178,7 @@ def answer_change(
         return Proposal(
             title=title, desired_objects=make(), origin="api", reason=reason,
             idempotency_key=key, fingerprint=digest if key else "",
+            breaks_glass=dict(request.data).get("break_glass") is True,
             about=lambda desired_objects: {**notes_of(desired_objects), **objections(desired_objects)},
         )  # fmt: skip
 
