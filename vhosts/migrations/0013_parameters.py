@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('console', '0019_parameters_by_component'),
-        ('vhosts', '0010_bindings'),
+        ('vhosts', '0011_bindings_in_order'),
     ]
 
     operations = [
