@@ -39,7 +39,7 @@ def in_use(broker: Broker, key: Key) -> str:
 def dies(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
     """Yield what a deletion changes for others."""
     if sentence := broker.status.why_unknown("bindings"):
-        yield f"Its bindings are not known. {sentence}"
+        yield f"Its bindings are unknown. {sentence}"
     else:
         yield from _bindings_lost(bindings_of(broker, *key))
     vhost, name = key

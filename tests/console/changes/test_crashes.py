@@ -47,7 +47,13 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
 KINDS = ("vhost", "user", "permission", "exchange", "binding")
 PATHS = {"vhost": "vhosts", "user": "users", "permission": "permissions", "exchange": "exchanges"}
-FANOUT = {"type": "fanout", "durable": True, "auto_delete": False, "internal": False, "arguments": {}}
+FANOUT = {
+    "type": "fanout",
+    "durable": True,
+    "auto_delete": False,
+    "internal": False,
+    "arguments": {},
+}
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
 LESS = {"configure": "^$", "write": "^$", "read": ".*"}
 HASH = {"password_hash": hash_password(Secret("x" * 12)).reveal(), "hashing_algorithm": SHA256}
