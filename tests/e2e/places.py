@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +26,7 @@ from tests.factories import add_broker, add_user, add_vhost, permit, permit_topi
 from vhosts.definitions import backups
 from vhosts.definitions.import_drafts import make_draft
 from vhosts.definitions.import_file import ImportOptions
-from vhosts.models import Backup, ImportDraft, OperatorPolicy, Policy
+from vhosts.models import Backup, Binding, Exchange, ImportDraft, OperatorPolicy, Policy
 
 Pages = dict[str, str]
 _FILE = b"""{"vhosts": [{"name": "/new"}, {"name": "<b>x</b>"}], "quees": [],
@@ -45,6 +46,21 @@ def of_changes_and_access(live: Broker, hostile: str, administrator: Any, now: d
             definition={"max-length": 9, hostile[:60]: hostile}, first_seen_at=now, changed_at=now,
         )
         for model in (Policy, OperatorPolicy)
+    )  # fmt: skip
+    exchange, other = (
+        Exchange.objects.create(
+            broker=broker, vhost=hostile, name=name, type="headers", durable=True, internal=True, policy=hostile,
+            arguments={"alternate-exchange": hostile}, first_seen_at=now, changed_at=now,
+        )
+        for name in (hostile, "orders")
+    )  # fmt: skip
+    binding, _ = (
+        Binding.objects.create(
+            broker=broker, vhost=hostile, source=source, destination_type="exchange", destination=destination,
+            routing_key=hostile, arguments=json.dumps({hostile: hostile, "x-match": "any"}), first_seen_at=now,
+            changed_at=now,
+        )
+        for source, destination in ((hostile, "orders"), ("orders", hostile))
     )  # fmt: skip
     changes = {state: _change(broker, hostile, state, administrator, now) for state in ChangeState}
     drifted = ManagedObject.objects.filter(broker=broker).first()
@@ -112,6 +128,17 @@ def of_changes_and_access(live: Broker, hostile: str, administrator: Any, now: d
         "create an operator policy": f"/operator-policies/new/?broker={broker.pk}",
         "operator policy": f"/operator-policies/{capped.pk}/",
         "admin, policy": f"/admin/vhosts/policy/{policy.pk}/change/",
+        "exchanges": f"/exchanges/?broker={broker.pk}",
+        "exchanges, nothing": f"/exchanges/?broker={live.pk}&search=nothing-of-that-name",
+        "exchange": f"/exchanges/{exchange.pk}/",
+        "delete an exchange": f"/exchanges/{other.pk}/delete/?force=yes",
+        "replace an exchange": f"/exchanges/{other.pk}/replace/",
+        "create an exchange": f"/exchanges/new/?broker={live.pk}",
+        "bindings": f"/bindings/?broker={broker.pk}",
+        "binding": f"/bindings/{binding.pk}/",
+        "delete a binding": f"/bindings/{binding.pk}/delete/",
+        "create a binding": f"/bindings/new/?broker={live.pk}",
+        "admin, exchange": f"/admin/vhosts/exchange/{exchange.pk}/change/",
         "topic permissions": f"/topic-permissions/?broker={broker.pk}",
         "matrix of a broker in trouble": f"/permissions/matrix/?broker={broker.pk}",
         "admin, which broker": "/admin/vhosts/virtualhost/add/",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.error import HTTPError
 
 import pytest
 
@@ -197,9 +198,12 @@ def test_a_deletion_waits_for_a_new_confirmation_if_more_bindings_fall_by_then(
 
 
 def test_predeclared_exchanges_are_told_apart_and_never_deleted(
-    browser, broker, vhost, inventory_now
+    browser, broker, vhost, live_broker, inventory_now
 ):
     """AC-055."""
+    with pytest.raises(HTTPError):
+        live_broker.call("DELETE", "exchanges", vhost, "amq.topic")
+    assert live_broker.call("GET", "exchanges", vhost, "amq.topic")["type"] == "topic"
     inventory_now(broker)
     found = {row.name for row in Exchange.objects.filter(broker=broker, vhost=vhost)}
     assert {"", "amq.direct", "amq.fanout", "amq.headers", "amq.match", "amq.topic"} <= found

@@ -46,7 +46,12 @@ LISTING = ListSpec(
             order=["routing_key"],
             value=lambda row: row.routing_key,
         ),
-        Column(key="arguments", label="Arguments", value=lambda row: row.arguments),
+        Column(
+            key="arguments",
+            label="Arguments",
+            value=lambda row: row.arguments,
+            cell=lambda row: cells.table(row.table),
+        ),
         Column(key="vhost", label="Virtual host", order=["vhost"], value=lambda row: row.vhost),
         cells.broker_column(),
         Column(
@@ -76,7 +81,7 @@ LISTING = ListSpec(
         ),
         Filter(
             key="destination_type",
-            label="To",
+            label="Destination",
             kind="choice",
             choices=TYPES,
             where=equals("destination_type"),

@@ -52,6 +52,8 @@ class Binding(SeenOnBroker):
     #: IDs of the mirror rows at its ends; None: not known. Set by vhosts.bindings.panel.link_ends.
     source_id: int | None = None
     destination_id: int | None = None
+    #: The arguments as HTML, set with them.
+    arguments_cell: str = ""
 
     @property
     def table(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accessctl.authorize import AnyUser, may
 from accessctl.rights import Permission
+from console.faces.objects import cells
 from console.models import Broker
 from vhosts.models import Binding, Exchange, Queue
 
@@ -69,6 +70,7 @@ def link_ends(rows: list[Binding]) -> None:
     of_queue = _ids(Queue.objects.present(), brokers, vhosts, queues) if queues else {}
     for row in rows:
         ends = of_exchange if row.destination_type == "exchange" else of_queue
+        row.arguments_cell = cells.table(row.table)
         row.source_id = of_exchange.get((row.broker_id, row.vhost, row.source))
         row.destination_id = ends.get((row.broker_id, row.vhost, row.destination))
 

@@ -72,11 +72,11 @@ def _origin_cell(row: Exchange) -> str:
 
 
 def _bindings(row: Exchange) -> Mapping[str, Any]:
-    here = {"broker": row.broker, "vhost": row.vhost}
     counts = bindings_of(row.broker, row.vhost, row.name)
     ends = {
         end: bindings_at(
-            **here,
+            broker=row.broker,
+            vhost=row.vhost,
             where={"source": row.name}
             if end == "source"
             else {"destination_type": "exchange", "destination": row.name},

@@ -28,6 +28,19 @@ MEANINGS = {
     "x-recent-history": "as fanout; new bindings get the last messages",
     DELAYED: "after the time in the header x-delay",
 }
+#: The same in a few words, for a choice.
+_SHORT = {
+    "direct": "by exactly the routing key",
+    "fanout": "to everything bound to it",
+    "topic": "by patterns over the routing key",
+    "headers": "by the message's headers",
+    "x-consistent-hash": "to one queue, by a hash",
+    "x-modulus-hash": "to one queue, by a hash",
+    "x-random": "to one queue at random",
+    "x-local-random": "to one queue on the same node",
+    "x-recent-history": "as fanout, with the last messages",
+    DELAYED: "after a delay",
+}
 _LIKE = ("direct", "fanout", "topic", "headers")
 
 
@@ -95,10 +108,10 @@ class ExchangeForm(ActForm):
         super().__init__(*args, **kwargs)
         self.offers = offers
         self.fields["type"] = forms.ChoiceField(
-            choices=[(one, f"{one}: {MEANINGS[one]}" if one in MEANINGS else one) for one in types],
+            choices=[(one, f"{one}: {_SHORT[one]}" if one in _SHORT else one) for one in types],
             initial="direct",
             widget=forms.Select(attrs=SELECT),
-            help_text="The types that this broker offers. How it routes a message.",
+            help_text="How it routes a message. This broker offers these types.",
             error_messages={"invalid_choice": "This broker doesn't offer this exchange type."},
         )
         if DELAYED in types:

@@ -91,7 +91,7 @@ def _bindings(broker: Broker, key: Key) -> list[Key]:
     known, or too many."""
     if sentence := broker.status.why_unknown("bindings"):
         raise InvalidField(
-            "type", f"Its bindings are not known, so they can't be made again. {sentence}"
+            "type", f"Its bindings are unknown, so they can't be made again. {sentence}"
         )
     vhost, name = key
     rows = Binding.objects.filter(

@@ -85,6 +85,13 @@ class PlanLine:
         return parts_of(self.ref.kind, self.ref.key)
 
     @property
+    def shown_parts(self) -> list[tuple[str, str]]:
+        """The parts of the key as a page shows them: without an empty routing key or table."""
+        at = KINDS[self.ref.kind].table_at
+        parts = [(name.replace("_", " "), value) for name, value in self.parts]
+        return parts if at is None else [one for one in parts if one[1] not in ("", "{}")]
+
+    @property
     def destructive(self) -> bool:
         return self.loses or self.op in (Op.DELETE, Op.REPLACE)
 

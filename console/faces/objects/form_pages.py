@@ -141,7 +141,7 @@ def _form_page(
 
 
 def _crumbs(face: Face, broker: Broker, row: Any) -> list[tuple[str, str]]:
-    if face.form is None:
+    if face.is_drawn:
         return crumbs_of(face, broker, None if row is None else face.vhost_of(row))
     found = [(broker.name, reverse("broker", args=[broker.pk]))]
     if row is not None:

@@ -137,8 +137,9 @@ def _show(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
         "row": row,
         "title_name": face.title(key),
         "parts": [
-            (CONTAINER.noun if at == face.kind.vhost_at else part, value)
+            (CONTAINER.noun if at == face.kind.vhost_at else part.replace("_", " "), value)
             for at, (part, value) in enumerate(parts_of(face.name, key))
+            if at != face.kind.table_at
         ],
         "facts": [(fact.label, fact.cell(row)) for fact in face.facts],
         "sync": states.get((row.broker_id, key), UNMANAGED),

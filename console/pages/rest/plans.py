@@ -115,9 +115,11 @@ def _read(
         raise serializers.ValidationError({"wishes": {str(number): error.detail}}) from None
     declared = known[kind].body().fields
     for name in names:
-        if name not in fields and declared[name].default is empty:
+        if name in fields:
+            continue
+        if declared[name].default is empty:
             raise InvalidField(f"wishes.{number}.{name}", "This field is required.")
-        fields.setdefault(name, declared[name].default)
+        fields[name] = declared[name].get_default()
     for name in ("reason", "break_glass"):
         if fields.pop(name, None):
             raise InvalidField(

@@ -64,6 +64,9 @@ class TableText(serializers.DictField):
     def to_internal_value(self, data: Any) -> Any:
         return values.arguments_key(super().to_internal_value(data))
 
+    def get_default(self) -> Any:
+        return values.arguments_key(super().get_default() or {})
+
     def to_representation(self, value: Any) -> Any:
         return super().to_representation(json.loads(value))
 
@@ -96,7 +99,7 @@ def write_serializers(face: Face, pascal: str) -> tuple[type[Reasoned], type[Rea
         (Reasoned,),
         {**fields, "Meta": type("Meta", (), {"ref_name": f"{pascal}Change"})},
     )
-    key = {
+    key: dict[str, serializers.Field[Any, Any, Any, Any]] = {
         name: Text(
             max_length=255,
             help_text=help_of.get(name, ""),
@@ -106,7 +109,7 @@ def write_serializers(face: Face, pascal: str) -> tuple[type[Reasoned], type[Rea
     }
     if face.kind.table_at is not None:
         name = face.kind.identity[face.kind.table_at]
-        key[name] = TableText(required=False, default="{}", help_text=help_of.get(name, ""))
+        key[name] = TableText(required=False, default=dict, help_text=help_of.get(name, ""))
     new = type(
         f"{pascal}New",
         (change,),
