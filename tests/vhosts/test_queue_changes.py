@@ -7,6 +7,7 @@ import time
 
 import pytest
 from django.contrib.auth import get_user_model
+from pika.exceptions import ChannelClosedByBroker
 from rest_framework.test import APIClient
 
 from accessctl.grants.roles import Role
@@ -378,12 +379,16 @@ def test_a_queue_is_replaced_with_its_bindings(
     shown = preview(browser, address, **fields)
     assert [line.op for line in shown.context["preview"].lines] == ["replace", "create"]
     assert any("Each consumer loses its subscription" in one for one in sentences(shown))
+    refused = "A client that still declares it as before is refused (inequivalent x-queue-type)."
+    assert any(one.startswith(refused) for one in sentences(shown))
     assert apply(confirm(browser, address, shown)).state == "done"
     assert seen("queues", scratch_vhost.name, "orders")["type"] == "quorum"
     bindings = live_broker.call("GET", "queues", scratch_vhost.name, "orders", "bindings")
     assert [(b["source"], b["routing_key"], b["arguments"]) for b in bindings if b["source"]] == [
         ("amq.topic", "a.b", {"x": 1})
     ]
+    with pytest.raises(ChannelClosedByBroker, match="inequivalent arg 'x-queue-type'"):
+        scratch_vhost.channel.queue_declare("orders", durable=True)
 
 
 @pytest.mark.parametrize("lose", [False, True])

@@ -15,7 +15,6 @@ from console.kinds.refusals.checks import (
     anything,
     between,
     not_negative,
-    number,
     one_of,
     positive,
     segment,
@@ -193,17 +192,18 @@ ARGUMENTS: Mapping[str, Argument] = {
         "How long messages of a consumer on an unreachable node are held before redelivery.",
         "ms", least=0, since="4.3",
     ),
+    # 4.3.6 takes any value for these three, and ignores what it can't use.
     "x-delayed-retry-type": Argument(
-        (QUORUM,), text, "Delayed retry",
+        (QUORUM,), anything, "Delayed retry",
         "Which messages are delayed before redelivery: all, failed, returned or disabled.",
         control="text", since="4.3",
     ),
     "x-delayed-retry-min": Argument(
-        (QUORUM,), number, "Shortest retry delay", "Delay before the first retry.",
+        (QUORUM,), anything, "Shortest retry delay", "Delay before the first retry.",
         "ms", since="4.3",
     ),
     "x-delayed-retry-max": Argument(
-        (QUORUM,), number, "Longest retry delay", "Maximum delay before a retry.",
+        (QUORUM,), anything, "Longest retry delay", "Maximum delay before a retry.",
         "ms", since="4.3",
     ),
     "x-queue-version": Argument(

@@ -52,8 +52,8 @@ def _differ(
         return False
     one, other = before.get(name), after.get(name)
     if name == "x-max-age" and facts.at_least("4.3"):
-        return _seconds(one) != _seconds(other)
-    return one != other or type(one) is not type(other)
+        return bool(_seconds(one) != _seconds(other))
+    return bool(one != other) or type(one) is not type(other)
 
 
 def _seconds(age: Any) -> Any:

@@ -9,12 +9,33 @@ from django import forms
 
 from console.faces.acts.forms import CHECK, SELECT, TEXT
 from console.faces.pages.words import listed
-from console.kinds.refusals.queue_table import TYPE, TYPES, Argument
+from console.kinds.refusals.queue_table import ARGUMENTS, TYPE, TYPES, Argument
 
 _TYPE_LABELS = {
     "classic": "Classic: on one node; messages are lost if that node is",
     "quorum": "Quorum: replicated; survives the loss of a node",
     "stream": "Stream: a replicated log; reading doesn't remove messages",
+}
+_BY_TITLE = {
+    "Limits and expiry": (
+        "x-message-ttl", "x-expires", "x-max-length", "x-max-length-bytes", "x-max-age", "x-overflow",
+    ),
+    "Dead letters": (
+        "x-dead-letter-exchange", "x-dead-letter-routing-key", "x-dead-letter-strategy",
+        "x-delivery-limit",
+    ),
+    "Consumers": (
+        "x-single-active-consumer", "x-max-priority", "x-consumer-timeout",
+        "x-consumer-disconnected-timeout", "x-delayed-retry-type", "x-delayed-retry-min",
+        "x-delayed-retry-max",
+    ),
+}  # fmt: skip
+#: The arguments under each heading of the form; those without a place of their own come last.
+SECTIONS = {
+    **_BY_TITLE,
+    "Placement and storage": tuple(
+        name for name in ARGUMENTS if not any(name in names for names in _BY_TITLE.values())
+    ),
 }
 #: The largest number that an AMQP argument holds.
 _LARGEST = 2**63 - 1

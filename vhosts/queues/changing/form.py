@@ -18,6 +18,7 @@ from console.kinds.vhost import DEFAULT_TYPE
 from console.models import Broker
 from vhosts.models import Exchange, VirtualHost
 from vhosts.queues.changing.controls import (
+    SECTIONS,
     argument_control,
     switch_control,
     type_control,
@@ -86,13 +87,11 @@ class QueueForm(ActForm):
         ]
         self.layout = [
             ("Queue", options),
-            (
-                "Arguments",
-                [
-                    *(self._row(name, argument) for name, argument in offered.items()),
-                    Row(MORE, optional=True),
-                ],
+            *(
+                (title, [self._row(name, offered[name]) for name in names if name in offered])
+                for title, names in SECTIONS.items()
             ),
+            ("Other", [Row(MORE, optional=True)]),
         ]
         if spec is not None:
             self._add_replacing()

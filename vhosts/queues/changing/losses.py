@@ -28,7 +28,7 @@ def counted_now(row: Queue, reading: Reading | None = None) -> tuple[int | None,
         depth = reading.now.depth
         return depth.ready, depth.unacked, "now"
     at = row.broker.status.depths_at
-    return row.ready, row.unacked, "never" if at is None else f"at {_clock(at)}"
+    return row.ready, row.unacked, "by the last poll" if at is None else f"at {_clock(at)}"
 
 
 def purge_notes(row: Queue) -> list[str]:

@@ -12,17 +12,27 @@ from django.views.decorators.http import require_http_methods
 
 from accessctl.authorize import may
 from accessctl.rights import Permission
+from console.engine.supported import facts_of_version
 from console.faces.acts.acts import Asked, carry_out, confirm
 from console.faces.drawing import Opened
-from console.kinds.common.kind import Ref
+from console.faces.pages.words import listed
+from console.kinds.common.kind import Ref, Spec
 from console.kinds.queue import QUEUE
+from console.kinds.refusals.redeclare import inequivalent
 from console.scope import Scope
 from vhosts.authorize import access_queue
 from vhosts.crumbs import crumbs
 from vhosts.models import Queue
 from vhosts.queues.changing.form import CARRY, LOSE, QUEUE_FORM
 from vhosts.queues.changing.losses import losses
-from vhosts.queues.changing.services import MODES, Mode, delete_queue, queue_state, replace_queue
+from vhosts.queues.changing.services import (
+    MODES,
+    Mode,
+    default_type,
+    delete_queue,
+    queue_state,
+    replace_queue,
+)
 from vhosts.queues.read_now import read_queue_now
 
 
@@ -92,7 +102,12 @@ def queue_replace(request: HttpRequest, object_id: int) -> HttpResponse:
             desired_objects=desired_objects,
             act="Replace queue",
             back=back,
-            dies={Ref(QUEUE.name, key): _replaced(row, lose=said[LOSE])},
+            dies={
+                Ref(QUEUE.name, key): [
+                    *_replaced(row, lose=said[LOSE]),
+                    *_clients_refused(row, state.observed, desired_objects[0].spec),
+                ]
+            },
             typed=row.name if Scope.at(row.broker).is_production else "",
             danger=True,
         )
@@ -112,6 +127,24 @@ def queue_replace(request: HttpRequest, object_id: int) -> HttpResponse:
         return render(request, "vhosts/queue_replace.html", context, status=status)
 
     return carry_out(request, form, ask, show)
+
+
+def _clients_refused(row: Queue, before: Spec | None, after: Spec | None) -> list[str]:
+    """Return a sentence if clients that still declare the queue as it was are refused then."""
+    if before is None or after is None:
+        return []
+    found = inequivalent(
+        QUEUE.canonical(after),
+        QUEUE.canonical(before),
+        default_type(row.broker, row.vhost) or None,
+        facts_of_version(row.broker),
+    )
+    if not found:
+        return []
+    return [
+        f"A client that still declares it as before is refused (inequivalent {listed(found)}). Update "
+        "its declaration."
+    ]
 
 
 def _replaced(row: Queue, *, lose: bool) -> list[str]:
