@@ -109,19 +109,20 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "Also matching: ……. Only the … with the highest priority applies.": (
         "test_only_the_policy_of_highest_priority_applies",
     ),
-    "RabbitMQ drops … immediately, oldest first: … more than the new max-length (as of the last poll).": (
+    "RabbitMQ drops … immediately, oldest first: … more than max-length allows (as of the last poll).": (
         "test_a_lower_max_length_drops_the_oldest_messages_immediately",
         "test_a_classic_queue_takes_a_new_limit_with_its_former_overflow",
+        "test_a_queue_that_no_longer_rejects_drops_what_is_over",
     ),
-    "RabbitMQ dead-letters … immediately, oldest first: … more than the new max-length (as of the last poll).": (
+    "RabbitMQ dead-letters … immediately, oldest first: … more than max-length allows (as of the last poll).": (
         "test_messages_over_a_lower_max_length_are_dead_lettered_where_there_is_an_exchange",
     ),
-    "… more than the new max-length (as of the last poll). RabbitMQ keeps these messages and rejects new ones "
+    "… more than max-length allows (as of the last poll). RabbitMQ keeps these messages and rejects new ones "
     "until there is room.": (
         "test_a_queue_that_rejects_keeps_what_is_over_a_lower_max_length",
         "test_a_quorum_queue_takes_a_new_limit_with_its_new_overflow",
     ),
-    "The depth of … is unknown. RabbitMQ drops messages over the new max-length immediately.": (
+    "The depth of … is unknown. RabbitMQ drops messages over max-length immediately.": (
         "test_a_lower_max_length_drops_the_oldest_messages_immediately",
     ),
     "RabbitMQ deletes … with all messages after … without consumers and gets.": (

@@ -401,6 +401,20 @@ def test_a_quorum_queue_takes_a_new_limit_with_its_new_overflow(place):
 
 
 @TYPES
+def test_a_queue_that_no_longer_rejects_drops_what_is_over(place, of_type):
+    _declare(place, of_type)
+    _set(place, {"overflow": "reject-publish"})
+    # A quorum queue takes a policy a moment after the answer.
+    time.sleep(1)
+    _send(place, "1", "2", "3", "4")
+    _set(place, {"max-length": 2, "overflow": "reject-publish"})
+    assert _soon(lambda: _send(place, "5"), 0) == 0
+    assert place.depth("q") >= 4
+    _set(place, {"max-length": 2})
+    assert _soon(lambda: place.depth("q"), 2) == 2
+
+
+@TYPES
 def test_an_unused_queue_expires_with_its_messages(place, of_type):
     _declare(place, of_type)
     _send(place, "1")

@@ -349,17 +349,28 @@ def test_a_preview_counts_what_is_lost_immediately(add, says):
     add.queue("f", arguments={"x-dead-letter-exchange": "dlx"}, ready=12)
     found = says({"definition": {"max-length": 10, "expires": 60000, "message-ttl": 5000}})
     assert found[1:8] == [
-        "RabbitMQ drops 190 messages immediately, oldest first: 2 queues hold more than the new max-length (as of the "
+        "RabbitMQ drops 190 messages immediately, oldest first: 2 queues hold more than max-length allows (as of the "
         "last poll).",
-        "RabbitMQ dead-letters 2 messages immediately, oldest first: 1 queue holds more than the new max-length (as of "
+        "RabbitMQ dead-letters 2 messages immediately, oldest first: 1 queue holds more than max-length allows (as of "
         "the last poll).",
-        "1 queue holds more than the new max-length (as of the last poll). RabbitMQ keeps these messages and rejects "
+        "1 queue holds more than max-length allows (as of the last poll). RabbitMQ keeps these messages and rejects "
         "new ones until there is room.",
-        "The depth of 1 queue is unknown. RabbitMQ drops messages over the new max-length immediately.",
+        "The depth of 1 queue is unknown. RabbitMQ drops messages over max-length immediately.",
         "RabbitMQ deletes 6 queues with all messages after 1 min without consumers and gets.",
         "2 queues had no consumers at the last poll, with 95 messages.",
         "Messages published from then on expire after 5 s. Messages already in a queue keep their expiry.",
     ]
+
+
+def test_a_queue_that_no_longer_rejects_is_counted_among_those_that_drop(add, says):
+    add.queue("a", ready=30, consumers=1)
+    add.queue("b", "quorum", ready=30, consumers=1)
+    add.policy("p", {"max-length": 10, "overflow": "reject-publish"})
+    assert says({"definition": {"max-length": 10, "overflow": "drop-head"}})[1] == (
+        "RabbitMQ drops 40 messages immediately, oldest first: 2 queues hold more than max-length allows (as of the "
+        "last poll)."
+    )
+    assert "drops" not in " ".join(says(None))
 
 
 def test_a_deletion_says_which_policy_comes_next(add, says):

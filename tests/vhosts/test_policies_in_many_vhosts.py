@@ -129,6 +129,6 @@ def test_the_form_lists_the_keys_of_the_version(browser, broker, version, has, l
     keys = page.split("definition-keys")[1].split("</details>")[0]
     assert f"<code>{has}</code>" in keys
     assert f"<code>{lacks}</code>" not in keys
-    assert "whole number, not negative" in keys
+    assert "Whole number, not negative" in keys
     operator = browser.get(f"/operator-policies/new/?broker={broker.pk}").content.decode()
     assert "<code>dead-letter-exchange</code>" not in operator

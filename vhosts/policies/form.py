@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.forms.widgets import Script
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -96,10 +97,14 @@ class PolicyForm(ObjectForm):
 
 
 class _Definition(forms.Textarea):
-    """The lines of a definition, with the keys that the broker has, below them."""
+    """The lines of a definition, with the keys that the broker has, below them. The script shows the
+    lines as rows."""
+
+    class Media:
+        js = (Script("js/definition.js", type="module"),)
 
     def __init__(self, broker: Broker, kind: str, attrs: dict[str, Any]) -> None:
-        super().__init__(attrs)
+        super().__init__({**attrs, "data-definition": ""})
         self._broker, self._kind = broker, kind
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:

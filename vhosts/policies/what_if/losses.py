@@ -22,7 +22,7 @@ class Expiring:
 @dataclass(slots=True)
 class Losses:
     """What is lost at once, as of the last poll. `dropped` and `dead_lettered` are messages beyond
-    the new max-length, `full` are queues that keep theirs and reject new ones. The depth of
+    max-length, `full` are queues that keep theirs and reject new ones. The depth of
     `unknown` queues is unknown. `ttls` are the new times of message-ttl."""
 
     dropped: int = 0
@@ -83,13 +83,18 @@ def tightened_by(before: InForce, after: InForce, of_type: str) -> Tightened | N
     max_length, expires, ttl = (
         _lowered(key, before, after) for key in ("max-length", "expires", "message-ttl")
     )
+    drops_after = _value(after, "overflow") == "drop-head"
+    drops_before = _value(before, "overflow") == "drop-head"
+    limit = _value(after, "max-length")
+    if drops_after and not drops_before and isinstance(limit, int):
+        # It may hold more than it may, because it rejected what was over.
+        max_length = limit
     if max_length is None and expires is None and ttl is None:
         return None
-    # A classic queue still has its former overflow behaviour when it takes the new limit.
-    acting = before if of_type in ("classic", "") else after
     return Tightened(
         max_length,
-        drops=_value(acting, "overflow") == "drop-head",
+        # A classic queue still has its former overflow behaviour when it takes the new limit.
+        drops=drops_after or (drops_before and of_type in ("classic", "")),
         dead_letters=_value(after, "dead-letter-exchange") is not None,
         expires="" if expires is None else shown("expires", expires, of_type),
         ttl="" if ttl is None else shown("message-ttl", ttl, of_type),

@@ -27,8 +27,9 @@ def sentences(found: Outcome, sort: str, *, deleted: bool, most: int | None) -> 
     yield from _lost(found.losses)
     groups = sorted(found.groups.values(), key=lambda group: -group.count)
     for group in groups[:_MOST]:
-        yield _effect(group, _WORDS[sort])
-        yield from _limits_of(group.effect)
+        if group.effect.is_change:
+            yield _effect(group, _WORDS[sort])
+        yield from _limits_of(group)
     if len(groups) > _MOST:
         rest = sum(group.count for group in groups[_MOST:])
         yield f"{len(groups) - _MOST} more effects on {counted(rest, 'object')} aren't shown."
@@ -70,23 +71,22 @@ def _lost(losses: Losses) -> Iterator[str]:
     if losses.dropped:
         yield (
             f"RabbitMQ drops {counted(losses.dropped, 'message')} immediately, oldest first: "
-            f"{_hold(losses.dropped_queues)} more than the new max-length (as of the last poll)."
+            f"{_hold(losses.dropped_queues)} more than max-length allows (as of the last poll)."
         )
     if losses.dead_lettered:
         yield (
             f"RabbitMQ dead-letters {counted(losses.dead_lettered, 'message')} immediately, oldest "
-            f"first: {_hold(losses.dead_lettered_queues)} more than the new max-length (as of the last "
-            "poll)."
+            f"first: {_hold(losses.dead_lettered_queues)} more than max-length allows (as of the last poll)."
         )
     if losses.full:
         yield (
-            f"{_hold(losses.full)} more than the new max-length (as of the last poll). RabbitMQ keeps "
+            f"{_hold(losses.full)} more than max-length allows (as of the last poll). RabbitMQ keeps "
             "these messages and rejects new ones until there is room."
         )
     if losses.unknown:
         yield (
             f"The depth of {counted(losses.unknown, 'queue')} is unknown. RabbitMQ drops messages over "
-            "the new max-length immediately."
+            "max-length immediately."
         )
     for text, one in losses.expiring.items():
         yield (
@@ -133,12 +133,15 @@ def _named(names: Sequence[str], word: str) -> str:
     return f"{word} {' or '.join(names)}" if names else f"no {word}"
 
 
-def _limits_of(effect: Effect) -> Iterable[str]:
+def _limits_of(group: Group) -> Iterable[str]:
+    """Yield why keys of the policy aren't in force on the objects of a group."""
+    effect = group.effect
     objects = "queues" if effect.is_queue else "exchanges"
+    where = f"these {objects}" if effect.is_change else f"{_objects(group)} ({_sample(group)})"
     for sentence in effect.overruled:
-        yield f"On these {objects}, {sentence}."
+        yield f"On {where}, {sentence}."
     for key, why in effect.ignored:
-        yield f"On these {objects}, {key} has no effect: {why}."
+        yield f"On {where}, {key} has no effect: {why}."
 
 
 def _objects(group: Group) -> str:
