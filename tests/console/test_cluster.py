@@ -6,6 +6,7 @@ import pytest
 
 from console.models import Change
 from tests.acting import apply, confirm, preview
+from vhosts.models import Queue
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,9 @@ def test_the_page_shows_name_flags_and_nodes(browser, broker, live_broker):
     if facts.deprecated is None:
         assert "This version of RabbitMQ" in text
     assert "rabbitmq_management" in text
-    assert f"/brokers/{broker.pk}/cluster/" in browser.get(f"/brokers/{broker.pk}/").content.decode()
+    assert (
+        f"/brokers/{broker.pk}/cluster/" in browser.get(f"/brokers/{broker.pk}/").content.decode()
+    )
 
 
 def test_the_cluster_is_renamed(browser, broker, live_broker, inventory_now):
@@ -77,11 +80,38 @@ def test_leaders_are_rebalanced(browser, broker, live_broker):
     assert "moves leaders in the background" in change.steps.get().result
 
 
+def test_members_of_a_queue(browser, broker, live_broker, scratch_vhost, inventory_now):
+    """AC-084: the members of a quorum queue, its leader, and the command where HTTP can't."""
+    scratch_vhost.channel.queue_declare("q é", durable=True, arguments={"x-queue-type": "quorum"})
+    inventory_now(broker)
+    queue = Queue.objects.get(broker=broker, vhost=scratch_vhost.name)
+    page = browser.get(f"/queues/{queue.pk}/members/")
+    (row,) = page.context["rows"]
+    assert (row.there, row.leads) == (True, True)
+    node = live_broker.call("GET", "nodes")[0]["name"]
+    assert row.node == node
+    if not page.context["over_http"]:
+        assert "rabbitmq-queues add_member -p" in page.content.decode()
+    address = f"/queues/{queue.pk}/members/change/?act=add_member&node={node}"
+    change = apply(confirm(browser, address, browser.get(address)))
+    assert change.state == "rejected"
+    assert "has a member on" in change.steps.get().error_detail
+    address = address.replace("add_member", "remove_member")
+    change = apply(confirm(browser, address, browser.get(address)))
+    assert "at least one member" in change.steps.get().error_detail
+    assert browser.get(f"/queues/{queue.pk}/members/change/?act=x&node={node}").status_code == 400
+    assert (
+        browser.get(f"/queues/{queue.pk}/members/change/?act=add_member&node=x").status_code == 400
+    )
+
+
 def test_members_on_a_node_need_a_version_that_can(browser, broker, live_broker):
     """AC-084: growing and shrinking; older brokers are told by the tool that can."""
     node = live_broker.call("GET", "nodes")[0]["name"]
     text = browser.get(f"/brokers/{broker.pk}/cluster/").content.decode()
-    can = tuple(map(int, live_broker.call("GET", "overview")["rabbitmq_version"].split(".")[:2])) >= (3, 13)
+    can = tuple(
+        map(int, live_broker.call("GET", "overview")["rabbitmq_version"].split(".")[:2])
+    ) >= (3, 13)
     address = f"/brokers/{broker.pk}/cluster/members/?act=grow&node={node}"
     if not can:
         assert f"rabbitmq-queues grow {node} all" in text

@@ -98,6 +98,8 @@ _PAGES = [
             Route(f"{kind}_delete", "super", "super", (kind,)),
         )
     ),
+    Route("queue_members", "super", "none", ("queue",)),
+    Route("queue_member", "super", "super", ("queue",)),
     Route("shovel_restart", "super", "super", ("shovel",)),
     Route("federation_link_restart", "super", "super", ("federation_link",)),
     Route("queue", "super", "none", ("queue",)),
@@ -107,6 +109,7 @@ _PAGES = [
     Route("queue_history_table", "super", "none", ("queue",)),
     Route("queue_history", "super", "none", ("queue",)),
     Route("queue_history_csv", "super", "none", ("queue",)),
+    Route("limits", "empty", "none"),
     Route("explain", "super", "none"),
     Route("pattern_preview", "super", "none", ("broker",)),
     Route("vhost", "super", "none", ("vhost",)),

@@ -364,17 +364,29 @@ def test_a_shovel_and_a_link_are_restarted(
 ):
     """AC-175, AC-178: restarting is one act, sent once, and its result is told."""
     scratch_vhost.declare("a")
-    value = {"src-uri": "amqp://", "src-queue": "a", "dest-uri": "amqp://", "dest-queue": "b", **BOTH}
+    value = {
+        "src-uri": "amqp://",
+        "src-queue": "a",
+        "dest-uri": "amqp://",
+        "dest-queue": "b",
+        **BOTH,
+    }
     uri = ends(live_broker, vhost)["src_uri"]
     value |= {"src-uri": uri, "dest-uri": uri}
     live_broker.call("PUT", "parameters", "shovel", vhost, "é/ %", body={"value": value})
-    live_broker.call("PUT", "parameters", "federation-upstream", vhost, "self", body={"value": {"uri": uri}})
+    live_broker.call(
+        "PUT", "parameters", "federation-upstream", vhost, "self", body={"value": {"uri": uri}}
+    )
     live_broker.call(
         "PUT", "policies", vhost, "federate",
         body={"pattern": "^amq.topic$", "apply-to": "exchanges", "definition": {"federation-upstream": "self"}},
     )  # fmt: skip
     until(lambda: live_broker.call("GET", "federation-links", vhost))
-    until(lambda: [one for one in live_broker.call("GET", "shovels", vhost) if one["state"] == "running"])
+    until(
+        lambda: [
+            one for one in live_broker.call("GET", "shovels", vhost) if one["state"] == "running"
+        ]
+    )
     inventory(broker, poll_now, inventory_now)
     before = live_broker.call("GET", "shovels", vhost)[0]["timestamp"]
     time.sleep(1.1)
@@ -384,7 +396,11 @@ def test_a_shovel_and_a_link_are_restarted(
     change = apply(confirm(browser, address, browser.get(address)))
     assert (change.state, change.steps.get().state) == ("done", "applied")
     assert "It was running" in change.steps.get().result
-    until(lambda: [one for one in live_broker.call("GET", "shovels", vhost) if one["timestamp"] > before])
+    until(
+        lambda: [
+            one for one in live_broker.call("GET", "shovels", vhost) if one["timestamp"] > before
+        ]
+    )
 
     link = FederationLink.objects.get(broker=broker, vhost=vhost)
     address = f"/federation-links/{link.pk}/restart/"
@@ -395,7 +411,13 @@ def test_a_shovel_and_a_link_are_restarted(
 
 def test_without_the_plugin_states_are_unknown_and_not_absent(broker, vhost, live_broker, poll_now, inventory_now, monkeypatch, browser):  # fmt: skip
     """AC-179: a broker without the management plugins of shovels and federation is no error."""
-    value = {"src-uri": "amqp://", "src-queue": "a", "dest-uri": "amqp://", "dest-queue": "b", **BOTH}
+    value = {
+        "src-uri": "amqp://",
+        "src-queue": "a",
+        "dest-uri": "amqp://",
+        "dest-queue": "b",
+        **BOTH,
+    }
     live_broker.call("PUT", "parameters", "shovel", vhost, "s", body={"value": value})
     from console.rabbitmq.errors import NotFound
     from console.rabbitmq.management.objects import ObjectStore

@@ -184,7 +184,7 @@ SHOVELS = Face(
         reading=Reading(items=_items, row=_row),
     ),
     icon="arrows-right-left",
-    place="Shovels and federation",
+    place="Shovels, federation",
     beside=(("Links", "federation_links"),),
     about="A shovel moves messages from one queue or exchange to another, also between brokers.",
     empty="A shovel moves messages from one queue or exchange to another, also between brokers.",
