@@ -11,11 +11,13 @@ from vhosts.bindings import views as bindings
 from vhosts.exchanges.replace import exchange_replace
 from vhosts.explain_access import views as explain
 from vhosts.federation import views as federation
+from vhosts.limits import views as limits
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.queues import detail as queue
 from vhosts.queues import views as queues
 from vhosts.queues.changing import pages as queue_changes
+from vhosts.replicas import views as replicas
 from vhosts.routing import views as routing
 from vhosts.shovels import views as shovels
 from vhosts.topology import views as topology
@@ -43,6 +45,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("federation-links/", federation.links, name="federation_links"),
     path("federation-links.csv", federation.links_csv, name="federation_links_csv"),
+    path("queues/<int:queue_id>/members/", replicas.members, name="queue_members"),
+    path("queues/<int:queue_id>/members/change/", replicas.change_member, name="queue_member"),
+    path("limits/", limits.limits, name="limits"),
     path("explain/", explain.explain, name="explain"),
     path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),
     path("route/", routing.route, name="route"),

@@ -48,7 +48,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
                     "cluster_rebalance", "cluster_members",
                 ),
             ),
-            _Place("queues", "Queues", "queue-list", Permission.QUEUES_VIEW, "q", ("queue",)),
+            _Place("queues", "Queues", "queue-list", Permission.QUEUES_VIEW, "q", ("queue", "queue_members", "queue_member")),
         ),
     ),
     (
@@ -62,6 +62,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
                 ("matrix", "permission_edit", "permission_copy"),
             ),
             _Place("route", "Trace a message", "arrow-turn-down-right", Permission.QUEUES_VIEW, "r"),
+            _Place("limits", "Limits", "scale", Permission.VHOSTS_VIEW),
             _Place(
                 "definitions", "Definitions", "document-duplicate", Permission.DEFINITIONS_EXPORT, "e",
                 ("definitions_plan", "backups", "backup_compare"),

@@ -6,6 +6,7 @@ import pytest
 
 from console.models import Change
 from tests.acting import apply, confirm, preview
+from vhosts.models import Queue
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +78,31 @@ def test_leaders_are_rebalanced(browser, broker, live_broker):
     change = apply(confirm(browser, address, browser.get(address)))
     assert change.state == "done", change.steps.get().error_detail
     assert "moves leaders in the background" in change.steps.get().result
+
+
+def test_members_of_a_queue(browser, broker, live_broker, scratch_vhost, inventory_now):
+    """AC-084: the members of a quorum queue, its leader, and the command where HTTP can't."""
+    scratch_vhost.channel.queue_declare("q é", durable=True, arguments={"x-queue-type": "quorum"})
+    inventory_now(broker)
+    queue = Queue.objects.get(broker=broker, vhost=scratch_vhost.name)
+    page = browser.get(f"/queues/{queue.pk}/members/")
+    (row,) = page.context["rows"]
+    assert (row.there, row.leads) == (True, True)
+    node = live_broker.call("GET", "nodes")[0]["name"]
+    assert row.node == node
+    if not page.context["over_http"]:
+        assert "rabbitmq-queues add_member -p" in page.content.decode()
+    address = f"/queues/{queue.pk}/members/change/?act=add_member&node={node}"
+    change = apply(confirm(browser, address, browser.get(address)))
+    assert change.state == "rejected"
+    assert "has a member on" in change.steps.get().error_detail
+    address = address.replace("add_member", "remove_member")
+    change = apply(confirm(browser, address, browser.get(address)))
+    assert "at least one member" in change.steps.get().error_detail
+    assert browser.get(f"/queues/{queue.pk}/members/change/?act=x&node={node}").status_code == 400
+    assert (
+        browser.get(f"/queues/{queue.pk}/members/change/?act=add_member&node=x").status_code == 400
+    )
 
 
 def test_members_on_a_node_need_a_version_that_can(browser, broker, live_broker):

@@ -294,6 +294,8 @@ ACTS = [
               Door("cluster_flags", ("broker",), asks=True, query="?flag=a")]),
     act("rebalance leaders", "replicas:edit",
         page=[Door("cluster_rebalance", ("broker",), "get"), Door("cluster_rebalance", ("broker",), asks=True)]),
+    act("change a member of a queue", "replicas:edit",
+        page=[Door("queue_member", ("queue",), asks=True, query="?act=add_member&node=n")]),
     act("change members on a node", "replicas:edit",
         page=[Door("cluster_members", ("broker",), asks=True, query="?act=grow&node=n")]),
     # Drift

@@ -74,7 +74,11 @@ def _advice(row: Any) -> Any:
     elif row.state == "terminated":
         advice = "It stopped after an error. Repair the cause, then restart it or edit it."
     elif row.state == NONE:
-        advice = "RabbitMQ reports no such shovel yet. It starts one a moment after it is created."
+        # 4.0 reports a shovel only once it has connected.
+        advice = (
+            "RabbitMQ reports no state of it. A shovel starts a moment after it is created; if this "
+            "stays so, it can't connect: check the URIs, their username and password."
+        )
     else:
         advice = ""
     said = row.reason if row.state else ""
@@ -184,7 +188,7 @@ SHOVELS = Face(
         reading=Reading(items=_items, row=_row),
     ),
     icon="arrows-right-left",
-    place="Shovels and federation",
+    place="Shovels, federation",
     beside=(("Links", "federation_links"),),
     about="A shovel moves messages from one queue or exchange to another, also between brokers.",
     empty="A shovel moves messages from one queue or exchange to another, also between brokers.",

@@ -1,0 +1,1 @@
+"""Members of quorum queues and streams: on which nodes a queue has a replica."""
