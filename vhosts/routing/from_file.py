@@ -94,7 +94,7 @@ def _deciding(
     )
 
     def choose(target: Target) -> tuple[Choice, Choice]:
-        found = policies.choose(target, whole=False), operators.choose(target, whole=False)
+        found = policies.quickly(target), operators.quickly(target)
         if target.type == EXCHANGE and not found[0].is_certain:
             named = ", ".join(one.name for one in (*found[0].first, *found[0].undecided))
             unsure.add(f"Only the broker can tell which policy applies to {target.name}: {named}.")

@@ -95,8 +95,8 @@ def _read(broker: Broker, vhost: str) -> core.Topology:
     def choose(target: Target) -> tuple[Choice, Choice]:
         of_policies, of_operators = named.get((target.name, target.type == EXCHANGE_TYPE), ("", ""))
         return (
-            _narrowed(policies.choose(target, whole=False), of_policies),
-            _narrowed(operators.choose(target, whole=False), of_operators),
+            _narrowed(policies.quickly(target), of_policies),
+            _narrowed(operators.quickly(target), of_operators),
         )
 
     deciding = Deciding(choose, seen.facts)
