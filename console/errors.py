@@ -90,6 +90,13 @@ class NotThere(ConsoleError):
     http_status = 409
 
 
+class OwnedByFile(ConsoleError):
+    """A folder of definitions owns the object, and the request doesn't break the glass."""
+
+    code = "owned_by_file"
+    http_status = 409
+
+
 class IdempotencyMismatch(ConsoleError):
     """The idempotency key belongs to another request."""
 

@@ -16,12 +16,18 @@ class VhostsConfig(AppConfig):
         from vhosts import checks  # noqa: F401 – registers the system checks
         from vhosts.bindings.face import BINDINGS
         from vhosts.exchanges.face import EXCHANGES
+        from vhosts.federation.face import UPSTREAM_SETS, UPSTREAMS
+        from vhosts.parameters.face import GLOBAL_PARAMETERS, PARAMETERS
         from vhosts.policies.face import OPERATOR_POLICIES, POLICIES
         from vhosts.polling.inventory.read_back import note_read_back
         from vhosts.queues.face import QUEUES
+        from vhosts.shovels.face import SHOVELS
         from vhosts.virtual_hosts.face import VIRTUAL_HOSTS
 
-        for face in (VIRTUAL_HOSTS, EXCHANGES, QUEUES, BINDINGS, POLICIES, OPERATOR_POLICIES):
+        for face in (
+            VIRTUAL_HOSTS, EXCHANGES, QUEUES, BINDINGS, POLICIES, OPERATOR_POLICIES, SHOVELS, UPSTREAMS,
+            UPSTREAM_SETS, PARAMETERS, GLOBAL_PARAMETERS,
+        ):  # fmt: skip
             register(face)
         OBSERVE.give(note_read_back)
         post_migrate.connect(make_first_partitions, sender=self)

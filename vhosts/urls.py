@@ -5,15 +5,19 @@ from django.urls import URLPattern, URLResolver, path
 from console.faces.face import FACES, drawn_faces
 from console.faces.objects.form_pages import form_routes
 from console.faces.objects.pages import list_routes, page_routes
+from console.faces.operations.pages import act_routes
 from console.kinds.registry import TOPIC_PERMISSION
 from vhosts.bindings import views as bindings
 from vhosts.exchanges.replace import exchange_replace
 from vhosts.explain_access import views as explain
+from vhosts.federation import views as federation
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.queues import detail as queue
 from vhosts.queues import views as queues
+from vhosts.queues.changing import pages as queue_changes
 from vhosts.routing import views as routing
+from vhosts.shovels import views as shovels
 from vhosts.topology import views as topology
 from vhosts.virtual_hosts import views as vhosts
 
@@ -21,6 +25,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/", queues.queues, name="queues"),
     path("queues.csv", queues.queues_csv, name="queues_csv"),
     path("queues/<int:queue_id>/", queue.queue, name="queue"),
+    path("queues/<int:object_id>/delete/", queue_changes.queue_delete, name="queue_delete"),
+    path("queues/<int:object_id>/edit/", queue_changes.queue_replace, name="queue_edit"),
     path("queues/<int:queue_id>/now/", queue.queue_now, name="queue_now"),
     path("queues/<int:queue_id>/details/", queue.queue_details, name="queue_details"),
     path("queues/<int:queue_id>/bindings/", queue.queue_bindings, name="queue_bindings"),
@@ -29,6 +35,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/history.csv", queue.queue_history_csv, name="queue_history_csv"),
     path("exchanges/<int:object_id>/replace/", exchange_replace, name="exchange_replace"),
     path("bindings/unbind/", bindings.bindings_unbind, name="bindings_unbind"),
+    path("shovels/<int:shovel_id>/restart/", shovels.restart, name="shovel_restart"),
+    path(
+        "federation-links/<int:link_id>/restart/",
+        federation.restart_link,
+        name="federation_link_restart",
+    ),
+    path("federation-links/", federation.links, name="federation_links"),
+    path("federation-links.csv", federation.links_csv, name="federation_links_csv"),
     path("explain/", explain.explain, name="explain"),
     path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),
     path("route/", routing.route, name="route"),
@@ -50,6 +64,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vhosts/<int:vhost_id>/", vhosts.vhost, name="vhost"),
     path("vhosts/<int:vhost_id>/restart/", vhosts.vhost_restart, name="vhost_restart"),
     *(route for face in FACES.values() if face.is_listed for route in list_routes(face)),
-    *(route for face in FACES.values() if face.has_form for route in form_routes(face)),
+    *(
+        route
+        for face in FACES.values()
+        if face.has_form
+        for route in form_routes(face)
+        if route.name not in ("queue_edit", "queue_delete")
+    ),
+    *(route for face in FACES.values() for route in act_routes(face)),
     *(route for face in drawn_faces() for route in page_routes(face)),
 ]

@@ -19,6 +19,7 @@ from console.engine.applying.crashpoints import crashpoint
 from console.engine.notify import ring
 from console.engine.proposal import DesiredObject, Proposal
 from console.engine.proposals import judge
+from console.engine.proposals.owned import record_broken_glass, refuse_hand_edits
 from console.engine.proposals.token import token_of
 from console.errors import AlreadyThere
 from console.kinds.common.kind import Op
@@ -37,7 +38,7 @@ def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
     """Store the change and return it; a worker applies it later.
 
     A repeated idempotency key returns the first change. Raises InvalidField, AlreadyThere, Stale,
-    IdempotencyMismatch. The caller has authorized the acts; each desired object's permission is
+    IdempotencyMismatch, OwnedByFile. The caller has authorized the acts; each desired object's permission is
     checked again before its step is applied.
     """
     plans = proposal.plans
@@ -53,6 +54,7 @@ def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
         if not new:
             return change
         targets = _locked_targets(proposal.desired_objects)
+        broken = refuse_hand_edits(proposal, list(targets.values()))
         ordinal = 0
         steps: list[Step] = []
         for broker, plan in plans.items():
@@ -79,6 +81,7 @@ def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
             unique_fields=["id"],
             update_fields=[
                 "spec", "generation", "sync", "reason", "drift", "drifted_since", "updated_at",
+                "source", "source_revision",
             ],
             batch_size=1000,
         )  # fmt: skip
@@ -87,6 +90,7 @@ def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
         _forget_earlier_secrets(desired_steps)
         Step.objects.bulk_create(steps, batch_size=1000)
         record_change(change, steps, acting_user=acting_user)
+        record_broken_glass(broken, change, acting_user=acting_user)
         crashpoint("before-accept-commit")
         brokers = {step.broker_id for step in steps}
         transaction.on_commit(lambda: ring(brokers))
@@ -152,6 +156,10 @@ def _wished(target: ManagedObject, desired: DesiredObject) -> ManagedObject:
         public = public_spec(kind.name, kind.canonical(desired.spec))
         # What belongs to a secret, such as a hash's algorithm, is known only with the secret.
         target.spec = {k: v for k, v in public.items() if k not in beside_secrets(kind.name)}
+    if desired.source is not None:
+        kept = desired.spec is not None
+        target.source = desired.source.name if kept else ""
+        target.source_revision = desired.source.revision if kept else ""
     target.generation += 1
     target.sync = Sync.PENDING
     target.reason = ""

@@ -22,6 +22,17 @@ from console.reconcile.disclose import beside_secrets, whole_spec
 from console.reconcile.plan import Plan, make_plan, step_order
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The folder of definitions that owns objects, and its commit; "" if that is unknown."""
+
+    name: str
+    revision: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}, commit {self.revision}" if self.revision else self.name
+
+
 @dataclass(frozen=True, kw_only=True)
 class DesiredObject:
     """One object as it should be.
@@ -45,6 +56,8 @@ class DesiredObject:
     #: free, and accepting is refused.
     taken: bool = False
     guard: Mapping[str, int] = field(default_factory=dict)
+    #: The folder that it comes from and that owns it from now on; None: requested by hand.
+    source: Source | None = None
 
     def compared(self) -> Spec | None:
         """Return the spec that the plan compares. A secret is compared only if a new one is
@@ -85,6 +98,8 @@ class Proposal:
     remarks: Sequence[str] = ()
     #: The changes that it undoes.
     reverts: Sequence[UUID] = ()
+    #: Objects that a folder owns may be changed by hand (console.engine.proposals.owned).
+    breaks_glass: bool = False
 
     @cached_property
     def plans(self) -> dict[Broker, Plan]:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from console.engine.proposal import DesiredObject
 from console.faces.acts.forms import ActForm
-from console.faces.lists import ListSpec
+from console.faces.lists import ListRequest, ListSpec
+from console.faces.operations.declare import Bulk
 from console.kinds.common.kind import Spec
 from console.models import Broker
 
@@ -116,5 +117,11 @@ class ListPage:
     annotated: Callable[[Any], Any] = _same
     #: Where its figures come from: polls, or only inventories.
     reads: Literal["polls", "inventory"] = "inventory"
+    #: The list has a view of its own, in the kind's app.
+    own_view: bool = False
+    #: Operations on the selected rows.
+    bulk: Sequence[Bulk] = ()
+    #: The rows that the list shows, of those in scope, if it hides some unless they are asked for.
+    listed: Callable[[Any, ListRequest], Any] = _as_they_are
     #: Rows for an export, which reads them one by one.
     exported: Callable[[Any, Any], Any] = _as_they_are

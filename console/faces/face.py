@@ -13,6 +13,7 @@ from console.engine.proposal import DesiredObject
 from console.faces.drawing import Fact, Input, ListPage, OwnForm, Panel
 from console.faces.lists import Column, ListSpec
 from console.faces.mirror import Mirror
+from console.faces.operations.declare import ObjectAct
 from console.faces.writes import Api
 from console.kinds.common.kind import Key, Kind, Ref, Spec
 from console.kinds.refusals.versions import BrokerFacts, Fault
@@ -184,10 +185,15 @@ class Face:
     #: The route of the object's page; "" for the kind's name if the page is drawn, else no page.
     page: str = ""
     panels: Sequence[Panel] = ()
+    acts: Sequence[ObjectAct] = ()
     #: Links beside the change that created an object, before "its page" and "create another".
     then: Sequence[NextStep] = ()
     #: The kind whose list shows this one as a tab; "" for an entry in the navigation.
     tab_of: str = ""
+    #: The label of that entry, if it stands for more than this kind; "" for the kind's plural.
+    place: str = ""
+    #: More tabs beside the list that are no kinds: labels and routes.
+    beside: Sequence[tuple[str, str]] = ()
     icon: str = "square-3-stack-3d"
     #: Returns the title of the object's page.
     title: Callable[[Key], str] = _last
@@ -219,7 +225,7 @@ class Face:
     @property
     def is_listed(self) -> bool:
         """Whether it uses the general list."""
-        return self.listing is not _NO_LIST
+        return self.listing is not _NO_LIST and not self.list_page.own_view
 
     @property
     def has_api(self) -> bool:
@@ -303,12 +309,6 @@ def notes_of(desired_objects: Sequence[DesiredObject]) -> dict[Ref, Sequence[str
         of_kind = [desired for desired in desired_objects if desired.ref.kind == face.name]
         found |= face.rules.notes_of_many(of_kind) if of_kind else {}
     return found
-
-
-def tabs_of(face: Face) -> list[Face]:
-    """Return the faces whose lists are tabs of one page with this one, itself included."""
-    leading = face.tab_of or face.name
-    return [one for one in drawn_faces() if leading in (one.name, one.tab_of)]
 
 
 def register(face: Face) -> None:

@@ -5,12 +5,14 @@ Source: `rabbit_mgmt_wm_global_parameter.erl`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from console.kinds.common.kind import Field, Key, Kind, SpecError
+from console.kinds.common.kind import Field, Key, Kind, Line, SpecError, Step
+from console.kinds.common.parameters import align, json_word, spec_of
 from console.kinds.common.rows import Level, Row, Section, Taker
 from console.kinds.common.secrets import UriPasswords
+from console.kinds.common.shell import shell_word
 from console.kinds.common.values import any_json
 from console.kinds.common.wire import Named
 
@@ -31,6 +33,13 @@ def _emit(key: Key, spec: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
     yield "global_parameters", {"name": key[0], **spec}
 
 
+def _rabbitmqctl(step: Step) -> Sequence[Line]:
+    name = shell_word(step.key[0])
+    if step.spec is None:
+        return [["clear_global_parameter", name]]
+    return [["set_global_parameter", name, json_word(step.spec["value"])]]
+
+
 GLOBAL_PARAMETER = Kind(
     name="global_parameter",
     noun="global parameter",
@@ -40,7 +49,7 @@ GLOBAL_PARAMETER = Kind(
     wire=Named(
         "global-parameters",
         ("name",),
-        spec=lambda row: {"value": row.get("value")},
+        spec=spec_of,
         body=lambda key, spec: {"name": key[0], "value": spec["value"]},
     ),
     section=Section(
@@ -51,6 +60,8 @@ GLOBAL_PARAMETER = Kind(
         emit=_emit,
         in_vhost_files=False,
     ),
+    align=align,
     secrets=UriPasswords("value"),
+    rabbitmqctl=_rabbitmqctl,
     brokers_own=frozenset((name,) for name in (*CLUSTERS_OWN, "cluster_tags")),
 )

@@ -5,11 +5,13 @@ Sources: `rabbit_mgmt_wm_queue.erl`, `rabbit_definitions.erl`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from console.kinds.cluster.members import ADD_MEMBER, REMOVE_MEMBER
 from console.kinds.common.acts import Act, Facts, Get, Parameters
-from console.kinds.common.kind import Field, Key, Kind, Ref, Spec
+from console.kinds.common.kind import Field, Key, Kind, Line, Op, Ref, Spec, Step
 from console.kinds.common.rows import Level, Row, Section, Taker, some
 from console.kinds.common.shell import shell_word
 from console.kinds.common.values import flag, table
@@ -121,6 +123,37 @@ def _counted(key: Key, parameters: Parameters, get: Get) -> Facts:
     return some(row, "type", "messages_ready", "messages_unacknowledged")
 
 
+def _rabbitmqctl(step: Step) -> list[Line]:
+    if step.op not in (Op.DELETE, Op.REPLACE):
+        return []
+    return [["-p", shell_word(step.key[0]), "delete_queue", shell_word(step.key[1])]]
+
+
+def _rabbitmqadmin(step: Step) -> list[Line]:
+    """Version 2 came with RabbitMQ 4.0; it takes --name, version 1 name=."""
+    if step.spec is None:
+        return []
+    vhost, name = step.key
+    options = {
+        "name": name,
+        "durable": json.dumps(step.spec["durable"]),
+        "auto-delete": json.dumps(step.spec["auto_delete"]),
+        "arguments": json.dumps(step.spec["arguments"], ensure_ascii=False),
+    }
+    of_type = step.spec["arguments"].get(_TYPE)
+    line = [f"--vhost={shell_word(vhost)}", "declare", "queue"]
+    if step.version is None or step.has((4, 0, 0)):
+        options |= {"type": str(of_type)} if of_type else {}
+        return [[*line, *(f"--{key}={shell_word(value)}" for key, value in options.items())]]
+    options["auto_delete"] = options.pop("auto-delete")
+    return [[*line, *(f"{key}={shell_word(value)}" for key, value in options.items())]]
+
+
+def _contents(key: Key, get: Get) -> Mapping[str, int]:
+    messages = get("queues", *key).get("messages")
+    return {"messages": messages} if isinstance(messages, int) else {}
+
+
 def _why_not_purged(before: Facts) -> str:
     if before.get("type") != queue_arguments.STREAM:
         return ""
@@ -191,5 +224,8 @@ QUEUE = Kind(
     align=_align,
     faults=_faults,
     deleted_if_empty=True,
-    acts={PURGE.name: PURGE},
+    contents=_contents,
+    rabbitmqctl=_rabbitmqctl,
+    rabbitmqadmin=_rabbitmqadmin,
+    acts={act.name: act for act in (PURGE, ADD_MEMBER, REMOVE_MEMBER)},
 )

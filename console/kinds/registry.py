@@ -7,11 +7,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from console.kinds.binding import BINDING
+from console.kinds.cluster.kind import CLUSTER
 from console.kinds.common.kind import Key, Kind, Ref
 from console.kinds.exchange import EXCHANGE
 from console.kinds.global_parameter import GLOBAL_PARAMETER
 from console.kinds.operator_policy import OPERATOR_POLICY
 from console.kinds.parameter import PARAMETER
+from console.kinds.parameters.federation_upstream import FEDERATION_UPSTREAM
+from console.kinds.parameters.federation_upstream_set import FEDERATION_UPSTREAM_SET
+from console.kinds.parameters.shovel import SHOVEL
 from console.kinds.permission import PERMISSION
 from console.kinds.policy import POLICY
 from console.kinds.queue import QUEUE
@@ -42,10 +46,14 @@ KINDS: Mapping[str, Kind] = {
         EXCHANGE,
         POLICY,
         OPERATOR_POLICY,
+        SHOVEL,
+        FEDERATION_UPSTREAM,
+        FEDERATION_UPSTREAM_SET,
         PARAMETER,
         GLOBAL_PARAMETER,
         QUEUE,
         BINDING,
+        CLUSTER,
     )
 }
 

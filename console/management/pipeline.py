@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 
 from console.errors import ConsoleError
+from console.faces.pages.words import counted
 from console.kinds.registry import phrase
 from console.models import Broker
 from console.reconcile.definitions.text import MOST_BYTES
@@ -33,16 +34,20 @@ def add_place(parser: CommandParser) -> None:
 
 
 def add_file(parser: CommandParser) -> None:
-    parser.add_argument("file", help="RabbitMQ definitions as JSON; - reads standard input")
+    parser.add_argument(
+        "file",
+        help="a folder of definitions (docs/git.md), or one file of RabbitMQ definitions as JSON; "
+        "- reads standard input",
+    )
     add_place(parser)
     parser.add_argument(
         "--source-vhost", help="with --vhost: the virtual host to take from the file"
     )
     parser.add_argument(
-        "--prune",
-        action="store_true",
-        help="delete objects that aren't in the file (same kinds only)",
-    )
+        "--prune", nargs="?", const="owned", choices=["owned", "all"], default="",
+        help="delete objects that aren't in the file (same kinds only); of a folder: that it owns "
+        "and no longer has, with --prune=all also what it never had",
+    )  # fmt: skip
     parser.add_argument(
         "--replace", action="store_true",
         help="delete and declare again objects whose fixed properties differ",
@@ -63,13 +68,21 @@ def add_file(parser: CommandParser) -> None:
         help="named as in rabbitmqadmin v2",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--source", default="", metavar="NAME",
+        help="what a folder is called as the owner of objects (default: repository and path)",
+    )  # fmt: skip
+    parser.add_argument("--revision", default="", help="the folder's commit (default: Git's HEAD)")
+    parser.add_argument(
+        "--take-over", action="store_true", help="also own objects that another folder owns"
+    )
 
 
 def options_of(given: dict[str, Any]) -> ImportOptions:
     return ImportOptions(
         vhost=given["vhost"],
         source_vhost=given["source_vhost"],
-        prune=given["prune"],
+        prune=bool(given["prune"]),
         replace=given["replace"],
         force=given["force"],
         valid_part=given["valid_part"],
@@ -128,6 +141,10 @@ def plan_lines(plan: ImportPlan) -> list[str]:
     lines += [f"Note: {sentence}" for sentence in plan.objections]
     if remedies := plan.remedies():
         lines.append(f"These transformations help: --transform {' --transform '.join(remedies)}")
+    if plan.claims:
+        lines.append(
+            f"Note: {counted(len(plan.claims), 'object')} as in the folder get it as owner."
+        )
     counts = {name: number for name, number in plan.counts().items() if number}
     told = ", ".join(f"{number} {name}" for name, number in counts.items()) or "nothing to do"
     return [*lines, f"{plan.broker.name}: {told}."]
@@ -157,6 +174,7 @@ def plan_json(plan: ImportPlan) -> dict[str, Any]:
         "in_sync": plan.in_sync,
         "sound": plan.sound,
         "counts": plan.counts(),
+        "claims": len(plan.claims),
         "rows": [row.as_json() for row in plan.rows],
         "findings": [str(finding) for finding in plan.findings],
         "objections": list(plan.objections),

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('console', '0018_acts'),
+        ('console', '0019_parameters_by_component'),
     ]
 
     operations = [

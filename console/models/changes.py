@@ -67,6 +67,11 @@ class ManagedObject(models.Model):
     #: [{"name", "before", "after"}] since `drifted_since`; secrets without values.
     drift = models.JSONField(default=list)
     drifted_since = models.DateTimeField(null=True)
+    #: The folder of definitions that owns the object, such as "fleet/orders"; "" for none. It is
+    #: changed there, not by hand.
+    source = models.TextField(blank=True, default="", db_default="")
+    #: The folder's commit that the object was last changed or claimed by; "" if unknown.
+    source_revision = models.TextField(blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

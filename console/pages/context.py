@@ -43,7 +43,10 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
         (
             _Place(
                 "fleet", "Fleet", "server-stack", Permission.BROKERS_VIEW, "f",
-                ("broker", "broker_add", "broker_edit", "broker_forget"),
+                (
+                    "broker", "broker_add", "broker_edit", "broker_forget", "cluster", "cluster_name", "cluster_flags",
+                    "cluster_rebalance", "cluster_members",
+                ),
             ),
             _Place("queues", "Queues", "queue-list", Permission.QUEUES_VIEW, "q", ("queue",)),
         ),
@@ -96,8 +99,9 @@ def _places() -> Iterator[tuple[str, tuple[_Place, ...]]]:
 
 
 def _place_of(face: Face) -> _Place:
-    place = _Place(face.route, face.kind.plural.capitalize(), face.icon, face.rights.view)
-    return _with_pages(place)
+    beside = tuple(route for _, route in face.beside)
+    label = face.place or face.kind.plural.capitalize()
+    return _with_pages(_Place(face.route, label, face.icon, face.rights.view, also=beside))
 
 
 def _with_pages(place: _Place) -> _Place:
@@ -175,7 +179,9 @@ _TABS = frozenset({"matrix", "unmanaged", "backups"})
 def scoped_routes() -> frozenset[str]:
     """Return the routes that have a scope, to which the scope picker can lead."""
     places = {place.route for _, group in _places() for place in group if place.scoped}
-    return _TABS.union(places, (face.route for face in FACES.values() if face.is_listed))
+    listed = [face for face in FACES.values() if face.is_listed]
+    beside = (route for face in listed for _, route in face.beside)
+    return _TABS.union(places, (face.route for face in listed), beside)
 
 
 def _brokers_in_trouble(request: HttpRequest) -> int:

@@ -15,6 +15,7 @@ from console.pages import (
 )
 from console.pages.changes import listed as changes
 from console.pages.changes import one as change
+from console.pages.cluster import views as cluster
 from console.pages.reverts import views as reverts
 from console.pages.search.views import search
 
@@ -32,6 +33,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("brokers/<int:broker_id>/test/", brokers.broker_test, name="broker_test_stored"),
     path("brokers/<int:broker_id>/switch/", brokers.broker_switch, name="broker_switch"),
     path("brokers/<int:broker_id>/forget/", broker_forget.broker_forget, name="broker_forget"),
+    path("brokers/<int:broker_id>/cluster/", cluster.cluster, name="cluster"),
+    path("brokers/<int:broker_id>/cluster/name/", cluster.cluster_name, name="cluster_name"),
+    path("brokers/<int:broker_id>/cluster/flags/", cluster.cluster_flags, name="cluster_flags"),
+    path(
+        "brokers/<int:broker_id>/cluster/rebalance/",
+        cluster.cluster_rebalance,
+        name="cluster_rebalance",
+    ),
+    path(
+        "brokers/<int:broker_id>/cluster/members/", cluster.cluster_members, name="cluster_members"
+    ),
     path("changes/", changes.changes, name="changes"),
     path("changes.csv", changes.changes_csv, name="changes_csv"),
     path("changes/<uuid:change_id>/", change.change, name="change"),

@@ -7,10 +7,11 @@ kind defines its own (`Kind.secrets`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from console.kinds.common.kind import Ref, Spec
+from console.kinds.common.secrets import without_userinfo
 from console.kinds.registry import KINDS
 from console.reconcile.diff import Difference, FieldChange
 
@@ -63,6 +64,31 @@ def public_change(kind: str, change: FieldChange) -> FieldChange:
     if shown is None:
         return FieldChange(change.name, None, None, secret=True)
     return FieldChange(change.name, *shown)
+
+
+def without_secrets_of(kind: str, spec: Spec | None, text: str) -> str:
+    """Return a text, such as a broker's refusal, in which every text of the spec that holds a
+    secret is replaced by what may be shown of it."""
+    secrets = KINDS[kind].secrets
+    if secrets is None or spec is None:
+        return str(without_userinfo(text))
+    pairs = _texts(spec, secrets.public(spec))
+    for secret, shown in pairs:
+        text = text.replace(secret, shown)
+    return str(without_userinfo(text))
+
+
+def _texts(value: Any, public: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        if value and value != public:
+            yield value, public if isinstance(public, str) else "…"
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _texts(inner, public.get(key) if isinstance(public, Mapping) else None)
+    elif isinstance(value, list):
+        others = public if isinstance(public, list) else [None] * len(value)
+        for one, other in zip(value, others, strict=False):
+            yield from _texts(one, other)
 
 
 def reaches_elsewhere(ref: Ref, spec: Spec | None) -> bool:

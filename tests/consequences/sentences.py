@@ -173,7 +173,11 @@ SENTENCES: dict[str, tuple[str, ...]] = {
 
 NOT_CONSEQUENCES: frozenset[str] = frozenset({
     "The bindings to it are the last ones of an auto-delete exchange: ….",
+    # What an argument of a queue means.
+    "RabbitMQ closes the channel of a consumer that doesn’t acknowledge a message within this time.",
+    "RabbitMQ deletes the queue after it has been unused for this time: no consumers, no gets.",
     "Being deleted.",
+    "The queue … was exclusive: it belonged to a client's connection.",
     "…. If you accept the deletion, the console stops managing them too.",
     "No permissions in any virtual host.",
     "The permissions that go with it are unknown. …",

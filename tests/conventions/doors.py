@@ -59,6 +59,18 @@ _BINDING = {
 }
 
 
+_IN = {"vhost": "/", "name": "new"}
+_MOVER = {
+    "src_uri": "amqp://",
+    "src_protocol": "amqp091",
+    "src_queue": "a",
+    "dest_uri": "amqp://",
+    "dest_protocol": "amqp091",
+    "dest_queue": "b",
+}
+_MOVER_WIRE = {name.replace("_", "-"): value for name, value in _MOVER.items()}
+
+
 def _wish(kind: str, **fields: Any) -> dict[str, Any]:
     return {"wishes": [{"kind": kind, "broker": "{broker}", **fields}]}
 
@@ -89,6 +101,21 @@ ACTS = [
         page=[Door("broker_forget", ("broker",), body={"confirm": "{broker_name}"})],
         api=[Door("api-brokers-detail", ("broker",), "delete")],
         admin=[Door("admin:console_broker_delete", ("broker",), body={"post": "yes"})]),
+    # Queues
+    act("create a queue", "queues:edit",
+        page=[Door("queue_create", query=_AT, body={"vhost": "/", "name": "new", "type": "classic"})],
+        api=[Door("api-queues-list", query=_DRY, body={"broker": "{broker}", "vhost": "/", "name": "new"}),
+             Door("api-plans-list", body=_wish("queue", vhost="/", name="new"))]),
+    act("replace a queue", "queues:edit",
+        page=[Door("queue_edit", ("queue",), body={"type": "quorum", "generation": 0})],
+        api=[Door("api-queues-replace", ("queue",), query=_DRY,
+                  body={"arguments": {"x-max-length": 1}, "carry_bindings": False})]),
+    act("delete a queue", "queues:edit",
+        page=[Door("queue_delete", ("queue",), asks=True), Door("queues_delete", body={"ids": "{queue}"})],
+        api=[Door("api-queues-detail", ("queue",), "delete", query=_DRY)]),
+    act("purge a queue", "queues:purge",
+        page=[Door("queue_purge", ("queue",), asks=True), Door("queues_purge", body={"ids": "{queue}"})],
+        api=[Door("api-queues-purge", ("queue",), query=_DRY)]),
     # Virtual hosts
     act("create a virtual host", "vhosts:create",
         page=[Door("vhost_create", query=_AT, body={"name": "new"})],
@@ -229,6 +256,46 @@ ACTS = [
         api=[Door("api-bindings-detail", ("binding",), "delete", query=_DRY),
              Door("api-plans-list", body=_wish("binding", **{**_BINDING, "routing_key": ""}, absent=True))],
         admin=[Door("admin:vhosts_binding_delete", ("binding",), "get")]),
+    # Parameters
+    *(
+        one
+        for kind, right, key, form, wire in (
+            ("shovel", "brokers:edit", _IN, _MOVER, _MOVER_WIRE),
+            ("federation_upstream", "brokers:edit", _IN, {"uri": "amqp://far"}, {"uri": "amqp://far"}),
+            ("federation_upstream_set", "parameters:edit", _IN, {"members": "far"}, [{"upstream": "far"}]),
+            ("parameter", "parameters:edit", {**_IN, "component": "mine"}, {"text": "5"}, 5),
+            ("global_parameter", "brokers:edit", {"name": "new"}, {"text": "5"}, 5),
+        )
+        for model, many in [(kind.replace("_", ""), f"{kind.replace('_', '-')}s")]
+        for one in (
+            act(f"set a {kind}", right,
+                page=[Door(f"{kind}_create", query=_AT, body={**key, **form}),
+                      Door(f"{kind}_edit", (kind,), body={**form, "generation": 0})],
+                api=[Door(f"api-{many}-list", query=_DRY, body={"broker": "{broker}", **key, "value": wire}),
+                     Door(f"api-{many}-detail", (kind,), "patch", {"value": wire}, _DRY),
+                     Door("api-plans-list", body=_wish(kind, **key, value=wire))],
+                admin=[Door(f"admin:vhosts_{model}_add", query=_AT, body={**key, **form}),
+                       Door(f"admin:vhosts_{model}_change", (kind,), body={**form, "generation": 0})]),
+            act(f"delete a {kind}", right,
+                page=[Door(f"{kind}_delete", (kind,), "get"), Door(f"{kind}_delete", (kind,), asks=True)],
+                api=[Door(f"api-{many}-detail", (kind,), "delete", query=_DRY)],
+                admin=[Door(f"admin:vhosts_{model}_delete", (kind,), "get")]),
+        )
+    ),
+    act("restart a shovel", "parameters:edit",
+        page=[Door("shovel_restart", ("shovel",), "get"), Door("shovel_restart", ("shovel",), asks=True)]),
+    act("restart a federation link", "parameters:edit",
+        page=[Door("federation_link_restart", ("federation_link",), "get"),
+              Door("federation_link_restart", ("federation_link",), asks=True)]),
+    # The cluster
+    act("rename a cluster", "brokers:edit", page=[Door("cluster_name", ("broker",), body={"name": "new"})]),
+    act("enable a feature flag", "brokers:edit",
+        page=[Door("cluster_flags", ("broker",), "get", query="?flag=a"),
+              Door("cluster_flags", ("broker",), asks=True, query="?flag=a")]),
+    act("rebalance leaders", "replicas:edit",
+        page=[Door("cluster_rebalance", ("broker",), "get"), Door("cluster_rebalance", ("broker",), asks=True)]),
+    act("change members on a node", "replicas:edit",
+        page=[Door("cluster_members", ("broker",), asks=True, query="?act=grow&node=n")]),
     # Drift
     act("resolve the drift of a permission", "drift:resolve permissions:edit",
         page=[Door("drift_resolve", body={"act": "push", "ids": ["{drifted}"]})],

@@ -63,14 +63,34 @@ _PAGES = [
     Route("broker_test_stored", "none", "super", ("broker",)),
     Route("broker_switch", "none", "super", ("broker",)),
     Route("broker_forget", "super", "super", ("broker",)),
+    Route("cluster", "super", "none", ("broker",)),
+    Route("cluster_name", "super", "super", ("broker",)),
+    Route("cluster_flags", "super", "super", ("broker",)),
+    Route("cluster_rebalance", "super", "super", ("broker",)),
+    Route("cluster_members", "super", "super", ("broker",)),
     *(
         Route(f"{name}{suffix}", "empty", "none")
-        for name in ("queues", "vhosts", "users", "permissions", "topic_permissions")
+        for name in (
+            "queues",
+            "vhosts",
+            "users",
+            "permissions",
+            "topic_permissions",
+            "federation_links",
+        )
         for suffix in ("", "_csv")
     ),
     *(
         route
-        for kind, many in (("policy", "policies"), ("operator_policy", "operator_policies"))
+        for kind, many in (
+            ("policy", "policies"),
+            ("operator_policy", "operator_policies"),
+            ("shovel", "shovels"),
+            ("federation_upstream", "federation_upstreams"),
+            ("federation_upstream_set", "federation_upstream_sets"),
+            ("parameter", "parameters"),
+            ("global_parameter", "global_parameters"),
+        )
         for route in (
             Route(many, "empty", "none"),
             Route(f"{many}_csv", "empty", "none"),
@@ -93,7 +113,15 @@ _PAGES = [
     ),
     Route("bindings_unbind", "none", "super"),
     Route("exchange_replace", "super", "super", ("exchange",)),
+    Route("shovel_restart", "super", "super", ("shovel",)),
+    Route("federation_link_restart", "super", "super", ("federation_link",)),
     Route("queue", "super", "none", ("queue",)),
+    Route("queue_create", "super", "super"),
+    Route("queue_edit", "super", "super", ("queue",)),
+    Route("queue_delete", "super", "super", ("queue",)),
+    Route("queue_purge", "super", "super", ("queue",)),
+    Route("queues_purge", "none", "super"),
+    Route("queues_delete", "none", "super"),
     Route("queue_now", "super", "none", ("queue",)),
     Route("queue_details", "super", "none", ("queue",)),
     Route("queue_bindings", "super", "none", ("queue",)),
@@ -174,9 +202,11 @@ _API = [
     Route("api-brokers-test-unsaved", "none", "super"),
     Route("api-brokers-detail", "super", "none", ("broker",)),
     Route("api-brokers-test", "none", "super", ("broker",)),
-    Route("api-queues-list", "super", "none"),
+    Route("api-queues-list", "super", "super"),
     Route("api-queues-detail", "super", "none", ("queue",)),
     Route("api-queues-history", "super", "none", ("queue",)),
+    Route("api-queues-purge", "none", "super", ("queue",)),
+    Route("api-queues-replace", "none", "super", ("queue",)),
     Route("api-vhosts-list", "super", "super"),
     Route("api-vhosts-detail", "super", "none", ("vhost",)),
     Route("api-limits-list", "super", "super"),
@@ -199,6 +229,20 @@ _API = [
     Route("api-policies-detail", "super", "none", ("policy",)),
     Route("api-operator-policies-list", "super", "super"),
     Route("api-operator-policies-detail", "super", "none", ("operator_policy",)),
+    *(
+        route
+        for kind in (
+            "shovel",
+            "federation_upstream",
+            "federation_upstream_set",
+            "parameter",
+            "global_parameter",
+        )
+        for route in (
+            Route(f"api-{kind.replace('_', '-')}s-list", "super", "super"),
+            Route(f"api-{kind.replace('_', '-')}s-detail", "super", "none", (kind,)),
+        )
+    ),
     Route("api-changes-list", "super", "none"),
     Route("api-changes-detail", "super", "none", ("change",)),
     Route("api-changes-steps", "super", "none", ("change",)),

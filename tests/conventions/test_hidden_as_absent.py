@@ -226,6 +226,8 @@ BY_VHOST = {
     "page: set a permission": lambda w, v: w.client.post(f"{reverse('permission_edit')}?broker={w.a.pk}", {"user": "red", "vhost": v, "rights": "full"}),
     "page: open a permission": lambda w, v: w.client.get(f"{reverse('permission_edit')}?{urlencode({**_broker(w), 'user': 'red', 'vhost': v})}"),
     "page: explain": lambda w, v: w.client.get(f"{reverse('explain')}?{urlencode({**_broker(w), 'user': 'red', 'vhost': v, 'act': 'open_vhost'})}"),
+    "route": lambda w, v: post(w, "route/", {**_broker(w), "vhost": v, "exchange": "", "routing_key": "jobs"}),
+    "page: route": lambda w, v: w.client.get(f"{reverse('route')}?{urlencode({**_broker(w), 'vhost': v, 'exchange': '', 'routing_key': 'jobs'})}"),
     "page: pattern": lambda w, v: w.client.get(f"{reverse('pattern_preview', args=[w.a.pk])}?{urlencode({'vhost': v, 'pattern': 'a'})}"),
     "page: adopt": lambda w, v: w.client.post(reverse("drift_adopt"), {"broker": w.a.pk, "kind": "vhost", "key": [v]}),
 }  # fmt: skip

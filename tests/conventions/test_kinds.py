@@ -19,10 +19,7 @@ from vhosts.polling.inventory.parts import parts, table_of
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Kinds that no inventory reads, so that they have no face, and why.
-NOT_MIRRORED = {
-    "parameter": "Plugins keep what they like in them, secrets too; only definitions carry them.",
-    "global_parameter": "As parameters.",
-}
+NOT_MIRRORED = {"cluster": "Only acts are requested of it; polls read its nodes and name."}
 #: Modules and folders of general code.
 GENERAL = (
     "console/rabbitmq",
@@ -50,6 +47,8 @@ ALLOWED = {
     ("console/reconcile/definitions/read.py", "vhost"): "a field of a file's rows",
     ("console/reconcile/definitions/kept.py", "parameter"): "where a file keeps limits",
     ("console/engine/proposals/retry.py", "permission"): "the console's right that is lacking",
+    ("console/pages/reverts/rights.py", "permission"): "the console's right that is lacking",
+    ("console/pages/rest/changes.py", "vhost"): "a field of the request",
     ("vhosts/drift/resolve.py", "permission"): "the console's right that is lacking",
     ("accessctl/authorize.py", "permission"): "the console's right that is lacking",
     ("console/faces/objects/cells.py", "vhost"): "a column",

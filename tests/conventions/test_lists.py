@@ -11,7 +11,17 @@ from django.urls import resolve, reverse
 
 from console.faces.face import FACES
 from tests.factories import add_broker, add_user, add_vhost, permit, permit_topic
-from vhosts.models import Binding, Exchange, OperatorPolicy, Policy
+from vhosts.models import (
+    Binding,
+    Exchange,
+    FederationUpstream,
+    FederationUpstreamSet,
+    GlobalParameter,
+    OperatorPolicy,
+    Parameter,
+    Policy,
+    Shovel,
+)
 
 LISTED = [face.name for face in FACES.values() if face.is_listed]
 API_DOC = Path(__file__).resolve().parents[2] / "docs" / "api.md"
@@ -88,6 +98,11 @@ def test_a_row_has_a_cell_for_every_column(name: str, admin_client: Any, now: An
         broker=broker, vhost="a", source="e", destination_type="queue", destination="q",
         first_seen_at=now, changed_at=now,
     )  # fmt: skip
+    seen = {"broker": broker, "first_seen_at": now, "changed_at": now}
+    for model in (Shovel, FederationUpstream, FederationUpstreamSet):
+        model.objects.create(**seen, vhost="a", name="p", value={})
+    Parameter.objects.create(**seen, vhost="a", component="c", name="p", value={})
+    GlobalParameter.objects.create(**seen, name="p", value={})
     every = ",".join(one.key for one in face.listing.columns)
     for asked in ({}, {"columns": every}):
         page = admin_client.get(reverse(face.route), asked)

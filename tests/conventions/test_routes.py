@@ -30,10 +30,16 @@ from vhosts.models import (
     Backup,
     Binding,
     Exchange,
+    FederationLink,
+    FederationUpstream,
+    FederationUpstreamSet,
+    GlobalParameter,
     ImportDraft,
     OperatorPolicy,
+    Parameter,
     Policy,
     Queue,
+    Shovel,
     VirtualHost,
 )
 
@@ -49,6 +55,9 @@ def walk(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tupl
             yield from walk(each, address)
         else:
             yield address, each
+
+
+_MOVER = {"src-uri": "amqp://", "src-queue": "a", "dest-uri": "amqp://", "dest-queue": "b"}
 
 
 @pytest.fixture
@@ -83,6 +92,27 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         ).pk,
         "policy": Policy.objects.create(**seen, **capped).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,
+        "shovel": Shovel.objects.create(**seen, vhost="/", name="mover", value=_MOVER).pk,
+        "federation_upstream": FederationUpstream.objects.create(
+            **seen, vhost="/", name="far", value={"uri": "amqp://far"}
+        ).pk,
+        "federation_upstream_set": FederationUpstreamSet.objects.create(
+            **seen, vhost="/", name="some", value=[{"upstream": "far"}]
+        ).pk,
+        "federation_link": FederationLink.objects.create(
+            **seen,
+            vhost="/",
+            node="n",
+            link="l",
+            of="queue",
+            name="q",
+            upstream="far",
+            state="running",
+        ).pk,
+        "parameter": Parameter.objects.create(
+            **seen, component="mine", vhost="/", name="one", value=1
+        ).pk,
+        "global_parameter": GlobalParameter.objects.create(**seen, name="mine", value=1).pk,
         "token": token.pk,
         "grant": Grant.objects.create(
             group=Group.objects.create(name="team"), role=Role.VIEWER, created_at=now

@@ -83,6 +83,8 @@ def of_changes_and_access(live: Broker, hostile: str, administrator: Any, now: d
         "audit entry": f"/audit/{entry.pk}/",
         "explain, not asked": "/explain/",
         "explain": f"/explain/?broker={live.pk}&user=guest&vhost=/&act=publish&target=amq.topic&routing_key=a",
+        "trace a message, not asked": "/route/",
+        "trace a message": f"/route/?broker={live.pk}&vhost=/&exchange=amq.topic&routing_key=a",
         "definitions": "/definitions/",
         "definitions plan": f"/definitions/plans/{draft.pk}/",
         "backups": "/definitions/backups/",
@@ -120,6 +122,7 @@ def of_changes_and_access(live: Broker, hostile: str, administrator: Any, now: d
         "admin, permission": f"/admin/accessctl/brokerpermission/{permission.pk}/change/",
         "admin, topic permission": f"/admin/accessctl/brokertopicpermission/{topic.pk}/delete/",
         "admin, managed objects": "/admin/console/managedobject/",
+        "revert to a time": f"/changes/revert/?broker={broker.pk}",
         "admin, change": f"/admin/console/change/{change}/change/",
     }
 

@@ -118,7 +118,7 @@ def test_a_file_of_a_cluster_is_read_whole_and_written_again():
     assert read.errors == []
     assert {ref.kind for ref in read.objects} == {
         "vhost", "user", "permission", "topic_permission", "exchange", "queue", "binding",
-        "policy", "operator_policy", "parameter", "global_parameter",
+        "policy", "operator_policy", "shovel", "global_parameter",
     }  # fmt: skip
     assert read.objects[Ref("vhost", ("a",))] == {
         "description": "d",
@@ -359,16 +359,16 @@ def test_transformations_have_the_effect_their_names_say():
 
 
 def test_passwords_in_uris_are_shown_nowhere_and_kept_where_none_is_given():
-    ref = Ref("parameter", ("shovel", "a", "s"))
+    ref = Ref("shovel", ("a", "s"))
     spec = parsed(FILE).objects[ref]
-    public = public_spec("parameter", spec)
+    public = public_spec("shovel", spec)
     assert public["value"] == {"src-uri": "amqp://host/v", "dest-uri": ["amqp://", "amqps://z"]}
-    secrets = secrets_of_spec("parameter", spec)
-    assert whole_spec("parameter", public, secrets, None) == spec
-    assert whole_spec("parameter", public, None, spec) == spec
+    secrets = secrets_of_spec("shovel", spec)
+    assert whole_spec("shovel", public, secrets, None) == spec
+    assert whole_spec("shovel", public, None, spec) == spec
     other = {"value": {**public["value"], "src-uri": "amqp://elsewhere/v"}}
-    assert whole_spec("parameter", other, None, spec)["value"]["src-uri"] == "amqp://elsewhere/v"
-    assert public_change("parameter", FieldChange("value", "amqp://a:b@h", "amqp://a:c@h")).secret
+    assert whole_spec("shovel", other, None, spec)["value"]["src-uri"] == "amqp://elsewhere/v"
+    assert public_change("shovel", FieldChange("value", "amqp://a:b@h", "amqp://a:c@h")).secret
     assert reaches_elsewhere(ref, spec)
     assert not reaches_elsewhere(Ref("policy", ("a", "p")), {})
 

@@ -73,14 +73,20 @@ OTHERS = {
         # A password goes to the very same URI only, …
         ("amqp://host/w", None, {"value": "amqp://u:p@host/v"}, "amqp://host/w"),
         ("amqps://host/v", None, {"value": "amqp://u:p@host/v"}, "amqps://host/v"),
-        ("amqp://host/v", None, {"value": ["amqp://u:p@host/v"]}, "amqp://host/v"),
         ({"a": "amqp://host"}, None, {"value": {"b": "amqp://u:p@host"}}, {"a": "amqp://host"}),
         # … a new one on the page counts, …
         ("amqp://n:n@host/v", None, {"value": "amqp://u:p@host/v"}, "amqp://n:n@host/v"),
-        # … a list is compared place by place, and only with one as long, …
-        (["amqp://a", "amqp://b"], None, {"value": ["amqp://u:p@b", "amqp://u:p@a"]},
-         ["amqp://a", "amqp://b"]),
-        (["amqp://a"], None, {"value": ["amqp://u:p@a", "amqp://u:p@b"]}, ["amqp://a"]),
+        (["amqp://n:n@a", "amqp://b"], ["amqp://n:n@a", "amqp://b"],
+         {"value": ["amqp://u:p@a", "amqp://u:p@b"]}, ["amqp://n:n@a", "amqp://u:p@b"]),
+        # … in a list at any place, also if URIs came or went, …
+        ("amqp://host/v", None, {"value": ["amqp://u:p@host/v"]}, "amqp://u:p@host/v"),
+        (["amqp://host/v", "amqp://b"], None, {"value": "amqp://u:p@host/v"},
+         ["amqp://u:p@host/v", "amqp://b"]),
+        (["amqp://a", "amqp://b"], None, {"value": ["amqp://u:p@b", "amqp://v:q@a"]},
+         ["amqp://v:q@a", "amqp://u:p@b"]),
+        (["amqp://a", "amqp://a"], None, {"value": ["amqp://u:p@a", "amqp://v:q@a"]},
+         ["amqp://u:p@a", "amqp://v:q@a"]),
+        (["amqp://a"], None, {"value": ["amqp://u:p@a", "amqp://u:p@b"]}, ["amqp://u:p@a"]),
         (["amqp://a", "amqp://b"], None, {"value": ["amqp://x", "amqp://u:p@b"]},
          ["amqp://a", "amqp://u:p@b"]),
         # … and nothing else comes from the broker.
@@ -165,8 +171,9 @@ def test_a_change_is_told_without_its_secrets():
 @pytest.mark.parametrize(
     ("ref", "spec", "reaches"),
     [
-        (Ref("parameter", ("shovel", "a", "s")), {"value": {}}, True),
-        (Ref("parameter", ("federation-upstream", "a", "s")), None, True),
+        (Ref("shovel", ("a", "s")), {"value": {}}, True),
+        (Ref("federation_upstream", ("a", "s")), None, True),
+        (Ref("federation_upstream_set", ("a", "s")), {"value": []}, False),
         (Ref("parameter", ("mine", "a", "s")), {"value": {"u": ["amqp://h"]}}, True),
         (Ref("parameter", ("mine", "a", "shovel")), {"value": {"u": "h"}}, False),
         (Ref("parameter", ("mine", "a", "s")), None, False),

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from accessctl.patterns.check import Dialect, why_not_pattern
-from console.kinds.common.kind import Ref, SpecError
+from console.kinds.common.kind import Op, Ref, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.common.policies import spec_of_row
 from console.kinds.exchange import PREDECLARED
+from console.kinds.refusals.redeclare import inequivalent
 from console.kinds.refusals.versions import BrokerFacts, version_of
 from console.kinds.registry import KINDS
+from console.reconcile.diff import compare
 from console.reconcile.judge import faults_of
 
 HERE = Path(__file__).parent
@@ -104,6 +106,37 @@ def test_queues() -> None:
     assert {one[0] for one in wrong} == set(QUEUES), "these agree now"
 
 
+def test_redeclarations_of_queues() -> None:
+    """AC-068: what RabbitMQ takes for the same queue, by its management API."""
+    wrong, agreed = [], 0
+    for line in (HERE / "redeclare.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        first, second = row["input"]["first"], row["input"]["second"]
+        if first["exclusive"] or second["exclusive"]:
+            # A queue of one connection: the console declares none.
+            continue
+        for version in VERSIONS:
+            if row[version] is None:
+                # The first declaration was refused.
+                continue
+            same = row[version][0] in (201, 204)
+            default = row["input"]["vhost_default_queue_type"]
+            there, declared = (
+                {
+                    "durable": bool(given["durable"]),
+                    "auto_delete": bool(given["auto_delete"]),
+                    "arguments": given["arguments"],
+                }
+                for given in (first, second)
+            )
+            found = inequivalent(there, declared, default, facts_for(version))
+            agreed += same is not bool(found)
+            if same is bool(found):
+                wrong.append((row["id"], version, found))
+    assert wrong == []
+    assert agreed > 800
+
+
 #: By id, of exchanges.
 EXCHANGES = {
     "exchange_declare-0051": _TOO_LONG,
@@ -128,6 +161,27 @@ def test_exchanges() -> None:
     wrong = disagreements(judged())
     assert [one for one in wrong if one[0] not in EXCHANGES] == []
     assert {one[0] for one in wrong} == set(EXCHANGES), "these agree now"
+
+
+#: Arguments of an exchange that RabbitMQ compares when it is declared again. It keeps the others as they were.
+_COMPARED = ("alternate-exchange",)
+
+
+def test_exchanges_declared_again() -> None:
+    """What RabbitMQ refuses to declare again with other properties, the console replaces. Other arguments it
+    accepts and doesn't apply: there the console replaces too, because they would differ for good."""
+    judged = 0
+    for given, version, accepted, row in rows("exchange_declare"):
+        if "second" not in given:
+            continue
+        found = compare(Ref("exchange", ("v", "e")), given["second"], given["first"])
+        arguments = [given[one]["arguments"] for one in ("first", "second")]
+        others = [{k: v for k, v in one.items() if k not in _COMPARED} for one in arguments]
+        kept = accepted and others[0] != others[1]
+        assert (found.op is Op.UNCHANGED) == (accepted and not kept), (row, version)
+        assert found.op in (Op.UNCHANGED, Op.REPLACE), (row, version)
+        judged += 1
+    assert judged == 39
 
 
 #: By id, of policies and operator policies.

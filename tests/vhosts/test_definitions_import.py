@@ -279,7 +279,7 @@ def test_a_vhost_administrator_imports_into_the_own_vhost_and_is_told_what_is_re
         ("user", (user,)),
         ("queue", ("/", "elsewhere")),
         ("operator_policy", (vhost, "op")),
-        ("parameter", ("shovel", vhost, "s")),
+        ("shovel", (vhost, "s")),
         ("global_parameter", ("mine",)),
     }
     # Limits are set over a vhost administrator, not by one.

@@ -160,7 +160,7 @@ def test_only_an_unused_exchange_is_deleted_unless_it_is_said(
         "Its 2 bindings to f are deleted too.",
         "Its binding from f is deleted too.",
         "Messages that behind can&#x27;t route are lost from then on",
-        "Dead letters of queue q are lost from then on.",
+        "Dead letters of q are lost from then on.",
         "Delete it with its bindings",
     ):
         assert part in text

@@ -229,7 +229,7 @@ def test_queues_come_before_what_uses_them(importer, vhost):  # noqa: F811
         ],
     }  # fmt: skip
     kinds = [row.ref.kind for row in importer.plan(file).rows]
-    assert kinds.index("queue") < kinds.index("binding") < kinds.index("parameter")
+    assert kinds.index("queue") < kinds.index("binding") < kinds.index("shovel")
 
 
 def test_a_topic_permission_on_the_default_exchange_is_left_out_with_a_note(importer, vhost, user):  # noqa: F811

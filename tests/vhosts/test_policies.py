@@ -7,7 +7,7 @@ import json
 import pytest
 
 from console.kinds.common.kind import Op
-from console.models import ManagedObject, Sync
+from console.models import BrokerStatus, ManagedObject, Sync
 from tests.acting import apply, confirm, preview
 from tests.engine import names, seen  # noqa: F401
 from vhosts.models import Exchange, OperatorPolicy, Policy, Queue
@@ -423,3 +423,24 @@ def test_a_policy_is_one_of_the_wishes_of_a_plan(admin_client, broker, now):
         "wishes.0.apply_to",
     )
     assert plan(name="q", pattern="^a").status_code == 400, "without a definition"
+
+
+def test_the_list_says_on_how_many_queues_each_policy_is_in_force(
+    browser, broker, add, now, django_assert_max_num_queries
+):
+    BrokerStatus.objects.filter(pk=broker.pk).update(parts_at={"queues": now.isoformat()})
+    for number in range(30):
+        add.policy(f"p{number}", {"max-length": 5})
+        add.queue(f"q{number}", policy=f"p{number % 3}")
+    add.exchange("x", policy="p1")
+    address = f"/policies/?broker={broker.pk}&sort=name&per_page=100"
+    browser.get(address)
+    with django_assert_max_num_queries(25):
+        page = browser.get(address).content.decode()
+    rows = {row.name: row.applied for row in browser.get(address).context["listing"].rows}
+    assert (rows["p0"], rows["p1"], rows["p7"]) == ((10, 0), (10, 1), (0, 0))
+    assert f"/queues/?broker={broker.pk}&amp;vhost=%2F&amp;policy=p1" in page
+    row = Policy.objects.get(name="p1")
+    assert "10 queues</a>, 1 exchange" in browser.get(f"/policies/{row.pk}/").content.decode()
+    queues = browser.get(f"/queues/?broker={broker.pk}&vhost=%2F&policy=p1")
+    assert len(queues.context["listing"].rows) == 10

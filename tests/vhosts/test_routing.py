@@ -7,13 +7,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accessctl.grants.roles import Role
+from accessctl.models import Grant
 from console.errors import InvalidField, NotAllowed
 from console.models import BrokerStatus
-from vhosts.models import Queue
+from vhosts.models import Exchange, Queue
 from vhosts.polling.inventory import take as inventory
 from vhosts.routing.service import trace_message
 
@@ -128,6 +131,42 @@ def test_headers_count_with_their_types_over_two_exchanges(trace: Any) -> None:
     assert found.near[0].step.reason == 'header n is the text "1", not the number 1'
 
 
+def test_a_null_in_a_binding_is_listed_like_a_text_so_the_answer_depends(
+    trace: Any, broker: Any, scratch_vhost: Any, now: datetime
+) -> None:
+    """RabbitMQ lists a null as "undefined". AC-063: an odd binding doesn't break the page."""
+    channel = scratch_vhost.channel
+    channel.queue_bind("lost", "by.header", "null", {"x-match": "all", "k": None})
+    seen_now(broker, now + timedelta(seconds=40))
+    broker.refresh_from_db()
+    either = trace("by.header", "", {"k": 5})
+    assert (either.verdict, either.queues, either.possible) == ("depends", (), ("lost",))
+    assert "the broker lists both alike" in either.root.steps[0].reason
+    assert trace("by.header", "", {"k": "undefined"}).queues == ("lost",)
+    assert trace("by.header", "", {"j": 5}).verdict == "unroutable"
+
+
+def test_a_grant_on_the_virtual_host_is_enough_and_no_other_is_answered(
+    trace: Any, broker: Any, scratch_vhost: Any, django_user_model: Any, now: datetime
+) -> None:
+    """AC-027: nothing of another virtual host is told, not even whether it is there."""
+    person = django_user_model.objects.create_user("vera")
+    team = Group.objects.create(name="team")
+    person.groups.add(team)
+    Grant.objects.create(
+        group=team,
+        role=Role.VIEWER,
+        broker=broker,
+        vhost_pattern=f"{scratch_vhost.name[:-1]}*",
+        created_at=now,
+    )
+    assert trace("orders", "orders.eu.x", acting_user=person).queues == ("orders.eu",)
+    for other in ("/", "not there"):
+        with pytest.raises(NotAllowed) as error:
+            trace("orders", vhost=other, acting_user=person)
+        assert other not in error.value.message
+
+
 def test_an_internal_exchange_and_one_that_is_not_there_refuse(trace: Any) -> None:
     assert trace("unrouted").refusal.code == 403
     assert trace("nowhere").refusal.code == 404
@@ -227,6 +266,20 @@ def test_the_page_shows_the_tree_and_a_link_to_the_same(
     part = client.get(f"/route/?{urlencode(asked)}", headers={"HX-Request": "true"})
     assert b"<form" not in part.content
     assert b'id="route-answer"' in part.content
+
+
+def test_the_pages_of_an_exchange_and_a_queue_lead_to_it(
+    broker: Any, scratch_vhost: Any, client: Client, superuser: Any
+) -> None:
+    client.force_login(superuser)
+    place = f"/route/?broker={broker.pk}&amp;vhost={scratch_vhost.name}&amp;exchange="
+    exchange = Exchange.objects.get(broker=broker, vhost=scratch_vhost.name, name="orders")
+    page = client.get(f"/exchanges/{exchange.pk}/").content.decode()
+    assert f'{place}orders&amp;routing_key="' in page
+    queue = Queue.objects.get(broker=broker, name="orders.eu")
+    page = client.get(f"/queues/{queue.pk}/bindings/").content.decode()
+    assert f'{place}&amp;routing_key=orders.eu"' in page
+    assert f'{place}orders&amp;routing_key=orders.eu.%23"' in page
 
 
 def test_the_page_takes_the_same_queries_however_large_the_answer(

@@ -85,11 +85,22 @@ exchanges = st.fixed_dictionaries(
 messages = st.tuples(st.sampled_from([*_EXCHANGES, "", "amq.fanout"]), keys, headers())
 
 
+#: Types of RabbitMQ 4 and of plugins, with a binding key that they take.
+_OTHERS = {
+    "x-local-random": "",
+    "x-modulus-hash": "",
+    "x-random": "",
+    "x-consistent-hash": "1",
+    "x-recent-history": "",
+}
+
+
 class Live:
     """A virtual host with the queues, on a live broker; exchanges come and go with each example."""
 
-    def __init__(self, vhost: ScratchVhost, version: str) -> None:
-        self._vhost, self.version = vhost, version
+    def __init__(self, vhost: ScratchVhost, overview: dict[str, Any]) -> None:
+        self._vhost, self.version = vhost, overview["rabbitmq_version"]
+        self.types = {one["name"] for one in overview["exchange_types"]}
         for queue in _QUEUES:
             vhost.channel.queue_declare(queue, durable=True)
 
@@ -166,7 +177,7 @@ def live(request: Any) -> Iterator[Live]:
     broker.call("PUT", "permissions", name, broker.username, body=rights)
     vhost = ScratchVhost(broker, name)
     try:
-        yield Live(vhost, broker.call("GET", "overview")["rabbitmq_version"])
+        yield Live(vhost, broker.call("GET", "overview"))
     finally:
         with suppress(Exception):
             vhost.close()
@@ -223,3 +234,36 @@ def test_the_router_says_what_the_broker_does(
             assert not found.possible
     finally:
         live.remove(made)
+
+
+def test_types_that_pick_one_queue_pick_one_of_those_named(live: Live) -> None:
+    """For each of these types that the broker offers."""
+    for of_type in _OTHERS.keys() & live.types:
+        made = {"x0": {"type": of_type, "internal": False, "alternate": None}}
+        bound = [("x0", "queue", queue, _OTHERS[of_type], {}) for queue in ("q0", "q1", "q2")]
+        topology = topology_of(made, bound, live.version)
+        live.declare(made, bound)
+        try:
+            for key in ("", "a", "b", "a.b", "1"):
+                found = route(topology, "x0", key, mandatory=True)
+                got, returned, _ = live.publish("x0", key, None)
+                assert returned is False
+                if of_type == "x-recent-history":
+                    assert (got, found.verdict) == (list(found.queues), "routed")
+                else:
+                    assert len(got) == 1
+                    assert set(got) < set(found.possible) == {"q0", "q1", "q2"}
+        finally:
+            live.remove(made)
+
+
+def test_without_bindings_those_types_route_nothing(live: Live) -> None:
+    for of_type in _OTHERS.keys() & live.types:
+        made = {"x0": {"type": of_type, "internal": False, "alternate": "amq.fanout"}}
+        topology = topology_of(made, [], live.version)
+        live.declare(made, [])
+        try:
+            found = route(topology, "x0", "a", mandatory=True)
+            assert (list(found.queues), found.returned) == live.publish("x0", "a", None)[:2]
+        finally:
+            live.remove(made)

@@ -341,7 +341,8 @@ def test_the_broker_does_what_the_preview_says(broker: Broker) -> None:
         _settle(broker, after)
         compared += len(before) + len(after)
     assert compared == 2 * 6 * VHOSTS * ROUNDS
-    assert (changes > VHOSTS * ROUNDS // 2, ties > 0) == (True, True), (changes, ties)
+    assert changes > VHOSTS * ROUNDS // 2
+    assert ties or not IS_LONG
 
 
 def _there(policies: dict[Sort, list[Governing]], case: Case, name: str) -> Governing | None:

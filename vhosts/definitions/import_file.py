@@ -23,12 +23,14 @@ from console.faces.pages.words import counted
 from console.kinds.common.kind import Op, Ref
 from console.kinds.registry import KINDS, phrase
 from console.models import Broker, Change
-from console.reconcile.definitions.read import Finding
+from console.reconcile.definitions.read import Definitions, Finding
 from console.reconcile.definitions.transformations import GO_WITH
 from console.reconcile.judge import UNKNOWN_VERSION
 from console.reconcile.plan import fingerprint
 from vhosts.definitions.import_losses import Row, count_lost, objections
+from vhosts.definitions.planning.claims import claims_of
 from vhosts.definitions.planning.options import ImportOptions
+from vhosts.definitions.planning.ownership import Ownership
 from vhosts.definitions.planning.planner import Planner
 from vhosts.definitions.read import open_broker, read_file, read_live
 
@@ -47,6 +49,8 @@ class ImportPlan:
     read_at: datetime
     version: str
     desired_objects: tuple[DesiredObject, ...] = field(repr=False)
+    #: Objects that are as they should be, and that only get an owner.
+    claims: tuple[DesiredObject, ...] = field(default=(), repr=False)
 
     def of(self, state: str) -> list[Row]:
         return [row for row in self.rows if row.state == state]
@@ -93,22 +97,42 @@ def plan_import(
 ) -> ImportPlan:
     """Compare the file with the broker's current state. Raises NotAllowed, InvalidField, TooLarge,
     BrokerTrouble."""
-    if not may_somewhere(acting_user, Permission.DEFINITIONS_IMPORT, broker):
-        raise NotAllowed(
-            "You aren't allowed to import definitions here (requires definitions:import)."
-        )
+    _require_import(acting_user, broker)
     definitions = read_file(
         body,
         vhost=options.vhost,
         source_vhost=options.source_vhost,
         transformations=options.transformations,
     )
+    return plan_definitions(
+        broker=broker, definitions=definitions, options=options, acting_user=acting_user, now=now
+    )
+
+
+def plan_definitions(
+    *,
+    broker: Broker,
+    definitions: Definitions,
+    options: ImportOptions,
+    acting_user: AnyUser,
+    now: datetime,
+    ownership: Ownership | None = None,
+) -> ImportPlan:
+    """Compare definitions with the broker's current state. Raises NotAllowed, BrokerTrouble."""
+    _require_import(acting_user, broker)
     with open_broker(broker) as store:
         live = read_live(store)
-        planner = Planner(broker, definitions, live, options, acting_user, store)
+        planner = Planner(broker, definitions, live, options, acting_user, store, ownership)
         planner.compare()
         planner.rows = count_lost(planner.rows, store, broker)
     return _as_plan(planner, now)
+
+
+def _require_import(acting_user: AnyUser, broker: Broker) -> None:
+    if not may_somewhere(acting_user, Permission.DEFINITIONS_IMPORT, broker):
+        raise NotAllowed(
+            "You aren't allowed to import definitions here (requires definitions:import)."
+        )
 
 
 def _as_plan(planner: Planner, now: datetime) -> ImportPlan:
@@ -129,6 +153,7 @@ def _as_plan(planner: Planner, now: datetime) -> ImportPlan:
         read_at=now,
         version=live.version,
         desired_objects=tuple(planner.desired(ref) for ref in planner.wanted),
+        claims=tuple(claims_of(planner)),
     )
 
 
@@ -157,12 +182,12 @@ def accept_import(
         raise Stale(PLAN_MOVED)
     if not plan.options.valid_part:
         _refuse_half(plan)
-    if not plan.desired_objects:
+    if not plan.desired_objects and not plan.claims:
         return None
     where = plan.broker.name if plan.options.vhost is None else plan.options.vhost
     proposal = Proposal(
         title=title or f"Import definitions into {where}",
-        desired_objects=plan.desired_objects,
+        desired_objects=(*plan.desired_objects, *plan.claims),
         origin=origin,
         reason=reason,
         idempotency_key=idempotency_key,

@@ -3,12 +3,15 @@
 from vhosts.bindings.model import Binding
 from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
 from vhosts.exchanges.model import Exchange
+from vhosts.federation.model import FederationLink, FederationUpstream, FederationUpstreamSet
 from vhosts.history.tables.polls import Poll
 from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
+from vhosts.parameters.model import GlobalParameter, Parameter
 from vhosts.policies.model import OperatorPolicy, Policy
 from vhosts.queues.model import Queue
+from vhosts.shovels.model import Shovel
 from vhosts.virtual_hosts.model import VirtualHost
 
 __all__ = [
@@ -17,9 +20,14 @@ __all__ = [
     "Binding",
     "BrokerSample",
     "Exchange",
+    "FederationLink",
+    "FederationUpstream",
+    "FederationUpstreamSet",
+    "GlobalParameter",
     "ImportDraft",
     "KnownSpan",
     "OperatorPolicy",
+    "Parameter",
     "Policy",
     "Poll",
     "Queue",
@@ -29,5 +37,6 @@ __all__ = [
     "RecentSnapshot",
     "RollupGap",
     "RollupMark",
+    "Shovel",
     "VirtualHost",
 ]

@@ -9,7 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accessctl.rights import Permission
-from console.faces.drawing import Fact, Input
+from console.faces.drawing import Fact, Input, ListPage
 from console.faces.face import Face, Rights
 from console.faces.lists import Column, Filter, ListSpec, contains, equals
 from console.faces.objects import cells
@@ -17,9 +17,15 @@ from console.faces.templatetags._text import said
 from console.kinds.operator_policy import OPERATOR_POLICY
 from console.kinds.policy import POLICY
 from vhosts.models import OperatorPolicy, Policy
+from vhosts.policies.counts import applied_cell, applied_column, context_of, note_counts
+from vhosts.policies.form import own_form
 from vhosts.policies.rules import rules_of
 from vhosts.policies.what_if.notes import matching
 
+_ABOUT = "A policy sets arguments of the queues and exchanges whose names match its pattern."
+_ABOUT_OPERATOR = (
+    "An operator policy limits what policies and arguments can set on matching queues."
+)
 _APPLY_TO = {
     "all": "Queues and exchanges",
     "queues": "Queues and streams",
@@ -74,6 +80,7 @@ def _listing(name: str) -> ListSpec:
                 value=lambda row: ", ".join(f"{k}={v}" for k, v in row.definition.items()),
                 cell=lambda row: cells.table(row.definition),
             ),
+            applied_column(),
             cells.sync_column(),
         ],
         filters=[
@@ -139,12 +146,18 @@ def _matches(kind: str, row: Any) -> SafeString:
     return format_html_join("", "<div>{}</div>", ((said(one),) for one in found))
 
 
+def _in_force_on(kind: str, row: Any) -> Any:
+    note_counts([row], kind)
+    return applied_cell(row)
+
+
 def _facts(kind: str) -> tuple[Fact, ...]:
     return (
         Fact(label="Pattern", cell=lambda row: cells.code(row.pattern)),
         Fact(label="Apply to", cell=_applies_to),
         Fact(label="Priority", cell=lambda row: cells.number(row.priority)),
         Fact(label="Definition", cell=lambda row: cells.table(row.definition)),
+        Fact(label="In force on", cell=partial(_in_force_on, kind)),
         Fact(label="Matches", cell=partial(_matches, kind)),
     )
 
@@ -160,12 +173,14 @@ POLICIES = Face(
     ),
     slug="policies",
     listing=_listing("policies"),
+    list_page=ListPage(context=context_of("policy")),
     inputs=_INPUTS,
+    form=own_form(POLICY.name, _ABOUT),
     facts=_facts(POLICY.name),
     rules=rules_of(POLICY.name),
     icon="adjustments-horizontal",
-    about="A policy sets arguments of the queues and exchanges whose names match its pattern.",
-    empty="A policy sets arguments of the queues and exchanges whose names match its pattern.",
+    about=_ABOUT,
+    empty=_ABOUT,
 )
 OPERATOR_POLICIES = Face(
     kind=OPERATOR_POLICY,
@@ -179,11 +194,13 @@ OPERATOR_POLICIES = Face(
     ),
     slug="operator-policies",
     listing=_listing("operator-policies"),
+    list_page=ListPage(context=context_of("operator_policy")),
     inputs=_INPUTS,
+    form=own_form(OPERATOR_POLICY.name, _ABOUT_OPERATOR),
     facts=_facts(OPERATOR_POLICY.name),
     rules=rules_of(OPERATOR_POLICY.name),
     tab_of="policy",
     icon="adjustments-vertical",
-    about="An operator policy limits what policies and arguments can set on matching queues.",
-    empty="An operator policy limits what policies and arguments can set on matching queues.",
+    about=_ABOUT_OPERATOR,
+    empty=_ABOUT_OPERATOR,
 )

@@ -11,7 +11,7 @@ from django.db.models import Model
 from accessctl.patterns.check import dialect_of
 from console.engine.supported import facts_of_version
 from console.kinds.common.kind import Spec
-from console.kinds.effective.select import Governing, Matches, Policies
+from console.kinds.effective.select import Compile, Governing, Policies
 from console.kinds.refusals.versions import BrokerFacts
 from console.models import Broker
 from vhosts.models import OperatorPolicy, Policy
@@ -30,13 +30,13 @@ class Seen:
     operators: tuple[Governing, ...]
     ids: Mapping[tuple[str, str], int]
     facts: BrokerFacts
-    matches: Matches
+    compile_pattern: Compile
 
     @property
     def both(self) -> tuple[Policies, Policies]:
         return (
-            Policies(self.policies, self.facts, self.matches),
-            Policies(self.operators, self.facts, self.matches),
+            Policies(self.policies, self.facts, self.compile_pattern),
+            Policies(self.operators, self.facts, self.compile_pattern),
         )
 
 
@@ -62,12 +62,13 @@ def seen_in_all(broker: Broker, vhosts: Collection[str]) -> dict[str, Seen]:
         sort: list(model._default_manager.filter(broker=broker, vhost__in=vhosts))
         for sort, model in _MODELS.items()
     }
-    facts, matches = facts_of_version(broker), matcher(dialect_of(broker.status.erlang_version))
-    return {vhost: _of_vhost(vhost, rows, facts, matches) for vhost in vhosts}
+    facts = facts_of_version(broker)
+    compile_pattern = matcher(dialect_of(broker.status.erlang_version))
+    return {vhost: _of_vhost(vhost, rows, facts, compile_pattern) for vhost in vhosts}
 
 
 def _of_vhost(
-    vhost: str, rows: Mapping[Sort, Sequence[Any]], facts: BrokerFacts, matches: Matches
+    vhost: str, rows: Mapping[Sort, Sequence[Any]], facts: BrokerFacts, compile_pattern: Compile
 ) -> Seen:
     here = {sort: [row for row in found if row.vhost == vhost] for sort, found in rows.items()}
     return Seen(
@@ -75,7 +76,7 @@ def _of_vhost(
         tuple(map(_of_row, here["OP"])),
         {(sort, row.name): row.pk for sort, found in here.items() for row in found},
         facts,
-        matches,
+        compile_pattern,
     )
 
 

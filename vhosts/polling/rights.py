@@ -14,13 +14,19 @@ _REMEDY = (
     "Give it a permission in every virtual host (three empty patterns are enough), "
     "or the tag administrator."
 )
-#: Parts that monitoring users can read; every other list needs the tag administrator.
+#: Parts that monitoring users can read.
 _MONITORED = ("nodes", "alarms")
+#: Parts that policymakers can read.
+_OF_POLICYMAKERS = (
+    "shovels", "federation_upstreams", "federation_upstream_sets", "parameters", "global_parameters",
+)  # fmt: skip
 
 
 def refused(part: str, user: str, error: AccessRefused) -> str:
     """Return a sentence for a part that RabbitMQ refuses to list."""
     tag = "monitoring" if part in _MONITORED else "administrator"
+    if part in _OF_POLICYMAKERS:
+        tag = "policymaker or administrator"
     said = f" ({error.detail})" if error.detail else ""
     return (
         f"RabbitMQ refuses to list its {part.replace('_', ' ')} for the user {printable(user, 80)}"

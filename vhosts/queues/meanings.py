@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-Unit = Literal["", "ms", "bytes", "messages", "deliveries", "members", "age"]
+from console.kinds.refusals.queue_table import ARGUMENTS, Argument, Unit
+
 _CLASSIC, _QUORUM, _STREAM = "classic", "quorum", "stream"
 _QUEUES = (_CLASSIC, _QUORUM)
 _ALL = (_CLASSIC, _QUORUM, _STREAM)
@@ -29,92 +29,21 @@ class Meaning:
     mark: str = ""
 
 
-#: By policy key; the argument with the same meaning is x-<key>.
+def _of(argument: Argument) -> Meaning:
+    types = [one for one in _ALL if one in (*argument.types, argument.also[0])]
+    return Meaning(argument.label, argument.help, argument.unit, tuple(types), argument.mark)
+
+
+#: By policy key; the argument with the same meaning is x-<key>. Those of arguments come from
+#: `ARGUMENTS`.
 MEANINGS: Mapping[str, Meaning] = {
+    **{name.removeprefix("x-"): _of(argument) for name, argument in ARGUMENTS.items()},
     "queue-type": Meaning("Queue type", "The type of the queue.", types=_ALL),
-    "message-ttl": Meaning(
-        "Message TTL",
-        "Messages are dropped or dead-lettered after this time.",
-        "ms",
-        mark="TTL",
-    ),
-    "expires": Meaning(
-        "Auto expire",
-        "RabbitMQ deletes the queue after it has been unused for this time: no consumers, no gets.",
-        "ms",
-        mark="Exp",
-    ),
-    "max-length": Meaning(
-        "Max length",
-        "Maximum number of ready messages before the overflow behaviour applies.",
-        "messages",
-        mark="Lim",
-    ),
-    "max-length-bytes": Meaning(
-        "Max length in bytes",
-        "Maximum total size of message bodies before the overflow behaviour applies; "
-        "a stream drops its oldest segments.",
-        "bytes",
-        _ALL,
-        mark="Lim B",
-    ),
-    "overflow": Meaning(
-        "Overflow behaviour",
-        "What happens at the limit: drop-head drops the oldest message, reject-publish rejects "
-        "the new one, reject-publish-dlx also dead-letters it.",
-        mark="Ovfl",
-    ),
-    "dead-letter-exchange": Meaning(
-        "Dead letter exchange",
-        "The exchange to which rejected, expired and dropped messages are republished.",
-        mark="DLX",
-    ),
-    "dead-letter-routing-key": Meaning(
-        "Dead letter routing key",
-        "The routing key for dead-lettered messages, instead of their original one.",
-        mark="DLK",
-    ),
-    "dead-letter-strategy": Meaning(
-        "Dead letter strategy",
-        "at-least-once keeps a message until the target confirms it; at-most-once can lose it.",
-        types=(_QUORUM,),
-    ),
-    "max-priority": Meaning(
-        "Maximum priority",
-        "The highest message priority supported; each level uses memory.",
-        types=(_CLASSIC,),
-        mark="Pri",
-    ),
-    "single-active-consumer": Meaning(
-        "Single active consumer",
-        "Only one consumer receives messages at a time; another takes over when it disconnects.",
-        mark="SAC",
-    ),
-    "delivery-limit": Meaning(
-        "Delivery limit",
-        "A message returned this many times is dropped or dead-lettered; negative: no limit. "
-        "The default is 20 from RabbitMQ 4.0 on.",
-        "deliveries",
-        (_QUORUM,),
-        mark="DL",
-    ),
-    "quorum-initial-group-size": Meaning(
-        "Initial group size",
-        "The number of members when the queue was created.",
-        "members",
-        (_QUORUM,),
-    ),
     "quorum-target-group-size": Meaning(
         "Target group size", "How many members the queue should have.", "members", (_QUORUM,)
     ),
     "target-group-size": Meaning(
         "Target group size", "How many members the queue should have.", "members", (_QUORUM,)
-    ),
-    "initial-cluster-size": Meaning(
-        "Initial cluster size",
-        "The number of members when the stream was created.",
-        "members",
-        (_STREAM,),
     ),
     "queue-leader-locator": Meaning(
         "Leader locator",
@@ -122,73 +51,13 @@ MEANINGS: Mapping[str, Meaning] = {
         "leaders over the nodes.",
         types=_ALL,
     ),
-    "queue-master-locator": Meaning(
-        "Master locator (deprecated)",
-        "Old name of the leader locator; rejected by default from RabbitMQ 4.3 on.",
-        types=(_CLASSIC,),
-    ),
-    "queue-version": Meaning(
-        "Storage version",
-        "Storage version of the classic queue; version 2 uses less memory.",
-        types=(_CLASSIC,),
-    ),
-    "queue-mode": Meaning(
-        "Mode (obsolete)",
-        "lazy kept messages on disk; no effect from RabbitMQ 3.12 on.",
-        types=(_CLASSIC,),
-    ),
-    "max-in-memory-length": Meaning(
-        "Max in-memory length",
-        "Maximum number of messages in memory; no effect from RabbitMQ 4.0 on.",
-        "messages",
-        (_QUORUM,),
-    ),
-    "max-in-memory-bytes": Meaning(
-        "Max in-memory bytes",
-        "Maximum bytes of messages in memory; no effect from RabbitMQ 4.0 on.",
-        "bytes",
-        (_QUORUM,),
-    ),
     "consumer-timeout": Meaning(
         "Consumer timeout",
         "RabbitMQ closes the channel of a consumer that doesn’t acknowledge a message within this time.",
         "ms",
     ),
-    "consumer-disconnected-timeout": Meaning(
-        "Disconnected consumer timeout",
-        "How long messages of a consumer on an unreachable node are held before redelivery.",
-        "ms",
-        (_QUORUM,),
-    ),
-    "delayed-retry-type": Meaning(
-        "Delayed retry",
-        "Which messages are delayed before redelivery: all, failed, returned or disabled.",
-        types=(_QUORUM,),
-    ),
-    "delayed-retry-min": Meaning(
-        "Shortest retry delay", "Delay before the first retry.", "ms", (_QUORUM,)
-    ),
-    "delayed-retry-max": Meaning(
-        "Longest retry delay", "Maximum delay before a retry.", "ms", (_QUORUM,)
-    ),
     "member-placement-tag": Meaning(
         "Member placement", "Members are placed only on nodes with this tag.", types=(_QUORUM,)
-    ),
-    "max-age": Meaning(
-        "Max age",
-        "Segments are dropped once all their messages are older: a number and Y, M, D, h, m or s.",
-        "age",
-        (_STREAM,),
-        mark="Age",
-    ),
-    "stream-max-segment-size-bytes": Meaning(
-        "Segment size", "The size at which a new segment file starts.", "bytes", (_STREAM,)
-    ),
-    "stream-filter-size-bytes": Meaning(
-        "Filter size",
-        "Size of the Bloom filter that lets consumers skip irrelevant chunks.",
-        "bytes",
-        (_STREAM,),
     ),
     "ha-mode": Meaning(
         "Mirroring mode",

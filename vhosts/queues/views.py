@@ -6,11 +6,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accessctl.authorize import require
+from accessctl.authorize import may, require
 from accessctl.rights import Permission
 from console.brokers.observation import observe
+from console.faces.face import FACES
 from console.faces.lists import csv_response, list_response, read_list, read_scope
+from console.faces.operations.pages import bulk_for
 from console.faces.pages.refreshed import refreshed
+from console.kinds.queue import QUEUE
 from vhosts.lists import GONE, QUEUES
 from vhosts.queues.links import linked
 from vhosts.selectors import QUEUE_TOTALS, listed, queue_facets, queue_rows, queues_in_scope
@@ -41,6 +44,9 @@ def queues(request: HttpRequest) -> HttpResponse:
             "listing": listing,
             "queue_rows": linked(queue_rows(listing.rows, now=now, sparks="change" in asked.shown)),
             "scope_problems": problems,
+            "bulk": bulk_for(FACES[QUEUE.name], request.user),
+            "face": FACES[QUEUE.name],
+            "may_create": may(request.user, Permission.QUEUES_EDIT),
             "observed": observe(brokers, "depths_at", now, parts=("queues",)),
         },
         [*problems, *asked.problems],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from console.faces.face import FACES
+from console.faces.rest.drawn.acts import with_acts
 from console.faces.rest.drawn.objects import view_of
 from vhosts.definitions.rest.backups import BackupsView
 from vhosts.definitions.rest.views import DefinitionsView
@@ -10,8 +11,8 @@ from vhosts.rest.views import PollsView, QueuesView
 from vhosts.routing.api import RouteView
 
 #: (path under /api/v1/, view, name of the route)
-routes = (
-    ("queues", QueuesView, "api-queues"),
+_OWN = (
+    ("queues", with_acts(FACES["queue"], QueuesView), "api-queues"),
     ("limits", LimitsView, "api-limits"),
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
@@ -19,5 +20,12 @@ routes = (
     ("route", RouteView, "api-route"),
     ("definitions/backups", BackupsView, "api-backups"),
     ("definitions", DefinitionsView, "api-definitions"),
-    *((face.slug, view_of(face), f"api-{face.slug}") for face in FACES.values() if face.has_api),
+)
+routes = (
+    *_OWN,
+    *(
+        (face.slug, view_of(face), f"api-{face.slug}")
+        for face in FACES.values()
+        if face.has_api and face.slug not in {path for path, _, _ in _OWN}
+    ),
 )

@@ -17,18 +17,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accessctl.rights import Permission
+from console.faces.rest.drawn.changing import PARAMETERS
 from console.faces.rest.filters import parse_time
 from console.faces.rest.views import ApiView
 from console.models import Broker
 from vhosts.history.read import series
 from vhosts.models import Poll, Queue
+from vhosts.queues.changing.rest import WritesQueues
 from vhosts.rest.fields import HistoryRead, PollRead, QueueRead
 from vhosts.rest.filters import PollFilters, QueueFilters
 
 _DEFAULT_RANGE = timedelta(hours=1)
 
 
-class QueuesView(ListModelMixin, RetrieveModelMixin, ApiView):
+class QueuesView(WritesQueues, ListModelMixin, RetrieveModelMixin, ApiView):
     """Queues on all brokers, with their current depth."""
 
     serializer_class = QueueRead
@@ -45,8 +47,12 @@ class QueuesView(ListModelMixin, RetrieveModelMixin, ApiView):
         "list": Permission.QUEUES_VIEW,
         "retrieve": Permission.QUEUES_VIEW,
         "history": Permission.QUEUES_VIEW,
+        **WritesQueues.rights,
     }
-    query_parameters = {"history": frozenset({"from", "to", "step"})}
+    query_parameters = {
+        "history": frozenset({"from", "to", "step"}),
+        **dict.fromkeys(WritesQueues.rights, PARAMETERS),
+    }
 
     def get_queryset(self) -> QuerySet[Queue]:
         return Queue.objects.visible_to(self.request.user).select_related("broker__status")

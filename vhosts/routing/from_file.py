@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from accessctl.patterns.check import preview
+from console.kinds.effective.select import EXCHANGE, Choice, Policies, Target
 from console.kinds.operator_policy import OPERATOR_POLICY
-from console.kinds.refusals.policy_targets import may_apply_to, unsupported_keys
+from console.kinds.policy import POLICY
 from console.kinds.refusals.versions import BrokerFacts, version_of
 from console.kinds.vhost import DEFAULT_TYPE
 from console.reconcile.definitions.read import Definitions, parse_definitions
+from vhosts.policies.matching import matcher
+from vhosts.policies.read import governing
 from vhosts.routing.core import topology as core
-from vhosts.routing.core.in_force import Applied, alternate_of, queue_settings
+from vhosts.routing.core.in_force import Deciding
 
-_Rows = dict[str, Mapping[str, Any]]
 _SECTIONS = frozenset({
     "", "exchanges", "queues", "bindings", "policies", OPERATOR_POLICY.section.name,
 })  # fmt: skip
-#: Seconds that matching one policy may take.
-_BUDGET = 2.0
 
 
 def read_file(body: bytes, vhost: str) -> Definitions:
@@ -37,7 +36,7 @@ def topology_in(definitions: Definitions, vhost: str, default_type: str = "") ->
     """
     version = version_of(definitions.version) if definitions.version else None
     facts = BrokerFacts(version=version, said=definitions.version)
-    of_kind: dict[str, _Rows] = {}
+    of_kind: dict[str, dict[str, Mapping[str, Any]]] = {}
     bindings = []
     for ref, spec in definitions.objects.items():
         if ref.kind == "vhost" and ref.key == (vhost,):
@@ -49,95 +48,56 @@ def topology_in(definitions: Definitions, vhost: str, default_type: str = "") ->
             bindings.append(core.Binding(source, to, destination, key, json.loads(arguments)))
         elif len(ref.key) == 2:
             of_kind.setdefault(ref.kind, {})[ref.key[1]] = spec
-    exchange_rows, queue_rows = of_kind.get("exchange", {}), of_kind.get("queue", {})
-    types = {name: _type_of(spec, default_type) for name, spec in queue_rows.items()}
-    judge = _Judge(facts, [*exchange_rows, *(one.name for one in core.PREDECLARED)], types)
-    policies = judge.winners(of_kind.get("policy", {}))
-    operators = judge.winners(of_kind.get("operator_policy", {}))
-    exchanges = [
-        core.Exchange(
+    unsure: set[str] = set()
+    deciding = _deciding(of_kind, facts, unsure)
+    exchanges = {one.name: one for one in core.PREDECLARED} | {
+        name: core.Exchange(
             name,
             str(spec.get("type", "direct")),
             bool(spec.get("internal", False)),
             spec.get("arguments") or {},
-            alternate_of(spec.get("arguments") or {}, policies.get(("exchange", name))),
         )
-        for name, spec in exchange_rows.items()
-    ]
-    predeclared = [
-        replace(one, alternate=alternate_of({}, policies.get(("exchange", one.name))))
-        for one in core.PREDECLARED
-    ]
-    queues = [
-        core.Queue(
-            name,
-            types[name],
-            queue_settings(
-                types[name],
-                spec.get("arguments") or {},
-                policies.get(("queue", name)),
-                operators.get(("queue", name)),
-            ),
-        )
-        for name, spec in queue_rows.items()
+        for name, spec in of_kind.get("exchange", {}).items()
+    }
+    queues = []
+    for name, declared in of_kind.get("queue", {}).items():
+        given: Mapping[str, Any] = declared.get("arguments") or {}
+        of_type = str(given.get("x-queue-type") or default_type or "classic")
+        queues.append(core.Queue(name, of_type, deciding.of_queue(name, of_type, given)))
+    found = [
+        replace(one, alternate=deciding.alternate(one.name, one.arguments))
+        for one in exchanges.values()
     ]
     return core.build(
         vhost,
-        [*predeclared, *exchanges],
+        found,
         queues,
         bindings,
         version=version,
         incomplete=(
             *(str(one) for one in definitions.errors if one.section in _SECTIONS),
-            *sorted(judge.unsure),
+            *sorted(unsure),
         ),
     )
 
 
-def _type_of(spec: Mapping[str, Any], default_type: str) -> str:
-    arguments = spec.get("arguments") or {}
-    return str(arguments.get("x-queue-type") or default_type or "classic")
+def _deciding(
+    of_kind: Mapping[str, Mapping[str, Mapping[str, Any]]], facts: BrokerFacts, unsure: set[str]
+) -> Deciding:
+    """`unsure` gets a sentence for each exchange whose policies can't be decided here."""
+    matches = matcher(None)
+    policies, operators = (
+        Policies(
+            (governing(name, spec) for name, spec in of_kind.get(kind, {}).items()), facts, matches
+        )
+        for kind in (POLICY.name, OPERATOR_POLICY.name)
+    )
 
-
-class _Judge:
-    """Which policy applies to each exchange and queue: the one with the highest priority; of equal
-    ones, the first by name. `unsure` has a sentence for each that can't be judged."""
-
-    def __init__(self, facts: BrokerFacts, exchanges: list[str], types: Mapping[str, str]) -> None:
-        self._facts = facts
-        self._exchanges = exchanges
-        self._types = types
-        self.unsure: set[str] = set()
-
-    def winners(self, policies: _Rows) -> dict[tuple[str, str], Applied]:
-        found: dict[tuple[str, str], Applied] = {}
-        for name, spec in sorted(policies.items(), key=_rank):
-            definition = spec.get("definition") or {}
-            for target in self._targets(name, spec, definition):
-                found.setdefault(target, (name, definition))
+    def choose(target: Target) -> tuple[Choice, Choice]:
+        found = policies.choose(target, whole=False), operators.choose(target, whole=False)
+        if target.type == EXCHANGE and not found[0].is_certain:
+            named = ", ".join(one.name for one in (*found[0].first, *found[0].undecided))
+            unsure.add(f"Only the broker can tell which policy applies to {target.name}: {named}.")
         return found
 
-    def _targets(
-        self, policy: str, spec: Mapping[str, Any], definition: Mapping[str, Any]
-    ) -> Iterator[tuple[str, str]]:
-        apply_to = str(spec.get("apply_to", "all"))
-        queues = [
-            name
-            for name, of_type in self._types.items()
-            if may_apply_to(apply_to, of_type)
-            and not unsupported_keys(definition, of_type, self._facts)
-        ]
-        exchanges = self._exchanges if apply_to in ("all", "exchanges") else []
-        # An empty pattern matches every name.
-        pattern = str(spec.get("pattern", "")) or "(?:)"
-        for kind, names in (("queue", queues), ("exchange", exchanges)):
-            seen = preview(pattern, names, len(names), budget=_BUDGET)
-            if seen.refused:
-                self.unsure.add(
-                    f"Which names the policy {policy} matches isn't completely known: {seen.refused}"
-                )
-            yield from ((kind, name) for name in seen.sample)
-
-
-def _rank(row: tuple[str, Mapping[str, Any]]) -> tuple[int, str]:
-    return (-int(row[1].get("priority") or 0), row[0])
+    return Deciding(choose, facts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import datetime
 from threading import Lock
 from typing import Any
@@ -12,15 +13,18 @@ from django.db.models import Max
 
 from console.faces.face import FACES
 from console.kinds.binding import BINDING
+from console.kinds.effective.select import EXCHANGE as EXCHANGE_TYPE
+from console.kinds.effective.select import Choice, Target
 from console.kinds.exchange import EXCHANGE
 from console.kinds.operator_policy import OPERATOR_POLICY
 from console.kinds.policy import POLICY
 from console.kinds.queue import QUEUE
 from console.kinds.refusals.versions import version_of
 from console.models import Attempt, Broker, BrokerStatus
-from vhosts.models import Binding, Exchange, OperatorPolicy, Policy, Queue
+from vhosts.models import Binding, Exchange, Queue
+from vhosts.policies.read import seen_in
 from vhosts.routing.core import topology as core
-from vhosts.routing.core.in_force import Applied, alternate_of, queue_settings
+from vhosts.routing.core.in_force import Deciding, sets_alternates
 
 #: Kinds that the router needs, with what is wrong if one of them isn't completely known.
 _NEEDED = (
@@ -30,7 +34,10 @@ _NEEDED = (
     (POLICY, "policies", "Not all policies are known, so alternate exchanges, limits and dead letters may differ"),
     (OPERATOR_POLICY, "operator_policies", "Not all operator policies are known, so limits may differ"),
 )  # fmt: skip
+#: Topologies kept in a process, and their bindings in all: a binding takes about 1 KB.
 _MOST_KEPT = 16
+_MOST_BINDINGS = 100_000
+_NO_ARGUMENTS: dict[str, Any] = {}
 _Key = tuple[int, str]
 _kept: OrderedDict[_Key, tuple[Any, core.Topology]] = OrderedDict()
 _lock = Lock()
@@ -49,7 +56,7 @@ def topology_of(broker: Broker, vhost: str) -> core.Topology:
     if stamp is not None:
         with _lock:
             _kept[broker.pk, vhost] = (stamp, found)
-            while len(_kept) > _MOST_KEPT:
+            while len(_kept) > _MOST_KEPT or _size() > _MOST_BINDINGS:
                 _kept.popitem(last=False)
     return found
 
@@ -59,6 +66,10 @@ def observed_at(status: BrokerStatus) -> datetime | None:
     times = [status.part_at(FACES[kind.name].route) for kind, _, _ in _NEEDED[:3]]
     known = [at for at in times if at is not None]
     return min(known) if len(known) == len(times) else None
+
+
+def _size() -> int:
+    return sum(len(found) for _, kept in _kept.values() for found in kept.bindings.values())
 
 
 def _stamp(status: BrokerStatus) -> Any:
@@ -76,33 +87,39 @@ def _stamp(status: BrokerStatus) -> Any:
 
 
 def _read(broker: Broker, vhost: str) -> core.Topology:
-    policies: dict[str, Any] = dict(_rows(Policy, broker, vhost, "name", "definition"))
-    operators: dict[str, Any] = dict(_rows(OperatorPolicy, broker, vhost, "name", "definition"))
+    seen = seen_in(broker, vhost)
+    policies, operators = seen.both
+    #: The policies that the broker itself names.
+    named: dict[tuple[str, bool], tuple[str, str]] = {}
 
-    def applied(name: str, by_name: dict[str, Any]) -> Applied:
-        return (name, by_name[name]) if name in by_name else None
+    def choose(target: Target) -> tuple[Choice, Choice]:
+        of_policies, of_operators = named.get((target.name, target.type == EXCHANGE_TYPE), ("", ""))
+        return (
+            _narrowed(policies.choose(target, whole=False), of_policies),
+            _narrowed(operators.choose(target, whole=False), of_operators),
+        )
 
-    exchanges = [
-        core.Exchange(name, kind, bool(internal), arguments, alternate_of(arguments, applied(policy, policies)))
-        for name, kind, internal, arguments, policy in _rows(
-            Exchange, broker, vhost, "name", "type", "internal", "arguments", "policy"
+    deciding = Deciding(choose, seen.facts)
+    by_policy = any(sets_alternates(one.definition) for one in seen.policies)
+    exchanges = []
+    for name, kind, internal, arguments, policy in _rows(
+        Exchange, broker, vhost, "name", "type", "internal", "arguments", "policy"
+    ):
+        named[name, True] = (policy, "")
+        alternate = (
+            deciding.alternate(name, arguments) if by_policy or sets_alternates(arguments) else None
         )
-        if name
-    ]  # fmt: skip
-    queues = [
-        core.Queue(
-            name,
-            kind or "classic",
-            queue_settings(
-                kind, arguments, applied(policy, policies), applied(operator, operators)
-            ),
-        )
-        for name, kind, arguments, policy, operator in _rows(
-            Queue, broker, vhost, "name", "type", "arguments", "policy", "operator_policy", gone_at=None
-        )
-    ]  # fmt: skip
+        if name:
+            exchanges.append(core.Exchange(name, kind, bool(internal), arguments, alternate))
+    queues = []
+    for name, kind, arguments, policy, operator in _rows(
+        Queue, broker, vhost, "name", "type", "arguments", "policy", "operator_policy", gone_at=None
+    ):
+        named[name, False] = (policy, operator)
+        settings = deciding.of_queue(name, kind, arguments)
+        queues.append(core.Queue(name, kind or "classic", settings))
     bindings = [
-        core.Binding(source, to, destination, key, json.loads(arguments))
+        core.Binding(source, to, destination, key, _arguments(arguments))
         for source, to, destination, key, arguments in _rows(
             Binding, broker, vhost, "source", "destination_type", "destination", "routing_key", "arguments"
         )
@@ -124,6 +141,17 @@ def _read(broker: Broker, vhost: str) -> core.Topology:
         whole=frozenset({"exchanges", "queues", "bindings"} - missing),
         listed=True,
     )
+
+
+def _narrowed(choice: Choice, reported: str) -> Choice:
+    """Of several possible policies, the one that the broker says applies."""
+    found = tuple(one for one in (*choice.first, *choice.undecided) if one.name == reported)
+    return replace(choice, first=found, undecided=()) if found else choice
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = _NO_ARGUMENTS if text == "{}" else json.loads(text)
+    return found
 
 
 def _rows(model: Any, broker: Broker, vhost: str, *columns: str, **more: Any) -> Any:

@@ -17,7 +17,7 @@ from console.faces.lists import read_scope, wants_part
 from console.scope import Scope
 from vhosts.models import Exchange, VirtualHost
 from vhosts.routing.form import TYPES, RouteForm, header_rows
-from vhosts.routing.rows import after_rows, seen_queues, tree_rows
+from vhosts.routing.rows import after_rows, seen_in, tree_rows
 from vhosts.routing.service import Traced, trace_message
 
 #: Maximum number of suggested names.
@@ -72,15 +72,18 @@ def _answer(found: Traced | None) -> dict[str, Any]:
     if found is None:
         return {"traced": None}
     trace = found.trace
-    queues = seen_queues(trace, found.broker.pk, found.vhost)
+    seen = seen_in(trace, found.broker.pk, found.vhost)
     return {
         "traced": found,
         "trace": trace,
-        "reached": [(name, queues.get(name), True) for name in trace.queues]
-        + [(name, queues.get(name), False) for name in trace.possible],
-        "tree": list(tree_rows(trace.root, queues)) if trace.root else [],
-        "near": [(near, queues.get(near.step.name)) for near in trace.near],
-        "after": list(after_rows(trace.after, queues)),
+        "reached": [(name, seen.queues.get(name), True) for name in trace.queues]
+        + [(name, seen.queues.get(name), False) for name in trace.possible],
+        "tree": list(tree_rows(trace.root, seen)) if trace.root else [],
+        "near": [
+            (near, seen.queues.get(near.step.name), seen.exchanges.get(near.exchange))
+            for near in trace.near
+        ],
+        "after": list(after_rows(trace.after, seen)),
     }
 
 

@@ -20,6 +20,7 @@ from console.faces.templatetags.warren import (
     marks,
     name_tag,
     number,
+    plain_name,
     sparkline,
     state_badge,
     unknown,
@@ -56,6 +57,15 @@ def _policy(context: Context, row: QueueRow, queue: Queue, links: Links) -> Safe
 
 def _named(value: str) -> SafeString | str:
     return name_tag(value, fit=True) if value else ""
+
+
+def _checkbox(context: Context, row: QueueRow, queue: Queue, links: Links) -> SafeString:
+    return format_html(
+        '<input class="form-check-input" type="checkbox" name="ids" value="{}" form="selection" '
+        'aria-label="Select {}">',
+        queue.pk,
+        plain_name(queue.name),
+    )
 
 
 #: By column: class and label of the cell, and a function that returns its content.
@@ -109,6 +119,7 @@ def _opening(style: str, label: str) -> SafeString:
     return format_html('<td class="{}" data-label="{}">', style, label)
 
 
+_SELECT = format_html('<td class="{}">', "select")
 #: The same on every row.
 _NOTHING, _CLOSING = format_html("{}", ""), format_html("</td>{}", "")
 _OPENINGS = {key: _opening(style, label) for key, (style, label, _) in _CELLS.items()}
@@ -116,11 +127,16 @@ _OPENINGS = {key: _opening(style, label) for key, (style, label, _) in _CELLS.it
 
 @register.simple_tag(takes_context=True)
 def queue_table_rows(
-    context: Context, rows: Iterable[tuple[QueueRow, Queue, Links]], shows: Mapping[str, bool]
+    context: Context,
+    rows: Iterable[tuple[QueueRow, Queue, Links]],
+    shows: Mapping[str, bool],
+    selectable: object = None,
 ) -> SafeString:
     """Return the table rows. `rows` come from vhosts.queues.links.linked; `shows` has the shown
-    columns."""
+    columns; `selectable`: whether rows can be selected."""
     cells = [(_OPENINGS[key], cell) for key, (_, _, cell) in _CELLS.items() if shows.get(key)]
+    if selectable:
+        cells.insert(0, (_SELECT, _checkbox))
     return format_html_join("\n", "{}", ((_row(context, cells, *one),) for one in rows))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from console.engine.acts.growth import has_grown, why_grown
 from console.engine.applying.broker_objects import BrokerObjects
 from console.engine.applying.crashpoints import crashpoint
-from console.engine.applying.growth import has_grown, why_grown
 from console.engine.applying.outcome import FINAL, Outcome, outcome_of_error, reference
 from console.kinds.common.acts import Act, Facts
 from console.kinds.registry import KINDS, phrase

@@ -20,7 +20,7 @@ from console.rabbitmq.errors import (
     UnaddressableName,
 )
 from console.reconcile.diff import Difference, compare
-from console.reconcile.disclose import whole_spec
+from console.reconcile.disclose import whole_spec, without_secrets_of
 from console.secrets import decrypt
 
 #: Errors raised before a call is sent.
@@ -79,6 +79,7 @@ def act(
                 ref.kind,
                 ref.key,
                 if_empty=_only_if_empty(step, difference.op),
+                if_unused=bool(step.guard.get("if_unused")),
             )
         if difference.op is not Op.DELETE:
             assert desired is not None  # noqa: S101 – only a deletion has none
@@ -87,6 +88,8 @@ def act(
     except BrokerError as error:
         outcome = outcome_of_error(error)
         outcome.wanted, outcome.called = desired, not isinstance(error, _NOT_SENT)
+        # RabbitMQ repeats what it refuses.
+        outcome.detail = without_secrets_of(ref.kind, desired, outcome.detail)
         outcome.before = before
         return outcome
     return Outcome("sent", wanted=desired, called=True, before=before)

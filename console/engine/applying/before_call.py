@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from console.engine.acts.growth import has_grown, why_grown
 from console.engine.applying.broker_objects import BrokerObjects
-from console.engine.applying.growth import has_grown, why_grown
 from console.engine.applying.outcome import Outcome, outcome_of_error, unread
 from console.engine.applying.own_login import lock_out
 from console.engine.supported import facts_of_version, faults_of_step, needs_version, read_version
@@ -15,6 +15,8 @@ from console.rabbitmq.errors import BrokerError
 from console.reconcile.diff import Difference
 from console.reconcile.disclose import sets_secret
 
+#: In a guard, how it is deleted, not what was confirmed.
+_HOW = {"force", "if_unused"}
 _ANOTHERS = (
     "Someone else created this object after the change was requested. It was left "
     "unchanged. Adopt it, or edit it."
@@ -66,7 +68,7 @@ def grown(store: BrokerObjects, step: Step, difference: Difference) -> Outcome |
     """Ask for a new confirmation if a deletion would lose more than was confirmed. None if it may
     proceed, or if there is no confirmed count to compare with."""
     ref, confirmed = difference.ref, step.guard
-    if difference.op not in (Op.DELETE, Op.REPLACE) or not set(confirmed) - {"force"}:
+    if difference.op not in (Op.DELETE, Op.REPLACE) or not set(confirmed) - _HOW:
         return None
     try:
         found = KINDS[ref.kind].contents(ref.key, store.get)

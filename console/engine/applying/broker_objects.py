@@ -63,10 +63,13 @@ class BrokerObjects:
         ]
         self._store.import_rows({found.section.name: rows})
 
-    def delete(self, kind: str, key: Key, *, if_empty: bool = False) -> None:
+    def delete(
+        self, kind: str, key: Key, *, if_empty: bool = False, if_unused: bool = False
+    ) -> None:
         """Delete the object; it is no error if it doesn't exist. With `if_empty`, the broker refuses
-        to delete a queue that holds messages, or an exchange that is the source of bindings."""
-        self._store.delete(KINDS[kind].wire, key, if_empty=if_empty)
+        to delete a queue that holds messages, or an exchange that is the source of bindings; with
+        `if_unused`, a queue that has consumers."""
+        self._store.delete(KINDS[kind].wire, key, if_empty=if_empty, if_unused=if_unused)
 
     # Addresses that belong to no kind
 

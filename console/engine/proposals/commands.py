@@ -40,10 +40,11 @@ def step_commands(
         return []
     kind = KINDS[ref.kind]
     whole = kind.canonical(spec) if spec is not None else None
-    lines = kind.rabbitmqctl(
-        Wanted(ref.key, op, whole, frozenset(changed), secret, version_of(version))
-    )
-    return [" ".join(["rabbitmqctl", *line]) for line in lines]
+    step = Wanted(ref.key, op, whole, frozenset(changed), secret, version_of(version))
+    return [
+        *(" ".join(["rabbitmqctl", *line]) for line in kind.rabbitmqctl(step)),
+        *(" ".join(["rabbitmqadmin", *line]) for line in kind.rabbitmqadmin(step)),
+    ]
 
 
 def difference_commands(difference: Difference, spec: Spec | None, version: str = "") -> list[str]:

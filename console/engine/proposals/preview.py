@@ -13,6 +13,7 @@ from typing import Any
 from console.engine.proposal import DesiredObject, Proposal
 from console.engine.proposals.commands import curl_command, difference_commands
 from console.engine.proposals.lines import FieldLine, PlanLine, act_line
+from console.engine.proposals.owned import owned_notes
 from console.engine.supported import facts_of, faults_of_step, needs_version, version_said
 from console.kinds.common.kind import Op, Ref
 from console.kinds.common.names import name_warnings
@@ -54,6 +55,8 @@ class Preview:
     counts: Mapping[str, int]
     left_out: int
     objections: tuple[str, ...] = field(default=())
+    #: Sentences about objects that a folder of definitions owns.
+    owned: tuple[str, ...] = ()
 
     @property
     def changes_nothing(self) -> bool:
@@ -122,6 +125,7 @@ def preview(proposal: Proposal) -> Preview:
         counts=counts,
         left_out=total - len(shown),
         objections=(*proposal.remarks, *_of_versions(proposal)),
+        owned=tuple(owned_notes(proposal)),
     )
 
 
@@ -142,6 +146,7 @@ def as_data(found: Preview) -> dict[str, Any]:
         "counts": dict(found.counts),
         "left_out": found.left_out,
         "objections": list(found.objections),
+        "owned": list(found.owned),
         "steps": [
             {
                 "broker": line.broker.pk,
@@ -190,7 +195,7 @@ def _without_effect(desired: DesiredObject, difference: Difference) -> Iterator[
 def _commands(desired: DesiredObject, difference: Difference) -> Iterator[tuple[str, str]]:
     spec = None if desired.spec is None else public_spec(desired.ref.kind, desired.spec)
     for line in difference_commands(difference, spec, version_said(desired.broker)):
-        yield "rabbitmqctl", line
+        yield line.partition(" ")[0], line
     curl = curl_command(
         desired.broker.management_url,
         desired.broker.username,

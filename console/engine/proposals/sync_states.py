@@ -24,6 +24,9 @@ class SyncState:
     reason: str = ""
     checked_at: datetime | None = None
     generation: int = 0
+    #: The folder that owns the object, and its commit; "" for none.
+    source: str = ""
+    revision: str = ""
 
 
 #: Never requested in the console: left alone.
@@ -55,7 +58,9 @@ def sync_state(row: ManagedObject) -> SyncState:
         reason = reason or (
             "Deleted. The list is refreshed soon." if state == Sync.IN_SYNC else "Being deleted."
         )
-    return SyncState(state, reason, row.verified_at, row.generation)
+    return SyncState(
+        state, reason, row.verified_at, row.generation, row.source, row.source_revision
+    )
 
 
 class _Named(Protocol):

@@ -23,6 +23,7 @@ from console.engine.accept import accept
 from console.engine.acts.request import RequestedAct
 from console.engine.proposal import DesiredObject, Proposal
 from console.engine.proposals.judge import PLAN_MOVED, first_change, shown_digest
+from console.engine.proposals.owned import why_glass_holds
 from console.engine.proposals.preview import preview
 from console.errors import ConsoleError
 from console.faces.acts.forms import ActForm
@@ -156,6 +157,7 @@ def proposal_of(request: HttpRequest, asked: Asked, edge: Edge = PAGES) -> Propo
         reason=_clean(request.POST.get("reason", "")),
         idempotency_key=_key(request),
         about=lambda _: asked.objections(),
+        breaks_glass=request.POST.get("break_glass") == "on",
         remarks=asked.warnings,
         reverts=asked.reverts,
     )
@@ -193,7 +195,7 @@ def _missing(request: HttpRequest, asked: Asked, proposal: Proposal) -> str:
         return "The name doesn't match. Nothing was changed."
     if request.POST.get("seen") != shown_digest(proposal):
         return PLAN_MOVED
-    return ""
+    return why_glass_holds(proposal)
 
 
 def _preview(
@@ -220,6 +222,7 @@ def _preview(
         "reason": proposal.reason,
         "typed": request.POST.get("typed", ""),
         "problem": problem,
+        "breaks_glass": proposal.breaks_glass,
         "next": back_to(request, ""),
         "cancel": asked.back,
         **asked.context,

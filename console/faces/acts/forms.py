@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from django import forms
 
 from console.errors import ConsoleError, InvalidField
+from console.kinds.common.kind import Key
 
 MOST_NAME = 1000
 TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
@@ -96,6 +97,10 @@ class ActForm(forms.Form):
     def wanted(self) -> Any:
         """Return the values of a valid form, such as the fields of a spec."""
         return dict(self.cleaned_data)
+
+    def keys(self, identity: Sequence[str]) -> list[Key]:
+        """Return the keys of the new objects that a valid form describes; usually one."""
+        return [tuple(self.cleaned_data[name] for name in identity)]
 
     def sections(self) -> list[tuple[str, list[tuple[Row, forms.BoundField]]]]:
         """Return the layout with its controls, without those that this form doesn't have."""

@@ -16,10 +16,11 @@ from console.brokers.observation import observe
 from console.engine.proposals.commands import step_commands
 from console.engine.proposals.sync_states import UNMANAGED, SyncState, sync_states
 from console.errors import NotAllowed
-from console.faces.face import Face, tabs_of
+from console.faces.face import Face
 from console.faces.lists import csv_response, list_response, read_list, read_scope
 from console.faces.pages.refreshed import refreshed
 from console.faces.ports import MAY, REQUIRE
+from console.faces.tabs import tabs_of
 from console.kinds.common.kind import Op, Ref
 from console.kinds.registry import CONTAINER, KINDS, parts_of
 from console.models import Broker

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 from console.engine.proposal import DesiredObject
 from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import InvalidField, NotAllowed
-from console.faces.face import Face
-from console.faces.ports import REQUIRE
+from console.faces.face import Face, Intent, Right
+from console.faces.ports import MAY, REQUIRE
 from console.faces.writes import Make
 from console.kinds.common.kind import Key, Spec, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.registry import OWNERS
 from console.models import Broker
+from console.reconcile.disclose import public_spec, secrets_of_spec
 
 
 def current_state_of(face: Face, broker: Broker, key: Key) -> CurrentState:
@@ -58,18 +59,32 @@ def create(
         face.kind.check_key(key)
     except SpecError as error:
         raise InvalidField(error.field, str(error)) from None
+    _refuse_brokers_own(face, key)
     spec = _canonical(face, face.rules.check(broker, key, fields))
     found = current_state_of(face, broker, key)
     found.must_be_new(broker)
     return DesiredObject(
         broker=broker,
         ref=found.ref,
-        spec=spec,
+        spec=public_spec(face.name, spec),
         observed=found.observed,
-        permission=face.rights.create,
+        permission=_authorized(face, acting_user, broker, found, None, spec),
+        secrets=secrets_of_spec(face.name, spec),
         expected_generation=found.generation,
         new=True,
     )
+
+
+def create_or_edit(
+    face: Face, *, broker: Broker, key: Key, fields: Mapping[str, Any], acting_user: Any
+) -> Any:
+    """Return what creates the object, or changes it if it is there already. Raises as these do."""
+    ways = ways_of(face)
+    # A missing right in the error would reveal an object that the person may not see.
+    seen = MAY.ask(acting_user, face.rights.view, broker, face.kind.vhost_of(key))
+    there = seen and current_state_of(face, broker, key).wanted is not None
+    make = ways.edit if there else ways.create
+    return make(broker=broker, key=key, fields=fields, acting_user=acting_user)
 
 
 def edit(
@@ -85,15 +100,17 @@ def edit(
     the current one. Raises NotAllowed, InvalidField, NotThere. If the generation changes meanwhile,
     `accept` raises Stale."""
     REQUIRE.ask(acting_user, face.rights.edit, broker, face.kind.vhost_of(key))
+    _refuse_brokers_own(face, key)
     found = current_state_of(face, broker, key)
     spec = _canonical(face, face.rules.check(broker, key, found.changed(fields)))
     _must_not_replace(face, spec, found.observed)
     return DesiredObject(
         broker=broker,
         ref=found.ref,
-        spec=spec,
+        spec=public_spec(face.name, spec),
         observed=found.observed,
-        permission=face.rights.edit,
+        permission=_authorized(face, acting_user, broker, found, found.wanted, spec),
+        secrets=secrets_of_spec(face.name, spec),
         expected_generation=found.generation
         if expected_generation is None
         else expected_generation,
@@ -114,6 +131,7 @@ def delete(
     REQUIRE.ask(acting_user, face.rights.delete, broker, face.kind.vhost_of(key))
     if reason := face.kind.permanent(key):
         raise NotAllowed(reason)
+    _refuse_brokers_own(face, key)
     found = current_state_of(face, broker, key)
     found.must_be_there()
     return DesiredObject(
@@ -121,7 +139,9 @@ def delete(
         ref=found.ref,
         spec=None,
         observed=found.observed,
-        permission=face.rights.delete,
+        permission=_authorized(
+            face, acting_user, broker, found, found.wanted or found.observed or {}, None
+        ),
         expected_generation=expected_generation,
         guard={**face.rules.guard(broker, key), **({"force": 1} if force else {})},
     )
@@ -140,6 +160,31 @@ def _must_not_replace(face: Face, spec: Mapping[str, Any], observed: Spec | None
                 f"RabbitMQ can't change the {field.title} of an existing {face.kind.noun}. Delete "
                 "it, then create it again.",
             )
+
+
+def _refuse_brokers_own(face: Face, key: Key) -> None:
+    if key in face.kind.brokers_own:
+        raise InvalidField(
+            face.kind.identity[-1],
+            f"The {face.kind.phrase(key)} is the broker's own and can't be changed here.",
+        )
+
+
+def _authorized(
+    face: Face,
+    user: Any,
+    broker: Broker,
+    found: CurrentState,
+    before: Spec | None,
+    after: Spec | None,
+) -> Right:
+    """Return the right that is checked again before the step is applied. Raises NotAllowed without
+    all rights that this change needs."""
+    names = {field.name for field in face.kind.fields}
+    needed = face.rights_for(Intent(before=before, after=after, changed=names))
+    for right in needed:
+        REQUIRE.ask(user, right, broker, face.kind.vhost_of(found.ref.key))
+    return needed[0]
 
 
 def _canonical(face: Face, fields: Mapping[str, Any]) -> dict[str, Any]:

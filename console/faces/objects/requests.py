@@ -4,6 +4,7 @@ warnings."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -49,21 +50,27 @@ def asked_by(
 ) -> Asked:
     """Return what a valid form requests for a mirror row, or for a new object (`row` None). Raises
     ConsoleError."""
-    ways, where = proposals.ways_of(face), {"broker": broker, "acting_user": request.user}
+    ways = proposals.ways_of(face)
+    where: dict[str, Any] = {"broker": broker, "acting_user": request.user}
     said = form.cleaned_data
     if row is None:
-        verb, key = ways.verbs[0], tuple(said[name] for name in face.kind.identity)
-        made = ways.create(**where, key=key, fields=form.wanted())
+        verb, keys = ways.verbs[0], form.keys(face.kind.identity)
+        # Of several objects, some may be there already.
+        make = ways.create if len(keys) == 1 else partial(proposals.create_or_edit, face)
+        made = [make(**where, key=key, fields=form.wanted()) for key in keys]
     else:
-        verb, key = ways.verbs[1], face.key_of(row)
-        made = ways.edit(
-            **where, key=key, fields=form.wanted(), expected_generation=said["generation"]
-        )
-    desired_objects = desired_objects_of(made)
+        verb, keys = ways.verbs[1], [face.key_of(row)]
+        made = [
+            ways.edit(
+                **where, key=keys[0], fields=form.wanted(), expected_generation=said["generation"]
+            )
+        ]
+    desired_objects = [desired for one in made for desired in desired_objects_of(one)]
+    noun = face.kind.noun if len(keys) == 1 else f"{len(keys)} {face.kind.plural}"
     return Asked(
-        title=f"{verb} the {face.called(key)}",
+        title=f"{verb} the {face.called(keys[0])}" if len(keys) == 1 else f"{verb} {noun}",
         desired_objects=desired_objects,
-        act=f"{verb} {face.kind.noun}",
+        act=f"{verb} {noun}",
         back=back,
         warnings=[one for desired in desired_objects for one in _warnings(face, desired)],
         dies=notes_of(desired_objects),

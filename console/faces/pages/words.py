@@ -22,6 +22,7 @@ _OPERATIONS = {
     "factors:add": "Enable two-factor authentication",
     "factors:remove": "Disable two-factor authentication",
     "factors:renew": "Reset two-factor authentication",
+    "glass:break": "Change by hand what a folder owns",
     "grants:give": "Grant role",
     "grants:take": "Revoke role",
     "groups:create": "Create group",

@@ -194,6 +194,8 @@ class Kind:
     secrets: Secrets | None = None
     #: The rabbitmqctl lines of a step; empty if rabbitmqctl has no command for it.
     rabbitmqctl: Callable[[Step], Sequence[Line]] = _nothing
+    #: The rabbitmqadmin lines of a step, where rabbitmqctl has no command.
+    rabbitmqadmin: Callable[[Step], Sequence[Line]] = _nothing
     #: Whether the object makes the broker connect to another server. Writing it needs rights on the
     #: whole broker.
     reaches_elsewhere: Callable[[Key, Spec | None], bool] = _stays

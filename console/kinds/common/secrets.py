@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 Spec = Mapping[str, Any]
+#: The password of a client's private key, in the query of a URI.
+_QUERY = re.compile(r"([?&]password=)[^&#\s]+")
 _USERINFO = re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/?#\s@]*(?:@[^/?#\s@]*)*@")
 
 
@@ -88,9 +90,10 @@ class UriPasswords:
         self, public: Spec, secrets: Mapping[str, str] | None, observed: Spec | None
     ) -> dict[str, Any]:
         if secrets and self._field in secrets:
-            return {**public, self._field: json.loads(secrets[self._field])}
+            # One URI may have a new password and the next one keep its own.
+            public = {**public, self._field: json.loads(secrets[self._field])}
         if observed is not None and self._field in observed:
-            value = _kept(public.get(self._field), observed[self._field])
+            value = kept(public.get(self._field), observed[self._field])
             return {**public, self._field: value}
         return dict(public)
 
@@ -100,9 +103,10 @@ class UriPasswords:
 
 
 def without_userinfo(value: Any) -> Any:
-    """Return the value with `user:password@` removed from every URI in its texts."""
+    """Return the value with `user:password@`, and the value of `password=` in a query, removed from
+    every URI in its texts."""
     if isinstance(value, str):
-        return _USERINFO.sub(r"\1", value)
+        return _QUERY.sub(r"\1", _USERINFO.sub(r"\1", value)) if "://" in value else value
     if isinstance(value, Mapping):
         return {key: without_userinfo(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -110,12 +114,24 @@ def without_userinfo(value: Any) -> Any:
     return value
 
 
-def _kept(wanted: Any, observed: Any) -> Any:
+def kept(wanted: Any, observed: Any) -> Any:
+    """Return `wanted` with the userinfo that the same URIs have in `observed`, at the same place or
+    elsewhere in the same list."""
     if isinstance(wanted, str):
-        same = isinstance(observed, str) and without_userinfo(observed) == wanted
-        return observed if same else wanted
+        for one in observed if isinstance(observed, list) else [observed]:
+            if isinstance(one, str) and without_userinfo(one) == wanted:
+                return one
+        return wanted
     if isinstance(wanted, Mapping) and isinstance(observed, Mapping):
-        return {key: _kept(value, observed.get(key)) for key, value in wanted.items()}
-    if isinstance(wanted, list) and isinstance(observed, list) and len(wanted) == len(observed):
-        return [_kept(one, other) for one, other in zip(wanted, observed, strict=True)]
+        return {key: kept(value, observed.get(key)) for key, value in wanted.items()}
+    if isinstance(wanted, list):
+        others = observed if isinstance(observed, list) else [observed]
+        return [
+            kept(one, others[at] if at < len(others) and _alike(one, others[at]) else others)
+            for at, one in enumerate(wanted)
+        ]
     return wanted
+
+
+def _alike(one: Any, other: Any) -> bool:
+    return without_userinfo(other) == one if isinstance(one, str) else type(one) is type(other)

@@ -8,22 +8,25 @@ here is all of them. Sources: `rabbit_policy:match_all/3`, `matches/3`, and reco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from console.kinds.refusals.policy_targets import may_apply_to, unsupported_keys
 from console.kinds.refusals.versions import BrokerFacts
 
-#: Returns whether a pattern matches a name; None if only the broker can decide.
-Matches = Callable[[str, str], bool | None]
+#: Returns whether one pattern matches a name; None if only the broker can decide.
+Test = Callable[[str], bool | None]
+#: Returns the test of a pattern.
+Compile = Callable[[str], Test]
 #: The type of an exchange as a target; queues have the type that the broker reports.
 EXCHANGE = "exchange"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Governing:
-    """A policy or operator policy of a virtual host. The definition has RabbitMQ's keys."""
+    """A policy or operator policy of a virtual host. The definition has RabbitMQ's keys. Equal only to
+    itself, so that it can be a key."""
 
     name: str
     pattern: str
@@ -71,39 +74,61 @@ class Choice:
         return len(self.first) < 2 and not self.undecided
 
 
+NOTHING = Choice()
+#: A policy, the keys that the type doesn't support, and the test of its pattern.
+_Covering = tuple[Governing, tuple[str, ...], Test]
+
+
 class Policies:
     """All policies of one sort in a virtual host, ready to be asked about many objects."""
 
-    def __init__(self, policies: Iterable[Governing], facts: BrokerFacts, matches: Matches) -> None:
+    def __init__(
+        self, policies: Iterable[Governing], facts: BrokerFacts, compile_pattern: Compile
+    ) -> None:
         self._sorted = sorted(policies, key=lambda one: (-one.priority, one.name))
         self._facts = facts
-        self._matches = matches
-        self._of_type: dict[str, list[tuple[Governing, tuple[str, ...]]]] = {}
+        self._compile = compile_pattern
+        self._of_type: dict[str, list[_Covering]] = {}
+        self._quick: dict[str, list[tuple[int, Governing, Test]]] = {}
 
-    def covering(self, of_type: str) -> Sequence[tuple[Governing, tuple[str, ...]]]:
-        """Return the policies for this type, highest priority first, each with the keys that keep it
-        from applying to the type."""
+    def _covering(self, of_type: str) -> list[_Covering]:
         if of_type not in self._of_type:
             self._of_type[of_type] = [
-                (one, tuple(_unsupported(one, of_type, self._facts)))
+                (one, lacking_keys(one, of_type, self._facts), self._compile(one.pattern))
                 for one in self._sorted
                 if covers(one, of_type)
             ]
         return self._of_type[of_type]
 
-    def choose(self, target: Target, *, whole: bool = True) -> Choice:
-        """Return which policies match. Not `whole`: stop at the first priority that applies, and
-        leave out the rest, for many objects at once."""
+    def quickly(self, target: Target) -> Choice:
+        """Return `first` and `undecided` of the choice only. For many objects."""
+        if target.type not in self._quick:
+            self._quick[target.type] = [
+                (one.priority, one, test)
+                for one, lacking, test in self._covering(target.type)
+                if not lacking
+            ]
+        name = target.name
+        first: tuple[Governing, ...] = ()
+        undecided: tuple[Governing, ...] = ()
+        for priority, one, test in self._quick[target.type]:
+            if first and priority < first[0].priority:
+                break
+            found = test(name)
+            if found:
+                first += (one,)
+            elif found is None:
+                undecided += (one,)
+        return Choice(first, undecided=undecided) if first or undecided else NOTHING
+
+    def choose(self, target: Target) -> Choice:
+        """Return which policies match."""
         first: list[Governing] = []
         lower: list[Governing] = []
         unsuited: list[tuple[Governing, tuple[str, ...]]] = []
         undecided: list[Governing] = []
-        for one, lacking in self.covering(target.type):
-            if first and not whole and one.priority < first[0].priority:
-                break
-            if lacking and not whole:
-                continue
-            found = self._matches(one.pattern, target.name)
+        for one, lacking, test in self._covering(target.type):
+            found = test(target.name)
             if found is None:
                 # Below the one that applies, it makes no difference.
                 if not lacking and (not first or one.priority == first[0].priority):
@@ -126,5 +151,6 @@ def covers(policy: Governing, of_type: str) -> bool:
     return may_apply_to(policy.apply_to, of_type)
 
 
-def _unsupported(policy: Governing, of_type: str, facts: BrokerFacts) -> Iterable[str]:
-    return () if of_type == EXCHANGE else unsupported_keys(policy.definition, of_type, facts)
+def lacking_keys(policy: Governing, of_type: str, facts: BrokerFacts) -> tuple[str, ...]:
+    """Return the keys that keep the policy from applying to targets of the type."""
+    return () if of_type == EXCHANGE else tuple(unsupported_keys(policy.definition, of_type, facts))

@@ -7,6 +7,7 @@ Sources: `rabbit_policies.erl`, `rabbit_mirror_queue_misc.erl`,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -102,6 +103,27 @@ _KEYS: Mapping[str, _Key] = {
     "ha-promote-on-shutdown": _Key(one_of("always", "when-synced"), until="4.0"),
     "ha-promote-on-failure": _Key(one_of("always", "when-synced"), until="4.0"),
 }
+
+
+#: What each check is tried with, to describe the values it accepts.
+_PROBES: Sequence[Any] = (object(), -1, 0, 10**18)
+
+
+def known_keys(facts: BrokerFacts, *, operator: bool) -> list[tuple[str, str]]:
+    """Return the keys that policies or operator policies of this broker can set, each with the values
+    that it takes: "whole number, not negative"."""
+    found = []
+    for name, key in sorted(_KEYS.items()):
+        since = key.operator if operator else key.since
+        missing = name in _FEDERATION and facts.lacks_plugin(*FEDERATION_PLUGINS)
+        if since is not None and facts.at_least(since) and facts.before(key.until) and not missing:
+            found.append((name, _described(key.check_of(facts))))
+    return found
+
+
+def _described(check: Check) -> str:
+    said = dict.fromkeys(filter(None, map(check, _PROBES)))
+    return ", ".join(re.sub(r"^must (not )?be (a )?", r"\1", one) for one in said) or "any value"
 
 
 def faults(spec: Mapping[str, Any], facts: BrokerFacts, *, operator: bool) -> Iterator[Fault]:

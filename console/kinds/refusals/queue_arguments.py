@@ -7,94 +7,16 @@ accepts an argument that isn't listed, without effect.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from console.kinds.refusals.checks import (
-    Check,
-    age,
-    anything,
-    between,
-    either,
-    has_null,
-    not_negative,
-    number,
-    one_of,
-    positive,
-    segment,
-    some_time,
-    ten_years,
-    text,
-    true_or_false,
-)
+from console.kinds.refusals.checks import either, has_null
+from console.kinds.refusals.queue_table import ARGUMENTS, CLASSIC, QUORUM, STREAM, TYPE, TYPES
 from console.kinds.refusals.versions import BrokerFacts, Fault
 
-TYPE = "x-queue-type"
-CLASSIC, QUORUM, STREAM = TYPES = ("classic", "quorum", "stream")
-_QUEUES = (CLASSIC, QUORUM)
+__all__ = ["CLASSIC", "FOR_QUORUM", "QUORUM", "STREAM", "TYPE", "TYPES", "faults", "queue_type"]
+
 FOR_QUORUM = "prepare_for_quorum_queue_migration"
-
-
-@dataclass(frozen=True, slots=True)
-class _Argument:
-    """An argument of queues. `types`: queue types that accept it. From version `alone` on, the
-    other types refuse it; earlier versions ignore it.
-
-    Before `since`, no type knows it, so all accept it. `changes`: other checks, each with the first
-    version in which it applies, latest first. `also`: another type that accepts it, from a version
-    on.
-    """
-
-    types: Sequence[str]
-    check: Check
-    since: str = ""
-    alone: str = ""
-    changes: Sequence[tuple[str, Check]] = ()
-    also: tuple[str, str] = ("", "")
-
-    def takes(self, of_type: str, facts: BrokerFacts) -> bool:
-        return of_type in self.types or (of_type == self.also[0] and facts.at_least(self.also[1]))
-
-    def check_of(self, facts: BrokerFacts) -> Check:
-        return next((check for since, check in self.changes if facts.at_least(since)), self.check)
-
-
-_LOCATORS = one_of("client-local", "balanced", "least-leaders", "random")
-_ARGUMENTS: Mapping[str, _Argument] = {
-    "x-expires": _Argument(_QUEUES, some_time),
-    "x-message-ttl": _Argument(_QUEUES, ten_years),
-    "x-dead-letter-exchange": _Argument(_QUEUES, text),
-    "x-dead-letter-routing-key": _Argument(_QUEUES, text),
-    "x-dead-letter-strategy": _Argument((QUORUM,), one_of("at-most-once", "at-least-once")),
-    "x-max-length": _Argument(_QUEUES, not_negative),
-    "x-max-length-bytes": _Argument(TYPES, not_negative),
-    "x-max-in-memory-length": _Argument((QUORUM,), not_negative),
-    "x-max-in-memory-bytes": _Argument((QUORUM,), not_negative),
-    "x-max-priority": _Argument((CLASSIC,), between(0, 255)),
-    "x-overflow": _Argument(_QUEUES, one_of("drop-head", "reject-publish", "reject-publish-dlx")),
-    "x-queue-mode": _Argument((CLASSIC,), one_of("default", "lazy"), changes=(("4.3", anything),)),
-    "x-queue-version": _Argument((CLASSIC,), between(1, 2), changes=(("4.3", between(2, 2)),)),
-    # 3.10.8 never answers for some other values, and uses a full core until it is restarted.
-    "x-queue-master-locator": _Argument(
-        (CLASSIC,),
-        one_of("client-local", "min-masters", "random"),
-        changes=(("4.0", anything),),
-    ),
-    "x-single-active-consumer": _Argument(_QUEUES, true_or_false),
-    "x-delivery-limit": _Argument((QUORUM,), anything),
-    "x-quorum-initial-group-size": _Argument((QUORUM,), positive),
-    "x-queue-leader-locator": _Argument((QUORUM, STREAM), _LOCATORS, also=(CLASSIC, "3.11")),
-    "x-max-age": _Argument((STREAM,), age),
-    "x-stream-max-segment-size-bytes": _Argument((STREAM,), segment),
-    "x-stream-filter-size-bytes": _Argument((STREAM,), between(16, 255), since="3.13", alone="4.3"),
-    "x-initial-cluster-size": _Argument((STREAM,), positive),
-    "x-consumer-timeout": _Argument((QUORUM,), not_negative, since="4.3"),
-    "x-consumer-disconnected-timeout": _Argument((QUORUM,), not_negative, since="4.3"),
-    "x-delayed-retry-type": _Argument((QUORUM,), text, since="4.3"),
-    "x-delayed-retry-min": _Argument((QUORUM,), number, since="4.3"),
-    "x-delayed-retry-max": _Argument((QUORUM,), number, since="4.3"),
-}
 
 
 def queue_type(arguments: Mapping[str, Any], default: str | None, facts: BrokerFacts) -> str:
@@ -129,7 +51,7 @@ def faults(
         if has_null(value):
             yield _fault(name, f"The argument {name} holds a null, which {facts.called} refuses.")
             continue
-        argument = _ARGUMENTS.get(name)
+        argument = ARGUMENTS.get(name)
         if argument is None or not facts.at_least(argument.since):
             continue
         if not argument.takes(of_type, facts):

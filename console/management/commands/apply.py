@@ -1,4 +1,6 @@
-"""`manage.py apply FILE`: apply a definitions file to a broker and wait for the verified result.
+"""`manage.py apply FILE|FOLDER`: apply definitions to a broker and wait for the verified result.
+
+What is applied from a folder is owned by it: changed by hand only with *break glass*.
 
 Exit code 0: everything is applied and read back, or already was; 1: an error, a step that wasn't
 applied, or still waiting after --timeout (the change is stored, and workers continue it).
@@ -14,23 +16,24 @@ import time
 import uuid
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from console.engine.applying.apply import apply_broker
 from console.errors import ConsoleError
-from console.management import pipeline
-from console.models import OPEN_CHANGES, Change, StepState
-from vhosts.definitions.import_file import accept_import, plan_import
+from console.management import folders, pipeline
+from console.models import OPEN_CHANGES, Change, Step, StepState
+from vhosts.definitions.folder.plan import apply_folder
+from vhosts.definitions.import_file import ImportPlan, accept_import, plan_import
 
 _LOOK_EVERY_S = 0.5
+#: Outcomes for exit code 0.
+_GOOD = ("done", "in_sync")
 
 
 class Command(BaseCommand):
-    help = (
-        "Apply a definitions file and wait for the result. Exit code: 0 applied or in "
-        "sync, 1 error."
-    )
+    help = "Apply definitions and wait for the result. Exit code: 0 applied or in sync, 1 error."
 
     def add_arguments(self, parser: CommandParser) -> None:
         pipeline.add_file(parser)
@@ -38,15 +41,22 @@ class Command(BaseCommand):
             "--reason", default="", help="stored with the change and in the audit log"
         )
         parser.add_argument(
-            "--timeout", type=float, default=300, help="seconds to wait (default: 300)"
+            "--wait", "--timeout", type=float, default=300, dest="timeout", metavar="SECONDS",
+            help="how long to wait for the result (default: 300)",
+        )  # fmt: skip
+        parser.add_argument(
+            "--yes", action="store_true", help="apply a folder without asking on the terminal"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = pipeline.actor(options["acting"])
+        if folders.is_folder(options["file"]):
+            self._folder(options, user)
+            return
+        folders.refuse_options_of_folders(options)
         try:
-            broker = pipeline.broker_named(options["broker"], user)
             plan = plan_import(
-                broker=broker,
+                broker=pipeline.broker_named(options["broker"], user),
                 body=pipeline.read_input(options["file"]),
                 options=pipeline.options_of(options),
                 acting_user=user,
@@ -61,29 +71,68 @@ class Command(BaseCommand):
             )
         except ConsoleError as error:
             pipeline.failed(error)
+        told = self._finish(plan, change, options)
+        if options["json"]:
+            self.stdout.write(json.dumps(told))
+        if told["state"] not in _GOOD:
+            sys.exit(pipeline.FAILED)
+
+    def _folder(self, options: dict[str, Any], user: User) -> None:
+        owner = folders.source(options)
+        errors: list[str] = []
+        plans = list(folders.plans(options, owner, user, errors.append))
+        if any(plan.desired_objects for plan in plans) and not options["yes"]:
+            self._ask(plans)
+        told = []
+        for plan in plans:
+            try:
+                change = apply_folder(
+                    plan, owner, acting_user=user, now=timezone.now(), reason=options["reason"]
+                )
+            except ConsoleError as error:
+                errors.append(f"{plan.broker.name}: {error.message}")
+                continue
+            told.append({"broker": plan.broker.name, **self._finish(plan, change, options)})
+        if options["json"]:
+            self.stdout.write(json.dumps(told))
+        for sentence in errors:
+            self.stderr.write(sentence)
+        if errors or any(one["state"] not in _GOOD for one in told):
+            sys.exit(pipeline.FAILED)
+
+    def _ask(self, plans: list[ImportPlan]) -> None:
+        """Show the plans and ask. Raises CommandError if the answer isn't yes."""
+        if not sys.stdin.isatty():
+            raise CommandError("There is no terminal to ask on. Review the plan, then add --yes.")
+        for plan in plans:
+            for line in pipeline.plan_lines(plan):
+                self.stdout.write(line)
+        self.stdout.write("Apply this? Only yes applies it: ", ending="")
+        self.stdout.flush()
+        if sys.stdin.readline().strip() != "yes":
+            raise CommandError("Nothing was changed.")
+
+    def _finish(
+        self, plan: ImportPlan, change: Change | None, options: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Wait for the change and return its outcome; print it unless the output is JSON."""
         if not options["json"]:
             for line in pipeline.plan_lines(plan):
                 self.stdout.write(line)
         if change is None:
-            if options["json"]:
-                self.stdout.write(json.dumps({"change": None, "state": "in_sync", "steps": []}))
-            return
-        change = _wait(change, broker.pk, options["timeout"])
-        self._report(change, as_json=options["json"])
-        if change.state != "done":
-            sys.exit(pipeline.FAILED)
-
-    def _report(self, change: Change, *, as_json: bool) -> None:
+            return {"change": None, "state": "in_sync", "steps": []}
+        change = _wait(change, plan.broker.pk, options["timeout"])
         steps = list(change.steps.select_related("target"))
-        if as_json:
-            told = [
-                {"op": step.op, "kind": step.target.kind, "key": step.target.key,
-                 "state": step.state, "detail": step.error_detail}
-                for step in steps
-            ]  # fmt: skip
-            answer = {"change": str(change.pk), "state": change.state, "steps": told}
-            self.stdout.write(json.dumps(answer))
-            return
+        if not options["json"]:
+            self._report(change, steps)
+        told = [
+            {"op": step.op, "kind": step.target.kind, "key": step.target.key,
+             "state": step.state, "detail": step.error_detail}
+            for step in steps
+        ]  # fmt: skip
+        return {"change": str(change.pk), "state": change.state, "steps": told}
+
+    def _report(self, change: Change, steps: list[Step]) -> None:
         for step in steps:
             if step.state != StepState.APPLIED:
                 shown = "".join(

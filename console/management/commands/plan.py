@@ -1,4 +1,4 @@
-"""`manage.py plan FILE`: show what a definitions file would change on a broker. Changes nothing.
+"""`manage.py plan FILE|FOLDER`: show what definitions would change on a broker. Changes nothing.
 
 Exit code 0: in sync; 2: changes pending; 1: an error, including objects in the file that can't be
 imported.
@@ -14,34 +14,50 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from console.errors import ConsoleError
-from console.management import pipeline
-from vhosts.definitions.import_file import plan_import
+from console.management import folders, pipeline
+from vhosts.definitions.import_file import ImportPlan, plan_import
 
 
 class Command(BaseCommand):
-    help = "Show what a definitions file would change. Exit code: 0 in sync, 2 changes, 1 error."
+    help = "Show what definitions would change. Exit code: 0 in sync, 2 changes, 1 error."
 
     def add_arguments(self, parser: CommandParser) -> None:
         pipeline.add_file(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = pipeline.actor(options["acting"])
-        try:
-            plan = plan_import(
-                broker=pipeline.broker_named(options["broker"], user),
-                body=pipeline.read_input(options["file"]),
-                options=pipeline.options_of(options),
-                acting_user=user,
-                now=timezone.now(),
-            )
-        except ConsoleError as error:
-            pipeline.failed(error)
-        if options["json"]:
-            self.stdout.write(json.dumps(pipeline.plan_json(plan)))
+        errors: list[str] = []
+        if folders.is_folder(options["file"]):
+            owner = folders.source(options)
+            plans = list(folders.plans(options, owner, user, errors.append))
+            shown: Any = [pipeline.plan_json(plan) for plan in plans]
         else:
-            for line in pipeline.plan_lines(plan):
-                self.stdout.write(line)
-        if not plan.sound and not options["valid_part"]:
+            folders.refuse_options_of_folders(options)
+            try:
+                plan = plan_import(
+                    broker=pipeline.broker_named(options["broker"], user),
+                    body=pipeline.read_input(options["file"]),
+                    options=pipeline.options_of(options),
+                    acting_user=user,
+                    now=timezone.now(),
+                )
+            except ConsoleError as error:
+                pipeline.failed(error)
+            plans, shown = [plan], pipeline.plan_json(plan)
+        self._report(plans, shown, errors, as_json=options["json"])
+        if errors or not (options["valid_part"] or all(plan.sound for plan in plans)):
             sys.exit(pipeline.FAILED)
-        if plan.desired_objects:
+        if any(plan.desired_objects for plan in plans):
             sys.exit(pipeline.PENDING)
+
+    def _report(
+        self, plans: list[ImportPlan], shown: Any, errors: list[str], *, as_json: bool
+    ) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(shown))
+        else:
+            for plan in plans:
+                for line in pipeline.plan_lines(plan):
+                    self.stdout.write(line)
+        for error in errors:
+            self.stderr.write(error)

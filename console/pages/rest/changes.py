@@ -169,6 +169,7 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
             ),
         )
 
+    @extend_schema(operation_id="changes_revert_since_create")
     @changing(RevertSinceWrite)
     @action(methods=["post"], detail=False, url_path="revert")
     def revert_since(self, request: Request) -> Response:

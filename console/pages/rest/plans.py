@@ -118,11 +118,11 @@ def _read(
         if name not in fields and declared[name].default is empty:
             raise InvalidField(f"wishes.{number}.{name}", "This field is required.")
         fields.setdefault(name, declared[name].default)
-    if fields.pop("reason", None):
-        raise InvalidField(
-            f"wishes.{number}.reason",
-            "Set the reason for the whole plan, not for an entry.",
-        )
+    for name in ("reason", "break_glass"):
+        if fields.pop(name, None):
+            raise InvalidField(
+                f"wishes.{number}.{name}", f"Set the {name} for the whole plan, not for an entry."
+            )
     return kind, fields, absent
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from accessctl.authorize import AnyUser
@@ -42,6 +42,9 @@ class OnBroker:
         self._history, self._broker, self._overwrite = history, history.broker, overwrite
         self._judge = Judge(user)
         self._now: dict[Ref, Spec | None] = {}
+        self._came_and_went: set[Ref] = set()
+        #: The broker couldn't be read, so whether what an object needs exists isn't known.
+        self._needs_unknown = False
         self.desired_objects: list[DesiredObject] = []
         self.about: dict[Ref, list[str]] = {}
         self.remarks: list[str] = []
@@ -52,6 +55,7 @@ class OnBroker:
         """Raises NotAllowed, InvalidField."""
         try:
             folded = fold(self._history.events)
+            self._came_and_went = {event.ref for event in self._history.events} - set(folded)
             self._read(folded)
             inverses = [
                 invert(one, self._now.get(one.ref), overwrite=self._overwrite)
@@ -89,21 +93,21 @@ class OnBroker:
             f"{present.trouble}"
         )
 
-    _needs_unknown = False
-
-    def _desire(self, inverses: Iterable[Inverse]) -> None:
-        wanted: dict[Ref, Spec | None] = {}
-        for inverse in inverses:
-            self.conflicts = self.conflicts or bool(inverse.conflicts or inverse.moved)
-            sentences = list(
-                about_inverse(inverse, self._now.get(inverse.ref), overwrite=self._overwrite)
-            )
-            if inverse.changes:
-                wanted[inverse.ref] = inverse.spec
-                self.about.setdefault(inverse.ref, []).extend(sentences)
+    def _desire(self, inverses: Sequence[Inverse]) -> None:
+        wanted = {one.ref: one.spec for one in inverses if one.changes}
+        gone = {ref for ref, spec in wanted.items() if spec is None and ref.kind in OWNERS}
+        for one in inverses:
+            ref, owner = one.ref, next((o for o in owners_of(one.ref) if o in gone), None)
+            said = about_inverse(one, self._now.get(ref), owner, overwrite=self._overwrite)
+            if owner is None:
+                self.conflicts = self.conflicts or bool(one.conflicts or one.moved)
+            elif wanted.get(ref) is None:
+                # RabbitMQ deletes it with the virtual host or user.
+                wanted.pop(ref, None)
+            if ref in wanted:
+                self.about.setdefault(ref, []).extend(said)
             else:
-                self.remarks += sentences
-        self._drop_implied(wanted)
+                self.remarks += said
         self._drop_baseless(wanted)
         replaced = [ref for ref, spec in wanted.items() if self._op(ref, spec) is Op.REPLACE]
         for ref, inner in read_falling(self._broker, replaced).items():
@@ -115,14 +119,6 @@ class OnBroker:
                     f"{counted(len(again), 'object')} deleted with it and created again: {named(again)}."
                 )
         self._take(wanted)
-
-    @staticmethod
-    def _drop_implied(wanted: dict[Ref, Spec | None]) -> None:
-        """Drop the deletions of what a deleted virtual host or user takes along."""
-        gone = {ref for ref, spec in wanted.items() if spec is None and ref.kind in OWNERS}
-        for ref in [ref for ref, spec in wanted.items() if spec is None]:
-            if any(owner in gone for owner in owners_of(ref)):
-                del wanted[ref]
 
     def _drop_baseless(self, wanted: dict[Ref, Spec | None]) -> None:
         """Drop what can't exist, because what it needs is gone and doesn't come back."""
@@ -139,6 +135,9 @@ class OnBroker:
                     del wanted[ref]
                     break
         for need, refs in dropped.items():
+            if need in self._came_and_went:
+                # It was created and deleted again in the meantime, so it isn't missed.
+                continue
             self.remarks.append(
                 f"Not created again, because the {phrase(need)} doesn't exist: {named(refs)}."
             )

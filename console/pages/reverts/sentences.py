@@ -17,9 +17,19 @@ from console.reconcile.disclose import beside_secrets, reaches_elsewhere
 MOST_NAMED = 20
 
 
-def about_inverse(inverse: Inverse, now: Spec | None, *, overwrite: bool) -> Iterator[str]:
-    """Yield what was changed again since the change, and what happens with it."""
-    if inverse.moved:
+def about_inverse(
+    inverse: Inverse, now: Spec | None, owner: Ref | None, *, overwrite: bool
+) -> Iterator[str]:
+    """Yield what was changed again since the change, and what happens with it. `owner`: the virtual
+    host or user that is deleted, and the object with it; None if it stays."""
+    if owner is not None:
+        if now is not None and (inverse.moved or inverse.conflicts):
+            was = inverse.moved or "edited"
+            yield (
+                f"The {phrase(inverse.ref)} was {was} since then. It is deleted with the "
+                f"{phrase(owner)}."
+            )
+    elif inverse.moved:
         fields = f" ({_paths(inverse.conflicts)})" if inverse.conflicts else ""
         again = "is left as it is"
         if overwrite:
@@ -27,13 +37,13 @@ def about_inverse(inverse: Inverse, now: Spec | None, *, overwrite: bool) -> Ite
                 "is deleted all the same" if inverse.spec is None else "is set back all the same"
             )
         yield f"The {phrase(inverse.ref)} was {inverse.moved} since then{fields}. It {again}."
-        return
-    for path in inverse.conflicts:
-        again = "It is set back too." if overwrite else "It keeps that value."
-        yield (
-            f"{_path(path)} of the {phrase(inverse.ref)} was changed again since then, to "
-            f"{_value(now, path)}. {again}"
-        )
+    else:
+        for path in inverse.conflicts:
+            again = "It is set back too." if overwrite else "It keeps that value."
+            yield (
+                f"{_path(path)} of the {phrase(inverse.ref)} was changed again since then, to "
+                f"{_value(now, path)}. {again}"
+            )
 
 
 def lost_with(broker: Broker, ref: Ref, now: Spec | None, spec: Spec | None) -> Iterator[str]:
@@ -46,7 +56,7 @@ def lost_with(broker: Broker, ref: Ref, now: Spec | None, spec: Spec | None) -> 
     if now is None:
         if beside_secrets(kind.name):
             secret = kind.field(beside_secrets(kind.name)[0]).title
-            yield f"It comes back without a {secret}, so it can't log in until you set one."
+            yield f"It comes back without a {secret}, so it can't connect until you set one."
         if kind.is_container:
             yield "Messages, open connections and traces that ran in it don't come back."
         elif face is not None and face.rules.messages is not None:

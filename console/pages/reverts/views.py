@@ -156,7 +156,6 @@ def _choose(request: HttpRequest, scope: Scope, problem: str) -> HttpResponse:
         "scope": scope,
         "brokers": Broker.objects.visible_to(request.user).order_by("name"),
         "broker": scope.broker,
-        "vhost": scope.vhost or "",
         "since": request.GET.get("since")
         or f"{now.astimezone(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M}",
         "problem": problem,

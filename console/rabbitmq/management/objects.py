@@ -8,6 +8,7 @@ always sends the whole object.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -128,16 +129,22 @@ class ObjectStore:
         for call in wire.writes(key, spec, before):
             self.send(call)
 
-    def delete(self, wire: Wire, key: Key, *, if_empty: bool = False) -> None:
+    def delete(
+        self, wire: Wire, key: Key, *, if_empty: bool = False, if_unused: bool = False
+    ) -> None:
         """Delete the object. A missing object is no error.
 
-        With `if_empty`, the broker refuses to delete an object that is in use (Rejected).
+        With `if_empty`, the broker refuses to delete an object that is in use (Rejected); with
+        `if_unused`, a queue that has consumers.
         """
         try:
             rows: Sequence[Row] = ()
             if wire.reads_before_delete:
                 rows = self._rows(wire.one(key)[0])
-            self.send(wire.delete(key, rows, if_empty=if_empty))
+            call = wire.delete(key, rows, if_empty=if_empty)
+            if if_unused:
+                call = replace(call, query={**(call.query or {}), "if-unused": "true"})
+            self.send(call)
         except NotFound:
             return
 

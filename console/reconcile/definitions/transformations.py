@@ -116,7 +116,11 @@ _EXCLUDED: Mapping[str, tuple[str, ...]] = {
     "exclude_permissions": tuple(
         kind.name for kind in KINDS.values() if kind.user_at is not None and not kind.is_account
     ),
-    "exclude_runtime_parameters": ("parameter", "global_parameter", "operator_policy"),
+    "exclude_runtime_parameters": tuple(
+        kind.name
+        for kind in KINDS.values()
+        if kind.section.name in ("parameters", "global_parameters")
+    ),
     "exclude_policies": ("policy", "operator_policy"),
 }
 TRANSFORMATIONS: Mapping[str, Callable[[Objects], Objects]] = {

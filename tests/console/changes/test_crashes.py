@@ -1,6 +1,7 @@
 """A worker that dies anywhere loses nothing and does nothing twice: processes are really killed.
 
-Every point is tried with virtual hosts, users and permissions, each created, updated and deleted:
+Every point is tried with virtual hosts, users, permissions, exchanges and bindings, each created, updated (where it
+has anything that can be) and deleted:
 
 C0  the web process, before it commits        C6  the call was answered; before the read-back
 C1  the web process, before it answers        C7  read back; before the commit
@@ -44,8 +45,15 @@ from vhosts.models import VirtualHost
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
-KINDS = ("vhost", "user", "permission")
-PATHS = {"vhost": "vhosts", "user": "users", "permission": "permissions"}
+KINDS = ("vhost", "user", "permission", "exchange", "binding")
+PATHS = {"vhost": "vhosts", "user": "users", "permission": "permissions", "exchange": "exchanges"}
+FANOUT = {
+    "type": "fanout",
+    "durable": True,
+    "auto_delete": False,
+    "internal": False,
+    "arguments": {},
+}
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
 LESS = {"configure": "^$", "write": "^$", "read": ".*"}
 HASH = {"password_hash": hash_password(Secret("x" * 12)).reveal(), "hashing_algorithm": SHA256}
@@ -54,6 +62,8 @@ WISHES = {
     "vhost": [({"description": "a"}, None), ({"description": "b"}, None), (None, None)],
     "user": [({"tags": ["a"]}, HASH), ({"tags": ["b"]}, None), (None, None)],
     "permission": [(ALL, None), (LESS, None), (None, None)],
+    "exchange": [(FANOUT, None), (None, None)],
+    "binding": [({}, None), (None, None)],
 }
 
 
@@ -68,6 +78,13 @@ class Story:
             self.keys = [(names("vhost"),) for _ in range(objects)]
         elif kind == "user":
             self.keys = [(user,) for user in users]
+        elif kind in ("exchange", "binding"):
+            vhost = names("vhost")
+            self.keys = [(vhost, f"{number}") for number in range(objects)]
+            ends = [("exchange", key, FANOUT) for key in self.keys] if kind == "binding" else []
+            engine.do(("vhost", [vhost], {}), *ends)
+            if kind == "binding":
+                self.keys = [(*key, "exchange", key[1], "k", "{}") for key in self.keys]
         else:
             vhost = names("vhost")
             self.keys = [(vhost, user) for user in users]
@@ -75,7 +92,9 @@ class Story:
         self.before = self.after = self.secrets = None
 
     def __iter__(self):
-        for op, desired in zip(("create", "update", "delete"), WISHES[self.kind], strict=True):
+        desired_states = WISHES[self.kind]
+        ops = ("create", "delete") if len(desired_states) == 2 else ("create", "update", "delete")
+        for op, desired in zip(ops, desired_states, strict=True):
             Attempt.objects.all().delete()
             self.after, self.secrets = desired
             yield op
@@ -83,7 +102,8 @@ class Story:
             self.before = self.after
 
     def ask(self, **more):
-        observed = {Ref(self.kind, key): self.before for key in self.keys if self.before}
+        there = self.keys if self.before is not None else ()
+        observed = {Ref(self.kind, key): self.before for key in there}
         desired_objects = [(self.kind, list(key), self.after, self.secrets) for key in self.keys]
         return self.engine.ask(*desired_objects, observed=observed, **more)
 
@@ -95,7 +115,11 @@ class Story:
         return all(self._is(key, self.before) for key in self.keys[start:])
 
     def _is(self, key, spec):
-        found = self.seen(PATHS[self.kind], *key)
+        if self.kind == "binding":
+            path = ("bindings", key[0], "e", key[1], key[2][0], key[3], key[4])
+        else:
+            path = (PATHS[self.kind], *key)
+        found = self.seen(*path)
         if spec is None or found is None:
             return found is spec
         return all(found[name] == value for name, value in spec.items())

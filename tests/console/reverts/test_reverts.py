@@ -15,8 +15,9 @@ from accessctl.models import Grant
 from console.engine.proposals.retry import NothingLeft
 from console.errors import NotAllowed, Stale
 from console.kinds.common.kind import Ref
-from console.models import AuditEntry, Broker, Change, DeletedWith, Step, StepState
+from console.models import AuditEntry, Broker, Change, DeletedWith, ManagedObject, Step, StepState
 from console.pages.reverts.inverse import revert_change, revert_since
+from console.reconcile.disclose import public_spec
 from tests import acting
 from tests.console.changes.test_crashes import HASH
 from tests.console.reverts.asking import apply_revert, finish, inverse, undo, undo_since
@@ -184,7 +185,7 @@ def test_a_deleted_user_comes_back_with_permissions_and_without_a_password(
          list(DeletedWith.objects.filter(step__change=change).values("objects_then", "lost"))]
     )  # fmt: skip
     found = inverse(engine, change)
-    assert "without a password, so it can't log in until you set one" in said(found)
+    assert "without a password, so it can't connect until you set one" in said(found)
     assert apply_revert(engine, found).state == "done"
     assert seen("users", user)["tags"] == ["management"]
     assert seen("users", user)["password_hash"] == ""
@@ -418,3 +419,35 @@ def test_a_range_with_undo_since_is_one_change(engine, vhost, seen):
     engine.do(("policy", [vhost, "b"], cap(1)))
     assert undo_since(engine, since, vhost).steps.count() == 2
     assert seen("policies", vhost) == []
+
+
+def test_what_was_edited_in_a_virtual_host_that_is_deleted_goes_with_it(
+    engine, names, live_broker, seen
+):
+    """Keeping it would be a lie: RabbitMQ deletes it with the virtual host."""
+    vhost = names("vhost")
+    change = engine.do(("vhost", [vhost], {}), ("policy", [vhost, "cap"], cap(3)))
+    live_broker.call("PUT", "policies", vhost, "cap", body={"pattern": "^b", "definition": {"max-length": 9}})  # fmt: skip
+    found = inverse(engine, change)
+    assert "It is deleted with the virtual host" in said(found)
+    assert "left as it is" not in said(found)
+    assert not found.conflicts
+    assert apply_revert(engine, found).state == "done"
+    assert seen("vhosts", vhost) is None
+
+
+def test_credentials_in_uris_come_back_empty_and_that_is_said(engine, vhost, live_broker):
+    """The shovel plugin isn't needed for what is planned."""
+    change = engine.do(("policy", [vhost, "p"], cap(1)))
+    value = {"src-uri": "amqp://u:secret@example.com", "src-queue": "q", "dest-uri": "amqp://", "dest-queue": "r"}  # fmt: skip
+    target = ManagedObject.objects.create(
+        broker=engine.broker, kind="parameter", key=["shovel", vhost, "move"], spec=None
+    )
+    public = public_spec("parameter", {"value": value})
+    Step.objects.create(
+        change=change, ordinal=9, broker=engine.broker, target=target, op="delete", generation=1, before=public,
+        permission="brokers:edit", state=StepState.APPLIED, next_at=utc_now(), finished_at=utc_now(),
+    )  # fmt: skip
+    found = inverse(engine, change)
+    assert "doesn't store the credentials in its URIs" in said(found)
+    assert "secret" not in repr(found)

@@ -25,6 +25,7 @@ from vhosts.definitions.import_losses import Row
 from vhosts.definitions.planning.facts import read_facts
 from vhosts.definitions.planning.limits import Limits
 from vhosts.definitions.planning.options import ImportOptions
+from vhosts.definitions.planning.ownership import Ownership
 from vhosts.definitions.read import Live
 from vhosts.definitions.rights import right_for, why_not_import
 
@@ -40,6 +41,7 @@ class Planner:
         options: ImportOptions,
         user: AnyUser,
         store: BrokerObjects,
+        ownership: Ownership | None = None,
     ) -> None:
         objects = dict(definitions.objects)
         own = Ref(CONTAINER.name, (options.vhost,)) if options.vhost is not None else None
@@ -50,6 +52,7 @@ class Planner:
         self.broker, self.options, self.user = broker, options, user
         self.definitions = replace(definitions, objects=objects)
         self.live = live
+        self.ownership = ownership
         self.store = store
         self.facts = read_facts(store, broker, live.version, self._as_it_will_be)
         self.rows: list[Row] = []
@@ -79,16 +82,20 @@ class Planner:
                 del allowed[finding.ref]
                 op = Op.UPDATE if finding.ref in observed else Op.CREATE
                 self.rows.append(Row(finding.ref, op, "impossible", finding.sentence))
+        for ref, why in self.ownership.owned_by_others(allowed).items() if self.ownership else ():
+            del allowed[ref]
+            self.rows.append(Row(ref, Op.UPDATE, "refused", why))
         absent = check_references(self.definitions, self._known())
         for ref, why in absent.items():
             if ref in allowed:
                 del allowed[ref]
                 self.rows.append(Row(ref, Op.CREATE, "impossible", why))
-        whole, kept = complete(self.definitions, allowed, observed, whole_truth=self.options.prune)
+        whole_truth = self.options.prune or self.ownership is not None
+        whole, kept = complete(self.definitions, allowed, observed, whole_truth=whole_truth)
         self.kept = kept
         for ref, spec in whole.items():
             self._one(ref, spec)
-        if self.options.prune:
+        if self.options.prune or self.ownership is not None:
             self._prune()
         self._carried()
         self._within_limits()
@@ -207,14 +214,18 @@ class Planner:
             self.rights[ref] = right
 
     def _prune(self) -> None:
-        lacking = [
-            ref
-            for ref in prunable(
+        if self.ownership is not None:
+            found = self.ownership.prunable(self.definitions.objects, self.live.objects)
+        else:
+            found = prunable(
                 self.definitions,
                 self.live.objects,
                 vhost=self.options.vhost,
                 own_user=self.broker.username,
             )
+        lacking = [
+            ref
+            for ref in found
             if not why_not_import(self.user, self.broker, ref, self.live.objects[ref])
         ]
         # An object that is deleted with another one isn't deleted separately.
@@ -281,4 +292,5 @@ class Planner:
             permission=self.rights[ref],
             secrets=secrets,
             guard=guard,
+            source=self.ownership.source if self.ownership else None,
         )

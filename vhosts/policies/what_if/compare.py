@@ -7,13 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from console.kinds.effective.select import EXCHANGE, Choice, Governing, Policies, Target, covers
+from console.kinds.effective.select import (
+    EXCHANGE,
+    Choice,
+    Governing,
+    Policies,
+    Target,
+    covers,
+    lacking_keys,
+)
 from console.kinds.effective.settings import InForce, in_force
-from console.kinds.refusals.policy_targets import unsupported_keys
-from console.kinds.refusals.versions import BrokerFacts
 from vhosts.policies.read import Seen, Sort
 from vhosts.policies.values import SOURCES, both_shown, shown
-from vhosts.policies.what_if.losses import Losses
+from vhosts.policies.what_if.losses import Losses, Tightened, tightened_by
 from vhosts.policies.what_if.subjects import Subject
 
 SAMPLE = 5
@@ -43,6 +49,10 @@ class Effect:
     overruled: tuple[str, ...] = ()
     #: Keys of the policy that this version or type ignores, and why.
     ignored: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_change(self) -> bool:
+        return self.before != self.after or bool(self.changed)
 
 
 @dataclass(slots=True)
@@ -84,8 +94,36 @@ class _Difference:
     """What changes for objects of one type, with the same arguments and policies."""
 
     effect: Effect
-    before: InForce
-    after: InForce
+    #: Of the changed sort, after the change.
+    after: Choice
+    tightened: Tightened | None
+
+
+class _Own:
+    """The changed policy before or after the change; None if it isn't there."""
+
+    def __init__(self, policy: Governing | None, seen: Seen) -> None:
+        self.policy = policy
+        self._facts = seen.facts
+        self._test = seen.compile_pattern(policy.pattern) if policy else None
+        self._lacking: dict[str, tuple[str, ...] | None] = {}
+
+    def lacking(self, of_type: str) -> tuple[str, ...] | None:
+        """Return the keys that the type doesn't support; None if the policy isn't for the type."""
+        if of_type not in self._lacking:
+            self._lacking[of_type] = (
+                lacking_keys(self.policy, of_type, self._facts)
+                if self.policy and covers(self.policy, of_type)
+                else None
+            )
+        return self._lacking[of_type]
+
+    def may_match(self, target: Target) -> bool:
+        return (
+            self._test is not None
+            and self.lacking(target.type) is not None
+            and self._test(target.name) is not False
+        )
 
 
 class Comparison:
@@ -93,8 +131,7 @@ class Comparison:
     the change; None deletes it."""
 
     def __init__(self, seen: Seen, sort: Sort, changed: dict[str, Governing | None]) -> None:
-        self._facts: BrokerFacts = seen.facts
-        self._matches = seen.matches
+        self._seen = seen
         self._sort = sort
         self._changed = changed
         now = seen.policies if sort == "P" else seen.operators
@@ -107,21 +144,22 @@ class Comparison:
         self._known: dict[tuple[object, ...], _Difference] = {}
 
     def _of(self, policies: Iterable[Governing]) -> Policies:
-        return Policies(policies, self._facts, self._matches)
+        return Policies(policies, self._seen.facts, self._seen.compile_pattern)
 
     def outcome(self, name: str, subjects: Sequence[Subject], ends: float) -> Outcome:
         """Return what the change of the policy called `name` does, until the time `ends`
         (`time.monotonic`)."""
-        was, becomes = self._present.get(name), self._changed[name]
+        becomes = _Own(self._changed[name], self._seen)
+        was = _Own(self._present.get(name), self._seen)
         found = Outcome(of=len(subjects))
         for number, subject in enumerate(subjects):
             if number % 256 == 0 and time.monotonic() > ends:
                 break
             found.compared += 1
-            if becomes is not None and self._may_match(becomes, subject.target):
+            if becomes.may_match(subject.target):
                 self._add(found, subject, name, becomes)
-            elif was is not None and self._may_match(was, subject.target):
-                self._add(found, subject, name, None if becomes else was)
+            elif was.may_match(subject.target):
+                self._add(found, subject, name, None if becomes.policy else was)
         return found
 
     def choices_after(self, target: Target) -> tuple[Choice, Choice]:
@@ -129,34 +167,28 @@ class Comparison:
         changed, other = self._after.choose(target), self._other.choose(target)
         return (changed, other) if self._sort == "P" else (other, changed)
 
-    def _may_match(self, policy: Governing, target: Target) -> bool:
-        return covers(policy, target.type) and (
-            self._matches(policy.pattern, target.name) is not False
-        )
-
-    def _add(self, found: Outcome, subject: Subject, name: str, matching: Governing | None) -> None:
-        """Count the object. `matching` None: the policy matched it before the change only."""
+    def _add(self, found: Outcome, subject: Subject, name: str, own: _Own | None) -> None:
+        """Count the object. `own` None: the policy matched it before the change only."""
         target = subject.target
-        lacking = [] if matching is None else _lacking(matching, target, self._facts)
+        lacking = own.lacking(target.type) if own else None
         if lacking:
             found.unsuited += 1
             found.keys.update(lacking)
-        elif matching is not None:
+        elif own:
             found.queues += subject.is_queue
             found.exchanges += not subject.is_queue
             if len(found.sample) < SAMPLE:
                 found.sample.append(target.name)
         difference = self._difference(subject)
-        effect = difference.effect
-        after = difference.after.policy if self._sort == "P" else difference.after.operator
+        effect, after = difference.effect, difference.after
         found.undecided += bool(after.undecided)
-        if name in effect.after and after.is_tied:
+        if after.is_tied and name in effect.after:
             _group(found.ties, effect.after, effect).add(subject)
-        if effect.before != effect.after or effect.changed:
+        if effect.is_change:
             _group(found.groups, effect, effect).add(subject)
-            if subject.is_queue:
-                found.losses.add(subject, difference.before, difference.after)
-        elif matching is None or lacking or self._changed[name] is None:
+            if difference.tightened is not None:
+                found.losses.add(subject, difference.tightened)
+        elif own is None or lacking or self._changed[name] is None:
             return
         elif name not in effect.after:
             _group(found.outranked, effect.after, effect).add(subject)
@@ -166,11 +198,12 @@ class Comparison:
 
     def _difference(self, subject: Subject) -> _Difference:
         target = subject.target
-        before = self._before.choose(target, whole=False)
-        after = self._after.choose(target, whole=False)
-        other = self._other.choose(target, whole=False)
+        before = self._before.quickly(target)
+        after = self._after.quickly(target)
+        other = self._other.quickly(target)
         key = (
-            target.type, subject.arguments, _key(before), _key(after), _key(other),
+            target.type, subject.arguments, before.first, before.undecided, after.first,
+            after.undecided, other.first, other.undecided,
         )  # fmt: skip
         if key not in self._known:
             self._known[key] = self._compared(target, before, after, other)
@@ -181,7 +214,7 @@ class Comparison:
     ) -> _Difference:
         def of(choice: Choice) -> InForce:
             pair = (choice, other) if self._sort == "P" else (other, choice)
-            return in_force(target, *pair, self._facts)
+            return in_force(target, *pair, self._seen.facts)
 
         was, becomes = of(before), of(after)
         changed = tuple(_changes(_values(was), _values(becomes), target.type))
@@ -198,17 +231,8 @@ class Comparison:
                 if one.no_effect and applied and one.key in applied.definition
             ),
         )
-        return _Difference(effect, was, becomes)
-
-
-def _lacking(policy: Governing, target: Target, facts: BrokerFacts) -> list[str]:
-    if target.type == EXCHANGE:
-        return []
-    return unsupported_keys(policy.definition, target.type, facts)
-
-
-def _key(choice: Choice) -> tuple[object, ...]:
-    return (*(id(one) for one in choice.first), None, *(id(one) for one in choice.undecided))
+        tightened = None if target.type == EXCHANGE else tightened_by(was, becomes, target.type)
+        return _Difference(effect, after, tightened)
 
 
 def _names(choice: Choice) -> _Names:

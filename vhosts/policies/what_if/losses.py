@@ -35,35 +35,29 @@ class Losses:
     expiring: dict[str, Expiring] = field(default_factory=dict)
     ttls: list[str] = field(default_factory=list)
 
-    def add(self, subject: Subject, before: InForce, after: InForce) -> None:
-        """Count what a queue loses between these two states."""
-        limit = _tightened("max-length", before, after)
-        if limit is not None:
-            self._over(subject, limit, before, after)
-        of_type = subject.target.type
-        expires = _tightened("expires", before, after)
-        if expires is not None:
-            one = self.expiring.setdefault(shown("expires", expires, of_type), Expiring())
+    def add(self, subject: Subject, tightened: Tightened) -> None:
+        """Count what a queue loses by these new limits."""
+        if tightened.max_length is not None:
+            self._over(subject, tightened)
+        if tightened.expires:
+            one = self.expiring.setdefault(tightened.expires, Expiring())
             one.queues += 1
             if subject.consumers == 0:
                 one.unused += 1
                 one.messages += subject.ready or 0
-        ttl = _tightened("message-ttl", before, after)
-        if ttl is not None and (text := shown("message-ttl", ttl, of_type)) not in self.ttls:
-            self.ttls.append(text)
+        if tightened.ttl and tightened.ttl not in self.ttls:
+            self.ttls.append(tightened.ttl)
 
-    def _over(self, subject: Subject, limit: int, before: InForce, after: InForce) -> None:
+    def _over(self, subject: Subject, tightened: Tightened) -> None:
         if subject.ready is None:
             self.unknown += 1
             return
-        over = max(subject.ready - limit, 0)
-        # A classic queue still has its former overflow behaviour when it takes the new limit.
-        acting = before if subject.target.type in ("classic", "") else after
-        if not over:
+        over = subject.ready - (tightened.max_length or 0)
+        if over <= 0:
             return
-        if _value(acting, "overflow") != "drop-head":
+        if not tightened.drops:
             self.full += 1
-        elif _value(after, "dead-letter-exchange") is not None:
+        elif tightened.dead_letters:
             self.dead_lettered += over
             self.dead_lettered_queues += 1
         else:
@@ -71,8 +65,38 @@ class Losses:
             self.dropped_queues += 1
 
 
-def _tightened(key: str, before: InForce, after: InForce) -> int | None:
-    """Return the new limit if it is lower than before; None if it isn't, or isn't certain."""
+@dataclass(frozen=True, slots=True)
+class Tightened:
+    """The limits of a queue that become lower; None or "" for those that don't, or not certainly.
+    `expires` and `ttl` are texts. `drops`: what is over `max_length` leaves the queue;
+    `dead_letters`: and is dead-lettered."""
+
+    max_length: int | None
+    drops: bool
+    dead_letters: bool
+    expires: str
+    ttl: str
+
+
+def tightened_by(before: InForce, after: InForce, of_type: str) -> Tightened | None:
+    """Return the limits that become lower between the two; None if none does."""
+    max_length, expires, ttl = (
+        _lowered(key, before, after) for key in ("max-length", "expires", "message-ttl")
+    )
+    if max_length is None and expires is None and ttl is None:
+        return None
+    # A classic queue still has its former overflow behaviour when it takes the new limit.
+    acting = before if of_type in ("classic", "") else after
+    return Tightened(
+        max_length,
+        drops=_value(acting, "overflow") == "drop-head",
+        dead_letters=_value(after, "dead-letter-exchange") is not None,
+        expires="" if expires is None else shown("expires", expires, of_type),
+        ttl="" if ttl is None else shown("message-ttl", ttl, of_type),
+    )
+
+
+def _lowered(key: str, before: InForce, after: InForce) -> int | None:
     was, becomes = _value(before, key), _value(after, key)
     if not isinstance(becomes, int):
         return None

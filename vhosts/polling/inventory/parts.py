@@ -5,6 +5,7 @@ Text that the broker doesn't report is stored as "".
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,11 +16,13 @@ from django.db import connection
 from console.engine.applying.broker_objects import BrokerObjects
 from console.faces.face import FACES, Face
 from console.kinds.common.kind import Key, Spec
+from console.kinds.common.secrets import without_userinfo
 from console.rabbitmq.cluster import ClusterView
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import Listing, RejectedRow
 from console.reconcile.definitions.text import why_unreadable
+from console.reconcile.disclose import public_spec
 from vhosts.polling.inventory.mirror import Kind
 
 
@@ -76,14 +79,17 @@ def table_of(name: str, *, told_by_spec: bool = False) -> Kind:
 
 
 def row_of(face: Face, key: Key, spec: Spec) -> tuple[Any, ...]:
-    """Return the columns of `table_of(…, told_by_spec=True)`."""
+    """Return the columns of `table_of(…, told_by_spec=True)`, without secrets."""
     if face.mirror.of_spec is not None:
         return (*key, *face.mirror.of_spec(key, spec))
+    spec = public_spec(face.name, spec)
     types = table_of(face.name, told_by_spec=True).values
     return (*key, *(_stored(spec.get(name), column) for name, column in types.items()))
 
 
 def _stored(value: Any, column: str) -> Any:
+    if column == "jsonb":
+        return json.dumps(value, ensure_ascii=False)
     return "" if value is None and column == "text" else value
 
 
@@ -91,10 +97,10 @@ def _part_of(face: Face) -> Part:
     table, reading = table_of(face.name), face.mirror.reading
     if reading is not None:
         return Part(face, table, reading.items, reading.row)
-    return Part(face, table, partial(_read, face), lambda item, view: row_of(face, *item))
+    return Part(face, table, partial(read_whole, face), lambda item, view: row_of(face, *item))
 
 
-def _read(face: Face, client: ManagementClient) -> Listing[tuple[Key, Spec]]:
+def read_whole(face: Face, client: ManagementClient) -> Listing[tuple[Key, Spec]]:
     """Return every object of the kind in its canonical form. Objects that are invalid or can't be
     stored are rejected one by one."""
     listing: Listing[tuple[Key, Spec]] = Listing([])
@@ -105,7 +111,9 @@ def _read(face: Face, client: ManagementClient) -> Listing[tuple[Key, Spec]]:
                 name: row[name] for name in face.kind.identity if isinstance(row.get(name), str)
             }
             why = "A row of the broker's answer lacks its name."
-            listing.rejected.append(RejectedRow(why, printable(str(row), 200), said))
+            listing.rejected.append(
+                RejectedRow(why, printable(str(without_userinfo(row)), 200), said)
+            )
             continue
         key, spec = told
         try:

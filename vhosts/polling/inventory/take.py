@@ -21,6 +21,7 @@ from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import AccessRefused, BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
+from vhosts.federation.links import LINKS, take_links
 from vhosts.polling import dispatch
 from vhosts.polling.depths.collect import SLOW
 from vhosts.polling.depths.consumers import take_consumers
@@ -68,6 +69,7 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
                     part, broker, claim, client, nodes, sight, now, errors, left_out
                 )
             degraded = nodes.missed
+            take_links(broker, client, lambda: _held(broker, claim), now, errors)
             take_consumers(broker, client, lambda: _held(broker, claim), now)
             take_stream_depths(broker, client, lambda: _held(broker, claim), now)
     except (BrokerError, ConsoleError) as error:
@@ -212,7 +214,7 @@ def _finish(
         status = BrokerStatus.objects.select_for_update().filter(pk=broker.pk).first()
         if status is None or status.inventory_claim != claim:
             return
-        names = {part.kind.name for part in parts()}
+        names = {LINKS, *(part.kind.name for part in parts())}
         kept = {part: text for part, text in status.part_errors.items() if part not in names}
         columns: dict[str, Any] = {"part_errors": {**kept, **errors}, "left_out": left_out}
         following = now + timedelta(seconds=took + wait)

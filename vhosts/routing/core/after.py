@@ -21,7 +21,6 @@ from vhosts.routing.core.walk import Walk, by_name
 _MOST_HOPS = 60
 #: Queues in one chain.
 _LONGEST_CHAIN = 8
-_DEFAULT_LIMIT = 20
 
 
 class _Budget:
@@ -58,7 +57,7 @@ def _after(
         return After(name, queue.type, cycle=_cycle(chain[at:]))
     if len(chain) >= _LONGEST_CHAIN:
         return After(name, queue.type, ("The chain isn't followed further here.",))
-    reasons, facts = _reasons(queue, expiration, topology)
+    reasons, facts = _reasons(queue, expiration)
     dead = _dead(topology, queue, reasons, message, chain, budget)
     return After(name, queue.type, tuple(facts), dead)
 
@@ -87,9 +86,7 @@ def _stream_facts(queue: Queue) -> tuple[str, ...]:
     return tuple(facts)
 
 
-def _reasons(
-    queue: Queue, expiration: int | None, topology: Topology
-) -> tuple[dict[str, str], list[str]]:
+def _reasons(queue: Queue, expiration: int | None) -> tuple[dict[str, str], list[str]]:
     """Why the queue may dead-letter the message, and what else happens to it there."""
     reasons = {"rejected": "a consumer rejects it without requeue"}
     facts = []
@@ -99,10 +96,9 @@ def _reasons(
     facts += _limit_facts(queue, reasons)
     if queue.type == "quorum":
         limit = queue.settings.get("delivery-limit")
-        number = limit.value if limit else _DEFAULT_LIMIT if topology.at_least(4) else None
-        if isinstance(number, int) and number >= 0:
-            by = f"by {limit.source}" if limit else "RabbitMQ's default"
-            reasons["delivery_limit"] = f"it is returned more than {counted(number, 'time')} ({by})"
+        if limit is not None and isinstance(limit.value, int) and limit.value >= 0:
+            times = counted(limit.value, "time")
+            reasons["delivery_limit"] = f"it is returned more than {times} (by {limit.source})"
     if expires := queue.settings.get("expires"):
         facts.append(
             f"The queue is deleted with its messages after {lasting(expires.value)} without use (by "
@@ -150,7 +146,7 @@ def _dead(
     target = queue.settings.get("dead-letter-exchange")
     if target is None or not isinstance(target.value, str):
         return DeadLetters(
-            told, None, "Without a dead letter exchange, the message is deleted then."
+            told, None, "It has no dead letter exchange: the message is deleted instead."
         )
     given = queue.settings.get("dead-letter-routing-key")
     keys = message.keys if given is None else (str(given.value),)

@@ -1,67 +1,92 @@
-"""Which setting of a queue or exchange is in force: argument, policy or operator policy.
+"""The settings in force that decide where a message goes, with where each comes from.
 
-For lengths, time to live, expiry and the delivery limit the lowest number counts. Otherwise an argument
-wins over a policy, but for the overflow of quorum queues the policy wins. An operator policy counts
-where it has the key. Source: what RabbitMQ 3.10.8, 4.0.5 and 4.3.6 were observed to do.
+`console.kinds.effective` decides which value counts; here it is put in words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
 from typing import Any
 
+from console.kinds.effective import settings as effective
+from console.kinds.effective.select import EXCHANGE, Choice, Target
+from console.kinds.refusals.versions import BrokerFacts
 from vhosts.routing.core.text import shown
 from vhosts.routing.core.topology import Setting
 
-#: Settings that decide what happens to a message in a queue.
-_KEYS = (
-    "dead-letter-exchange", "dead-letter-routing-key", "dead-letter-strategy", "delivery-limit",
-    "expires", "max-age", "max-length", "max-length-bytes", "message-ttl", "overflow",
-)  # fmt: skip
-_LOWEST = frozenset({"delivery-limit", "expires", "max-length", "max-length-bytes", "message-ttl"})
-
-#: A policy's name and definition; None: none applies.
-Applied = tuple[str, Mapping[str, Any]] | None
+_ALTERNATE = "alternate-exchange"
+_TIED = ", or another policy with the same priority"
 
 
-def queue_settings(
-    queue_type: str, arguments: Mapping[str, Any], policy: Applied, operator: Applied
-) -> dict[str, Setting]:
-    """Return the settings in force by their names in policies."""
-    found = {}
-    for key in _KEYS:
-        candidates = list(_candidates(key, f"x-{key}", arguments, policy, operator))
-        if not candidates:
-            continue
-        if key in _LOWEST:
-            numbers = [one for one in candidates if _is_whole(one.value)]
-            candidates = sorted(numbers, key=lambda one: one.value) or candidates
-        elif key == "overflow" and queue_type == "quorum":
-            candidates.sort(key=lambda one: one.source.startswith("the argument"))
-        found[key] = candidates[0]
-    return found
+class Settled(Mapping[str, Setting]):
+    """Settings that are worked out when they are first read: a message reaches few of many queues."""
+
+    def __init__(self, work_out: Callable[[], Mapping[str, Setting]]) -> None:
+        self._work_out = work_out
+        self._found: Mapping[str, Setting] | None = None
+
+    def __getitem__(self, key: str) -> Setting:
+        return self._settings()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._settings())
+
+    def __len__(self) -> int:
+        return len(self._settings())
+
+    def _settings(self) -> Mapping[str, Setting]:
+        if self._found is None:
+            self._found = self._work_out()
+        return self._found
 
 
-def alternate_of(arguments: Mapping[str, Any], policy: Applied) -> Setting | None:
-    """Return the alternate exchange in force; an argument wins."""
-    key = "alternate-exchange"
-    found = [one for one in _candidates(key, key, arguments, policy, None) if _is_text(one.value)]
-    return found[0] if found else None
+class Deciding:
+    """Decides by the policies of a virtual host. `choose` returns the policies and operator policies that
+    match; it is called by one thread at a time."""
+
+    def __init__(
+        self, choose: Callable[[Target], tuple[Choice, Choice]], facts: BrokerFacts
+    ) -> None:
+        self._choose = choose
+        self._facts = facts
+        self._lock = Lock()
+
+    def of_queue(self, name: str, of_type: str, arguments: Mapping[str, Any]) -> Settled:
+        """Return the settings in force by their names in policies."""
+        return Settled(lambda: self._settings(Target(name, of_type, arguments)))
+
+    def alternate(self, name: str, arguments: Mapping[str, Any]) -> Setting | None:
+        """Return the alternate exchange in force."""
+        found = self._settings(Target(name, EXCHANGE, arguments)).get(_ALTERNATE)
+        return found if found is not None and isinstance(found.value, str) else None
+
+    def _settings(self, target: Target) -> dict[str, Setting]:
+        with self._lock:
+            policy, operator = self._choose(target)
+        found = effective.in_force(target, policy, operator, self._facts)
+        settings = {one.key: _in_words(one, target) for one in found.settings if _counts(one)}
+        for key, ways in found.unsure.items():
+            one = next((way for way in ways if _counts(way)), None)
+            if one is not None:
+                settings[key] = Setting(one.value, _in_words(one, target).source + _TIED)
+        return settings
 
 
-def _candidates(
-    key: str, argument: str, arguments: Mapping[str, Any], policy: Applied, operator: Applied
-) -> Iterator[Setting]:
-    if argument in arguments:
-        yield Setting(arguments[argument], f"the argument {argument}")
-    for kind, applied in (("policy", policy), ("operator policy", operator)):
-        if applied is not None and key in applied[1]:
-            yield Setting(applied[1][key], f"the {kind} {shown(applied[0])}")
+def sets_alternates(definition: Mapping[str, Any]) -> bool:
+    return _ALTERNATE in definition
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _counts(setting: effective.Setting) -> bool:
+    return setting.value is not None and not setting.no_effect
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _in_words(setting: effective.Setting, target: Target) -> Setting:
+    candidate = setting.candidate
+    argument = setting.key if target.type == EXCHANGE else f"x-{setting.key}"
+    sources = {
+        "A": f"the argument {argument}",
+        "P": f"the policy {shown(candidate.name)}",
+        "OP": f"the operator policy {shown(candidate.name)}",
+    }
+    return Setting(setting.value, sources.get(candidate.source, "RabbitMQ's default"))

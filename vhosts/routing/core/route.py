@@ -56,9 +56,7 @@ def route(
         root = walk.tree(topology.exchanges[exchange], "yes", "published here", via="publish")
         queues, possible, surely = walk.queues, walk.possible, walk.one_surely
     returned = False if queues or surely else mandatory
-    unknown = not queues and not surely and (bool(possible) or "bindings" not in topology.whole)
-    if exchange == DEFAULT and not possible:
-        unknown = False
+    unknown = not queues and not surely and (bool(possible) or (walk is not None and walk.unknown))
     after: tuple[After, ...] = ()
     if follow:
         after = what_follows(topology, [*queues, *possible][:_MOST_FOLLOWED], message, properties)
@@ -144,7 +142,7 @@ def _sentence(
     if possible:
         return f"Not predictable: {counted(len(possible), 'queue')} may get it."
     if unknown:
-        return "No known binding matches, but not all bindings are known."
+        return "No known binding leads to a queue, but some of the virtual host isn't known."
     return (
         "No queue gets it. RabbitMQ returns it to the publisher, because it is mandatory."
         if mandatory

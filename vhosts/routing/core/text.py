@@ -21,7 +21,9 @@ def shown(name: str) -> str:
 
 def shortened(text: str) -> str:
     """Return the text with unprintable characters escaped, cut to a length that a sentence bears."""
-    return printable(text, _LONGEST) + ("…" if len(text) > _LONGEST else "")
+    shown = printable(text, _LONGEST)
+    cut = len(text) > _LONGEST and not shown.endswith("…")
+    return f"{shown}…" if cut else shown
 
 
 def shown_exchange(name: str) -> str:

@@ -29,6 +29,8 @@ class Walk:
         self.possible: list[str] = []
         #: Whether at least one of `possible` surely gets it.
         self.one_surely = False
+        #: Whether something isn't known that may lead to further queues.
+        self.unknown = "bindings" not in topology.whole
         self.near: list[Near] = []
         self.visited: dict[str, Matched] = {}
         self._expanded: set[str] = set()
@@ -54,10 +56,13 @@ class Walk:
             next_exchanges = [one.destination for one in bindings if one.to == "exchange"]
             queues.update(one.destination for one in bindings if one.to == "queue")
             alternate = self._alternate(name)
-            if alternate is not None and not found.sure and (maybe or not found.maybe):
+            sure_of_none = not found.maybe and "bindings" in self.topology.whole
+            if alternate is not None and not found.sure and (maybe or sure_of_none):
                 next_exchanges.append(alternate.value)
             for one in next_exchanges:
-                if one not in exchanges and one in self.topology.exchanges:
+                if one not in self.topology.exchanges:
+                    self.unknown |= "exchanges" not in self.topology.whole
+                elif one not in exchanges:
                     exchanges.add(one)
                     waiting.append(one)
         return exchanges, queues
@@ -88,7 +93,9 @@ class Walk:
         steps: list[Step] = []
         chosen: list[tuple[Outcome, Binding]] = [("yes", one) for one in found.sure[:MOST_SHOWN]]
         chosen += [("maybe", one) for one in found.maybe[:MOST_SHOWN]]
-        for taken, binding in sorted(chosen, key=lambda one: (one[1].to, one[1].destination)):
+        for taken, binding in sorted(
+            chosen, key=lambda one: (one[1].to != "queue", one[1].destination)
+        ):
             taken = "maybe" if outcome == "maybe" else taken
             steps.append(self._to(binding, taken, matcher.why(binding, self.message), depth + 1))
         steps += self._no_steps(exchange, found)
@@ -177,8 +184,8 @@ class Walk:
         if target is None:
             reason = f"{from_where}, but no exchange of this name exists: the message isn't routed"
             return Step("exchange", name, "no", reason, via="alternate")
-        if found.maybe:
-            reason = f"{from_where}; used only if none of its bindings matches"
+        if found.maybe or "bindings" not in self.topology.whole:
+            reason = f"{from_where}; used only if none of the exchange's bindings matches"
             return self.tree(target, "maybe", reason, depth, via="alternate")
         if name == DEFAULT:
             reason = (

@@ -70,6 +70,11 @@ class PlanRead(serializers.Serializer[Any]):
     objections = serializers.ListField(
         child=serializers.CharField(), help_text="Sentences about the whole plan."
     )
+    owned = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Sentences about objects that a folder of definitions owns: without "
+        "`break_glass`, the change is refused.",
+    )
     steps = PlanStepRead(many=True)
 
     class Meta:
@@ -257,6 +262,23 @@ class Managed(serializers.Serializer[Any]):
     reason = serializers.SerializerMethodField(
         help_text="Why the object isn't in sync, in one sentence."
     )
+
+    managed_by = serializers.SerializerMethodField(
+        help_text="The folder of definitions that owns the object: change it there. Empty for none."
+    )
+    managed_revision = serializers.SerializerMethodField(
+        help_text="The folder's commit that last changed the object."
+    )
+
+    @extend_schema_field(serializers.CharField())
+    def get_managed_by(self, row: Any) -> str:
+        managed = self._managed(row)
+        return managed.source if managed else ""
+
+    @extend_schema_field(serializers.CharField())
+    def get_managed_revision(self, row: Any) -> str:
+        managed = self._managed(row)
+        return managed.source_revision if managed else ""
 
     @extend_schema_field(serializers.ChoiceField(choices=_SYNC_CHOICES))
     def get_sync(self, row: Any) -> str:

@@ -81,6 +81,12 @@ class Reasoned(StrictSerializer):
         "most 2000 characters.",
     )
 
+    break_glass = Flag(
+        required=False,
+        help_text="Change it although a folder of definitions owns it; needs a reason. The folder's "
+        "next apply overwrites what you change.",
+    )
+
 
 class ReasonOnly(Reasoned):
     class Meta:
@@ -190,6 +196,7 @@ def answer_change(
             acts=[one for one in made if isinstance(one, RequestedAct)],
             origin="api", reason=reason,
             idempotency_key=key, fingerprint=digest if key else "",
+            breaks_glass=dict(request.data).get("break_glass") is True,
             about=lambda desired_objects: {**notes_of(desired_objects), **objections(desired_objects)},
         )  # fmt: skip
         return finish(proposal)

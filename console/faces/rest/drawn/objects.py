@@ -74,6 +74,7 @@ def view_of(face: Face) -> type[ApiView]:
         def create(self, request: Request) -> Response:
             fields = sent(new, request, self.body())
             broker, reason = fields.pop("broker"), fields.pop("reason", "")
+            fields.pop("break_glass", None)  # which answer_change reads
             key = tuple(fields.pop(name) for name in face.kind.identity)
             once = ways.take(fields, new=True)
             return answer_change(
@@ -92,6 +93,7 @@ def view_of(face: Face) -> type[ApiView]:
             row, generation = self.get_object(), expected_generation(request)
             fields = sent(change, request, self.body())
             reason, key = fields.pop("reason", ""), face.key_of(row)
+            fields.pop("break_glass", None)
             once = ways.take(fields, new=False)
             return answer_change(
                 request,

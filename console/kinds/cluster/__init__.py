@@ -1,0 +1,1 @@
+"""Acts on a whole cluster, and on the members of its replicated queues."""

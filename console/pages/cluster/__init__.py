@@ -1,0 +1,1 @@
+"""The page of a broker's cluster: name, feature flags, deprecated features, plugins, leaders."""

@@ -1,0 +1,1 @@
+"""Federation: upstreams, upstream sets, and the links that they lead to."""

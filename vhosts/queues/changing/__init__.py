@@ -1,0 +1,1 @@
+"""Create, replace, purge and delete queues: rules, what is lost, form, pages and API."""

@@ -1,0 +1,1 @@
+"""Shovels: their form, their state on the broker."""
