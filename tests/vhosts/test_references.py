@@ -16,7 +16,7 @@ from console.kinds.registry import KINDS
 from console.models import Broker, BrokerStatus
 from tests.accessctl.cast import make_cast
 from tests.factories import add_broker, add_queue, permit, permit_topic
-from vhosts.models import Binding, Exchange, Policy, Queue
+from vhosts.models import Binding, Exchange, FederationLink, Policy, Queue, Shovel
 from vhosts.topology.panel import references_panel
 from vhosts.topology.reference import named
 from vhosts.topology.references import dies, references_to
@@ -185,7 +185,7 @@ def test_the_number_of_queries_is_constant(broker: Broker, now: datetime, kind: 
     fill(0, 1)
     one = cost()
     fill(1, 30)
-    assert cost() == one <= 16
+    assert cost() == one <= 18
 
 
 def test_other_kinds_have_no_references(broker: Broker) -> None:
@@ -215,3 +215,33 @@ def test_the_panel_names_users_only_to_who_may_see_them(client: Any) -> None:
         assert "What goes with it" in text
         assert ("Users with permission to consume" in text) is found[person]
     assert found["superuser"]
+
+
+def test_shovels_and_federation_links(broker: Broker, now: datetime) -> None:
+    seen = {"broker": broker, "first_seen_at": now, "changed_at": now}
+    local, other = "amqp://", "amqp:///team"
+    for name, vhost, value in (
+        (
+            "move",
+            VHOST,
+            {"src-uri": local, "src-queue": "q", "dest-uri": local, "dest-queue": "to"},
+        ),
+        ("many", VHOST, {"src-uri": [other, "amqp:///%2F"], "src-queue": "q", "dest-uri": other}),
+        ("else", VHOST, {"src-uri": other, "src-queue": "q", "dest-uri": local, "dest-queue": "q"}),
+        ("away", VHOST, {"src-uri": "amqp://a:b@far/", "src-queue": "q", "dest-uri": 7}),
+        ("hidden", "secret", {"src-uri": local, "src-queue": "q"}),
+    ):
+        Shovel.objects.create(**seen, vhost=vhost, name=name, value=value)
+    found = {one.sentence: one.effect for one in references_to(broker, "queue", (VHOST, "q"))}
+    assert found == {
+        "3 shovels have it as their source: many, move and 1 of other virtual hosts.": "It's the source of "
+        "3 shovels.",
+        "1 shovel has it as its destination: else.": "It's the destination of 1 shovel.",
+    }
+    for number in (1, 2):
+        FederationLink.objects.create(
+            **seen, vhost=VHOST, node="n", link=str(number), of="exchange", name="x", upstream=f"u{number}",
+            state="running",
+        )  # fmt: skip
+    assert said(broker, "exchange", "x") == ["It has 2 federation links, from u1 and u2."]
+    assert effects(broker, "exchange", "x") == ["It has 2 federation links."]

@@ -17,10 +17,11 @@ from console.kinds.common.kind import Key, Spec
 from console.kinds.exchange import EXCHANGE
 from console.kinds.queue import QUEUE
 from console.models import Broker
-from vhosts.models import Binding, Exchange, Queue
+from vhosts.models import Binding, Exchange, FederationLink, Queue
 from vhosts.topology import in_force
 from vhosts.topology.dead_letters import dead_letters_reaching, dead_letters_to
 from vhosts.topology.reference import MOST, NAMED, Of, Reference, first_of, named
+from vhosts.topology.shovels import shovels_of
 
 
 def references_to(broker: Broker, kind: str, key: Key) -> list[Reference]:
@@ -32,10 +33,11 @@ def references_to(broker: Broker, kind: str, key: Key) -> list[Reference]:
     found = [*_unknown(of), *_bindings_in(of)]
     if kind == EXCHANGE.name:
         found += [*_bindings_out(of), *dead_letters_to(of), *_alternate_to(of)]
-        found += [*_emptied(of), *_policies(of), *_federation(of), *_topics(of), *_reach(of)]
+        found += [*_emptied(of), *_policies(of), *_federation(of), *shovels_of(of)]
+        found += [*_topics(of), *_reach(of)]
     else:
         found += [*dead_letters_reaching(of), *_emptied(of), *_policies(of), *_federation(of)]
-        found += _reach(of)
+        found += [*shovels_of(of), *_reach(of)]
     return found
 
 
@@ -149,9 +151,19 @@ def _policies(of: Of) -> Iterator[Reference]:
 
 
 def _federation(of: Of) -> Iterator[Reference]:
+    """Yield its federation links, else the policy that asks for them."""
+    links = of.rows(FederationLink).filter(of=of.kind, name=of.name)
+    upstreams = tuple(links.order_by("upstream").values_list("upstream", flat=True)[:MOST])
     model = Exchange if of.kind == EXCHANGE.name else Queue
     policy = of.rows(model).filter(name=of.name).values_list("policy", flat=True).first()
-    if policy and in_force.federated_by(policy, of.policies):
+    if upstreams:
+        number = counted(len(upstreams), "federation link")
+        shown = named(upstreams, len(upstreams))
+        yield Reference(
+            "federation", len(upstreams), upstreams[:NAMED],
+            f"It has {number}, from {shown}.", f"It has {number}.",
+        )  # fmt: skip
+    elif policy and in_force.federated_by(policy, of.policies):
         yield Reference(
             "federation", 1, (policy,), f"Policy {policy} federates it with upstream brokers."
         )
