@@ -186,8 +186,8 @@ function savePng() {
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(picture())}`;
 }
 
-async function show(data) {
-  const placed = await place(data);
+async function show(data, placing = place(data)) {
+  const placed = await placing;
   const { svg, width, height } = drawing.draw(data, placed);
   const chosen = data.nodes.some((one) => one.id === state.chosen) ? state.chosen : "";
   Object.assign(state, { data, placed, svg, size: { width, height } });
@@ -196,7 +196,7 @@ async function show(data) {
   box.replaceChildren(svg);
   setFigures();
   setZoom(state.zoom);
-  drawing.fit(svg);
+  document.fonts.ready.then(() => drawing.fit(svg));
   if (chosen) choose(chosen);
   else svg.querySelector(".map-node")?.setAttribute("tabindex", "0");
 }
@@ -254,10 +254,10 @@ function listen() {
 async function begin() {
   const data = JSON.parse(document.getElementById("map-data").textContent);
   worker = new Worker(box.dataset.layout, { type: "module" });
+  const placing = place(data);
   drawing = await import(box.dataset.draw);
   for (const one of document.querySelectorAll("[data-needs-map]")) one.hidden = false;
-  await document.fonts.ready;
-  await show(data);
+  await show(data, placing);
   state.zoom = Math.min(1, Math.max(0.85, box.clientWidth / state.size.width));
   setZoom(state.zoom);
   listen();

@@ -203,3 +203,17 @@ def test_topic_permissions_outlive_their_exchange(place: Place) -> None:  # noqa
     _exchange(place, "t", "topic")
     assert not may(lambda c: c.basic_publish("t", "b", b"x"), place.connect())
     assert may(lambda c: c.basic_publish("t", "a", b"x"), place.connect())
+
+
+def test_what_is_deleted_takes_neither_messages_nor_consumers(place: Place) -> None:  # noqa: F811
+    _exchange(place, "x")
+    _queue(place, "q")
+    place.live.call("DELETE", "exchanges", place.vhost, "x")
+    place.live.call("DELETE", "queues", place.vhost, "q")
+    channel = place.connect().channel()
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="NOT_FOUND"):
+        channel.basic_consume("q", lambda *_: None)
+    channel = place.connect().channel()
+    channel.confirm_delivery()
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="NOT_FOUND"):
+        channel.basic_publish("x", "k", b"x")

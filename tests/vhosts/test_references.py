@@ -6,13 +6,18 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accessctl.authorize import may
+from accessctl.rights import Permission
 from console.kinds.registry import KINDS
 from console.models import Broker, BrokerStatus
-from tests.factories import add_broker, add_queue, permit_topic
-from vhosts.models import Binding, Exchange, Policy
+from tests.accessctl.cast import make_cast
+from tests.factories import add_broker, add_queue, permit, permit_topic
+from vhosts.models import Binding, Exchange, FederationLink, Policy, Queue, Shovel
+from vhosts.topology.panel import references_panel
 from vhosts.topology.reference import named
 from vhosts.topology.references import dies, references_to
 
@@ -77,7 +82,8 @@ def test_a_dead_letter_exchange_is_referred_to_by_argument_and_by_policy(
     add_queue(broker, "f", now, policy="other")
     add_queue(broker, "g", now, vhost="elsewhere", policy="dlx-policy")
     assert said(broker, "exchange", "dlx") == [
-        "2 queues send it their dead letters: a (argument) and b (policy dlx-policy)."
+        "2 queues send it their dead letters: a (argument) and b (policy dlx-policy).",
+        "Policy dlx-policy names it.",
     ]
     assert effects(broker, "exchange", "dlx") == ["Dead letters of a and b are lost from then on."]
     assert said(broker, "exchange", "orders") == []
@@ -132,12 +138,16 @@ def test_bindings_alternates_and_topic_permissions(broker: Broker, now: datetime
     bind(broker, "x", "q0", now, "b")
     bind(broker, "source", "x", now, kind="exchange")
     permit_topic(broker, "app", VHOST, "x", now)
+    permit(broker, "app", VHOST, now, "", "^x$", "^q")
+    permit(broker, "other", VHOST, now, "", "^else", "x")
     assert said(broker, "exchange", "x") == [
         "It gets messages from source, through 1 binding.",
         "It routes messages to q0, q1, q2, q3, q4 and 2 more, through 8 bindings.",
         "2 exchanges send it what they can't route: by-argument and by-policy.",
         "The bindings to it are the last ones of an auto-delete exchange: source.",
+        "Policy ae names it.",
         "1 user has topic permissions on it.",
+        "Users with permission to publish to it: app.",
     ]
     assert effects(broker, "exchange", "x") == [
         "Its binding from source is deleted too.",
@@ -146,6 +156,7 @@ def test_bindings_alternates_and_topic_permissions(broker: Broker, now: datetime
         "as mandatory.",
         "RabbitMQ also deletes source: an auto-delete exchange goes with its last binding.",
         "The topic permissions of 1 user on it stay, and apply to a new exchange of that name.",
+        "1 user with permission to publish to it can't any more.",
     ]
     assert said(broker, "exchange", "fed-x") == ["Policy fed federates it with upstream brokers."]
 
@@ -174,7 +185,7 @@ def test_the_number_of_queries_is_constant(broker: Broker, now: datetime, kind: 
     fill(0, 1)
     one = cost()
     fill(1, 30)
-    assert cost() == one <= 14
+    assert cost() == one <= 18
 
 
 def test_other_kinds_have_no_references(broker: Broker) -> None:
@@ -186,3 +197,51 @@ def test_names_are_bounded() -> None:
     assert named(["a"], 1) == "a"
     assert named(["a", "b"], 2) == "a and b"
     assert named(["a", "b", "c", "d", "e"], 9) == "a, b, c, d, e and 4 more"
+
+
+def test_the_panel_names_users_only_to_who_may_see_them(client: Any) -> None:
+    cast = make_cast()
+    found = {}
+    for person in ("alice", "superuser"):
+        user = cast.alice if person == "alice" else None
+        if user is None:
+            user = get_user_model().objects.create_superuser("superuser")
+        row = Queue.objects.select_related("broker__status").get(broker=cast.a, vhost="/team-red")
+        with_permissions = {one.what for one in references_panel("queue", row, user)["references"]}
+        found[person] = "reach" in with_permissions
+        assert found[person] is may(user, Permission.PERMISSIONS_VIEW, cast.a, "/team-red")
+        client.force_login(user)
+        text = client.get(f"/queues/{row.pk}/").content.decode()
+        assert "What goes with it" in text
+        assert ("Users with permission to consume" in text) is found[person]
+    assert found["superuser"]
+
+
+def test_shovels_and_federation_links(broker: Broker, now: datetime) -> None:
+    seen = {"broker": broker, "first_seen_at": now, "changed_at": now}
+    local, other = "amqp://", "amqp:///team"
+    for name, vhost, value in (
+        (
+            "move",
+            VHOST,
+            {"src-uri": local, "src-queue": "q", "dest-uri": local, "dest-queue": "to"},
+        ),
+        ("many", VHOST, {"src-uri": [other, "amqp:///%2F"], "src-queue": "q", "dest-uri": other}),
+        ("else", VHOST, {"src-uri": other, "src-queue": "q", "dest-uri": local, "dest-queue": "q"}),
+        ("away", VHOST, {"src-uri": "amqp://a:b@far/", "src-queue": "q", "dest-uri": 7}),
+        ("hidden", "secret", {"src-uri": local, "src-queue": "q"}),
+    ):
+        Shovel.objects.create(**seen, vhost=vhost, name=name, value=value)
+    found = {one.sentence: one.effect for one in references_to(broker, "queue", (VHOST, "q"))}
+    assert found == {
+        "3 shovels have it as their source: many, move and 1 of other virtual hosts.": "It's the source of "
+        "3 shovels.",
+        "1 shovel has it as its destination: else.": "It's the destination of 1 shovel.",
+    }
+    for number in (1, 2):
+        FederationLink.objects.create(
+            **seen, vhost=VHOST, node="n", link=str(number), of="exchange", name="x", upstream=f"u{number}",
+            state="running",
+        )  # fmt: skip
+    assert said(broker, "exchange", "x") == ["It has 2 federation links, from u1 and u2."]
+    assert effects(broker, "exchange", "x") == ["It has 2 federation links."]

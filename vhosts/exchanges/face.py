@@ -26,6 +26,7 @@ from vhosts.exchanges.forms import EXCHANGE_FORM, MEANINGS
 from vhosts.exchanges.lists import DEFAULT, LISTING, alternate_cell, bindings_url, features
 from vhosts.models import Exchange
 from vhosts.polling.totals import take_off
+from vhosts.topology.panel import references_panel
 from vhosts.topology.references import dies
 
 _ABOUT = "An exchange routes messages to queues and other exchanges by its bindings."
@@ -104,6 +105,10 @@ def _may_bind(row: Exchange, user: Any) -> Mapping[str, Any]:
     }
 
 
+def _references(row: Exchange, user: Any) -> Mapping[str, Any]:
+    return references_panel(EXCHANGE.name, row, user)
+
+
 EXCHANGES = Face(
     kind=EXCHANGE,
     model=Exchange,
@@ -159,7 +164,8 @@ EXCHANGES = Face(
         declared_by_clients=True,
     ),
     panels=[
-        Panel(template="vhosts/_exchange_bindings.html", context=_bindings, for_person=_may_bind)
+        Panel(template="vhosts/_exchange_bindings.html", context=_bindings, for_person=_may_bind),
+        Panel(template="vhosts/_references.html", context=lambda row: {}, for_person=_references),
     ],
     then=[
         NextStep(

@@ -16,6 +16,7 @@ from accessctl.authorize import may
 from accessctl.rights import Permission
 from console.errors import InvalidField
 from console.faces.lists import Column, stream_csv
+from console.kinds.queue import QUEUE
 from console.scope import Scope
 from vhosts.authorize import access_queue
 from vhosts.bindings.panel import bind_links
@@ -29,6 +30,7 @@ from vhosts.queues.commands import queue_commands
 from vhosts.queues.outages import outage_of
 from vhosts.queues.read_now import Reading, read_queue_bindings, read_queue_now
 from vhosts.selectors import queue_row, vhost_of
+from vhosts.topology.panel import references_panel
 
 HISTORY_COLUMNS = [
     Column(key="at", label="Time", value=lambda p: p.at),
@@ -124,6 +126,7 @@ def queue(request: HttpRequest, queue_id: int) -> HttpResponse:
         "arguments": kinds.explain_arguments(found.arguments, found.type),
         "features": kinds.features(found),
         "commands": queue_commands(found),
+        **references_panel(QUEUE.name, found, request.user),
         "crumbs": crumbs(found.broker, found.vhost),
         "range_query": "?" + urlencode(shown.parameters()),
         "problems": problems,

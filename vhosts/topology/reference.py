@@ -13,7 +13,7 @@ from vhosts.topology.in_force import Policies, Target
 
 What = Literal[
     "bindings_out", "bindings_in", "dead_letters", "alternate", "federation", "topics",
-    "auto_delete", "unknown",
+    "auto_delete", "policies", "reach", "shovels", "unknown",
 ]  # fmt: skip
 #: Names in a sentence.
 NAMED = 5

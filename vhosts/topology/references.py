@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterable, Iterator
 
 from django.db.models import Exists, OuterRef, Q
 
-from accessctl.models import BrokerTopicPermission
+from accessctl.models import BrokerPermission, BrokerTopicPermission
+from accessctl.patterns.check import dialect_of, matches
 from console.faces.pages.words import counted
 from console.kinds.common.kind import Key, Spec
 from console.kinds.exchange import EXCHANGE
 from console.kinds.queue import QUEUE
 from console.models import Broker
-from vhosts.models import Binding, Exchange, Queue
+from vhosts.models import Binding, Exchange, FederationLink, Queue
 from vhosts.topology import in_force
 from vhosts.topology.dead_letters import dead_letters_reaching, dead_letters_to
 from vhosts.topology.reference import MOST, NAMED, Of, Reference, first_of, named
+from vhosts.topology.shovels import shovels_of
 
 
 def references_to(broker: Broker, kind: str, key: Key) -> list[Reference]:
@@ -31,9 +33,11 @@ def references_to(broker: Broker, kind: str, key: Key) -> list[Reference]:
     found = [*_unknown(of), *_bindings_in(of)]
     if kind == EXCHANGE.name:
         found += [*_bindings_out(of), *dead_letters_to(of), *_alternate_to(of)]
-        found += [*_emptied(of), *_federation(of), *_topics(of)]
+        found += [*_emptied(of), *_policies(of), *_federation(of), *shovels_of(of)]
+        found += [*_topics(of), *_reach(of)]
     else:
-        found += [*dead_letters_reaching(of), *_emptied(of), *_federation(of)]
+        found += [*dead_letters_reaching(of), *_emptied(of), *_policies(of), *_federation(of)]
+        found += [*shovels_of(of), *_reach(of)]
     return found
 
 
@@ -127,10 +131,39 @@ def _emptied(of: Of) -> Iterator[Reference]:
         )  # fmt: skip
 
 
+def _policies(of: Of) -> Iterator[Reference]:
+    """Yield the policies that name it, whether they apply to something or not."""
+    if of.kind == EXCHANGE.name:
+        keys = (in_force.DEAD_LETTER, in_force.ALTERNATE)
+        names = {
+            name for key in keys for name in in_force.setting_policies(of.policies, key, of.name)
+        }
+    else:
+        to_default = set(in_force.setting_policies(of.policies, in_force.DEAD_LETTER, ""))
+        by_key = in_force.setting_policies(of.policies, in_force.DEAD_LETTER_KEY, of.name)
+        names = to_default.intersection(by_key)
+    if names:
+        found = tuple(sorted(names))
+        many = "Policies name" if len(found) > 1 else "Policy"
+        shown = named(found, len(found))
+        sentence = f"{many} it: {shown}." if len(found) > 1 else f"{many} {shown} names it."
+        yield Reference("policies", len(found), found[:NAMED], sentence)
+
+
 def _federation(of: Of) -> Iterator[Reference]:
+    """Yield its federation links, else the policy that asks for them."""
+    links = of.rows(FederationLink).filter(of=of.kind, name=of.name)
+    upstreams = tuple(links.order_by("upstream").values_list("upstream", flat=True)[:MOST])
     model = Exchange if of.kind == EXCHANGE.name else Queue
     policy = of.rows(model).filter(name=of.name).values_list("policy", flat=True).first()
-    if policy and in_force.federated_by(policy, of.policies):
+    if upstreams:
+        number = counted(len(upstreams), "federation link")
+        shown = named(upstreams, len(upstreams))
+        yield Reference(
+            "federation", len(upstreams), upstreams[:NAMED],
+            f"It has {number}, from {shown}.", f"It has {number}.",
+        )  # fmt: skip
+    elif policy and in_force.federated_by(policy, of.policies):
         yield Reference(
             "federation", 1, (policy,), f"Policy {policy} federates it with upstream brokers."
         )
@@ -146,4 +179,23 @@ def _topics(of: Of) -> Iterator[Reference]:
             "topics", number, (),
             f"{users} {have} topic permissions on it.",
             f"The topic permissions of {users} on it stay, and apply to a new exchange of that name.",
+        )  # fmt: skip
+
+
+def _reach(of: Of) -> Iterator[Reference]:
+    """Yield the users whose permissions let them publish to it, or consume from it."""
+    right, do = ("write", "publish to") if of.kind == EXCHANGE.name else ("read", "consume from")
+    rows = BrokerPermission.objects.filter(broker=of.broker, vhost=of.vhost).order_by("user")
+    dialect = dialect_of(of.broker.status.erlang_version)
+    users = [
+        user
+        for user, pattern in rows.values_list("user", right)[:MOST]
+        if matches(pattern, of.name, dialect=dialect)
+    ]
+    if users:
+        shown = named(users, len(users))
+        yield Reference(
+            "reach", len(users), tuple(users[:NAMED]),
+            f"Users with permission to {do} it: {shown}.",
+            f"{counted(len(users), 'user')} with permission to {do} it can't any more.",
         )  # fmt: skip
