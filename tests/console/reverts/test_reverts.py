@@ -14,6 +14,7 @@ from accessctl.grants.roles import Role
 from accessctl.models import Grant
 from console.engine.proposals.retry import NothingLeft
 from console.errors import NotAllowed, Stale
+from console.faces.objects.last_changes import last_changes
 from console.kinds.common.kind import Ref
 from console.models import AuditEntry, Broker, Change, DeletedWith, ManagedObject, Step, StepState
 from console.pages.reverts.inverse import revert_change, revert_since
@@ -22,6 +23,7 @@ from tests import acting
 from tests.console.changes.test_crashes import HASH
 from tests.console.reverts.asking import apply_revert, finish, inverse, undo, undo_since
 from tests.engine import Engine, utc_now
+from vhosts.models import Policy
 
 pytestmark = pytest.mark.django_db
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
@@ -451,3 +453,22 @@ def test_credentials_in_uris_come_back_empty_and_that_is_said(engine, vhost, liv
     found = inverse(engine, change)
     assert "doesn't store the credentials in its URIs" in said(found)
     assert "secret" not in repr(found)
+
+
+def test_lists_and_the_page_of_the_object_show_what_was_reverted(engine, root, api, edited, now):
+    done = undo(engine, edited)
+    for found in (
+        [str(row.pk) for row in root.get(reverse("changes"), {"reverted": "1"}).context["listing"].rows],
+        [row["id"] for row in api.get(f"{API}/?reverted=true").json()["results"]],
+    ):  # fmt: skip
+        assert found == [str(edited.pk)]
+    others = [row["id"] for row in api.get(f"{API}/?reverted=false").json()["results"]]
+    assert str(done.pk) in others
+    assert str(edited.pk) not in others
+    row = Policy.objects.get(broker=engine.broker, name="cap")
+    answer = root.get(reverse("policy", args=[row.pk]))
+    assert [one.step.change for one in answer.context["last_changes"]][:2] == [done, edited]
+    assert reverse("change_revert", args=[edited.pk]) in answer.content.decode()
+    viewer = get_user_model().objects.create_user("elsewhere")
+    Grant.objects.create(user=viewer, role=Role.VIEWER, broker=engine.broker, vhost_pattern="other", created_at=now)  # fmt: skip
+    assert last_changes(viewer, engine.broker, "policy", (row.vhost, row.name)) == []
