@@ -45,7 +45,9 @@ def steps_seen_by(user: AnyUser, permission: Permission = Permission.CHANGES_VIE
     """Return the condition on steps, including those of the user's own changes."""
     reach = reach_of(user)
     own = Q(change__author=user.pk) if reach.active else Q(pk__in=[])
-    return own | _where(reach, permission, "target__")
+    found = _where(reach, permission, "target__")
+    # An empty condition means everything, and Django ignores it in an OR.
+    return own | found if found else found
 
 
 def changes_seen_by(user: AnyUser) -> QuerySet[Change]:

@@ -473,3 +473,12 @@ def test_lists_and_the_page_of_the_object_show_what_was_reverted(engine, root, a
     viewer = get_user_model().objects.create_user("elsewhere")
     Grant.objects.create(user=viewer, role=Role.VIEWER, broker=engine.broker, vhost_pattern="other", created_at=now)  # fmt: skip
     assert last_changes(viewer, engine.broker, "policy", (row.vhost, row.name)) == []
+
+
+def test_somebody_else_with_all_rights_sees_and_reverts_it(engine, client, edited):
+    """Not only the author: an empty condition on steps means all of them."""
+    other = get_user_model().objects.create_superuser("another")
+    client.force_login(other)
+    assert client.get(reverse("change", args=[edited.pk])).context["hidden"] == 0
+    found = revert_change(edited, acting_user=other, overwrite=False)
+    assert len(found.desired_objects) == 1
