@@ -31,7 +31,7 @@ def _where(reach: Reach, permission: Permission, prefix: str) -> Q:
     """Return the condition on objects of the broker `broker` with `{prefix}kind` and
     `{prefix}key`."""
     whole = reach.objects(permission, vhost="")
-    if not reach.is_partial:
+    if not reach.is_partial or not whole:
         return whole
     found = whole
     for at in sorted({kind.vhost_at for kind in KINDS.values() if kind.vhost_at is not None}):

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
+from accessctl.visibility.changes import steps_seen_by
 from console.engine.proposals.retry import NothingLeft
 from console.errors import NotAllowed, Stale
 from console.faces.objects.last_changes import last_changes
@@ -482,3 +483,11 @@ def test_somebody_else_with_all_rights_sees_and_reverts_it(engine, client, edite
     assert client.get(reverse("change", args=[edited.pk])).context["hidden"] == 0
     found = revert_change(edited, acting_user=other, overwrite=False)
     assert len(found.desired_objects) == 1
+
+
+def test_a_second_grant_on_a_part_hides_nothing(engine, names, now):
+    change = engine.do(("user", [names("user")], {"tags": []}, HASH))
+    viewer = get_user_model().objects.create_user("both")
+    Grant.objects.create(user=viewer, role=Role.VIEWER, created_at=now)
+    Grant.objects.create(user=viewer, role=Role.VIEWER, broker=engine.broker, vhost_pattern="a", created_at=now)  # fmt: skip
+    assert change.steps.filter(steps_seen_by(viewer)).count() == 1
