@@ -20,6 +20,7 @@ from accessctl.users.connections import read_connections
 from accessctl.users.selectors import access_broker_user
 from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
+from console.faces.objects.last_changes import last_changes
 from console.kinds.registry import TOPIC_PERMISSION
 from console.kinds.user import USER
 from console.scope import Scope
@@ -43,6 +44,7 @@ def user(request: HttpRequest, user_id: int) -> HttpResponse:
         .order_by("vhost", "exchange")
     )
     context = {
+        "last_changes": last_changes(request.user, found.broker, USER.name, (found.name,)),
         "now": now,
         "scope": Scope.at(found.broker),
         "found": found,

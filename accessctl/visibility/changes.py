@@ -31,7 +31,7 @@ def _where(reach: Reach, permission: Permission, prefix: str) -> Q:
     """Return the condition on objects of the broker `broker` with `{prefix}kind` and
     `{prefix}key`."""
     whole = reach.objects(permission, vhost="")
-    if not reach.is_partial:
+    if not reach.is_partial or not whole:
         return whole
     found = whole
     for at in sorted({kind.vhost_at for kind in KINDS.values() if kind.vhost_at is not None}):
@@ -45,7 +45,9 @@ def steps_seen_by(user: AnyUser, permission: Permission = Permission.CHANGES_VIE
     """Return the condition on steps, including those of the user's own changes."""
     reach = reach_of(user)
     own = Q(change__author=user.pk) if reach.active else Q(pk__in=[])
-    return own | _where(reach, permission, "target__")
+    found = _where(reach, permission, "target__")
+    # An empty condition means everything, and Django ignores it in an OR.
+    return own | found if found else found
 
 
 def changes_seen_by(user: AnyUser) -> QuerySet[Change]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from django.db.models import Q
+
 from console.models import Broker
 from console.ports import Port
 
@@ -49,6 +51,13 @@ class TargetBroker(Protocol):
     def __call__(self, request: HttpRequest, permission: Right) -> tuple[Broker, list[Broker]]: ...
 
 
+class StepsSeenBy(Protocol):
+    """Return the condition on the steps of changes that the user may see."""
+
+    def __call__(self, user: AbstractBaseUser | AnonymousUser) -> Q: ...
+
+
 MAY: Port[May] = Port("MAY")
 REQUIRE: Port[Require] = Port("REQUIRE")
+STEPS_SEEN_BY: Port[StepsSeenBy] = Port("STEPS_SEEN_BY")
 TARGET_BROKER: Port[TargetBroker] = Port("TARGET_BROKER")

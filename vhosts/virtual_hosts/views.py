@@ -17,6 +17,7 @@ from console.brokers.observation import observe
 from console.engine.proposals.sync_states import syncs_of
 from console.errors import ConsoleError
 from console.faces.face import FACES
+from console.faces.objects.last_changes import last_changes
 from console.kinds.binding import BINDING
 from console.kinds.exchange import EXCHANGE
 from console.kinds.registry import TOPIC_PERMISSION
@@ -79,6 +80,7 @@ def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
         "may_permit": may(request.user, Permission.PERMISSIONS_EDIT, found.broker, found.name),
         "commands": vhost_commands(found.broker, found.name),
         "crumbs": crumbs(found.broker),
+        "last_changes": last_changes(request.user, found.broker, VHOST.name, (found.name,)),
         "observed": observe([found.broker], "inventory_at", now, parts=("vhosts",)),
         "depths_stale": status.is_stale(status.depths_at, now),
     }

@@ -20,12 +20,12 @@ from console.engine.acts.perform import perform
 from console.engine.applying.attempt import NOT_APPLIED, act, act_together, compared
 from console.engine.applying.broker_objects import BrokerObjects
 from console.engine.applying.crashpoints import crashpoint
-from console.engine.applying.falls_with import record_what_falls
 from console.engine.applying.look import LISTING_FROM, Look
 from console.engine.applying.outcome import Outcome, outcome_of_error, reference
 from console.engine.applying.parallel import CONNECTIONS, Calls
 from console.engine.applying.recheck import judge_of
 from console.engine.lease import Lease, release_lease, renew_lease, take_lease
+from console.engine.revert.falls_with import record_what_falls
 from console.engine.steps import begin, finish, stop
 from console.engine.stopping import stopping
 from console.errors import ConsoleError

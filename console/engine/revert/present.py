@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from console.brokers.connect import connect
 from console.engine.applying.broker_objects import BrokerObjects
-from console.engine.applying.falls_with import falls_with
 from console.engine.applying.look import LISTING_FROM
+from console.engine.revert.falls_with import falls_with
 from console.errors import ConsoleError
 from console.kinds.common.kind import Key, Ref, Spec
 from console.models import Broker, PollState

@@ -18,6 +18,7 @@ from console.engine.proposals.sync_states import UNMANAGED, SyncState, sync_stat
 from console.errors import NotAllowed
 from console.faces.face import Face
 from console.faces.lists import csv_response, list_response, read_list, read_scope
+from console.faces.objects.last_changes import last_changes
 from console.faces.pages.refreshed import refreshed
 from console.faces.ports import MAY, REQUIRE
 from console.faces.tabs import tabs_of
@@ -155,6 +156,7 @@ def _show(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:
         and MAY.ask(request.user, face.rights.delete, row.broker, vhost),
         "edit_url": reverse(f"{face.name}_edit", args=[row.pk]) if face.kind.is_editable else "",
         "delete_url": reverse(f"{face.name}_delete", args=[row.pk]),
+        "last_changes": last_changes(request.user, row.broker, face.name, key),
         "panels": [panel.template for panel in face.panels],
     }
     for panel in face.panels:

@@ -35,6 +35,9 @@ from console.models import (
 from console.pages.changes.rows import ORIGINS, source_of
 from console.scope import Scope
 
+#: Pairs of a revert (`from_change`) and a change that it undoes (`to_change`).
+_REVERTS = Change.reverts.through.objects
+
 CHANGES = ListSpec(
     name="changes",
     default_sort="-at",
@@ -57,6 +60,7 @@ CHANGES = ListSpec(
         Filter(key="search", label="Title or reason", where=contains("title", "reason")),
         Filter(key="state", label="State", kind="choice", choices=dict(ChangeState.choices), where=equals("state")),
         Filter(key="author", label="By", where=equals("author_name")),
+        Filter(key="reverted", label="Reverted", kind="flag", where=lambda _: Q(Exists(_REVERTS.filter(to_change=OuterRef("pk"))))),
         Filter(key="origin", label="Source", kind="choice", choices=ORIGINS, where=equals("origin")),
     ],
 )  # fmt: skip
@@ -118,6 +122,7 @@ class ChangeRow:
     total: int
     rejected: int
     brokers: list[str]
+    reverted: bool
 
     @property
     def source(self) -> str:
@@ -125,7 +130,7 @@ class ChangeRow:
 
 
 def change_rows(changes: list[Change], viewer: AnyUser) -> list[ChangeRow]:
-    """Return the rows of the list, in two queries for any number of changes."""
+    """Return the rows of the list, in three queries for any number of changes."""
     ids = [one.pk for one in changes]
     counts: dict[UUID, dict[str, int]] = {}
     brokers: dict[UUID, list[str]] = {}
@@ -135,6 +140,7 @@ def change_rows(changes: list[Change], viewer: AnyUser) -> list[ChangeRow]:
     seen = of_page.filter(broker__in=Broker.objects.visible_to(viewer))
     for pk, name in seen.values_list("change", "broker__name").distinct():
         brokers.setdefault(pk, []).append(name)
+    undone = set(_REVERTS.filter(to_change__in=ids).values_list("to_change", flat=True))
     return [
         ChangeRow(
             change=one,
@@ -142,6 +148,7 @@ def change_rows(changes: list[Change], viewer: AnyUser) -> list[ChangeRow]:
             total=sum(counts.get(one.pk, {}).values()),
             rejected=counts.get(one.pk, {}).get(StepState.REJECTED, 0),
             brokers=sorted(brokers.get(one.pk, [])),
+            reverted=one.pk in undone,
         )
         for one in changes
     ]

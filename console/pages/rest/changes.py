@@ -23,7 +23,7 @@ from accessctl.rights import Permission
 from accessctl.visibility.changes import blockers_seen_by, changes_seen_by, may_stop, steps_seen_by
 from console.engine.proposals.retry import CONFIRMED, RETRIED, ask_again, stop_change
 from console.errors import InvalidField, NotAllowed
-from console.faces.rest.drawn.change_fields import ChangeRead, StepRead, step_counts
+from console.faces.rest.drawn.change_fields import ChangeRead, StepRead, step_counts, with_reverts
 from console.faces.rest.drawn.changing import PARAMETERS, changing, sent
 from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter, TimeFilter
 from console.faces.rest.schema import also_answers
@@ -51,6 +51,9 @@ class ChangeFilters(django_filters.FilterSet):
     mine = FlagFilter(
         method="of_user", help_text="`true`: your own changes; `false`: those of others."
     )
+    reverted = FlagFilter(
+        method="undone", help_text="`true`: changes that a later one reverts; `false`: the others."
+    )
     search = TextFilter(field_name="title", lookup_expr="icontains", help_text="Part of the title.")
 
     class Meta:
@@ -60,6 +63,10 @@ class ChangeFilters(django_filters.FilterSet):
     def of_user(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
         user = self.request.user
         return queryset.filter(author=user.pk) if value else queryset.exclude(author=user.pk)
+
+    def undone(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        undone = Exists(Change.reverts.through.objects.filter(to_change=OuterRef("pk")))
+        return queryset.filter(undone) if value else queryset.exclude(undone)
 
 
 # `from` is a Python keyword, so these two can't be written as attributes.
@@ -106,7 +113,7 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
         return super().filter_queryset(queryset) if self.action == "list" else queryset
 
     def list(self, request: Request) -> Response:
-        found = self.get_queryset().prefetch_related("reverts", "reverted_by")
+        found = with_reverts(self.get_queryset())
         page = self.paginate_queryset(self.filter_queryset(found))
         context = {"steps": step_counts(page or [])}
         return self.get_paginated_response(ChangeRead(page, many=True, context=context).data)

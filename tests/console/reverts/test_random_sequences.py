@@ -183,6 +183,8 @@ class World:
                     and row.get("name") in [*self.vhosts, *self.users]
                 )
             ]
+            # RabbitMQ keeps an empty entry where a virtual host's last limit was removed: no limit.
+            mine = [row for row in mine if row.get("component") != "vhost-limits" or row["value"]]
             if section == "vhosts":
                 mine = [{k: v for k, v in row.items() if k in kept} for row in mine]
             found[section] = sorted(json.dumps(row, sort_keys=True) for row in mine)

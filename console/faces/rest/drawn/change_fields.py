@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, OuterRef, QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -178,11 +179,25 @@ class ChangeRead(serializers.Serializer[Any]):
 
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
     def get_reverts(self, change: Change) -> list[str]:
-        return [str(one.pk) for one in change.reverts.all()]
+        return _ids(change, "undoes", change.reverts)
 
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
     def get_reverted_by(self, change: Change) -> list[str]:
-        return [str(one.pk) for one in change.reverted_by.all()]
+        return _ids(change, "undone_by", change.reverted_by)
+
+
+def with_reverts(changes: QuerySet[Change]) -> QuerySet[Change]:
+    """Read `reverts` and `reverted_by` of many changes in the same query."""
+    pairs = Change.reverts.through.objects
+    return changes.annotate(
+        undoes=ArraySubquery(pairs.filter(from_change=OuterRef("pk")).values("to_change")),
+        undone_by=ArraySubquery(pairs.filter(to_change=OuterRef("pk")).values("from_change")),
+    )
+
+
+def _ids(change: Change, annotated: str, changes: Any) -> list[str]:
+    found = getattr(change, annotated, None)
+    return [str(pk) for pk in (changes.values_list("pk", flat=True) if found is None else found)]
 
 
 class ChangedObject(serializers.Serializer[Any]):
