@@ -19,7 +19,7 @@ from console.faces.face import FACES, Face
 from console.models import Change
 from console.pages.search.find import find
 from console.pages.search.objects import Most
-from console.pages.search.ranking import Rank, rank, ranked
+from console.pages.search.ranking import Rank, rank
 from console.pages.search.request import Query
 from console.scope import Scope
 from tests.factories import HOSTILE, add_broker, add_queue, add_user, add_vhost, permit
@@ -95,7 +95,7 @@ def test_objects_of_every_kind_with_a_page_or_a_list_are_found(
             assert "zebra-crossing" in browser.get(group.all_url).content.decode()
 
 
-def test_names_are_ranked_alike_in_sql_and_in_python(now: datetime) -> None:
+def test_names_are_ranked_alike_in_sql_and_in_python(superuser: Any, now: datetime) -> None:
     broker = add_broker("north", now)
     for name in (
         "Invoice",
@@ -107,19 +107,19 @@ def test_names_are_ranked_alike_in_sql_and_in_python(now: datetime) -> None:
         "in%voice",
     ):
         add_queue(broker, name, now)  # fmt: skip
-    rows = ranked(Queue.objects.all(), ["name"], "InVoice").order_by("rank", "label")
-    assert [(one.name, Rank(one.rank)) for one in rows] == [
+    group = searched("InVoice", superuser, now)["queue"]
+    assert [(hit.name, Rank(hit.rank)) for hit in group.hits] == [
         ("Invoice", Rank.EXACT),
         ("invoice.pdf", Rank.PREFIX),
-        ("orders-invoices", Rank.WORD),
         ("orders.INVOICE", Rank.WORD),
+        ("orders-invoices", Rank.WORD),
         ("reinvoice", Rank.PART),
     ]
-    assert all(rank(one.name, "InVoice") == one.rank for one in rows)
+    assert all(rank(hit.name, "InVoice") == hit.rank for hit in group.hits)
     assert rank("other", "InVoice") is None
     # Neither wildcards nor separators mean anything else than themselves.
-    assert [one.name for one in ranked(Queue.objects.all(), ["name"], "n%v")] == ["in%voice"]
-    assert not ranked(Queue.objects.all(), ["name"], "s_i").exists()
+    assert names(searched("n%v", superuser, now)["queue"]) == ["in%voice"]
+    assert "queue" not in searched("s_i", superuser, now)
 
 
 def test_letters_beyond_ascii_are_found_in_either_case(superuser: Any, now: datetime) -> None:

@@ -18,12 +18,14 @@ from console.models import Broker
 from console.pages.search.hits import Group, Hit
 from console.pages.search.objects import Most, find_objects
 from console.pages.search.places import find_commands, find_pages
-from console.pages.search.ranking import rank, ranked
+from console.pages.search.ranking import matching, rank
 from console.pages.search.request import Mode, Query
 from console.scope import Scope
 
 #: Older changes are found in their list.
 _RECENT = timedelta(days=90)
+#: Among more accounts with the text in their name, the best match may be missed.
+_MOST_PEOPLE = 500
 
 
 def find(query: Query, user: Any, scope: Scope, most: Most, now: datetime) -> list[Group]:
@@ -87,19 +89,21 @@ def _brokers(text: str, scope: Scope, brokers: Mapping[int, Broker], most: Most)
 def _people(text: str, user: Any, most: Most) -> Group | None:
     if not may(user, Permission.PEOPLE_VIEW):
         return None
-    matching = ranked(User.objects.all(), ["username"], text)
-    found = list(matching.order_by("rank", "label")[: most.here])
-    if not found:
+    named = matching(User.objects.all(), ["username"], text)
+    ranked = sorted(
+        (rank(one.username, text) or 0, one.username, one) for one in named[:_MOST_PEOPLE]
+    )
+    if not ranked:
         return None
     hits = [
         Hit(
-            kind="person", id=one.pk, name=one.username, rank=one.rank, icon="user-circle",
+            kind="person", id=one.pk, name=one.username, rank=place, icon="user-circle",
             url=reverse("access_person", args=[one.pk]),
             note="" if one.is_active else "disabled",
         )
-        for one in found
+        for place, _, one in ranked[: most.here]
     ]  # fmt: skip
-    total = len(hits) if len(hits) < most.here else matching.count()
+    total = len(ranked) if len(ranked) < _MOST_PEOPLE else named.count()
     return Group(
         key="person", label="Console accounts", hits=hits, total=total,
         all_url=reverse("access_people"), order=len(FACES),
@@ -111,13 +115,13 @@ def _changes(text: str, user: Any, most: Most, now: datetime) -> Group | None:
     if not may(user, Permission.CHANGES_VIEW):
         return None
     recent = changes_seen_by(user).filter(created_at__gt=now - _RECENT)
-    matching = ranked(recent, ["title"], text)
-    found = list(matching.order_by("-created_at", "pk")[: most.here + 1])
+    named = matching(recent, ["title"], text)
+    found = list(named.order_by("-created_at", "pk")[: most.here + 1])
     if not found:
         return None
     hits = [
         Hit(
-            kind="change", id=str(one.pk), name=one.title, rank=one.rank,
+            kind="change", id=str(one.pk), name=one.title, rank=rank(one.title, text) or 0,
             icon="arrow-path-rounded-square", url=reverse("change", args=[one.pk]),
             note=f"{one.get_state_display()}, by {one.author_name}",
         )
@@ -125,6 +129,6 @@ def _changes(text: str, user: Any, most: Most, now: datetime) -> Group | None:
     ]  # fmt: skip
     return Group(
         key="change", label="Recent changes", hits=hits,
-        total=len(hits) if len(found) <= most.here else matching.count(),
+        total=len(hits) if len(found) <= most.here else named.count(),
         all_url=f"{reverse('changes')}?{urlencode({'search': text})}", order=len(FACES) + 2,
     )  # fmt: skip

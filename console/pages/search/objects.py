@@ -17,12 +17,15 @@ from console.faces.ports import MAY
 from console.models import Broker
 from console.pages.context import icon_of
 from console.pages.search.hits import Group, Hit
-from console.pages.search.ranking import ranked
+from console.pages.search.ranking import matching, rank_sql
 from console.scope import Scope
 
 #: One scan of the table: the matches, the best of them inside and outside the scope, their number.
 _BEST = """
-    WITH found (id, rank, label, here) AS MATERIALIZED ({found}),
+    WITH matching AS MATERIALIZED ({matching}),
+    found AS MATERIALIZED (
+        SELECT id, here, folded_0 AS label, {rank} AS rank FROM matching
+    ),
     best AS (
         (SELECT * FROM found WHERE here ORDER BY rank, length(label), label, id LIMIT %s)
         UNION ALL
@@ -95,14 +98,21 @@ def _best(
     rows = face.model._default_manager.visible_to(user)  # type: ignore[attr-defined]
     if face.mirror.leaves:
         rows = rows.filter(**{face.mirror.leaves: None})
-    matching = ranked(rows, searched(face), text).annotate(here=_is_here(face, scope, brokers))
-    found = matching.order_by().values_list("pk", "rank", "label", "here")
+    columns = searched(face)
+    folded = [f"folded_{at}" for at in range(len(columns))]
+    found = matching(rows, columns, text).annotate(here=_is_here(face, scope, brokers))
     try:
-        sql, parameters = found.query.sql_with_params()
+        matches, of_matches = (
+            found.order_by().values_list("id", "here", *folded).query.sql_with_params()
+        )
     except EmptyResultSet:
         return {}, 0
+    rank, of_rank = rank_sql(len(columns), text)
     with connection.cursor() as cursor:
-        cursor.execute(_BEST.format(found=sql), [*parameters, most.here, most.elsewhere])
+        cursor.execute(
+            _BEST.format(matching=matches, rank=rank),
+            [*of_matches, *of_rank, most.here, most.elsewhere],
+        )
         best = cursor.fetchall()
     return {pk: (rank, here) for pk, rank, here, _ in best}, best[0][3] if best else 0
 
