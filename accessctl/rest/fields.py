@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from console.faces.rest.drawn.change_fields import Managed
+from console.faces.rest.drawn.managed import Managed
 from console.faces.rest.fields import Number, StrictSerializer, Text
 from console.kinds.common.names import name_warnings
 

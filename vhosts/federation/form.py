@@ -75,7 +75,7 @@ _NAMES = (
 
 
 class UpstreamForm(TypedForm):
-    keys: ClassVar = _KEYS
+    settings: ClassVar = _KEYS
     key_controls: ClassVar = _NAMES
 
 

@@ -15,7 +15,6 @@ from rest_framework.views import APIView
 
 from accessctl.rights import Permission
 from console.errors import InvalidField
-from console.faces.rest.drawn.change_fields import Managed
 from console.faces.rest.drawn.changing import (
     ETAG,
     PARAMETERS,
@@ -27,6 +26,7 @@ from console.faces.rest.drawn.changing import (
     expected_generation,
     sent,
 )
+from console.faces.rest.drawn.managed import Managed
 from console.faces.rest.fields import Number, Text
 from console.faces.rest.filters import BrokerFilter, TextFilter
 from console.faces.rest.ordering import AllowedOrdering, asked_order

@@ -147,13 +147,13 @@ def _masked(text: str) -> str:
 
 
 class TypedForm(SecretForm):
-    """The form of a parameter whose value is an object with known `keys`."""
+    """The form of a parameter whose value is an object with known `settings`."""
 
-    keys: ClassVar[Sequence[Key]] = ()
+    settings: ClassVar[Sequence[Key]] = ()
 
     def __init__(self, opened: Opened, problems: Problems) -> None:
         super().__init__(opened, problems)
-        for key in self.keys:
+        for key in self.settings:
             self.fields[key.control] = _control(key)
         self.fields["more"] = TableField(
             label="Other settings",
@@ -164,7 +164,7 @@ class TypedForm(SecretForm):
         self.fields["more"].widget = WithoutPasswords(3)
         first = [name for name, *_ in self.key_controls]
         sections: dict[str, list[Row]] = {"": [Row(name) for name in first]}
-        for key in self.keys:
+        for key in self.settings:
             row = Row(
                 key.control, optional=not key.required and key.widget not in ("flag", "choice"),
                 unit=key.unit, switch=key.label if key.widget == "flag" else "",
@@ -178,21 +178,21 @@ class TypedForm(SecretForm):
     def shown(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             return {}
-        known = {key.name: key for key in self.keys}
+        known = {key.name: key for key in self.settings}
         found = {
-            key.control: _shown(key, value[key.name]) for key in self.keys if key.name in value
+            key.control: _shown(key, value[key.name]) for key in self.settings if key.name in value
         }
         return {**found, "more": {name: one for name, one in value.items() if name not in known}}
 
     def value(self, said: Mapping[str, Any]) -> dict[str, Any]:
         before = self._before if isinstance(self._before, Mapping) else {}
         found: dict[str, Any] = {}
-        for key in self.keys:
+        for key in self.settings:
             given = _given(key, said[key.control], before.get(key.name))
             if given is not None:
                 found[key.name] = given
         for name, one in said["more"].items():
-            if name in {key.name for key in self.keys}:
+            if name in {key.name for key in self.settings}:
                 raise forms.ValidationError(
                     {"more": f"{name[:60]} has a field of its own above; enter it there."}
                 )
@@ -200,7 +200,9 @@ class TypedForm(SecretForm):
         return dict(sorted(found.items()))
 
     def control_of(self, key: str) -> str | None:
-        return next((one.control for one in self.keys if one.name == key), "more" if key else None)
+        return next(
+            (one.control for one in self.settings if one.name == key), "more" if key else None
+        )
 
 
 def _shown(key: Key, value: Any) -> Any:

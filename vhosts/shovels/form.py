@@ -99,7 +99,7 @@ _KEYS = [
 
 
 class ShovelForm(TypedForm):
-    keys: ClassVar = _KEYS
+    settings: ClassVar = _KEYS
     key_controls: ClassVar = (
         ("vhost", "Virtual host", "The shovel belongs to it and is deleted with it.", "vhosts"),
         ("name", "Name", "1 to 255 bytes. A name can't be changed later.", ""),

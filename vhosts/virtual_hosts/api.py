@@ -9,8 +9,8 @@ from rest_framework import serializers
 from accessctl.reach import reach_of
 from accessctl.rest.fields import Named
 from accessctl.rights import Permission
-from console.faces.rest.drawn.change_fields import Managed
 from console.faces.rest.drawn.changing import BrokerField, Reasoned
+from console.faces.rest.drawn.managed import Managed
 from console.faces.rest.fields import Flag, Number, Text
 from console.faces.writes import Api, by_key
 from console.kinds.common.kind import Key

@@ -12,9 +12,8 @@ from rest_framework import serializers
 from console.faces.seen import ids_of
 from console.kinds.common.kind import Key, Op
 from console.kinds.registry import KINDS
-from console.models import Broker, Change, ChangeState, ManagedObject, Step, StepState, Sync
+from console.models import Broker, Change, ChangeState, Step, StepState
 
-UNMANAGED = "unmanaged"
 #: The most objects that the response to a write names.
 MOST_OBJECTS = 100
 
@@ -252,74 +251,3 @@ def step_counts(changes: list[Change]) -> dict[Any, dict[str, int]]:
     for pk, state, number in steps.values_list("change", "state").annotate(n=Count("pk")):
         found.setdefault(pk, {})[state] = number
     return found
-
-
-#: A retired object that exists again was never requested, so it is unmanaged.
-_SYNC_CHOICES = [
-    *(choice for choice in Sync.choices if choice[0] != Sync.RETIRED),
-    (UNMANAGED, "Unmanaged"),
-]
-
-
-class Managed(serializers.Serializer[Any]):
-    """The desired state of an object, next to its state on the broker."""
-
-    sync = serializers.SerializerMethodField()
-    generation = serializers.SerializerMethodField(
-        help_text="Increases with each requested change; 0 if there was none."
-    )
-    verified_generation = serializers.SerializerMethodField(
-        help_text="The generation last verified on the broker."
-    )
-    verified_at = serializers.SerializerMethodField(
-        help_text="When the object was last verified on the broker."
-    )
-    reason = serializers.SerializerMethodField(
-        help_text="Why the object isn't in sync, in one sentence."
-    )
-
-    managed_by = serializers.SerializerMethodField(
-        help_text="The folder of definitions that owns the object: change it there. Empty for none."
-    )
-    managed_revision = serializers.SerializerMethodField(
-        help_text="The folder's commit that last changed the object."
-    )
-
-    @extend_schema_field(serializers.CharField())
-    def get_managed_by(self, row: Any) -> str:
-        managed = self._managed(row)
-        return managed.source if managed else ""
-
-    @extend_schema_field(serializers.CharField())
-    def get_managed_revision(self, row: Any) -> str:
-        managed = self._managed(row)
-        return managed.source_revision if managed else ""
-
-    @extend_schema_field(serializers.ChoiceField(choices=_SYNC_CHOICES))
-    def get_sync(self, row: Any) -> str:
-        managed = self._managed(row)
-        return str(managed.sync) if managed and managed.sync != Sync.RETIRED else UNMANAGED
-
-    @extend_schema_field(serializers.IntegerField())
-    def get_generation(self, row: Any) -> int:
-        managed = self._managed(row)
-        return managed.generation if managed else 0
-
-    @extend_schema_field(serializers.IntegerField())
-    def get_verified_generation(self, row: Any) -> int:
-        managed = self._managed(row)
-        return managed.verified_generation if managed else 0
-
-    @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_verified_at(self, row: Any) -> Any:
-        managed = self._managed(row)
-        return managed.verified_at if managed else None
-
-    @extend_schema_field(serializers.CharField())
-    def get_reason(self, row: Any) -> str:
-        managed = self._managed(row)
-        return managed.reason if managed and managed.sync != Sync.RETIRED else ""
-
-    def _managed(self, row: Any) -> ManagedObject | None:
-        found: ManagedObject | None = getattr(row, "managed", None)
-        return found

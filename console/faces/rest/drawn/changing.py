@@ -38,8 +38,7 @@ from console.faces.face import notes_of
 from console.faces.rest.drawn.change_fields import ChangeMade, PlanRead
 from console.faces.rest.fields import Flag, StrictSerializer, Text
 from console.faces.rest.schema import also_answers
-from console.kinds.common.kind import Key
-from console.models import OPEN_CHANGES, Broker, Change, ManagedObject
+from console.models import OPEN_CHANGES, Broker, Change
 
 MOST_WAIT_S = 30
 _KEY = re.compile(r"[!-~]{1,100}")
@@ -263,42 +262,6 @@ def _wait(request: ApiRequest) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 2 and int(text) <= MOST_WAIT_S):
         raise ValidationError({"wait": [f"wait must be a whole number from 0 to {MOST_WAIT_S}."]})
     return int(text)
-
-
-class WithManaged:
-    """For views whose rows are objects on brokers: each row gets `managed`, in one query per page;
-    a single row also gets its ETag. `managed_kind` and `managed_key` identify a row's object."""
-
-    managed_kind: str
-    managed_key: tuple[str, ...]
-
-    def paginate_queryset(self, queryset: Any) -> Any:
-        rows = super().paginate_queryset(queryset)  # type: ignore[misc]
-        self._lay_managed(rows or [])
-        return rows
-
-    def get_object(self) -> Any:
-        row = super().get_object()  # type: ignore[misc]
-        self._lay_managed([row])
-        return row
-
-    @extend_schema(parameters=[ETAG])
-    def retrieve(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
-        answer: Response = super().retrieve(request, *args, **kwargs)  # type: ignore[misc]
-        answer["ETag"] = f'"{answer.data["generation"]}"'
-        return answer
-
-    def key_of(self, row: Any) -> Key:
-        return tuple(getattr(row, name) for name in self.managed_key)
-
-    def _lay_managed(self, rows: Sequence[Any]) -> None:
-        keys = [list(self.key_of(row)) for row in rows]
-        found = ManagedObject.objects.filter(
-            kind=self.managed_kind, key__in=keys, broker__in={row.broker_id for row in rows}
-        )
-        by_key = {(one.broker_id, tuple(one.key)): one for one in found} if rows else {}
-        for row in rows:
-            row.managed = by_key.get((row.broker_id, self.key_of(row)))
 
 
 def one_of(body: Mapping[str, Any], *names: str) -> str | None:

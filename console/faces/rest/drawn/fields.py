@@ -9,8 +9,8 @@ from typing import Any
 from rest_framework import serializers
 
 from console.faces.face import Face
-from console.faces.rest.drawn.change_fields import Managed
 from console.faces.rest.drawn.changing import BrokerField, Reasoned
+from console.faces.rest.drawn.managed import Managed
 from console.faces.rest.fields import Flag, Number, Text
 from console.faces.rest.schema import with_article
 from console.kinds.common import values

@@ -20,7 +20,6 @@ from console.faces.rest.drawn.changing import (
     ForcedRemoval,
     Reasoned,
     ReasonOnly,
-    WithManaged,
     answer_change,
     changing,
     expected_generation,
@@ -28,6 +27,7 @@ from console.faces.rest.drawn.changing import (
 )
 from console.faces.rest.drawn.fields import pascal_of, read_serializer, write_serializers
 from console.faces.rest.drawn.lists import filters_of, ordering_of
+from console.faces.rest.drawn.managed import WithManaged
 from console.faces.rest.schema import with_article
 from console.faces.rest.views import ApiView
 from console.faces.writes import Api, desired_objects_of
