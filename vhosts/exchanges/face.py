@@ -25,6 +25,7 @@ from vhosts.exchanges.counts import annotated, bindings_of
 from vhosts.exchanges.forms import EXCHANGE_FORM, MEANINGS
 from vhosts.exchanges.lists import DEFAULT, LISTING, alternate_cell, bindings_url, features
 from vhosts.models import Exchange
+from vhosts.policies.panels import EXCHANGE_IN_FORCE
 from vhosts.polling.totals import take_off
 from vhosts.topology.panel import references_panel
 from vhosts.topology.references import dies
@@ -165,6 +166,7 @@ EXCHANGES = Face(
     ),
     panels=[
         Panel(template="vhosts/_exchange_bindings.html", context=_bindings, for_person=_may_bind),
+        EXCHANGE_IN_FORCE,
         Panel(template="vhosts/_references.html", context=lambda row: {}, for_person=_references),
     ],
     then=[
