@@ -124,12 +124,12 @@ SHRINK = Act(
     destructive=True,
 )
 CLUSTER = Kind(
-    name="rabbitmq_cluster",
+    name="whole_cluster",
     noun="cluster",
     identity=("name",),
     fields=(),
     rank=0,
-    wire=Named("rabbitmq_cluster", ("name",), spec=lambda row: {}, body=lambda key, spec: {}),
-    section=Section(name="rabbitmq_cluster", order=0, emit=lambda key, spec: iter(())),
+    wire=Named("whole_cluster", ("name",), spec=lambda row: {}, body=lambda key, spec: {}),
+    section=Section(name="whole_cluster", order=0, emit=lambda key, spec: iter(())),
     acts={act.name: act for act in (ENABLE, REBALANCE, GROW, SHRINK)},
 )
