@@ -111,7 +111,12 @@ def _hold(queues: int) -> str:
 
 def _effect(group: Group, word: str) -> str:
     effect = group.effect
-    what = "; ".join(f"{one.key} {one.was} → {one.becomes}" for one in effect.changed)
+    without_effect = {key for key, _ in effect.ignored}
+    what = "; ".join(
+        f"{one.key} {one.was} → {one.becomes}"
+        for one in effect.changed
+        if one.key not in without_effect
+    )
     return (
         f"{_objects(group).capitalize()}: {what or 'no setting changes'} "
         f"({_policies(effect, word)}): {_sample(group)}."

@@ -40,7 +40,8 @@ def purge_notes(row: Queue) -> list[str]:
     else:
         found = [f"Lost: {counted(ready, 'ready message')}, as counted {when}."]
     if unacked:
-        found.append(f"{counted(unacked, 'unacked message')} stay with the queue's consumers.")
+        stay = "stays" if unacked == 1 else "stay"
+        found.append(f"{counted(unacked, 'unacked message')} {stay} with the queue's consumers.")
     return [*found, consumers_sentence(row, reading)]
 
 
@@ -50,7 +51,8 @@ def purge_remarks(rows: Sequence[Queue]) -> list[str]:
     unacked = sum(row.unacked or 0 for row in rows)
     found = [f"Lost in all: {counted(ready, 'ready message')}, as last polled."]
     if unacked:
-        found.append(f"{counted(unacked, 'unacked message')} stay with their consumers.")
+        stay = "stays" if unacked == 1 else "stay"
+        found.append(f"{counted(unacked, 'unacked message')} {stay} with their consumers.")
     return [*found, *_unknown(rows)]
 
 
