@@ -27,6 +27,8 @@ def queue_names(broker: Broker, vhost: str | None, user: AnyUser) -> list[str]:
 
 def _within(rows: Any, broker: Broker, vhost: str | None) -> Any:
     found = rows.filter(broker=broker)
+    if vhost and "\0" in vhost:  # Postgres can't store it, so no name is there
+        return found.none()
     return found.filter(vhost=vhost) if vhost else found
 
 

@@ -138,6 +138,14 @@ def test_what_the_broker_would_refuse_is_said_at_its_field_before_it_is_sent(
     assert Change.objects.count() == 0
 
 
+@pytest.mark.parametrize("form", ["exchanges", "bindings"])
+def test_a_virtual_host_with_a_nul_is_refused_at_its_field(browser, broker, form):
+    address = f"/{form}/new/?broker={broker.pk}"
+    answer = browser.post(address, {"vhost": "a\0b", "name": "x", "source": "x"})
+    assert answer.status_code == 400
+    assert "vhost" in answer.context["form"].errors
+
+
 def test_only_an_unused_exchange_is_deleted_unless_it_is_said(
     browser, broker, vhost, declare, bind, live_broker, seen, inventory_now  # noqa: F811
 ):  # fmt: skip
