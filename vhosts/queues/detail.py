@@ -16,6 +16,7 @@ from accessctl.authorize import may
 from accessctl.rights import Permission
 from console.errors import InvalidField
 from console.faces.lists import Column, stream_csv
+from console.faces.objects.last_changes import last_changes
 from console.kinds.queue import QUEUE
 from console.scope import Scope
 from vhosts.authorize import access_queue
@@ -127,6 +128,9 @@ def queue(request: HttpRequest, queue_id: int) -> HttpResponse:
         "features": kinds.features(found),
         "commands": queue_commands(found),
         **references_panel(QUEUE.name, found, request.user),
+        "last_changes": last_changes(
+            request.user, found.broker, QUEUE.name, (found.vhost, found.name)
+        ),
         "crumbs": crumbs(found.broker, found.vhost),
         "range_query": "?" + urlencode(shown.parameters()),
         "problems": problems,

@@ -21,9 +21,9 @@ class LastChange:
 
     @property
     def revertible(self) -> bool:
-        """Whether its change has ended and did something to the object."""
+        """Whether its change has ended and gave the object another desired state."""
         ended = self.step.change.state not in OPEN_CHANGES
-        return ended and self.step.state == StepState.APPLIED
+        return ended and self.step.state == StepState.APPLIED and not self.step.is_act
 
 
 def last_changes(user: Any, broker: Broker, kind: str, key: Key) -> list[LastChange]:
