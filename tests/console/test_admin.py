@@ -31,10 +31,17 @@ ALLOWED = {
     "console.heartbeat": "",
     "console.jobrun": "",
     "console.managedobject": "",
+    "vhosts.binding": "ad",
+    "vhosts.exchange": "ad",
+    "vhosts.federationupstream": "acd",
+    "vhosts.federationupstreamset": "acd",
+    "vhosts.globalparameter": "acd",
     "vhosts.operatorpolicy": "acd",
+    "vhosts.parameter": "acd",
     "vhosts.policy": "acd",
     "vhosts.poll": "",
     "vhosts.queue": "",
+    "vhosts.shovel": "acd",
     "vhosts.virtualhost": "acd",
 }
 #: Registered by parts that have tests of their own.

@@ -210,10 +210,10 @@ def test_an_unknown_address_is_not_found(api: Any, address: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "address"),
-    [("delete", BROKERS), ("put", BROKERS), ("post", "/api/v1/queues/"), ("put", "/api/v1/users/1/"),
+    [("delete", BROKERS), ("put", BROKERS), ("put", "/api/v1/queues/"), ("put", "/api/v1/users/1/"),
      ("delete", "/api/v1/polls/"), ("get", f"{BROKERS}test/"), ("get", f"{BROKERS}1/test/"),
      ("post", "/api/v1/whoami/"), ("put", "/api/v1/tokens/1/"), ("trace", BROKERS),
-     ("trace", f"{BROKERS}?page=1"), ("delete", f"{BROKERS}?a=b"), ("post", "/api/v1/queues/?name=")],
+     ("trace", f"{BROKERS}?page=1"), ("delete", f"{BROKERS}?a=b"), ("put", "/api/v1/queues/?name=")],
 )  # fmt: skip
 def test_a_method_that_is_not_there_is_told_apart(api: Any, method: str, address: str) -> None:
     answer = api.generic(method.upper(), address, b"{}", content_type="application/json")

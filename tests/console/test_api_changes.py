@@ -351,7 +351,7 @@ def test_bad_input_names_its_field(api, broker, mirror, path, body, attr):
         (5, "wishes.0"),
         ({}, "wishes.0.kind"),
         ({"kind": []}, "wishes.0.kind"),
-        ({"kind": "queue"}, "wishes.0.kind"),
+        ({"kind": "connection"}, "wishes.0.kind"),
         ({"kind": "vhost"}, "wishes.0.broker"),
         ({"kind": "vhost", "broker": 0, "name": "v"}, "wishes.0.broker"),
         ({"kind": "vhost", "absent": True, "broker": 0, "name": "v", "tracing": True}, "wishes.0.tracing"),

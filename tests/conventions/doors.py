@@ -243,7 +243,7 @@ ACTS = [
         api=[Door("api-exchanges-detail", ("exchange",), "delete", query=_DRY),
              Door("api-plans-list", body=_wish("exchange", vhost="/", name="e", absent=True))],
         admin=[Door("admin:vhosts_exchange_delete", ("exchange",), "get")]),
-    act("replace an exchange", "exchanges:edit",
+    act("replace an exchange", "exchanges:edit bindings:edit",
         page=[Door("exchange_replace", ("exchange",), body={"type": "fanout", "generation": 0})]),
     act("bind", "bindings:edit",
         page=[Door("binding_create", query=_AT, body=_BINDING)],
@@ -380,4 +380,5 @@ OWN = {
     "mfa_activate_totp", "mfa_authenticate", "mfa_deactivate_totp", "mfa_download_recovery_codes",
     "mfa_generate_recovery_codes", "mfa_reauthenticate", "openid_connect_callback",
     "once", "openid_connect_login", "livez", "readyz", "metrics",
+    "api-route-list",  # calculates, changes nothing
 }  # fmt: skip

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from accessctl.authorize import may, require
 from accessctl.rights import Permission
-from accessctl.targets import target_broker
+from accessctl.targets import brokers_for, target_broker
 from console.brokers.observation import observe
 from console.errors import InvalidField
 from console.faces.pages.refreshed import refreshed
@@ -46,6 +46,10 @@ class _Map:
 @require_safe
 @refreshed("polls")
 def topology(request: HttpRequest) -> HttpResponse:
+    if Scope.read(request.GET, request.user).broker is None and not brokers_for(
+        request, Permission.QUEUES_VIEW
+    ):
+        return redirect("fleet")
     broker, _ = target_broker(request, Permission.QUEUES_VIEW)
     if (vhost := Scope.read(request.GET, request.user).vhost) is None:
         return _choose_vhost(request, broker)

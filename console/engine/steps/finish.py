@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -125,9 +126,10 @@ def _store_before(batch: list[Step], results: dict[int, Outcome]) -> None:
     known = Step.objects.filter(pk__in=list(done)).values_list("pk", "before")
     for pk, before in known.iterator():
         now = results[pk].before
-        told = None if now is None else public_spec(kind, now)
-        if told != before:
-            done[pk].before = told
+        seen = None if now is None else public_spec(kind, now)
+        # Postgres can't store a NUL, which a broker may hold in a text.
+        if seen != before and "\\u0000" not in json.dumps(seen):
+            done[pk].before = seen
             changed.append(done[pk])
     if changed:
         Step.objects.bulk_update(changed, ["before"], batch_size=200)

@@ -412,7 +412,8 @@ def test_a_change_of_thousands_of_steps_takes_the_same_number_of_queries(
     many = planner.ask(*[("policy", ["v", f"p{n}"], cap(n)) for n in range(5000)])
     Step.objects.filter(change=many).update(state="applied", finished_at=utc_now())
     Change.objects.filter(pk=many.pk).update(state="done", finished_at=utc_now())
-    with django_assert_max_num_queries(30):
+    # Of 15 deletions, four queries each say what they change for others.
+    with django_assert_max_num_queries(80):
         found = inverse(planner, many, overwrite=True)
     assert found.desired_objects
 
