@@ -46,6 +46,7 @@ class _Map:
 @require_safe
 @refreshed("polls")
 def topology(request: HttpRequest) -> HttpResponse:
+    require(request.user, Permission.QUEUES_VIEW)
     if Scope.read(request.GET, request.user).broker is None and not brokers_for(
         request, Permission.QUEUES_VIEW
     ):

@@ -18,6 +18,7 @@ from console.kinds.registry import KINDS, vhost_of
 from console.models import DeletedWith, Step
 from console.rabbitmq.errors import BrokerError
 from console.rabbitmq.management.answers import rows_of
+from console.rabbitmq.text import holds_nul, printable
 from console.reconcile.dependents import hanging_on
 from console.reconcile.disclose import secrets_of_spec, told_spec
 
@@ -143,6 +144,9 @@ def _told(kind: str, rows: Iterable[dict[str, Any]]) -> Iterator[tuple[Key, Foun
         for key, spec in pairs:
             why = found.why_lost(key, row)
             if why is None:
+                continue
+            if holds_nul((key, spec)):
+                yield key, f"The {printable(found.phrase(key))} isn't recorded: it holds a NUL."
                 continue
             if why:
                 yield key, why

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -23,6 +22,7 @@ from console.models import (
     StepState,
     Sync,
 )
+from console.rabbitmq.text import holds_nul
 from console.reconcile.disclose import public_spec
 
 #: When to retry a step refused after an attempt of unknown outcome: that refusal isn't final.
@@ -127,8 +127,7 @@ def _store_before(batch: list[Step], results: dict[int, Outcome]) -> None:
     for pk, before in known.iterator():
         now = results[pk].before
         seen = None if now is None else public_spec(kind, now)
-        # Postgres can't store a NUL, which a broker may hold in a text.
-        if seen != before and "\\u0000" not in json.dumps(seen):
+        if seen != before and not holds_nul(seen):
             done[pk].before = seen
             changed.append(done[pk])
     if changed:
