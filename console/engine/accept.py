@@ -38,8 +38,8 @@ def accept(proposal: Proposal, *, now: datetime, acting_user: User) -> Change:
     """Store the change and return it; a worker applies it later.
 
     A repeated idempotency key returns the first change. Raises InvalidField, AlreadyThere, Stale,
-    IdempotencyMismatch, OwnedByFile. The caller has authorized the acts; each desired object's permission is
-    checked again before its step is applied.
+    IdempotencyMismatch, OwnedByFile. The caller has authorized the acts; each desired object's
+    permission is checked again before its step is applied.
     """
     plans = proposal.plans
     digest = proposal.digest()

@@ -127,6 +127,7 @@ class Face:
     #: The route of the object's page; "" for the kind's name if the page is drawn, else no page.
     page: str = ""
     panels: Sequence[Panel] = ()
+    #: Operations on one object that are no desired state, each with a page and a POST in the API.
     acts: Sequence[ObjectAct] = ()
     #: Links beside the change that created an object, before "its page" and "create another".
     then: Sequence[NextStep] = ()

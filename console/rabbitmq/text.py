@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
 
 #: Control, format (including bidi and zero-width), surrogate, private use, line and paragraph
 #: separators.
@@ -32,12 +30,3 @@ def _escape(character: str) -> str:
     if number < 0x100:
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
-def holds_nul(value: Any) -> bool:
-    """Return whether a text in the JSON value has a NUL, which Postgres can't store."""
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, Mapping):
-        return any(holds_nul(name) or holds_nul(one) for name, one in value.items())
-    return isinstance(value, list | tuple) and any(map(holds_nul, value))

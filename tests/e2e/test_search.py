@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,13 @@ from playwright.sync_api import Page, expect
 
 from console.models import Broker
 from tests.factories import add_broker, add_queue, add_vhost
+
+
+@pytest.fixture(autouse=True)
+def ends_quietly(page: Page) -> Iterator[None]:
+    """Wait for the last answer: a search that still runs would block the emptying of the database."""
+    yield
+    page.wait_for_load_state("networkidle")
 
 
 @pytest.fixture

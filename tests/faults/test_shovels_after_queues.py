@@ -14,16 +14,21 @@ from tests.vhosts.test_definitions_import import Importer
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
+def _ports(live: LiveBroker) -> dict[str, int]:
+    return {row["protocol"]: row["port"] for row in live.call("GET", "overview")["listeners"]}
+
+
 def test_an_import_creates_the_queues_before_the_shovels_that_use_them(
-    tmp_path: Any, make_broker: Any, superuser: Any
+    tmp_path: Any, make_broker: Any, superuser: Any, eventually: Any
 ) -> None:
     with OwnNode(tmp_path / "state", plugins=("rabbitmq_shovel",)) as node:
         live = LiveBroker(node.url)
         broker = make_broker(
             management_url=live.url, username=live.username, password=live.password
         )
-        ports = {row["protocol"]: row["port"] for row in live.call("GET", "overview")["listeners"]}
-        uri = f"amqp://{live.username}:{live.password}@127.0.0.1:{ports['amqp']}/sh"
+        # The node answers before it listens for AMQP.
+        port = eventually(lambda: _ports(live).get("amqp"))
+        uri = f"amqp://{live.username}:{live.password}@127.0.0.1:{port}/sh"
         shovel = {
             "src-protocol": "amqp091", "src-uri": uri, "src-queue": "done_stream",
             "src-prefetch-count": 100, "dest-protocol": "amqp091", "dest-uri": uri,

@@ -64,7 +64,11 @@ class WithoutPasswords(forms.Textarea):
 class SecretForm(ActForm):
     """The form of a parameter. Its value may hold passwords in URIs: they reach the browser only
     encrypted, from the preview to the confirmation. A URI without username and password keeps those
-    of the same URI on the broker."""
+    of the same URI on the broker.
+
+    Subclasses implement `shown` and `value`. These raise here because a form has its own metaclass,
+    so it can't be an ABC.
+    """
 
     secret_fields: ClassVar[tuple[str, ...]] = ("sealed",)
     sealed = forms.CharField(required=False, widget=forms.HiddenInput)

@@ -55,6 +55,8 @@ class Preview:
     counts: Mapping[str, int]
     left_out: int
     objections: tuple[str, ...] = field(default=())
+    #: Whether an act of it loses something.
+    loses: bool = False
     #: Sentences about objects that a folder of definitions owns.
     owned: tuple[str, ...] = ()
 
@@ -64,7 +66,7 @@ class Preview:
 
     @property
     def destructive(self) -> bool:
-        return any(line.destructive for line in self.lines)
+        return bool(self.counts["delete"] or self.counts["replace"]) or self.loses
 
     @property
     def brokers(self) -> list[Broker]:
@@ -125,6 +127,7 @@ def preview(proposal: Proposal) -> Preview:
         counts=counts,
         left_out=total - len(shown),
         objections=(*proposal.remarks, *_of_versions(proposal)),
+        loses=any(requested.kind_act.destructive for requested in proposal.acts),
         owned=tuple(owned_notes(proposal)),
     )
 

@@ -18,7 +18,8 @@ from console.kinds.registry import KINDS, vhost_of
 from console.models import DeletedWith, Step
 from console.rabbitmq.errors import BrokerError
 from console.rabbitmq.management.answers import rows_of
-from console.rabbitmq.text import holds_nul, printable
+from console.rabbitmq.text import printable
+from console.reconcile.definitions.text import why_unreadable
 from console.reconcile.dependents import hanging_on
 from console.reconcile.disclose import secrets_of_spec, told_spec
 
@@ -145,8 +146,8 @@ def _told(kind: str, rows: Iterable[dict[str, Any]]) -> Iterator[tuple[Key, Foun
             why = found.why_lost(key, row)
             if why is None:
                 continue
-            if holds_nul((key, spec)):
-                yield key, f"The {printable(found.phrase(key))} isn't recorded: it holds a NUL."
+            if unfit := why_unreadable([list(key), dict(spec)]):
+                yield key, f"The {printable(found.phrase(key))} isn't recorded. {unfit}"
                 continue
             if why:
                 yield key, why

@@ -22,7 +22,7 @@ from console.models import (
     StepState,
     Sync,
 )
-from console.rabbitmq.text import holds_nul
+from console.reconcile.definitions.text import why_unreadable
 from console.reconcile.disclose import public_spec
 
 #: When to retry a step refused after an attempt of unknown outcome: that refusal isn't final.
@@ -127,7 +127,8 @@ def _store_before(batch: list[Step], results: dict[int, Outcome]) -> None:
     for pk, before in known.iterator():
         now = results[pk].before
         seen = None if now is None else public_spec(kind, now)
-        if seen != before and not holds_nul(seen):
+        # What Postgres can't store, such as a NUL, isn't kept.
+        if seen != before and not why_unreadable(seen):
             done[pk].before = seen
             changed.append(done[pk])
     if changed:

@@ -39,10 +39,10 @@ _MOST_REASON = 2000
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What a valid form requests. `title` names the change. `act` is the label of the button.
-    `back` is the URL to open once it is accepted. `acts` are operations that aren't a desired state. `dies` are sentences about what is lost, for the
-    only object or by object; `warnings` are sentences above the plan. `typed`: a name to type as
-    confirmation, "" for none. `once`: a generated password, shown after the change is applied
-    (console.faces.acts.once)."""
+    `back` is the URL to open once it is accepted. `acts` are operations that aren't a desired
+    state. `dies` are sentences about what is lost, for the only object or by object; `warnings` are
+    sentences above the plan. `typed`: a name to type as confirmation, "" for none. `once`: a
+    generated password, shown after the change is applied (console.faces.acts.once)."""
 
     title: str
     act: str
