@@ -15,6 +15,7 @@ from console.engine.proposal import Source
 from console.errors import ConsoleError
 from console.management import pipeline
 from console.models import Broker
+from vhosts.definitions.folder.names import name_of, stem_of
 from vhosts.definitions.folder.plan import plan_folder
 from vhosts.definitions.folder.read import brokers_in
 from vhosts.definitions.folder.source import source_of
@@ -75,7 +76,12 @@ def _brokers(root: Path, name: str | None, user: User) -> list[Broker]:
     """Return the named broker, or those that have a folder."""
     if name is not None:
         return [pipeline.broker_named(name, user)]
-    names = brokers_in(root)
-    if not names:
+    stems = brokers_in(root)
+    if not stems:
         raise CommandError(f"{root} has no folder of a broker. Export one first.")
-    return [pipeline.broker_named(one, user) for one in names]
+    # By the brokers' names, because a long one can't be read from its folder.
+    known = {stem_of(one.name): one for one in Broker.objects.visible_to(user)}
+    return [
+        known[stem] if stem in known else pipeline.broker_named(name_of(stem) or stem, user)
+        for stem in stems
+    ]

@@ -21,11 +21,19 @@ function place(data) {
   return new Promise((resolve, reject) => {
     const done = (event) => {
       if (event.data.of !== of) return;
-      worker.removeEventListener("message", done);
+      stop();
       resolve(event.data);
     };
+    const failed = (event) => {
+      stop();
+      reject(event);
+    };
+    const stop = () => {
+      worker.removeEventListener("message", done);
+      worker.removeEventListener("error", failed);
+    };
     worker.addEventListener("message", done);
-    worker.addEventListener("error", reject, { once: true });
+    worker.addEventListener("error", failed);
     worker.postMessage({ of, nodes, edges });
   });
 }
@@ -207,12 +215,17 @@ async function refresh() {
     const headers = { "HX-Request": "true", ...(state.tag && { "If-None-Match": state.tag }) };
     const response = await fetch(box.dataset.url, { headers });
     if (response.status !== 200 || !response.headers.get("Content-Type")?.includes("json")) return;
-    state.tag = response.headers.get("ETag") ?? "";
     const data = await response.json();
-    if (data.shape !== state.data.shape) return await show(data);
-    state.data = data;
-    setFigures();
-    if (state.chosen) choose(state.chosen);
+    if (data.shape !== state.data.shape) await show(data);
+    else {
+      state.data = data;
+      setFigures();
+      const title = find("[data-map-detail] strong");
+      const said = state.chosen && objectOf(state.chosen)?.title;
+      // Only the text: whoever is on a link in there stays on it.
+      if (title && said && title.textContent !== said) title.textContent = said;
+    }
+    state.tag = response.headers.get("ETag") ?? "";
   } catch {
     // Nothing is lost: the figures keep the age that the page shows, and the next time may succeed.
   }

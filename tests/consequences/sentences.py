@@ -99,6 +99,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "The topic permissions of … on it stay, and apply to a new exchange of that name.": (
         "consequences/test_bindings.py::test_topic_permissions_outlive_their_exchange",
     ),
+    # Definitions
+    "Nothing is deleted, because some entries can't be read. Fix the file first.": (
+        "vhosts/test_definitions_folder.py::test_nothing_is_pruned_while_an_entry_cannot_be_read",
+    ),
     # Policies
     "The matching policy with the highest priority applies.": (
         "test_only_the_policy_of_highest_priority_applies",

@@ -121,3 +121,8 @@ def test_members_on_a_node_need_a_version_that_can(browser, broker, live_broker)
     unknown = browser.get(f"/brokers/{broker.pk}/cluster/members/?act=grow&node=nowhere")
     assert unknown.status_code == 400
     assert Change.objects.count() == 1
+
+
+def test_a_flag_that_no_broker_can_have_is_refused(browser, broker):
+    address = f"/brokers/{broker.pk}/cluster/flags/?flag=a%01b&flag={'x' * 201}"
+    assert "no such feature flag" in browser.get(address).content.decode()

@@ -160,6 +160,30 @@ def test_plan_apply_and_prune_only_what_the_folder_owned(fleet: Fleet) -> None:
     assert (code, f"- virtual host {vhost}" in told) == (2, True)
 
 
+def test_a_virtual_host_with_a_file_is_never_pruned(fleet: Fleet) -> None:
+    vhost = fleet.vhost()
+    file = fleet.write(vhost, queues=[QUEUE])
+    assert fleet.run("apply", "--vhost", vhost)[0] == 0
+    whole = json.loads(file.read_text())
+    file.write_text(json.dumps({"queues": whole["queues"]}))
+    for prune in ("--prune", "--prune=all"):
+        code, told = fleet.run("plan", "--vhost", vhost, prune)
+        assert (code, "delete" in told.lower()) == (0, False), told
+
+
+def test_nothing_is_pruned_while_an_entry_cannot_be_read(fleet: Fleet) -> None:
+    vhost = fleet.vhost()
+    file = fleet.write(vhost, queues=[QUEUE], policies=[POLICY])
+    assert fleet.run("apply", "--vhost", vhost)[0] == 0
+    content = json.loads(file.read_text())
+    content["queues"] = {}
+    file.write_text(json.dumps(content))
+    _, told = fleet.run("plan", "--vhost", vhost, "--prune", "--valid-part")
+    assert "Nothing is deleted, because some entries can't be read." in told
+    fleet.run("apply", "--vhost", vhost, "--prune", "--valid-part", "--force")
+    assert [row["name"] for row in fleet.live.call("GET", "queues", vhost)] == ["jobs"]
+
+
 def test_the_folder_is_the_truth_about_its_objects(fleet: Fleet) -> None:
     vhost, live = fleet.vhost(), fleet.live
     fleet.write(vhost, policies=[POLICY])

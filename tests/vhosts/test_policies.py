@@ -439,7 +439,8 @@ def test_a_policy_is_one_of_the_wishes_of_a_plan(admin_client, broker, now):
 def test_the_list_says_on_how_many_queues_each_policy_is_in_force(
     browser, broker, add, now, django_assert_max_num_queries
 ):
-    BrokerStatus.objects.filter(pk=broker.pk).update(parts_at={"queues": now.isoformat()})
+    read = {"queues": now.isoformat(), "exchanges": now.isoformat()}
+    BrokerStatus.objects.filter(pk=broker.pk).update(parts_at=read)
     for number in range(30):
         add.policy(f"p{number}", {"max-length": 5})
         add.queue(f"q{number}", policy=f"p{number % 3}")

@@ -19,6 +19,7 @@ from console.kinds.parameters.federation_upstream import FEDERATION_UPSTREAM
 from console.kinds.parameters.federation_upstream_set import FEDERATION_UPSTREAM_SET
 from console.models import Broker
 from vhosts.federation.form import UPSTREAM_FORM, UPSTREAM_SET_FORM
+from vhosts.federation.links import LINKS
 from vhosts.models import FederationLink, FederationUpstream, FederationUpstreamSet
 from vhosts.parameters.face import searched
 from vhosts.parameters.rules import check
@@ -42,6 +43,9 @@ def _members(row: Any) -> str:
 
 def dies(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
     """Yield what ends with an upstream."""
+    if why := broker.status.why_unknown(LINKS):
+        yield f"Whether links use it is unknown. {why}"
+        return
     links = FederationLink.objects.filter(broker=broker, vhost=key[0], upstream=key[1]).count()
     if links:
         yield f"{counted(links, 'link')} to it end; federated exchanges and queues get no more from there."

@@ -12,7 +12,7 @@ from django.db.models import Count
 
 from accessctl.authorize import AnyUser
 from console.brokers.fresh import Reading, read_fresh
-from console.models import Broker
+from console.models import Broker, BrokerStatus
 from console.rabbitmq.management.answers import rows_of
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.management.objects import ObjectStore
@@ -81,9 +81,9 @@ def _queues(limits: Iterable[Limit]) -> dict[tuple[int, str], int]:
 
 def _used(limit: Limit, queues: Mapping[tuple[int, str], int], used: Used | None) -> int | None:
     if limit.name == _QUEUES:
-        if limit.owner.broker.status.part_at("queues") is None:
-            return None
-        return queues.get((limit.broker_id, limit.owner_name), 0)
+        number = queues.get((limit.broker_id, limit.owner_name), 0)
+        status: BrokerStatus = limit.owner.broker.status
+        return status.counted("queues", number)
     if used is None:
         return None
     if limit.name == _CHANNELS:

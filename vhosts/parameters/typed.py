@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -66,8 +67,7 @@ class SecretForm(ActForm):
     encrypted, from the preview to the confirmation. A URI without username and password keeps those
     of the same URI on the broker.
 
-    Subclasses implement `shown` and `value`. These raise here because a form has its own metaclass,
-    so it can't be an ABC.
+    Subclasses implement `shown` and `value`.
     """
 
     secret_fields: ClassVar[tuple[str, ...]] = ("sealed",)
@@ -90,13 +90,13 @@ class SecretForm(ActForm):
                     error_messages={"required": f"Enter the {label.lower()}."},
                 )  # fmt: skip
 
+    @abstractmethod
     def shown(self, value: Any) -> dict[str, Any]:
         """Return the initial values of the controls; `value` None: of a new object."""
-        raise NotImplementedError
 
+    @abstractmethod
     def value(self, said: Mapping[str, Any]) -> Any:
         """Return the value from the checked controls. Raises ValidationError."""
-        raise NotImplementedError
 
     def control_of(self, key: str) -> str | None:
         """Return the control for a key of the value; None: the form as a whole."""
@@ -222,6 +222,9 @@ def _given(key: Key, said: Any, before: Any) -> Any:
         return lines if len(lines) > 1 or isinstance(before, list) else "".join(lines) or None
     if key.widget == "flag":
         return True if said else (None if before is None else False)
+    if said == "" and before == "":
+        # Not the same as absent: with dest-exchange "" a shovel publishes to the default exchange.
+        return before
     if key.widget == "text_or_number":
         return int(said) if said.isascii() and said.isdecimal() and len(said) < 16 else said or None
     return None if said in ("", None, {}) else said

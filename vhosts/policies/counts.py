@@ -21,13 +21,14 @@ _Place = tuple[int, str, str]
 
 def note_counts(rows: Sequence[Any], column: str) -> None:
     """Give each policy `applied`: (queues, exchanges) that name it in their `column`; None if no
-    inventory has read the queues. At most two queries."""
+    inventory has read them. At most two queries."""
     queues = _counts(Queue.objects.present(), rows, column)
     # Brokers don't report the operator policy of an exchange.
     exchanges = _counts(Exchange.objects.all(), rows, column) if column == "policy" else {}
+    parts = ("queues", "exchanges") if column == "policy" else ("queues",)
     for row in rows:
         place = (row.broker_id, row.vhost, row.name)
-        known = row.broker.status.part_at("queues") is not None
+        known = all(row.broker.status.part_at(part) is not None for part in parts)
         row.applied = (queues.get(place, 0), exchanges.get(place, 0)) if known else None
 
 

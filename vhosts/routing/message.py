@@ -33,6 +33,19 @@ def check_message(
     for name, value in headers.items():
         check_name("headers", name)
         _check_value(value, 1)
+    copies = [
+        key
+        for name in ("CC", "BCC")
+        if isinstance(headers.get(name), list)
+        for key in headers[name]
+        if isinstance(key, str)
+    ]
+    if len(copies) > _MOST_HEADERS:
+        raise InvalidField(
+            "headers", f"{len(copies):,} keys in CC and BCC; the limit here is {_MOST_HEADERS}."
+        )
+    for key in copies:
+        check_name("headers", key)
     for name, value in properties.items():
         if name not in PROPERTIES:
             raise InvalidField("properties", f"Unknown property. Use {', '.join(PROPERTIES)}.")
@@ -58,7 +71,9 @@ def check_name(field: str, name: str) -> None:
 
 def _check_value(value: Any, depth: int) -> None:
     if depth > _MOST_DEPTH:
-        raise InvalidField("headers", f"Headers can be nested {_MOST_DEPTH} levels deep here.")
+        raise InvalidField(
+            "headers", f"Headers are nested too deep; the limit is {_MOST_DEPTH} levels."
+        )
     if isinstance(value, str):
         if "\0" in value or len(value) > _MOST_TEXT or (not value.isascii() and _is_broken(value)):
             raise InvalidField(
@@ -77,7 +92,9 @@ def _check_value(value: Any, depth: int) -> None:
             _check_value(one, depth + 1)
     elif isinstance(value, dict):
         for name, one in value.items():
-            check_name("headers", str(name))
+            if not isinstance(name, str):
+                raise InvalidField("headers", "Names in headers must be text. Quote numbers.")
+            check_name("headers", name)
             _check_value(one, depth + 1)
     else:
         raise InvalidField("headers", "Values in headers have JSON's types; quote dates.")

@@ -9,7 +9,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Count, F, Max
 
 from console.faces.face import FACES
 from console.kinds.binding import BINDING
@@ -45,15 +45,16 @@ _lock = Lock()
 
 def topology_of(broker: Broker, vhost: str) -> core.Topology:
     """Return the topology with its compiled bindings, kept in this process until an inventory or a
-    change may have altered it. `broker` needs its status loaded. Two queries, seven if it is read."""
-    stamp = _stamp(broker.status)
+    change may have altered it. `broker` needs its status loaded. Three queries, eight if it is read."""
+    stamp = _stamp(broker.status, vhost)
     with _lock:
         kept = _kept.get((broker.pk, vhost))
         if kept is not None and stamp is not None and kept[0] == stamp:
             _kept.move_to_end((broker.pk, vhost))
             return kept[1]
     found = _read(broker, vhost)
-    if stamp is not None:
+    # One that is larger than the whole store would only push out all others.
+    if stamp is not None and _bindings(found) <= _MOST_BINDINGS:
         with _lock:
             _kept[broker.pk, vhost] = (stamp, found)
             while len(_kept) > _MOST_KEPT or _size() > _MOST_BINDINGS:
@@ -69,16 +70,25 @@ def observed_at(status: BrokerStatus) -> datetime | None:
 
 
 def _size() -> int:
-    return sum(len(found) for _, kept in _kept.values() for found in kept.bindings.values())
+    return sum(_bindings(kept) for _, kept in _kept.values())
 
 
-def _stamp(status: BrokerStatus) -> Any:
+def _bindings(topology: core.Topology) -> int:
+    return sum(map(len, topology.bindings.values()))
+
+
+def _stamp(status: BrokerStatus, vhost: str) -> Any:
     """What changes as soon as the mirror may have changed; None while a change is being applied."""
     attempts = Attempt.objects.aggregate(last=Max("id"))
-    if Attempt.objects.filter(step__broker=status.broker_id, finished_at=None).exists():
+    # An attempt that a dead worker left never ends; it has the fence of an earlier lease.
+    running = Attempt.objects.filter(step__broker=status.broker_id, finished_at=None)
+    if running.filter(fence=F("step__broker__lease__fence")).exists():
         return None
+    # A poll adds queues before the inventory lists them.
+    queues = Queue.objects.present().filter(broker=status.broker_id, vhost=vhost)
     return (
         attempts["last"],
+        *queues.aggregate(number=Count("id"), last=Max("id")).values(),
         status.inventory_claim,
         status.inventory_at,
         json.dumps([status.parts_at, status.part_errors, status.suspect], sort_keys=True),
@@ -117,7 +127,7 @@ def _read(broker: Broker, vhost: str) -> core.Topology:
     ):
         named[name, False] = (policy, operator)
         settings = deciding.of_queue(name, kind, arguments)
-        queues.append(core.Queue(name, kind or "classic", settings))
+        queues.append(core.Queue(name, kind, settings))
     bindings = [
         core.Binding(source, to, destination, key, _arguments(arguments))
         for source, to, destination, key, arguments in _rows(

@@ -80,7 +80,11 @@ def _answer(found: Traced | None) -> dict[str, Any]:
         + [(name, seen.queues.get(name), False) for name in trace.possible],
         "tree": list(tree_rows(trace.root, seen)) if trace.root else [],
         "near": [
-            (near, seen.queues.get(near.step.name), seen.exchanges.get(near.exchange))
+            (
+                near,
+                seen.queues.get(near.step.name) if near.step.kind == "queue" else None,
+                seen.exchanges.get(near.exchange),
+            )
             for near in trace.near
         ],
         "after": list(after_rows(trace.after, seen)),

@@ -7,6 +7,7 @@ plan first, as a dry run, and create a Change once confirmed.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -79,8 +80,7 @@ def waits(brokers: QuerySet[Broker]) -> list[str]:
 class ActAdmin(SeenAdmin):
     """Base of the admin classes that change objects on brokers.
 
-    Subclasses implement `form_of`, `wanted` and `deleting`. These raise here because a ModelAdmin
-    has its own metaclass, so it can't be an ABC.
+    Subclasses implement `form_of`, `wanted` and `deleting`.
     """
 
     #: The noun for one row: "virtual host".
@@ -88,17 +88,17 @@ class ActAdmin(SeenAdmin):
     #: Text above the form.
     about: str = ""
 
+    @abstractmethod
     def form_of(self, request: HttpRequest, broker: Broker, row: Any) -> ActForm:
         """Return the form, bound to the POST data, if any. `row` None: a new object."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wanted(self, request: HttpRequest, broker: Broker, row: Any, form: Any) -> Asked:
         """Return what a valid form requests. Raises ConsoleError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def deleting(self, request: HttpRequest, rows: Sequence[Any]) -> Asked:
         """Return the request to delete the rows' objects. Raises ConsoleError."""
-        raise NotImplementedError
 
     # --- Superusers only, like the whole admin (console.faces.admin.site) ---
 

@@ -81,7 +81,7 @@ class Command(BaseCommand):
         owner = folders.source(options)
         errors: list[str] = []
         plans = list(folders.plans(options, owner, user, errors.append))
-        if any(plan.desired_objects for plan in plans) and not options["yes"]:
+        if any(plan.desired_objects or plan.claims for plan in plans) and not options["yes"]:
             self._ask(plans)
         told = []
         for plan in plans:
@@ -106,9 +106,9 @@ class Command(BaseCommand):
             raise CommandError("There is no terminal to ask on. Review the plan, then add --yes.")
         for plan in plans:
             for line in pipeline.plan_lines(plan):
-                self.stdout.write(line)
-        self.stdout.write("Apply this? Only yes applies it: ", ending="")
-        self.stdout.flush()
+                self.stderr.write(line)
+        self.stderr.write("Apply this? Only yes applies it: ", ending="")
+        self.stderr.flush()
         if sys.stdin.readline().strip() != "yes":
             raise CommandError("Nothing was changed.")
 

@@ -25,6 +25,7 @@ from vhosts.models import Queue
 NAME = ("cluster_name",)
 #: Acts on the members of all quorum queues that a node has.
 ON_NODE = {act.name: act for act in (GROW, SHRINK)}
+_LONGEST_FLAG = 200
 
 
 def cluster_of(broker: Broker) -> Ref:
@@ -55,16 +56,18 @@ def enable_flags(broker: Broker, names: list[str], user: Any) -> list[RequestedA
     require(user, Permission.BROKERS_EDIT, broker)
     if not names:
         raise InvalidField("flag", "Select a feature flag.")
+    if any("\0" in name or len(name) > _LONGEST_FLAG for name in names):
+        raise InvalidField("flag", "RabbitMQ has no such feature flag.")
     return [
         RequestedAct(
             broker=broker,
             ref=cluster_of(broker),
             act=ENABLE.name,
             permission=Permission.BROKERS_EDIT,
-            parameters={"flag": name[:200]},
+            parameters={"flag": name},
             notes=["A feature flag can't be disabled again. Nodes without it can no longer join."],
         )
-        for name in names
+        for name in dict.fromkeys(names)
     ]
 
 

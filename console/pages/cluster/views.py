@@ -17,6 +17,7 @@ from console.engine.supported import facts_of_version
 from console.faces.acts.acts import Asked, carry_out, confirm
 from console.faces.acts.forms import TEXT, ActForm, Row
 from console.kinds.cluster.kind import CHANGES_MEMBERS
+from console.kinds.common.shell import shell_word
 from console.models import Broker
 from console.pages.cluster import acts
 from console.pages.cluster.read import read_cluster
@@ -49,6 +50,11 @@ def cluster(request: HttpRequest, broker_id: int) -> HttpResponse:
         "reading": reading,
         "facts": reading.found,
         "nodes": broker.status.nodes or [],
+        "commands": [
+            f"rabbitmq-queues grow {shell_word(str(node['name']))} all"
+            for node in broker.status.nodes or []
+            if node.get("name")
+        ],
         "plugins": broker.status.plugins,
         "changes_members": facts.version is not None and facts.at_least(CHANGES_MEMBERS),
         "members_since": CHANGES_MEMBERS,

@@ -107,14 +107,14 @@ class ChangesView(ListModelMixin, RetrieveModelMixin, ApiView):
     }
 
     def get_queryset(self) -> QuerySet[Change]:
-        return changes_seen_by(self.request.user)
+        seen = changes_seen_by(self.request.user)
+        return with_reverts(seen, seen)
 
     def filter_queryset(self, queryset: Any) -> Any:
         return super().filter_queryset(queryset) if self.action == "list" else queryset
 
     def list(self, request: Request) -> Response:
-        found = with_reverts(self.get_queryset())
-        page = self.paginate_queryset(self.filter_queryset(found))
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         context = {"steps": step_counts(page or [])}
         return self.get_paginated_response(ChangeRead(page, many=True, context=context).data)
 

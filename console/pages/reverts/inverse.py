@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from accessctl.authorize import AnyUser
-from accessctl.visibility.changes import changes_seen_by, steps_seen_by
+from accessctl.visibility.changes import changes_seen_by, managed_seen_by, steps_seen_by
 from console.engine.proposal import DesiredObject
 from console.engine.proposals.retry import NothingLeft
 from console.engine.revert.history import (
@@ -22,7 +22,7 @@ from console.errors import InvalidField, NotAllowed
 from console.faces.pages.words import counted
 from console.kinds.common.kind import Ref
 from console.kinds.registry import vhost_of
-from console.models import OPEN_CHANGES, Broker, Change, ManagedObject, Step, Sync
+from console.models import OPEN_CHANGES, Broker, Change, Step, Sync
 from console.pages.reverts.on_broker import OnBroker
 from console.pages.reverts.sentences import named
 
@@ -96,7 +96,9 @@ def revert_since(
     at = since.astimezone(UTC)
     found = Revert(title=f"Revert {where} to {at:%Y-%m-%d %H:%M} UTC", changes=changes)
     _build(found, steps, acting_user, overwrite)
-    found.remarks += _drift_left(broker, vhost, {one.ref for one in found.desired_objects})
+    found.remarks += _drift_left(
+        broker, vhost, {one.ref for one in found.desired_objects}, acting_user
+    )
     return found
 
 
@@ -121,7 +123,7 @@ def _limited(steps: Iterable[Step]) -> Sequence[Step]:
     listed = list(steps[: MOST_STEPS + 1])  # type: ignore[index]
     if len(listed) > MOST_STEPS:
         raise InvalidField(
-            "since", f"More than {MOST_STEPS:,} steps would be undone. Revert a shorter time."
+            "since", f"More than {MOST_STEPS:,} steps would be undone, which is the limit."
         )
     return listed
 
@@ -154,13 +156,14 @@ def _why_no_step(change: Change) -> str:
 def _why_nothing(found: Revert) -> str:
     said = [*found.remarks, *(one for ones in found.about.values() for one in ones)]
     if not said:
-        return "Everything is as it was before already, so there is nothing to revert."
+        return "Everything already has its earlier value, so there is nothing to revert."
     return " ".join(["There is nothing that can be reverted.", *said[:5]])
 
 
-def _drift_left(broker: Broker, vhost: str | None, touched: set[Ref]) -> list[str]:
-    """Return a sentence about managed objects that were changed outside the console."""
-    rows = ManagedObject.objects.filter(broker=broker, sync=Sync.DRIFTED)
+def _drift_left(broker: Broker, vhost: str | None, touched: set[Ref], user: AnyUser) -> list[str]:
+    """Return a sentence about managed objects that were changed outside the console; of those whose
+    drift the person may see."""
+    rows = managed_seen_by(user).filter(broker=broker, sync=Sync.DRIFTED)
     refs = {Ref(kind, tuple(key)) for kind, key in rows.values_list("kind", "key")} - touched
     if vhost is not None:
         refs = {ref for ref in refs if vhost_of(ref) == vhost}

@@ -101,12 +101,12 @@ def read_since(text: str, now: datetime) -> datetime:
     """Return the time; without a zone, it is UTC. Raises InvalidField."""
     try:
         found = parse_datetime(text.strip())
-    except ValueError:
+        if found is not None:
+            found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         found = None
     if found is None:
         raise InvalidField("since", "Not a valid time. Use a form like 2026-05-31T14:00.")
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=UTC)
     if found > now:
         raise InvalidField("since", "This time is in the future. Use an earlier one.")
     return found

@@ -492,3 +492,10 @@ def test_a_second_grant_on_a_part_hides_nothing(engine, names, now):
     Grant.objects.create(user=viewer, role=Role.VIEWER, created_at=now)
     Grant.objects.create(user=viewer, role=Role.VIEWER, broker=engine.broker, vhost_pattern="a", created_at=now)  # fmt: skip
     assert change.steps.filter(steps_seen_by(viewer)).count() == 1
+
+
+def test_a_time_outside_the_calendar_is_refused(root, planner: Engine):
+    parameters = {"broker": planner.broker.pk, "since": "0001-01-01T00:00+14:00"}
+    answer = root.get(reverse("revert_to"), parameters)
+    assert answer.status_code == 400
+    assert "Not a valid time." in answer.content.decode()

@@ -33,11 +33,10 @@ class Folder:
 
 
 def brokers_in(root: Path) -> list[str]:
-    """Return the names of the brokers that have a folder in `root`, sorted."""
+    """Return the names of the folders of brokers in `root`, sorted; see `stem_of`."""
     if not root.is_dir():
         return []
-    named = [name_of(path.name) for path in root.iterdir() if _is_folder(path)]
-    return sorted(name for name in named if name is not None)
+    return sorted(path.name for path in root.iterdir() if _is_folder(path))
 
 
 def read_folder(root: Path, broker: str, *, vhost: str | None) -> Folder:

@@ -11,7 +11,7 @@ from typing import Any
 from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
 from console.audit import record
-from console.errors import NotThere
+from console.errors import InvalidField, NotThere
 from console.kinds.common.kind import Ref
 from console.kinds.registry import CONTAINER, KINDS, vhost_of
 from console.models import Broker
@@ -34,13 +34,13 @@ class Written:
 
 def write_folder(root: Path, *, broker: Broker, vhost: str | None, acting_user: AnyUser) -> Written:
     """Write the files of the broker, or of one virtual host, without secrets. Raises NotAllowed,
-    NotThere, BrokerTrouble, OSError."""
+    NotThere, InvalidField, BrokerTrouble, OSError. The audit entry comes first."""
     require(acting_user, Permission.DEFINITIONS_EXPORT, broker, vhost)
     with open_broker(broker) as store:
         live = read_live(store)
     by_vhost: dict[str | None, dict[Ref, Mapping[str, Any]]] = {None: {}}
     for ref, spec in public_objects(live.all_objects).items():
-        # The console's own user is no matter of the folder.
+        # The console's own user isn't exported: it would lock the console out elsewhere.
         if KINDS[ref.kind].user_of(ref.key) != broker.username:
             by_vhost.setdefault(vhost_of(ref), {})[ref] = spec
     names = [name for name in by_vhost if name is not None]
@@ -51,11 +51,15 @@ def write_folder(root: Path, *, broker: Broker, vhost: str | None, acting_user: 
     stems = stems_of(names)
     folder = root / stem_of(broker.name)
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for name, objects in by_vhost.items():
-        file = BROKER_FILE if name is None else stems[name] + SUFFIX
-        (folder / file).write_bytes(file_text(objects))
-        files.append(file)
+    files = {
+        BROKER_FILE if name is None else stems[name] + SUFFIX: file_text(objects)
+        for name, objects in by_vhost.items()
+    }
+    for file in files:
+        if (folder / file).is_symlink():
+            raise InvalidField(
+                "file", f"{folder / file} is a symbolic link. Replace it with a file."
+            )
     left_out = tuple(str(one) for one in live.left_out_in(vhost))
     record(
         "definitions:export",
@@ -65,6 +69,8 @@ def write_folder(root: Path, *, broker: Broker, vhost: str | None, acting_user: 
         acting_user=acting_user,
         after={"files": len(files), "secrets": False, "left_out": len(left_out)},
     )
+    for file, text in files.items():
+        (folder / file).write_bytes(text)
     stale = () if vhost is not None else tuple(_stale(folder, files))
     return Written(folder=folder, files=tuple(sorted(files)), stale=stale, left_out=left_out)
 

@@ -62,6 +62,9 @@ class Ownership:
             return False
         if ref.key in kind.brokers_own or kind.user_of(ref.key) == self.own_user:
             return False
+        if kind.is_container and inside in self.vhosts:
+            # Its file says that it exists, even without a row for it.
+            return False
         owner = self.owners.get(ref)
         if owner is not None:
             return bool(self.prune) and owner.name == self.source.name

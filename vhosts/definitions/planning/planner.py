@@ -15,7 +15,7 @@ from console.kinds.common.kind import Key, Op, Ref, Spec, SpecError
 from console.kinds.common.rows import Level
 from console.kinds.registry import CONTAINER, KINDS, phrase
 from console.models import Broker
-from console.reconcile.definitions.compare import Objects, check_references, prunable, touched_by
+from console.reconcile.definitions.compare import Objects, check_references, touched_by
 from console.reconcile.definitions.kept import cleared, complete
 from console.reconcile.definitions.read import Definitions, Finding, LeftOut
 from console.reconcile.diff import compare
@@ -26,6 +26,7 @@ from vhosts.definitions.planning.facts import read_facts
 from vhosts.definitions.planning.limits import Limits
 from vhosts.definitions.planning.options import ImportOptions
 from vhosts.definitions.planning.ownership import Ownership
+from vhosts.definitions.planning.pruning import NOTHING_PRUNED, missing_in, standing_alone
 from vhosts.definitions.read import Live
 from vhosts.definitions.rights import right_for, why_not_import
 
@@ -59,6 +60,8 @@ class Planner:
         self.kept: list[Finding] = []
         #: What the broker accepts but ignores, so that people should know about it.
         self.without_effect: list[Finding] = []
+        #: Objects to delete that nothing which stays on the broker stands on.
+        self.freed: set[Ref] = set()
         self.unchanged: list[Ref] = []
         #: Objects of the file that the person may see.
         self.compared: set[Ref] = set()
@@ -214,20 +217,19 @@ class Planner:
             self.rights[ref] = right
 
     def _prune(self) -> None:
-        if self.ownership is not None:
-            found = self.ownership.prunable(self.definitions.objects, self.live.objects)
-        else:
-            found = prunable(
-                self.definitions,
-                self.live.objects,
-                vhost=self.options.vhost,
-                own_user=self.broker.username,
-            )
+        if any(one.ref is None for one in self.definitions.errors):
+            # What can't be read may be any object, so none counts as missing in the file.
+            self.without_effect.append(NOTHING_PRUNED)
+            return
+        missing = missing_in(
+            self.definitions, self.live.objects, self.options.vhost, self.broker, self.ownership
+        )
         lacking = [
             ref
-            for ref in found
+            for ref in missing
             if not why_not_import(self.user, self.broker, ref, self.live.objects[ref])
         ]
+        self.freed = standing_alone(lacking, self.live.objects)
         # An object that is deleted with another one isn't deleted separately.
         gone_with = set(touched_by(set(lacking), self.live.objects))
         for ref in lacking:
@@ -279,8 +281,9 @@ class Planner:
             spec = told_spec(ref.kind, spec)
         guard: Mapping[str, int] = {}
         kind = KINDS[ref.kind]
-        if kind.deleted_if_unused or (kind.deleted_if_empty and self.options.force):
-            # What uses it is in the same plan.
+        # Of what nothing else stands on, all that uses it is deleted by the same plan.
+        unused = spec is None and kind.deleted_if_unused and ref in self.freed
+        if unused or (kind.deleted_if_empty and self.options.force):
             guard = {"force": 1}
         elif spec is None and ref.kind in FACES:
             guard = FACES[ref.kind].rules.guard(self.broker, ref.key)

@@ -50,7 +50,7 @@ class Losses:
 
     def _over(self, subject: Subject, tightened: Tightened) -> None:
         if subject.ready is None:
-            self.unknown += 1
+            self.unknown += tightened.drops and not tightened.dead_letters
             return
         over = subject.ready - (tightened.max_length or 0)
         if over <= 0:

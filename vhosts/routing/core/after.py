@@ -48,7 +48,8 @@ def _after(
     budget: _Budget,
 ) -> After:
     queue = topology.queues.get(name)
-    if queue is None:
+    # A poll may have found the queue before an inventory read how it was declared.
+    if queue is None or not queue.type:
         return After(name, "", ("Nothing is known of its settings.",))
     if queue.type == "stream":
         return After(name, queue.type, _stream_facts(queue))
@@ -66,9 +67,7 @@ def _cycle(through: tuple[tuple[str, frozenset[str]], ...]) -> str:
     automatic = all(reasons - {"rejected"} for _, reasons in through)
     said = " → ".join(shown(one) for one, _ in (*through, through[0]))
     if not automatic:
-        return (
-            f"A cycle ({said}). It goes round again each time that a consumer rejects the message."
-        )
+        return f"A cycle ({said}). The cycle repeats each time a consumer rejects the message."
     return (
         f"A cycle ({said}). RabbitMQ drops the message here if no consumer rejected it on the way; after a "
         "rejection it goes round again."

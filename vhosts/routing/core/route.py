@@ -8,9 +8,9 @@ from typing import Any
 from vhosts.routing.core.after import what_follows
 from vhosts.routing.core.matching.matcher import Message
 from vhosts.routing.core.matching.of_type import delay_note
-from vhosts.routing.core.text import counted, shown, shown_exchange, typed, valued
+from vhosts.routing.core.text import counted, shown, typed, valued
 from vhosts.routing.core.topology import DEFAULT, Topology
-from vhosts.routing.core.trace import After, Refusal, Step, Trace
+from vhosts.routing.core.trace import After, Refusal, Trace
 from vhosts.routing.core.walk import Walk, by_name
 
 #: Queues of which the answer says what follows.
@@ -118,7 +118,8 @@ def is_expiration(value: object) -> bool:
         isinstance(value, str)
         and value.isascii()
         and value.isdecimal()
-        and int(value[:20]) <= 4_294_967_295
+        and len(value) <= 255
+        and int(value) <= 4_294_967_295
     )
 
 
@@ -172,17 +173,3 @@ def _notes(
             "impersonator)."
         )
     return notes
-
-
-def reached_by(trace: Trace, queue: str) -> list[str]:
-    """Return the exchanges on the first way to a queue in the tree, in order."""
-
-    def find(step: Step, way: tuple[str, ...]) -> list[str] | None:
-        for one in step.steps:
-            if one.kind == "queue" and one.name == queue and one.outcome in ("yes", "maybe"):
-                return [*way, step.name]
-            if one.kind == "exchange" and (found := find(one, (*way, step.name))) is not None:
-                return found
-        return None
-
-    return (find(trace.root, ()) if trace.root else None) or [shown_exchange(trace.exchange)]

@@ -185,12 +185,15 @@ class ChangeRead(serializers.Serializer[Any]):
         return _ids(change, "undone_by", change.reverted_by)
 
 
-def with_reverts(changes: QuerySet[Change]) -> QuerySet[Change]:
-    """Read `reverts` and `reverted_by` of many changes in the same query."""
-    pairs = Change.reverts.through.objects
+def with_reverts(changes: QuerySet[Change], seen: QuerySet[Change]) -> QuerySet[Change]:
+    """Read `reverts` and `reverted_by` of many changes in the same query, as far as they are among
+    the changes `seen`."""
+    pairs, ids = Change.reverts.through.objects, seen.values("pk")
+    undoes = pairs.filter(from_change=OuterRef("pk"), to_change__in=ids)
+    undone_by = pairs.filter(to_change=OuterRef("pk"), from_change__in=ids)
     return changes.annotate(
-        undoes=ArraySubquery(pairs.filter(from_change=OuterRef("pk")).values("to_change")),
-        undone_by=ArraySubquery(pairs.filter(to_change=OuterRef("pk")).values("from_change")),
+        undoes=ArraySubquery(undoes.values("to_change")),
+        undone_by=ArraySubquery(undone_by.values("from_change")),
     )
 
 

@@ -58,7 +58,6 @@ class Headers:
         self.bindings = bindings
         self._loose, self._listed = loose, listed
         self._conditions = [conditions_of(binding) for binding in bindings]
-        self._at = {id(binding): at for at, binding in enumerate(bindings)}
         self._by_value: dict[tuple[str, Hashable], list[int]] = {}
         self._by_name: dict[str, list[int]] = {}
         #: Conditions that can't be decided: a listed null, or numbers if the version is unknown.
@@ -93,7 +92,8 @@ class Headers:
         unsure = [
             name for name, value in conditions.wanted if self._may(name, value, message) is None
         ]
-        if unsure:
+        met = [one for one in conditions.wanted if self._may(*one, message)]
+        if unsure and (conditions.needs_all or not met):
             return (
                 f"it depends on the header {shown(unsure[0])}: the binding's value is null, which matches "
                 'anything, or the text "undefined"; the broker lists both alike'
@@ -101,7 +101,6 @@ class Headers:
                 else f"it depends on the header {shown(unsure[0])}: whether 1 equals 1.0 depends on the "
                 "broker's version"
             )
-        met = [one for one in conditions.wanted if self._may(*one, message)]
         said = " and ".join(
             f"{shown(name)} is {valued(value) if value is not None else 'present'}"
             for name, value in met[:3]
