@@ -409,7 +409,7 @@ def test_an_exchange_is_replaced_and_its_bindings_are_made_again(
     assert "Nothing differs" in same.content.decode()
     shown = preview(browser, replace, **sent)
     text = shown.content.decode()
-    assert "Its 3 bindings are deleted with it and made again" in text
+    assert "Its 3 bindings are deleted with it and created again" in text
     ops = [line.op for line in shown.context["preview"].lines]
     assert ops == [Op.REPLACE, Op.CREATE, Op.CREATE, Op.CREATE]
     change = apply(confirm(browser, replace, shown, typed="e"))

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from console.models import Change, ManagedObject, Step
+from console.models import BrokerStatus, Change, ManagedObject, Step
 from tests.acting import apply, confirm, hidden_of, preview, problems_of
 from vhosts.models import Queue
 
@@ -403,6 +403,51 @@ def test_messages_are_lost_by_a_replacement_only_if_that_was_said(
     assert change.state == ("done" if lose else "rejected")
     assert ready("orders") == (0 if lose else 3)
     assert ("x-max-length" in seen("queues", scratch_vhost.name, "orders")["arguments"]) is lose
+
+
+def test_no_binding_is_lost_by_a_replacement_without_a_word(
+    api, broker, held, live_broker, scratch_vhost, look, seen
+):
+    row = held("orders", 0)
+    body = {"arguments": {"x-max-length": 10}}
+    address = f"/api/v1/queues/{row.pk}/replace/"
+    live_broker.call(
+        "PUT", "exchanges", scratch_vhost.name, "auto",
+        body={"type": "fanout", "durable": True, "auto_delete": True},
+    )  # fmt: skip
+    live_broker.call(
+        "POST", "bindings", scratch_vhost.name, "e", "auto", "q", "orders",
+        body={"routing_key": "", "arguments": {}},
+    )  # fmt: skip
+    look(broker)
+    refused = api.post(address, body, format="json")
+    assert (refused.status_code, "RabbitMQ would also delete auto" in refused.json()["errors"][0]["detail"]) == (400, True)  # fmt: skip
+    said = api.post(f"{address}?dry_run=true", {**body, "carry_bindings": False}, format="json")
+    told = said.json()["steps"][0]["objections"]
+    assert "Its 1 binding is deleted and not created again." in told
+    BrokerStatus.objects.filter(broker=broker).update(part_errors={"bindings": "It answered 500."})
+    unknown = api.post(address, body, format="json")
+    assert unknown.status_code == 400
+    assert "Its bindings are unknown" in unknown.json()["errors"][0]["detail"]
+    assert "x-max-length" not in seen("queues", scratch_vhost.name, "orders")["arguments"]
+
+
+def test_a_replacement_without_a_difference_is_refused(api, held):
+    row = held("orders", 0)
+    same = api.post(f"/api/v1/queues/{row.pk}/replace/", {"arguments": {}}, format="json")
+    assert same.status_code == 400
+    assert "Nothing differs" in same.json()["errors"][0]["detail"]
+
+
+def test_the_form_keeps_a_type_that_only_the_virtual_host_gave(browser, broker, held, now):
+    row = held("orders", 0)
+    Queue.objects.filter(pk=row.pk).update(type="quorum")
+    form = browser.get(f"/queues/{row.pk}/edit/").context["form"]
+    assert form["type"].value() == "quorum"
+
+
+def test_an_unknown_mode_deletes_nothing(browser, held):
+    assert browser.get(f"/queues/{held('orders', 0).pk}/delete/?mode=if-empty").status_code == 400
 
 
 # Many at once

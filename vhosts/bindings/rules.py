@@ -9,6 +9,7 @@ from typing import Any
 
 from console.engine.supported import facts_of_version
 from console.errors import InvalidField
+from console.faces.pages.words import counted
 from console.kinds.binding import BINDING
 from console.kinds.common.kind import Key, Ref, Spec
 from console.models import Broker
@@ -40,14 +41,15 @@ def notes(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
     vhost, source, destination_type, destination, routing_key, text = key
     here = {"broker": broker, "vhost": vhost}
     of_type = Exchange.objects.filter(**here, name=source).values_list("type", flat=True).first()
-    if of_type is None:
+    if of_type is None and broker.status.knows("exchanges"):
         yield f"The exchange {source} wasn't there in the last inventory. RabbitMQ refuses a binding from it."
     rows = (
         Exchange.objects.filter(**here)
         if destination_type == "exchange"
         else Queue.objects.present().filter(**here)
     )
-    if not rows.filter(name=destination).exists():
+    part = "exchanges" if destination_type == "exchange" else "queues"
+    if broker.status.knows(part) and not rows.filter(name=destination).exists():
         yield (
             f"The {destination_type} {destination} wasn't there in the last inventory. RabbitMQ refuses a "
             "binding to it."
@@ -61,6 +63,9 @@ def notes(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
 def dies(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
     """Yield what a deletion changes for the destination."""
     vhost, source, destination_type, destination = key[:4]
+    if why := broker.status.why_unknown("bindings"):
+        yield f"Which other bindings there are is unknown. {why}"
+        return
     left = Binding.objects.filter(
         broker=broker, vhost=vhost, destination_type=destination_type, destination=destination
     ).count()
@@ -69,7 +74,8 @@ def dies(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
         destination=destination,
     ).count()  # fmt: skip
     if same > 1:
-        yield f"{source} still routes to the {destination_type} {destination} by {same - 1} other bindings."
+        others = counted(same - 1, "other binding")
+        yield f"{source} still routes to the {destination_type} {destination} through {others}."
     elif left > 1:
         yield f"{source} no longer routes to the {destination_type} {destination}; other exchanges still do."
     elif destination_type == "queue":
@@ -78,7 +84,7 @@ def dies(broker: Broker, key: Key, spec: Spec | None) -> Iterable[str]:
             "exchange only."
         )
     else:
-        yield f"It is the only binding to the exchange {destination}. Messages then reach it from clients only."
+        yield f"It is the only binding to the exchange {destination}. No other exchange routes to it then."
     automatic = Exchange.objects.filter(broker=broker, vhost=vhost, name=source, auto_delete=True)
     from_source = Binding.objects.filter(broker=broker, vhost=vhost, source=source).count()
     if from_source == 1 and automatic.exists():

@@ -20,7 +20,11 @@ from vhosts.models import Binding
 def bindings_unbind(request: HttpRequest) -> HttpResponse:
     """Preview deleting the selected bindings (`ids`, repeated); do it if that was confirmed."""
     require(request.user, Permission.BINDINGS_EDIT)
-    ids = {int(one) for one in request.POST.getlist("ids") if one.isascii() and one.isdecimal()}
+    ids = {
+        int(one)
+        for one in request.POST.getlist("ids")
+        if one.isascii() and one.isdecimal() and len(one) < 20
+    }
     found = Binding.objects.visible_to(request.user).select_related("broker__status")
     rows = list(found.filter(pk__in=[pk for pk in ids if pk < 2**63])[: MOST_AT_ONCE + 1])
     back = back_to(request, reverse("bindings"))

@@ -23,17 +23,15 @@ from console.faces.acts.acts import Asked, carry_out
 from console.faces.objects.pages import access, crumbs_of
 from console.faces.objects.proposals import current_state_of
 from console.faces.pages.words import counted
-from console.kinds.binding import BINDING
-from console.kinds.common.kind import Key, Ref
+from console.kinds.common.kind import Key
 from console.kinds.exchange import EXCHANGE
-from console.models import Broker, ManagedObject
+from console.models import Broker
 from console.scope import Scope
+from vhosts.bindings.carry import carried
 from vhosts.exchanges.face import EXCHANGES
 from vhosts.exchanges.forms import replacement_form
-from vhosts.models import Binding, Exchange
-
-#: Most bindings that are made again by one change.
-MOST_BINDINGS = 1000
+from vhosts.exchanges.rules import guard
+from vhosts.models import Exchange
 
 
 def replace(
@@ -54,9 +52,8 @@ def replace(
     spec = EXCHANGE.canonical(found.changed(fields))
     if found.observed is not None and EXCHANGE.canonical(found.observed) == spec:
         raise InvalidField("type", "Nothing differs from the exchange as it is. Change a property.")
-    bindings = _bindings(broker, key)
-    if bindings:
-        require(acting_user, Permission.BINDINGS_EDIT, broker, key[0])
+    both_ends = Q(source=key[1]) | Q(destination_type=EXCHANGE.name, destination=key[1])
+    again = carried(broker, key[0], both_ends, acting_user, field="type", own=key[1])
     exchange = DesiredObject(
         broker=broker,
         ref=found.ref,
@@ -66,58 +63,15 @@ def replace(
         expected_generation=found.generation
         if expected_generation is None
         else expected_generation,
-        guard={"bindings": len(bindings)},
+        guard=guard(broker, key),
     )
-    generations = _generations(broker, bindings)
-    return [
-        exchange,
-        *(
-            DesiredObject(
-                broker=broker,
-                ref=Ref(BINDING.name, one),
-                spec={},
-                # They are gone once the exchange is deleted.
-                observed=None,
-                permission=Permission.BINDINGS_EDIT,
-                expected_generation=generations.get(one, 0),
-            )
-            for one in bindings
-        ),
-    ]
-
-
-def _bindings(broker: Broker, key: Key) -> list[Key]:
-    """Return the keys of the exchange's bindings, as last seen. Raises InvalidField if they aren't
-    known, or too many."""
-    if sentence := broker.status.why_unknown("bindings"):
-        raise InvalidField(
-            "type", f"Its bindings are unknown, so they can't be made again. {sentence}"
-        )
-    vhost, name = key
-    rows = Binding.objects.filter(
-        Q(source=name) | Q(destination_type="exchange", destination=name),
-        broker=broker,
-        vhost=vhost,
-    )
-    found = [tuple(one) for one in rows.values_list(*BINDING.identity)[: MOST_BINDINGS + 1]]
-    if len(found) > MOST_BINDINGS:
-        raise InvalidField(
-            "type",
-            f"It has more than {MOST_BINDINGS} bindings, which one change can't make again. Declare a new exchange, "
-            "move its bindings there, then delete this one.",
-        )
-    return found
-
-
-def _generations(broker: Broker, keys: Sequence[Key]) -> dict[Key, int]:
-    rows = ManagedObject.objects.with_keys(keys).filter(broker=broker, kind=BINDING.name)
-    return {tuple(key): number for key, number in rows.values_list("key", "generation")}
+    return [exchange, *again]
 
 
 def _lost(desired_objects: Sequence[DesiredObject]) -> list[str]:
     number = len(desired_objects) - 1
     again = (
-        f"Its {counted(number, 'binding')} {'is' if number == 1 else 'are'} deleted with it and made again by the "
+        f"Its {counted(number, 'binding')} {'is' if number == 1 else 'are'} deleted with it and created again by the "
         "next steps. The console manages them from then on."
         if number
         else "It has no bindings in the last inventory."

@@ -1,7 +1,7 @@
 """Where dead letters and unroutable messages go, by argument or policy, as last observed.
 
-An argument precedes a policy (`rabbit_policy:get_arg`). Operator policies can't set these keys.
-Streams have no dead letters.
+An argument precedes a policy (`rabbit_policy:get_arg`), except the overflow of a quorum queue.
+Operator policies can't set these keys but the overflow, which isn't looked at. Streams have no dead letters.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def dead_letter_of(
         return None
     key, _ = _in_force(f"x-{DEAD_LETTER_KEY}", DEAD_LETTER_KEY, arguments, setting)
     strategy, _ = _in_force(f"x-{STRATEGY}", STRATEGY, arguments, setting)
-    overflow, _ = _in_force("x-overflow", "overflow", arguments, setting)
+    overflow = setting.get("overflow", arguments.get("x-overflow"))
     waits = (queue_type, strategy, overflow) == ("quorum", "at-least-once", "reject-publish")
     return Target(exchange, policy if by_policy else "", key, waits)
 

@@ -196,11 +196,16 @@ def _form(opened: Opened) -> QueueForm:
     vhosts = vhosts_of(opened.broker, opened.user)
     if opened.row is not None:
         vhosts = [one for one in vhosts if one[0] == opened.row.vhost]
+    spec = opened.spec
+    if spec is not None and opened.row is not None:
+        # The desired state may lack the type, which then was the virtual host's default.
+        given = {TYPE: opened.row.type or CLASSIC, **(spec.get("arguments") or {})}
+        spec = {**spec, "arguments": given}
     return QueueForm(
         opened.data,
         broker=opened.broker,
         vhosts=vhosts,
-        spec=opened.spec,
+        spec=spec,
         generation=opened.generation,
         initial=opened.initial,
     )
@@ -217,7 +222,7 @@ def _warnings(desired: DesiredObject) -> Iterable[str]:
     ):
         yield (
             f"No exchange {exchange} was seen in {desired.ref.key[0]}. Until it exists, RabbitMQ drops "
-            "what this queue dead-letters."
+            "what this queue dead-letters, or keeps it in the queue (at-least-once)."
         )
 
 

@@ -13,7 +13,8 @@ from console.faces.templatetags._text import ages_ago
 from console.kinds.common.kind import Key, Spec
 from console.kinds.queue import QUEUE
 from console.models import Broker
-from vhosts.models import Queue
+from vhosts.models import Binding, Queue
+from vhosts.queues.changing.services import bindings_of
 from vhosts.queues.read_now import Reading, read_queue_now
 from vhosts.topology.references import dies as changed_for_others
 
@@ -108,6 +109,18 @@ def losses(row: Queue, reading: Reading | None = None, *, replaced: bool = False
         since = int((timezone.now() - row.depth_changed_at).total_seconds())
         found.append(f"Its number of messages last changed {ages_ago(since)}.")
     return found
+
+
+def without_bindings(row: Queue) -> list[str]:
+    """Return which bindings a replacement that doesn't carry them deletes."""
+    if why := row.broker.status.why_unknown("bindings"):
+        return [f"Which bindings are deleted with it is unknown. {why}"]
+    rows = Binding.objects.filter(bindings_of((row.vhost, row.name)), broker=row.broker)
+    number = rows.filter(vhost=row.vhost).count()
+    if not number:
+        return []
+    verb = "is" if number == 1 else "are"
+    return [f"Its {counted(number, 'binding')} {verb} deleted and not created again."]
 
 
 def consumers_sentence(row: Queue, reading: Reading | None) -> str:

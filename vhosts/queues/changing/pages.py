@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from accessctl.authorize import may
 from accessctl.rights import Permission
 from console.engine.supported import facts_of_version
+from console.errors import InvalidField
 from console.faces.acts.acts import Asked, carry_out, confirm
 from console.faces.drawing import Opened
 from console.faces.pages.words import listed
@@ -24,7 +25,7 @@ from vhosts.authorize import access_queue
 from vhosts.crumbs import crumbs
 from vhosts.models import Queue
 from vhosts.queues.changing.form import CARRY, LOSE, QUEUE_FORM
-from vhosts.queues.changing.losses import losses
+from vhosts.queues.changing.losses import losses, without_bindings
 from vhosts.queues.changing.services import (
     MODES,
     Mode,
@@ -41,7 +42,10 @@ def queue_delete(request: HttpRequest, object_id: int) -> HttpResponse:
     """Preview and confirm a deletion. `mode`: always, or only while it is empty or unused."""
     row = access_queue(request.user, object_id, Permission.QUEUES_EDIT)
     given = request.POST.get("mode") or request.GET.get("mode")
-    mode: Mode = next((one for one in MODES if one == given), "always")
+    mode: Mode | None = next((one for one in MODES if one == (given or "always")), None)
+    if mode is None:
+        # Never the most destructive one by mistake.
+        raise InvalidField("mode", f"The mode must be {', '.join(MODES)}.")
     back = reverse("queue", args=[row.pk])
 
     def ask() -> Asked:
@@ -104,7 +108,7 @@ def queue_replace(request: HttpRequest, object_id: int) -> HttpResponse:
             back=back,
             dies={
                 Ref(QUEUE.name, key): [
-                    *_replaced(row, lose=said[LOSE]),
+                    *_replaced(row, lose=said[LOSE], carry=said.get(CARRY, False)),
                     *_clients_refused(row, state.observed, desired_objects[0].spec),
                 ]
             },
@@ -147,7 +151,7 @@ def _clients_refused(row: Queue, before: Spec | None, after: Spec | None) -> lis
     ]
 
 
-def _replaced(row: Queue, *, lose: bool) -> list[str]:
+def _replaced(row: Queue, *, lose: bool, carry: bool) -> list[str]:
     found = losses(row, read_queue_now(row, now=timezone.now()), replaced=True)
     if not lose:
         found[0] = (
@@ -155,6 +159,8 @@ def _replaced(row: Queue, *, lose: bool) -> list[str]:
             if row.total
             else "RabbitMQ replaces it only if it holds no messages."
         )
+    if not carry:
+        found += without_bindings(row)
     return [
         *found,
         "Each consumer loses its subscription, and messages published meanwhile aren't routed to it.",

@@ -18,7 +18,7 @@ from console.faces.rest.drawn.changing import (
 from console.kinds.common.kind import Ref
 from console.kinds.queue import QUEUE
 from vhosts.queues.changing.api import QueueDeletion, QueueNew, QueueReplacement, fields_of
-from vhosts.queues.changing.losses import losses
+from vhosts.queues.changing.losses import losses, without_bindings
 from vhosts.queues.changing.services import create_queue, delete_queue, replace_queue
 
 
@@ -67,7 +67,12 @@ class WritesQueues:
                 carry_bindings=body["carry_bindings"],
             ),
             reason=body.get("reason", ""),
-            objections=lambda _: {Ref(QUEUE.name, key): losses(row, replaced=True)},
+            objections=lambda _: {
+                Ref(QUEUE.name, key): [
+                    *losses(row, replaced=True),
+                    *([] if body["carry_bindings"] else without_bindings(row)),
+                ]
+            },
         )
 
     @changing(QueueDeletion, if_match=True)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
+
+from django.db.models import Q
 
 from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
 from console.engine.proposal import DesiredObject
 from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import ConsoleError, InvalidField
-from console.kinds.common.kind import Key, Ref, Spec, SpecError
+from console.kinds.common.kind import Key, Spec, SpecError
 from console.kinds.common.names import check_name
 from console.kinds.queue import QUEUE
-from console.kinds.registry import KINDS
 from console.kinds.vhost import DEFAULT_TYPE, VHOST
 from console.models import Broker
-from vhosts.models import Binding, Queue, VirtualHost
+from vhosts.bindings.carry import carried
+from vhosts.models import Queue, VirtualHost
 
 #: Delete a queue whatever it holds, only while it has no messages, or only while it has no consumers.
 Mode = Literal["always", "if_empty", "if_unused"]
@@ -71,7 +73,7 @@ def create_queue(
             raise InvalidField(error.field, str(error)) from None
     _must_be_known(broker, vhost)
     spec = _canonical(fields)
-    refuse(broker, key, spec)
+    refuse_server_named(key)
     current = queue_state(broker, key)
     current.must_be_new(broker)
     return DesiredObject(
@@ -97,12 +99,19 @@ def replace_queue(
 ) -> list[DesiredObject]:
     """Return the desired objects that delete a queue and declare it again with `fields`, and then
     its bindings. Unless `lose_messages`, RabbitMQ refuses it while the queue holds messages. Raises
-    NotAllowed, InvalidField, NotThere."""
+    NotAllowed, InvalidField, NotThere, Kept."""
     require(acting_user, Permission.QUEUES_EDIT, broker, key[0])
     current = queue_state(broker, key)
     spec = _canonical(current.changed(fields))
-    refuse(broker, key, spec)
-    guard = _guard(broker, key, "always") if lose_messages else {}
+    refuse_server_named(key)
+    row = Queue.objects.present().filter(broker=broker, vhost=key[0], name=key[1]).first()
+    if row is not None and (reason := why_kept(row)):
+        raise Kept(reason)
+    if current.observed is not None and _canonical(current.observed) == spec:
+        raise InvalidField(
+            "arguments", "Nothing differs from the queue as it is. Change a property."
+        )
+    guard = guard_of(row.total if row else None, "always") if lose_messages else {}
     queue = DesiredObject(
         broker=broker,
         ref=current.ref,
@@ -116,28 +125,13 @@ def replace_queue(
     )
     if not carry_bindings:
         return [queue]
-    require(acting_user, Permission.BINDINGS_EDIT, broker, key[0])
-    return [queue, *_bindings_again(broker, key)]
+    again = carried(broker, key[0], bindings_of(key), acting_user, field="carry_bindings")
+    return [queue, *again]
 
 
-def _bindings_again(broker: Broker, key: Key) -> Iterable[DesiredObject]:
-    kind = KINDS["binding"]
-    for row in bindings_of(broker, key):
-        yield DesiredObject(
-            broker=broker,
-            ref=Ref(kind.name, tuple(getattr(row, name) for name in kind.identity)),
-            spec={},
-            # They fall with the queue, so they are created again.
-            observed=None,
-            permission=Permission.BINDINGS_EDIT,
-        )
-
-
-def bindings_of(broker: Broker, key: Key) -> list[Binding]:
-    """Return the bindings to a queue, as last observed; those of the default exchange aren't among
-    them."""
-    rows = Binding.objects.filter(broker=broker, vhost=key[0], destination=key[1])
-    return list(rows.filter(destination_type=QUEUE.name).order_by("source", "routing_key", "id"))
+def bindings_of(key: Key) -> Q:
+    """Return the condition on the bindings to a queue; those of the default exchange aren't mirrored."""
+    return Q(destination_type=QUEUE.name, destination=key[1])
 
 
 def delete_queue(
@@ -155,7 +149,8 @@ def delete_queue(
     row = Queue.objects.present().filter(broker=broker, vhost=key[0], name=key[1]).first()
     if row is not None and (reason := why_kept(row)):
         raise Kept(reason)
-    return _deletion(current, broker, _guard(broker, key, mode), expected_generation)
+    guard = guard_of(row.total if row else None, mode)
+    return _deletion(current, broker, guard, expected_generation)
 
 
 def delete_queues(
@@ -211,13 +206,8 @@ def guard_of(total: int | None, mode: Mode) -> dict[str, int]:
     return {"force": 1, **({"if_unused": 1} if mode == "if_unused" else {}), **held}
 
 
-def _guard(broker: Broker, key: Key, mode: Mode) -> dict[str, int]:
-    row = Queue.objects.present().filter(broker=broker, vhost=key[0], name=key[1]).first()
-    return guard_of(row.total if row else None, mode)
-
-
-def refuse(broker: Broker, key: Key, spec: Mapping[str, Any]) -> None:
-    """Raise InvalidField for an exclusive or server-named queue."""
+def refuse_server_named(key: Key) -> None:
+    """Raise InvalidField for a name that only the server gives."""
     if key[1].startswith("amq."):
         raise InvalidField("name", _SERVER_NAMED)
 
