@@ -21,6 +21,17 @@ class Exchange(SeenOnBroker):
     arguments = models.JSONField(default=dict)
     policy = models.TextField(blank=True)
 
+    # Messages a second between the last two polls that read counters. None: unknown. 0: no traffic.
+    in_rate = models.FloatField(null=True)
+    #: Messages that it routed to queues and exchanges.
+    out_rate = models.FloatField(null=True)
+    #: Unroutable messages returned to publishers that had set `mandatory`.
+    returned_rate = models.FloatField(null=True)
+    #: Unroutable messages dropped.
+    dropped_rate = models.FloatField(null=True)
+    #: When the rates were read. None: never.
+    rates_at = models.DateTimeField(null=True)
+
     class Meta:
         ordering = ["broker", "vhost", "name"]
         constraints = [

@@ -74,6 +74,18 @@ class Queue(models.Model):
     last_unacked = models.BigIntegerField(null=True)
     last_depth_at = models.DateTimeField(null=True)
 
+    # Messages a second between the last two polls that read counters. None: unknown. 0: no traffic.
+    publish_rate = models.FloatField(null=True)
+    #: Deliveries to consumers, without gets.
+    deliver_rate = models.FloatField(null=True)
+    ack_rate = models.FloatField(null=True)
+    redeliver_rate = models.FloatField(null=True)
+    get_rate = models.FloatField(null=True)
+    #: When the rates were read. None: never.
+    rates_at = models.DateTimeField(null=True)
+    #: How many messages more (or fewer) it has than 5 minutes ago. None: unknown.
+    growth_5m = models.BigIntegerField(null=True)
+
     objects = QueueQuerySet.as_manager()
 
     class Meta:
