@@ -383,4 +383,5 @@ OWN = {
     "mfa_generate_recovery_codes", "mfa_reauthenticate", "openid_connect_callback",
     "once", "openid_connect_login", "livez", "readyz", "metrics",
     "api-route-list",  # calculates, changes nothing
+    "queues_policy",  # leads to the form of a policy
 }  # fmt: skip

@@ -224,17 +224,15 @@ class Planner:
         missing, kept = missing_in(
             self.definitions, self.live.objects, self.options.vhost, self.broker, self.ownership
         )
-        for ref, others in kept.items():
-            if self._may_import(ref):
-                visible = [one for one in others if self._may_import(one)]
-                self.without_effect.append(kept_for(ref, others, visible))
+        for ref in filter(self._may_import, kept):
+            visible = [one for one in kept[ref] if self._may_import(one)]
+            self.without_effect.append(kept_for(ref, kept[ref], visible))
         lacking = [ref for ref in missing if self._may_import(ref)]
         self.freed = standing_alone(lacking, self.live.objects)
         # An object that is deleted with another one isn't deleted separately.
         gone_with = set(touched_by(set(lacking), self.live.objects))
-        for ref in lacking:
-            if ref not in gone_with:
-                self._one(ref, None)
+        for ref in (one for one in lacking if one not in gone_with):
+            self._one(ref, None)
 
     def _may_import(self, ref: Ref) -> bool:
         return not why_not_import(self.user, self.broker, ref, self.live.objects[ref])
