@@ -9,7 +9,7 @@ from typing import Any, Literal
 from console.engine.proposal import DesiredObject
 from console.faces.acts.forms import ActForm
 from console.faces.lists import ListRequest, ListSpec
-from console.faces.operations.declare import Bulk
+from console.faces.operations.declare import Bulk, BulkForm
 from console.kinds.common.kind import Spec
 from console.models import Broker
 
@@ -63,6 +63,8 @@ class OwnForm:
     css: str = ""
     #: Whether a deletion is confirmed by typing the name in production only.
     typed_in_production: bool = False
+    #: Fields of a new object that the URL of its form may fill in, besides its name.
+    prefills: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ class ListPage:
     #: The list has a view of its own, in the kind's app.
     own_view: bool = False
     #: Operations on the selected rows.
-    bulk: Sequence[Bulk] = ()
+    bulk: Sequence[Bulk | BulkForm] = ()
     #: The rows that the list shows, of those in scope, if it hides some unless they are asked for.
     listed: Callable[[Any, ListRequest], Any] = _as_they_are
     #: Rows for an export, which reads them one by one.

@@ -51,8 +51,7 @@ class _BindingWire:
 
     def writes(self, key: Key, spec: Spec, before: Spec | None) -> Iterable[Call]:
         """A binding has no fields to change: it exists or not."""
-        body = {"routing_key": key[4], "arguments": json.loads(key[5])}
-        yield Call("POST", _path(key), body)
+        yield Call("POST", _path(key), _body(key))
 
     def delete(self, key: Key, answers: Sequence[Row], *, if_empty: bool) -> Call:
         row = next((row for row in answers if _key(row) == key), None)
@@ -63,7 +62,7 @@ class _BindingWire:
             raise MalformedAnswer(
                 "The broker's reply lacks the properties key needed to delete this binding."
             )
-        return Call("DELETE", (*_path(key), properties))
+        return Call("DELETE", (*_path(key), properties), whole=_body(key))
 
     def kept_while_down(self, key: Key) -> Get | None:
         return None
@@ -87,6 +86,10 @@ class _BindingWire:
 def _path(key: Key) -> tuple[str, ...]:
     vhost, source, destination_type, destination = key[:4]
     return ("bindings", vhost, "e", source, _LETTER[destination_type], destination)
+
+
+def _body(key: Key) -> Row:
+    return {"routing_key": key[4], "arguments": json.loads(key[5])}
 
 
 def _key(row: Row) -> Key | None:

@@ -58,8 +58,11 @@ def endpoint_at(url: str, **changes: object) -> Endpoint:
 
 def test_every_step_of_a_good_connection_is_ok(broker: LiveBroker) -> None:
     for amqp in (None, replace(broker.amqp, vhost=broker.vhost)):
-        steps = probe(broker.endpoint, amqp)
-        assert outcomes(steps)
+        for _ in range(3):
+            # Each step has 5 s, which a node that creates a hundred virtual hosts may exceed.
+            steps = probe(broker.endpoint, amqp)
+            if all(step.outcome == "ok" for step in steps):
+                break
         # Whole steps, so that a failure says which one, why, and how long it took.
         assert [step for step in steps if step.outcome != "ok"] == []
     assert f"RabbitMQ {broker.version[0]}.{broker.version[1]}." in steps[5].message

@@ -143,10 +143,11 @@ def test_at_least_once_dead_letters_stay_in_their_queue(
     place.live.call("DELETE", kind[0], place.vhost, kind[1])
     place.publish("q", 3)
     ends, row = time.monotonic() + 30, {}
-    while row.get("messages_dlx") != 3 and time.monotonic() < ends:
+    # RabbitMQ counts the two at different moments, and names neither before it first counted.
+    while {row.get("messages_dlx"), row.get("messages")} != {3} and time.monotonic() < ends:
         row = place.live.call("GET", "queues", place.vhost, "q")
         time.sleep(0.5)
-    assert row["messages_dlx"] == row["messages"] == 3
+    assert row.get("messages_dlx") == row.get("messages") == 3
 
 
 def test_a_queue_may_name_a_dead_letter_exchange_that_is_missing(place: Place) -> None:  # noqa: F811

@@ -112,10 +112,12 @@ ACTS = [
                   body={"arguments": {"x-max-length": 1}, "carry_bindings": False})]),
     act("delete a queue", "queues:edit",
         page=[Door("queue_delete", ("queue",), asks=True), Door("queues_delete", body={"ids": "{queue}"})],
-        api=[Door("api-queues-detail", ("queue",), "delete", query=_DRY)]),
+        api=[Door("api-queues-detail", ("queue",), "delete", query=_DRY),
+             Door("api-queues-selected-delete", query=_DRY, body={"ids": ["{queue}"]})]),
     act("purge a queue", "queues:purge",
         page=[Door("queue_purge", ("queue",), asks=True), Door("queues_purge", body={"ids": "{queue}"})],
-        api=[Door("api-queues-purge", ("queue",), query=_DRY)]),
+        api=[Door("api-queues-purge", ("queue",), query=_DRY),
+             Door("api-queues-selected-purge", query=_DRY, body={"ids": ["{queue}"]})]),
     # Virtual hosts
     act("create a virtual host", "vhosts:create",
         page=[Door("vhost_create", query=_AT, body={"name": "new"})],
@@ -381,4 +383,5 @@ OWN = {
     "mfa_generate_recovery_codes", "mfa_reauthenticate", "openid_connect_callback",
     "once", "openid_connect_login", "livez", "readyz", "metrics",
     "api-route-list",  # calculates, changes nothing
+    "queues_policy",  # leads to the form of a policy
 }  # fmt: skip

@@ -160,6 +160,26 @@ def test_plan_apply_and_prune_only_what_the_folder_owned(fleet: Fleet) -> None:
     assert (code, f"- virtual host {vhost}" in told) == (2, True)
 
 
+def test_a_virtual_host_without_a_file_stays_for_what_the_folder_does_not_own(fleet: Fleet) -> None:
+    vhost, live = fleet.vhost(), fleet.live
+    file = fleet.write(vhost, queues=[QUEUE])
+    fleet.write(fleet.vhost())
+    assert fleet.run("apply")[0] == 0
+    live.call("PUT", "queues", vhost, "by-hand", body={"durable": True})
+    file.unlink()
+    for prune in ("--prune", "--prune=all"):
+        code, told = fleet.run("plan", prune)
+        assert (code, f"- virtual host {vhost}" in told, "- queue jobs" in told) == (2, False, True)
+        assert f"The virtual host {vhost} is not deleted: RabbitMQ would delete 1 object" in told
+        assert "by-hand" in told
+    assert fleet.run("apply", "--prune", "--force")[0] == 0
+    assert {row["name"] for row in live.call("GET", "queues", vhost)} == {"by-hand"}
+    live.call("DELETE", "queues", vhost, "by-hand")
+    code, told = fleet.run("apply", "--prune")
+    assert (code, f"- virtual host {vhost}" in told) == (0, True)
+    assert vhost not in {row["name"] for row in live.call("GET", "vhosts")}
+
+
 def test_a_virtual_host_with_a_file_is_never_pruned(fleet: Fleet) -> None:
     vhost = fleet.vhost()
     file = fleet.write(vhost, queues=[QUEUE])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from urllib.error import HTTPError
 
 import pytest
@@ -29,6 +30,22 @@ def broker(make_broker, poll_now):
     found = make_broker()
     poll_now(found)
     return found
+
+
+@pytest.fixture
+def inventory_now(inventory_now):
+    """The general one, again while something could not be listed or too much was missing at once:
+    other tests create and delete virtual hosts on the same node."""
+
+    def take(broker):
+        for _ in range(10):
+            status = inventory_now(broker)
+            if not status.part_errors and not status.suspect:
+                break
+            time.sleep(0.3)
+        return status
+
+    return take
 
 
 @pytest.fixture
@@ -101,8 +118,9 @@ def test_an_exchange_is_created_by_its_form_and_on_its_page_at_once(
         assert part in page
     assert f"/exchanges/{row.pk}/edit/" not in page
     assert browser.get(f"/exchanges/{row.pk}/edit/").status_code == 404
-    listed = browser.get(f"/exchanges/?broker={broker.pk}").content.decode()
-    assert "orders é/" in listed
+    # Others use the node too: the list has several pages.
+    listed = browser.get("/exchanges/", {"broker": broker.pk, "search": "orders é/"}).content.decode()
+    assert "orders é/" in listed.split("</thead>")[1]
 
 
 @pytest.mark.parametrize(

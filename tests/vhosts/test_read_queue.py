@@ -189,13 +189,14 @@ def test_bindings_are_read_and_shared_apart(make_broker, scratch_vhost):
 
 def test_each_fact_of_a_queue_carries_its_own_age(browser, broker_row):
     """The depth was polled just now; the policies were listed ten minutes ago."""
-    broker = broker_row(now=NOW)
+    now = datetime.now(UTC)
+    broker = broker_row(now=now)
     BrokerStatus.objects.filter(pk=broker.pk).update(
-        depths_at=NOW,
-        inventory_at=NOW,
-        parts_at={"queues": (NOW - timedelta(minutes=10)).isoformat()},
+        depths_at=now,
+        inventory_at=now,
+        parts_at={"queues": (now - timedelta(minutes=10)).isoformat()},
     )
-    queue = add_queue(broker, "work", NOW, operator_policy="limits")
+    queue = add_queue(broker, "work", now, operator_policy="limits")
     panel = text_of(browser.get(f"/queues/{queue.pk}/")).split("In force")[1]
     assert re.match(r" listed 1\d min ago .*Operator policy limits", panel)
 

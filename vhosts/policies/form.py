@@ -138,4 +138,8 @@ def _types(key: str) -> str:
 
 def own_form(kind: str, about: str) -> OwnForm:
     """Return the form of policies or operator policies."""
-    return OwnForm(make=lambda opened: PolicyForm(opened, kind), about=(about, about))
+    return OwnForm(
+        make=lambda opened: PolicyForm(opened, kind),
+        about=(about, about),
+        prefills=("vhosts", "pattern", "apply_to", "definition", "priority"),
+    )

@@ -11,7 +11,7 @@ from console.errors import InvalidField
 from console.faces.drawing import ListPage
 from console.faces.face import FACES, Face, Get, Rights, Rules
 from console.faces.mirror import Doubt, Mirror, Reading
-from console.faces.operations.declare import Bulk, ObjectAct, Selected
+from console.faces.operations.declare import Bulk, BulkForm, ObjectAct, Selected
 from console.faces.operations.requests import bulk_act
 from console.faces.writes import Api
 from console.kinds.common.kind import Key
@@ -24,6 +24,7 @@ from console.rabbitmq.queue_states import state_of
 from console.rabbitmq.types import QueueInfo
 from vhosts.lists import QUEUES as LISTING
 from vhosts.models import Queue
+from vhosts.policies.from_names import policy_for
 from vhosts.queues.changing.api import QueueNew, QueueReplacement
 from vhosts.queues.changing.form import QUEUE_FORM
 from vhosts.queues.changing.losses import (
@@ -123,7 +124,10 @@ def _delete(rows: Sequence[Queue], user: Any) -> Selected:
     return Selected(desired_objects=delete_queues(fit, user), remarks=[*delete_remarks(fit), *more])
 
 
-_BULK = [
+_BULK: list[Bulk | BulkForm] = [
+    BulkForm(
+        name="policy", verb="Create policy for", right=Permission.POLICIES_EDIT, leads_to=policy_for
+    ),
     bulk_act(lambda: FACES[QUEUE.name], _PURGE, purge_remarks, icon="archive-box-x-mark"),
     Bulk(name="delete", verb="Delete", right=Permission.QUEUES_EDIT, make=_delete, icon="trash"),
 ]

@@ -15,6 +15,7 @@ from functools import partial
 
 import structlog
 
+from console.brokers.amqp import amqp_way
 from console.brokers.connect import connect
 from console.engine.acts.perform import perform
 from console.engine.applying.attempt import NOT_APPLIED, act, act_together, compared
@@ -76,7 +77,9 @@ def apply_broker(broker_id: int, *, owner: str, clock: Clock) -> int:
             )
             return ended
         with connect(broker, timeouts=TIMEOUTS) as client:
-            run = _Run(broker, lease, BrokerObjects(client.http, writes=WRITES), clock)
+            way = amqp_way(broker, client.endpoint, WRITES)
+            objects = BrokerObjects(client.http, writes=WRITES, by_amqp=way)
+            run = _Run(broker, lease, objects, clock)
             try:
                 while not stopping() and renew_lease(lease) and run.next_kind():
                     pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from console.kinds.common.kind import Key, Spec
@@ -16,10 +16,17 @@ from console.rabbitmq.management.paths import Query
 
 class BrokerObjects:
     """Objects of one broker. Thread-safe, as its `http` is. Every method raises BrokerError.
-    `writes` is the timeout of each call that changes something; None: the same as for reads."""
+    `writes` is the timeout of each call that changes something; None: the same as for reads.
+    `by_amqp`: as for ObjectStore."""
 
-    def __init__(self, http: BoundedHttp, *, writes: Timeouts | None = None) -> None:
-        self._store = ObjectStore(http, writes=writes)
+    def __init__(
+        self,
+        http: BoundedHttp,
+        *,
+        writes: Timeouts | None = None,
+        by_amqp: Callable[[Call], bool] | None = None,
+    ) -> None:
+        self._store = ObjectStore(http, writes=writes, by_amqp=by_amqp)
         self.raw = self._store.raw
 
     def read(self, kind: str, key: Key) -> Row | None:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from console.faces.acts.acts import carry_out, confirm
 from console.faces.acts.forms import MOST_NAME, ActForm
+from console.faces.drawing import OwnForm
 from console.faces.face import Face
 from console.faces.objects.pages import access, crumbs_of
 from console.faces.objects.requests import asked_by, deletion, form_of
@@ -70,9 +71,12 @@ def _create(face: Face, request: HttpRequest) -> HttpResponse:
 
 
 def _named_in(request: HttpRequest, face: Face) -> dict[str, str]:
-    """Return the parts of a new object's key that the URL has, without its virtual host."""
-    parts = (name for at, name in enumerate(face.kind.identity) if at != face.kind.vhost_at)
-    return {name: request.GET[name][:MOST_NAME] for name in parts if request.GET.get(name)}
+    """Return what the URL fills in: parts of a new object's key without its virtual host, and the
+    form's own `prefills`."""
+    parts = [name for at, name in enumerate(face.kind.identity) if at != face.kind.vhost_at]
+    given = {name: request.GET[name][:MOST_NAME] for name in parts if request.GET.get(name)}
+    more = face.form.prefills if isinstance(face.form, OwnForm) else ()
+    return given | {name: request.GET[name] for name in more if request.GET.get(name)}
 
 
 def _edit(face: Face, request: HttpRequest, object_id: int) -> HttpResponse:

@@ -67,3 +67,15 @@ class Bulk:
     make: Callable[[Sequence[Any], Any], Selected]
     icon: str = "bolt"
     danger: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkForm:
+    """A form that the selected rows of a list fill in. `leads_to` gets the rows and the person,
+    returns the form's address, and raises ConsoleError."""
+
+    name: str
+    verb: str
+    right: Any
+    leads_to: Callable[[Sequence[Any], Any], str]
+    danger: bool = False

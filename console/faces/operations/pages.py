@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -16,7 +16,7 @@ from console.faces.acts.acts import Asked, confirm
 from console.faces.face import Face
 from console.faces.lists import read_list, read_scope
 from console.faces.objects.pages import access, rows_in_scope
-from console.faces.operations.declare import MOST_SELECTED, Bulk, ObjectAct
+from console.faces.operations.declare import MOST_SELECTED, Bulk, BulkForm, ObjectAct
 from console.faces.operations.requests import requested, title_of
 from console.faces.pages.words import counted
 from console.faces.ports import MAY, REQUIRE
@@ -31,7 +31,7 @@ def act_routes(face: Face) -> list[URLPattern]:
     ]
 
 
-def bulk_for(face: Face, user: Any) -> list[tuple[Bulk, str]]:
+def bulk_for(face: Face, user: Any) -> list[tuple[Bulk | BulkForm, str]]:
     """Return the operations on selected rows that the person may use somewhere, with their
     addresses."""
     return [
@@ -50,7 +50,7 @@ def _act_route(face: Face, one: ObjectAct) -> URLPattern:
     return path(f"{face.slug}/<int:object_id>/{name}/", acted, name=f"{face.name}_{name}")
 
 
-def _bulk_route(face: Face, one: Bulk) -> URLPattern:
+def _bulk_route(face: Face, one: Bulk | BulkForm) -> URLPattern:
     @require_POST
     def selected(request: HttpRequest) -> HttpResponse:
         return _selected(face, one, request)
@@ -76,14 +76,17 @@ def _act(face: Face, one: ObjectAct, request: HttpRequest, object_id: int) -> Ht
     return confirm(request, ask, back, broker=row.broker)
 
 
-def _selected(face: Face, one: Bulk, request: HttpRequest) -> HttpResponse:
+def _selected(face: Face, one: Bulk | BulkForm, request: HttpRequest) -> HttpResponse:
     """Show what the operation would do to the selected rows, or do it if that was confirmed. What is
-    confirmed is the rows that were shown (`ids`), whatever the filter matches by then."""
+    confirmed is the rows that were shown (`ids`), whatever the filter matches by then. A BulkForm
+    leads to its form."""
     REQUIRE.ask(request.user, one.right)
     shown = request.POST.get("step") != "apply"
     back = f"{reverse(face.route)}?{request.GET.urlencode()}".rstrip("?")
     try:
         rows = _rows(face, request)
+        if isinstance(one, BulkForm):
+            return redirect(one.leads_to(rows, request.user))
     except ConsoleError as error:
         context = {"refusal": error.message, "cancel": back}
         return render(request, "components/act_preview.html", context, status=error.http_status)

@@ -118,7 +118,7 @@ def age(
         at.astimezone(UTC).isoformat(timespec="seconds"),
         seconds,
         format_html(' data-stale-after="{}"', limit) if limit is not None else "",
-        format_html(" data-stale") if stale else "",
+        " data-stale" if stale else "",
         "stale, " if is_stale else "",
         ages_ago(seconds),
     )

@@ -35,6 +35,8 @@ class Call:
     body: Any = None
     query: Query | None = field(default=None)
     missing: str = ""
+    #: What the path only abbreviates: a binding's `routing_key` and `arguments`.
+    whole: Mapping[str, Any] | None = None
 
 
 class Wire(Protocol):

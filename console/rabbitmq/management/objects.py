@@ -7,7 +7,7 @@ always sends the whole object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from console.rabbitmq.errors import (
     AccessRefused,
     MalformedAnswer,
     NotFound,
+    PathRewritten,
     Rejected,
     Unreachable,
 )
@@ -32,6 +33,7 @@ __all__ = ["Key", "Listed", "ObjectStore", "Row"]
 
 Listed = dict[Key, Row]
 _NO_SUCH_ROUTE = (404, 405)
+_NOT_LET_THROUGH = (405, 501)
 _ODD_ROW = (KeyError, TypeError, ValueError)
 
 
@@ -39,12 +41,20 @@ class ObjectStore:
     """The objects of one broker. Safe to use from threads, as its `http` is.
 
     Every method can raise BrokerError. `writes` are the timeouts of calls that change something, in
-    seconds; None: the same as for reads.
+    seconds; None: the same as for reads. `by_amqp` does over AMQP what a call asks if HTTP doesn't
+    let it through, and returns False for what AMQP can't do.
     """
 
-    def __init__(self, http: BoundedHttp, *, writes: Timeouts | None = None) -> None:
+    def __init__(
+        self,
+        http: BoundedHttp,
+        *,
+        writes: Timeouts | None = None,
+        by_amqp: Callable[[Call], bool] | None = None,
+    ) -> None:
         self._http = http
         self._writes = writes
+        self._by_amqp = by_amqp
         self._escapes = Escapes(http)
 
     def read(self, wire: Wire, key: Key) -> Row | None:
@@ -140,7 +150,8 @@ class ObjectStore:
         try:
             rows: Sequence[Row] = ()
             if wire.reads_before_delete:
-                rows = self._rows(wire.one(key)[0])
+                proven = self._escapes.prove(*key)
+                rows = self._rows(wire.one(key)[0] if proven else wire.listing()[0])
             call = wire.delete(key, rows, if_empty=if_empty)
             if if_unused:
                 call = replace(call, query={**(call.query or {}), "if-unused": "true"})
@@ -173,6 +184,15 @@ class ObjectStore:
         Raises BrokerError, and PathRewritten before anything is sent if a proxy would change the
         path.
         """
+        try:
+            self._send(call)
+        except (AccessRefused, PathRewritten, Rejected) as error:
+            # Nothing has been done. 405 is a proxy's word: RabbitMQ has these addresses.
+            stopped = not isinstance(error, Rejected) or error.status in _NOT_LET_THROUGH
+            if not stopped or self._by_amqp is None or not self._by_amqp(call):
+                raise
+
+    def _send(self, call: Call) -> None:
         target = path(*call.segments, query=call.query)
         self._escapes.must_be_kept(target)
         body = None if call.body is None else msgspec.json.encode(call.body)

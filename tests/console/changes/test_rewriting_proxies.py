@@ -8,8 +8,10 @@ import pytest
 from console.brokers.connect import connect
 from console.engine.applying.broker_objects import BrokerObjects
 from console.kinds.common.kind import Ref
-from console.models import Attempt
+from console.models import Attempt, Broker
+from console.rabbitmq.endpoint import Secret
 from console.rabbitmq.errors import PathRewritten
+from console.secrets import encrypt
 from tests.console.changes.test_crashes import HASH, reach_by
 from tests.faults.gate import (
     Gate,
@@ -212,3 +214,89 @@ def test_a_page_does_not_say_that_the_queue_is_gone(
         assert "rewrites escaped characters" in text
     finally:
         live_broker.forget("queues", "/", "warren-there")
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "more"),
+    [(as_nginx_does, {}), (refused_by_apache, {}), (str, {"only_reads": True})],
+    ids=["rewritten", "refused", "only reads"],
+)
+def test_exchanges_queues_and_bindings_are_declared_and_deleted_by_amqp_then(
+    rewrite, more, behind, engine, live_broker, poll_now
+):
+    poll_now(engine.broker)  # RabbitMQ names its AMQP port
+    gate = behind(rewrite, **more)
+    exchange = Ref("exchange", ("/", "warren/e"))
+    queue, other = Ref("queue", ("/", "warren/q")), Ref("exchange", ("/", "warren/to"))
+    to_queue = Ref("binding", (*exchange.key, "queue", "warren/q", "a/b", '{"x":[1,"b"],"y":{"z":true}}'))
+    to_other = Ref("binding", (*exchange.key, "exchange", "warren/to", "#", "{}"))
+    specs = {
+        exchange: {"type": "topic", "durable": True, "auto_delete": False, "internal": False, "arguments": {"alternate-exchange": "warren/to"}},
+        other: {"type": "fanout", "durable": True, "auto_delete": False, "internal": True, "arguments": {}},
+        queue: {"durable": True, "auto_delete": False, "arguments": {"x-max-length": 5, "x-queue-type": "classic"}},
+        to_queue: {},
+        to_other: {},
+    }  # fmt: skip
+    direct = [(one.kind, one.key, spec) for one, spec in specs.items()]
+    try:
+        change = engine.do(*direct)
+        assert change.state == "done", list(change.steps.values("state", "error_detail"))
+        assert gate.writes == []
+        with connect(engine.broker) as client:
+            there = BrokerObjects(client.http)
+            for kind, key, spec in direct:
+                assert there.read(kind, key) == spec
+        gone = engine.do(*((kind, key, None) for kind, key, _ in reversed(direct)), observed=specs)
+        assert gone.state == "done", list(gone.steps.values("state", "error_detail"))
+        assert gate.writes == []
+        for name in ("queues", "exchanges"):
+            found = {row["name"] for row in live_broker.call("GET", name, "/")}
+            assert not found & {"warren/q", "warren/e", "warren/to"}
+    finally:
+        live_broker.forget("queues", "/", "warren/q")
+        for name in ("warren/e", "warren/to"):
+            live_broker.forget("exchanges", "/", name)
+
+
+def test_amqp_refuses_what_the_user_may_not(behind, engine, live_broker, poll_now, user, seen):
+    live_broker.call("PUT", "users", user, body={"password": "x", "tags": "monitoring"})
+    live_broker.call("PUT", "permissions", "/", user, body={**ALL, "configure": "^$"})
+    poll_now(engine.broker)
+    behind(as_nginx_does)
+    Broker.objects.filter(pk=engine.broker.pk).update(
+        username=user, password_encrypted=encrypt(Secret("x"))
+    )
+    change = engine.do(("queue", ["/", "warren-q"], {"durable": True, "auto_delete": False, "arguments": {}}))  # fmt: skip
+    assert ended(change) == ("rejected", "rejected", "access_refused")
+    assert "access to queue 'warren-q' in vhost '/' refused" in change.steps.get().error_detail
+    assert seen("queues", "/", "warren-q") is None
+
+
+@pytest.mark.parametrize("by", ["http", "client"])
+def test_a_binding_is_deleted_by_amqp_with_its_own_arguments_only(
+    by, behind, engine, live_broker, poll_now, scratch_vhost
+):
+    scratch_vhost.declare("q")
+    address = ("bindings", scratch_vhost.name, "e", "amq.headers", "q", "q")
+    for value in (1, 2):
+        arguments = {"x-match": "all", "n": value}
+        if by == "http":
+            body = {"routing_key": "", "arguments": arguments}
+            live_broker.call("POST", *address, body=body)
+        else:
+            scratch_vhost.channel.queue_bind("q", "amq.headers", "", arguments)
+    poll_now(engine.broker)
+    behind(str, only_reads=True)
+    key = (scratch_vhost.name, "amq.headers", "queue", "q", "", '{"n":1,"x-match":"all"}')
+    change = engine.do(("binding", key, None), observed={Ref("binding", key): {}})
+    assert change.state == "done", change.steps.get().error_detail
+    left = [row["arguments"]["n"] for row in live_broker.call("GET", *address)]
+    assert left == [2]
+
+
+def test_what_pika_can_not_send_stays_refused(behind, engine, poll_now, scratch_vhost):
+    scratch_vhost.declare("q")
+    poll_now(engine.broker)
+    behind(str, only_reads=True)
+    key = (scratch_vhost.name, "amq.headers", "queue", "q", "", '{"n":2.5}')
+    assert ended(engine.do(("binding", key, {})))[:2] == ("rejected", "rejected")

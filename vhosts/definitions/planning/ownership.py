@@ -10,6 +10,7 @@ from console.engine.proposal import Source
 from console.kinds.common.kind import Ref
 from console.kinds.registry import KINDS, vhost_of
 from console.models import Broker, ManagedObject
+from console.reconcile.dependents import owners_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +52,39 @@ class Ownership:
             if (owner := self.owners.get(ref)) is None or owner.name != self.source.name
         ]
 
-    def prunable(self, wanted: Collection[Ref], observed: Mapping[Ref, Any]) -> list[Ref]:
-        """Return the objects on the broker to delete because the folder doesn't have them."""
-        return [ref for ref in observed if ref not in wanted and self._goes(ref)]
+    def prunable(
+        self, wanted: Collection[Ref], observed: Mapping[Ref, Any]
+    ) -> tuple[list[Ref], dict[Ref, list[Ref]]]:
+        """Return the objects on the broker to delete because the folder doesn't have them, and, by
+        virtual host and user that stays for its sake, what RabbitMQ would delete along with it
+        although the folder may not."""
+        going = [ref for ref in observed if ref not in wanted and self._goes(ref)]
+        doomed, kept = set(going), self._foreign(going, observed)
+        return [ref for ref in going if ref not in kept], {
+            ref: others for ref, others in kept.items() if ref in doomed
+        }
+
+    def _foreign(self, going: list[Ref], observed: Mapping[Ref, Any]) -> dict[Ref, list[Ref]]:
+        doomed, kept = set(going), dict[Ref, list[Ref]]()
+        for ref in observed:
+            if ref in doomed or self._is_brokers(ref):
+                continue
+            for owner in owners_of(ref):
+                if owner in doomed:
+                    kept.setdefault(owner, []).append(ref)
+        return kept
+
+    def _is_brokers(self, ref: Ref) -> bool:
+        """Return whether it is RabbitMQ's own, or the right of the console's login."""
+        kind = KINDS[ref.kind]
+        return ref.key in kind.brokers_own or kind.user_of(ref.key) == self.own_user
 
     def _goes(self, ref: Ref) -> bool:
         inside = vhost_of(ref)
         kind = KINDS[ref.kind]
         if self.vhost is not None and inside != self.vhost:
             return False
-        if ref.key in kind.brokers_own or kind.user_of(ref.key) == self.own_user:
+        if self._is_brokers(ref):
             return False
         if kind.is_container and inside in self.vhosts:
             # Its file says that it exists, even without a row for it.

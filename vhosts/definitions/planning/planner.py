@@ -26,7 +26,7 @@ from vhosts.definitions.planning.facts import read_facts
 from vhosts.definitions.planning.limits import Limits
 from vhosts.definitions.planning.options import ImportOptions
 from vhosts.definitions.planning.ownership import Ownership
-from vhosts.definitions.planning.pruning import NOTHING_PRUNED, missing_in, standing_alone
+from vhosts.definitions.planning.pruning import NOTHING_PRUNED, kept_for, missing_in, standing_alone
 from vhosts.definitions.read import Live
 from vhosts.definitions.rights import right_for, why_not_import
 
@@ -221,20 +221,21 @@ class Planner:
             # What can't be read may be any object, so none counts as missing in the file.
             self.without_effect.append(NOTHING_PRUNED)
             return
-        missing = missing_in(
+        missing, kept = missing_in(
             self.definitions, self.live.objects, self.options.vhost, self.broker, self.ownership
         )
-        lacking = [
-            ref
-            for ref in missing
-            if not why_not_import(self.user, self.broker, ref, self.live.objects[ref])
-        ]
+        for ref in filter(self._may_import, kept):
+            visible = [one for one in kept[ref] if self._may_import(one)]
+            self.without_effect.append(kept_for(ref, kept[ref], visible))
+        lacking = [ref for ref in missing if self._may_import(ref)]
         self.freed = standing_alone(lacking, self.live.objects)
         # An object that is deleted with another one isn't deleted separately.
         gone_with = set(touched_by(set(lacking), self.live.objects))
-        for ref in lacking:
-            if ref not in gone_with:
-                self._one(ref, None)
+        for ref in (one for one in lacking if one not in gone_with):
+            self._one(ref, None)
+
+    def _may_import(self, ref: Ref) -> bool:
+        return not why_not_import(self.user, self.broker, ref, self.live.objects[ref])
 
     def _mend_bindings(self) -> None:
         """Deleting a queue or an exchange deletes its bindings. Create those again that should

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from console.kinds.common.kind import Ref
 from console.kinds.common.rows import Level
-from console.kinds.registry import KINDS
+from console.kinds.registry import KINDS, phrase
 from console.models import Broker
 from console.reconcile.definitions.compare import prunable
 from console.reconcile.definitions.read import Definitions, Finding
 from vhosts.definitions.planning.ownership import Ownership
 
+_NAMED = 3
 NOTHING_PRUNED = Finding(
     Level.WARNING,
     "",
@@ -28,11 +29,24 @@ def missing_in(
     vhost: str | None,
     broker: Broker,
     ownership: Ownership | None,
-) -> list[Ref]:
-    """Return the objects on the broker that the file, or the folder, doesn't have."""
+) -> tuple[list[Ref], dict[Ref, list[Ref]]]:
+    """Return the objects on the broker that the file, or the folder, doesn't have. Those that a
+    folder must leave because of what RabbitMQ would delete along with them come second."""
     if ownership is not None:
         return ownership.prunable(definitions.objects, observed)
-    return list(prunable(definitions, observed, vhost=vhost, own_user=broker.username))
+    return list(prunable(definitions, observed, vhost=vhost, own_user=broker.username)), {}
+
+
+def kept_for(ref: Ref, others: Sequence[Ref], visible: Sequence[Ref]) -> Finding:
+    """Return why `ref` isn't deleted. `visible` are those of `others` that may be named."""
+    named = ", ".join(phrase(one) for one in visible[:_NAMED])
+    count = f"{len(others):,} object{'s' if len(others) != 1 else ''}"
+    which = f" ({named}{', …' if len(others) > min(len(visible), _NAMED) else ''})" if named else ""
+    sentence = (
+        f"The {phrase(ref)} is not deleted: RabbitMQ would delete {count} with it that this folder "
+        f"doesn't own{which}. Delete them first, or delete it by hand."
+    )
+    return Finding(Level.WARNING, "", None, "", sentence, ref)
 
 
 def standing_alone(doomed: Collection[Ref], there: Iterable[Ref]) -> set[Ref]:

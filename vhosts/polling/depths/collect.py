@@ -6,24 +6,23 @@ No database transaction is open meanwhile, and nothing here writes.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from console.brokers.amqp import amqp_endpoint
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.amqp.depths import PassiveDepths
 from console.rabbitmq.cluster import ClusterView, view_of
-from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts
+from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import (
     BrokerError,
     BrokerFailed,
     LoginRefused,
     MalformedAnswer,
-    NotFound,
     TimedOut,
 )
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.network.addresses import BadAddress, parse_amqp_url, parse_management_url
 from console.rabbitmq.prometheus.nodes import added_up
 from console.rabbitmq.prometheus.scrape import Scrape, spellings
 from console.rabbitmq.text import printable
@@ -218,7 +217,7 @@ class DepthCollector:
         if not names or len(names) > _PASSIVE_AT_MOST:
             raise TimedOut(f"Requesting {len(names):,} queues one by one would take too long.")
         endpoint = amqp_endpoint(
-            self._broker.amqp_url, self._client.endpoint, vitals.overview.listeners
+            self._broker.amqp_url, self._client.endpoint, vitals.overview.listeners, SLOW
         )
         listing = PassiveDepths(endpoint).depths_of(names)
         # This reads only queues whose names are known, so other queues stay unlisted.
@@ -260,31 +259,3 @@ def _summed(values: list[int | None]) -> int | None:
     """Return the sum of the known values, or None if there are values and all are unknown."""
     known = [value for value in values if value is not None]
     return sum(known) if known or not values else None
-
-
-def amqp_endpoint(
-    amqp_url: str, management: Endpoint, listeners: Sequence[Listener]
-) -> AmqpEndpoint:
-    """Return the AMQP endpoint: the one configured for the broker, else the listener that the
-    broker reports, on the management URL's host. Raises NotFound."""
-    try:
-        if amqp_url:
-            given = parse_amqp_url(amqp_url)
-            scheme, host, port = given.scheme, given.host, given.port
-        else:
-            found = {listener.protocol: listener.port for listener in listeners}
-            secure = management.url.startswith("https:") and found.get("amqp/ssl")
-            scheme = "amqps" if secure else "amqp"
-            host = parse_management_url(management.url).host
-            port = found["amqp/ssl" if secure else "amqp"]
-    except (KeyError, BadAddress):
-        raise NotFound("The broker reports no AMQP listener.") from None
-    return AmqpEndpoint(
-        scheme="amqps" if scheme == "amqps" else "amqp",
-        host=host,
-        port=port,
-        credentials=management.credentials,
-        tls=management.tls,
-        timeouts=SLOW,
-        policy=management.policy,
-    )
