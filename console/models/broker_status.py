@@ -97,6 +97,16 @@ class BrokerStatus(models.Model):
     messages_ready = models.BigIntegerField(null=True)
     messages_unacked = models.BigIntegerField(null=True)
 
+    #: When the rates of queues and exchanges were read; None: they are unknown, and
+    #: `rates_unknown` says why. A queue's rates are of this time unless they are None.
+    rates_at = models.DateTimeField(null=True)
+    rates_unknown = models.TextField(blank=True, default="", db_default="")
+    #: What the last depths and rates cost: bytes of the answers, those for rates among them, and
+    #: the time of the slowest node. None: not read by scraping.
+    scrape_bytes = models.BigIntegerField(null=True)
+    scrape_rates_bytes = models.BigIntegerField(null=True)
+    scrape_ms = models.IntegerField(null=True)
+
     #: When the consumers of the queues were counted; None: no source reports them now.
     consumers_at = models.DateTimeField(null=True)
 

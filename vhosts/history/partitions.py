@@ -69,6 +69,9 @@ TABLES = (
     Partitioned("vhosts_poll", "day", "KEEP_SNAPSHOTS_DAYS"),
     Partitioned("vhosts_queue_rollup_5m", "day", "KEEP_ROLLUPS_5M_DAYS"),
     Partitioned("vhosts_queue_rollup_1h", "month", "KEEP_ROLLUPS_1H_DAYS"),
+    Partitioned("vhosts_queue_rate", "day", "KEEP_RATES_DAYS"),
+    Partitioned("vhosts_queue_rate_5m", "day", "KEEP_ROLLUPS_5M_DAYS"),
+    Partitioned("vhosts_queue_rate_1h", "month", "KEEP_ROLLUPS_1H_DAYS"),
 )
 BY_NAME = {table.table: table for table in TABLES}
 

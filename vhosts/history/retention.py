@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from vhosts.models import KnownSpan, Queue
+from vhosts.models import KnownSpan, Queue, RateSpan
 
 
 def drop_queues(now: datetime) -> None:
@@ -26,3 +26,4 @@ def drop_spans(now: datetime) -> None:
     """Delete spans that are older than all history."""
     kept_from = now - timedelta(days=settings.KEEP_ROLLUPS_1H_DAYS)
     KnownSpan.objects.filter(until_at__lt=kept_from).delete()
+    RateSpan.objects.filter(until_at__lt=kept_from).delete()

@@ -25,6 +25,7 @@ from django.db import (
 from console.background.each_alone import each_alone
 from console.models import Broker
 from vhosts.history import partitions
+from vhosts.history.rate_rollups import FILL_RATES
 from vhosts.models import RollupGap, RollupMark
 
 log = structlog.get_logger(__name__)
@@ -40,15 +41,14 @@ _AT_MOST = 300
 
 @dataclass(frozen=True)
 class Rollup:
+    """`fill` is the statement that computes a bucket from `sources`, which have rows by time `at`;
+    the first of them keeps them longest."""
+
     name: str
     table: str
     width: timedelta
-
-
-ROLLUPS = (
-    Rollup("5m", "vhosts_queue_rollup_5m", timedelta(minutes=5)),
-    Rollup("1h", "vhosts_queue_rollup_1h", timedelta(hours=1)),
-)
+    fill: str
+    sources: tuple[str, ...]
 
 
 def fill(now: datetime) -> dict[str, int]:
@@ -152,11 +152,11 @@ def _next_bucket(rollup: Rollup, done_until: datetime, now: datetime) -> datetim
     start = max(done_until, _floor(_oldest_kept(rollup, now), rollup.width))
     if start > last:
         return None
-    first = _first_change(start, last + rollup.width)
+    first = _first_change(rollup, start, last + rollup.width)
     return last if first is None else _floor(first, rollup.width)
 
 
-def _first_change(start: datetime, end: datetime | None = None) -> datetime | None:
+def _first_change(rollup: Rollup, start: datetime, end: datetime | None = None) -> datetime | None:
     """Return the time of the first change of any queue. An index on time finds the pages; the run
     that they are in is small."""
     with connection.cursor() as cursor:
@@ -164,13 +164,12 @@ def _first_change(start: datetime, end: datetime | None = None) -> datetime | No
             until = end if hours is None else start + timedelta(hours=hours)
             if end is not None and until is not None:
                 until = min(until, end)
-            cursor.execute(
-                "SELECT least((SELECT min(at) FROM vhosts_queue_snapshot WHERE at >= %(start)s"
-                " AND at < coalesce(%(end)s, 'infinity'::timestamptz)),"
-                " (SELECT min(at) FROM vhosts_queue_recent WHERE at >= %(start)s"
-                " AND at < coalesce(%(end)s, 'infinity'::timestamptz)))",
-                {"start": start, "end": until},
+            firsts = ", ".join(
+                f"(SELECT min(at) FROM {table} WHERE at >= %(start)s"  # noqa: S608 – our own tables
+                " AND at < coalesce(%(end)s, 'infinity'::timestamptz))"
+                for table in rollup.sources
             )
+            cursor.execute(f"SELECT least({firsts})", {"start": start, "end": until})
             (found,) = cursor.fetchone()
             if found is not None:
                 return found  # type: ignore[no-any-return]
@@ -179,13 +178,13 @@ def _first_change(start: datetime, end: datetime | None = None) -> datetime | No
 
 def _beginning(rollup: Rollup, now: datetime) -> datetime:
     """Return where a console without rollups starts: at its first snapshot."""
-    return _floor(_first_change(_oldest_kept(rollup, now)) or now, rollup.width)
+    return _floor(_first_change(rollup, _oldest_kept(rollup, now)) or now, rollup.width)
 
 
 def _oldest_kept(rollup: Rollup, now: datetime) -> datetime:
-    """Return the time from which on no snapshot and no row of this rollup has been dropped."""
+    """Return the time from which on no row of its source and of this rollup has been dropped."""
     return max(
-        partitions.kept_from("vhosts_queue_snapshot", now), partitions.kept_from(rollup.table, now)
+        partitions.kept_from(rollup.sources[0], now), partitions.kept_from(rollup.table, now)
     )
 
 
@@ -198,7 +197,7 @@ def fill_bucket(rollup: Rollup, start: datetime, broker_id: int | None = None) -
     """Compute the bucket again, for one broker or for all. Return its number of rows."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _FILL.format(table=rollup.table),
+            rollup.fill.format(table=rollup.table),
             {"start": start, "end": start + rollup.width, "broker": broker_id},
         )
         return int(cursor.rowcount)
@@ -274,3 +273,12 @@ ON CONFLICT (queue_id, bucket_at) DO UPDATE SET
     ready_last = excluded.ready_last, unacked_last = excluded.unacked_last,
     known_s = excluded.known_s
 """
+
+_DEPTHS = (_FILL, ("vhosts_queue_snapshot", "vhosts_queue_recent"))
+_RATES = (FILL_RATES, ("vhosts_queue_rate",))
+ROLLUPS = (
+    Rollup("5m", "vhosts_queue_rollup_5m", timedelta(minutes=5), *_DEPTHS),
+    Rollup("1h", "vhosts_queue_rollup_1h", timedelta(hours=1), *_DEPTHS),
+    Rollup("rates_5m", "vhosts_queue_rate_5m", timedelta(minutes=5), *_RATES),
+    Rollup("rates_1h", "vhosts_queue_rate_1h", timedelta(hours=1), *_RATES),
+)

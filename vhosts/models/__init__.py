@@ -5,6 +5,13 @@ from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
 from vhosts.exchanges.model import Exchange
 from vhosts.federation.model import FederationLink, FederationUpstream, FederationUpstreamSet
 from vhosts.history.tables.polls import Poll
+from vhosts.history.tables.rates import (
+    QueueRate,
+    RateCounters,
+    RateRollup1h,
+    RateRollup5m,
+    RateSpan,
+)
 from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
@@ -31,9 +38,14 @@ __all__ = [
     "Policy",
     "Poll",
     "Queue",
+    "QueueRate",
     "QueueRollup1h",
     "QueueRollup5m",
     "QueueSnapshot",
+    "RateCounters",
+    "RateRollup1h",
+    "RateRollup5m",
+    "RateSpan",
     "RecentSnapshot",
     "RollupGap",
     "RollupMark",

@@ -24,6 +24,8 @@ from console.rabbitmq.errors import (
 from vhosts.polling import backoff
 from vhosts.polling.depths.found import Depths
 from vhosts.polling.inventory.quarantine import samples
+from vhosts.polling.rates.fallback import Published
+from vhosts.polling.rates.take import Read
 from vhosts.polling.store import Outcome
 from vhosts.polling.vitals import Vitals, sentence
 
@@ -44,6 +46,18 @@ class Seen:
     depths: Depths | None
     depths_error: BrokerError | None
     sources_off: dict[str, Any]
+    #: Rates of exchanges, if no counters were read beside the depths.
+    published: Published | None = None
+
+    def for_rates(self) -> Read:
+        overview = self.vitals.overview
+        return Read(
+            self.depths,
+            overview.rates_mode,
+            overview.publish_rate,
+            self.sources_off,
+            self.published,
+        )
 
 
 def answered(broker: Broker, status: BrokerStatus, seen: Seen, now: datetime) -> Outcome:

@@ -32,6 +32,8 @@ from vhosts.polling.depths.collect import (
 from vhosts.polling.depths.rows import Slot
 from vhosts.polling.inventory import take as inventory
 from vhosts.polling.outcomes import Seen, answered, failed
+from vhosts.polling.rates.fallback import read_published
+from vhosts.polling.rates.take import take_rates
 from vhosts.polling.store import Fenced, Outcome, store
 from vhosts.polling.vitals import read_vitals, sentence
 
@@ -53,6 +55,7 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     slot = Slot(broker_id, claim, status.slot_at or now, broker.poll_interval_s)
     began = time.monotonic()
     hold = _holder(broker_id, claim)
+    seen: Seen | None = None
     try:
         with connect(broker, timeouts=QUICK) as client:
             seen = _look(broker, status, client, now, hold)
@@ -82,6 +85,8 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
         log.info("poll_fenced", broker_id=broker_id, claim=claim)
         return False
     _remember(slot, status, outcome, ended)
+    if seen is not None:
+        take_rates(slot, seen.for_rates(), ended)
     return True
 
 
@@ -116,7 +121,10 @@ def _look(
         depths = collector.collect(vitals, before=scrapes.get(broker.pk, status.depths_claim))
     except NoSource as error:
         failure = error.error
-    return Seen(vitals, answer_ms, depths, failure, collector.sources_off)
+    published = None
+    if depths is None or not depths.counters:
+        published = read_published(client, overview)
+    return Seen(vitals, answer_ms, depths, failure, collector.sources_off, published)
 
 
 def _remember(slot: Slot, status: BrokerStatus, outcome: Outcome, ended: datetime) -> None:

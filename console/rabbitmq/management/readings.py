@@ -18,6 +18,8 @@ from console.rabbitmq.management.records import (
     ObjectTotals,
     OverviewRow,
     PermissionRow,
+    PublishedRow,
+    PublishStats,
     QueueNowRow,
     QueueRow,
     Rate,
@@ -213,6 +215,13 @@ def binding(row: BindingRow) -> types.Binding:
     )
 
 
+def published(row: PublishedRow) -> tuple[tuple[str, str], tuple[float, float]]:
+    """Return the exchange with its rates in and out. Without statistics, it had no traffic."""
+    stats = row.message_stats or PublishStats()
+    rates = (_rate(stats.publish_in_details) or 0.0, _rate(stats.publish_out_details) or 0.0)
+    return (row.vhost, row.name), rates
+
+
 def exchange(row: ExchangeRow) -> types.ExchangeInfo:
     return types.ExchangeInfo(
         vhost=row.vhost,
@@ -276,6 +285,7 @@ QUEUE_NOW = Rows(QueueNowRow, queue_now)
 CONNECTIONS = Rows(ConnectionRow, connection)
 BINDINGS = Rows(BindingRow, binding)
 EXCHANGES = Rows(ExchangeRow, exchange)
+PUBLISHED = Rows(PublishedRow, published)
 VHOSTS = Rows(VhostRow, vhost)
 VHOST_LIMITS = Rows(VhostLimitsRow, vhost_limits)
 USERS = Rows(UserRow, user)

@@ -186,6 +186,17 @@ class ExchangeRow(msgspec.Struct):
     policy: str | None = None
 
 
+class PublishStats(msgspec.Struct):
+    publish_in_details: Rate | None = None
+    publish_out_details: Rate | None = None
+
+
+class PublishedRow(msgspec.Struct):
+    vhost: Name
+    name: Name
+    message_stats: PublishStats | None = None
+
+
 class VhostRow(msgspec.Struct, rename={"default_type": "default_queue_type"}):
     name: Name
     description: str | None = None

@@ -4,21 +4,23 @@
 node, about 2 s old, at an eighth of what the management API's totals cost the broker. It answers on
 its own port, without a login; credentials are never sent there.
 
-Some versions (3.10) write quotes and backslashes in names as they are, others escape them, so
-`a\\n` can mean either. Such labels are decoded only by comparing them with both spellings of queues
-that are known from elsewhere.
+The same answer has the counters of messages, if their families are requested with it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from console.rabbitmq.endpoint import Timeouts
-from console.rabbitmq.errors import AnswerTooLarge, MalformedAnswer
+from console.rabbitmq.errors import BrokerError, MalformedAnswer
 from console.rabbitmq.http.exchange import BoundedHttp
+from console.rabbitmq.prometheus.counters import Counters, Style, counters_in, families
+from console.rabbitmq.prometheus.labels import Spellings, names_of
+from console.rabbitmq.prometheus.values import Values, number, rows_of, values
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import Listener, Listing, QueueDepth, RejectedRow
 
@@ -26,14 +28,8 @@ PROTOCOLS = {"http/prometheus": "http", "https/prometheus": "https"}
 _READY = b"rabbitmq_detailed_queue_messages_ready"
 _UNACKED = b"rabbitmq_detailed_queue_messages_unacked"
 _CONSUMERS = b"rabbitmq_detailed_queue_consumers"
-_BIGGEST = 2**63 - 1
 
 _IDENTITY = re.compile(rb'([a-z_]+)="([^"\\]*)"')
-
-#: A queue's labels, as sent, to its value, as sent.
-Values = dict[bytes, bytes]
-#: Labels with extra quotes or with backslashes, to the (vhost, queue) they mean.
-Spellings = Mapping[bytes, tuple[str, str]]
 
 
 def scrape_url(management_url: str, listeners: Iterable[Listener]) -> str | None:
@@ -44,25 +40,6 @@ def scrape_url(management_url: str, listeners: Iterable[Listener]) -> str | None
         if scheme and 0 < listener.port < 65536:
             return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.port}"
     return None
-
-
-def spellings(names: Iterable[tuple[str, str]]) -> Spellings:
-    """Return all spellings of these queues' labels, without those that could mean two queues."""
-    found: dict[bytes, tuple[str, str]] = {}
-    twins: set[bytes] = set()
-    for vhost, name in names:
-        for labels in {_labels(vhost, name), _labels(_escaped(vhost), _escaped(name))}:
-            if found.setdefault(labels, (vhost, name)) != (vhost, name):
-                twins.add(labels)
-    return {labels: queue for labels, queue in found.items() if labels not in twins}
-
-
-def _labels(vhost: str, name: str) -> bytes:
-    return f'vhost="{vhost}",queue="{name}"'.encode("utf-8", "replace")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +56,11 @@ class Scrape:
     unacked: Values
     rejected: list[RejectedRow] = field(default_factory=list)
     odd: bool = False
+    #: Counters of messages; None if they weren't requested or can't be read.
+    counters: Counters | None = None
+    #: The size of the answer in bytes, and the time it took.
+    size: int = 0
+    took_ms: int = 0
 
     def totals(self) -> tuple[int, int, int]:
         """Return the number of queues, and their total ready and unacked messages. Values that
@@ -121,9 +103,9 @@ class Scrape:
         rejected = list(self.rejected)
         for labels in queues:
             try:
-                vhost, name = known.get(labels) or _names_of(labels)
-                ready = _number(self.ready.get(labels))
-                unacked = _number(self.unacked.get(labels))
+                vhost, name = known.get(labels) or names_of(labels)
+                ready = number(self.ready.get(labels))
+                unacked = number(self.unacked.get(labels))
             except ValueError as error:
                 rejected.append(RejectedRow(printable(str(error)), printable(labels)))
                 continue
@@ -132,13 +114,23 @@ class Scrape:
         return Listing(items, rejected)
 
 
-def scrape_depths(http: BoundedHttp, url: str, *, timeouts: Timeouts | None = None) -> Scrape:
-    """Scrape the plugin at `url` (see `scrape_url`) once. Raises BrokerError."""
-    body = _metrics(http, url, "queue_coarse_metrics", timeouts)
+def scrape_depths(
+    http: BoundedHttp,
+    url: str,
+    *,
+    timeouts: Timeouts | None = None,
+    style: Style | None = None,
+) -> Scrape:
+    """Scrape the plugin at `url` (see `scrape_url`) once; with `style`, counters as well. Raises
+    BrokerError."""
+    began = time.time()
+    wanted = ["queue_coarse_metrics", *(families(style) if style else ())]
+    body = _metrics(http, url, "&family=".join(wanted), timeouts)
+    took = time.time() - began
     identity = _identity(body)
     rejected: list[RejectedRow] = []
-    ready = _values(body, _READY, http.endpoint.limits.rows, rejected)
-    unacked = _values(body, _UNACKED, http.endpoint.limits.rows, rejected)
+    ready = values(body, _READY, http.endpoint.limits.rows, rejected)
+    unacked = values(body, _UNACKED, http.endpoint.limits.rows, rejected)
     return Scrape(
         node=identity.get("rabbitmq_node", ""),
         cluster=identity.get("rabbitmq_cluster", ""),
@@ -146,7 +138,23 @@ def scrape_depths(http: BoundedHttp, url: str, *, timeouts: Timeouts | None = No
         unacked=unacked,
         rejected=rejected,
         odd=_holds_odd(body, _READY, len(ready)),
+        counters=_counters(http, body, identity, style, began + took / 2),
+        size=len(body),
+        took_ms=round(took * 1000),
     )
+
+
+def _counters(
+    http: BoundedHttp, body: bytes, identity: dict[str, str], style: Style | None, read_at: float
+) -> Counters | None:
+    """Return the counters; None if they can't be read: they never cost a poll its depths."""
+    if style is None:
+        return None
+    node = identity.get("rabbitmq_node", "")
+    try:
+        return counters_in(body, node, style, read_at=read_at, limit=http.endpoint.limits.rows)
+    except BrokerError:
+        return None
 
 
 def scrape_consumers(
@@ -159,11 +167,11 @@ def scrape_consumers(
     """
     body = _metrics(http, url, "queue_consumer_count", timeouts)
     found: dict[tuple[str, str], int] = {}
-    for labels, value in _values(body, _CONSUMERS, http.endpoint.limits.rows, []).items():
+    for labels, value in values(body, _CONSUMERS, http.endpoint.limits.rows, []).items():
         try:
-            number = _number(value)
-            if number is not None:
-                found[known.get(labels) or _names_of(labels)] = number
+            count = number(value)
+            if count is not None:
+                found[known.get(labels) or names_of(labels)] = count
         except ValueError:
             continue
     return found
@@ -189,95 +197,20 @@ def _identity(body: bytes) -> dict[str, str]:
     }
 
 
-def _rows_of(body: bytes, metric: bytes) -> bytes:
-    """Return the metric's lines together, starting at the first one's labels."""
-    opening = b"\n" + metric + b"{"
-    start = body.find(opening)
-    if start < 0:
-        return b""
-    end = body.find(b"\n#", start)
-    return body[start + len(opening) : end if end >= 0 else len(body)]
-
-
 def _holds_odd(body: bytes, metric: bytes, queues: int) -> bool:
     """Return whether any label is odd, by counting characters instead of checking each label."""
-    rows = _rows_of(body, metric)
+    rows = rows_of(body, metric)
     return b"\\" in rows or rows.count(b'"') != 4 * queues
-
-
-def _values(body: bytes, metric: bytes, limit: int, rejected: list[RejectedRow]) -> Values:
-    """Return the metric's rows. A line end inside a name is escaped, so each line is one row."""
-    together = _rows_of(body, metric)
-    if not together:
-        return {}
-    rows = together.split(b"\n" + metric + b"{")
-    if len(rows) > limit:
-        raise AnswerTooLarge(f"{len(rows):,} queues; the limit is {limit:,}.")
-    try:
-        values = dict([row.rsplit(b"} ", 1) for row in rows])  # type: ignore[misc]
-    except ValueError:
-        values = {}
-    if len(values) == len(rows):
-        return values
-    return _values_one_by_one(rows, rejected)
-
-
-def _values_one_by_one(rows: list[bytes], rejected: list[RejectedRow]) -> Values:
-    values: Values = {}
-    twins: set[bytes] = set()
-    for row in rows:
-        labels, separator, value = row.rpartition(b"} ")
-        if not separator:
-            rejected.append(RejectedRow("Not a valid metric line.", printable(row)))
-        elif labels in values:
-            twins.add(labels)
-        else:
-            values[labels] = value
-    for labels in twins:
-        # It's unknown which of the two is right.
-        del values[labels]
-        rejected.append(RejectedRow("The queue is listed twice.", printable(labels)))
-    return values
 
 
 def _names(queues: Iterable[bytes]) -> set[tuple[str, str]]:
     found = set()
     for labels in queues:
         try:
-            found.add(_names_of(labels))
+            found.add(names_of(labels))
         except ValueError:
             continue
     return found
-
-
-def _is_odd(labels: bytes) -> bool:
-    return labels.count(b'"') != 4 or b"\\" in labels
-
-
-def _names_of(labels: bytes) -> tuple[str, str]:
-    """Return (vhost, queue). Raises ValueError, or its UnicodeDecodeError, if they can't be read."""
-    if _is_odd(labels):
-        raise ValueError("The name has quotes or backslashes and isn't in the inventory yet.")
-    vhost, separator, name = labels[7:-1].partition(b'",queue="')
-    if not (separator and labels.startswith(b'vhost="') and labels.endswith(b'"')):
-        raise ValueError("The row names no queue.")
-    return vhost.decode(), name.decode()
-
-
-def _number(value: bytes | None) -> int | None:
-    """Return the number; None if it is missing or NaN. Raises ValueError if it isn't plausible."""
-    if value is None:
-        return None
-    if value.isdigit():
-        number = int(value) if len(value) < 20 else -1
-    elif value.strip().lower() == b"nan":
-        return None
-    else:
-        as_float = float(value)  # "1.5e3" is valid
-        number = int(as_float) if as_float.is_integer() and as_float < 2**62 else -1
-    if not 0 <= number <= _BIGGEST:
-        raise ValueError("The number of messages isn't plausible.")
-    return number
 
 
 def _sum(values: Values) -> int:

@@ -6,6 +6,7 @@ No database transaction is open meanwhile, and nothing here writes.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,17 +24,17 @@ from console.rabbitmq.errors import (
     TimedOut,
 )
 from console.rabbitmq.management.client import ManagementClient
+from console.rabbitmq.prometheus.counters import style_of
+from console.rabbitmq.prometheus.labels import spellings
 from console.rabbitmq.prometheus.nodes import added_up
-from console.rabbitmq.prometheus.scrape import Scrape, spellings
+from console.rabbitmq.prometheus.scrape import Scrape
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import (
     DepthSource,
     Listener,
-    Listing,
-    QueueDepth,
 )
 from vhosts.models import Queue
-from vhosts.polling.depths.found import Depths
+from vhosts.polling.depths.found import Depths, whole
 from vhosts.polling.depths.scraping import NodeScrapes
 from vhosts.polling.inventory.quarantine import sound_depths, why_unfit
 from vhosts.polling.rights import short_of
@@ -46,6 +47,8 @@ QUICK = Timeouts(connect=3, read=8, total=10)
 SLOW = Timeouts(connect=3, read=25, total=30)
 #: A failed source is tried again after this time.
 SOURCE_REST = timedelta(minutes=10)
+#: Counters of messages, as a source that rests.
+RATES = "rates"
 #: A passive declare costs the broker 0.2 ms per queue, and the worker a round trip.
 _PASSIVE_AT_MOST = 2_000
 
@@ -76,6 +79,8 @@ class DepthCollector:
         self._now = now
         self._scraping = NodeScrapes(broker, client)
         self._was = status
+        #: From this worker's clock to that of the database, in seconds.
+        self._clock = now.timestamp() - time.time()
         self.sources_off = {
             name: off
             for name, off in status.sources_off.items()
@@ -88,7 +93,9 @@ class DepthCollector:
         block. They are used only if the vitals show the same nodes and addresses."""
         was = self._was
         urls = None
-        if was.depths_source == "prometheus" and not was.failures and not self.sources_off:
+        off = self.sources_off.keys() - {RATES}
+        if was.depths_source == "prometheus" and not was.failures and not off:
+            self._want_counters(was.rabbitmq_version)
             listeners = [Listener(**listener) for listener in was.listeners]
             urls = self._scraping.urls(was.cluster(), listeners)
         with self._scraping.ahead(urls):
@@ -100,6 +107,7 @@ class DepthCollector:
         `before` is the scrape whose depths are stored, None if it isn't in the cache. Raises
         NoSource; LoginRefused.
         """
+        self._want_counters(vitals.overview.rabbitmq_version)
         last: BrokerError = BrokerFailed("No source of depths is open.")
         view = view_of(vitals.nodes)
         attempts: list[tuple[DepthSource, Callable[[], Depths]]] = [
@@ -124,16 +132,21 @@ class DepthCollector:
             except BrokerError as error:
                 last = error
                 if name != "totals":  # the last source: try it on every poll
-                    self.sources_off[name] = {
-                        "until": (self._now + SOURCE_REST).isoformat(),
-                        "reason": sentence(error),
-                        "nodes": nodes,
-                    }
+                    self._rest(name, sentence(error), nodes)
                 elif told:
                     silent = sorted(view.running - told.keys())
                     why = f"{view.why_not_whole} No answer from {printable(', '.join(silent))}."
-                    return replace(self._scraped(told, None), why_not_all=why.strip())
+                    depths = replace(self._scraped(told, None), why_not_all=why.strip())
+                    # The clients of the silent nodes may use any queue.
+                    return replace(depths, counters=())
         raise NoSource(last)
+
+    def _rest(self, source: str, reason: str, nodes: list[str]) -> None:
+        until = (self._now + SOURCE_REST).isoformat()
+        self.sources_off[source] = {"until": until, "reason": reason, "nodes": nodes}
+
+    def _want_counters(self, version: str) -> None:
+        self._scraping.style = None if RATES in self.sources_off else style_of(version)
 
     def _prometheus(
         self, urls: dict[str, str], told: dict[str, Scrape], vitals: Vitals, before: Scrape | None
@@ -145,6 +158,8 @@ class DepthCollector:
         for error in failed.values():
             raise error
         depths = self._scraped(told, before)
+        if self._scraping.too_much:
+            self._rest(RATES, self._scraping.too_much, sorted(told))
         known = vitals.overview.queues
         if known and known >= 10 and depths.queues < known / 2:
             told.clear()
@@ -156,7 +171,13 @@ class DepthCollector:
         return replace(depths, untold=max(0, (known or 0) - depths.queues))
 
     def _scraped(self, told: dict[str, Scrape], before: Scrape | None) -> Depths:
-        scrape = added_up(list(told.values()))
+        scrapes = list(told.values())
+        counters = tuple(
+            replace(one.counters, read_at=one.counters.read_at + self._clock)
+            for one in scrapes
+            if one.counters is not None
+        )
+        scrape = replace(added_up(scrapes), counters=None)
         queues, ready, unacked = scrape.totals()
         listing = None if before is None or scrape.odd else scrape.changed_since(before)
         if listing is None or len(listing.rejected) > len(scrape.rejected):
@@ -180,6 +201,9 @@ class DepthCollector:
             new=None if before is None else scrape.new_since(before),
             vanished=set() if before is None else _kept(scrape.vanished_since(before)),
             scrape=scrape,
+            counters=counters if len(counters) == len(scrapes) else (),
+            size=sum(one.size for one in scrapes),
+            took_ms=max(one.took_ms for one in scrapes),
         )
 
     def _totals(self, view: ClusterView, vitals: Vitals) -> Depths:
@@ -190,7 +214,7 @@ class DepthCollector:
         minority = len(view.running) <= len(view.down)
         settling = several and (not view.known or minority or self._is_settling(view, vitals))
         with ManagementClient(replace(self._client.endpoint, timeouts=SLOW)) as client:
-            depths = _whole("totals", client.depths(settling=settling))
+            depths = whole("totals", client.depths(settling=settling))
             untold = _untold(depths, vitals.overview.queues)
             if untold and view.whole:
                 # Queues that were deleted between the two answers are in neither.
@@ -221,7 +245,7 @@ class DepthCollector:
         )
         listing = PassiveDepths(endpoint).depths_of(names)
         # This reads only queues whose names are known, so other queues stay unlisted.
-        return _whole("passive", replace(listing, complete=False))
+        return whole("passive", replace(listing, complete=False))
 
 
 def _untold(depths: Depths, counted: int | None) -> int:
@@ -233,29 +257,3 @@ def _untold(depths: Depths, counted: int | None) -> int:
 def _kept(names: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return the names that the tables can store."""
     return {name for name in names if why_unfit(*name) is None}
-
-
-def _whole(source: DepthSource, listing: Listing[QueueDepth]) -> Depths:
-    rejected = list(listing.rejected)
-    items = [
-        item
-        if item.ready is None or item.unacked is None
-        else replace(item, total=item.ready + item.unacked)
-        for item in sound_depths(listing.items, rejected)
-    ]
-    return Depths(
-        source=source,
-        items=items,
-        complete=listing.complete,
-        whole=True,
-        queues=len(items),
-        ready=_summed([item.ready for item in items]),
-        unacked=_summed([item.unacked for item in items]),
-        rejected=rejected,
-    )
-
-
-def _summed(values: list[int | None]) -> int | None:
-    """Return the sum of the known values, or None if there are values and all are unknown."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known or not values else None

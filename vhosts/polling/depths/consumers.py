@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import BrokerError, LoginRefused, MalformedAnswer
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.prometheus.scrape import spellings
+from console.rabbitmq.prometheus.labels import spellings
 from vhosts.models import Queue
 from vhosts.polling.copying import temporary_table
 from vhosts.polling.depths.collect import SLOW
