@@ -34,6 +34,7 @@ from vhosts.polling.inventory import take as inventory
 from vhosts.polling.outcomes import Seen, answered, failed
 from vhosts.polling.store import Fenced, Outcome, store
 from vhosts.polling.vitals import read_vitals, sentence
+from vhosts.queues.health.judge import judge_queues
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +82,7 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     except Fenced:
         log.info("poll_fenced", broker_id=broker_id, claim=claim)
         return False
+    judge_queues(broker_id, ended)
     _remember(slot, status, outcome, ended)
     return True
 
