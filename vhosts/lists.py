@@ -29,7 +29,7 @@ _NOT_JUDGED = "unknown"
 CONDITION_CHOICES = {
     TROUBLE: "Needs attention",
     **{name: STATES[name].label for name in RULES},
-    _NOT_JUDGED: "Not known",
+    _NOT_JUDGED: "Unknown",
     WELL: STATES[WELL].label,
 }
 #: The place of a condition by harm: 0 is the worst.

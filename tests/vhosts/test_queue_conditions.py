@@ -40,6 +40,7 @@ _ROWS = st.fixed_dictionaries({
     "max_length": st.sampled_from([None, 0, 9, 100, 3000]),
     "overflow": st.sampled_from(["", "drop-head", "reject-publish", "reject-publish-dlx"]),
     "dead_letters": st.sampled_from([None, False, True]),
+    "delays": st.sampled_from([None, False, True]),
     "waited": st.sampled_from([None, 0, 59, 60, 900]),
 })  # fmt: skip
 
@@ -78,6 +79,9 @@ def _facts(**more: Any) -> Facts:
         ({"consumers": 0, "publish": 3.0, "deliver": 2.0}, "well"),
         ({"consumers": 0, "publish": 3.0, "get": 2.0}, "well"),
         ({"type": "stream", "consumers": 0, "publish": 3.0}, "well"),
+        # Messages leave it as fast as they come: they expire, or are dropped.
+        ({"consumers": 0, "publish": 3.0, "growth": 0}, "unconsumed"),
+        ({"consumers": 0, "publish": 3.0, "growth": 3, "delays": True}, "well"),
         ({"undelivered_s": 59}, "well"),
         ({"undelivered_s": 60}, "stuck"),
         ({"max_length": 5, "overflow": "drop-head", "dead_letters": False}, "full"),

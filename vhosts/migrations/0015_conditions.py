@@ -27,6 +27,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='queue',
+            name='delays',
+            field=models.BooleanField(null=True),
+        ),
+        migrations.AddField(
+            model_name='queue',
             name='max_length',
             field=models.BigIntegerField(null=True),
         ),

@@ -44,7 +44,7 @@ class ConditionLink(NamedTuple):
     filter if it is `chosen`."""
 
     label: str
-    count: int
+    number: int
     tone: str
     href: str
     chosen: bool

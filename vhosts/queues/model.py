@@ -97,6 +97,8 @@ class Queue(models.Model):
     overflow = models.TextField(blank=True, default="", db_default="")
     #: Whether messages that overflow go to an exchange that exists. None: unknown.
     dead_letters = models.BooleanField(null=True)
+    #: Whether messages expire into such an exchange: a queue for delays, which needs no consumers.
+    delays = models.BooleanField(null=True)
     #: What is worst (vhosts.queues.health.conditions.CONDITIONS), set after each poll and inventory.
     condition = models.TextField(blank=True, default="", db_default="")
     condition_since = models.DateTimeField(null=True)

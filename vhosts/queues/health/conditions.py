@@ -66,6 +66,7 @@ class Facts:
     max_length: int | None = None
     overflow: str = ""
     dead_letters: bool | None = None
+    delays: bool | None = None
 
     @property
     def leaving(self) -> float | None:
@@ -90,7 +91,7 @@ def _is_queue(facts: Facts) -> bool:
     return facts.type != "stream"
 
 
-def _is_full(facts: Facts) -> bool:
+def is_full(facts: Facts) -> bool:
     return (
         _is_queue(facts)
         and facts.max_length is not None
@@ -102,7 +103,7 @@ def _is_full(facts: Facts) -> bool:
 def _overflows(facts: Facts) -> bool:
     surplus = facts.surplus
     return (
-        _is_full(facts)
+        is_full(facts)
         and surplus is not None
         and surplus > SURPLUS_LEAST
         and surplus > SURPLUS_SHARE * (facts.publish or 0)
@@ -114,7 +115,9 @@ def _waits(facts: Facts) -> bool:
 
 
 def _unattended(facts: Facts) -> bool:
-    return _waits(facts) and facts.consumers == 0 and not facts.handed_out > 0
+    """Messages wait for nobody. The consumers were counted some time before the rates were read."""
+    delays = facts.delays is True
+    return _waits(facts) and facts.consumers == 0 and not facts.handed_out > 0 and not delays
 
 
 def _losing(facts: Facts) -> bool:
@@ -135,7 +138,8 @@ def _stuck(facts: Facts) -> bool:
 
 
 def _no_consumers(facts: Facts) -> bool:
-    return _unattended(facts) and ((facts.publish or 0) > 0 or (facts.growth or 0) > 0)
+    grows = (facts.publish or 0) > 0 if facts.growth is None else facts.growth > 0
+    return _unattended(facts) and grows
 
 
 def _filling(facts: Facts) -> bool:
@@ -187,7 +191,7 @@ RULES: Mapping[str, tuple[Harm, Callable[[Facts], bool]]] = {
     ),
     "stuck": ("stopped", _stuck),
     "no_consumers": ("stopped", _no_consumers),
-    "full": ("will_break", _is_full),
+    "full": ("will_break", is_full),
     "filling": ("will_break", _filling),
     "member_down": ("will_break", _member_down),
     "redelivering": ("will_break", _redelivering),

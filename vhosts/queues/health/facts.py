@@ -33,6 +33,7 @@ def facts_of(queue: Queue, *, now: datetime) -> Facts:
         max_length=queue.max_length,
         overflow=queue.overflow,
         dead_letters=queue.dead_letters,
+        delays=queue.delays,
     )
 
 

@@ -1,8 +1,9 @@
 """When a growing figure reaches a limit, with a band. Pure: works for depths, memory, disk space.
 
 Method: least squares over the points since the lowest one of the last hours, because a queue that
-was empty until ten minutes ago should be judged by those ten minutes. The band is two standard
-errors of the slope either way, widened because neighbouring points resemble each other.
+was empty until ten minutes ago should be judged by those ten minutes. The band is three standard
+errors of the slope either way, widened because neighbouring points resemble each other; a test
+counts how often the true time is inside.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ LEAST_POINTS = 8
 LEAST_S = 8 * 60
 #: Beyond this, a straight line says nothing.
 FAR_S = 7 * 86400
+
+#: The width of the band, in standard errors of the slope.
+_ERRORS = 3
 
 State = Literal["reaches", "at_limit", "not_growing", "uneven", "far", "too_little"]
 
@@ -63,7 +67,7 @@ def forecast(points: Sequence[tuple[float, float | None]], limit: float) -> Fore
     if slope <= 0 or slope * FAR_S < limit - here:
         return Forecast("far" if slope > 0 else "not_growing", slope, seconds=seconds)
     room = max(0.0, limit - here)
-    fast, slow = slope + 2 * error, slope - 2 * error
+    fast, slow = slope + _ERRORS * error, slope - _ERRORS * error
     if slow <= 0:
         return Forecast("uneven", slope, seconds=seconds)
     return Forecast("reaches", slope, room / slope, room / fast, room / slow, seconds)

@@ -29,7 +29,7 @@ _OVERFLOWS = (
     f" AND {_SURPLUS} > {rules.SURPLUS_SHARE} * q.publish_rate)"
 )
 _WAITS = f"({_QUEUE} AND q.ready > 0)"
-_UNATTENDED = f"({_WAITS} AND q.consumers = 0 AND NOT {_HANDED_OUT} > 0)"
+_UNATTENDED = f"({_WAITS} AND q.consumers = 0 AND NOT {_HANDED_OUT} > 0 AND q.delays IS NOT TRUE)"
 
 #: Since when messages wait and nothing is delivered, got or acknowledged; NULL if something is, or
 #: it is unknown.
@@ -47,7 +47,8 @@ _HOLDS: dict[str, str] = {
     "no_leader": "q.type = 'quorum' AND q.state <> '' AND q.node = ''",
     "stuck": f"{_WAITS} AND q.consumers > 0 AND"
     f" q.since <= %(now)s - interval '{rules.STUCK_AFTER_S} s'",
-    "no_consumers": f"{_UNATTENDED} AND (q.publish_rate > 0 OR q.growth_5m > 0)",
+    "no_consumers": f"{_UNATTENDED}"
+    " AND CASE WHEN q.growth_5m IS NULL THEN q.publish_rate > 0 ELSE q.growth_5m > 0 END",
     "full": _FULL,
     "filling": f"{_QUEUE} AND q.growth_5m > 0 AND q.max_length > q.ready"
     f" AND (q.max_length - q.ready) * {rules.GROWTH_S}::numeric"

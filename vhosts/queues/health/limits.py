@@ -24,7 +24,13 @@ from vhosts.queues.health.judge import judge_queues
 
 log = structlog.get_logger(__name__)
 
-_ARGUMENTS = ("x-max-length", "x-max-length-bytes", "x-overflow", "x-dead-letter-exchange")
+_ARGUMENTS = (
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-overflow",
+    "x-dead-letter-exchange",
+    "x-message-ttl",
+)
 #: The arguments that count here, as one text.
 _THEIR_ARGUMENTS = (
     "jsonb_build_object("
@@ -36,12 +42,13 @@ _MOST = 2**63 - 1
 
 class Limits(NamedTuple):
     """Limits in force. `overflow` "": unknown which. `dead_letters`: whether messages that overflow
-    go to an exchange that exists; None: unknown."""
+    go to an exchange that exists; None: unknown. `delays`: whether messages expire into it."""
 
     max_length: int | None = None
     max_length_bytes: int | None = None
     overflow: str = ""
     dead_letters: bool | None = None
+    delays: bool | None = None
 
 
 _UNKNOWN = Limits()
@@ -53,11 +60,13 @@ def limits_of(found: InForce, exists: Callable[[str], bool]) -> Limits:
     if not isinstance(overflow, str):
         return _UNKNOWN
     target = _value(found, "dead-letter-exchange")
+    dead_letters = isinstance(target, str) and exists(target)
     return Limits(
         _count(_value(found, "max-length")),
         _count(_value(found, "max-length-bytes")),
         overflow,
-        isinstance(target, str) and exists(target),
+        dead_letters,
+        dead_letters and _count(_value(found, "message-ttl")) is not None,
     )
 
 
@@ -96,13 +105,14 @@ def _note_limits(broker: Broker) -> None:
             cursor.execute(
                 f"""
                 UPDATE vhosts_queue q SET max_length = l.max_length, overflow = l.overflow,
-                       max_length_bytes = l.max_length_bytes, dead_letters = l.dead_letters
+                       max_length_bytes = l.max_length_bytes, dead_letters = l.dead_letters,
+                       delays = l.delays
                 FROM limited l
                 WHERE q.broker_id = %s AND q.gone_at IS NULL
                   AND l.vhost = q.vhost AND l.type = q.type AND l.policy = q.policy
                   AND l.operator_policy = q.operator_policy AND l.arguments = {_THEIR_ARGUMENTS}
-                  AND (q.max_length, q.max_length_bytes, q.overflow, q.dead_letters) IS DISTINCT
-                      FROM (l.max_length, l.max_length_bytes, l.overflow, l.dead_letters)
+                  AND (q.max_length, q.max_length_bytes, q.overflow, q.dead_letters, q.delays) IS DISTINCT
+                      FROM (l.max_length, l.max_length_bytes, l.overflow, l.dead_letters, l.delays)
                 """,  # noqa: S608 – no part of it comes from outside
                 [broker.pk],
             )
@@ -111,7 +121,7 @@ def _note_limits(broker: Broker) -> None:
 _COLUMNS = {
     "vhost": "text", "type": "text", "policy": "text", "operator_policy": "text",
     "arguments": "text", "max_length": "bigint", "max_length_bytes": "bigint", "overflow": "text",
-    "dead_letters": "boolean",
+    "dead_letters": "boolean", "delays": "boolean",
 }  # fmt: skip
 
 
