@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Case, F, IntegerField, Q, Value, When
 
 from console.faces.lists import Column, Filter, ListSpec, contains, equals
+from console.faces.templatetags._states import STATES
 from vhosts.queues import arguments as kinds
+from vhosts.queues.health.conditions import CONDITIONS, RULES, UNKNOWN, WELL
 
 _OTHER, _UNKNOWN = "other", "unknown"
 #: The console's own state: the broker no longer lists the queue. Hidden unless this state is
@@ -20,6 +22,34 @@ STATE_CHOICES = {
     _UNKNOWN: "Not known yet",
     GONE: "Gone",
 }
+#: Every condition that is known to harm.
+TROUBLE = "trouble"
+#: A condition that isn't known.
+_NOT_JUDGED = "unknown"
+CONDITION_CHOICES = {
+    TROUBLE: "Needs attention",
+    **{name: STATES[name].label for name in RULES},
+    _NOT_JUDGED: "Unknown",
+    WELL: STATES[WELL].label,
+}
+#: The place of a condition by harm: 0 is the worst.
+BY_HARM = Case(
+    *(When(Q(condition=name), then=Value(place)) for place, name in enumerate(CONDITIONS)),
+    default=Value(CONDITIONS.index(UNKNOWN)),
+    output_field=IntegerField(),
+)
+
+
+def by_condition(choice: str) -> Q:
+    if choice == TROUBLE:
+        return Q(condition__in=list(RULES))
+    return Q(condition=UNKNOWN if choice == _NOT_JUDGED else choice)
+
+
+def count_conditions(counts: dict[str, int]) -> dict[str, int]:
+    """Return the counts of stored conditions by choice of the filter."""
+    found = {name or _NOT_JUDGED: number for name, number in counts.items()}
+    return {**found, TROUBLE: sum(counts.get(name, 0) for name in RULES)}
 
 
 def choice_of(value: str, choices: dict[str, str]) -> str:
@@ -55,6 +85,14 @@ STATE = Filter(
     choices=STATE_CHOICES,
     where=_one_of("state", kinds.STATES),
 )
+CONDITION = Filter(
+    key="condition",
+    label="Health",
+    kind="choice",
+    choices=CONDITION_CHOICES,
+    where=by_condition,
+    help="What is wrong, worst first.",
+)
 NON_EMPTY = Filter(
     key="non_empty",
     label="Not empty",
@@ -81,7 +119,20 @@ QUEUES = ListSpec(
         Column(key="vhost", label="Virtual host", order=["vhost", "name"], value=lambda q: q.vhost),
         Column(key="broker", label="Broker", order=["broker__name"], value=lambda q: q.broker.name),
         Column(key="type", label="Type", order=["type"], value=lambda q: q.type or None),
-        Column(key="state", label="State", order=["state"], value=lambda q: q.state or None),
+        Column(
+            key="condition",
+            label="Health",
+            order=[BY_HARM, F("growth_5m") * -1],
+            value=lambda q: q.condition or None,
+            help="What is worst of it, else its state. Sorted by harm, then by growth.",
+        ),
+        Column(
+            key="state",
+            label="State",
+            order=["state"],
+            value=lambda q: q.state or None,
+            shown=False,
+        ),
         Column(
             key="ready",
             label="Ready",
@@ -152,5 +203,5 @@ QUEUES = ListSpec(
             descending_first=True,
         ),
     ],
-    filters=[SEARCH, TYPE, STATE, NON_EMPTY, NO_CONSUMERS, POLICY],
+    filters=[SEARCH, TYPE, STATE, CONDITION, NON_EMPTY, NO_CONSUMERS, POLICY],
 )

@@ -14,7 +14,7 @@ from console.faces.lists import ListRequest
 from console.models import BrokerStatus
 from console.scope import Scope
 from vhosts.history import read as history
-from vhosts.lists import GONE, STATE_CHOICES, TYPE_CHOICES, choice_of
+from vhosts.lists import GONE, STATE_CHOICES, TYPE_CHOICES, choice_of, count_conditions
 from vhosts.models import Queue, VirtualHost
 from vhosts.queues import arguments as kinds
 from vhosts.queues.outages import last_known, outage_of
@@ -70,16 +70,22 @@ def listed(queues: QuerySet[Queue], asked: ListRequest) -> QuerySet[Queue]:
 
 
 def queue_facets(queues: QuerySet[Queue]) -> dict[str, dict[str, int]]:
-    """Count the queues of each type and state. Those that are gone count only as gone. One
+    """Count the queues of each type, state and condition. Those that are gone count only as gone. One
     query."""
-    facets: dict[str, dict[str, int]] = {"type": defaultdict(int), "state": defaultdict(int)}
+    facets: dict[str, dict[str, int]] = {
+        key: defaultdict(int) for key in ("type", "state", "condition")
+    }
     gone = Count("pk", filter=Q(gone_at__isnull=False))
-    counted = queues.order_by().values("type", "state").annotate(n=Count("pk"), gone=gone)
+    counted = (
+        queues.order_by().values("type", "state", "condition").annotate(n=Count("pk"), gone=gone)
+    )
     for row in counted:
         there = row["n"] - row["gone"]
         facets["type"][choice_of(row["type"], TYPE_CHOICES)] += there
         facets["state"][choice_of(row["state"], STATE_CHOICES)] += there
         facets["state"][GONE] += row["gone"]
+        facets["condition"][row["condition"]] += there
+    facets["condition"] = count_conditions(facets["condition"])
     return {key: dict(counts) for key, counts in facets.items()}
 
 

@@ -147,6 +147,14 @@ class Consumer:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What a channel takes from a queue: messages per second."""
+
+    deliver: float
+    ack: float
+
+
+@dataclass(frozen=True, slots=True)
 class QueueNow:
     """One queue, read on request. `consumers`: None if not reported, () if there are none."""
 
@@ -161,6 +169,14 @@ class QueueNow:
     message_bytes: int | None
     head_message_timestamp: int | None  # Unix seconds
     idle_since: str | None
+    #: To consumers, without gets; redeliveries are part of both.
+    deliver_rate: float | None = None
+    redeliver_rate: float | None = None
+    get_rate: float | None = None
+    #: Messages a second by exchange, and taken by channel. Empty unless the broker keeps detailed
+    #: rates.
+    incoming: Mapping[str, float] = field(default_factory=dict)
+    taken: Mapping[str, Taken] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from vhosts.polling.rates.fallback import read_published
 from vhosts.polling.rates.take import take_rates
 from vhosts.polling.store import Fenced, Outcome, store
 from vhosts.polling.vitals import read_vitals, sentence
+from vhosts.queues.health.judge import judge_queues
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +85,7 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     except Fenced:
         log.info("poll_fenced", broker_id=broker_id, claim=claim)
         return False
+    judge_queues(broker_id, ended)
     _remember(slot, status, outcome, ended)
     if seen is not None:
         take_rates(slot, seen.for_rates(), ended)

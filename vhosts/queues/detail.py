@@ -28,6 +28,7 @@ from vhosts.models import Queue
 from vhosts.policies import in_force
 from vhosts.queues import arguments as kinds
 from vhosts.queues.commands import queue_commands
+from vhosts.queues.health.page import verdict_of
 from vhosts.queues.outages import outage_of
 from vhosts.queues.read_now import Reading, read_queue_bindings, read_queue_now
 from vhosts.selectors import queue_row, vhost_of
@@ -114,11 +115,13 @@ def queue(request: HttpRequest, queue_id: int) -> HttpResponse:
     except InvalidField as error:
         problems.append(error)
         shown = read_range({}, now=now)
+    row = queue_row(found, now=now)
     context = {
         "now": now,
         "scope": Scope.at(found.broker, found.vhost),
         "queue": found,
-        "row": queue_row(found, now=now),
+        "row": row,
+        "verdict": verdict_of(row, now=now),
         "governed": governed(found),
         "force": _in_force(request, found),
         "vhost": vhost_of(found) if may(request.user, Permission.VHOSTS_VIEW) else None,
@@ -145,11 +148,13 @@ def queue_now(request: HttpRequest, queue_id: int) -> HttpResponse:
     """Show the current figures; those of the last poll if the broker gives none."""
     now = timezone.now()
     found = access_queue(request.user, queue_id, Permission.QUEUES_VIEW)
+    row, reading = queue_row(found, now=now), read_queue_now(found, now=now)
     context = {
         "now": now,
         "queue": found,
-        "row": queue_row(found, now=now),
-        "reading": read_queue_now(found, now=now),
+        "row": row,
+        "reading": reading,
+        "verdict": verdict_of(row, now=now, live=reading.now),
     }
     return render(request, "vhosts/_queue_now.html", context)
 

@@ -65,7 +65,16 @@ def _row(queue: QueueInfo, view: ClusterView) -> tuple[Any, ...]:
         dict(queue.arguments),
         queue.policy or "",
         queue.operator_policy or "",
+        *_members(queue, view),
     )
+
+
+def _members(queue: QueueInfo, view: ClusterView) -> tuple[int | None, int | None]:
+    """Return how many members the queue has, and how many of them are online."""
+    if not queue.members:
+        return None, None
+    online = {name for name in queue.online or queue.members if name not in view.down}
+    return len(queue.members), len(online & set(queue.members))
 
 
 def _doubt(view: ClusterView) -> Doubt | None:
@@ -160,7 +169,7 @@ QUEUES = Face(
     mirror=Mirror(
         columns=(
             "type", "state", "node", "durable", "auto_delete", "exclusive", "arguments", "policy",
-            "operator_policy",
+            "operator_policy", "members", "members_online",
         ),
         reading=Reading(items=lambda client: client.queues(), row=_row),
         touched="inventoried_at",

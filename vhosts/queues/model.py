@@ -86,6 +86,26 @@ class Queue(models.Model):
     #: How many messages more (or fewer) it has than 5 minutes ago. None: unknown.
     growth_5m = models.BigIntegerField(null=True)
 
+    #: How many members a replicated queue has, and how many are online. None: it has none, or the
+    #: broker doesn't say.
+    members = models.SmallIntegerField(null=True)
+    members_online = models.SmallIntegerField(null=True)
+    # The length limit in force, of the last inventory. `overflow` "": unknown; else no max_length
+    # means no limit.
+    max_length = models.BigIntegerField(null=True)
+    max_length_bytes = models.BigIntegerField(null=True)
+    overflow = models.TextField(blank=True, default="", db_default="")
+    #: Whether messages that overflow go to an exchange that exists. None: unknown.
+    dead_letters = models.BooleanField(null=True)
+    #: Whether messages expire into such an exchange: a queue for delays, which needs no consumers.
+    delays = models.BooleanField(null=True)
+    #: What is worst (vhosts.queues.health.conditions.CONDITIONS), set after each poll and inventory.
+    condition = models.TextField(blank=True, default="", db_default="")
+    condition_since = models.DateTimeField(null=True)
+    #: Since when messages wait and nothing is delivered or acknowledged. None: something is, nothing
+    #: waits, or it is unknown.
+    undelivered_since = models.DateTimeField(null=True)
+
     objects = QueueQuerySet.as_manager()
 
     class Meta:

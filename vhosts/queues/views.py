@@ -15,7 +15,7 @@ from console.faces.operations.pages import bulk_for
 from console.faces.pages.refreshed import refreshed
 from console.kinds.queue import QUEUE
 from vhosts.lists import GONE, QUEUES
-from vhosts.queues.links import linked
+from vhosts.queues.links import condition_links, linked
 from vhosts.selectors import QUEUE_TOTALS, listed, queue_facets, queue_rows, queues_in_scope
 
 
@@ -42,6 +42,7 @@ def queues(request: HttpRequest) -> HttpResponse:
             "now": now,
             "scope": scope,
             "listing": listing,
+            "conditions": condition_links(asked, facets["condition"]),
             "queue_rows": linked(queue_rows(listing.rows, now=now, sparks="change" in asked.shown)),
             "scope_problems": problems,
             "bulk": bulk_for(FACES[QUEUE.name], request.user),

@@ -55,6 +55,24 @@ class QueueRead(SeenOnBroker):
     outage = serializers.SerializerMethodField(
         help_text="If nodes are down: why the queue is down or its depth unknown. Otherwise empty."
     )
+    condition = serializers.CharField(
+        help_text="What is worst of it, by harm: losing, rejecting, down, minority, no_leader, stuck, "
+        "no_consumers, full, filling, member_down, redelivering, slow_consumers, growing, flow, "
+        "unconsumed, well. Empty if unknown."
+    )
+    condition_since = serializers.DateTimeField(
+        allow_null=True, help_text="When the console first saw this condition."
+    )
+    members = serializers.IntegerField(
+        allow_null=True, help_text="How many members a replicated queue has."
+    )
+    members_online = serializers.IntegerField(allow_null=True)
+    max_length = serializers.IntegerField(
+        allow_null=True, help_text="The length limit in force; null: none, or unknown."
+    )
+    overflow = serializers.CharField(
+        help_text="What happens at the limit: drop-head, reject-publish, … Empty if unknown."
+    )
     inventoried_at = serializers.DateTimeField(allow_null=True)
     first_seen_at = serializers.DateTimeField()
     gone_at = serializers.DateTimeField(allow_null=True, help_text="When the queue disappeared.")

@@ -4,6 +4,7 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter, TimeFilter
+from vhosts.lists import CONDITION_CHOICES, by_condition
 from vhosts.models import Poll, Queue
 
 
@@ -13,6 +14,12 @@ class QueueFilters(django_filters.FilterSet):
     name = TextFilter(help_text="The exact name.")
     type = TextFilter(help_text="classic, quorum, stream, …")
     state = TextFilter(help_text="running, down, …, as reported by the broker.")
+    condition = django_filters.ChoiceFilter(
+        choices=tuple(CONDITION_CHOICES.items()),
+        method="by_condition",
+        help_text="What is worst: losing, rejecting, stuck, no_consumers, …; `trouble`: anything known to "
+        "be wrong; `unknown`; `well`.",
+    )
     non_empty = FlagFilter(
         method="by_messages",
         help_text="`true`: queues with messages; `false`: queues known to have none.",
@@ -39,6 +46,9 @@ class QueueFilters(django_filters.FilterSet):
             if self.form.cleaned_data.get("gone") is True
             else queryset.filter(gone_at=None)
         )
+
+    def by_condition(self, queryset: QuerySet[Queue], name: str, value: str) -> QuerySet[Queue]:
+        return queryset.filter(by_condition(value))
 
     def by_messages(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
         return queryset.filter(total__gt=0) if value else queryset.filter(total=0)

@@ -22,6 +22,7 @@ from console.faces.rest.filters import parse_time
 from console.faces.rest.views import ApiView
 from console.models import Broker
 from vhosts.history.read import series
+from vhosts.lists import BY_HARM
 from vhosts.models import Poll, Queue
 from vhosts.queues.changing.rest import WritesQueues
 from vhosts.rest.fields import HistoryRead, PollRead, QueueRead
@@ -41,7 +42,7 @@ class QueuesView(WritesQueues, ListModelMixin, RetrieveModelMixin, ApiView):
             "id", "vhost", "name", "type", "state", "ready", "unacked", "total", "consumers",
             "depth_changed_at", "first_seen_at",
         )
-    } | {"broker": "broker__name"}  # fmt: skip
+    } | {"broker": "broker__name", "condition": BY_HARM}  # fmt: skip
     ordering = ("broker", "vhost", "name")
     console_permissions = {
         "list": Permission.QUEUES_VIEW,

@@ -26,6 +26,8 @@ from console.faces.templatetags.warren import (
     unknown,
 )
 from vhosts.models import Queue
+from vhosts.queues.health.conditions import RULES
+from vhosts.queues.health.hints import hint_of
 from vhosts.queues.links import Links
 from vhosts.selectors import QueueRow
 
@@ -46,6 +48,13 @@ def _state(context: Context, row: QueueRow, queue: Queue, links: Links) -> SafeS
     if not queue.state:
         return unknown(row.outage or _UNSEEN)
     return state_badge(queue.state, "", f"{row.outage} {row.last_known}".strip())
+
+
+def _health(context: Context, row: QueueRow, queue: Queue, links: Links) -> SafeString:
+    """What is wrong; the state if nothing is known to be."""
+    if queue.gone_at or queue.condition not in RULES or queue.condition == queue.state:
+        return _state(context, row, queue, links)
+    return state_badge(queue.condition, "", hint_of(queue))
 
 
 def _policy(context: Context, row: QueueRow, queue: Queue, links: Links) -> SafeString | str:
@@ -92,6 +101,7 @@ _CELLS: Mapping[str, tuple[str, str, Cell]] = {
         "Type",
         lambda c, row, q, links: name_tag(q.type, 16) if q.type else unknown(_UNSEEN),
     ),
+    "condition": ("", "Health", _health),
     "state": ("", "State", _state),
     "ready": ("end", "Ready", lambda c, row, q, links: number(q.ready, row.unknown_reason)),
     "unacked": ("end", "Unacked", lambda c, row, q, links: number(q.unacked, row.unknown_reason)),

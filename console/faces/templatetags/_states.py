@@ -110,6 +110,30 @@ STATES: dict[str, Look] = {
     "crashed": Look("Crashed", "x-circle", "bad"),
     "terminated": Look("Terminated", "stop-circle", "bad"),
     "gone": Look("Gone", "trash", "mute", "The broker no longer lists it."),
+    # What is wrong with a queue (vhosts.queues.health).
+    "losing": Look("Losing", "x-circle", "bad", "It is full and drops its oldest messages."),
+    "rejecting": Look("Rejecting", "x-circle", "bad", "It is full and refuses new messages."),
+    "no_leader": Look("No leader", "x-circle", "bad", "It accepts and delivers nothing."),
+    "stuck": Look(
+        "Stuck", "pause-circle", "bad", "It has consumers, and nothing is delivered to them."
+    ),
+    "no_consumers": Look(
+        "No consumers", "user-minus", "bad", "Messages arrive, and nobody consumes them."
+    ),
+    "full": Look("At limit", "exclamation-triangle", "warn", "It has as many messages as it may."),
+    "filling": Look(
+        "Filling up", "arrow-trending-up", "warn", "At this pace it reaches its limit in an hour."
+    ),
+    "member_down": Look("Member down", "exclamation-triangle", "warn", "A member is offline."),
+    "redelivering": Look(
+        "Redelivering", "arrow-uturn-left", "warn", "Most deliveries are repeated ones."
+    ),
+    "slow_consumers": Look("Slow consumers", "clock", "warn", "It grows although it is consumed."),
+    "growing": Look("Growing", "arrow-trending-up", "warn", "It grew fast within 5 minutes."),
+    "unconsumed": Look(
+        "Unconsumed", "archive-box", "warn", "Messages wait, and it has no consumers."
+    ),
+    "well": Look("OK", "check-circle", "ok", "Nothing is known to be wrong."),
     # A background job of the console, and the workers on its queues.
     "working": Look("Working", "check-circle", "ok"),
     "no_errors": Look("No errors", "check-circle", "ok", "No recent unexpected error."),

@@ -28,6 +28,29 @@ class MessageStats(msgspec.Struct):
     publish_details: Rate | None = None
     deliver_get_details: Rate | None = None
     ack_details: Rate | None = None
+    deliver_details: Rate | None = None
+    deliver_no_ack_details: Rate | None = None
+    redeliver_details: Rate | None = None
+    get_details: Rate | None = None
+    get_no_ack_details: Rate | None = None
+
+
+class FlowFrom(msgspec.Struct):
+    """What an exchange sent to a queue; only with the broker's detailed rates."""
+
+    exchange: ExchangeName | None = None
+    stats: MessageStats | None = None
+
+
+class FlowTo(msgspec.Struct):
+    """What a channel took from a queue, or sent to an exchange; only with detailed rates."""
+
+    channel_details: ChannelDetails | None = None
+    stats: MessageStats | None = None
+
+
+class ExchangeName(msgspec.Struct):
+    name: str = ""
 
 
 class Totals(msgspec.Struct):
@@ -163,6 +186,8 @@ class QueueNowRow(QueueRow):
     message_bytes: Count | None = None
     head_message_timestamp: Number | None = None
     idle_since: str | None = None
+    incoming: list[FlowFrom] | None = None
+    deliveries: list[FlowTo] | None = None
 
 
 class BindingRow(msgspec.Struct):

@@ -37,6 +37,7 @@ from vhosts.polling.inventory.sight import Sight
 from vhosts.polling.rights import refused
 from vhosts.polling.store import Fenced
 from vhosts.polling.vitals import sentence
+from vhosts.queues.health.limits import note_health
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,7 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
             take_links(broker, client, lambda: _held(broker, claim), now, errors)
             take_consumers(broker, client, lambda: _held(broker, claim), now)
             take_stream_depths(broker, client, lambda: _held(broker, claim), now)
+            note_health(broker, lambda: _held(broker, claim), now)
     except (BrokerError, ConsoleError) as error:
         # The next poll finds and reports what is wrong with the broker as a whole.
         whole = False
