@@ -30,6 +30,7 @@ _COLUMNS = (
     "name",
     "environment",
     "management_url",
+    "other_urls",
     "amqp_url",
     "username",
     "tls_verify",
@@ -98,7 +99,7 @@ class BrokerForm(forms.ModelForm):  # type: ignore[type-arg]
 class BrokerAdmin(PlainAdmin):
     form = BrokerForm
     fields = (
-        *_COLUMNS[:5], "password", *_COLUMNS[5:9], "tls_client_key", *_COLUMNS[9:], "seen_generation",
+        *_COLUMNS[:6], "password", *_COLUMNS[6:10], "tls_client_key", *_COLUMNS[10:], "seen_generation",
     )  # fmt: skip
     list_display = ("name", "environment", "management_url", "username", "enabled", "has_password")
     list_filter = ("environment", "enabled")

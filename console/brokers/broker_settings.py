@@ -32,6 +32,8 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 LARGEST_PEM = 200_000
 #: By address: ports of the other protocol, and what to say. People often copy the address they
 #: know.
+#: Most management URLs of one cluster.
+MOST_URLS = 16
 _AMQP_ADDRESS = (
     "This is an AMQP address. Enter the management API's URL, usually http:// with port 15672 or https:// "
     "with port 15671."
@@ -47,7 +49,7 @@ _OTHER_PROTOCOL: dict[str, tuple[set[int], str]] = {
     ),
 }
 #: If any of these changes, the password may go to another server.
-_IDENTITY = ("management_url", "amqp_url", "tls_verify", "tls_ca_pem", "tls_server_name")
+_IDENTITY = ("amqp_url", "tls_verify", "tls_ca_pem", "tls_server_name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,8 @@ class BrokerSettings:
     name: str
     environment: str
     management_url: str
+    #: One per line.
+    other_urls: str = ""
     amqp_url: str = ""
     username: str
     password: Secret | None = field(default=None, repr=False)
@@ -115,6 +119,7 @@ def checked_columns(settings: BrokerSettings) -> dict[str, Any]:
     columns["management_url"] = _checked_address(
         "management_url", settings.management_url, parse_management_url
     )
+    columns["other_urls"] = _checked_others(settings.other_urls, columns["management_url"])
     if settings.amqp_url:
         columns["amqp_url"] = _checked_address("amqp_url", settings.amqp_url, parse_amqp_url)
     if not settings.username:
@@ -162,6 +167,23 @@ def must_be_storable(name: str, text: str) -> None:
         raise InvalidField(name, "The text holds characters that can't be stored.")
 
 
+def _checked_others(text: str, first: str) -> str:
+    """Return the other management URLs, one per line, each once and without the first one. Raises
+    InvalidField."""
+    urls: dict[str, None] = {}
+    for number, line in enumerate(filter(str.strip, text.splitlines()), 1):
+        try:
+            urls[_checked_address("management_url", line.strip(), parse_management_url)] = None
+        except InvalidField as error:
+            raise InvalidField("other_urls", f"URL {number}: {error.message}") from None
+    urls.pop(first, None)
+    if len(urls) >= MOST_URLS:
+        raise InvalidField("other_urls", f"A broker has at most {MOST_URLS} management URLs.")
+    if any(len(url) > 500 for url in urls):
+        raise InvalidField("other_urls", "A URL has at most 500 characters.")
+    return "\n".join(urls)
+
+
 def _checked_address(name: str, text: str, parse: Callable[[str], ParsedUrl]) -> str:
     if name == "management_url" and text.strip().lower().startswith(("amqp://", "amqps://")):
         raise InvalidField(name, _AMQP_ADDRESS)
@@ -180,10 +202,13 @@ def _checked_address(name: str, text: str, parse: Callable[[str], ParsedUrl]) ->
 def is_moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether `after` may lead to another server than `before`. If so, a stored password must not
     be sent."""
-    return any(_identity(name, before[name]) != _identity(name, after[name]) for name in _IDENTITY)
+    if any(before[name] != after[name] for name in _IDENTITY):
+        return True
+    return not _urls(after) <= _urls(before)
 
 
-def _identity(name: str, value: Any) -> Any:
-    """Return the part of a column that decides where credentials go. For the management URL that is
-    the whole URL: behind a shared proxy, another path prefix is another tenant's server."""
-    return parse_management_url(value).text if name == "management_url" else value
+def _urls(columns: Mapping[str, Any]) -> set[str]:
+    """Return the management URLs, to any of which credentials go. The whole URL counts: behind a
+    shared proxy, another path prefix is another tenant's server."""
+    lines = [columns["management_url"], *columns["other_urls"].splitlines()]
+    return {parse_management_url(line).text for line in lines}

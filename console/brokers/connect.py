@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 
 from console.errors import BrokerTrouble
-from console.models import Broker
+from console.models import Broker, BrokerStatus
 from console.rabbitmq.endpoint import AddressPolicy, Credentials, Endpoint, Secret, Timeouts, Tls
 from console.rabbitmq.management.client import ManagementClient
 from console.secrets import decrypt
@@ -25,16 +25,29 @@ def address_policy() -> AddressPolicy:
     )
 
 
-def endpoint_of(broker: Broker, *, timeouts: Timeouts | None = None) -> Endpoint:
-    """Return the broker's endpoint. Raises BrokerTrouble if no password is stored,
-    WrongEncryptionKey if the password or the client key can't be decrypted."""
+def current_url(broker: Broker) -> str:
+    """Return the management URL to use now: the one that answered the last poll. Only polls choose
+    another one, so a call that was sent is never repeated at another node."""
+    if not broker.other_urls:
+        return broker.management_url
+    status = BrokerStatus.objects.filter(pk=broker.pk).only("answered_url").first()
+    answered = status.answered_url if status else ""
+    return answered if answered in broker.management_urls else broker.management_url
+
+
+def endpoint_of(
+    broker: Broker, *, timeouts: Timeouts | None = None, url: str | None = None
+) -> Endpoint:
+    """Return the broker's endpoint at `url`, one of its management URLs; None: the current one.
+    Raises BrokerTrouble if no password is stored, WrongEncryptionKey if the password or the client
+    key can't be decrypted."""
     if not broker.has_password:
         raise BrokerTrouble(
             f"No password is stored for {broker.name}. Edit the broker and enter it.",
             {"field": "password"},
         )
     return make_endpoint(
-        management_url=broker.management_url,
+        management_url=url or current_url(broker),
         username=broker.username,
         password=decrypt(broker.password_encrypted),
         tls=Tls(
@@ -70,10 +83,12 @@ def make_endpoint(
     )
 
 
-def connect(broker: Broker, *, timeouts: Timeouts | None = None) -> ManagementClient:
+def connect(
+    broker: Broker, *, timeouts: Timeouts | None = None, url: str | None = None
+) -> ManagementClient:
     """Return a client to use in a `with` block. Raises the same errors as `endpoint_of`; its
     methods raise BrokerError."""
-    return ManagementClient(endpoint_of(broker, timeouts=timeouts))
+    return ManagementClient(endpoint_of(broker, timeouts=timeouts, url=url))
 
 
 @contextmanager

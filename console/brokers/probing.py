@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from console.audit import User
@@ -10,11 +12,18 @@ from console.brokers.connect import address_policy, endpoint_of, make_endpoint, 
 from console.brokers.twins import already_registered, twin_at
 from console.errors import InvalidField
 from console.models import Broker
-from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Tls
-from console.rabbitmq.findings import ProbeStep
+from console.rabbitmq.advice import advice_on
+from console.rabbitmq.endpoint import AmqpEndpoint, Endpoint, Timeouts, Tls
+from console.rabbitmq.errors import BrokerError, OtherCluster, Unreachable
+from console.rabbitmq.findings import Outcome, ProbeStep
+from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.network.addresses import parse_amqp_url
 from console.rabbitmq.probe import probe
+from console.rabbitmq.text import printable
+from console.rabbitmq.types import Overview
 from console.secrets import decrypt
+
+_QUICK = Timeouts(connect=2, read=4, total=4)
 
 
 def probe_broker(broker: Broker, viewer: User) -> list[ProbeStep]:
@@ -22,6 +31,7 @@ def probe_broker(broker: Broker, viewer: User) -> list[ProbeStep]:
     WrongEncryptionKey if it can't be decrypted."""
     endpoint = endpoint_of(broker)
     steps = probe(endpoint, _amqp_endpoint(broker.amqp_url, endpoint))
+    steps += other_urls(steps, endpoint, broker.other_urls)
     return [*steps, *_duplicate(steps, endpoint, viewer, besides=broker.pk)]
 
 
@@ -48,7 +58,44 @@ def probe_settings(
         ),
     )
     steps = probe(endpoint, _amqp_endpoint(columns["amqp_url"], endpoint))
+    steps += other_urls(steps, endpoint, columns["other_urls"])
     return [*steps, *_duplicate(steps, endpoint, viewer, besides=besides)]
+
+
+def other_urls(steps: list[ProbeStep], first: Endpoint, urls: str) -> list[ProbeStep]:
+    """Return a step for each other management URL: whether it answers, and is the same cluster as
+    the first. None if the first couldn't be read."""
+    if not urls or not any(s.name == "version" and s.outcome != "skipped" for s in steps):
+        return []
+    try:
+        with ManagementClient(replace(first, timeouts=_QUICK)) as client:
+            known = client.overview()
+    except BrokerError:
+        return []
+    with ThreadPoolExecutor(8, thread_name_prefix="probe") as pool:
+        return list(pool.map(lambda url: _other_url(first, url, known), urls.splitlines()))
+
+
+def _other_url(first: Endpoint, url: str, known: Overview) -> ProbeStep:
+    began = time.monotonic()
+    outcome: Outcome = "ok"
+    advice = ""
+    try:
+        with ManagementClient(replace(first, url=url, timeouts=_QUICK)) as client:
+            found = client.overview()
+        nodes = {listener.node for listener in found.listeners} | {found.node or ""}
+        same = {listener.node for listener in known.listeners} | {known.node or ""}
+        if found.cluster_name != known.cluster_name or not nodes & same - {""}:
+            raise OtherCluster(
+                f"{url} belongs to another cluster: {printable(found.cluster_name or '?', 100)}."
+            )
+        message = f"{url} answers as {printable(found.node or 'a node of this cluster', 100)}."
+    except BrokerError as error:
+        outcome = "warning" if isinstance(error, Unreachable) else "failed"
+        message, advice = f"{url}: {error.detail or error.summary}", advice_on("login", error)
+    return ProbeStep(
+        "other_url", outcome, message, advice, round((time.monotonic() - began) * 1000)
+    )
 
 
 def _duplicate(

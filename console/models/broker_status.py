@@ -59,6 +59,14 @@ class BrokerStatus(models.Model):
     #: broker.
     left_out = models.JSONField(default=dict, db_default={})
 
+    #: The management URL that answered the last poll, if the broker has several; "": the first one.
+    answered_url = models.CharField(max_length=500, blank=True, default="", db_default="")
+    #: The node that answered it; "" if it didn't name itself.
+    answered_node = models.CharField(max_length=255, blank=True, default="", db_default="")
+    #: Management URLs that don't answer: {"https://n1": {"since": ISO time, "why": "…sentence",
+    #: "code": "timed_out", "try_at": ISO time, "good": probes in a row that were answered}}.
+    urls_off = models.JSONField(default=dict, db_default={})
+
     # Vitals: overview and nodes
     vitals_at = models.DateTimeField(null=True)
     rabbitmq_version = models.CharField(max_length=64, blank=True)

@@ -103,14 +103,17 @@ class BrokerQuerySet(models.QuerySet["Broker"]):
 
 
 class Broker(models.Model):
-    """One RabbitMQ node or cluster, at one management URL. Only people write it; what polling sees
-    is in BrokerStatus, which only polling writes."""
+    """One RabbitMQ node or cluster, at one or more management URLs. Only people write it; what
+    polling sees is in BrokerStatus, which only polling writes."""
 
     name = models.CharField(max_length=100, unique=True)
     environment = models.CharField(
         max_length=16, choices=Environment.choices, default=Environment.PRODUCTION
     )
     management_url = models.CharField("management URL", max_length=500)
+    #: One per line: management URLs of other nodes of the same cluster, for when the first doesn't
+    #: answer.
+    other_urls = models.TextField("other management URLs", blank=True, default="", db_default="")
     #: Empty: taken from the broker's listeners.
     amqp_url = models.CharField("AMQP URL", max_length=500, blank=True)
     username = models.CharField("user", max_length=255)
@@ -144,6 +147,11 @@ class Broker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def management_urls(self) -> list[str]:
+        """All management URLs, the preferred one first."""
+        return [self.management_url, *self.other_urls.splitlines()]
 
     @property
     def has_password(self) -> bool:

@@ -15,13 +15,13 @@ from console.rabbitmq.endpoint import Secret
 
 #: Columns of the registry that the form has a field for.
 _COLUMNS = (
-    "name", "environment", "management_url", "amqp_url", "username", "tls_verify", "tls_ca_pem",
+    "name", "environment", "management_url", "other_urls", "amqp_url", "username", "tls_verify", "tls_ca_pem",
     "tls_server_name", "tls_client_certificate", "enabled", "poll_interval_s",
 )  # fmt: skip
 #: Valid values that replace those already known to be wrong.
 _HARMLESS: dict[str, Any] = {
     "name": "broker", "environment": Environment.PRODUCTION, "management_url": "https://broker.example",
-    "amqp_url": "", "username": "user", "tls_verify": True, "tls_ca_pem": "", "tls_server_name": "",
+    "other_urls": "", "amqp_url": "", "username": "user", "tls_verify": True, "tls_ca_pem": "", "tls_server_name": "",
     "tls_client_certificate": "", "enabled": True, "poll_interval_s": 10,
 }  # fmt: skip
 
@@ -52,6 +52,14 @@ class BrokerForm(forms.Form):
         help_text="URL of RabbitMQ’s management API, such as https://rabbit.example.org:15671, "
         "including the path prefix, if any. Don’t include user and password.",
         error_messages={"required": "Enter the URL of the management API."},
+    )
+    other_urls = forms.CharField(
+        required=False,
+        max_length=8000,
+        label="Other management URLs",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="For a cluster: URLs of its other nodes, one per line. If the first URL doesn’t answer, Warren "
+        "reads and applies changes through the next one. The same user and certificates are used.",
     )
     username = forms.CharField(
         max_length=255,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -48,6 +49,7 @@ def broker(request: HttpRequest, broker_id: int) -> HttpResponse:
         "scope": Scope.at(found),
         "broker": found,
         "row": fleet_row(found, now),
+        "way": _way(found),
         "part_notes": _part_notes(request.user, found),
         "polls": Poll.objects.filter(broker=found)[:_SHOWN_POLLS],
         "may": {str(one).partition(":")[2] for one in _acts() if may(request.user, one, found)},
@@ -58,6 +60,21 @@ def broker(request: HttpRequest, broker_id: int) -> HttpResponse:
     }
     template = "console/_broker.html" if wants_part(request) else "console/broker.html"
     return render(request, template, context, status=400 if problems else 200)
+
+
+def _way(broker: Broker) -> dict[str, Any]:
+    """Return whether another than the first URL is in use, and the URLs that don't answer."""
+    status = broker.status
+    return {
+        "other": bool(broker.other_urls) and status.answered_url in broker.other_urls.splitlines(),
+        "off": [
+            {**entry, "url": url, "since": datetime.fromisoformat(entry["since"])}
+            for url, entry in status.urls_off.items()
+            if url in broker.management_urls and entry.get("code")
+        ]
+        if broker.other_urls
+        else [],
+    }
 
 
 def _part_notes(user: AnyUser, broker: Broker) -> list[tuple[str, str, str]]:

@@ -56,6 +56,10 @@ _ADVICE: tuple[tuple[type[errors.BrokerError], str], ...] = (
         "uses.",
     ),
     (
+        errors.OtherCluster,
+        "Remove the URL from the broker's other management URLs, or enter that of a node of this cluster.",
+    ),
+    (
         errors.Redirected,
         "If the redirect leads to the broker's management API, enter that address.",
     ),

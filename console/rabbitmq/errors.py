@@ -11,6 +11,7 @@
     ├─ AddressForbidden        an address that the console mustn't connect to (link-local, metadata, ...)
     ├─ LoginRefused            wrong user or password: don't retry
     ├─ AccessRefused           correct password, not enough rights
+    ├─ OtherCluster            another management URL of a cluster leads to a different one
     ├─ NotFound                no such object, or no such endpoint in this version
     ├─ Rejected                the broker understood the request and refused it
     │  └─ Conflict             ... because the existing object differs
@@ -106,6 +107,11 @@ class AccessRefused(BrokerError):
     code = "access_refused"
     retryable = False
     summary = "The broker's user isn't allowed to do this."
+
+
+class OtherCluster(BrokerError):
+    code = "other_cluster"
+    summary = "This management URL belongs to another cluster."
 
 
 class NotFound(BrokerError):

@@ -28,6 +28,7 @@ StepName = Literal[
     "amqp",
     # Added by callers that know the other brokers, if there is something to report.
     "duplicate",
+    "other_url",
 ]
 
 

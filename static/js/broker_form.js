@@ -19,7 +19,7 @@ document.addEventListener("alpine:init", () => {
       this.isMoved =
         before.hasPassword === "1" &&
         field("password").value === "" &&
-        (place(url) !== place(parsed(before.url)) ||
+        (isElsewhere(field, before) ||
           field("amqp_url").value.trim() !== before.amqp ||
           field("tls_verify").checked !== (before.verify === "1") ||
           field("tls_ca_pem").value !== field("tls_ca_pem").defaultValue ||
@@ -28,6 +28,13 @@ document.addEventListener("alpine:init", () => {
     },
   }));
 });
+
+// Whether one of the management URLs is none of those before: credentials would go to a new server.
+function isElsewhere(field, before) {
+  const known = [before.url, ...before.others.split("\n")].map((text) => place(parsed(text)));
+  const typed = [field("management_url").value, ...field("other_urls").value.split("\n").filter((line) => line.trim())];
+  return typed.some((text) => !known.includes(place(parsed(text))));
+}
 
 function parsed(text) {
   try {

@@ -14,13 +14,13 @@ import structlog
 from django.db import DataError
 
 from console.brokers.connect import connect
+from console.brokers.failover import UrlChoice
 from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import (
     BrokerError,
     MalformedAnswer,
 )
-from console.rabbitmq.management.client import ManagementClient
 from vhosts.models import Poll
 from vhosts.polling import dispatch
 from vhosts.polling.depths.cache import scrapes
@@ -57,12 +57,15 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     began = time.monotonic()
     hold = _holder(broker_id, claim)
     seen: Seen | None = None
+    choice = UrlChoice(broker, status, now)
     try:
-        with connect(broker, timeouts=QUICK) as client:
-            seen = _look(broker, status, client, now, hold)
+        seen = choice.read(lambda url: _look(broker, status, url, choice, now, hold))
+        choice.probe()
         outcome = answered(broker, status, seen, now)
+        outcome.status.update(choice.columns())
     except BrokerError as error:
         outcome = failed(broker, status, error.code, sentence(error), error, now)
+        outcome.status["urls_off"] = choice.off
     except ConsoleError as error:
         # The password is missing or can't be decrypted, so no call was sent.
         outcome = failed(broker, status, error.code, error.message, None, now)
@@ -107,25 +110,30 @@ def _holder(broker_id: int, claim: int) -> Callable[[], None]:
 def _look(
     broker: Broker,
     status: BrokerStatus,
-    client: ManagementClient,
+    url: str,
+    choice: UrlChoice,
     now: datetime,
     hold: Callable[[], None],
 ) -> Seen:
-    collector = DepthCollector(broker, status, client, now)
-    began = time.monotonic()
-    with collector.ahead():
-        overview = client.overview()
-        answer_ms = round((time.monotonic() - began) * 1000)
-        vitals = read_vitals(client, overview)
+    # Waiting for a URL that doesn't answer took its share of the claim.
     hold()
-    depths, failure = None, None
-    try:
-        depths = collector.collect(vitals, before=scrapes.get(broker.pk, status.depths_claim))
-    except NoSource as error:
-        failure = error.error
-    published = None
-    if depths is None or not depths.counters:
-        published = read_published(client, overview)
+    with connect(broker, timeouts=QUICK, url=url) as client:
+        collector = DepthCollector(broker, status, client, now)
+        began = time.monotonic()
+        with collector.ahead():
+            overview = client.overview()
+            choice.check(client, overview)
+            answer_ms = round((time.monotonic() - began) * 1000)
+            vitals = read_vitals(client, overview)
+        hold()
+        depths, failure = None, None
+        try:
+            depths = collector.collect(vitals, before=scrapes.get(broker.pk, status.depths_claim))
+        except NoSource as error:
+            failure = error.error
+        published = None
+        if depths is None or not depths.counters:
+            published = read_published(client, overview)
     return Seen(vitals, answer_ms, depths, failure, collector.sources_off, published)
 
 

@@ -17,6 +17,7 @@ import structlog
 
 from console.brokers.amqp import amqp_way
 from console.brokers.connect import connect
+from console.brokers.failover import poll_soon
 from console.engine.acts.perform import perform
 from console.engine.applying.attempt import NOT_APPLIED, act, act_together, compared
 from console.engine.applying.broker_objects import BrokerObjects
@@ -33,7 +34,7 @@ from console.errors import ConsoleError
 from console.kinds.common.kind import Op
 from console.models import Broker, Step
 from console.rabbitmq.endpoint import Timeouts
-from console.rabbitmq.errors import BrokerError, LoginRefused
+from console.rabbitmq.errors import BrokerError, LoginRefused, Unreachable
 
 log = structlog.get_logger(__name__)
 
@@ -285,6 +286,9 @@ def _all(batch: Sequence[Step], outcome: Outcome) -> dict[int, Outcome]:
 
 def _wait(broker: Broker, trouble: Outcome, now: datetime) -> None:
     failures = stop.count_failure(broker)
+    if isinstance(trouble.error, Unreachable):
+        # A poll finds a node that answers; the retry then goes there, and reads first.
+        poll_soon(broker, now)
     if isinstance(trouble.error, LoginRefused):
         # Retrying with a refused password can lock the account.
         delay = float(LONGEST_WAIT_S)

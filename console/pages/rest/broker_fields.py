@@ -8,7 +8,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from console.brokers.broker_settings import LARGEST_PEM, SECRETS, BrokerSettings
+from console.brokers.broker_settings import LARGEST_PEM, MOST_URLS, SECRETS, BrokerSettings
 from console.faces.rest.fields import Flag, Number, StrictSerializer, Text
 from console.models import Broker, BrokerStatus, Environment
 from console.models.broker_states import SHOWN_STATES
@@ -85,6 +85,13 @@ class Status(serializers.Serializer[Any]):
         help_text="How long the broker took to answer the first request of that poll.",
     )
     failures = serializers.IntegerField(help_text="Failed polls in a row.")
+    answered_url = serializers.CharField(
+        help_text="The management URL that answered the last poll; empty: the first one."
+    )
+    answered_node = serializers.CharField(help_text="The node that answered the last poll.")
+    urls_off = serializers.DictField(
+        help_text="Management URLs that don't answer, each with the reason and since when."
+    )
     error_code = serializers.CharField()
     error_detail = serializers.CharField()
     part_errors = serializers.DictField(
@@ -124,6 +131,9 @@ class BrokerRead(serializers.Serializer[Any]):
     name = serializers.CharField()
     environment = serializers.ChoiceField(choices=Environment.choices)
     management_url = serializers.CharField()
+    other_urls = serializers.SerializerMethodField(
+        help_text="Management URLs of other nodes of the cluster, used when the first doesn't answer."
+    )
     amqp_url = serializers.CharField(help_text="Empty: discovered from the broker's listeners.")
     username = serializers.CharField()
     has_password = serializers.BooleanField()
@@ -144,6 +154,10 @@ class BrokerRead(serializers.Serializer[Any]):
     class Meta:
         ref_name = "Broker"
 
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_other_urls(self, broker: Broker) -> list[str]:
+        return broker.other_urls.splitlines()
+
 
 class BrokerWrite(StrictSerializer):
     name = Text(max_length=100)
@@ -151,6 +165,12 @@ class BrokerWrite(StrictSerializer):
         choices=Environment.choices, default=Environment.PRODUCTION
     )
     management_url = Text(max_length=500, help_text="http(s)://host[:port][/prefix]")
+    other_urls = serializers.ListField(
+        child=Text(max_length=500),
+        max_length=MOST_URLS,
+        default=list,
+        help_text="Management URLs of other nodes of the cluster, used when the first doesn't answer.",
+    )
     amqp_url = Text(
         max_length=500,
         allow_blank=True,
@@ -197,6 +217,8 @@ class BrokerWrite(StrictSerializer):
         """Return the sent fields; for PATCH, merged into `base`."""
         given = dict(self.validated_data)
         given.pop("allow_duplicate", None)
+        if "other_urls" in given:
+            given["other_urls"] = "\n".join(given["other_urls"])
         for name in SECRETS:
             given[name] = Secret(given[name]) if given.get(name) else None
         given.setdefault(

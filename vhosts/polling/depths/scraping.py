@@ -60,8 +60,8 @@ class NodeScrapes:
             return None
         listeners = list(listeners)
         if len(view.running | view.down) > 1:
-            return node_urls(self._broker.management_url, view.running, listeners)
-        url = scrape_url(self._broker.management_url, listeners)
+            return node_urls(self._client.endpoint.url, view.running, listeners)
+        url = scrape_url(self._client.endpoint.url, listeners)
         return None if url is None else dict.fromkeys(view.running, url)
 
     @contextlib.contextmanager
