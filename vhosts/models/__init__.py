@@ -1,5 +1,7 @@
-"""Models of objects inside brokers: virtual hosts, queues, policies, history, definitions."""
+"""Models of objects inside brokers: virtual hosts, queues, policies, history, definitions, alerts."""
 
+from vhosts.alerts.tables.incidents import AlertEvent, AlertIncident
+from vhosts.alerts.tables.rules import AlertEvaluation, AlertOwner, AlertRule, MaintenanceWindow
 from vhosts.bindings.model import Binding
 from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
 from vhosts.exchanges.model import Exchange
@@ -15,6 +17,11 @@ from vhosts.shovels.model import Shovel
 from vhosts.virtual_hosts.model import VirtualHost
 
 __all__ = [
+    "AlertEvaluation",
+    "AlertEvent",
+    "AlertIncident",
+    "AlertOwner",
+    "AlertRule",
     "Backup",
     "BackupSchedule",
     "Binding",
@@ -26,6 +33,7 @@ __all__ = [
     "GlobalParameter",
     "ImportDraft",
     "KnownSpan",
+    "MaintenanceWindow",
     "OperatorPolicy",
     "Parameter",
     "Policy",
