@@ -45,6 +45,7 @@ class EventKind(models.TextChoices):
     FIRED = "fired", "Firing"
     REMINDED = "reminded", "Still firing"
     ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    REOPENED = "reopened", "Acknowledgement withdrawn"
     SNOOZED = "snoozed", "Snoozed"
     SNOOZE_ENDED = "snooze_ended", "Snooze ended"
     WINDOW_ENDED = "window_ended", "Still firing after maintenance"
@@ -57,5 +58,5 @@ class ResolvedBy(models.TextChoices):
     """Why an incident ended."""
 
     CLEARED = "cleared", "The condition no longer holds"
-    GONE = "gone", "Its subject no longer exists"
-    RULE = "rule", "Its rule was disabled, deleted or no longer covers it"
+    GONE = "gone", "It no longer exists, or the rule no longer covers it"
+    RULE = "rule", "Its rule was disabled or deleted, or no longer covers the broker"

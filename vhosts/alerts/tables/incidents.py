@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models import Q
 
+from accessctl.reach import reach_of
+from accessctl.rights import Permission
 from console.models import Broker
 from vhosts.alerts.tables.choices import (
     EventKind,
@@ -12,6 +16,21 @@ from vhosts.alerts.tables.choices import (
     SubjectKind,
 )
 from vhosts.alerts.tables.rules import AlertOwner, AlertRule, MaintenanceWindow
+
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class AlertIncidentQuerySet(models.QuerySet["AlertIncident"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> AlertIncidentQuerySet:
+        """Return what the user may see. Incidents of a broker as a whole need a grant on all of its
+        virtual hosts, those of the console a grant on all brokers."""
+        return self.filter(reach_of(user).objects(Permission.ALERTS_VIEW))
+
+    def open(self) -> AlertIncidentQuerySet:
+        """Return those that aren't resolved, pending ones included."""
+        return self.filter(resolved_at=None)
 
 
 class AlertIncident(models.Model):
@@ -48,6 +67,7 @@ class AlertIncident(models.Model):
     clear_since = models.DateTimeField(null=True)
     resolved_at = models.DateTimeField(null=True)
     resolved_by = models.CharField(max_length=16, choices=ResolvedBy.choices, blank=True)
+    #: When its value or evidence last changed. AlertEvaluation has when it was last looked at.
     last_evaluated_at = models.DateTimeField()
     #: When the last event that notifies was written; a reminder is due `reminder_s` later.
     notified_at = models.DateTimeField(null=True)
@@ -61,6 +81,8 @@ class AlertIncident(models.Model):
     owner = models.ForeignKey(AlertOwner, null=True, on_delete=models.SET_NULL, related_name="+")
     #: The number of its last event.
     transitions = models.PositiveIntegerField(default=0)
+
+    objects = AlertIncidentQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import models
 from django.db.models import Q
 
 from console.models import Broker
 from console.models.brokers import Environment
 from vhosts.alerts.tables.choices import MessageType, Severity
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from vhosts.queues.model import Queue
 
 
 class AlertRule(models.Model):
@@ -24,11 +20,12 @@ class AlertRule(models.Model):
     #: What it means and what to do, for the one who is woken.
     description = models.TextField(blank=True)
     #: The key of the standard rule that it was made from; None: written by people.
-    standard_key = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001 – unique
+    standard_key = models.CharField(max_length=64, null=True, unique=True)
     type = models.CharField(max_length=64)
-    #: It fires at this value or beyond. None: the type has no threshold.
+    #: It fires when the value is above this (below it, for types that say so). None: the type has
+    #: no threshold.
     threshold = models.FloatField(null=True, blank=True)
-    #: It resolves at this value or on the good side of it. None: as soon as it doesn't hold.
+    #: It resolves only when the value isn't beyond this either. None: the threshold itself.
     clear_threshold = models.FloatField(null=True, blank=True)
     #: The condition must hold for this many seconds before it fires. 0: at once.
     for_s = models.PositiveIntegerField(default=0)
@@ -54,7 +51,7 @@ class AlertRule(models.Model):
     generation = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
-    #: The last evaluation that failed, since the rule was last edited. "": none.
+    #: The last evaluation that failed. None: it fails on no broker.
     broken_at = models.DateTimeField(null=True, editable=False)
     broken_text = models.TextField(blank=True, editable=False)
 
@@ -91,6 +88,24 @@ class AlertEvaluation(models.Model):
 
     def __str__(self) -> str:
         return f"evaluation of broker {self.broker_id}"
+
+
+class AlertBaseline(models.Model):
+    """The policies in force on a queue that count as expected: what a change is compared with."""
+
+    queue = models.OneToOneField(
+        Queue, primary_key=True, on_delete=models.CASCADE, related_name="+", db_constraint=False
+    )
+    #: Recognizes names and definitions of its policy and operator policy.
+    digest = models.TextField()
+    policy = models.TextField(blank=True)
+    operator_policy = models.TextField(blank=True)
+    at = models.DateTimeField()
+    #: Since when the queue has others than these; None: it has these.
+    differs_since = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"policies of queue {self.queue_id}"
 
 
 class AlertOwner(models.Model):
@@ -137,9 +152,3 @@ class MaintenanceWindow(models.Model):
 
     def __str__(self) -> str:
         return f"maintenance {self.starts_at:%Y-%m-%d %H:%M} – {self.ends_at:%Y-%m-%d %H:%M}"
-
-
-def brokers_in(environment: str, chosen: Sequence[int]) -> Q:
-    """Return the filter on Broker for a scope: the chosen ones, or all of the environment."""
-    scope = Q(environment=environment) if environment else Q()
-    return scope & Q(pk__in=chosen) if chosen else scope
