@@ -10,6 +10,9 @@ from enum import StrEnum
 
 
 class Permission(StrEnum):
+    ALERTS_ACKNOWLEDGE = "alerts:acknowledge"
+    ALERTS_EDIT = "alerts:edit"
+    ALERTS_VIEW = "alerts:view"
     AUDIT_VIEW = "audit:view"
     BINDINGS_EDIT = "bindings:edit"
     BROKERS_ADD = "brokers:add"

@@ -31,6 +31,7 @@ class VhostsConfig(AppConfig):
             register(face)
         OBSERVE.give(note_read_back)
         post_migrate.connect(make_first_partitions, sender=self)
+        post_migrate.connect(store_standard_rules, sender=self)
 
 
 def make_first_partitions(using: str, **kwargs: Any) -> None:
@@ -42,3 +43,14 @@ def make_first_partitions(using: str, **kwargs: Any) -> None:
 
     if partitions.are_migrated():
         partitions.make_ahead(timezone.now())
+
+
+def store_standard_rules(using: str, **kwargs: Any) -> None:
+    """Store the standard alert rules that this version brings, switched off."""
+    from django.db import connection
+
+    from vhosts.alerts.standard.seed import seed_standard_rules
+    from vhosts.models import AlertRule
+
+    if AlertRule._meta.db_table in connection.introspection.table_names():
+        seed_standard_rules()

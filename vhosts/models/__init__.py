@@ -1,5 +1,13 @@
-"""Models of objects inside brokers: virtual hosts, queues, policies, history, definitions."""
+"""Models of objects inside brokers: virtual hosts, queues, policies, history, definitions, alerts."""
 
+from vhosts.alerts.tables.incidents import AlertEvent, AlertIncident
+from vhosts.alerts.tables.rules import (
+    AlertBaseline,
+    AlertEvaluation,
+    AlertOwner,
+    AlertRule,
+    MaintenanceWindow,
+)
 from vhosts.bindings.model import Binding
 from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
 from vhosts.exchanges.model import Exchange
@@ -22,6 +30,12 @@ from vhosts.shovels.model import Shovel
 from vhosts.virtual_hosts.model import VirtualHost
 
 __all__ = [
+    "AlertBaseline",
+    "AlertEvaluation",
+    "AlertEvent",
+    "AlertIncident",
+    "AlertOwner",
+    "AlertRule",
     "Backup",
     "BackupSchedule",
     "Binding",
@@ -33,6 +47,7 @@ __all__ = [
     "GlobalParameter",
     "ImportDraft",
     "KnownSpan",
+    "MaintenanceWindow",
     "OperatorPolicy",
     "Parameter",
     "Policy",

@@ -1,0 +1,1 @@
+"""Alerts: rules over what polls and inventories stored, their incidents, who is responsible."""

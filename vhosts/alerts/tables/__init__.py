@@ -1,0 +1,1 @@
+"""The tables of alerts: rules, incidents with their log, maintenance windows, owners."""
