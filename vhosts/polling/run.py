@@ -88,10 +88,10 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     except Fenced:
         log.info("poll_fenced", broker_id=broker_id, claim=claim)
         return False
-    judge_queues(broker_id, ended)
     _remember(slot, status, outcome, ended)
     if seen is not None:
         take_rates(slot, seen.for_rates(), ended)
+    judge_queues(broker_id, ended)  # after the rates, which it reads
     return True
 
 
