@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('console', '0021_managed_by_files'),
+        ('console', '0022_rates'),
     ]
 
     operations = [

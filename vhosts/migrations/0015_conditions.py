@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('vhosts', '0013_rates'),
+        ('vhosts', '0014_rate_history'),
     ]
 
     operations = [
