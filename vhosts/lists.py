@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Case, F, IntegerField, Q, Value, When
 
 from console.faces.lists import Column, Filter, ListSpec, contains, equals
 from console.faces.templatetags._states import STATES
+from vhosts.models import Queue
 from vhosts.queues import arguments as kinds
 from vhosts.queues.health.conditions import CONDITIONS, RULES, UNKNOWN, WELL
 
@@ -50,6 +52,24 @@ def count_conditions(counts: dict[str, int]) -> dict[str, int]:
     """Return the counts of stored conditions by choice of the filter."""
     found = {name or _NOT_JUDGED: number for name, number in counts.items()}
     return {**found, TROUBLE: sum(counts.get(name, 0) for name in RULES)}
+
+
+#: What goes out: to consumers and by basic.get.
+OUT_RATE = F("deliver_rate") + F("get_rate")
+
+
+def out_rate(queue: Queue) -> float | None:
+    """Return what goes out in messages a second; None if unknown."""
+    if queue.deliver_rate is None or queue.get_rate is None:
+        return None
+    return float(queue.deliver_rate + queue.get_rate)
+
+
+def rates_read_at(queue: Queue) -> datetime | None:
+    """Return the time of the queue's rates; None if they are unknown. Rates that stay the same
+    aren't written again, so the time is that of the broker's last reading."""
+    read_at: datetime | None = queue.broker.status.rates_at
+    return None if queue.publish_rate is None else read_at
 
 
 def choice_of(value: str, choices: dict[str, str]) -> str:
@@ -107,6 +127,20 @@ NO_CONSUMERS = Filter(
     where=lambda _: Q(consumers=0),
     help="The broker reported no consumers.",
 )
+BUSY = Filter(
+    key="busy",
+    label="With traffic",
+    kind="flag",
+    where=lambda _: Q(publish_rate__gt=0) | Q(deliver_rate__gt=0) | Q(get_rate__gt=0),
+    help="With messages coming in or going out at the last poll.",
+)
+GROWING = Filter(
+    key="growing",
+    label="Growing",
+    kind="flag",
+    where=lambda _: Q(growth_5m__gt=0),
+    help="With more messages than 5 minutes ago.",
+)
 POLICY = Filter(key="policy", label="Policy", where=equals("policy"), control=False)
 
 QUEUES = ListSpec(
@@ -161,6 +195,33 @@ QUEUES = ListSpec(
             help="Ready and unacked together.",
         ),
         Column(
+            key="in_rate",
+            label="In/s",
+            order=["publish_rate"],
+            value=lambda q: q.publish_rate,
+            align="end",
+            descending_first=True,
+            help="Messages a second that came in, since the poll before the last one.",
+        ),
+        Column(
+            key="out_rate",
+            label="Out/s",
+            order=[OUT_RATE],
+            value=out_rate,
+            align="end",
+            descending_first=True,
+            help="Messages a second that were delivered to consumers or fetched.",
+        ),
+        Column(
+            key="growth_5m",
+            label="Δ 5 min",
+            order=["growth_5m"],
+            value=lambda q: q.growth_5m,
+            align="end",
+            descending_first=True,
+            help="How many more messages than 5 minutes ago. Sort by it to see what grows fastest.",
+        ),
+        Column(
             key="consumers",
             label="Consumers",
             order=["consumers"],
@@ -169,7 +230,12 @@ QUEUES = ListSpec(
             descending_first=True,
             help="Counted with each inventory; the page of a queue says when.",
         ),
-        Column(key="change", label="Last hour", help="Total messages over the last hour."),
+        Column(
+            key="change",
+            label="Last hour",
+            help="Total messages over the last hour. Each line has its own scale, from 0 to the "
+            "highest number, which stands beside it.",
+        ),
         Column(key="policy", label="Policy", order=["policy"], value=lambda q: q.policy or None),
         Column(
             key="operator_policy",
@@ -195,6 +261,33 @@ QUEUES = ListSpec(
             descending_first=True,
         ),
         Column(
+            key="ack_rate",
+            label="Ack/s",
+            order=["ack_rate"],
+            value=lambda q: q.ack_rate,
+            align="end",
+            shown=False,
+            descending_first=True,
+        ),
+        Column(
+            key="redeliver_rate",
+            label="Redeliver/s",
+            order=["redeliver_rate"],
+            value=lambda q: q.redeliver_rate,
+            align="end",
+            shown=False,
+            descending_first=True,
+            help="Messages a second that were delivered again.",
+        ),
+        Column(
+            key="rates_at",
+            label="Rates read",
+            order=["broker__status__rates_at"],
+            value=rates_read_at,
+            shown=False,
+            descending_first=True,
+        ),
+        Column(
             key="depths_at",
             label="Depth read",
             order=["broker__status__depths_at"],
@@ -203,5 +296,5 @@ QUEUES = ListSpec(
             descending_first=True,
         ),
     ],
-    filters=[SEARCH, TYPE, STATE, CONDITION, NON_EMPTY, NO_CONSUMERS, POLICY],
+    filters=[SEARCH, TYPE, STATE, CONDITION, NON_EMPTY, NO_CONSUMERS, GROWING, BUSY, POLICY],
 )

@@ -51,6 +51,9 @@ class QueueRow:
     last_known: str
     features: list[kinds.Feature]
     spark: list[int | None] | None = None
+    #: Why the rates are unknown, if they are; whether they are out of date.
+    rates_unknown: str = ""
+    rates_stale: bool = False
 
 
 def queues_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Queue]:
@@ -108,7 +111,17 @@ def queue_row(queue: Queue, *, now: datetime, spark: list[int | None] | None = N
         last_known=last,
         features=kinds.features(queue),
         spark=spark,
+        rates_unknown=_why_no_rates(queue, status),
+        rates_stale=status.is_stale(status.rates_at, now),
     )
+
+
+def _why_no_rates(queue: Queue, status: BrokerStatus) -> str:
+    if queue.gone_at is not None:
+        return "The broker no longer lists this queue."
+    if status.rates_at is None:
+        return status.rates_unknown or "No poll has read rates yet."
+    return "The next poll shows its rates, unless its counters can't be told from another queue's."
 
 
 def _why_unknown(queue: Queue, status: BrokerStatus) -> str:

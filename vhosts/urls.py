@@ -15,6 +15,7 @@ from vhosts.limits import views as limits
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.queues import detail as queue
+from vhosts.queues import rates
 from vhosts.queues import views as queues
 from vhosts.queues.changing import pages as queue_changes
 from vhosts.replicas import views as replicas
@@ -35,6 +36,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/history/", queue.queue_history_table, name="queue_history_table"),
     path("queues/<int:queue_id>/history.json", queue.queue_history, name="queue_history"),
     path("queues/<int:queue_id>/history.csv", queue.queue_history_csv, name="queue_history_csv"),
+    path("queues/<int:queue_id>/rates/", rates.queue_rates_table, name="queue_rates_table"),
+    path("queues/<int:queue_id>/rates.json", rates.queue_rates, name="queue_rates"),
+    path("queues/<int:queue_id>/rates.csv", rates.queue_rates_csv, name="queue_rates_csv"),
     path("exchanges/<int:object_id>/replace/", exchange_replace, name="exchange_replace"),
     path("bindings/unbind/", bindings.bindings_unbind, name="bindings_unbind"),
     path("shovels/<int:shovel_id>/restart/", shovels.restart, name="shovel_restart"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model, Q
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from accessctl.authorize import may
 from accessctl.rights import Permission
@@ -23,7 +23,15 @@ from vhosts.bindings.panel import bindings_at
 from vhosts.exchanges import rules
 from vhosts.exchanges.counts import annotated, bindings_of
 from vhosts.exchanges.forms import EXCHANGE_FORM, MEANINGS
-from vhosts.exchanges.lists import DEFAULT, LISTING, alternate_cell, bindings_url, features
+from vhosts.exchanges.lists import (
+    DEFAULT,
+    LISTING,
+    RATES,
+    alternate_cell,
+    bindings_url,
+    features,
+    rate_cell,
+)
 from vhosts.models import Exchange
 from vhosts.policies.panels import EXCHANGE_IN_FORCE
 from vhosts.polling.totals import take_off
@@ -60,6 +68,16 @@ def _type_cell(row: Exchange) -> Any:
 def _features_cell(row: Exchange) -> Any:
     found = [meaning for _, meaning in features(row)]
     return " ".join(found) or cells.none()
+
+
+def _rates_cell(row: Exchange) -> Any:
+    if all(getattr(row, f"{kind}_rate") is None for kind, _, _ in RATES):
+        return rate_cell("in_rate", row)
+    parts = [
+        format_html("{} {}", rate_cell(f"{kind}_rate", row), label.removesuffix("/s").lower())
+        for kind, label, _ in RATES
+    ]
+    return format_html_join(" · ", "{}", ((part,) for part in parts))
 
 
 def _origin_cell(row: Exchange) -> str:
@@ -148,6 +166,7 @@ EXCHANGES = Face(
     facts=[
         Fact(label="Type", cell=_type_cell),
         Fact(label="Features", cell=_features_cell),
+        Fact(label="Rates", cell=_rates_cell),
         Fact(label="Alternate exchange", cell=alternate_cell),
         Fact(label="Arguments", cell=lambda row: cells.table(row.arguments)),
         Fact(

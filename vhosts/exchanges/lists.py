@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from console.faces.lists import Column, Filter, ListSpec, contains, equals
 from console.faces.objects import cells
+from console.faces.templatetags.warren import rate
 from console.kinds.exchange import KNOWN_TYPES, PREDECLARED
 from vhosts.exchanges.counts import alternate_of, unbound
 from vhosts.models import Exchange
@@ -54,6 +57,23 @@ def alternate_cell(row: Exchange) -> SafeString:
         return cells.none()
     by = f"policy {row.policy}" if source == "policy" else source
     return format_html('{} <span class="muted">by {}</span>', cells.name(found), cells.name(by))
+
+
+#: Name, label and meaning of each rate.
+RATES = (
+    ("in", "In/s", "Messages a second that clients published to it."),
+    ("out", "Out/s", "Messages a second that it routed, counted once for each queue."),
+    ("returned", "Returned/s", "Unroutable messages a second that went back to their publishers."),
+    ("dropped", "Dropped/s", "Unroutable messages a second that were lost."),
+)
+
+
+def rate_cell(name: str, row: Exchange) -> SafeString:
+    """Return a rate; if it is unknown, a dash with the reason."""
+    value, status = getattr(row, name), row.broker.status
+    if value is None and status.rates_at is None:
+        return rate(None, status.rates_unknown or "No poll has read rates yet.")
+    return rate(value, "The broker didn't report it.", unit="")
 
 
 def bindings_url(row: Exchange, end: str) -> str:
@@ -109,6 +129,20 @@ LISTING = ListSpec(
             value=lambda row: alternate_of(row)[0] or None,
             cell=alternate_cell,
             help="Gets the messages that this exchange can't route.",
+        ),
+        *(
+            Column(
+                key=f"{kind}_rate",
+                label=label,
+                order=[f"{kind}_rate"],
+                value=attrgetter(f"{kind}_rate"),
+                cell=partial(rate_cell, f"{kind}_rate"),
+                align="end",
+                descending_first=True,
+                shown=kind in ("in", "out"),
+                help=meaning,
+            )
+            for kind, label, meaning in RATES
         ),
         Column(
             key="bindings_from",

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 Source = Literal["raw", "5m", "1h"]
-_WIDTH: dict[Source, int] = {"raw": 1, "5m": 300, "1h": 3600}
+WIDTH: dict[Source, int] = {"raw": 1, "5m": 300, "1h": 3600}
 _TABLE: dict[Source, str] = {"5m": "vhosts_queue_rollup_5m", "1h": "vhosts_queue_rollup_1h"}
 SPARKLINE_POINTS = 13
 _SPARKLINE_STEP = timedelta(minutes=5)
@@ -56,7 +56,7 @@ def series(
     begin, stop = seconds_of(start, end, now)
     step = step_of(begin, stop, step_s, least=queue.broker.poll_interval_s)
     source = _source(begin, stop, step, now)
-    width = _WIDTH[source]
+    width = WIDTH[source]
     step = -(-step // width) * width
     steps = Steps(begin, stop, step)
     if begin >= stop:
@@ -177,7 +177,7 @@ def _add_rollups(
     steps: Steps, queue: Queue, source: Source, begin: int, stop: int, spans: list[Span]
 ) -> None:
     """Add rollups up to where they are filled, and every change from there on."""
-    width = _WIDTH[source]
+    width = WIDTH[source]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT extract(epoch FROM done_until)::bigint FROM vhosts_rollupmark WHERE name = %s",

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
 
+from vhosts.lists import rates_read_at
 from vhosts.models import Queue
 from vhosts.queues.outages import outage_of
 
@@ -44,6 +46,27 @@ class QueueRead(SeenOnBroker):
         source="broker.status.depths_at", allow_null=True, help_text="When the depths were read."
     )
     depth_stale = serializers.SerializerMethodField(help_text="Whether the depths are out of date.")
+    publish_rate = serializers.FloatField(
+        allow_null=True, help_text="Messages a second that came in."
+    )
+    deliver_rate = serializers.FloatField(
+        allow_null=True, help_text="Messages a second delivered to consumers."
+    )
+    get_rate = serializers.FloatField(
+        allow_null=True, help_text="Messages a second fetched by basic.get."
+    )
+    ack_rate = serializers.FloatField(allow_null=True)
+    redeliver_rate = serializers.FloatField(allow_null=True)
+    rates_at = serializers.SerializerMethodField(
+        help_text="When the rates were read; null if they are unknown."
+    )
+    rates_unknown = serializers.CharField(
+        source="broker.status.rates_unknown",
+        help_text="Why the broker's rates are unknown; empty if they are known.",
+    )
+    growth_5m = serializers.IntegerField(
+        allow_null=True, help_text="How many more messages it has than 5 minutes ago."
+    )
     depth_changed_at = serializers.DateTimeField(allow_null=True)
     last_ready = serializers.IntegerField(
         allow_null=True, help_text="If the depth is unknown: the last known depth."
@@ -82,6 +105,9 @@ class QueueRead(SeenOnBroker):
 
     def get_outage(self, queue: Queue) -> str:
         return outage_of(queue, queue.broker.status)
+
+    def get_rates_at(self, queue: Queue) -> datetime | None:
+        return rates_read_at(queue)
 
     def get_depth_stale(self, queue: Queue) -> bool:
         status = queue.broker.status

@@ -28,6 +28,16 @@ class QueueFilters(django_filters.FilterSet):
         method="by_consumers",
         help_text="`true`: queues known to have no consumers; `false`: queues with consumers.",
     )
+    busy = FlagFilter(
+        method="by_traffic",
+        help_text="`true`: queues with messages coming in or going out at the last poll; `false`: "
+        "queues known to have none.",
+    )
+    growing = FlagFilter(
+        method="by_growth",
+        help_text="`true`: queues with more messages than 5 minutes ago; `false`: queues known to "
+        "have no more.",
+    )
     search = TextFilter(field_name="name", lookup_expr="icontains", help_text="Part of the name.")
     gone = FlagFilter(
         method="by_presence",
@@ -55,6 +65,13 @@ class QueueFilters(django_filters.FilterSet):
 
     def by_consumers(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
         return queryset.filter(consumers=0) if value else queryset.filter(consumers__gt=0)
+
+    def by_traffic(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
+        busy = Q(publish_rate__gt=0) | Q(deliver_rate__gt=0) | Q(get_rate__gt=0)
+        return queryset.filter(busy if value else Q(publish_rate=0, deliver_rate=0, get_rate=0))
+
+    def by_growth(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
+        return queryset.filter(growth_5m__gt=0) if value else queryset.filter(growth_5m__lte=0)
 
     def by_presence(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
         return queryset.filter(~Q(gone_at=None)) if value else queryset

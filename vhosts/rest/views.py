@@ -22,7 +22,7 @@ from console.faces.rest.filters import parse_time
 from console.faces.rest.views import ApiView
 from console.models import Broker
 from vhosts.history.read import series
-from vhosts.lists import BY_HARM
+from vhosts.lists import BY_HARM, OUT_RATE
 from vhosts.models import Poll, Queue
 from vhosts.queues.changing.rest import WritesQueues
 from vhosts.rest.fields import HistoryRead, PollRead, QueueRead
@@ -40,9 +40,16 @@ class QueuesView(WritesQueues, ListModelMixin, RetrieveModelMixin, ApiView):
         name: name
         for name in (
             "id", "vhost", "name", "type", "state", "ready", "unacked", "total", "consumers",
-            "depth_changed_at", "first_seen_at",
+            "depth_changed_at", "first_seen_at", "publish_rate", "deliver_rate", "ack_rate",
+            "redeliver_rate", "get_rate", "growth_5m",
         )
-    } | {"broker": "broker__name", "condition": BY_HARM}  # fmt: skip
+    } | {
+        "broker": "broker__name",
+        "condition": BY_HARM,
+        "in_rate": "publish_rate",
+        "out_rate": OUT_RATE,
+        "rates_at": "broker__status__rates_at",
+    }  # fmt: skip
     ordering = ("broker", "vhost", "name")
     console_permissions = {
         "list": Permission.QUEUES_VIEW,

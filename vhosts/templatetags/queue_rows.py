@@ -15,16 +15,19 @@ from django.template import Context
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from console.faces.templatetags._text import grouped
 from console.faces.templatetags.warren import (
     age,
     marks,
     name_tag,
     number,
     plain_name,
+    rate,
     sparkline,
     state_badge,
     unknown,
 )
+from vhosts.lists import out_rate, rates_read_at
 from vhosts.models import Queue
 from vhosts.queues.health.conditions import RULES
 from vhosts.queues.health.hints import hint_of
@@ -34,6 +37,7 @@ from vhosts.selectors import QueueRow
 register = template.Library()
 
 _UNSEEN = "No inventory has seen it yet."
+_NO_GROWTH = "Its depth 5 minutes ago isn't known."
 _NO_CONSUMERS = "No source reports the consumers of this queue now."
 Cell = Callable[[Context, QueueRow, Queue, Links], SafeString | str]
 
@@ -77,6 +81,35 @@ def _checkbox(context: Context, row: QueueRow, queue: Queue, links: Links) -> Sa
     )
 
 
+def _rate(value: float | None, row: QueueRow, context: Context) -> SafeString | str:
+    """Return a rate with its age if it is older than the depths beside it."""
+    shown = rate(value, row.rates_unknown, unit="")
+    if value is None or not row.rates_stale or row.stale:
+        return shown
+    read_at = age(context, row.queue.broker.status.rates_at, stale=True)
+    return format_html('<span class="is-stale-figure">{}</span> {}', shown, read_at)
+
+
+def _growth(context: Context, row: QueueRow, queue: Queue, links: Links) -> SafeString:
+    grown = queue.growth_5m
+    if grown is None:
+        return unknown(row.unknown_reason if queue.total is None else _NO_GROWTH)
+    sign = "+" if grown > 0 else "−" if grown < 0 else ""
+    return format_html('<span class="num">{}{}</span>', sign, grouped(abs(grown)))
+
+
+def _spark(context: Context, row: QueueRow, queue: Queue, links: Links) -> SafeString:
+    known = [value for value in row.spark or [] if value is not None]
+    line = sparkline(row.spark, "Total over the last hour")
+    if not known:
+        return line
+    return format_html(
+        '<span class="spark-with-peak">{}<span class="spark-peak" aria-hidden="true">{}</span></span>',
+        line,
+        grouped(max(known)),
+    )
+
+
 #: By column: class and label of the cell, and a function that returns its content.
 _CELLS: Mapping[str, tuple[str, str, Cell]] = {
     "name": (
@@ -106,17 +139,35 @@ _CELLS: Mapping[str, tuple[str, str, Cell]] = {
     "ready": ("end", "Ready", lambda c, row, q, links: number(q.ready, row.unknown_reason)),
     "unacked": ("end", "Unacked", lambda c, row, q, links: number(q.unacked, row.unknown_reason)),
     "total": ("end", "Total", lambda c, row, q, links: number(q.total, row.unknown_reason)),
+    "in_rate": ("end", "In/s", lambda c, row, q, links: _rate(q.publish_rate, row, c)),
+    "out_rate": ("end", "Out/s", lambda c, row, q, links: _rate(out_rate(q), row, c)),
+    "growth_5m": ("end", "Δ 5 min", _growth),
     "consumers": ("end", "Consumers", lambda c, row, q, links: number(q.consumers, _NO_CONSUMERS)),
     "change": (
         "",
         "Last hour",
-        lambda c, row, q, links: sparkline(row.spark, "Total over the last hour"),
+        _spark,
     ),
     "policy": ("", "Policy", _policy),
     "operator_policy": ("", "Operator policy", lambda c, row, q, links: _named(q.operator_policy)),
     "features": ("", "Features", lambda c, row, q, links: marks(row.features)),
     "node": ("", "Node", lambda c, row, q, links: _named(q.node)),
     "first_seen": ("", "First seen", lambda c, row, q, links: age(c, q.first_seen_at)),
+    "ack_rate": ("end", "Ack/s", lambda c, row, q, links: _rate(q.ack_rate, row, c)),
+    "redeliver_rate": (
+        "end",
+        "Redeliver/s",
+        lambda c, row, q, links: _rate(q.redeliver_rate, row, c),
+    ),
+    "rates_at": (
+        "",
+        "Rates read",
+        lambda c, row, q, links: (
+            unknown(row.rates_unknown)
+            if rates_read_at(q) is None
+            else age(c, rates_read_at(q), stale=row.rates_stale)
+        ),
+    ),
     "depths_at": (
         "",
         "Depth read",
