@@ -18,6 +18,7 @@ from vhosts.queues import detail as queue
 from vhosts.queues import rates
 from vhosts.queues import views as queues
 from vhosts.queues.changing import pages as queue_changes
+from vhosts.queues.flow.views import queue_flow
 from vhosts.replicas import views as replicas
 from vhosts.routing import views as routing
 from vhosts.shovels import views as shovels
@@ -31,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:object_id>/delete/", queue_changes.queue_delete, name="queue_delete"),
     path("queues/<int:object_id>/edit/", queue_changes.queue_replace, name="queue_edit"),
     path("queues/<int:queue_id>/now/", queue.queue_now, name="queue_now"),
+    path("queues/<int:queue_id>/flow/", queue_flow, name="queue_flow"),
     path("queues/<int:queue_id>/details/", queue.queue_details, name="queue_details"),
     path("queues/<int:queue_id>/bindings/", queue.queue_bindings, name="queue_bindings"),
     path("queues/<int:queue_id>/history/", queue.queue_history_table, name="queue_history_table"),

@@ -155,6 +155,22 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelNow:
+    """An open channel, with messages per second over all exchanges and queues that it uses."""
+
+    name: str
+    connection: str | None
+    peer: str | None
+    user: str | None
+    confirms: bool | None
+    consumers: int | None
+    unacked: int | None
+    publish: float
+    deliver: float
+    ack: float
+
+
+@dataclass(frozen=True, slots=True)
 class QueueNow:
     """One queue, read on request. `consumers`: None if not reported, () if there are none."""
 

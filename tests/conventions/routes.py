@@ -127,6 +127,7 @@ _PAGES = [
     Route("queues_delete", "none", "super"),
     Route("queue_now", "super", "none", ("queue",)),
     Route("queue_details", "super", "none", ("queue",)),
+    Route("queue_flow", "super", "none", ("queue",)),
     Route("queue_bindings", "super", "none", ("queue",)),
     Route("queue_history_table", "super", "none", ("queue",)),
     Route("queue_history", "super", "none", ("queue",)),

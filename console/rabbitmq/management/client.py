@@ -21,7 +21,7 @@ from console.rabbitmq.errors import (
 )
 from console.rabbitmq.http.exchange import JSON, BoundedHttp, must_be_json
 from console.rabbitmq.http.refusals import error_for_status
-from console.rabbitmq.management import readings
+from console.rabbitmq.management import flows, readings
 from console.rabbitmq.management.decode import Rows, raw_rows
 from console.rabbitmq.management.escapes import WHAT_TO_DO, Escapes
 from console.rabbitmq.management.paging import PagedRows, first_pages, read_pages
@@ -30,6 +30,7 @@ from console.rabbitmq.network.deadline import Deadline
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import (
     Binding,
+    ChannelNow,
     Connection,
     ExchangeInfo,
     Listing,
@@ -149,6 +150,16 @@ class ManagementClient:
         Costs a node about 40 microseconds per consumer. Raises StatsDisabled."""
         body = self.http.get(path("consumers", query={"columns": "queue.vhost,queue.name"}))
         return readings.CONSUMED.listing(body, self._limits)
+
+    def channels_now(self, vhost: str) -> Listing[ChannelNow]:
+        """Return every open channel in the virtual host. Raises StatsDisabled."""
+        where = path("vhosts", vhost, "channels", query={"columns": flows.CHANNEL_COLUMNS})
+        return flows.CHANNELS_NOW.listing(self._get_named(where, vhost), self._limits)
+
+    def client_names(self, vhost: str) -> Listing[tuple[str, str]]:
+        """Return the virtual host's connections, each with the name its client gave, or ""."""
+        where = path("vhosts", vhost, "connections", query={"columns": flows.CLIENT_NAME_COLUMNS})
+        return flows.CLIENT_NAMES.listing(self._get_named(where, vhost), self._limits)
 
     def queue_bindings(self, vhost: str, name: str) -> Listing[Binding]:
         """Return the bindings to one queue.

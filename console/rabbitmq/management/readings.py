@@ -5,6 +5,7 @@ from __future__ import annotations
 from console.rabbitmq import types
 from console.rabbitmq.endpoint import Limits
 from console.rabbitmq.management.decode import Rows
+from console.rabbitmq.management.flows import added, sent_by_exchange, taken_by_channel
 from console.rabbitmq.management.records import (
     BindingRow,
     ChannelDetails,
@@ -200,31 +201,12 @@ def queue_now(row: QueueNowRow) -> types.QueueNow:
         message_bytes=row.message_bytes,
         head_message_timestamp=row.head_message_timestamp,
         idle_since=row.idle_since,
-        deliver_rate=_sum(rates.deliver_details, rates.deliver_no_ack_details),
+        deliver_rate=added(rates.deliver_details, rates.deliver_no_ack_details),
         redeliver_rate=_rate(rates.redeliver_details),
-        get_rate=_sum(rates.get_details, rates.get_no_ack_details),
-        incoming={
-            one.exchange.name: _rate(one.stats.publish_details) or 0.0
-            for one in row.incoming or ()
-            if one.exchange and one.stats
-        },
-        taken=_taken(row),
+        get_rate=added(rates.get_details, rates.get_no_ack_details),
+        incoming=sent_by_exchange(row.incoming or ()),
+        taken=taken_by_channel(row.deliveries or ()),
     )
-
-
-def _sum(*parts: Rate | None) -> float | None:
-    known = [part.rate for part in parts if part and part.rate is not None]
-    return sum(known) if known else None
-
-
-def _taken(row: QueueNowRow) -> dict[str, types.Taken]:
-    found = {}
-    for one in row.deliveries or ():
-        if one.channel_details and one.channel_details.name and one.stats:
-            delivered = _sum(one.stats.deliver_details, one.stats.deliver_no_ack_details)
-            acked = _rate(one.stats.ack_details)
-            found[one.channel_details.name] = types.Taken(delivered or 0.0, acked or 0.0)
-    return found
 
 
 def binding(row: BindingRow) -> types.Binding:

@@ -239,6 +239,26 @@ class ConnectionRow(msgspec.Struct):
     node: str | None = None
 
 
+class ConnectionDetails(msgspec.Struct):
+    name: str | None = None
+    peer_host: str | None = None
+
+
+class ChannelNowRow(msgspec.Struct):
+    name: Name
+    user: str | None = None
+    confirm: bool | None = None
+    connection_details: ConnectionDetails | None = None
+    consumer_count: Count | None = None
+    messages_unacknowledged: Count | None = None
+    message_stats: MessageStats | None = None
+
+
+class ClientNameRow(msgspec.Struct):
+    name: Name
+    user_provided_name: str | None = None
+
+
 class VhostLimitsRow(msgspec.Struct):
     vhost: Name
     value: dict[str, Number] | None = None
