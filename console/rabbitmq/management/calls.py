@@ -35,6 +35,8 @@ class Call:
     body: Any = None
     query: Query | None = field(default=None)
     missing: str = ""
+    #: Printable ASCII only.
+    headers: Mapping[str, str] | None = None
 
 
 class Wire(Protocol):
