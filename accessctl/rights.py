@@ -22,6 +22,7 @@ class Permission(StrEnum):
     BROKERS_VIEW = "brokers:view"
     CHANGES_STOP = "changes:stop"
     CHANGES_VIEW = "changes:view"
+    CONNECTIONS_CLOSE = "connections:close"
     CONNECTIONS_VIEW = "connections:view"
     DEFINITIONS_EXPORT = "definitions:export"
     DEFINITIONS_IMPORT = "definitions:import"

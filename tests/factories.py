@@ -10,7 +10,15 @@ from accessctl.models import BrokerPermission, BrokerTopicPermission, BrokerUser
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.endpoint import Secret
 from console.secrets import encrypt
-from vhosts.models import KnownSpan, Queue, VirtualHost
+from vhosts.models import (
+    KnownSpan,
+    LiveChannel,
+    LiveConnection,
+    LiveConsumer,
+    LiveReading,
+    Queue,
+    VirtualHost,
+)
 
 #: Names that a broker can really hold, each meant to break something (reliability: N1–N33).
 HOSTILE = [
@@ -124,3 +132,26 @@ def permit_topic(broker: Broker, user: str, vhost: str, exchange: str, now: date
         broker=broker, user=user, vhost=vhost, exchange=exchange, write="^a", read=".*",
         first_seen_at=now, changed_at=now,
     )  # fmt: skip
+
+
+def connect_client(broker: Any, now: datetime, vhost: str = "/") -> dict[str, int]:
+    """Store a connection with a channel and a consumer as if they had just been read; return their
+    IDs by what they are."""
+    shared = {
+        "broker": broker,
+        "vhost": vhost,
+        "user": "app",
+        "peer_host": "10.0.0.1",
+        "peer_port": 50000,
+    }
+    name = "10.0.0.1:50000 -> 10.0.0.9:5672"
+    number = broker.pk * 10
+    LiveConnection.objects.create(id=number + 1, **shared, name=name, connected_at=now)
+    LiveChannel.objects.create(id=number + 2, **shared, name=f"{name} (1)", connection=name)
+    LiveConsumer.objects.create(id=number + 3, **shared, queue="q", connection=name)
+    for what in ("connections", "channels", "consumers"):
+        LiveReading.objects.create(
+            broker=broker, list=what, generation=broker.generation, read_at=now, tried_at=now,
+            complete=True, took_ms=10**6,
+        )  # fmt: skip
+    return {"connection": number + 1, "channel": number + 2, "consumer": number + 3}

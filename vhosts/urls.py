@@ -12,6 +12,7 @@ from vhosts.exchanges.replace import exchange_replace
 from vhosts.explain_access import views as explain
 from vhosts.federation import views as federation
 from vhosts.limits import views as limits
+from vhosts.live.urls import live_routes
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.queues import detail as queue
@@ -53,6 +54,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("federation-links.csv", federation.links_csv, name="federation_links_csv"),
     path("queues/<int:queue_id>/members/", replicas.members, name="queue_members"),
     path("queues/<int:queue_id>/members/change/", replicas.change_member, name="queue_member"),
+    *live_routes,
     path("limits/", limits.limits, name="limits"),
     path("explain/", explain.explain, name="explain"),
     path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),

@@ -28,12 +28,14 @@ _VIEWER = frozenset({
     Permission.POLICIES_VIEW, Permission.POLLS_VIEW, Permission.QUEUES_VIEW, Permission.USERS_VIEW, Permission.VHOSTS_VIEW,
 })  # fmt: skip
 _OPERATOR = _VIEWER | {
-    Permission.ALERTS_ACKNOWLEDGE, Permission.ALERTS_EDIT, Permission.BROKERS_TEST, Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DRIFT_RESOLVE, Permission.POLICIES_EDIT,
+    Permission.ALERTS_ACKNOWLEDGE, Permission.ALERTS_EDIT, Permission.BROKERS_TEST, Permission.CHANGES_STOP,
+    Permission.CONNECTIONS_CLOSE, Permission.DEFINITIONS_EXPORT, Permission.DRIFT_RESOLVE, Permission.POLICIES_EDIT,
     Permission.QUEUES_PURGE, Permission.VHOSTS_RESTART,
 }  # fmt: skip
 # No tags, limits or hashes: each of them reaches beyond the grant's virtual hosts.
 _VHOST_ADMINISTRATOR = _VIEWER | {
-    Permission.ALERTS_ACKNOWLEDGE, Permission.ALERTS_EDIT, Permission.BINDINGS_EDIT, Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.DRIFT_RESOLVE,
+    Permission.ALERTS_ACKNOWLEDGE, Permission.ALERTS_EDIT, Permission.BINDINGS_EDIT, Permission.CHANGES_STOP,
+    Permission.CONNECTIONS_CLOSE, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.DRIFT_RESOLVE,
     Permission.EXCHANGES_EDIT, Permission.PARAMETERS_EDIT, Permission.PERMISSIONS_EDIT, Permission.POLICIES_EDIT, Permission.QUEUES_EDIT,
     Permission.QUEUES_PURGE, Permission.USERS_EDIT, Permission.VHOSTS_CREATE, Permission.VHOSTS_DELETE,
     Permission.VHOSTS_EDIT, Permission.VHOSTS_RESTART,
@@ -56,11 +58,11 @@ PERMISSIONS_OF: Mapping[Role, frozenset[Permission]] = {
 ABOUT: Mapping[Role, str] = {
     Role.VIEWER: "Views queues, virtual hosts, users, permissions and changes; can't change anything.",
     Role.OPERATOR: "Everything a viewer can do; also acknowledges alerts and edits their rules, tests connections, "
-    "stops changes, resolves drift, sets policies and purges queues.",
+    "stops changes, resolves drift, sets policies, purges queues and closes connections.",
     Role.VHOST_ADMINISTRATOR: (
         "Everything a viewer can do; also creates, edits and deletes virtual hosts, "
-        "what is in them, their permissions and the users that belong only to them. Can't set tags or "
-        "limits."
+        "what is in them, their permissions and the users that belong only to them, and closes "
+        "connections to them. Can't set tags or limits."
     ),
     Role.BROKER_ADMINISTRATOR: (
         "Full control of the broker, its settings and its grants; can't read messages."

@@ -72,7 +72,7 @@ def read_fresh(
     """
     # Readings aren't shared after an edit: another address or password may mean another broker.
     key = f"{name}-{broker.pk}-{broker.generation}"
-    if (refusal := _not_to_be_asked(broker)) is not None:
+    if (refusal := why_not_asked(broker)) is not None:
         return _with_older(key, Reading(at=now, trouble=refusal), keep_for)
     if (found := _recent(key, now)) is not None:
         return _with_older(key, found, keep_for)
@@ -141,7 +141,8 @@ def _ask(
         return Reading(at=now, trouble=Trouble(error.code, error.message, asked=False))
 
 
-def _not_to_be_asked(broker: Broker) -> Trouble | None:
+def why_not_asked(broker: Broker) -> Trouble | None:
+    """Return why the broker mustn't be called now; None if it may."""
     if not broker.enabled:
         return Trouble(
             "disabled",

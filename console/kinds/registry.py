@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from console.kinds.binding import BINDING
+from console.kinds.cluster.connection import CONNECTION
 from console.kinds.cluster.kind import CLUSTER
 from console.kinds.common.kind import Key, Kind, Ref
 from console.kinds.exchange import EXCHANGE
@@ -54,6 +55,7 @@ KINDS: Mapping[str, Kind] = {
         QUEUE,
         BINDING,
         CLUSTER,
+        CONNECTION,
     )
 }
 

@@ -49,6 +49,10 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
                 ),
             ),
             _Place("queues", "Queues", "queue-list", Permission.QUEUES_VIEW, "q", ("queue", "queue_members", "queue_member")),
+            _Place(
+                "connections", "Connections", "link", Permission.CONNECTIONS_VIEW, "n",
+                ("connection", "connection_close", "connections_close", "channels", "channel", "consumers"),
+            ),
         ),
     ),
     (
@@ -174,7 +178,7 @@ def rail_of(user: AnyUser, here: str = "") -> list[dict[str, Any]]:
 
 
 #: Lists with a scope that are tabs beside an entry of the rail.
-_TABS = frozenset({"matrix", "unmanaged", "backups"})
+_TABS = frozenset({"matrix", "unmanaged", "backups", "channels", "consumers"})
 
 
 def scoped_routes() -> frozenset[str]:

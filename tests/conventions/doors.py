@@ -118,6 +118,9 @@ ACTS = [
         page=[Door("queue_purge", ("queue",), asks=True), Door("queues_purge", body={"ids": "{queue}"})],
         api=[Door("api-queues-purge", ("queue",), query=_DRY),
              Door("api-queues-selected-purge", query=_DRY, body={"ids": ["{queue}"]})]),
+    act("close a connection", "connections:close",
+        page=[Door("connection_close", ("connection",), asks=True), Door("connections_close", body={"ids": "{connection}"})],
+        api=[Door("api-connections-close", ("connection",), query=_DRY)]),
     # Virtual hosts
     act("create a virtual host", "vhosts:create",
         page=[Door("vhost_create", query=_AT, body={"name": "new"})],

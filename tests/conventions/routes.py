@@ -117,6 +117,15 @@ _PAGES = [
     Route("queue_member", "super", "super", ("queue",)),
     Route("shovel_restart", "super", "super", ("shovel",)),
     Route("federation_link_restart", "super", "super", ("federation_link",)),
+    *(
+        Route(f"{what}{suffix}", "super", "none")
+        for what in ("connections", "channels", "consumers")
+        for suffix in ("", "_csv")
+    ),
+    Route("connections_close", "none", "super"),
+    Route("connection", "super", "none", ("connection",)),
+    Route("connection_close", "super", "super", ("connection",)),
+    Route("channel", "super", "none", ("channel",)),
     Route("queue", "super", "none", ("queue",)),
     Route("queue_create", "super", "super"),
     Route("queue_edit", "super", "super", ("queue",)),
@@ -217,6 +226,11 @@ _API = [
     Route("api-queues-selected-purge", "none", "super"),
     Route("api-queues-selected-delete", "none", "super"),
     Route("api-queues-replace", "none", "super", ("queue",)),
+    *(Route(f"api-{what}-list", "super", "none") for what in ("connections", "channels", "consumers")),
+    Route("api-connections-detail", "super", "none", ("connection",)),
+    Route("api-connections-close", "none", "super", ("connection",)),
+    Route("api-channels-detail", "super", "none", ("channel",)),
+    Route("api-consumers-detail", "super", "none", ("consumer",)),
     Route("api-vhosts-list", "super", "super"),
     Route("api-vhosts-detail", "super", "none", ("vhost",)),
     Route("api-limits-list", "super", "super"),

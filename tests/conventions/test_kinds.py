@@ -19,7 +19,10 @@ from vhosts.polling.inventory.parts import parts, table_of
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Kinds that no inventory reads, so that they have no face, and why.
-NOT_MIRRORED = {"whole_cluster": "Only acts are requested of it; polls read its nodes and name."}
+NOT_MIRRORED = {
+    "whole_cluster": "Only acts are requested of it; polls read its nodes and name.",
+    "connection": "Only closing is requested of it; it is read when somebody looks (vhosts.live).",
+}
 #: Modules and folders of general code.
 GENERAL = (
     "console/rabbitmq",
@@ -59,6 +62,8 @@ ALLOWED = {
     ("console/pages/broker_form.py", "user"): "a harmless name to log in with",
     ("console/pages/cluster/acts.py", "global_parameter"): "the parameter with the cluster's name",
     ("console/pages/cluster/acts.py", "queue"): "the word that is counted",
+    ("console/pages/context.py", "connection"): "a route: a page of its own in the rail",
+    ("vhosts/definitions/planning/limits.py", "connection"): "the word that is counted",
     ("console/pages/context.py", "queue"): "a route: pages of their own in the rail",
 }
 #: Rewrites particular kinds, each transformation under the name that RabbitMQ's tools have for it.

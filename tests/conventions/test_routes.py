@@ -24,6 +24,7 @@ from accessctl.tokens.service import create_token
 from console.audit import record
 from console.models import Broker, Change
 from tests.conventions.routes import ADMIN, AUDITED, NOWHERE, ROUTES, Route
+from tests.factories import connect_client
 from vhosts.definitions.import_file import ImportOptions
 from vhosts.definitions.model import sealed
 from vhosts.models import (
@@ -113,6 +114,7 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             **seen, component="mine", vhost="/", name="one", value=1
         ).pk,
         "global_parameter": GlobalParameter.objects.create(**seen, name="mine", value=1).pk,
+        **connect_client(broker, now),
         "token": token.pk,
         "grant": Grant.objects.create(
             group=Group.objects.create(name="team"), role=Role.VIEWER, created_at=now

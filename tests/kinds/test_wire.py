@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from console.kinds.cluster.connection import CONNECTION
 from console.kinds.cluster.kind import CLUSTER
 from console.kinds.common import values
 from console.kinds.common.kind import Kind, Ref, SpecError
@@ -117,7 +118,7 @@ def test_a_kind_has_words_a_section_and_an_order(name):
     assert set(kind.identity) & {"name", "user", "destination"}
     assert kind.section.name
     # Of a kind without a desired state, only acts are requested; no file has it.
-    assert kind.section.read or kind.section.read_component or name == CLUSTER.name
+    assert kind.section.read or kind.section.read_component or name in (CLUSTER.name, CONNECTION.name)
     for need in kind.stands_on(key if name != "binding" else ("v", "e", "queue", "q", "k", "{}")):
         assert KINDS[need.kind].rank < kind.rank
     with pytest.raises(SpecError):

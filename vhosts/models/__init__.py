@@ -23,6 +23,7 @@ from vhosts.history.tables.rates import (
 from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
+from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
 from vhosts.parameters.model import GlobalParameter, Parameter
 from vhosts.policies.model import OperatorPolicy, Policy
 from vhosts.queues.model import Queue
@@ -47,6 +48,10 @@ __all__ = [
     "GlobalParameter",
     "ImportDraft",
     "KnownSpan",
+    "LiveChannel",
+    "LiveConnection",
+    "LiveConsumer",
+    "LiveReading",
     "MaintenanceWindow",
     "OperatorPolicy",
     "Parameter",

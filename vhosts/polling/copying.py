@@ -26,14 +26,23 @@ def temporary_table(
     """
     definition = ", ".join(f"{column} {kind}" for column, kind in columns.items())
     cursor.execute(f"CREATE TEMP TABLE {name} ({definition}) ON COMMIT DROP")
-    text = "".join(["\t".join(map(_field, row)) + "\n" for row in rows])
-    # Django doesn't convert the errors of this method to its own.
-    with cursor.db.wrap_database_errors:
-        cursor.copy_expert(f"COPY {name} FROM STDIN", io.StringIO(text))
-    if text.count("\n") > _WORTH_ANALYZING:
+    if copy_rows(cursor, name, columns, rows) > _WORTH_ANALYZING:
         cursor.execute(f"ANALYZE {name}")
     yield
     cursor.execute(f"DROP TABLE {name}")
+
+
+def copy_rows(
+    cursor: CursorWrapper, table: str, columns: Iterable[str], rows: Iterable[Sequence[Any]]
+) -> int:
+    """Copy `rows`, with values in the order of `columns`, to a table; return their number. Values:
+    see `temporary_table`."""
+    text = "".join(["\t".join(map(_field, row)) + "\n" for row in rows])
+    named = ", ".join(f'"{column}"' for column in columns)
+    # Django doesn't convert the errors of this method to its own.
+    with cursor.db.wrap_database_errors:
+        cursor.copy_expert(f'COPY "{table}" ({named}) FROM STDIN', io.StringIO(text))
+    return text.count("\n")
 
 
 def _field(value: Any) -> str:

@@ -172,6 +172,9 @@ def queue_details(request: HttpRequest, queue_id: int) -> HttpResponse:
         "governed": governed(found, reading),
         "force": _in_force(request, found, reading),
         "consumers": None if reading.now is None else reading.now.consumers,
+        "may_see_connections": may(
+            request.user, Permission.CONNECTIONS_VIEW, found.broker, found.vhost
+        ),
     }
     return render(request, "vhosts/_queue_details.html", context)
 

@@ -7,12 +7,14 @@ from vhosts.definitions.rest.backups import BackupsView
 from vhosts.definitions.rest.views import DefinitionsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
+from vhosts.live.api import views as live_views
 from vhosts.rest.views import PollsView, QueuesView
 from vhosts.routing.api import RouteView
 
 #: (path under /api/v1/, view, name of the route)
 _OWN = (
     ("queues", with_acts(FACES["queue"], QueuesView), "api-queues"),
+    *live_views,
     ("limits", LimitsView, "api-limits"),
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),

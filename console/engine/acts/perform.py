@@ -8,7 +8,7 @@ from console.engine.acts.growth import has_grown, why_grown
 from console.engine.applying.broker_objects import BrokerObjects
 from console.engine.applying.crashpoints import crashpoint
 from console.engine.applying.outcome import FINAL, Outcome, outcome_of_error, reference
-from console.kinds.common.acts import Act, Facts
+from console.kinds.common.acts import REASON, Act, Facts
 from console.kinds.registry import KINDS, phrase
 from console.models import Step
 from console.rabbitmq.errors import (
@@ -42,7 +42,7 @@ def perform(store: BrokerObjects, step: Step) -> Outcome:
         return outcome
     try:
         crashpoint("before-call")
-        store.send(act.call(ref.key, step.parameters))
+        store.send(act.call(ref.key, {**step.parameters, REASON: step.change.reason}))
         crashpoint("after-call")
     except BrokerError as error:
         return _after(step, error)

@@ -86,6 +86,8 @@ def curl_of(url: str, username: str, call: Call) -> str:
     except UnaddressableName:
         return ""
     login = f"curl -u {shell_word(username)} -X {call.method}"
+    for name, value in (call.headers or {}).items():
+        login += f" -H {shell_word(f'{name}: {value}')}"
     if call.body is None:
         return f"{login} {shell_word(target)}"
     body = json.dumps(call.body, ensure_ascii=False)

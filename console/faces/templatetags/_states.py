@@ -100,6 +100,9 @@ STATES: dict[str, Look] = {
     "shutdown": Look("Shut down", "stop-circle", "mute"),
     "error": Look("Error", "x-circle", "bad"),
     "blocked": Look("Blocked", "pause-circle", "warn", "RabbitMQ blocks its publishing."),
+    "blocking": Look(
+        "Blocking", "pause-circle", "warn", "RabbitMQ will block it as soon as it publishes."
+    ),
     "idle": Look("Idle", "minus-circle", "mute"),
     "flow": Look("Flow", "pause-circle", "warn", "RabbitMQ is throttling its publishers."),
     "syncing": Look("Syncing", "arrow-path", "busy"),

@@ -1,1 +1,1 @@
-"""Acts on a whole cluster, and on the members of its replicated queues."""
+"""Acts on a whole cluster, on the members of its replicated queues, and on connections of clients."""

@@ -11,6 +11,8 @@ from console.rabbitmq.management.calls import Call
 
 #: What distinguishes two requests of the same act on the same object, such as a node.
 Parameters = Mapping[str, Any]
+#: Among the parameters that `Act.call` gets when it is sent: the change's reason, "" for none.
+REASON = "reason"
 #: Figures read from the broker, such as {"messages_ready": 3}. A missing one is unknown.
 Facts = Mapping[str, Any]
 #: GET of the management API, by the segments of the path; `query` by name. Raises BrokerError.

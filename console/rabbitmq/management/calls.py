@@ -37,6 +37,8 @@ class Call:
     missing: str = ""
     #: What the path only abbreviates: a binding's `routing_key` and `arguments`.
     whole: Mapping[str, Any] | None = None
+    #: Printable ASCII only.
+    headers: Mapping[str, str] | None = None
 
 
 class Wire(Protocol):

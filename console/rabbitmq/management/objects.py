@@ -196,7 +196,13 @@ class ObjectStore:
         target = path(*call.segments, query=call.query)
         self._escapes.must_be_kept(target)
         body = None if call.body is None else msgspec.json.encode(call.body)
-        answer = self._http.exchange(call.method, target, body=body, timeouts=self._writes)
+        answer = self._http.exchange(
+            call.method,
+            target,
+            body=body,
+            timeouts=self._writes,
+            headers=dict(call.headers) if call.headers else None,
+        )
         if answer.ok:
             return
         if call.missing and answer.status in _NO_SUCH_ROUTE:

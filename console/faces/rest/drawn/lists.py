@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
 
 from console.faces.face import Face
-from console.faces.lists import Filter
+from console.faces.lists import Filter, ListSpec
 from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter
 from console.kinds.registry import KINDS
 
@@ -45,6 +45,32 @@ def filters_of(face: Face) -> type[django_filters.FilterSet]:
     meta = type("Meta", (), {"model": face.model, "fields": []})
     name = "".join(word.capitalize() for word in face.name.split("_"))
     return type(f"{name}Filters", (_FaceFilters,), {**fields, "face": face, "Meta": meta})
+
+
+def filters_of_list(
+    name: str, model: type[Model], listing: ListSpec, exact: Sequence[str]
+) -> type[django_filters.FilterSet]:
+    """Return the query parameters of a list that belongs to no kind: the broker, every filter of the
+    page, and the columns `exact`."""
+    found = {one.key: one for one in listing.filters}
+
+    def by_declared(self: Any, rows: Any, key: str, value: str | bool) -> Any:
+        if isinstance(value, bool):
+            where = found[key].where("1")
+            return rows.filter(where if value else ~where)
+        return rows.filter(found[key].where(value))
+
+    fields: dict[str, Any] = {"broker": BrokerFilter(), "by_declared": by_declared}
+    fields |= {key: _filter(one) for key, one in found.items()}
+    fields |= {key: _exactly(key) for key in exact}
+    meta = type("Meta", (), {"model": model, "fields": []})
+    return type(f"{name}Filters", (django_filters.FilterSet,), {**fields, "Meta": meta})
+
+
+def ordering_of_list(listing: ListSpec) -> dict[str, Order]:
+    """Return the values of `ordering` of such a list: id, and every column that the page sorts by."""
+    found: dict[str, Order] = {"id": "id"}
+    return found | {key: column.order[0] for key, column in listing.sortable().items()}
 
 
 def _exactly(name: str) -> TextFilter:
