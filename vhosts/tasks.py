@@ -62,6 +62,7 @@ def keep_history() -> None:
             },
             "drop_partitions": partial(partitions.drop_old, now),
             "drop_queues": partial(retention.drop_queues, now),
+            "drop_nodes": partial(retention.drop_nodes, now),
             "drop_spans": partial(retention.drop_spans, now),
             "request_counts": partial(forget_old_counts, now.timestamp()),
         },

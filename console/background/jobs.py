@@ -84,6 +84,7 @@ JOBS = (
             ("rollup_1h", "Sum up hours"),
             ("drop_partitions", "Delete old partitions"),
             ("drop_queues", "Delete queues that are long gone"),
+            ("drop_nodes", "Delete nodes that are long gone"),
             ("drop_spans", "Delete old polling spans"),
             ("request_counts", "Delete old request counts"),
         ),

@@ -8,6 +8,7 @@ from vhosts.history.tables.polls import Poll
 from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
+from vhosts.nodes.model import Node, NodeSample
 from vhosts.parameters.model import GlobalParameter, Parameter
 from vhosts.policies.model import OperatorPolicy, Policy
 from vhosts.queues.model import Queue
@@ -26,6 +27,8 @@ __all__ = [
     "GlobalParameter",
     "ImportDraft",
     "KnownSpan",
+    "Node",
+    "NodeSample",
     "OperatorPolicy",
     "Parameter",
     "Policy",

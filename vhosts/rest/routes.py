@@ -7,6 +7,7 @@ from vhosts.definitions.rest.backups import BackupsView
 from vhosts.definitions.rest.views import DefinitionsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
+from vhosts.nodes.api import NodesView
 from vhosts.rest.views import PollsView, QueuesView
 from vhosts.routing.api import RouteView
 
@@ -14,6 +15,7 @@ from vhosts.routing.api import RouteView
 _OWN = (
     ("queues", with_acts(FACES["queue"], QueuesView), "api-queues"),
     ("limits", LimitsView, "api-limits"),
+    ("nodes", NodesView, "api-nodes"),
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),
