@@ -83,6 +83,7 @@ def keep_history() -> None:
             },
             "drop_partitions": partial(partitions.drop_old, now),
             "drop_queues": partial(retention.drop_queues, now),
+            "drop_nodes": partial(retention.drop_nodes, now),
             "drop_spans": partial(retention.drop_spans, now),
             "drop_incidents": partial(drop_old_incidents, now),
             "request_counts": partial(forget_old_counts, now.timestamp()),

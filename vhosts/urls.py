@@ -15,6 +15,7 @@ from vhosts.limits import views as limits
 from vhosts.live.urls import live_routes
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
+from vhosts.nodes import views as nodes
 from vhosts.queues import detail as queue
 from vhosts.queues import rates
 from vhosts.queues import views as queues
@@ -27,6 +28,12 @@ from vhosts.topology import views as topology
 from vhosts.virtual_hosts import views as vhosts
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("nodes/", nodes.nodes, name="nodes"),
+    path("nodes.csv", nodes.nodes_csv, name="nodes_csv"),
+    path("nodes/<int:node_id>/", nodes.node, name="node"),
+    path("nodes/<int:node_id>/history.json", nodes.node_history, name="node_history"),
+    path("nodes/<int:node_id>/memory/", nodes.node_memory, name="node_memory"),
+    path("nodes/<int:node_id>/checks/", nodes.node_checks, name="node_checks"),
     path("queues/", queues.queues, name="queues"),
     path("queues.csv", queues.queues_csv, name="queues_csv"),
     path("queues/<int:queue_id>/", queue.queue, name="queue"),

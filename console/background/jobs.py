@@ -98,6 +98,7 @@ JOBS = (
             ("rollup_1h", "Sum up hours"),
             ("drop_partitions", "Delete old partitions"),
             ("drop_queues", "Delete queues that are long gone"),
+            ("drop_nodes", "Delete nodes that are long gone"),
             ("drop_spans", "Delete old polling spans"),
             ("drop_incidents", "Delete old alert incidents"),
             ("request_counts", "Delete old request counts"),

@@ -83,14 +83,15 @@ class UrlChoice:
             return
         try:
             with connect(self.broker, timeouts=_PROBE, url=url) as client:
-                must_be_same(self.status, client.overview())
+                must_be_same(self.status, overview := client.overview())
         except BrokerError as error:
             self._note(url, error)
             return
         good = self.off[url]["good"] + 1
         if url != first or good >= PROBES_TO_RETURN:
             del self.off[url]
-            self.url = first if url == first else self.url
+            if url == first:
+                self.url, self.node = first, overview.node
         else:
             self.off[url] |= {"good": good, "try_at": self._next_try()}
 

@@ -48,6 +48,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
                     "cluster_rebalance", "cluster_members",
                 ),
             ),
+            _Place("nodes", "Nodes", "server", Permission.BROKERS_VIEW, "", ("node",)),
             _Place("queues", "Queues", "queue-list", Permission.QUEUES_VIEW, "q", ("queue", "queue_members", "queue_member")),
             _Place(
                 "connections", "Connections", "link", Permission.CONNECTIONS_VIEW, "n",

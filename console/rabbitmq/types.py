@@ -73,6 +73,22 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeDetails:
+    """What only a node's own page shows. Numbers the node doesn't report are left out of `figures`;
+    rates are per second, times in milliseconds.
+
+    `links`: {"node", "address", "sent", "received"} in bytes per second, None if unknown.
+    """
+
+    version: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    config_files: tuple[str, ...] = ()
+    log_files: tuple[str, ...] = ()
+    links: tuple[dict[str, str | float | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     name: str
     running: bool
@@ -94,6 +110,7 @@ class Node:
     #: Those that run; None where the node doesn't say.
     running_plugins: tuple[str, ...] | None = None
     being_drained: bool | None = None
+    more: NodeDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)

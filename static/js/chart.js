@@ -4,6 +4,8 @@
 //        data-labels="Ready,Unacked"  words for the legend
 //        data-every="10"              seconds between refreshes; none without it
 //        data-stepped                 a value holds until the next one (depths)
+//        data-colours="ready unacked" names of colours, where they aren't those of the series
+//        data-bytes                   values are bytes: shown in KiB, MiB, …
 //        data-unit="/s"></div>
 // The answer, by columns: {"from": seconds, "to": seconds, "at": [seconds], "ready": [number | null], …}.
 // null is a gap and stays one. Dragging sets ?from=&to= of the page; charts of a page share the crosshair.
@@ -21,6 +23,13 @@ function short(value) {
   if (Math.abs(value) >= 1e6) return `${+(value / 1e6).toFixed(1)}M`;
   if (Math.abs(value) >= 1e4) return `${+(value / 1e3).toFixed(1)}k`;
   return String(+value.toFixed(2));
+}
+
+function sized(value) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  const power = Math.min(units.length - 1, value >= 1 ? Math.floor(Math.log2(value) / 10) : 0);
+  const amount = value / 1024 ** power;
+  return `${+amount.toFixed(amount < 10 ? 1 : 0)} ${units[power]}`;
 }
 
 function token(name) {
@@ -44,7 +53,7 @@ function legend(chart) {
   chart.outputs = chart.names.map((name, i) => {
     const item = document.createElement("li");
     const swatch = document.createElement("span");
-    swatch.className = `swatch swatch-${name}`;
+    swatch.className = `swatch swatch-${chart.colours[i]}`;
     const value = document.createElement("output");
     item.append(swatch, chart.labels[i] ?? name, value);
     list.append(item);
@@ -70,7 +79,7 @@ function showValues(chart, index) {
   chart.names.forEach((name, i) => {
     const values = chart.data[i + 1] ?? [];
     const value = values[index ?? latest(chart, values)];
-    chart.outputs[i].textContent = value == null ? "—" : grouped(value) + chart.unit;
+    chart.outputs[i].textContent = value == null ? "—" : (chart.bytes ? sized(value) : grouped(value)) + chart.unit;
   });
 }
 
@@ -92,15 +101,15 @@ function options(chart) {
     },
     axes: [
       { ...axis, grid: { show: false }, size: 28, space: 70, values: (u, splits) => splits.map((at) => clock(at, chart.to - chart.from)) },
-      { ...axis, grid: { stroke: token("grid"), width: 1 }, size: 48, values: (_u, splits) => splits.map(short), ...(chart.stepped ? { incrs: WHOLE } : {}) },
+      { ...axis, grid: { stroke: token("grid"), width: 1 }, size: chart.bytes ? 60 : 48, values: (_u, splits) => splits.map(chart.bytes ? sized : short), ...(chart.stepped ? { incrs: WHOLE } : {}) },
     ],
     series: [
       {},
       ...chart.names.map((name, i) => ({
         label: chart.labels[i] ?? name,
-        stroke: token(name),
+        stroke: token(chart.colours[i]),
         width: 1.5,
-        fill: chart.names.length < 3 && i === 0 ? `${token(name)}1f` : undefined,
+        fill: chart.names.length < 3 && i === 0 ? `${token(chart.colours[i])}1f` : undefined,
         paths,
         spanGaps: false,
         points: { show: (u, s, from, to) => lonely(u, s), size: 4 },
@@ -201,8 +210,8 @@ async function load(chart) {
 }
 
 function start(box) {
-  const { series = "", labels = "", unit = "" } = box.dataset;
-  const chart = { box, names: series.split(" ").filter(Boolean), labels: labels.split(","), unit, stepped: "stepped" in box.dataset, data: [[]] };
+  const { series = "", labels = "", unit = "", colours = series } = box.dataset;
+  const chart = { box, colours: colours.split(" "), bytes: "bytes" in box.dataset, names: series.split(" ").filter(Boolean), labels: labels.split(","), unit, stepped: "stepped" in box.dataset, data: [[]] };
   legend(chart);
   chart.plot = document.createElement("div");
   chart.plot.className = "chart-plot";

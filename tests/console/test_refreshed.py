@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 LISTS = [
     "fleet", "queues", "vhosts", "users", "permissions", "topic_permissions", "policies", "operator_policies", "changes",
-    "drift", "audit", "exchanges", "bindings", "shovels", "federation_links",
+    "drift", "audit", "exchanges", "bindings", "shovels", "federation_links", "nodes",
 ]  # fmt: skip
 #: The session, the account, and what the tag is made of.
 MOST_QUERIES = 3
@@ -108,6 +108,7 @@ def test_every_list_that_refreshes_itself_has_a_tag() -> None:
         "console/_fleet.html", "console/_broker.html", "console/_changes.html", "console/_change.html",
         "console/_change_strip.html", "console/_drift.html", "console/_audit.html", "vhosts/_queues.html",
         "faces/_list.html", "vhosts/_federation_links.html", "vhosts/topology.html",
+        "vhosts/_node.html", "vhosts/_nodes.html",
     }  # fmt: skip
 
 

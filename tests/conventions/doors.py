@@ -95,7 +95,7 @@ ACTS = [
     act("test a connection that is typed over a stored one", "brokers:edit",
         page=[Door("broker_test_stored", ("broker",), body=_TYPED)]),
     act("test a stored connection", "brokers:test",
-        page=[Door("broker_test_stored", ("broker",))],
+        page=[Door("broker_test_stored", ("broker",)), Door("node_checks", ("node",))],
         api=[Door("api-brokers-test", ("broker",))]),
     act("forget a broker", "brokers:forget",
         page=[Door("broker_forget", ("broker",), body={"confirm": "{broker_name}"})],

@@ -68,9 +68,14 @@ _PAGES = [
     Route("cluster_flags", "super", "super", ("broker",)),
     Route("cluster_rebalance", "super", "super", ("broker",)),
     Route("cluster_members", "super", "super", ("broker",)),
+    Route("node", "super", "none", ("node",)),
+    Route("node_history", "super", "none", ("node",)),
+    Route("node_memory", "super", "none", ("node",)),
+    Route("node_checks", "none", "super", ("node",)),
     *(
         Route(f"{name}{suffix}", "empty", "none")
         for name in (
+            "nodes",
             "queues",
             "vhosts",
             "users",
@@ -235,6 +240,10 @@ _API = [
     Route("api-vhosts-detail", "super", "none", ("vhost",)),
     Route("api-limits-list", "super", "super"),
     Route("api-limits-detail", "super", "none", ("limit",)),
+    Route("api-nodes-list", "super", "none"),
+    Route("api-nodes-detail", "super", "none", ("node",)),
+    Route("api-nodes-history", "super", "none", ("node",)),
+    Route("api-nodes-forecast", "super", "none", ("node",)),
     Route("api-polls-list", "super", "none"),
     Route("api-users-list", "super", "super"),
     Route("api-users-detail", "super", "none", ("user",)),

@@ -12,12 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from accessctl.models import ApiToken, BrokerPermission, BrokerTopicPermission, BrokerUser
 from console.audit import record
 from console.models import Change, ManagedObject, Step
-from vhosts.models import Poll, Queue, VirtualHost
+from vhosts.models import Node, Poll, Queue, VirtualHost
 
 pytestmark = pytest.mark.django_db
 
 LISTS = (
     "brokers",
+    "nodes",
     "queues",
     "vhosts",
     "users",
@@ -39,6 +40,9 @@ def fill(make_broker: Any, user: Any, now: datetime, first: int, count: int) -> 
         seen = {"broker": broker, "first_seen_at": now, "changed_at": now}
         rights = {"vhost": "/", "user": "app", "write": "", "read": ""}
         Queue.objects.create(broker=broker, vhost="/", name="a", first_seen_at=now)
+        Node.objects.create(
+            broker=broker, name="n", running=True, running_since=now, seen_at=now, first_seen_at=now
+        )
         VirtualHost.objects.create(**seen, name="/")
         BrokerUser.objects.create(**seen, name="app")
         BrokerPermission.objects.create(**seen, **rights, configure="")

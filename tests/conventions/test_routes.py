@@ -36,6 +36,7 @@ from vhosts.models import (
     FederationUpstreamSet,
     GlobalParameter,
     ImportDraft,
+    Node,
     OperatorPolicy,
     Parameter,
     Policy,
@@ -109,6 +110,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             name="q",
             upstream="far",
             state="running",
+        ).pk,
+        "node": Node.objects.create(
+            broker=broker, name="n", running=False, running_since=now, seen_at=now, first_seen_at=now
         ).pk,
         "parameter": Parameter.objects.create(
             **seen, component="mine", vhost="/", name="one", value=1

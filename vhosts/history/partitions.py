@@ -66,6 +66,7 @@ class Partitioned:
 TABLES = (
     Partitioned("vhosts_queue_snapshot", "day", "KEEP_SNAPSHOTS_DAYS"),
     Partitioned("vhosts_broker_sample", "day", "KEEP_SNAPSHOTS_DAYS"),
+    Partitioned("vhosts_node_sample", "day", "KEEP_SNAPSHOTS_DAYS"),
     Partitioned("vhosts_poll", "day", "KEEP_SNAPSHOTS_DAYS"),
     Partitioned("vhosts_queue_rollup_5m", "day", "KEEP_ROLLUPS_5M_DAYS"),
     Partitioned("vhosts_queue_rollup_1h", "month", "KEEP_ROLLUPS_1H_DAYS"),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from vhosts.models import KnownSpan, Queue, RateSpan
+from vhosts.models import KnownSpan, Node, Queue, RateSpan
 
 
 def drop_queues(now: datetime) -> None:
@@ -20,6 +20,11 @@ def drop_queues(now: datetime) -> None:
         Queue.objects.filter(
             pk__in=list(long_gone.select_for_update().values_list("pk", flat=True))
         ).delete()
+
+
+def drop_nodes(now: datetime) -> None:
+    """Delete nodes that left their cluster longer than KEEP_GONE_OBJECTS_DAYS ago."""
+    Node.objects.filter(gone_at__lt=now - timedelta(days=settings.KEEP_GONE_OBJECTS_DAYS)).delete()
 
 
 def drop_spans(now: datetime) -> None:

@@ -24,6 +24,7 @@ from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
+from vhosts.nodes.model import Node, NodeSample
 from vhosts.parameters.model import GlobalParameter, Parameter
 from vhosts.policies.model import OperatorPolicy, Policy
 from vhosts.queues.model import Queue
@@ -53,6 +54,8 @@ __all__ = [
     "LiveConsumer",
     "LiveReading",
     "MaintenanceWindow",
+    "Node",
+    "NodeSample",
     "OperatorPolicy",
     "Parameter",
     "Policy",

@@ -225,6 +225,7 @@ def _node(node: Any) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name in node.__slots__
+        if name != "more"
         for value in [getattr(node, name)]
     }
 

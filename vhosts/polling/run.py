@@ -22,6 +22,7 @@ from console.rabbitmq.errors import (
     MalformedAnswer,
 )
 from vhosts.models import Poll
+from vhosts.nodes.keep import keep_nodes
 from vhosts.polling import dispatch
 from vhosts.polling.depths.cache import scrapes
 from vhosts.polling.depths.collect import (
@@ -58,6 +59,7 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     hold = _holder(broker_id, claim)
     seen: Seen | None = None
     choice = UrlChoice(broker, status, now)
+    seen: Seen | None = None
     try:
         seen = choice.read(lambda url: _look(broker, status, url, choice, now, hold))
         choice.probe()
@@ -88,6 +90,8 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     except Fenced:
         log.info("poll_fenced", broker_id=broker_id, claim=claim)
         return False
+    if seen is not None:
+        keep_nodes(slot, seen.vitals.nodes, ended)
     _remember(slot, status, outcome, ended)
     if seen is not None:
         take_rates(slot, seen.for_rates(), ended)

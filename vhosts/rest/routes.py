@@ -8,6 +8,7 @@ from vhosts.definitions.rest.views import DefinitionsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
+from vhosts.nodes.api import NodesView
 from vhosts.rest.views import PollsView, QueuesView
 from vhosts.routing.api import RouteView
 
@@ -16,6 +17,7 @@ _OWN = (
     ("queues", with_acts(FACES["queue"], QueuesView), "api-queues"),
     *live_views,
     ("limits", LimitsView, "api-limits"),
+    ("nodes", NodesView, "api-nodes"),
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),

@@ -80,6 +80,7 @@ class ExchangeType(msgspec.Struct):
 
 class Application(msgspec.Struct):
     name: str = ""
+    version: str = ""
 
 
 class OverviewRow(msgspec.Struct):
@@ -96,6 +97,22 @@ class OverviewRow(msgspec.Struct):
     message_stats: MessageStats | None = None
     listeners: list[ListenerRow] | None = None
     exchange_types: list[ExchangeType] | None = None
+
+
+class LinkStats(msgspec.Struct):
+    send_bytes_details: Rate | None = None
+    recv_bytes_details: Rate | None = None
+
+
+class ClusterLinkRow(msgspec.Struct):
+    """A node's connection to another one. On 3.10 the rates are in `stats`, on 4.x beside it."""
+
+    name: str = ""
+    peer_addr: str | None = None
+    peer_port: Number | None = None
+    stats: LinkStats | None = None
+    send_bytes_details: Rate | None = None
+    recv_bytes_details: Rate | None = None
 
 
 class NodeRow(msgspec.Struct):
@@ -117,6 +134,44 @@ class NodeRow(msgspec.Struct):
     enabled_plugins: list[str] | None = None
     applications: list[Application] | None = None
     being_drained: bool | None = None
+    sockets_total: Number | None = None
+    proc_total: Count | None = None
+    run_queue: Count | None = None
+    processors: Count | None = None
+    os_pid: str | None = None
+    rates_mode: str | None = None
+    net_ticktime: Number | None = None
+    mem_calculation_strategy: str | None = None
+    db_dir: str | None = None
+    config_files: list[str] | None = None
+    log_files: list[str] | None = None
+    cluster_links: list[ClusterLinkRow] | None = None
+    gc_num_details: Rate | None = None
+    gc_bytes_reclaimed_details: Rate | None = None
+    context_switches_details: Rate | None = None
+    io_read_count_details: Rate | None = None
+    io_read_bytes_details: Rate | None = None
+    io_read_avg_time: float | None = None
+    io_write_count_details: Rate | None = None
+    io_write_bytes_details: Rate | None = None
+    io_write_avg_time: float | None = None
+    io_sync_count_details: Rate | None = None
+    io_sync_avg_time: float | None = None
+    io_seek_count_details: Rate | None = None
+    io_reopen_count_details: Rate | None = None
+    mnesia_ram_tx_count_details: Rate | None = None
+    mnesia_disk_tx_count_details: Rate | None = None
+    msg_store_read_count_details: Rate | None = None
+    msg_store_write_count_details: Rate | None = None
+    queue_index_read_count_details: Rate | None = None
+    queue_index_write_count_details: Rate | None = None
+    connection_created_details: Rate | None = None
+    connection_closed_details: Rate | None = None
+    channel_created_details: Rate | None = None
+    channel_closed_details: Rate | None = None
+    queue_declared_details: Rate | None = None
+    queue_created_details: Rate | None = None
+    queue_deleted_details: Rate | None = None
 
 
 class WhoamiRow(msgspec.Struct):

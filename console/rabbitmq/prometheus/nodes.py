@@ -57,6 +57,11 @@ def _domain(management_url: str, nodes: Collection[str]) -> str:
     return dot + rest if named else ""
 
 
+def host_of(management_url: str, listener: Listener, nodes: Collection[str]) -> str:
+    """Return the host at which a listener can be reached, by its address or its node's name."""
+    return _host(listener, _domain(management_url, nodes))
+
+
 def _host(listener: Listener, domain: str) -> str:
     """Return the address that the listener is bound to; for all addresses, its node's host."""
     try:

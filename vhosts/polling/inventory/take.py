@@ -22,6 +22,7 @@ from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import AccessRefused, BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
 from vhosts.federation.links import LINKS, take_links
+from vhosts.nodes.certificates import take_certificates
 from vhosts.polling import dispatch
 from vhosts.polling.depths.collect import SLOW
 from vhosts.polling.depths.consumers import take_consumers
@@ -74,6 +75,7 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
             take_consumers(broker, client, lambda: _held(broker, claim), now)
             take_stream_depths(broker, client, lambda: _held(broker, claim), now)
             note_health(broker, lambda: _held(broker, claim), now)
+            take_certificates(broker, now)
     except (BrokerError, ConsoleError) as error:
         # The next poll finds and reports what is wrong with the broker as a whole.
         whole = False
