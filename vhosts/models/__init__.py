@@ -1,6 +1,7 @@
 """Models of objects inside brokers: virtual hosts, queues, policies, history, definitions."""
 
 from vhosts.bindings.model import Binding
+from vhosts.dashboards.model import Dashboard, FleetDensity
 from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
 from vhosts.exchanges.model import Exchange
 from vhosts.federation.model import FederationLink, FederationUpstream, FederationUpstreamSet
@@ -19,10 +20,12 @@ __all__ = [
     "BackupSchedule",
     "Binding",
     "BrokerSample",
+    "Dashboard",
     "Exchange",
     "FederationLink",
     "FederationUpstream",
     "FederationUpstreamSet",
+    "FleetDensity",
     "GlobalParameter",
     "ImportDraft",
     "KnownSpan",
