@@ -1,22 +1,25 @@
-"""The fleet: every broker in scope with the results of the last polls, those with problems first."""
+"""Fleet: what needs attention, and every broker in scope as tiles or as a table, the worst first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from accessctl.authorize import may, require
 from accessctl.rights import Permission
 from console.background.job_runs import in_trouble, read_jobs
 from console.brokers.impairments import impairment_in_words
 from console.faces.lists import (
+    MAX_PAGE_SIZE,
     Column,
     Filter,
     ListSpec,
@@ -31,6 +34,11 @@ from console.faces.pages.refreshed import refreshed
 from console.models import Broker, Environment
 from console.models.broker_states import ANSWERING, TROUBLED
 from console.models.brokers import BrokerQuerySet
+from console.pages.attention.collect import Attention, collect
+from console.pages.on_call import density
+from console.pages.on_call.feed import last_changes
+from console.pages.on_call.tiles import TileGroup, tile_groups
+from console.pages.on_call.trend import trends
 from console.rabbitmq.advice import advice_for
 
 STATES = {
@@ -101,6 +109,7 @@ FLEET = ListSpec(
     ],
     default_sort="state",
     tiebreak=["name", "id"],
+    also=("view", "wall"),
 )  # fmt: skip
 
 #: Sums of known figures, each with the number of brokers for which it's unknown.
@@ -118,7 +127,6 @@ _TOTALS = {
     "old": Count("id", ~Q(shown__in=ANSWERING)),
     "troubled": Count("id", Q(attention__lte=TROUBLED)),
     "unpolled": Count("id", Q(shown="new")),
-    "stale": Count("id", Q(shown="stale")),
 }
 
 
@@ -148,24 +156,23 @@ def fleet_row(broker: Broker, now: datetime) -> FleetRow:
         state=state,
         vitals_old=status.is_stale(status.vitals_at, now),
         depths_old=status.is_stale(status.depths_at, now),
-        unknown=_why_unknown(state),
+        unknown=_WHY_UNKNOWN.get(state, "Not reported by the broker."),
         advice=advice_for(status.error_code) if status.error_code else "",
         impaired=impairment_in_words(status, state),
     )
 
 
-def _why_unknown(state: str) -> str:
-    return {
-        "new": "This broker has not been polled yet.",
-        "refused": "The broker refused the connection.",
-        "unreachable": "The broker can’t be reached.",
-        "stale": "No recent poll has finished.",
-        "disabled": "Polling of this broker is disabled.",
-    }.get(state, "Not reported by the broker.")
+_WHY_UNKNOWN = {
+    "new": "This broker has not been polled yet.",
+    "refused": "The broker refused the connection.",
+    "unreachable": "The broker can’t be reached.",
+    "stale": "No recent poll has finished.",
+    "disabled": "Polling of this broker is disabled.",
+}
 
 
 @require_safe
-@refreshed("polls")
+@refreshed("polls", personal=True)
 def fleet(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.BROKERS_VIEW)
     now = timezone.now()
@@ -174,23 +181,69 @@ def fleet(request: HttpRequest) -> HttpResponse:
     rows = _rows(scope.brokers(request.user), now)
     if problems:
         rows = rows.none()
-    listing = asked.show(rows, totals=_TOTALS)
+    wall = request.GET.get("wall") == "1"
+    brokers = list(rows)
+    view = density.COMPACT if wall else density.chosen(request, len(brokers))
+    if view != density.TABLE:
+        asked = replace(asked, page_size=MAX_PAGE_SIZE, page=1)
+    listing = asked.show(rows, totals=_TOTALS, total=len(brokers))
+    attention = collect(request.user, brokers, now)
+    context = {
+        "now": now,
+        "scope": scope,
+        "listing": listing,
+        "figures": _figures(listing.totals, listing.matched),
+        "may_add": may(request.user, Permission.BROKERS_ADD),
+        "troubles": in_trouble(read_jobs(now)),
+        "scope_problems": problems,
+        "view": view,
+        "views": density.LABELS.items(),
+        "wall": wall,
+        "brokers": brokers,
+        **_shown_attention(attention, wall),
+    }
+    if view == density.TABLE:
+        context["rows"] = [fleet_row(broker, now) for broker in listing.rows]
+    else:
+        context["groups"] = _tiles(listing.rows, attention, now)
+    if not wall and may(request.user, Permission.CHANGES_VIEW):
+        context["last_changes"] = last_changes(request.user, brokers if scope.query() else None)
+    page = "console/wall.html" if wall else "console/fleet.html"
     return list_response(
-        request,
-        "console/fleet.html",
-        "console/_fleet.html",
-        {
-            "now": now,
-            "scope": scope,
-            "listing": listing,
-            "rows": [fleet_row(broker, now) for broker in listing.rows],
-            "figures": _figures(listing.totals, listing.matched),
-            "may_add": may(request.user, Permission.BROKERS_ADD),
-            "troubles": in_trouble(read_jobs(now)),
-            "scope_problems": problems,
-        },
-        [*problems, *asked.problems],
+        request, page, "console/_fleet.html", context, [*problems, *asked.problems]
     )
+
+
+#: How many items are shown before the others are behind "more": tiles stay in view below them.
+_SHOWN, _SHOWN_ON_WALL = 3, 8
+
+
+def _shown_attention(attention: Attention, wall: bool) -> dict[str, Any]:
+    shown = _SHOWN_ON_WALL if wall else _SHOWN
+    if not wall and len(attention.items) == shown + 1:
+        shown += 1
+    return {
+        "attention": attention,
+        "attention_first": attention.groups(0, shown),
+        "attention_more": attention.groups(shown),
+        "attention_rest": attention.rest(shown),
+        "attention_all": attention.rest(0),
+    }
+
+
+def _tiles(brokers: Sequence[Broker], attention: Attention, now: datetime) -> list[TileGroup]:
+    return tile_groups(brokers, trends(brokers, now), attention, now, _WHY_UNKNOWN)
+
+
+@require_POST
+def fleet_density(request: HttpRequest) -> HttpResponse:
+    """Keep how dense the person wants Fleet, and show it so."""
+    require(request.user, Permission.BROKERS_VIEW)
+    density.keep(request.user, request.POST.get("density", ""))
+    query = request.GET.copy()
+    query.pop("view", None)
+    text = query.urlencode()
+    return redirect(f"{reverse('fleet')}?{text}" if text else reverse("fleet"))
 
 
 @require_safe

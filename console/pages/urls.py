@@ -22,6 +22,7 @@ from console.pages.search.views import search
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", fleet.fleet, name="fleet"),
     path("fleet.csv", fleet.fleet_csv, name="fleet_csv"),
+    path("fleet/density/", fleet.fleet_density, name="fleet_density"),
     path("scope/", scope.scope_menu, name="scope"),
     path("brokers/add/", brokers.broker_add, name="broker_add"),
     path("brokers/add/check/", brokers.broker_check, name="broker_check"),

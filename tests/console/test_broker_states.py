@@ -11,7 +11,7 @@ from django.test import Client
 from console.models import Broker, BrokerStatus
 from console.models.broker_states import SHOWN_STATES
 from tests.console import fleet
-from tests.console.test_pages_fleet import row_of, text_of
+from tests.console.test_pages_fleet import TABLE, row_of, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +47,7 @@ def test_an_impaired_broker_has_a_state_of_its_own_everywhere(
     settings.METRICS_OPEN = True
     broker = fleet.make("orders", now(), **IMPAIRED[state])
     word, sentence = SAID[state]
-    page = text_of(admin_client.get("/"))
+    page = text_of(admin_client.get(TABLE))
     assert word in row_of(page, broker)
     assert sentence in page
     assert sentence in text_of(admin_client.get(f"/brokers/{broker.pk}/"))
@@ -67,7 +67,7 @@ def test_who_must_act_is_counted_as_in_trouble(
     admin_client: Client, state: str, troubled: int
 ) -> None:
     fleet.make("orders", now(), **IMPAIRED[state])
-    page = text_of(admin_client.get("/"))
+    page = text_of(admin_client.get(TABLE))
     assert ("no problems" in page) == (troubled == 0)
     assert Broker.objects.in_trouble(now()).count() == troubled
 

@@ -50,6 +50,7 @@ _PAGES = [
     Route("socialaccount_login_cancelled", "open", "none"),
     Route("fleet", "empty", "none"),
     Route("fleet_csv", "empty", "none"),
+    Route("fleet_density", "none", "super"),
     Route("scope", "person", "none"),
     # It finds only what the person may see.
     Route("search", "person", "none"),

@@ -44,7 +44,7 @@ def test_lists_fit_and_names_keep_their_end(page: Page, broker: Broker) -> None:
 
 def test_a_cell_of_a_card_reads_as_one_line(page: Page, broker: Broker) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
-    for path, cell in (("/", "Nodes"), (f"/brokers/{broker.pk}/", "File descriptors")):
+    for path, cell in (("/?view=table", "Nodes"), (f"/brokers/{broker.pk}/", "File descriptors")):
         page.goto(path)
         found = page.locator(f"td[data-label='{cell}']").first
         high = found.evaluate("cell => cell.getBoundingClientRect().height")

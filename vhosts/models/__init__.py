@@ -9,6 +9,7 @@ from vhosts.alerts.tables.rules import (
     MaintenanceWindow,
 )
 from vhosts.bindings.model import Binding
+from vhosts.dashboards.model import Dashboard, FleetDensity
 from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
 from vhosts.exchanges.model import Exchange
 from vhosts.federation.model import FederationLink, FederationUpstream, FederationUpstreamSet
@@ -42,10 +43,12 @@ __all__ = [
     "BackupSchedule",
     "Binding",
     "BrokerSample",
+    "Dashboard",
     "Exchange",
     "FederationLink",
     "FederationUpstream",
     "FederationUpstreamSet",
+    "FleetDensity",
     "GlobalParameter",
     "ImportDraft",
     "KnownSpan",
