@@ -152,7 +152,7 @@ def test_a_tenant_edits_rules_within_the_grant_only(clock, tenant, root) -> None
     rule = create_rule(inside, [clock.broker], tenant)
     assert may_edit_rule(tenant, rule)
     for fields, brokers in (
-        (RULE, [clock.broker]),
+        ({**RULE, "vhost_pattern": "*"}, [clock.broker]),
         (inside, []),
         (inside, [clock.broker, other]),
         ({**inside, "type": "connections"}, [clock.broker]),
@@ -195,3 +195,22 @@ def test_owners_need_the_right_over_their_patterns(clock, tenant, root) -> None:
                 None, {"name": "a", "broker_pattern": pattern, "vhost_pattern": "team-a"}, tenant
             )
     save_owner(None, {"name": "everybody"}, root)
+
+
+def test_a_rule_or_window_of_a_forgotten_broker_does_not_cover_all_others(clock, root) -> None:
+    other = Broker.objects.create(name="other", management_url="http://other")
+    alone = create_rule({**RULE, "enabled": True}, [clock.broker], root)
+    both = create_rule({**RULE, "name": "both", "enabled": True}, [clock.broker, other], root)
+    everywhere = create_rule({**RULE, "name": "everywhere", "enabled": True}, [], root)
+    times = {"starts_at": START, "ends_at": START + timedelta(hours=1), "reason": "upgrade"}
+    save_window(None, times, [clock.broker], root, START)
+    kept = save_window(None, times, [], root, START)
+    add_queue(clock.broker, "orders", START, ready=11)
+    clock.poll()
+    assert AlertIncident.objects.count() == 3
+    clock.broker.delete()
+    enabled = AlertRule.objects.filter(enabled=True)
+    assert set(enabled) == {both, everywhere}
+    assert not AlertRule.objects.get(pk=alone.pk).enabled
+    assert list(MaintenanceWindow.objects.all()) == [kept]
+    assert not AlertIncident.objects.exists()

@@ -15,7 +15,7 @@ from vhosts.alerts.types.declare import QUEUES, Columns, RuleType, Seen
 from vhosts.alerts.types.of_queues import rates_since
 
 #: The column of a row `h` of a rollup that has the average of a message type.
-_AVERAGES = {
+AVERAGES = {
     MessageType.READY: "h.ready_avg",
     MessageType.UNACKED: "h.unacked_avg",
     MessageType.TOTAL: "(h.ready_avg + h.unacked_avg)",
@@ -83,7 +83,7 @@ def _expressions(
     own |= {name: kind.parameter(rule, name) for name in columns.arguments}
     values |= {f"{name}{number}": value for name, value in own.items()}
 
-    average = _AVERAGES[MessageType(rule.message_type)]
+    average = AVERAGES[MessageType(rule.message_type)]
 
     def sql(text: str) -> str:
         text = text.replace("{messages}", rule.message_type).replace("{average}", average)

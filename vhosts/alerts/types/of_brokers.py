@@ -8,6 +8,7 @@ from console.models.broker_states import PollState
 from vhosts.alerts.tables.choices import SubjectKind
 from vhosts.alerts.tables.rules import AlertRule
 from vhosts.alerts.types.declare import Figure, Parameter, RuleType, Seen
+from vhosts.alerts.types.of_queues import why_part_unknown
 from vhosts.virtual_hosts.model import VirtualHost
 
 Why = Callable[[Seen, AlertRule], str]
@@ -108,7 +109,7 @@ def _vhosts(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
 
 
 def _why_no_vhosts(seen: Seen, rule: AlertRule) -> str:
-    return seen.status.why_unknown("vhost")
+    return why_part_unknown(seen, "vhost")
 
 
 def _overdue(seen: Seen, rule: AlertRule) -> Iterator[Figure]:

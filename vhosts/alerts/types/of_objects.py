@@ -14,6 +14,7 @@ from vhosts.alerts.tables.choices import SubjectKind
 from vhosts.alerts.tables.rules import AlertRule
 from vhosts.alerts.types.declare import PATTERNS, Figure, Parameter, RuleType, Seen
 from vhosts.alerts.types.of_brokers import not_read
+from vhosts.alerts.types.of_queues import why_part_unknown
 
 
 def _drift(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
@@ -104,7 +105,7 @@ WHERE b.differs_since IS NOT NULL
 
 def _why_no_policies(seen: Seen, rule: AlertRule) -> str:
     for part in ("queue", "policy", "operator_policy"):
-        why = seen.status.why_unknown(part)
+        why = why_part_unknown(seen, part)
         if why:
             return why
     return ""

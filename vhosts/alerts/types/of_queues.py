@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
 
 from vhosts.alerts.tables.choices import SubjectKind
@@ -43,7 +44,27 @@ def why_no_consumers(seen: Seen, rule: AlertRule) -> str:
     """Return why the consumers of the broker's queues aren't known; "" if they are."""
     if seen.status.consumers_at is None:
         return "The last inventory couldn't count the consumers of queues."
+    if is_old(seen, seen.status.consumers_at):
+        return "The consumers of queues weren't counted for some time."
     return why_no_depths(seen, rule)
+
+
+def is_old(seen: Seen, at: datetime) -> bool:
+    """Return whether what an inventory read at `at` is out of date: three inventories are overdue."""
+    took = (seen.status.inventory_took_ms or 0) / 1000
+    # An inventory waits for up to 50 times as long as it took (vhosts.polling.inventory.take).
+    return seen.now - at > timedelta(seconds=60 + 3 * max(settings.INVENTORY_INTERVAL_S, 50 * took))
+
+
+def why_part_unknown(seen: Seen, part: str) -> str:
+    """Return why a part of the inventory isn't current; "" if it is, but for rows that can't be
+    read."""
+    at = seen.status.part_at(part)
+    if at is None:
+        return "No inventory has read them yet."
+    if part in seen.status.part_errors and part not in seen.status.left_out:
+        return str(seen.status.part_errors[part])
+    return "The last inventory is out of date." if is_old(seen, at) else ""
 
 
 def rates_since(seen: Seen) -> timedelta:
@@ -71,7 +92,7 @@ def why_no_exchange_rates(seen: Seen, rule: AlertRule) -> str:
 
 
 def _why_no_states(seen: Seen, rule: AlertRule) -> str:
-    return "" if seen.status.part_at("queue") else "No inventory has read the queues yet."
+    return why_part_unknown(seen, "queue")
 
 
 def _why_no_members(seen: Seen, rule: AlertRule) -> str:
