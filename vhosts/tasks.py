@@ -14,6 +14,7 @@ from celery import shared_task
 from console.background.job_runs import recorded, run_steps
 from console.brokers.connect import unless_forgotten
 from console.faces.rest.request_counts import forget_old_counts
+from vhosts.alerts.notifications import alive, deliver, old, route
 from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
 from vhosts.polling import dispatch, run
@@ -64,6 +65,22 @@ def keep_history() -> None:
             "drop_queues": partial(retention.drop_queues, now),
             "drop_spans": partial(retention.drop_spans, now),
             "request_counts": partial(forget_old_counts, now.timestamp()),
+        },
+    )
+
+
+@shared_task(ignore_result=True)
+@recorded("notify_alerts")
+def notify_alerts() -> None:
+    """Write and send messages of alerts. Beat runs this every few seconds. Safe to run in parallel."""
+    now = dispatch.database_now()
+    run_steps(
+        "notify_alerts",
+        {
+            "route": partial(route.route_events, now),
+            "deliver": deliver.deliver_due,
+            "drop_old": partial(old.drop_old, now),
+            "alive": partial(alive.report_alive, now),
         },
     )
 

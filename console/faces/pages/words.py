@@ -9,6 +9,12 @@ from console.kinds.registry import KINDS
 
 #: Operations that aren't one of `_VERBS` on an object of a kind.
 _OPERATIONS = {
+    "alerts:acknowledge": "Acknowledge alerts",
+    "alerts:add_channel": "Create alert channel",
+    "alerts:delete_channel": "Delete alert channel",
+    "alerts:edit_channel": "Edit alert channel",
+    "alerts:snooze": "Snooze alerts",
+    "alerts:test_channel": "Test alert channel",
     "backups:download": "Download backup",
     "backups:schedule": "Schedule backups",
     "backups:take": "Back up definitions",
