@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_delete
 
 
 class VhostsConfig(AppConfig):
@@ -13,7 +13,9 @@ class VhostsConfig(AppConfig):
     def ready(self) -> None:
         from console.engine.ports import OBSERVE
         from console.faces.face import register
+        from console.models import Broker
         from vhosts import checks  # noqa: F401 – registers the system checks
+        from vhosts.alerts.forgotten import narrow_to_others
         from vhosts.bindings.face import BINDINGS
         from vhosts.exchanges.face import EXCHANGES
         from vhosts.federation.face import UPSTREAM_SETS, UPSTREAMS
@@ -30,7 +32,9 @@ class VhostsConfig(AppConfig):
         ):  # fmt: skip
             register(face)
         OBSERVE.give(note_read_back)
+        pre_delete.connect(narrow_to_others, sender=Broker)
         post_migrate.connect(make_first_partitions, sender=self)
+        post_migrate.connect(store_standard_rules, sender=self)
 
 
 def make_first_partitions(using: str, **kwargs: Any) -> None:
@@ -42,3 +46,14 @@ def make_first_partitions(using: str, **kwargs: Any) -> None:
 
     if partitions.are_migrated():
         partitions.make_ahead(timezone.now())
+
+
+def store_standard_rules(using: str, **kwargs: Any) -> None:
+    """Store the standard alert rules that this version brings, switched off."""
+    from django.db import connection
+
+    from vhosts.alerts.standard.seed import seed_standard_rules
+    from vhosts.models import AlertRule
+
+    if AlertRule._meta.db_table in connection.introspection.table_names():
+        seed_standard_rules()

@@ -14,7 +14,10 @@ from celery import shared_task
 from console.background.job_runs import recorded, run_steps
 from console.brokers.connect import unless_forgotten
 from console.faces.rest.request_counts import forget_old_counts
+from vhosts.alerts.evaluate import alone as alerts
+from vhosts.alerts.evaluate import watch
 from vhosts.alerts.notifications import alive, deliver, old, route
+from vhosts.alerts.retention import drop_old_incidents
 from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
 from vhosts.polling import dispatch, run
@@ -37,14 +40,32 @@ def dispatch_due_polls() -> None:
 @recorded("poll_broker")
 def poll_broker(broker_id: int, claim: int) -> None:
     with unless_forgotten(broker_id):
-        run.poll(broker_id, claim, dispatch.database_now())
+        if run.poll(broker_id, claim, dispatch.database_now()):
+            alerts.after_poll(broker_id)
 
 
 @shared_task(ignore_result=True)
 @recorded("take_inventory")
 def take_inventory(broker_id: int, claim: int) -> None:
     with unless_forgotten(broker_id):
-        inventory.take(broker_id, claim, dispatch.database_now())
+        if inventory.take(broker_id, claim, dispatch.database_now()):
+            alerts.after_inventory(broker_id)
+
+
+@shared_task(ignore_result=True)
+@recorded("watch_alerts")
+def watch_alerts() -> None:
+    """Evaluate alert rules that no poll evaluates, and write reminders that are due. Beat runs this
+    every 5 seconds. Safe to run twice or in parallel."""
+    now = dispatch.database_now()
+    run_steps(
+        "watch_alerts",
+        {
+            "brokers": partial(watch.evaluate_overdue, now),
+            "console": partial(watch.evaluate_console, now),
+            "time": partial(watch.end_by_time, now),
+        },
+    )
 
 
 @shared_task(ignore_result=True)
@@ -64,6 +85,7 @@ def keep_history() -> None:
             "drop_partitions": partial(partitions.drop_old, now),
             "drop_queues": partial(retention.drop_queues, now),
             "drop_spans": partial(retention.drop_spans, now),
+            "drop_incidents": partial(drop_old_incidents, now),
             "request_counts": partial(forget_old_counts, now.timestamp()),
         },
     )

@@ -71,6 +71,20 @@ JOBS = (
         ),
     ),
     Job(
+        name="watch_alerts",
+        label="Watch alerts",
+        task="vhosts.tasks.watch_alerts",
+        queue=DEFAULT,
+        every_s=5.0,
+        expires_s=5,
+        without="Alerts about silent brokers and workers don't fire, and nobody is reminded.",
+        steps=(
+            ("brokers", "Evaluate brokers that aren't polled"),
+            ("console", "Evaluate the console itself"),
+            ("time", "Write reminders, end snoozes"),
+        ),
+    ),
+    Job(
         name="keep_history",
         label="Keep history",
         task="vhosts.tasks.keep_history",
@@ -85,6 +99,7 @@ JOBS = (
             ("drop_partitions", "Delete old partitions"),
             ("drop_queues", "Delete queues that are long gone"),
             ("drop_spans", "Delete old polling spans"),
+            ("drop_incidents", "Delete old alert incidents"),
             ("request_counts", "Delete old request counts"),
         ),
     ),
@@ -116,6 +131,13 @@ JOBS = (
         task="vhosts.tasks.take_inventory",
         queue=POLLING,
         without="The objects of some brokers aren't read.",
+    ),
+    Job(
+        name="evaluate_alerts",
+        label="Evaluate a broker's alert rules",
+        task="vhosts.tasks.poll_broker",
+        queue=POLLING,
+        without="Alert rules of some brokers aren't evaluated.",
     ),
     Job(
         name="apply_changes",

@@ -55,6 +55,10 @@ class OwnNode:
             service.ask_to_stop()
             service.wait_until_stopped(20)
 
+    def control(self, *arguments: str) -> None:
+        """Run rabbitmqctl on it."""
+        self._node.control(*arguments)
+
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)
 

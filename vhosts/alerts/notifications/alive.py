@@ -22,7 +22,7 @@ EVERY: Final = timedelta(seconds=60)
 #: Where the last report is recorded, beside the background jobs.
 NAME: Final = "alive_report"
 #: What must run for the console to count as alive.
-_NEEDED = frozenset({"dispatch_due_polls", "notify_alerts", "evaluate_alerts"})
+_NEEDED = frozenset({"dispatch_due_polls", "notify_alerts", "watch_alerts"})
 _TIMEOUTS = Timeouts(connect=5, read=5, total=10)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -19,13 +21,14 @@ from django.views.decorators.http import require_http_methods
 
 from accessctl.authorize import require
 from accessctl.rights import Permission
-from console.errors import InvalidField
+from console.errors import InvalidField, NotThere
 from console.faces.lists import read_list, read_scope
 from console.faces.pages.words import counted
+from vhosts.alerts.acting import acknowledge, snooze
 from vhosts.alerts.notifications import ack
 from vhosts.alerts.pages.incidents import INCIDENTS, OPEN, UNTAKEN, in_scope, visible_incidents
-from vhosts.alerts.people import LONGEST_NOTE, acknowledge, snooze
-from vhosts.models import AlertDelivery, AlertIncident
+from vhosts.alerts.tables.choices import IncidentState
+from vhosts.models import AlertChannel, AlertDelivery, AlertIncident
 
 _SNOOZES = {
     "1": "1 hour",
@@ -35,14 +38,14 @@ _SNOOZES = {
     "72": "3 days",
     "168": "1 week",
 }
-#: The most alerts of one act.
-_MOST = 20_000
+#: The most alerts of one act: each is its own transaction with its audit entry.
+_MOST = 500
 
 
 class ActForm(forms.Form):
     use_required_attribute = False
     note = forms.CharField(
-        required=False, max_length=LONGEST_NOTE, widget=forms.Textarea({"class": "form-control", "rows": 3}),
+        required=False, max_length=2000, widget=forms.Textarea({"class": "form-control", "rows": 3}),
         help_text="What you found, or a ticket. Shown with the alert and stored in the audit log.",
     )  # fmt: skip
     hours = forms.ChoiceField(
@@ -75,16 +78,10 @@ def _act(request: HttpRequest, act: str) -> HttpResponse:
         now, note = timezone.now(), form.cleaned_data["note"].strip()
         try:
             if act == "snooze":
-                hours = int(form.cleaned_data["hours"] or 4)
-                done = snooze(
-                    ids,
-                    until=now + timedelta(hours=hours),
-                    note=note,
-                    now=now,
-                    acting_user=request.user,
-                )
+                until = now + timedelta(hours=int(form.cleaned_data["hours"] or 4))
+                done = _each(ids, lambda one: snooze(one, until, request.user, now, note))
             else:
-                done = acknowledge(ids, note=note, now=now, acting_user=request.user)
+                done = _each(ids, lambda one: acknowledge(one, request.user, now, note))
         except InvalidField as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
         else:
@@ -97,6 +94,26 @@ def _act(request: HttpRequest, act: str) -> HttpResponse:
         "action": reverse(f"alerts_{act}"),
     }  # fmt: skip
     return render(request, "vhosts/alerts/act.html", context, status=400 if form.errors else 200)
+
+
+def _each(ids: list[int], act: Callable[[int], object]) -> int:
+    """Act on each alert. Return for how many it was possible: pending ones and those that resolved
+    meanwhile don't count."""
+    done = 0
+    for one in ids:
+        try:
+            act(one)
+        except NotThere:
+            continue
+        done += 1
+    return done
+
+
+def _link_of(channel: AlertChannel) -> AnonymousUser:
+    """Return who acts where nobody is signed in."""
+    person = AnonymousUser()
+    person.username = f"link of {channel.name}"
+    return person
 
 
 def _chosen(request: HttpRequest) -> QuerySet[AlertIncident]:
@@ -150,14 +167,10 @@ def alert_link(request: HttpRequest, token: str) -> HttpResponse:
         )
     done = None
     if request.method == "POST":
-        ids = list(open_.values_list("pk", flat=True))
-        done = acknowledge(
-            ids,
-            note="",
-            now=timezone.now(),
-            acting_user=request.user if signed_in else None,
-            by="" if signed_in else f"link of {found.channel.name}",
-        )
+        now, person = timezone.now(), request.user if signed_in else _link_of(found.channel)
+        untaken = open_.exclude(state=IncidentState.ACKNOWLEDGED).order_by("-id")
+        ids = list(untaken.values_list("pk", flat=True)[:_MOST])
+        done = _each(ids, lambda one: acknowledge(one, person, now))
     context = {
         "notification": found.notification,
         "channel": found.channel,

@@ -17,7 +17,6 @@ from vhosts.alerts.tables.choices import (
 )
 from vhosts.alerts.tables.rules import AlertOwner, AlertRule, MaintenanceWindow
 
-
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 

@@ -1,0 +1,1 @@
+"""Edit rules, maintenance windows and owners: checked, within a person's grants, with audit rows."""

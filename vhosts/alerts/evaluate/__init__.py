@@ -1,0 +1,1 @@
+"""Evaluate rules over stored rows, and move incidents from state to state."""

@@ -1,0 +1,1 @@
+"""The standard rules: stored switched off, ready to switch on."""

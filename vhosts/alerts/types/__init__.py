@@ -1,0 +1,1 @@
+"""What alert rules can measure: one declaration for each type, by what it is about."""
