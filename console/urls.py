@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("console.health.views")),
     path("", include("console.pages.urls")),
     path("definitions/", include("vhosts.definitions.urls")),
+    path("alerts/", include("vhosts.alerts.pages.urls")),
     path("", include("vhosts.urls")),
     path("", include("accessctl.urls")),
     path("api/v1/", include("console.pages.rest.urls")),

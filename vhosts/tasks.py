@@ -16,6 +16,7 @@ from console.brokers.connect import unless_forgotten
 from console.faces.rest.request_counts import forget_old_counts
 from vhosts.alerts.evaluate import alone as alerts
 from vhosts.alerts.evaluate import watch
+from vhosts.alerts.notifications import alive, deliver, old, route
 from vhosts.alerts.retention import drop_old_incidents
 from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
@@ -87,6 +88,22 @@ def keep_history() -> None:
             "drop_spans": partial(retention.drop_spans, now),
             "drop_incidents": partial(drop_old_incidents, now),
             "request_counts": partial(forget_old_counts, now.timestamp()),
+        },
+    )
+
+
+@shared_task(ignore_result=True)
+@recorded("notify_alerts")
+def notify_alerts() -> None:
+    """Write and send messages of alerts. Beat runs this every few seconds. Safe to run in parallel."""
+    now = dispatch.database_now()
+    run_steps(
+        "notify_alerts",
+        {
+            "route": partial(route.route_events, now),
+            "deliver": deliver.deliver_due,
+            "drop_old": partial(old.drop_old, now),
+            "alive": partial(alive.report_alive, now),
         },
     )
 

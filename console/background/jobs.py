@@ -105,6 +105,21 @@ JOBS = (
         ),
     ),
     Job(
+        name="notify_alerts",
+        label="Send messages of alerts",
+        task="vhosts.tasks.notify_alerts",
+        queue=DEFAULT,
+        every_s=3.0,
+        expires_s=5,
+        without="Nobody is told of alerts.",
+        steps=(
+            ("route", "Write the messages that are due"),
+            ("deliver", "Send what is due"),
+            ("drop_old", "Give up and delete old messages"),
+            ("alive", "Report to the dead-man's switch"),
+        ),
+    ),
+    Job(
         name="poll_broker",
         label="Poll a broker",
         task="vhosts.tasks.poll_broker",

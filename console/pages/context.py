@@ -20,6 +20,8 @@ from console.faces.acts.once import generated
 from console.faces.face import FACES, Face, drawn_faces
 from console.models import Broker
 from console.scope import Scope
+from vhosts.alerts.pages.incidents import firing_count
+from vhosts.alerts.pages.urls import ALERT_ROUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
                 "connections", "Connections", "link", Permission.CONNECTIONS_VIEW, "n",
                 ("connection", "connection_close", "connections_close", "channels", "channel", "consumers"),
             ),
+            _Place("alerts", "Alerts", "bell-alert", Permission.ALERTS_VIEW, "i", ALERT_ROUTES),
         ),
     ),
     (
@@ -137,6 +140,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "brokers_in_trouble": SimpleLazyObject(lambda: _brokers_in_trouble(request)),
         "changes_to_look_at": SimpleLazyObject(lambda: changes_to_look_at(request.user)),
         "once": SimpleLazyObject(lambda: generated(request)),
+        "alerts_firing": SimpleLazyObject(lambda: firing_count(request.user)),
         "drifted": SimpleLazyObject(lambda: drifted(request.user)),
     }
 

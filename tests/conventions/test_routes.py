@@ -23,11 +23,15 @@ from accessctl.models import (
 from accessctl.tokens.service import create_token
 from console.audit import record
 from console.models import Broker, Change
+from tests.alerts.make import fire, make_channel, make_rule
 from tests.conventions.routes import ADMIN, AUDITED, NOWHERE, ROUTES, Route
 from tests.factories import connect_client
+from vhosts.alerts.notifications.ack import link_of
+from vhosts.alerts.notifications.route import route_events
 from vhosts.definitions.import_file import ImportOptions
 from vhosts.definitions.model import sealed
 from vhosts.models import (
+    AlertDelivery,
     Backup,
     Binding,
     Exchange,
@@ -152,6 +156,21 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             origin="page",
         ).pk,
         "person": User.objects.create_user("somebody").pk,
+        **_of_alerts(broker, now),
+    }
+
+
+def _of_alerts(broker: Broker, now: datetime) -> dict[str, Any]:
+    # At an address that is refused: a test message goes nowhere.
+    channel = make_channel("json://169.254.169.254/", link_acts=True)
+    incident = fire(make_rule(), broker, "q", now - timedelta(hours=1))
+    route_events(now)
+    delivery = AlertDelivery.objects.get()
+    return {
+        "alert": incident.pk,
+        "alert_channel": channel.pk,
+        "alert_message": delivery.notification_id,
+        "alert_token": link_of(delivery.pk).rstrip("/").rpartition("/")[2],
     }
 
 

@@ -1,5 +1,7 @@
 """Models of objects inside brokers: virtual hosts, queues, policies, history, definitions, alerts."""
 
+from vhosts.alerts.channels.model import AlertChannel
+from vhosts.alerts.notifications.model import AlertDelivery, AlertNotification
 from vhosts.alerts.tables.incidents import AlertEvent, AlertIncident
 from vhosts.alerts.tables.rules import (
     AlertBaseline,
@@ -34,9 +36,12 @@ from vhosts.virtual_hosts.model import VirtualHost
 
 __all__ = [
     "AlertBaseline",
+    "AlertChannel",
+    "AlertDelivery",
     "AlertEvaluation",
     "AlertEvent",
     "AlertIncident",
+    "AlertNotification",
     "AlertOwner",
     "AlertRule",
     "Backup",

@@ -9,6 +9,22 @@ from console.kinds.registry import KINDS
 
 #: Operations that aren't one of `_VERBS` on an object of a kind.
 _OPERATIONS = {
+    "alerts:acknowledged": "Acknowledge alert",
+    "alerts:add_channel": "Create alert channel",
+    "alerts:add_owner": "Create owner",
+    "alerts:add_rule": "Create alert rule",
+    "alerts:add_window": "Create maintenance window",
+    "alerts:delete_channel": "Delete alert channel",
+    "alerts:delete_owner": "Delete owner",
+    "alerts:delete_rule": "Delete alert rule",
+    "alerts:edit_channel": "Edit alert channel",
+    "alerts:edit_owner": "Edit owner",
+    "alerts:edit_rule": "Edit alert rule",
+    "alerts:edit_window": "Edit maintenance window",
+    "alerts:end_window": "End maintenance window",
+    "alerts:reopened": "Withdraw acknowledgement of alert",
+    "alerts:snoozed": "Snooze alert",
+    "alerts:test_channel": "Test alert channel",
     "backups:download": "Download backup",
     "backups:schedule": "Schedule backups",
     "backups:take": "Back up definitions",

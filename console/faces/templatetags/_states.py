@@ -137,6 +137,36 @@ STATES: dict[str, Look] = {
         "Unconsumed", "archive-box", "warn", "Messages wait, and it has no consumers."
     ),
     "well": Look("OK", "check-circle", "ok", "Nothing is known to be wrong."),
+    # An alert, its severity, a channel and what is sent to it.
+    "alert_pending": Look(
+        "Pending", "clock", "busy", "It holds, but not yet for as long as the rule wants."
+    ),
+    "alert_firing": Look("Firing", "bell-alert", "bad"),
+    "alert_acknowledged": Look(
+        "Acknowledged", "hand-raised", "busy", "It still fires; somebody has taken it."
+    ),
+    "alert_snoozed": Look(
+        "Snoozed", "bell-snooze", "mute", "It still fires; no message until the snooze ends."
+    ),
+    "alert_no_data": Look(
+        "No data",
+        "eye-slash",
+        "warn",
+        "The broker can’t be seen, so nobody knows whether it still holds.",
+    ),
+    "alert_resolved": Look("Resolved", "check-circle", "ok"),
+    "critical": Look("Critical", "x-circle", "bad"),
+    "info": Look("Info", "information-circle", "mute"),
+    "channel_works": Look(
+        "Works", "check-circle", "ok", "The last message arrived at the service."
+    ),
+    "channel_failing": Look("Failing", "x-circle", "bad"),
+    "channel_unused": Look("Not used yet", "ellipsis-horizontal-circle", "busy"),
+    "channel_off": Look("Off", "pause-circle", "mute"),
+    "delivery_waiting": Look("Waiting", "clock", "busy"),
+    "delivery_sending": Look("Sending", "paper-airplane", "busy"),
+    "delivery_sent": Look("Sent", "check-circle", "ok", "The service took the message."),
+    "delivery_failed": Look("Given up", "x-circle", "bad"),
     # A background job of the console, and the workers on its queues.
     "working": Look("Working", "check-circle", "ok"),
     "no_errors": Look("No errors", "check-circle", "ok", "No recent unexpected error."),

@@ -1,0 +1,1 @@
+"""From events to messages: grouping, routing, deliveries with retries, the texts and the link to acknowledge."""

@@ -1,0 +1,17 @@
+"""The tabs of the alerts pages, and the panel of an object's incidents on its own page."""
+
+from __future__ import annotations
+
+from accessctl.authorize import AnyUser, may
+from accessctl.rights import Permission
+
+_TABS = (
+    ("Alerts", "alerts"),
+    ("Channels", "alert_channels"),
+    ("Messages", "alert_messages"),
+)
+
+
+def tabs(user: AnyUser) -> list[tuple[str, str]]:
+    """Return (label, route) of the tabs."""
+    return list(_TABS) if may(user, Permission.ALERTS_VIEW) else []
