@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('console', '0023_other_management_urls'),
-        ('vhosts', '0013_rates'),
+        ('vhosts', '0016_live_lists'),
     ]
 
     operations = [

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('vhosts', '0013_rates'),
+        ('vhosts', '0017_nodes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('console', '0021_managed_by_files'),
-        ('vhosts', '0015_conditions'),
+        ('vhosts', '0018_dashboards'),
     ]
 
     operations = [
