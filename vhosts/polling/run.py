@@ -59,7 +59,6 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     hold = _holder(broker_id, claim)
     seen: Seen | None = None
     choice = UrlChoice(broker, status, now)
-    seen: Seen | None = None
     try:
         seen = choice.read(lambda url: _look(broker, status, url, choice, now, hold))
         choice.probe()
