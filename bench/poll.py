@@ -156,13 +156,15 @@ def _measure(
     rounds: int,
 ) -> None:
     from console.models import BrokerStatus
+    from console.rabbitmq.prometheus.counters import families, style_of
     from vhosts.models import Poll
 
     off = {}
     paths = [("/api/overview", 0), ("/api/nodes", 0), ("/api/health/checks/alarms", 0)]
     if source == "prometheus":
-        family = "/metrics/detailed?family=queue_coarse_metrics"
-        paths.append((family, ports["http/prometheus"]))
+        style = style_of(_overview(live)["rabbitmq_version"])
+        family = "&family=".join(["queue_coarse_metrics", *families(style)])
+        paths.append((f"/metrics/detailed?family={family}", ports["http/prometheus"]))
     else:
         off = {"prometheus": {"until": "2999-01-01T00:00:00+00:00", "reason": "bench"}}
         columns = "vhost,name,messages,messages_ready,messages_unacknowledged"

@@ -263,7 +263,14 @@ BY_ID = [
 PAGES_BY_ID = {
     "user": ("user", "user_edit", "user_delete", "user_connections"),
     "vhost": ("vhost", "vhost_edit", "vhost_delete"),
-    "queue": ("queue", "queue_now", "queue_details", "queue_bindings", "queue_history", "queue_rates"),
+    "queue": (
+        "queue",
+        "queue_now",
+        "queue_details",
+        "queue_bindings",
+        "queue_history",
+        "queue_rates",
+    ),
     "broker": ("broker", "broker_edit", "broker_forget", "broker_history"),
     "change": ("change", "change_strip"),
 }

@@ -20,10 +20,10 @@ _TABLE: dict[Source, str] = {"5m": "vhosts_queue_rate_5m", "1h": "vhosts_queue_r
 _COLUMNS = ", ".join(KINDS)
 #: Up to this length, every change is read.
 _RAW_AT_MOST_S = 6 * 3600
-_NONE: tuple[float, ...] = (0.0,) * len(KINDS)
 
 #: A queue's rates in the order of KINDS; None: unknown.
 Values = Sequence[float | None]
+_NONE: Values = (0.0,) * len(KINDS)
 
 
 class RatePoint(NamedTuple):

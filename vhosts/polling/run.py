@@ -135,7 +135,7 @@ def _look(
         except NoSource as error:
             failure = error.error
         published = None
-        if depths is None or not depths.counters:
+        if depths is not None and not depths.counters:
             published = read_published(client, overview)
     return Seen(vitals, answer_ms, depths, failure, collector.sources_off, published)
 
