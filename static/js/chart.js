@@ -6,6 +6,8 @@
 //        data-stepped                 a value holds until the next one (depths)
 //        data-colours="ready unacked" names of colours, where they aren't those of the series
 //        data-bytes                   values are bytes: shown in KiB, MiB, …
+//        data-limit="3000"            a dashed line, and data-limit-label what it is
+//        data-mark="1764312000"       a line at this time (Unix seconds), and data-mark-label why
 //        data-unit="/s"></div>
 // The answer, by columns: {"from": seconds, "to": seconds, "at": [seconds], "ready": [number | null], …}.
 // null is a gap and stays one. Dragging sets ?from=&to= of the page; charts of a page share the crosshair.
@@ -97,7 +99,7 @@ function options(chart) {
     select: { show: true },
     scales: {
       x: { range: () => [chart.from, chart.to] },
-      y: { range: (_u, _low, high) => [0, high > 0 ? high * 1.08 : 1] },
+      y: { range: (_u, _low, high) => [0, top(chart, high)] },
     },
     axes: [
       { ...axis, grid: { show: false }, size: 28, space: 70, values: (u, splits) => splits.map((at) => clock(at, chart.to - chart.from)) },
@@ -116,10 +118,49 @@ function options(chart) {
       })),
     ],
     hooks: {
+      draw: [(u) => lines(chart, u)],
       setCursor: [(u) => showValues(chart, u.cursor.idx ?? undefined)],
       setSelect: [(u) => zoom(chart, u)],
     },
   };
+}
+
+// The limit is part of the picture once the figures come near it.
+function top(chart, high) {
+  const limit = Number(chart.box.dataset.limit || 0);
+  const most = limit && high * 2 >= limit ? Math.max(high, limit) : high;
+  return most > 0 ? most * 1.08 : 1;
+}
+
+// The limit and the mark, each with its label.
+function lines(chart, u) {
+  const { limit, limitLabel, mark, markLabel } = chart.box.dataset;
+  const { left, top: above, width, height } = u.bbox;
+  const scale = devicePixelRatio;
+  const line = (x1, y1, x2, y2, label, x, y, right) => {
+    u.ctx.save();
+    u.ctx.strokeStyle = u.ctx.fillStyle = token("bad");
+    u.ctx.lineWidth = scale;
+    u.ctx.setLineDash([5 * scale, 4 * scale]);
+    u.ctx.beginPath();
+    u.ctx.moveTo(x1, y1);
+    u.ctx.lineTo(x2, y2);
+    u.ctx.stroke();
+    u.ctx.font = `${11 * scale}px Inter, sans-serif`;
+    u.ctx.textAlign = right ? "right" : "left";
+    u.ctx.fillText(label ?? "", x, y);
+    u.ctx.restore();
+  };
+  if (limit) {
+    const y = u.valToPos(Number(limit), "y", true);
+    if (y >= above) line(left, y, left + width, y, limitLabel, left + 4 * scale, y + 13 * scale, false);
+  }
+  if (mark) {
+    const x = u.valToPos(Number(mark), "x", true);
+    const right = x > left + width / 2;
+    const beside = x + (right ? -4 : 4) * scale;
+    if (x >= left && x <= left + width) line(x, above, x, above + height, markLabel, beside, above + height - 6 * scale, right);
+  }
 }
 
 // A value between two gaps has no line of its own: show it as a point.

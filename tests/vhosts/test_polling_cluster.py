@@ -84,6 +84,11 @@ class Scene:
         rows = Queue.objects.present().filter(broker=self.broker, vhost=self.vhost)
         return dict(rows.values_list("name", "state"))
 
+    def conditions(self) -> dict[str, str]:
+        """What the list shows as worst of each queue."""
+        rows = Queue.objects.present().filter(broker=self.broker, vhost=self.vhost)
+        return dict(rows.values_list("name", "condition"))
+
     def look(self) -> BrokerStatus:
         """A poll and the inventory that it asks for; slots are whole seconds."""
         time.sleep(1.1)
@@ -171,6 +176,9 @@ def test_a_dead_node_takes_no_queue_away(
     assert scene.states() == {
         "classic": "down", "quorum": "running", "stream": "running", "here": "running",
     }  # fmt: skip
+    conditions = scene.conditions()
+    assert (conditions["classic"], conditions["quorum"]) == ("down", "member_down")
+    assert (scene.queue("quorum").members, scene.queue("quorum").members_online) == (3, 2)
     # The sums say what they leave out, and their history has a gap.
     assert (status.queues, status.queues_without_depth, status.messages_ready) == (4, 1, 10)
     assert status.part_errors["depths"].startswith("1 of 4 queues are without figures")
@@ -236,6 +244,8 @@ def test_with_two_of_three_dead_replicated_queues_are_in_minority(scene: Scene) 
         assert scene.states() == {
             "classic": "down", "quorum": "minority", "stream": "minority", "here": "running",
         }  # fmt: skip
+        conditions = scene.conditions()
+        assert (conditions["classic"], conditions["quorum"]) == ("down", "minority")
         depths = scene.depths()
         assert (depths["classic"], depths["here"]) == (None, 2)
         # The one survivor may have been made their leader before the majority was lost.

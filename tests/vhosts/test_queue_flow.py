@@ -108,6 +108,13 @@ def test_what_is_lost_and_how_full_it_is() -> None:
     assert _shown().lost is None
 
 
+def test_a_queue_without_traffic_names_no_publisher_of_its_virtual_host() -> None:
+    quiet = Facts(state="running", ready=5, unacked=2, total=7, consumers=1, publish=0.0)
+    found = _shown(quiet, channel=_channel(publish=9.0)).publishers
+    assert (found.boxes, found.note) == ((), "Nothing is published to this queue now.")
+    assert _shown(channel=_channel(publish=9.0)).publishers.boxes[0].name == "worker-1"
+
+
 def test_without_channels_it_says_so() -> None:
     found = strip(FACTS, _live(consumers=None), Sources(), None, "The broker keeps no statistics.")
     assert found.publishers.note == "The broker keeps no statistics."

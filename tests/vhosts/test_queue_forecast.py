@@ -103,11 +103,31 @@ def test_the_verdict_says_when_and_by_which_method() -> None:
     known = forecast(line(30, lambda minute: 100 + 60 * minute), 3000)
     said = verdict(facts, Background(forecast=known))
     assert said.lead == "Grows by ≈4/s, and nobody consumes."
-    assert any(
-        one.startswith("At 3\u202f000 messages it drops the oldest, in ≈19 min (")
-        for one in said.facts
-    )
-    assert any("A straight line fitted" in one for one in said.facts)
+    assert any(one == "At 3,000 messages it drops the oldest, in ≈19 min." for one in said.facts)
+    assert said.method.startswith("Forecast: a straight line fitted")
     assert said.others == ("filling", "growing")
     too_new = verdict(facts, Background(forecast=forecast([], 3000)))
     assert any("there isn’t enough history to say when." in one for one in too_new.facts)
+
+
+def test_it_says_that_a_queue_keeps_up_only_if_it_does() -> None:
+    known: dict[str, Any] = {
+        "state": "running",
+        "ready": 5,
+        "unacked": 0,
+        "total": 5,
+        "consumers": 2,
+        "overflow": "drop-head",
+    }
+    keeps = verdict(Facts(**known, publish=6.4, deliver=6.3, growth=0), Background())
+    assert keeps.lead == "Keeps up: 6.4/s in, 6.3/s out, 5 messages ready."
+    behind = verdict(Facts(**known, publish=80.0, deliver=19.0, growth=0), Background())
+    assert (behind.tone, behind.lead) == (
+        "warn", "More comes than leaves: 80/s in, 19/s out, 5 messages ready.",
+    )  # fmt: skip
+    unknown = verdict(Facts(**known), Background())
+    assert "Its rates aren’t known, so neither is whether it keeps up." in unknown.lead
+    idle = verdict(
+        Facts(**{**known, "ready": 0, "total": 0}, publish=0.0, deliver=0.0), Background()
+    )
+    assert (idle.tone, idle.lead) == ("mute", "Idle: it is empty and has no traffic.")

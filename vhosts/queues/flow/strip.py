@@ -61,7 +61,7 @@ def strip(
     found = conditions_of(facts)
     lost = max(0.0, facts.surplus or 0) if {"losing", "rejecting"} & set(found) else None
     return Strip(
-        publishers=_publishers(clients, sources, why_not),
+        publishers=_publishers(facts, clients, why_not),
         exchanges=tuple(sorted(sources.found, key=lambda one: -(one.routed or 0))[:MOST]),
         by_default_exchange=live.incoming.get("", 0) > 0 or not sources.found,
         consumers=_consumers(facts, live, clients),
@@ -80,7 +80,9 @@ def _fill(facts: Facts) -> int | None:
     return 100 if is_full(facts) else int(100 * facts.ready / max(1, facts.max_length))
 
 
-def _publishers(clients: Clients | None, sources: Sources, why_not: str) -> Column:
+def _publishers(facts: Facts, clients: Clients | None, why_not: str) -> Column:
+    if facts.publish == 0:
+        return Column(note="Nothing is published to this queue now.")
     if clients is None:
         return Column(note=why_not)
     busy = sorted(

@@ -100,14 +100,15 @@ def is_full(facts: Facts) -> bool:
     )
 
 
-def _overflows(facts: Facts) -> bool:
-    surplus = facts.surplus
+def is_more(surplus: float | None, publish: float | None) -> bool:
+    """Return whether clearly more is published than leaves."""
     return (
-        is_full(facts)
-        and surplus is not None
-        and surplus > SURPLUS_LEAST
-        and surplus > SURPLUS_SHARE * (facts.publish or 0)
+        surplus is not None and surplus > SURPLUS_LEAST and surplus > SURPLUS_SHARE * (publish or 0)
     )
+
+
+def _overflows(facts: Facts) -> bool:
+    return is_full(facts) and is_more(facts.surplus, facts.publish)
 
 
 def _waits(facts: Facts) -> bool:

@@ -15,7 +15,10 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Literal
 
-METHOD = "A straight line fitted to the depth since its lowest point of the last 3 hours"
+METHOD = (
+    "Forecast: a straight line fitted to the depth since its lowest point of the last 3 hours, "
+    "give or take three standard errors."
+)
 #: How far back points are read, and how far apart they are.
 LOOKS_BACK = timedelta(hours=3)
 STEP_S = 60

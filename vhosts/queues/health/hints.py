@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from console.faces.templatetags._text import grouped
 from vhosts.models import Queue
 from vhosts.queues.health.conditions import GROWTH_S
+from vhosts.queues.health.figures import messages
 from vhosts.queues.health.forecast import about
 
 
@@ -17,11 +17,11 @@ def hint_of(queue: Queue) -> str:
 
 
 def _losing(queue: Queue) -> str:
-    return f"It has reached its limit of {grouped(queue.max_length or 0)} messages and drops its oldest."
+    return f"It has reached its limit of {messages(queue.max_length or 0)} and drops its oldest."
 
 
 def _rejecting(queue: Queue) -> str:
-    return f"It has reached its limit of {grouped(queue.max_length or 0)} messages and refuses new ones."
+    return f"It has reached its limit of {messages(queue.max_length or 0)} and refuses new ones."
 
 
 def _filling(queue: Queue) -> str:
@@ -30,7 +30,7 @@ def _filling(queue: Queue) -> str:
         return ""
     seconds = (queue.max_length - queue.ready) * GROWTH_S / queue.growth_5m
     return (
-        f"It reaches its limit of {grouped(queue.max_length)} messages in {about(seconds)}, "
+        f"It reaches its limit of {messages(queue.max_length)} in {about(seconds)}, "
         "if it grows on as in the last 5 minutes."
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from console.rabbitmq.queue_states import DOWN, MINORITY
 from console.rabbitmq.types import Consumer, QueueNow
 from vhosts.history import read as history
 from vhosts.models import Queue
@@ -13,6 +14,8 @@ from vhosts.queues.health.forecast import LOOKS_BACK, STEP_S, Forecast, forecast
 from vhosts.queues.health.sources import sources_of
 from vhosts.queues.health.verdict import Background, Verdict, verdict
 from vhosts.selectors import QueueRow
+
+_STOPPED = (DOWN, MINORITY)
 
 
 def verdict_of(row: QueueRow, *, now: datetime, live: QueueNow | None = None) -> Verdict | None:
@@ -24,7 +27,8 @@ def verdict_of(row: QueueRow, *, now: datetime, live: QueueNow | None = None) ->
     if live is not None:
         facts = facts_now(facts, live)
     background = Background(
-        outage=row.outage if live is None or facts.ready is None else "",
+        outage=row.outage if live is None or facts.ready is None or facts.state in _STOPPED else "",
+        last_known=row.last_known,
         unknown_reason=row.unknown_reason,
         sources=sources_of(queue, queue.broker.status),
         incoming=live.incoming if live is not None else {},

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from console.faces.templatetags._states import STATES
-from console.faces.templatetags._text import grouped, lasted, sized
+from console.faces.templatetags._text import lasted, sized
 from vhosts.queues.health.conditions import (
     GROWTH_S,
     UNKNOWN,
@@ -15,9 +15,10 @@ from vhosts.queues.health.conditions import (
     Facts,
     conditions_of,
     is_full,
+    is_more,
     worst,
 )
-from vhosts.queues.health.figures import messages, per_s
+from vhosts.queues.health.figures import count, messages, per_s
 from vhosts.queues.health.forecast import METHOD, Forecast, about
 from vhosts.queues.health.sources import Sources, origin
 
@@ -31,6 +32,7 @@ class Background:
     """
 
     outage: str = ""
+    last_known: str = ""
     unknown_reason: str = ""
     sources: Sources = field(default_factory=Sources)
     incoming: Mapping[str, float] = field(default_factory=dict)
@@ -52,6 +54,8 @@ class Verdict:
     cause: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     since: datetime | None = None
+    #: How the forecast was made; "" without one.
+    method: str = ""
 
 
 def verdict(facts: Facts, more: Background, *, since: datetime | None = None) -> Verdict:
@@ -66,6 +70,7 @@ def verdict(facts: Facts, more: Background, *, since: datetime | None = None) ->
         tuple(_causes(condition, facts, more)),
         tuple(name for name in found[1:] if name not in _IMPLIES.get(found[0], ())),
         since if found else None,
+        METHOD if more.forecast is not None and more.forecast.state == "reaches" else "",
     )
 
 
@@ -101,6 +106,12 @@ def _well(facts: Facts) -> tuple[str, str, str]:
         return "mute", "minus-circle", "Idle: it is empty and has no traffic."
     if not busy:
         return "mute", "minus-circle", f"Quiet: {depth} ready, and no traffic now."
+    if is_more(facts.surplus, facts.publish):
+        return (
+            "warn",
+            "arrow-trending-up",
+            f"More comes than leaves: {_in_out(facts)}, {depth} ready.",
+        )
     if (facts.growth or 0) <= 0:
         return "ok", "check-circle", f"Keeps up: {_in_out(facts)}, {depth} ready."
     return "ok", "check-circle", f"Nothing is known to be wrong: {_in_out(facts)}, {depth} ready."
@@ -185,10 +196,15 @@ _LEADS: Mapping[str, Callable[[Facts], str]] = {
 
 
 def _facts(condition: str, facts: Facts, more: Background) -> Iterator[str]:
+    if more.outage:
+        yield more.last_known or (
+            "" if facts.ready is not None else "Its depth has never been read."
+        )
+        yield "Its figures return when the node is back."
     if more.outage or condition == UNKNOWN:
         return
     if condition != WELL:
-        yield f"{_traffic(facts)}{grouped(facts.ready or 0)} ready, {_unacked(facts)}."
+        yield f"{_traffic(facts)}{count(facts.ready or 0)} ready, {_unacked(facts)}."
     if is_full(facts):
         if condition not in _AT_LIMIT:
             yield f"It is at {_limit(facts)}."
@@ -210,7 +226,7 @@ def _traffic(facts: Facts) -> str:
 
 
 def _unacked(facts: Facts) -> str:
-    return "unacked unknown" if facts.unacked is None else f"{grouped(facts.unacked)} unacked"
+    return "unacked unknown" if facts.unacked is None else f"{count(facts.unacked)} unacked"
 
 
 def _at_limit(facts: Facts) -> str:
@@ -239,8 +255,9 @@ def _until_limit(condition: str, facts: Facts, more: Background) -> Iterator[str
 def _forecast(facts: Facts, found: Forecast) -> str:
     limit = f"At {messages(facts.max_length or 0)} it {_does(facts)}"
     if found.state == "reaches" and found.after is not None:
-        band = f"{about(found.soonest or 0)} to {about(found.latest or 0)}".replace("≈", "")
-        return f"{limit}, in {about(found.after)} ({band}). {METHOD}, give or take three standard errors."
+        first, last = about(found.soonest or 0), about(found.latest or 0)
+        band = f" ({first} to {last})".replace("≈", "") if first != last else ""
+        return f"{limit}, in {about(found.after)}{band}."
     if found.state == "not_growing":
         return f"{limit}; it isn’t growing towards that."
     if found.state == "uneven":
