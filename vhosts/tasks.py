@@ -16,6 +16,7 @@ from console.brokers.connect import unless_forgotten
 from console.faces.rest.request_counts import forget_old_counts
 from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
+from vhosts.live import reading as live
 from vhosts.polling import dispatch, run
 from vhosts.polling.inventory import take as inventory
 
@@ -64,6 +65,7 @@ def keep_history() -> None:
             "drop_queues": partial(retention.drop_queues, now),
             "drop_spans": partial(retention.drop_spans, now),
             "request_counts": partial(forget_old_counts, now.timestamp()),
+            "live_rows": partial(live.forget_old, now),
         },
     )
 

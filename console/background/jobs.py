@@ -86,6 +86,7 @@ JOBS = (
             ("drop_queues", "Delete queues that are long gone"),
             ("drop_spans", "Delete old polling spans"),
             ("request_counts", "Delete old request counts"),
+            ("live_rows", "Delete live lists that nobody looks at"),
         ),
     ),
     Job(
