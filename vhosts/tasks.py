@@ -20,6 +20,7 @@ from vhosts.alerts.notifications import alive, deliver, old, route
 from vhosts.alerts.retention import drop_old_incidents
 from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
+from vhosts.live import reading as live
 from vhosts.polling import dispatch, run
 from vhosts.polling.inventory import take as inventory
 
@@ -88,6 +89,7 @@ def keep_history() -> None:
             "drop_spans": partial(retention.drop_spans, now),
             "drop_incidents": partial(drop_old_incidents, now),
             "request_counts": partial(forget_old_counts, now.timestamp()),
+            "live_rows": partial(live.forget_old, now),
         },
     )
 

@@ -102,6 +102,7 @@ JOBS = (
             ("drop_spans", "Delete old polling spans"),
             ("drop_incidents", "Delete old alert incidents"),
             ("request_counts", "Delete old request counts"),
+            ("live_rows", "Delete live lists that nobody looks at"),
         ),
     ),
     Job(

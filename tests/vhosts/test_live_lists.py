@@ -77,7 +77,7 @@ class TestLists:
     def test_connections_channels_and_consumers_of_a_client(
         self, browser: Any, broker: Broker, scratch_vhost: Any, opened: Any, eventually: Any
     ) -> None:
-        """AC-044, AC-050: every figure of a client's connection, channel and consumer."""
+        """AC-050: every figure of a client's connection, channel and consumer."""
         queue = scratch_vhost.declare("orders")
         client = opened(scratch_vhost.name, HOSTILE, product="<b>shop</b>", nested={"a": [1]})
         channel = client.channel()

@@ -37,8 +37,8 @@ def why_not_closable(row: LiveConnection) -> str:
     """Return why it can't be closed, as last read: one sentence, "" if it can."""
     if row.connected_at is None:
         return (
-            "RabbitMQ doesn't report when this connection was opened, so it can't be told from a later "
-            "one with the same addresses."
+            "RabbitMQ doesn't report when this connection was opened, so a later one with the same "
+            "addresses would look the same."
         )
     return ""
 

@@ -45,7 +45,7 @@ class LiveConnectionRead(_LiveRead):
     client_properties = serializers.DictField(help_text="As the client sent them.")
 
     class Meta:
-        ref_name = "Connection"
+        ref_name = "LiveConnection"
 
 
 class LiveChannelRead(_LiveRead):
@@ -84,7 +84,7 @@ class LiveChannelRead(_LiveRead):
     facts = serializers.DictField(help_text="More figures, as RabbitMQ calls them.")
 
     class Meta:
-        ref_name = "Channel"
+        ref_name = "LiveChannel"
 
 
 class LiveConsumerRead(_LiveRead):
@@ -114,4 +114,4 @@ class LiveConsumerRead(_LiveRead):
     )
 
     class Meta:
-        ref_name = "Consumer"
+        ref_name = "LiveConsumer"
