@@ -1,4 +1,4 @@
-"""Move the incidents of one broker from state to state, by what `alert_found` holds.
+"""Move the incidents of one broker from state to state, by what was found, in `alert_found`.
 
 Each statement changes incidents and writes their events at once. The caller holds the lock of the
 broker's evaluation, in one transaction.
@@ -15,6 +15,17 @@ from django.db.backends.utils import CursorWrapper
 from console.models import Broker
 from vhosts.alerts.evaluate.collect import Result
 from vhosts.alerts.evaluate.scope import owners_of, patterns, windows_of
+from vhosts.polling.copying import temporary_table
+
+_FOUND = {
+    "rule_id": "bigint",
+    "kind": "text",
+    "vhost": "text",
+    "name": "text",
+    "verdict": "text",
+    "value": "double precision",
+    "detail": "text",
+}
 
 #: Patterns only restrict subjects that have such a name.
 _COVERS = """(p.vhost = '%%' OR (i.vhost <> '' AND i.vhost LIKE p.vhost))
@@ -161,9 +172,10 @@ def move(
         "active": list(active),
     }
     changed = False
-    for statement in _ALL:
-        cursor.execute(statement.format(mine=mine(broker)), values)
-        changed |= bool(cursor.rowcount)
+    with temporary_table(cursor, "alert_found", _FOUND, result.rows):
+        for statement in _ALL:
+            cursor.execute(statement.format(mine=mine(broker)), values)
+            changed |= bool(cursor.rowcount)
     return changed
 
 
