@@ -49,6 +49,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
                 ),
             ),
             _Place("queues", "Queues", "queue-list", Permission.QUEUES_VIEW, "q", ("queue", "queue_members", "queue_member")),
+            _Place("diagnosis", "Diagnosis", "magnifying-glass", Permission.BROKERS_VIEW, "h", ("finding_ignore", "readiness", "noise")),
         ),
     ),
     (
@@ -174,7 +175,7 @@ def rail_of(user: AnyUser, here: str = "") -> list[dict[str, Any]]:
 
 
 #: Lists with a scope that are tabs beside an entry of the rail.
-_TABS = frozenset({"matrix", "unmanaged", "backups"})
+_TABS = frozenset({"matrix", "unmanaged", "backups", "readiness", "noise"})
 
 
 def scoped_routes() -> frozenset[str]:

@@ -34,7 +34,9 @@ from vhosts.models import (
     FederationUpstream,
     FederationUpstreamSet,
     GlobalParameter,
+    IgnoredFinding,
     ImportDraft,
+    NoisePattern,
     OperatorPolicy,
     Parameter,
     Policy,
@@ -91,6 +93,10 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             **seen, vhost="/", source="e", destination_type="queue", destination="q"
         ).pk,
         "policy": Policy.objects.create(**seen, **capped).pk,
+        "ignored_finding": IgnoredFinding.objects.create(
+            broker=broker, rule="alarm", reason="known", at=now
+        ).pk,
+        "noise_pattern": NoisePattern.objects.create(pattern="celery*", created_at=now).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,
         "shovel": Shovel.objects.create(**seen, vhost="/", name="mover", value=_MOVER).pk,
         "federation_upstream": FederationUpstream.objects.create(

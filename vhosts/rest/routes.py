@@ -5,8 +5,11 @@ from console.faces.rest.drawn.acts import with_acts
 from console.faces.rest.drawn.objects import view_of
 from vhosts.definitions.rest.backups import BackupsView
 from vhosts.definitions.rest.views import DefinitionsView
+from vhosts.diagnosis.api import FindingsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
+from vhosts.noise.api import NoiseView
+from vhosts.readiness.api import ReadinessView
 from vhosts.rest.views import PollsView, QueuesView
 from vhosts.routing.api import RouteView
 
@@ -14,6 +17,9 @@ from vhosts.routing.api import RouteView
 _OWN = (
     ("queues", with_acts(FACES["queue"], QueuesView), "api-queues"),
     ("limits", LimitsView, "api-limits"),
+    ("findings", FindingsView, "api-findings"),
+    ("noise", NoiseView, "api-noise"),
+    ("upgrade-readiness", ReadinessView, "api-readiness"),
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),

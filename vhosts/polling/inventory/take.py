@@ -21,7 +21,9 @@ from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import AccessRefused, BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
+from vhosts.diagnosis.report import take_report
 from vhosts.federation.links import LINKS, take_links
+from vhosts.noise.mark import mark_noise
 from vhosts.polling import dispatch
 from vhosts.polling.depths.collect import SLOW
 from vhosts.polling.depths.consumers import take_consumers
@@ -72,6 +74,8 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
             take_links(broker, client, lambda: _held(broker, claim), now, errors)
             take_consumers(broker, client, lambda: _held(broker, claim), now)
             take_stream_depths(broker, client, lambda: _held(broker, claim), now)
+            mark_noise(broker.pk, now, lambda: _held(broker, claim))
+            take_report(broker, client, lambda: _held(broker, claim), now)
     except (BrokerError, ConsoleError) as error:
         # The next poll finds and reports what is wrong with the broker as a whole.
         whole = False
