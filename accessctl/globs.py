@@ -62,13 +62,13 @@ class Glob(Lookup):  # type: ignore[type-arg]
     lookup_name = "glob"
 
     def get_prep_lookup(self) -> str:
-        return (
-            str(self.rhs)
-            .replace("\\", "\\\\")
-            .replace("%", "\\%")
-            .replace("_", "\\_")
-            .replace("*", "%")
-        )
+        return self.like(str(self.rhs))
+
+    @staticmethod
+    def like(pattern: str) -> str:
+        """Return the pattern for LIKE."""
+        escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return escaped.replace("*", "%")
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         left, left_values = self.process_lhs(compiler, connection)

@@ -8,6 +8,7 @@ from console.faces.objects.pages import list_routes, page_routes
 from console.faces.operations.pages import act_routes
 from console.kinds.registry import TOPIC_PERMISSION
 from vhosts.bindings import views as bindings
+from vhosts.diagnosis import views as diagnosis
 from vhosts.exchanges.replace import exchange_replace
 from vhosts.explain_access import views as explain
 from vhosts.federation import views as federation
@@ -16,11 +17,13 @@ from vhosts.live.urls import live_routes
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.nodes import views as nodes
+from vhosts.noise import views as noise
 from vhosts.queues import detail as queue
 from vhosts.queues import rates
 from vhosts.queues import views as queues
 from vhosts.queues.changing import pages as queue_changes
 from vhosts.queues.flow.views import queue_flow
+from vhosts.readiness import views as readiness
 from vhosts.replicas import views as replicas
 from vhosts.routing import views as routing
 from vhosts.shovels import views as shovels
@@ -63,6 +66,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/members/change/", replicas.change_member, name="queue_member"),
     *live_routes,
     path("limits/", limits.limits, name="limits"),
+    path("diagnosis/", diagnosis.diagnosis, name="diagnosis"),
+    path("diagnosis/<int:broker_id>/ignore/", diagnosis.finding_ignore, name="finding_ignore"),
+    path("diagnosis/ignored/<int:ignored_id>/heed/", diagnosis.finding_heed, name="finding_heed"),
+    path("upgrade/", readiness.readiness, name="readiness"),
+    path("noise/", noise.noise, name="noise"),
+    path("noise/<int:pattern_id>/remove/", noise.noise_remove, name="noise_remove"),
     path("explain/", explain.explain, name="explain"),
     path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),
     path("route/", routing.route, name="route"),

@@ -57,6 +57,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
                 ("connection", "connection_close", "connections_close", "channels", "channel", "consumers"),
             ),
             _Place("alerts", "Alerts", "bell-alert", Permission.ALERTS_VIEW, "i", ALERT_ROUTES),
+            _Place("diagnosis", "Diagnosis", "magnifying-glass", Permission.BROKERS_VIEW, "h", ("finding_ignore", "readiness", "noise")),
         ),
     ),
     (
@@ -183,7 +184,7 @@ def rail_of(user: AnyUser, here: str = "") -> list[dict[str, Any]]:
 
 
 #: Lists with a scope that are tabs beside an entry of the rail.
-_TABS = frozenset({"matrix", "unmanaged", "backups", "channels", "consumers"})
+_TABS = frozenset({"matrix", "unmanaged", "backups", "channels", "consumers", "readiness", "noise"})
 
 
 def scoped_routes() -> frozenset[str]:

@@ -39,8 +39,10 @@ from vhosts.models import (
     FederationUpstream,
     FederationUpstreamSet,
     GlobalParameter,
+    IgnoredFinding,
     ImportDraft,
     Node,
+    NoisePattern,
     OperatorPolicy,
     Parameter,
     Policy,
@@ -97,6 +99,10 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             **seen, vhost="/", source="e", destination_type="queue", destination="q"
         ).pk,
         "policy": Policy.objects.create(**seen, **capped).pk,
+        "ignored_finding": IgnoredFinding.objects.create(
+            broker=broker, rule="alarm", reason="known", at=now
+        ).pk,
+        "noise_pattern": NoisePattern.objects.create(pattern="celery*", created_at=now).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,
         "shovel": Shovel.objects.create(**seen, vhost="/", name="mover", value=_MOVER).pk,
         "federation_upstream": FederationUpstream.objects.create(
@@ -116,7 +122,12 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             state="running",
         ).pk,
         "node": Node.objects.create(
-            broker=broker, name="n", running=False, running_since=now, seen_at=now, first_seen_at=now
+            broker=broker,
+            name="n",
+            running=False,
+            running_since=now,
+            seen_at=now,
+            first_seen_at=now,
         ).pk,
         "parameter": Parameter.objects.create(
             **seen, component="mine", vhost="/", name="one", value=1

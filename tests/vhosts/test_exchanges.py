@@ -119,7 +119,9 @@ def test_an_exchange_is_created_by_its_form_and_on_its_page_at_once(
     assert f"/exchanges/{row.pk}/edit/" not in page
     assert browser.get(f"/exchanges/{row.pk}/edit/").status_code == 404
     # Others use the node too: the list has several pages.
-    listed = browser.get("/exchanges/", {"broker": broker.pk, "search": "orders é/"}).content.decode()
+    listed = browser.get(
+        "/exchanges/", {"broker": broker.pk, "search": "orders é/"}
+    ).content.decode()
     assert "orders é/" in listed.split("</thead>")[1]
 
 

@@ -532,7 +532,9 @@ def test_selected_queues_lead_to_the_form_of_a_policy_for_them(
         scratch_vhost.declare(name)
     look(broker)
     rows = list(Queue.objects.filter(broker=broker, name__in=["a.1", "a(2)"]))
-    opened = browser.post("/queues/selected/policy/", {"ids": [row.pk for row in rows]}, follow=True)
+    opened = browser.post(
+        "/queues/selected/policy/", {"ids": [row.pk for row in rows]}, follow=True
+    )
     form = opened.context["form"]
     pattern = form.initial["pattern"]
     assert (form.initial["vhost"], form.initial["apply_to"]) == (scratch_vhost.name, "queues")
@@ -560,7 +562,9 @@ def test_what_no_pattern_can_name_is_said(browser, broker, scratch_vhost, look):
     assert "pattern=%5Exnn" in led["Location"]
 
 
-def test_the_api_changes_all_that_match_as_one_change(api, broker, scratch_vhost, held, ready, seen):
+def test_the_api_changes_all_that_match_as_one_change(
+    api, broker, scratch_vhost, held, ready, seen
+):
     for number, name in enumerate(("a1", "a2", "b1")):
         held(name, number + 1)
     where = {"broker": str(broker.pk), "vhost": scratch_vhost.name, "search": "a"}

@@ -13,6 +13,7 @@ from vhosts.alerts.tables.rules import (
 from vhosts.bindings.model import Binding
 from vhosts.dashboards.model import Dashboard, FleetDensity
 from vhosts.definitions.model import Backup, BackupSchedule, ImportDraft
+from vhosts.diagnosis.model import ClusterReport, IgnoredFinding
 from vhosts.exchanges.model import Exchange
 from vhosts.federation.model import FederationLink, FederationUpstream, FederationUpstreamSet
 from vhosts.history.tables.polls import Poll
@@ -28,6 +29,7 @@ from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentS
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
 from vhosts.nodes.model import Node, NodeSample
+from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
 from vhosts.policies.model import OperatorPolicy, Policy
 from vhosts.queues.model import Queue
@@ -48,6 +50,7 @@ __all__ = [
     "BackupSchedule",
     "Binding",
     "BrokerSample",
+    "ClusterReport",
     "Dashboard",
     "Exchange",
     "FederationLink",
@@ -55,6 +58,7 @@ __all__ = [
     "FederationUpstreamSet",
     "FleetDensity",
     "GlobalParameter",
+    "IgnoredFinding",
     "ImportDraft",
     "KnownSpan",
     "LiveChannel",
@@ -64,6 +68,7 @@ __all__ = [
     "MaintenanceWindow",
     "Node",
     "NodeSample",
+    "NoisePattern",
     "OperatorPolicy",
     "Parameter",
     "Policy",

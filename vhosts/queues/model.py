@@ -85,6 +85,8 @@ class Queue(models.Model):
     rates_at = models.DateTimeField(null=True)
     #: How many messages more (or fewer) it has than 5 minutes ago. None: unknown.
     growth_5m = models.BigIntegerField(null=True)
+    #: Whether a noise pattern matches it: lists, history and totals leave it out.
+    noise = models.BooleanField(default=False, db_default=False)
 
     #: How many members a replicated queue has, and how many are online. None: it has none, or the
     #: broker doesn't say.

@@ -5,10 +5,13 @@ from console.faces.rest.drawn.acts import with_acts
 from console.faces.rest.drawn.objects import view_of
 from vhosts.definitions.rest.backups import BackupsView
 from vhosts.definitions.rest.views import DefinitionsView
+from vhosts.diagnosis.api import FindingsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
 from vhosts.nodes.api import NodesView
+from vhosts.noise.api import NoiseView
+from vhosts.readiness.api import ReadinessView
 from vhosts.rest.views import PollsView, QueuesView
 from vhosts.routing.api import RouteView
 
@@ -18,6 +21,9 @@ _OWN = (
     *live_views,
     ("limits", LimitsView, "api-limits"),
     ("nodes", NodesView, "api-nodes"),
+    ("findings", FindingsView, "api-findings"),
+    ("noise", NoiseView, "api-noise"),
+    ("upgrade-readiness", ReadinessView, "api-readiness"),
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),

@@ -39,6 +39,17 @@ def version_of(said: str) -> Version | None:
     return None if found is None else (int(found[1]), int(found[2]), int(found[3] or 0))
 
 
+def foreign_plugins(names: Collection[str]) -> list[str]:
+    """Return those of some plugins that don't come with RabbitMQ, sorted."""
+    return sorted(
+        name
+        for name in names
+        if name.startswith("rabbitmq_")
+        and name not in _PLUGINS
+        and not name.startswith(_PLUGIN_FAMILIES)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why the broker would refuse an object: the field, and one whole sentence.
@@ -98,12 +109,7 @@ class BrokerFacts:
     def has_foreign_plugins(self) -> bool:
         """Return whether plugins may run there that don't come with RabbitMQ and add values that no
         list here has."""
-        return self.plugins is None or any(
-            name.startswith("rabbitmq_")
-            and name not in _PLUGINS
-            and not name.startswith(_PLUGIN_FAMILIES)
-            for name in self.plugins
-        )
+        return self.plugins is None or bool(foreign_plugins(self.plugins))
 
     def lacks_plugin(self, *names: str) -> bool:
         """Return whether none of these plugins runs there; False if that is unknown."""

@@ -228,7 +228,9 @@ def test_exchanges_queues_and_bindings_are_declared_and_deleted_by_amqp_then(
     gate = behind(rewrite, **more)
     exchange = Ref("exchange", ("/", "warren/e"))
     queue, other = Ref("queue", ("/", "warren/q")), Ref("exchange", ("/", "warren/to"))
-    to_queue = Ref("binding", (*exchange.key, "queue", "warren/q", "a/b", '{"x":[1,"b"],"y":{"z":true}}'))
+    to_queue = Ref(
+        "binding", (*exchange.key, "queue", "warren/q", "a/b", '{"x":[1,"b"],"y":{"z":true}}')
+    )
     to_other = Ref("binding", (*exchange.key, "exchange", "warren/to", "#", "{}"))
     specs = {
         exchange: {"type": "topic", "durable": True, "auto_delete": False, "internal": False, "arguments": {"alternate-exchange": "warren/to"}},

@@ -21,8 +21,10 @@ from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.errors import AccessRefused, BrokerError, LoginRefused
 from console.rabbitmq.management.client import ManagementClient
+from vhosts.diagnosis.report import take_report
 from vhosts.federation.links import LINKS, take_links
 from vhosts.nodes.certificates import take_certificates
+from vhosts.noise.mark import mark_noise
 from vhosts.polling import dispatch
 from vhosts.polling.depths.collect import SLOW
 from vhosts.polling.depths.consumers import take_consumers
@@ -76,6 +78,8 @@ def take(broker_id: int, claim: int, now: datetime) -> bool:
             take_stream_depths(broker, client, lambda: _held(broker, claim), now)
             note_health(broker, lambda: _held(broker, claim), now)
             take_certificates(broker, now)
+            mark_noise(broker.pk, now, lambda: _held(broker, claim))
+            take_report(broker, client, lambda: _held(broker, claim), now)
     except (BrokerError, ConsoleError) as error:
         # The next poll finds and reports what is wrong with the broker as a whole.
         whole = False

@@ -1,0 +1,1 @@
+"""Noise: patterns of queues that lists, history and totals leave out and count separately."""

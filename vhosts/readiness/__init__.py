@@ -1,0 +1,1 @@
+"""Upgrade readiness: what stands between a broker and a later version of RabbitMQ."""
