@@ -121,7 +121,7 @@ def _why_no_rates(queue: Queue, status: BrokerStatus) -> str:
         return "The broker no longer lists this queue."
     if status.rates_at is None:
         return status.rates_unknown or "No poll has read rates yet."
-    return "The next poll shows its rates, unless its counters can't be told from another queue's."
+    return "The next poll shows its rates, unless its name can't be read for sure in the counters."
 
 
 def _why_unknown(queue: Queue, status: BrokerStatus) -> str:

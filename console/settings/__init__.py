@@ -35,9 +35,7 @@ SECRET_KEY = env_str("CONSOLE_SECRET_KEY")
 ENCRYPTION_KEYS = env_list("CONSOLE_ENCRYPTION_KEYS")
 CONSOLE_URL = env_str("CONSOLE_URL", "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env_list("CONSOLE_ALLOWED_HOSTS") or [
-    "127.0.0.1",
-    "localhost",
-    "[::1]",
+    *("127.0.0.1", "localhost", "[::1]"),
     *filter(None, [urlsplit(CONSOLE_URL).hostname]),
 ]
 
