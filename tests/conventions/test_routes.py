@@ -111,7 +111,12 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             state="running",
         ).pk,
         "node": Node.objects.create(
-            broker=broker, name="n", running=False, running_since=now, seen_at=now, first_seen_at=now
+            broker=broker,
+            name="n",
+            running=False,
+            running_since=now,
+            seen_at=now,
+            first_seen_at=now,
         ).pk,
         "parameter": Parameter.objects.create(
             **seen, component="mine", vhost="/", name="one", value=1
