@@ -119,3 +119,31 @@ def make_all_states(now: datetime) -> dict[str, Broker]:
             listeners=[{"node": HOSTILE, "protocol": HOSTILE, "address": HOSTILE, "port": 1}],
         ),
     }  # fmt: skip
+
+
+def hostile_node(broker: Broker, now: datetime) -> Any:
+    """A node with every kind of trouble, and text that means harm in all its parts."""
+    from vhosts.models import Node
+
+    return Node.objects.create(
+        broker=broker,
+        name=HOSTILE,
+        running=True,
+        running_since=now,
+        seen_at=now - timedelta(days=1),
+        first_seen_at=now,
+        partitions=[HOSTILE],
+        mem_alarm=True,
+        disk_free_alarm=True,
+        being_drained=True,
+        mem_used=9_000_000_000,
+        mem_limit=8_000_000_000,
+        certificates=[{"protocol": "https", "port": 1, "why": HOSTILE}],
+        details={
+            "facts": {"db_dir": "/" + "x" * 300, "os_pid": HOSTILE},
+            "figures": {},
+            "config_files": [HOSTILE],
+            "log_files": [],
+            "links": [{"node": HOSTILE, "address": HOSTILE, "sent": 1.5, "received": None}],
+        },
+    )

@@ -30,7 +30,7 @@ def of_brokers(
 ) -> Pages:
     """Pages of what brokers have: the address of each, over a live broker and one of each state; names that mean harm."""
     from accessctl.models import BrokerUser
-    from vhosts.models import Queue, VirtualHost
+    from vhosts.models import Node, Queue, VirtualHost
 
     now = datetime.now(UTC)
     states = fleet.make_all_states(now)
@@ -53,6 +53,9 @@ def of_brokers(
         "add a broker": "/brokers/add/",
         "edit a broker": f"/brokers/{states['Hostile'].pk}/edit/",
         "forget a broker": f"/brokers/{states['Hostile'].pk}/forget/",
+        "nodes": "/nodes/",
+        "node": f"/nodes/{Node.objects.get(broker=broker).pk}/",
+        "node with hostile text": f"/nodes/{fleet.hostile_node(broker, now).pk}/",
         "queues": "/queues/",
         "queues of one broker": f"/queues/?broker={broker.pk}",
         "queues not known": f"/queues/?broker={states['Unreachable'].pk}",

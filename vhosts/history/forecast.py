@@ -1,4 +1,4 @@
-"""When a figure reaches its limit if it goes on as in the past hours. Pure arithmetic.
+"""When a figure reaches its limit if it continues as in the past hours. Pure arithmetic.
 
 The trend is the median of the slopes between pairs of points (Theil and Sen): a few outliers, such as
 a garbage collection, don't move it. The confidence is how well the pairs agree on the direction, and
@@ -32,7 +32,7 @@ class Forecast:
     """`outcome` says what follows from the trend:
 
     - reached: the figure is at its limit or past it
-    - expected: it reaches the limit at `at`, if the trend goes on
+    - expected: it reaches the limit at `at`, if the trend continues
     - away: it moves away from the limit, or stays: no time follows
     - distant: it would take longer than HORIZON
     - unclear: it moves, but up and down too much for a trend

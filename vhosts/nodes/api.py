@@ -183,6 +183,6 @@ class NodesView(ListModelMixin, RetrieveModelMixin, ApiView):
     @extend_schema(responses=OutlookRead(many=True), filters=False)
     @action(detail=True, pagination_class=None)
     def forecast(self, request: Request, pk: str) -> Response:
-        """Get when a node reaches its limits if it goes on as in the last hours."""
+        """Get when a node reaches its limits if it continues as in the last hours."""
         found = outlooks(self.get_object(), timezone.now())
         return Response(OutlookRead(found, many=True).data)

@@ -71,7 +71,7 @@ def in_words(found: Forecast, now: datetime, *, unit: str, fresh: bool = True) -
     if found.outcome == "unclear":
         return "No clear trend: the figure goes up and down."
     left = lasted(int(((found.at or now) - now).total_seconds()))
-    return f"In about {left}, if it goes on with {change} ({found.confidence} confidence)."
+    return f"In about {left}, if it continues with {change} ({found.confidence} confidence)."
 
 
 def _hours(found: Forecast) -> str:
