@@ -20,6 +20,7 @@ class Permission(StrEnum):
     CHANGES_STOP = "changes:stop"
     CHANGES_VIEW = "changes:view"
     CONNECTIONS_VIEW = "connections:view"
+    DASHBOARDS_EDIT = "dashboards:edit"
     DEFINITIONS_EXPORT = "definitions:export"
     DEFINITIONS_IMPORT = "definitions:import"
     DRIFT_RESOLVE = "drift:resolve"

@@ -28,12 +28,12 @@ _VIEWER = frozenset({
     Permission.POLICIES_VIEW, Permission.POLLS_VIEW, Permission.QUEUES_VIEW, Permission.USERS_VIEW, Permission.VHOSTS_VIEW,
 })  # fmt: skip
 _OPERATOR = _VIEWER | {
-    Permission.BROKERS_TEST, Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DRIFT_RESOLVE, Permission.POLICIES_EDIT,
+    Permission.BROKERS_TEST, Permission.CHANGES_STOP, Permission.DASHBOARDS_EDIT, Permission.DEFINITIONS_EXPORT, Permission.DRIFT_RESOLVE, Permission.POLICIES_EDIT,
     Permission.QUEUES_PURGE, Permission.VHOSTS_RESTART,
 }  # fmt: skip
 # No tags, limits or hashes: each of them reaches beyond the grant's virtual hosts.
 _VHOST_ADMINISTRATOR = _VIEWER | {
-    Permission.BINDINGS_EDIT, Permission.CHANGES_STOP, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.DRIFT_RESOLVE,
+    Permission.BINDINGS_EDIT, Permission.CHANGES_STOP, Permission.DASHBOARDS_EDIT, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.DRIFT_RESOLVE,
     Permission.EXCHANGES_EDIT, Permission.PARAMETERS_EDIT, Permission.PERMISSIONS_EDIT, Permission.POLICIES_EDIT, Permission.QUEUES_EDIT,
     Permission.QUEUES_PURGE, Permission.USERS_EDIT, Permission.VHOSTS_CREATE, Permission.VHOSTS_DELETE,
     Permission.VHOSTS_EDIT, Permission.VHOSTS_RESTART,

@@ -49,6 +49,10 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
                 ),
             ),
             _Place("queues", "Queues", "queue-list", Permission.QUEUES_VIEW, "q", ("queue", "queue_members", "queue_member")),
+            _Place(
+                "dashboards", "Dashboards", "chart-bar", Permission.BROKERS_VIEW, "b",
+                ("dashboard", "dashboard_new", "dashboard_edit", "dashboard_delete"), scoped=False,
+            ),
         ),
     ),
     (

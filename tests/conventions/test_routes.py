@@ -29,6 +29,7 @@ from vhosts.definitions.model import sealed
 from vhosts.models import (
     Backup,
     Binding,
+    Dashboard,
     Exchange,
     FederationLink,
     FederationUpstream,
@@ -144,6 +145,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             size=2,
             content_encrypted=sealed(b"{}"),
             origin="page",
+        ).pk,
+        "dashboard": Dashboard.objects.create(
+            name="depths", owner=superuser, owner_name="root", created_at=now, updated_at=now
         ).pk,
         "person": User.objects.create_user("somebody").pk,
     }
