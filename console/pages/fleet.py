@@ -215,7 +215,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
 
 
 #: How many items are shown before the others are behind "more": tiles stay in view below them.
-_SHOWN, _SHOWN_ON_WALL = 3, 8
+_SHOWN, _SHOWN_ON_WALL = 3, 5
 
 
 def _shown_attention(attention: Attention, wall: bool) -> dict[str, Any]:

@@ -85,6 +85,8 @@ def test_depths_of_queues_are_summed_from_their_changes(root: Any, broker: Broke
     assert read(root, Chart(queue="*.b")).columns["ready"][5] == 30
     assert read(root, Chart(queue="orders.b", vhost="team-*")).columns["ready"][5] is None
     assert found.notes == []
+    Queue.objects.filter(name="orders.b").update(ready=None)
+    assert "depth isn't known now: 1." in read(root, Chart(queue="orders")).notes[0]
 
 
 def test_a_gap_stays_a_gap_and_a_queue_that_went_counts_nothing(root: Any) -> None:

@@ -46,9 +46,10 @@ def figures(
     week before, under names with BEFORE. Raises InvalidField for an impossible range."""
     brokers = list(_brokers(user, chart))
     notes = _left_out(user, chart, brokers)
-    queues, more = _queues(user, chart, brokers, start) if chart.is_of_queues else ([], False)
-    if more:
-        notes.append(f"Only the {MOST_QUEUES:,} queues with most messages now are included.")
+    queues: list[tuple[int, int]] = []
+    if chart.is_of_queues:
+        queues, more_notes = _queues(user, chart, brokers, start)
+        notes += more_notes
     now_read = _read(chart, brokers, queues, start, end, now)
     if not compare:
         return _noted(now_read, notes)
@@ -106,8 +107,8 @@ def _left_out(user: AnyUser, chart: Chart, brokers: Sequence[Broker]) -> list[st
 
 def _queues(
     user: AnyUser, chart: Chart, brokers: Sequence[Broker], start: datetime
-) -> tuple[list[tuple[int, int]], bool]:
-    """Return (ID, broker's ID) of the queues, and whether there are more. One query."""
+) -> tuple[list[tuple[int, int]], list[str]]:
+    """Return (ID, broker's ID) of the queues, and what their sum leaves out. One query."""
     found = Queue.objects.visible_to(user).filter(
         Q(gone_at=None) | Q(gone_at__gt=start - WEEK), broker__in=[one.pk for one in brokers]
     )
@@ -117,8 +118,13 @@ def _queues(
         lookup = "glob" if "*" in chart.queue else "icontains"
         found = found.filter(**{f"name__{lookup}": chart.queue})
     ordered = found.order_by(F("total").desc(nulls_last=True), "pk")
-    rows = list(ordered.values_list("pk", "broker")[: MOST_QUEUES + 1])
-    return rows[:MOST_QUEUES], len(rows) > MOST_QUEUES
+    rows = list(ordered.values_list("pk", "broker", "ready", "gone_at")[: MOST_QUEUES + 1])
+    notes = []
+    if len(rows) > MOST_QUEUES:
+        notes.append(f"Only the {MOST_QUEUES:,} queues with most messages now are included.")
+    if unknown := sum(1 for row in rows if row[2] is None and row[3] is None):
+        notes.append(f"Queues whose depth isn't known now: {unknown:,}. The sum leaves them out.")
+    return [(pk, broker) for pk, broker, _, _ in rows[:MOST_QUEUES]], notes
 
 
 def _read(
