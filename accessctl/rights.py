@@ -24,6 +24,7 @@ class Permission(StrEnum):
     CHANGES_VIEW = "changes:view"
     CONNECTIONS_CLOSE = "connections:close"
     CONNECTIONS_VIEW = "connections:view"
+    DASHBOARDS_EDIT = "dashboards:edit"
     DEFINITIONS_EXPORT = "definitions:export"
     DEFINITIONS_IMPORT = "definitions:import"
     DRIFT_RESOLVE = "drift:resolve"

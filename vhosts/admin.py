@@ -12,7 +12,7 @@ from vhosts.administration import drift as admin_drift
 from vhosts.administration import permissions as admin_permissions
 from vhosts.administration import users as admin_users
 from vhosts.administration import vhosts as admin_vhosts
-from vhosts.models import Poll, Queue
+from vhosts.models import Dashboard, Poll, Queue
 
 __all__ = ["admin_drift", "admin_permissions", "admin_users", "admin_vhosts"]
 
@@ -35,3 +35,10 @@ class PollAdmin(SeenAdmin):
     list_display = ("slot_at", "broker", "source", "complete", "took_ms", "queues", "error_code")
     list_filter = ("broker", "complete")
     list_select_related = ("broker",)
+
+
+@admin.register(Dashboard)
+class DashboardAdmin(SeenAdmin):
+    list_display = ("name", "owner_name", "listed", "updated_at")
+    search_fields = ("name", "owner_name")
+    ordering = ("name",)

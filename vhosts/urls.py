@@ -8,6 +8,7 @@ from console.faces.objects.pages import list_routes, page_routes
 from console.faces.operations.pages import act_routes
 from console.kinds.registry import TOPIC_PERMISSION
 from vhosts.bindings import views as bindings
+from vhosts.dashboards import views as dashboards
 from vhosts.diagnosis import views as diagnosis
 from vhosts.exchanges.replace import exchange_replace
 from vhosts.explain_access import views as explain
@@ -65,6 +66,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/members/", replicas.members, name="queue_members"),
     path("queues/<int:queue_id>/members/change/", replicas.change_member, name="queue_member"),
     *live_routes,
+    path("dashboards/", dashboards.dashboards, name="dashboards"),
+    path("dashboards/new/", dashboards.dashboard_new, name="dashboard_new"),
+    path("dashboards/chart/", dashboards.chart_table, name="chart_table"),
+    path("dashboards/chart.json", dashboards.chart_figures, name="chart_figures"),
+    path("dashboards/chart.csv", dashboards.chart_csv, name="chart_csv"),
+    path("dashboards/<uuid:dashboard_id>/", dashboards.dashboard, name="dashboard"),
+    path("dashboards/<uuid:dashboard_id>/edit/", dashboards.dashboard_edit, name="dashboard_edit"),
+    path(
+        "dashboards/<uuid:dashboard_id>/delete/",
+        dashboards.dashboard_delete,
+        name="dashboard_delete",
+    ),
     path("limits/", limits.limits, name="limits"),
     path("diagnosis/", diagnosis.diagnosis, name="diagnosis"),
     path("diagnosis/<int:broker_id>/ignore/", diagnosis.finding_ignore, name="finding_ignore"),

@@ -29,13 +29,13 @@ _VIEWER = frozenset({
 })  # fmt: skip
 _OPERATOR = _VIEWER | {
     Permission.ALERTS_ACKNOWLEDGE, Permission.ALERTS_EDIT, Permission.BROKERS_TEST, Permission.CHANGES_STOP,
-    Permission.CONNECTIONS_CLOSE, Permission.DEFINITIONS_EXPORT, Permission.DRIFT_RESOLVE, Permission.POLICIES_EDIT,
+    Permission.CONNECTIONS_CLOSE, Permission.DASHBOARDS_EDIT, Permission.DEFINITIONS_EXPORT, Permission.DRIFT_RESOLVE, Permission.POLICIES_EDIT,
     Permission.QUEUES_PURGE, Permission.VHOSTS_RESTART,
 }  # fmt: skip
 # No tags, limits or hashes: each of them reaches beyond the grant's virtual hosts.
 _VHOST_ADMINISTRATOR = _VIEWER | {
     Permission.ALERTS_ACKNOWLEDGE, Permission.ALERTS_EDIT, Permission.BINDINGS_EDIT, Permission.CHANGES_STOP,
-    Permission.CONNECTIONS_CLOSE, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.DRIFT_RESOLVE,
+    Permission.CONNECTIONS_CLOSE, Permission.DASHBOARDS_EDIT, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.DRIFT_RESOLVE,
     Permission.EXCHANGES_EDIT, Permission.PARAMETERS_EDIT, Permission.PERMISSIONS_EDIT, Permission.POLICIES_EDIT, Permission.QUEUES_EDIT,
     Permission.QUEUES_PURGE, Permission.USERS_EDIT, Permission.VHOSTS_CREATE, Permission.VHOSTS_DELETE,
     Permission.VHOSTS_EDIT, Permission.VHOSTS_RESTART,

@@ -58,6 +58,10 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
             ),
             _Place("alerts", "Alerts", "bell-alert", Permission.ALERTS_VIEW, "i", ALERT_ROUTES),
             _Place("diagnosis", "Diagnosis", "magnifying-glass", Permission.BROKERS_VIEW, "h", ("finding_ignore", "readiness", "noise")),
+            _Place(
+                "dashboards", "Dashboards", "chart-bar", Permission.BROKERS_VIEW, "b",
+                ("dashboard", "dashboard_new", "dashboard_edit", "dashboard_delete"), scoped=False,
+            ),
         ),
     ),
     (

@@ -172,7 +172,8 @@ _WHY_UNKNOWN = {
 
 
 @require_safe
-@refreshed("polls", personal=True)
+# Not personal: the address of the part names the density, which is all of it that is a choice.
+@refreshed("polls")
 def fleet(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.BROKERS_VIEW)
     now = timezone.now()
@@ -215,7 +216,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
 
 
 #: How many items are shown before the others are behind "more": tiles stay in view below them.
-_SHOWN, _SHOWN_ON_WALL = 3, 8
+_SHOWN, _SHOWN_ON_WALL = 3, 5
 
 
 def _shown_attention(attention: Attention, wall: bool) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 // Charts by uPlot. An element says what it shows:
 //   <div class="chart" data-chart="/queues/9/history.json?range=1h"   where the figures are
 //        data-series="ready unacked"  names: their colours are --w-<name> of tokens.css
-//        data-labels="Ready,Unacked"  words for the legend
+//        data-labels="Ready,Unacked"  words for the legend; between bars if one has a comma
+//                                     a name with _before is the same curve earlier: dashed
 //        data-every="10"              seconds between refreshes; none without it
 //        data-stepped                 a value holds until the next one (depths)
 //        data-colours="ready unacked" names of colours, where they aren't those of the series
@@ -38,6 +39,12 @@ function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--w-${name}`).trim();
 }
 
+const BEFORE = "_before";
+
+function colour(name) {
+  return token(name.endsWith(BEFORE) ? name.slice(0, -BEFORE.length) : name);
+}
+
 function note(chart, text) {
   let element = chart.box.querySelector(".chart-note");
   if (!text) return element?.remove();
@@ -55,7 +62,7 @@ function legend(chart) {
   chart.outputs = chart.names.map((name, i) => {
     const item = document.createElement("li");
     const swatch = document.createElement("span");
-    swatch.className = `swatch swatch-${chart.colours[i]}`;
+    swatch.className = `swatch swatch-${chart.colours[i].replace(BEFORE, "")}${name.endsWith(BEFORE) ? " swatch-before" : ""}`;
     const value = document.createElement("output");
     item.append(swatch, chart.labels[i] ?? name, value);
     list.append(item);
@@ -109,9 +116,10 @@ function options(chart) {
       {},
       ...chart.names.map((name, i) => ({
         label: chart.labels[i] ?? name,
-        stroke: token(chart.colours[i]),
+        stroke: colour(chart.colours[i]),
         width: 1.5,
-        fill: chart.names.length < 3 && i === 0 ? `${token(chart.colours[i])}1f` : undefined,
+        dash: name.endsWith(BEFORE) ? [5, 4] : undefined,
+        fill: chart.names.length < 3 && i === 0 ? `${colour(chart.colours[i])}1f` : undefined,
         paths,
         spanGaps: false,
         points: { show: (u, s, from, to) => lonely(u, s), size: 4 },
@@ -252,7 +260,7 @@ async function load(chart) {
 
 function start(box) {
   const { series = "", labels = "", unit = "", colours = series } = box.dataset;
-  const chart = { box, colours: colours.split(" "), bytes: "bytes" in box.dataset, names: series.split(" ").filter(Boolean), labels: labels.split(","), unit, stepped: "stepped" in box.dataset, data: [[]] };
+  const chart = { box, colours: colours.split(" "), bytes: "bytes" in box.dataset, names: series.split(" ").filter(Boolean), labels: labels.split(labels.includes("|") ? "|" : ","), unit, stepped: "stepped" in box.dataset, data: [[]] };
   legend(chart);
   chart.plot = document.createElement("div");
   chart.plot.className = "chart-plot";

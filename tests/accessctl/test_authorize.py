@@ -27,6 +27,7 @@ MAY_ON_A = {
     "changes:stop": {"alice"},
     "changes:view": {"alice", "bob", "audrey"},
     "connections:view": {"alice", "bob", "audrey"},
+    "dashboards:edit": {"alice"},
     "definitions:export": {"alice"},
     "definitions:import": set(),
     "drift:resolve": {"alice"},

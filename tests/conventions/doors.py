@@ -372,6 +372,14 @@ ACTS = [
     act("download a backup", "definitions:export",
         page=[Door("backup_download", ("backup",))],
         api=[Door("api-backups-file", ("backup",), "get")]),
+    act("compose a dashboard", "dashboards:edit",
+        page=[Door("dashboard_new", body={"name": "new", "rows": "0"}),
+              Door("dashboard_edit", ("dashboard",), body={"name": "new", "rows": "0"})],
+        api=[Door("api-dashboards-list", body={"name": "new", "charts": []}),
+             Door("api-dashboards-detail", ("dashboard",), "patch", {"name": "new"})]),
+    act("delete a dashboard", "dashboards:edit",
+        page=[Door("dashboard_delete", ("dashboard",))],
+        api=[Door("api-dashboards-detail", ("dashboard",), "delete")]),
     # The console's own
     # Besides, all that the grant holds: a viewer's role holds explain:use.
     act("give a grant", "explain:use grants:edit",

@@ -34,6 +34,7 @@ from vhosts.models import (
     AlertDelivery,
     Backup,
     Binding,
+    Dashboard,
     Exchange,
     FederationLink,
     FederationUpstream,
@@ -165,6 +166,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             size=2,
             content_encrypted=sealed(b"{}"),
             origin="page",
+        ).pk,
+        "dashboard": Dashboard.objects.create(
+            name="depths", owner=superuser, owner_name="root", created_at=now, updated_at=now
         ).pk,
         "person": User.objects.create_user("somebody").pk,
         **_of_alerts(broker, now),

@@ -3,6 +3,7 @@ from __future__ import annotations
 from console.faces.face import FACES
 from console.faces.rest.drawn.acts import with_acts
 from console.faces.rest.drawn.objects import view_of
+from vhosts.dashboards.api import DashboardsView
 from vhosts.definitions.rest.backups import BackupsView
 from vhosts.definitions.rest.views import DefinitionsView
 from vhosts.diagnosis.api import FindingsView
@@ -28,6 +29,7 @@ _OWN = (
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),
     ("route", RouteView, "api-route"),
+    ("dashboards", DashboardsView, "api-dashboards"),
     ("definitions/backups", BackupsView, "api-backups"),
     ("definitions", DefinitionsView, "api-definitions"),
 )

@@ -166,7 +166,7 @@ def queue_now(row: QueueNowRow) -> types.QueueNow:
         head_message_timestamp=row.head_message_timestamp,
         idle_since=row.idle_since,
         deliver_rate=added(rates.deliver_details, rates.deliver_no_ack_details),
-        redeliver_rate=_rate(rates.redeliver_details),
+        redeliver_rate=rate(rates.redeliver_details),
         get_rate=added(rates.get_details, rates.get_no_ack_details),
         incoming=sent_by_exchange(row.incoming or ()),
         taken=taken_by_channel(row.deliveries or ()),
@@ -188,7 +188,7 @@ def binding(row: BindingRow) -> types.Binding:
 def published(row: PublishedRow) -> tuple[tuple[str, str], tuple[float, float]]:
     """Return the exchange with its rates in and out. Without statistics, it had no traffic."""
     stats = row.message_stats or PublishStats()
-    rates = (_rate(stats.publish_in_details) or 0.0, _rate(stats.publish_out_details) or 0.0)
+    rates = (rate(stats.publish_in_details) or 0.0, rate(stats.publish_out_details) or 0.0)
     return (row.vhost, row.name), rates
 
 
