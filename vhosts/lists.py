@@ -69,6 +69,13 @@ NO_CONSUMERS = Filter(
     where=lambda _: Q(consumers=0),
     help="The broker reported no consumers.",
 )
+NOISE = Filter(
+    key="noise",
+    label="Noise",
+    kind="flag",
+    where=lambda _: Q(noise=True),
+    help="Only queues that match a noise pattern; other lists leave them out.",
+)
 POLICY = Filter(key="policy", label="Policy", where=equals("policy"), control=False)
 
 QUEUES = ListSpec(
@@ -152,5 +159,5 @@ QUEUES = ListSpec(
             descending_first=True,
         ),
     ],
-    filters=[SEARCH, TYPE, STATE, NON_EMPTY, NO_CONSUMERS, POLICY],
+    filters=[SEARCH, TYPE, STATE, NON_EMPTY, NO_CONSUMERS, NOISE, POLICY],
 )
