@@ -141,6 +141,13 @@ GROWING = Filter(
     where=lambda _: Q(growth_5m__gt=0),
     help="With more messages than 5 minutes ago.",
 )
+NOISE = Filter(
+    key="noise",
+    label="Noise",
+    kind="flag",
+    where=lambda _: Q(noise=True),
+    help="Only queues that match a noise pattern; other lists leave them out.",
+)
 POLICY = Filter(key="policy", label="Policy", where=equals("policy"), control=False)
 
 QUEUES = ListSpec(
@@ -296,5 +303,5 @@ QUEUES = ListSpec(
             descending_first=True,
         ),
     ],
-    filters=[SEARCH, TYPE, STATE, CONDITION, NON_EMPTY, NO_CONSUMERS, GROWING, BUSY, POLICY],
+    filters=[SEARCH, TYPE, STATE, CONDITION, NON_EMPTY, NO_CONSUMERS, GROWING, BUSY, NOISE, POLICY],
 )

@@ -68,22 +68,25 @@ def queues_in_scope(scope: Scope, user: AnyUser) -> QuerySet[Queue]:
 
 def listed(queues: QuerySet[Queue], asked: ListRequest) -> QuerySet[Queue]:
     """Return the rows of a list: present queues, or those that are gone if that state is
-    selected."""
-    return queues.filter(gone_at__isnull=asked.values.get("state") != GONE)
+    selected. Noise is left out unless the list is of noise."""
+    queues = queues.filter(gone_at__isnull=asked.values.get("state") != GONE)
+    return queues if asked.values.get("noise") else queues.filter(noise=False)
 
 
-def queue_facets(queues: QuerySet[Queue]) -> dict[str, dict[str, int]]:
-    """Count the queues of each type, state and condition. Those that are gone count only as gone. One
+def queue_facets(queues: QuerySet[Queue], *, noise: bool = False) -> dict[str, dict[str, int]]:
+    """Count the queues of each type, state and condition, of those that are noise or (by default)
+    that aren't. Those that are gone count only as gone. `noise` counts the noise that exists. One
     query."""
-    facets: dict[str, dict[str, int]] = {
-        key: defaultdict(int) for key in ("type", "state", "condition")
-    }
+    keys = ("type", "state", "condition", "noise")
+    facets: dict[str, dict[str, int]] = {key: defaultdict(int) for key in keys}
     gone = Count("pk", filter=Q(gone_at__isnull=False))
-    counted = (
-        queues.order_by().values("type", "state", "condition").annotate(n=Count("pk"), gone=gone)
-    )
+    counted = queues.order_by().values(*keys).annotate(n=Count("pk"), gone=gone)
     for row in counted:
         there = row["n"] - row["gone"]
+        if row["noise"]:
+            facets["noise"]["1"] += there
+        if row["noise"] is not noise:
+            continue
         facets["type"][choice_of(row["type"], TYPE_CHOICES)] += there
         facets["state"][choice_of(row["state"], STATE_CHOICES)] += there
         facets["state"][GONE] += row["gone"]

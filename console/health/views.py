@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.urls import URLPattern, URLResolver, path
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
@@ -22,6 +29,11 @@ from console.faces.pages.outage import is_outage
 from console.health.checks import JOBS, failing_jobs, run_checks
 from console.health.fleet_metrics import FleetCollector
 from console.health.job_metrics import JobsCollector
+from console.health.queue_metrics import queue_lines
+
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+#: Lines of queues sent at once.
+_LINES = 500
 
 
 class AnyHostMiddleware:
@@ -67,7 +79,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-def metrics(request: HttpRequest) -> HttpResponse:
+def metrics(request: HttpRequest) -> HttpResponseBase:
     """Return the metrics for Prometheus.
 
     They contain names of brokers, so a superuser's API token (or session) is required, unless
@@ -79,11 +91,20 @@ def metrics(request: HttpRequest) -> HttpResponse:
             refusal["WWW-Authenticate"] = "Bearer"
             return refusal
         figures = _figures()
+        queues = queue_lines(timezone.now()) if settings.METRICS_QUEUES else None
     except DatabaseError as error:
         if not is_outage(error):
             raise
         return _plain("The figures are unknown. See /readyz for the reason.\n", 503)
-    return HttpResponse(figures, content_type="text/plain; version=0.0.4; charset=utf-8")
+    if queues is None:
+        return HttpResponse(figures, content_type=_PROMETHEUS)
+    # Joined in pieces: a line for each chunk would cost more than the query.
+    return StreamingHttpResponse(chain([figures], _pieces(queues)), content_type=_PROMETHEUS)
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[bytes]:
+    while piece := "".join(islice(lines := iter(lines), _LINES)):
+        yield piece.encode()
 
 
 def _figures() -> bytes:

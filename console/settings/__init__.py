@@ -68,6 +68,9 @@ BROKER_PASSWORD_REFUSE_COMMON = env_bool("CONSOLE_BROKER_PASSWORD_REFUSE_COMMON"
 
 #: Whether anyone can read /metrics; otherwise it needs a superuser's token or session.
 METRICS_OPEN = env_bool("CONSOLE_METRICS_OPEN", False)
+#: Patterns of names of queues with metrics of their own in /metrics; `*` matches any characters.
+METRICS_QUEUES = env_list("CONSOLE_METRICS_QUEUES")
+METRICS_QUEUES_MOST = env_int("CONSOLE_METRICS_QUEUES_MOST", 10_000, least=1, most=200_000)
 
 INSTALLED_APPS = [
     "console.apps.ConsoleConfig",

@@ -16,6 +16,7 @@ from django.db.backends.utils import CursorWrapper
 from console.models import BrokerStatus
 from vhosts.history import partitions
 from vhosts.models import BrokerSample, KnownSpan, Poll
+from vhosts.noise.mark import left_out
 from vhosts.polling.depths.found import Depths
 from vhosts.polling.depths.rows import Slot, store_depths
 
@@ -84,6 +85,8 @@ def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
                 )
         else:
             status.update(depths_claim=0)
+        if depths is not None and depths.complete:
+            _leave_noise_out(cursor, slot, outcome, status)
         if outcome.sample is not None:
             BrokerSample.objects.bulk_create(
                 [BrokerSample(broker_id=slot.broker_id, at=slot.at, **outcome.sample)],
@@ -99,6 +102,30 @@ def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
             update_fields=list(poll),
         )
         BrokerStatus.objects.filter(pk=slot.broker_id).update(claimed_until=None, **status)
+
+
+def _leave_noise_out(
+    cursor: CursorWrapper, slot: Slot, outcome: Outcome, status: dict[str, Any]
+) -> None:
+    """Take noise off the broker's totals and their history; unknown totals stay unknown."""
+    out = left_out(cursor, slot.broker_id)
+    if not out.queues:
+        return
+    for name, number in (
+        ("queues", out.queues),
+        ("messages_ready", out.ready),
+        ("messages_unacked", out.unacked),
+    ):
+        if status.get(name) is not None:
+            status[name] = max(0, status[name] - number)
+    if outcome.sample is not None:
+        for name, number in (
+            ("queues", out.queues),
+            ("ready", out.ready),
+            ("unacked", out.unacked),
+        ):
+            if outcome.sample.get(name) is not None:
+                outcome.sample[name] = max(0, outcome.sample[name] - number)
 
 
 def _say_what_lacks(

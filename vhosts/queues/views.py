@@ -29,7 +29,7 @@ def queues(request: HttpRequest) -> HttpResponse:
     found = queues_in_scope(scope, request.user)
     if problems:
         found = found.none()
-    facets = queue_facets(found)
+    facets = queue_facets(found, noise=bool(asked.values.get("noise")))
     gone = facets["state"].get(GONE, 0)
     total = gone if asked.values.get("state") == GONE else sum(facets["type"].values())
     listing = asked.show(listed(found, asked), totals=QUEUE_TOTALS, total=total, facets=facets)
@@ -45,6 +45,8 @@ def queues(request: HttpRequest) -> HttpResponse:
             "conditions": condition_links(asked, facets["condition"]),
             "queue_rows": linked(queue_rows(listing.rows, now=now, sparks="change" in asked.shown)),
             "scope_problems": problems,
+            "noise": facets["noise"].get("1", 0),
+            "is_noise": bool(asked.values.get("noise")),
             "bulk": bulk_for(FACES[QUEUE.name], request.user),
             "face": FACES[QUEUE.name],
             "may_create": may(request.user, Permission.QUEUES_EDIT),

@@ -94,7 +94,7 @@ def _judge_path(one: Readiness, way: list[Release]) -> None:
         steps = " → ".join(release.name for release in way)
         one.items.append(
             Item("blocks", f"{way[-1].name} can't be reached in one step: {steps}.",
-                 "After each step, enable all stable feature flags on every node, then go on.")
+                 "After each step, enable all stable feature flags on every node, then continue.")
         )  # fmt: skip
     version = version_of(one.version) or (0, 0, 0)
     least = least_source(way[0], version[:2])

@@ -43,6 +43,10 @@ class QueueFilters(django_filters.FilterSet):
         method="by_presence",
         help_text="`true`: only deleted queues. Default: only existing queues.",
     )
+    noise = FlagFilter(
+        method="by_noise",
+        help_text="`true`: only queues that match a noise pattern. Default: only the others.",
+    )
 
     class Meta:
         model = Queue
@@ -50,6 +54,8 @@ class QueueFilters(django_filters.FilterSet):
 
     def filter_queryset(self, queryset: QuerySet[Queue]) -> QuerySet[Queue]:
         queryset = super().filter_queryset(queryset)
+        if self.form.cleaned_data.get("noise") is not True:
+            queryset = queryset.filter(noise=False)
         # django-filter treats False as "no value", so it is checked here.
         return (
             queryset
@@ -72,6 +78,9 @@ class QueueFilters(django_filters.FilterSet):
 
     def by_growth(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
         return queryset.filter(growth_5m__gt=0) if value else queryset.filter(growth_5m__lte=0)
+
+    def by_noise(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
+        return queryset.filter(noise=True) if value else queryset
 
     def by_presence(self, queryset: QuerySet[Queue], name: str, value: bool) -> QuerySet[Queue]:
         return queryset.filter(~Q(gone_at=None)) if value else queryset

@@ -30,7 +30,10 @@ def targeting(ground: Ground, rows: QuerySet[Any], key: str, argument: str) -> Q
         broker=OuterRef("broker"), vhost=OuterRef("vhost"), name=OuterRef("policy")
     )
     value = Subquery(by_policy.order_by().values_list(KT(f"definition__{key}"))[:1])
-    return rows.filter(has).annotate(target=Coalesce(KT(f"arguments__{argument}"), value))
+    found: QuerySet[Any] = rows.filter(has).annotate(
+        target=Coalesce(KT(f"arguments__{argument}"), value)
+    )
+    return found
 
 
 def _there(model: Any, column: str) -> Exists:

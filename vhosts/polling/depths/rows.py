@@ -82,10 +82,11 @@ def _row(item: QueueDepth) -> tuple[str, str, int | None, int | None, int | None
     return item.vhost, item.name, item.ready, item.unacked, item.total
 
 
-#: Runs after each change of depth. If the clock was set back, a row for the same time may exist.
+#: Runs after each change of depth. Noise has no history, and its coming and going isn't counted.
+#: If the clock was set back, a row for the same time may exist.
 _AND_KEEP = """
 INSERT INTO vhosts_queue_recent (queue_id, at, ready, unacked)
-SELECT id, %(at)s, ready, unacked FROM changed
+SELECT id, %(at)s, ready, unacked FROM changed WHERE NOT noise
 ON CONFLICT (queue_id, at) DO UPDATE SET ready = excluded.ready, unacked = excluded.unacked
 """
 
@@ -115,7 +116,7 @@ def _update_known(cursor: CursorWrapper, slot: Slot) -> int:
               IS DISTINCT FROM (p.ready, p.unacked, p.total, NULL::timestamptz)
           AND NOT (q.gone_at IS NOT NULL AND q.gone_at > %(at)s - {_LINGERS}
                    AND (p.ready, p.unacked) IS NOT DISTINCT FROM (q.last_ready, q.last_unacked))
-        RETURNING q.id, q.ready, q.unacked
+        RETURNING q.id, q.ready, q.unacked, q.noise
         """,  # noqa: S608 – no part of it comes from outside
         slot,
     )
@@ -133,7 +134,7 @@ def _add_new(cursor: CursorWrapper, slot: Slot) -> int:
         WHERE NOT EXISTS (SELECT FROM vhosts_queue q WHERE q.broker_id = %(broker)s
                           AND q.vhost = p.vhost AND q.name = p.name)
         ON CONFLICT DO NOTHING
-        RETURNING id, ready, unacked
+        RETURNING id, ready, unacked, noise
         """,
         slot,
     )
@@ -152,7 +153,7 @@ def _forget_unlisted(cursor: CursorWrapper, slot: Slot) -> int:
         cursor,
         f"{_UNKNOWN} AND NOT EXISTS"
         " (SELECT FROM polled p WHERE p.vhost = q.vhost AND p.name = q.name)"
-        " RETURNING q.id, q.ready, q.unacked",
+        " RETURNING q.id, q.ready, q.unacked, q.noise",
         slot,
     )
 
@@ -162,7 +163,7 @@ def _forget(cursor: CursorWrapper, slot: Slot, names: Collection[tuple[str, str]
         cursor,
         f"{_UNKNOWN} AND (q.vhost, q.name) IN"  # noqa: S608 – no part of it comes from outside
         " (SELECT * FROM unnest(%(vhosts)s::text[], %(names)s::text[]))"
-        " RETURNING q.id, q.ready, q.unacked",
+        " RETURNING q.id, q.ready, q.unacked, q.noise",
         slot,
         vhosts=[vhost for vhost, _ in names],
         names=[name for _, name in names],
