@@ -14,7 +14,14 @@ from vhosts.models import AlertChannel, AlertEvent, AlertIncident, AlertRule
 
 def make_rule(name: str = "No consumers", **columns: Any) -> AlertRule:
     return AlertRule.objects.create(
-        name=name, **{"type": "no_consumers", "enabled": True, "severity": "critical", **columns}
+        name=name,
+        **{
+            "type": "queue_no_consumers",
+            "threshold": 0,
+            "enabled": True,
+            "severity": "critical",
+            **columns,
+        },
     )
 
 

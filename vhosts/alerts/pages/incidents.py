@@ -29,6 +29,7 @@ from console.faces.lists import (
     read_scope,
 )
 from console.faces.pages.refreshed import refreshed
+from console.models import Broker
 from console.scope import Scope
 from vhosts.alerts.pages.tabs import tabs
 from vhosts.alerts.tables.choices import IncidentState, Severity, SubjectKind
@@ -240,3 +241,18 @@ def _others(user: AnyUser, incident: AlertIncident) -> QuerySet[AlertIncident]:
         )
         .exclude(pk=incident.pk)
     )
+
+
+def last_alerts(user: AnyUser, broker: Broker, vhost: str = "", name: str = "") -> dict[str, Any]:
+    """Return the context of the panel of an object's last alerts: of a queue, or of all of a broker."""
+    query = {"broker": str(broker.pk)}
+    if not may(user, Permission.ALERTS_VIEW, broker, vhost or None):
+        return {"last_alerts": []}
+    rows = visible_incidents(user).filter(broker=broker).exclude(state=IncidentState.PENDING)
+    if name:
+        rows = rows.filter(subject_kind=SubjectKind.QUEUE, vhost=vhost, name=name)
+        query |= {"vhost": vhost, "name": name}
+    return {
+        "last_alerts": list(rows.order_by("-id")[:10]),
+        "last_alerts_query": f"?{urlencode(query)}",
+    }
