@@ -50,6 +50,8 @@ def fire(
 
 def add_event(incident: AlertIncident, kind: str, at: datetime, **columns: Any) -> AlertEvent:
     number = incident.events.count() + 1
+    incident.transitions = number
+    incident.save(update_fields=["transitions"])
     return AlertEvent.objects.create(
         incident=incident, kind=kind, at=at, number=number, **{"text": incident.detail, **columns}
     )

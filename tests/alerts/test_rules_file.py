@@ -80,7 +80,7 @@ def test_the_commands_plan_apply_and_export(superuser: Any, tmp_path: Path) -> N
         (b"[]", "version"),
         (b"version: 1\nrules: {}", "list of rules"),
         (file_of({**DEEP, "colour": "red"}), "colour"),
-        (file_of(DEEP, DEEP), "twice"),
+        (file_of(DEEP, dict(DEEP, enabled=False)), "twice"),
         (file_of({**DEEP, "threshold": "many"}), "“Deep”, threshold: Enter a number"),
         (file_of({**DEEP, "brokers": ["nowhere"]}), "no broker"),
     ],

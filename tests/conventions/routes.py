@@ -184,7 +184,6 @@ _PAGES = [
     Route("alert_channel_test", "none", "super", ("alert_channel",)),
     Route("alert_channel_delete", "super", "super", ("alert_channel",)),
     Route("alert_rules", "super", "none"),
-    # Of a type that the query names; 404 without it.
     Route("alert_rule_create", "super", "super"),
     Route("alert_rule_edit", "super", "super", ("alert_rule",)),
     Route("alert_rule_switch", "none", "super", ("alert_rule",)),

@@ -129,7 +129,7 @@ def rules(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def rule_create(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.ALERTS_EDIT)
-    kind = TYPES.get(request.GET.get("type", ""))
+    kind = TYPES.get(request.GET.get("type", "queue_messages"))
     if kind is None:
         raise Http404("No such type of rule.")
     form = RuleForm(request.POST or None, kind=kind, user=request.user)
