@@ -57,8 +57,7 @@ KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, 
 ALIVE_URL = env_str("CONSOLE_ALIVE_URL").strip()  # A secret: it may contain a token.
 
 # --- Access ---
-#: Whom people without rights should contact.
-CONTACT = env_str("CONSOLE_CONTACT")[:200].rstrip(".")
+CONTACT = env_str("CONSOLE_CONTACT")[:200].rstrip(".")  # For people without rights.
 
 # Rules for clear passwords of RabbitMQ users set here; see accessctl.passwords.policy.
 BROKER_PASSWORD_LENGTH = env_int("CONSOLE_BROKER_PASSWORD_LENGTH", 0, least=0, most=256)
