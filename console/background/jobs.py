@@ -112,7 +112,7 @@ JOBS = (
         queue=DEFAULT,
         every_s=3.0,
         expires_s=5,
-        without="Nobody is told of alerts.",
+        without="Nobody gets messages of alerts.",
         steps=(
             ("route", "Write the messages that are due"),
             ("deliver", "Send what is due"),

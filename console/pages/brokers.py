@@ -25,6 +25,7 @@ from console.models import Broker
 from console.pages.broker_form import BrokerForm
 from console.pages.fleet import fleet_row
 from console.scope import Scope
+from vhosts.alerts.pages.incidents import last_alerts
 from vhosts.history.ranges import RANGES, read_range
 from vhosts.history.read_broker import broker_series
 from vhosts.models import Poll
@@ -55,6 +56,7 @@ def broker(request: HttpRequest, broker_id: int) -> HttpResponse:
         "may": {str(one).partition(":")[2] for one in _acts() if may(request.user, one, found)},
         "range": shown,
         "ranges": [(key, label, key == shown.name) for key, (label, _) in RANGES.items()],
+        **({} if wants_part(request) else last_alerts(request.user, found)),
         "command": f"curl -u {found.username} {found.management_url}/api/overview",
         "problems": problems,
     }

@@ -19,6 +19,7 @@ from console.background.signs.alive import BEAT
 from console.background.signs.heartbeats import BEAT_LATE, QUEUE_LATE, queue_heartbeat
 from console.faces.lists import wants_part
 from console.models import Heartbeat
+from vhosts.alerts.notifications.alive import read_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def system(request: HttpRequest) -> HttpResponse:
         "jobs": jobs,
         "troubles": in_trouble(jobs),
         "processes": _processes(now),
+        "alive": read_report(),
     }
     template = "console/_system.html" if wants_part(request) else "console/system.html"
     return render(request, template, context)

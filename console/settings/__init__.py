@@ -53,13 +53,10 @@ KEEP_ROLLUPS_1H_DAYS = env_int("CONSOLE_KEEP_ROLLUPS_1H_DAYS", 732, least=2, mos
 BACKUP_HOURS = env_int("CONSOLE_BACKUP_HOURS", 24, least=0, most=8760)
 KEEP_BACKUPS_DAYS = env_int("CONSOLE_KEEP_BACKUPS_DAYS", 32, least=1, most=36600)
 KEEP_GONE_OBJECTS_DAYS = env_int("CONSOLE_KEEP_GONE_OBJECTS_DAYS", 32, least=1, most=3660)
-
-#: Where the console reports each minute that it runs. A secret: it may contain a token.
-ALIVE_URL = env_str("CONSOLE_ALIVE_URL").strip()
+ALIVE_URL = env_str("CONSOLE_ALIVE_URL").strip()  # A secret: it may contain a token.
 
 # --- Access ---
-#: Whom people without rights should contact.
-CONTACT = env_str("CONSOLE_CONTACT")[:200].rstrip(".")
+CONTACT = env_str("CONSOLE_CONTACT")[:200].rstrip(".")  # For people without rights.
 
 # Rules for clear passwords of RabbitMQ users set here; see accessctl.passwords.policy.
 BROKER_PASSWORD_LENGTH = env_int("CONSOLE_BROKER_PASSWORD_LENGTH", 0, least=0, most=256)

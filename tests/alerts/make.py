@@ -14,7 +14,14 @@ from vhosts.models import AlertChannel, AlertEvent, AlertIncident, AlertRule
 
 def make_rule(name: str = "No consumers", **columns: Any) -> AlertRule:
     return AlertRule.objects.create(
-        name=name, **{"type": "no_consumers", "enabled": True, "severity": "critical", **columns}
+        name=name,
+        **{
+            "type": "queue_no_consumers",
+            "threshold": 0,
+            "enabled": True,
+            "severity": "critical",
+            **columns,
+        },
     )
 
 
@@ -43,6 +50,8 @@ def fire(
 
 def add_event(incident: AlertIncident, kind: str, at: datetime, **columns: Any) -> AlertEvent:
     number = incident.events.count() + 1
+    incident.transitions = number
+    incident.save(update_fields=["transitions"])
     return AlertEvent.objects.create(
         incident=incident, kind=kind, at=at, number=number, **{"text": incident.detail, **columns}
     )

@@ -184,7 +184,7 @@ def test_mail_arrives(browser: Client, mail: SmtpSink) -> None:
 
 
 def test_a_channel_of_rules_shows_them(browser: Client) -> None:
-    rule = make_rule("Memory alarm")
+    rule = make_rule("Memory alarm of ours")
     create(
         browser,
         "apprise",
@@ -193,7 +193,7 @@ def test_a_channel_of_rules_shows_them(browser: Client) -> None:
         rules=[rule.pk],
     )
     assert list(AlertChannel.objects.get().rules.all()) == [rule]
-    assert "Memory alarm" in browser.get(reverse("alert_channels")).content.decode()
+    assert "Memory alarm of ours" in browser.get(reverse("alert_channels")).content.decode()
 
 
 def test_only_who_may_edit_alerts_everywhere_edits_channels(cast: Any, client: Client) -> None:

@@ -188,3 +188,17 @@ def test_a_forged_or_old_link_does_nothing(client: Client, time_machine: Any) ->
     assert client.post(link).status_code == 404
     incident.refresh_from_db()
     assert incident.state == "firing"
+
+
+def test_a_queue_and_its_broker_show_their_last_alerts(browser: Client) -> None:
+    now = timezone.now()
+    broker = add_broker("prod", now)
+    queue = add_queue(broker, "orders", now)
+    incident = fire(make_rule(), broker, "orders", now - AGO)
+    other = fire(make_rule("Other rule"), broker, "elsewhere", now - AGO)
+    text = browser.get(reverse("queue", args=[queue.pk])).content.decode()
+    assert f'href="/alerts/{incident.pk}/"' in text
+    assert f'href="/alerts/{other.pk}/"' not in text
+    text = browser.get(reverse("broker", args=[broker.pk])).content.decode()
+    assert f'href="/alerts/{incident.pk}/"' in text
+    assert f'href="/alerts/{other.pk}/"' in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accessctl import reach
 from accessctl.grants.roles import PERMISSIONS_OF, Role
@@ -102,6 +103,7 @@ def asked_of(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
     return {
         **found,
         "broker_name": broker.name,
+        "tomorrow": f"{timezone.now() + timedelta(days=1):%Y-%m-%dT%H:%M}",
         "applied_change": applied.pk,
         "drifted": drifted.pk,
         "open_change": change("delete", StepState.PENDING, ChangeState.APPLYING, "one"),

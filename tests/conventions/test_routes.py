@@ -32,6 +32,7 @@ from vhosts.definitions.import_file import ImportOptions
 from vhosts.definitions.model import sealed
 from vhosts.models import (
     AlertDelivery,
+    AlertOwner,
     Backup,
     Binding,
     Dashboard,
@@ -42,6 +43,7 @@ from vhosts.models import (
     GlobalParameter,
     IgnoredFinding,
     ImportDraft,
+    MaintenanceWindow,
     Node,
     NoisePattern,
     OperatorPolicy,
@@ -183,6 +185,11 @@ def _of_alerts(broker: Broker, now: datetime) -> dict[str, Any]:
     delivery = AlertDelivery.objects.get()
     return {
         "alert": incident.pk,
+        "alert_rule": incident.rule_id,
+        "alert_owner": AlertOwner.objects.create(name="team").pk,
+        "alert_window": MaintenanceWindow.objects.create(
+            reason="upgrade", starts_at=now, ends_at=now + timedelta(days=1)
+        ).pk,
         "alert_channel": channel.pk,
         "alert_message": delivery.notification_id,
         "alert_token": link_of(delivery.pk).rstrip("/").rpartition("/")[2],

@@ -39,6 +39,7 @@ def places(transactional_db: None, logged_in: None) -> dict[str, str]:
         error=f"HTTP 503 {fleet.HOSTILE}",
         failed_at=now,
     )
+    resolve(fire(critical, broker, "orders", now - timedelta(days=1)), now - timedelta(hours=20))
     first = fire(critical, broker, "orders", now - timedelta(minutes=23))
     fire(minor, broker, fleet.HOSTILE, now - timedelta(minutes=10), detail=fleet.HOSTILE)
     fire(
@@ -60,7 +61,6 @@ def places(transactional_db: None, logged_in: None) -> dict[str, str]:
     )
     fire(minor, broker, "unseen", now - timedelta(hours=4), state="no_data", state_before="firing")
     fire(critical, broker, "waiting", now - timedelta(minutes=1), state="pending", fired_at=None)
-    resolve(fire(critical, broker, "orders", now - timedelta(days=1)), now - timedelta(hours=20))
     add_event(first, "reminded", now - timedelta(minutes=3), text=fleet.HOSTILE)
     route_events(now)
     delivery = AlertDelivery.objects.filter(channel=failing).first()
@@ -76,6 +76,13 @@ def places(transactional_db: None, logged_in: None) -> dict[str, str]:
         "channel": f"/alerts/channels/{failing.pk}/",
         "create a channel": "/alerts/channels/create/?kind=email",
         "delete a channel": f"/alerts/channels/{failing.pk}/delete/",
+        "rules": "/alerts/rules/",
+        "rule": f"/alerts/rules/{critical.pk}/",
+        "create a rule": "/alerts/rules/create/?type=queue_messages",
+        "maintenance": "/alerts/maintenance/",
+        "create a window": "/alerts/maintenance/create/",
+        "owners": "/alerts/owners/",
+        "create an owner": "/alerts/owners/create/",
         "messages": "/alerts/messages/",
         "message": f"/alerts/messages/{delivery.notification_id}/",
     }

@@ -19,6 +19,7 @@ from console.faces.lists import Column, stream_csv
 from console.faces.objects.last_changes import last_changes
 from console.kinds.queue import QUEUE
 from console.scope import Scope
+from vhosts.alerts.pages.incidents import last_alerts
 from vhosts.authorize import access_queue
 from vhosts.bindings.panel import bind_links
 from vhosts.crumbs import crumbs
@@ -134,6 +135,7 @@ def queue(request: HttpRequest, queue_id: int) -> HttpResponse:
         "last_changes": last_changes(
             request.user, found.broker, QUEUE.name, (found.vhost, found.name)
         ),
+        **last_alerts(request.user, found.broker, found.vhost, found.name),
         "crumbs": crumbs(found.broker, found.vhost),
         "range_query": "?" + urlencode(shown.parameters()),
         "problems": problems,

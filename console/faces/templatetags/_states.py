@@ -155,6 +155,7 @@ STATES: dict[str, Look] = {
         "The broker can’t be seen, so nobody knows whether it still holds.",
     ),
     "alert_resolved": Look("Resolved", "check-circle", "ok"),
+    "rule_quiet": Look("Quiet", "check-circle", "ok", "It is on, and nothing fires."),
     "critical": Look("Critical", "x-circle", "bad"),
     "info": Look("Info", "information-circle", "mute"),
     "channel_works": Look(

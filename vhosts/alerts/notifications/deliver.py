@@ -52,7 +52,7 @@ _CLAIM = """
                  'YYYY-MM-DD"T"HH24:MI:SS+00:00'), 'sent', NULL, 'why',
                  'The process ended while it sent the message. It may have arrived.', 'took_ms', NULL))
             ELSE tries END,
-        state = 'sending', claim = gen_random_uuid(), lease_until = now() + %(lease)s, started_at = NULL,
+        state = 'sending', claim = gen_random_uuid(), lease_until = now() + make_interval(secs => %(lease)s), started_at = NULL,
         attempts = attempts + 1
     FROM due, vhosts_alertchannel AS channel
     WHERE delivery.id = due.id AND channel.id = delivery.channel_id
@@ -89,7 +89,7 @@ def deliver_due() -> int:
 def claim_due() -> list[Claimed]:
     """Claim the deliveries that are due, at most _MOST."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"most": _MOST, "lease": LEASE})
+        cursor.execute(_CLAIM, {"most": _MOST, "lease": LEASE.total_seconds()})
         return [Claimed(*row) for row in sorted(cursor.fetchall())]
 
 

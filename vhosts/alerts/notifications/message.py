@@ -38,9 +38,8 @@ class Digest:
     def type(self) -> str:
         if self.ends:
             return "success"
-        return {Severity.CRITICAL: "failure", Severity.WARNING: "warning"}.get(
-            self.severity, "info"
-        )  # type: ignore[call-overload]
+        types = {str(Severity.CRITICAL): "failure", str(Severity.WARNING): "warning"}
+        return types.get(self.severity, "info")
 
     @property
     def ends(self) -> bool:

@@ -112,7 +112,7 @@ def _each(ids: list[int], act: Callable[[int], object]) -> int:
 def _link_of(channel: AlertChannel) -> AnonymousUser:
     """Return who acts where nobody is signed in."""
     person = AnonymousUser()
-    person.username = f"link of {channel.name}"
+    person.username = f"link of {channel.name}"  # type: ignore[assignment]
     return person
 
 

@@ -29,6 +29,7 @@ from console.faces.lists import (
     read_scope,
 )
 from console.faces.pages.refreshed import refreshed
+from console.models import Broker
 from console.scope import Scope
 from vhosts.alerts.pages.tabs import tabs
 from vhosts.alerts.tables.choices import IncidentState, Severity, SubjectKind
@@ -71,8 +72,8 @@ INCIDENTS = ListSpec(
         Column(key="state", label="State", order=[_URGENCY, _HARM, "since"], value=lambda i: i.state),
         Column(key="severity", label="Severity", order=[_HARM], value=lambda i: i.severity),
         Column(key="broker", label="Broker", order=["broker__name"], value=lambda i: i.broker.name if i.broker else ""),
-        Column(key="detail", label="Evidence", value=lambda i: i.detail),
         Column(key="since", label="Since", order=["since"], value=lambda i: i.since, descending_first=True),
+        Column(key="detail", label="Evidence", value=lambda i: i.detail),
         Column(key="resolved", label="Resolved", order=["resolved_at"], value=lambda i: i.resolved_at, shown=False),
         Column(key="owner", label="Owner", order=["owner__name"], value=lambda i: i.owner.name if i.owner else ""),
         Column(key="taken", label="Acknowledged by", value=lambda i: i.acknowledged_by, shown=False),
@@ -240,3 +241,18 @@ def _others(user: AnyUser, incident: AlertIncident) -> QuerySet[AlertIncident]:
         )
         .exclude(pk=incident.pk)
     )
+
+
+def last_alerts(user: AnyUser, broker: Broker, vhost: str = "", name: str = "") -> dict[str, Any]:
+    """Return the context of the panel of an object's last alerts: of a queue, or of all of a broker."""
+    query = {"broker": str(broker.pk)}
+    if not may(user, Permission.ALERTS_VIEW, broker, vhost or None):
+        return {"last_alerts": []}
+    rows = visible_incidents(user).filter(broker=broker).exclude(state=IncidentState.PENDING)
+    if name:
+        rows = rows.filter(subject_kind=SubjectKind.QUEUE, vhost=vhost, name=name)
+        query |= {"vhost": vhost, "name": name}
+    return {
+        "last_alerts": list(rows.order_by("-id")[:10]),
+        "last_alerts_query": f"?{urlencode(query)}",
+    }

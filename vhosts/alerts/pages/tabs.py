@@ -7,8 +7,11 @@ from accessctl.rights import Permission
 
 _TABS = (
     ("Alerts", "alerts"),
+    ("Rules", "alert_rules"),
     ("Channels", "alert_channels"),
     ("Messages", "alert_messages"),
+    ("Maintenance", "alert_windows"),
+    ("Owners", "alert_owners"),
 )
 
 

@@ -1,0 +1,1 @@
+"""Alert rules as a file: exported, planned and applied."""

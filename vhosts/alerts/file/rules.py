@@ -1,0 +1,144 @@
+"""Alert rules as YAML: what a file holds, the plan of what it changes, and applying it.
+
+A file names rules by their names. Rules that it doesn't name stay as they are; nothing is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import yaml
+from django.db import transaction
+
+from accessctl.authorize import AnyUser
+from console.errors import InvalidField
+from console.models import Broker
+from vhosts.alerts.edit.checks import checked_rule, require_scope
+from vhosts.alerts.edit.rules import FIELDS, audited, create_rule, edit_rule
+from vhosts.alerts.tables.rules import AlertRule
+
+VERSION: Final = 1
+MOST_BYTES: Final = 1_000_000
+_MOST_RULES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a file does to one rule. `changes`: (field, before, after). `act`: create, update or unchanged."""
+
+    name: str
+    act: str
+    changes: Sequence[tuple[str, Any, Any]]
+    fields: Mapping[str, Any]
+    brokers: Sequence[Broker]
+    rule: AlertRule | None
+
+
+def export_rules(*, only_enabled: bool = False) -> str:
+    """Return all rules as YAML, sorted by name. They contain no secrets."""
+    rows = AlertRule.objects.prefetch_related("brokers").order_by("name")
+    if only_enabled:
+        rows = rows.filter(enabled=True)
+    content = {"version": VERSION, "rules": [audited(rule) for rule in rows]}
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+
+
+def plan_rules(text: bytes, user: AnyUser) -> list[Row]:
+    """Return what the file changes, in its order. Nothing is written. Raises InvalidField (the message
+    names the rule), NotAllowed where the user's grants don't cover a rule that changes."""
+    rows = []
+    stored = {one.name: one for one in AlertRule.objects.prefetch_related("brokers")}
+    brokers = {one.name: one for one in Broker.objects.visible_to(user)}
+    seen: set[str] = set()
+    for number, entry in enumerate(_entries(text), 1):
+        name = entry.get("name")
+        where = f"Rule {number}" if not isinstance(name, str) else f"Rule “{name:.80}”"
+        unknown = set(entry) - {*FIELDS, "brokers"}
+        if unknown:
+            raise InvalidField(
+                "rules", f"{where}: unknown field {sorted(map(str, unknown))[0]:.60}."
+            )
+        if name in seen:
+            raise InvalidField("rules", f"{where} is in the file twice.")
+        seen.add(str(name))
+        try:
+            rows.append(_row(entry, stored.get(str(name)), brokers, user))
+        except InvalidField as error:
+            raise InvalidField("rules", f"{where}, {error.field}: {error.message}") from None
+    return rows
+
+
+def apply_rules(text: bytes, user: AnyUser, now: datetime) -> list[Row]:
+    """Apply the file in one transaction, with an audit entry for each rule that changes. Return its plan.
+    Raises like plan_rules."""
+    with transaction.atomic():
+        rows = plan_rules(text, user)
+        for row in rows:
+            if row.act == "create":
+                create_rule(row.fields, row.brokers, user)
+            elif row.act == "update" and row.rule is not None:
+                edit_rule(row.rule.pk, row.fields, row.brokers, user, now)
+    return rows
+
+
+def _row(
+    entry: Mapping[str, Any], rule: AlertRule | None, known: Mapping[str, Broker], user: AnyUser
+) -> Row:
+    before = audited(rule) if rule is not None else {}
+    named = entry.get("brokers", before.get("brokers", []))
+    if not isinstance(named, list):
+        raise InvalidField("brokers", "Write a list of names of brokers.")
+    for one in named:
+        if one not in known:
+            raise InvalidField("brokers", f"There is no broker {one!r:.80}.")
+    brokers = [known[one] for one in sorted(set(named))]
+    given = {name: value for name, value in entry.items() if name != "brokers"}
+    fields = checked_rule({**{name: before[name] for name in FIELDS if before}, **given})
+    after = {**fields, "brokers": [one.name for one in brokers]}
+    changes = [
+        (name, before.get(name), after[name])
+        for name in (*FIELDS, "brokers")
+        if before.get(name) != after[name]
+    ]
+    if changes:
+        require_scope(user, brokers, fields["environment"], fields["vhost_pattern"])
+        if rule is not None:
+            require_scope(user, list(rule.brokers.all()), rule.environment, rule.vhost_pattern)
+    act = "create" if rule is None else "update" if changes else "unchanged"
+    return Row(str(fields["name"]), act, changes, fields, brokers, rule)
+
+
+def _entries(text: bytes) -> list[dict[str, Any]]:
+    """Return the rules of the file. Raises InvalidField."""
+    if len(text) > MOST_BYTES:
+        raise InvalidField("rules", f"The file is larger than {MOST_BYTES // 1_000_000} MB.")
+    if b"&" in text and any(isinstance(one, yaml.AliasToken) for one in _tokens(text)):
+        raise InvalidField("rules", "The file can't contain YAML aliases.")
+    try:
+        found = yaml.safe_load(text.decode("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
+        raise InvalidField("rules", "The file isn't valid YAML in UTF-8.") from None
+    if (
+        not isinstance(found, dict)
+        or found.get("version") != VERSION
+        or set(found) != {"version", "rules"}
+    ):
+        raise InvalidField(
+            "rules", f"The file must have version: {VERSION} and rules, and nothing else."
+        )
+    rules = found["rules"]
+    if not isinstance(rules, list) or not all(isinstance(one, dict) for one in rules):
+        raise InvalidField("rules", "rules must be a list of rules.")
+    if len(rules) > _MOST_RULES:
+        raise InvalidField("rules", f"A file has at most {_MOST_RULES} rules.")
+    return rules
+
+
+def _tokens(text: bytes) -> list[Any]:
+    try:
+        return list(yaml.scan(text.decode("utf-8", "replace")))
+    except yaml.YAMLError:
+        return []
