@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('console', '0021_managed_by_files'),
-        ('vhosts', '0013_rates'),
+        ('vhosts', '0020_alert_channels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
