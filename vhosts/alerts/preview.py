@@ -13,7 +13,7 @@ from accessctl.authorize import AnyUser
 from accessctl.reach import reach_of
 from accessctl.rights import Permission
 from console.models import Broker, BrokerStatus
-from vhosts.alerts.evaluate.collect import collected
+from vhosts.alerts.evaluate.collect import collect
 from vhosts.alerts.evaluate.scan import AVERAGES
 from vhosts.alerts.evaluate.scope import Active, like
 from vhosts.alerts.tables.choices import MessageType
@@ -96,9 +96,9 @@ def _now(
         with transaction.atomic(), connection.cursor() as cursor:
             _limit(cursor)
             seen = Seen(status.broker, status, now)
-            with collected(cursor, seen, [active], now) as result:
-                holds += sum(result.found.values())
-                not_evaluated += [(broker.name, why) for why in result.not_evaluated.values()]
+            result = collect(cursor, seen, [active], now)
+            holds += sum(result.found.values())
+            not_evaluated += [(broker.name, why) for why in result.not_evaluated.values()]
             # Types that keep a baseline write it.
             transaction.set_rollback(True)
     return holds, not_evaluated

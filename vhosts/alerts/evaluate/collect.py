@@ -1,12 +1,13 @@
-"""Judge every rule for a broker into the temporary table `alert_found`.
+"""Judge every rule for a broker.
 
-It gets a row for each subject on which a rule's condition holds, and for each subject with an open
-incident of the rule that still has a figure.
+The result has a row for each subject on which a rule's condition holds, and for each subject with an
+open incident of the rule that still has a figure; of small tables, for every subject.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,20 +21,10 @@ from accessctl import globs
 from console.background.each_alone import error_text
 from vhosts.alerts.evaluate.scan import scan
 from vhosts.alerts.evaluate.scope import Active
-from vhosts.alerts.types.declare import Figure, Seen
-from vhosts.polling.copying import temporary_table
+from vhosts.alerts.types.declare import Figure, Seen, Verdict
 
 log = structlog.get_logger(__name__)
 
-_FOUND = {
-    "rule_id": "bigint",
-    "kind": "text",
-    "vhost": "text",
-    "name": "text",
-    "verdict": "text",
-    "value": "double precision",
-    "detail": "text",
-}
 _DETAIL_CHARACTERS = 500
 
 
@@ -46,7 +37,13 @@ class Result:
     absent_is_clear: list[int] = field(default_factory=list)
     not_evaluated: dict[int, str] = field(default_factory=dict)
     broken: dict[int, str] = field(default_factory=dict)
-    found: dict[int, int] = field(default_factory=dict)
+    #: (rule ID, kind, vhost, name, verdict, value, detail)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+
+    @property
+    def found(self) -> dict[int, int]:
+        """On how many subjects each rule's condition holds, if on any."""
+        return dict(Counter(row[0] for row in self.rows if row[4] == Verdict.HELD))
 
     def note(self, active: Active) -> None:
         """Note that a rule was evaluated."""
@@ -60,22 +57,20 @@ class Result:
         return [*self.not_evaluated, *self.broken]
 
 
-@contextlib.contextmanager
-def collected(
+def collect(
     cursor: CursorWrapper,
     seen: Seen | None,
     rules: Sequence[Active],
     now: datetime,
     *,
     careful: bool = False,
-) -> Iterator[Result]:
-    """Provide `alert_found` while the block runs. `seen` None: the rules are about the console.
+) -> Result:
+    """Judge the rules. `seen` None: they are about the console.
 
     Raises what a rule raises; `careful`: such a rule is noted as broken and costs no other, for a
     savepoint each.
     """
     result = Result()
-    rows: list[tuple[Any, ...]] = []
     scanned: list[Active] = []
     for active in rules:
         with _alone(active, result, careful):
@@ -85,16 +80,11 @@ def collected(
             elif active.type is not None and active.type.columns is not None:
                 scanned.append(active)
             else:
-                rows += list(_judged(active, seen, now))
+                result.rows += list(_judged(active, seen, now))
                 result.note(active)
-    with temporary_table(cursor, "alert_found", _FOUND, rows):
-        if seen is not None:
-            _scan(cursor, seen, scanned, result, careful)
-        cursor.execute(
-            "SELECT rule_id, count(*) FROM alert_found WHERE verdict = 'held' GROUP BY 1"
-        )
-        result.found = dict(cursor.fetchall())
-        yield result
+    if seen is not None:
+        _scan(cursor, seen, scanned, result, careful)
+    return result
 
 
 @contextlib.contextmanager
@@ -150,7 +140,7 @@ def _scan(
             by_table.setdefault(key, []).append(active)
     for group in by_table.values():
         with _alone(group[0], result, careful):
-            scan(cursor, seen, [
+            result.rows += scan(cursor, seen, [
                 (one.rule, one.type, one.type.columns)
                 for one in group
                 if one.type is not None and one.type.columns is not None

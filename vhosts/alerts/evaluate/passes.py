@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Func, TextField, Value
 
 from console.models import Broker, BrokerStatus
-from vhosts.alerts.evaluate.collect import Result, collected
+from vhosts.alerts.evaluate.collect import Result, collect
 from vhosts.alerts.evaluate.scope import Active, rules_of
 from vhosts.alerts.evaluate.timed import keep_time
 from vhosts.alerts.evaluate.transitions import mine, move
@@ -71,10 +72,10 @@ def _evaluate(broker_id: int | None, now: datetime, by_inventory: bool, *, caref
         # A disabled broker isn't polled, so no rule covers it.
         active = rules_of(broker) if broker is None or broker.enabled else []
         due = [one for one in active if _is_due(one, seen, by_inventory)]
-        with collected(cursor, seen, due, now, careful=careful) as result:
-            changed = False
-            if result.found or _any_open(cursor, broker):
-                changed = move(cursor, broker, result, now, active=[one.rule.pk for one in active])
+        result = collect(cursor, seen, due, now, careful=careful)
+        changed = False
+        if result.found or _any_open(cursor, broker):
+            changed = move(cursor, broker, result, now, active=[one.rule.pk for one in active])
         if changed:
             # Notifications may be sent from now on, so a crash of Postgres must not take it back.
             cursor.execute("SELECT set_config('synchronous_commit', 'on', true)")
@@ -84,8 +85,15 @@ def _evaluate(broker_id: int | None, now: datetime, by_inventory: bool, *, caref
 
 def _locked(cursor: CursorWrapper, broker_id: int | None) -> AlertEvaluation | None:
     """Lock and return the evaluation of a broker or the console; None if the broker is gone."""
-    cursor.execute("SELECT set_config('synchronous_commit', 'off', true)")
-    rows = AlertEvaluation.objects.select_for_update()
+    # No wait for the disk, unless something changes.
+    quick = Func(
+        Value("synchronous_commit"),
+        Value("off"),
+        Value(True),
+        function="set_config",
+        output_field=TextField(),
+    )
+    rows = AlertEvaluation.objects.select_for_update(of=("self",)).annotate(quick=quick)
     found = rows.filter(broker=broker_id).first()
     if found is None:
         cursor.execute(

@@ -12,7 +12,6 @@ from vhosts.alerts.evaluate.scope import like
 from vhosts.alerts.tables.choices import MessageType
 from vhosts.alerts.tables.rules import AlertRule
 from vhosts.alerts.types.declare import QUEUES, Columns, RuleType, Seen
-from vhosts.alerts.types.of_queues import rates_since
 
 #: The column of a row `h` of a rollup that has the average of a message type.
 AVERAGES = {
@@ -26,10 +25,8 @@ def scan(
     cursor: CursorWrapper,
     seen: Seen,
     rules: Sequence[tuple[AlertRule, RuleType, Columns]],
-    *,
-    into: str = "alert_found",
-) -> None:
-    """Add what is found for rules of one table to the table `into`.
+) -> list[tuple[Any, ...]]:
+    """Return what is found for rules of one table, as rows of vhosts.alerts.evaluate.collect.Result.
 
     Most rows match no rule, so they are passed over by one condition; only the others, and those
     with an open incident, are judged rule by rule.
@@ -38,7 +35,6 @@ def scan(
     values: dict[str, Any] = {
         "broker": seen.broker.pk,
         "now": seen.now,
-        "fresh_since": seen.now - rates_since(seen),
         "kind": rules[0][2].subject,
     }
     judged, held = [], []
@@ -48,11 +44,10 @@ def scan(
             f"(%(id{rule.pk})s::bigint, {one['scope']}, {one['unknown']}, {one['held']},"
             f" {one['loose']}, {one['value']}, {one['detail']})"
         )
-        held.append(f"({one['scope']} AND {one['held']})")
+        held.append(f"({one['scope']} AND {one['maybe']})")
     alive = "q.gone_at IS NULL" if table == QUEUES else "TRUE"
     cursor.execute(
         f"""
-        INSERT INTO {into} (rule_id, kind, vhost, name, verdict, value, detail)
         SELECT r.rule_id, %(kind)s, q.vhost, q.name,
                CASE WHEN r.unknown THEN 'unknown' WHEN r.held THEN 'held'
                     WHEN r.loose THEN 'loose' ELSE 'clear' END,
@@ -70,15 +65,16 @@ def scan(
         """,  # noqa: S608 – expressions of types, which are code; values are parameters
         values,
     )
+    return list(cursor.fetchall())
 
 
 def _expressions(
     rule: AlertRule, kind: RuleType, columns: Columns, values: dict[str, Any]
 ) -> dict[str, str]:
-    """Return the SQL of a rule's scope, unknown, held, loose, value and detail. Adds its values,
+    """Return the SQL of a rule's scope, unknown, maybe, held, loose, value and detail. Adds its values,
     under names of its own, to `values`."""
     number = rule.pk
-    limit, clear = kind.limits(rule)
+    limit, clear = (int(one) if one == int(one) else one for one in kind.limits(rule))
     own = {"id": number, "limit": limit, "clear": clear}
     own |= {name: kind.parameter(rule, name) for name in columns.arguments}
     values |= {f"{name}{number}": value for name, value in own.items()}
@@ -99,6 +95,10 @@ def _expressions(
             values[f"{column}{number}"] = like(pattern)
             scope.append(f"q.{column} LIKE %({column}{number})s")
     only = f"coalesce({sql(columns.only)}, FALSE)"
+    # The same as `held`, but NULL where it is false, and quicker: it is evaluated for every row.
+    maybe = sql(columns.only)
+    if kind.threshold:
+        maybe = f"({maybe}) AND {sql(columns.value)} {beyond} %(limit{number})s"
 
     def holds(name: str) -> str:
         if not kind.threshold:
@@ -108,6 +108,7 @@ def _expressions(
     return {
         "scope": " AND ".join(scope) or "TRUE",
         "unknown": f"coalesce(({sql(columns.unknown)}), FALSE)",
+        "maybe": maybe,
         "held": holds("limit"),
         "loose": holds("clear"),
         "value": value,

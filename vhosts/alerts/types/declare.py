@@ -34,6 +34,8 @@ class Seen:
     broker: Broker
     status: BrokerStatus
     now: datetime
+    #: What several rules of one evaluation read, by a name.
+    read: dict[str, Any] = field(default_factory=dict)
 
     @property
     def answers(self) -> bool:
@@ -60,8 +62,8 @@ class Columns:
     """How a type reads its value from each row of a table, as SQL over the row `q`.
 
     `value` is its expression, `unknown` the condition for not knowing it, `only` one more condition
-    for the rule to hold, `detail` a text. `%(…)s` stands for the rule's `arguments`, for `fresh_since`
-    (older rates aren't current), and for `message_type`'s column where {messages} stands.
+    for the rule to hold, `detail` a text. `%(…)s` stands for the rule's `arguments` and for `now`,
+    {messages} for the column of the rule's message type, {average} for its average in a rollup `h`.
     """
 
     table: str

@@ -88,21 +88,8 @@ def _slow(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
     yield Figure(None if took is None else float(took), f"The first request took {took} ms.")
 
 
-def _versions(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
-    found = {node.get("version") for node in seen.nodes() if node.get("running")}
-    names = sorted(str(version) for version in found)
-    yield Figure(float(len(names) > 1), f"Versions: {', '.join(names)}" if len(names) > 1 else "")
-
-
-def _why_no_versions(seen: Seen, rule: AlertRule) -> str:
-    known = all(node.get("version") for node in seen.nodes() if node.get("running"))
-    return why_no_nodes(seen, rule) or (
-        "" if known else not_read("each node's version")(seen, rule)
-    )
-
-
 def _vhosts(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
-    rows = VirtualHost.objects.filter(broker=seen.broker).exclude(cluster_state={})
+    rows = VirtualHost.objects.filter(broker=seen.broker.pk).exclude(cluster_state={}).order_by()
     for name, states in rows.values_list("name", "cluster_state"):
         bad = sorted(f"{state} on {node}" for node, state in states.items() if state != "running")
         yield Figure(float(bool(bad)), ", ".join(bad), SubjectKind.VHOST, vhost=name)
@@ -192,15 +179,6 @@ OF_BROKERS = (
         measures="Time of the first request",
         unit="ms",
         figures=_slow,
-    ),
-    RuleType(
-        key="mixed_versions",
-        label="Nodes run different versions",
-        about=SubjectKind.BROKER,
-        measures="Mixed",
-        threshold=False,
-        figures=_versions,
-        why_not=_why_no_versions,
     ),
     RuleType(
         key="vhost_down",

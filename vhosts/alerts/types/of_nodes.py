@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import Any
 
 from vhosts.alerts.tables.choices import SubjectKind
 from vhosts.alerts.tables.rules import AlertRule
 from vhosts.alerts.types.declare import Figure, RuleType, Seen
-from vhosts.alerts.types.of_brokers import not_read, why_no_nodes
+from vhosts.alerts.types.of_brokers import why_no_nodes
 
 Node = dict[str, Any]
 
@@ -69,39 +68,6 @@ def _uptime(node: Node, seen: Seen) -> tuple[float | None, str]:
     return (None, "") if uptime is None else (uptime / 60_000, f"Up for {uptime / 60_000:.0f} min")
 
 
-def _links(node: Node, seen: Seen) -> tuple[float | None, str]:
-    links = node.get("links")
-    running = {str(one.get("name")) for one in seen.nodes() if one.get("running")}
-    if not isinstance(links, list):
-        return None, ""
-    missing = sorted(running - {str(link) for link in links} - {str(node.get("name"))})
-    return float(bool(missing)), f"No link to {', '.join(missing)}" if missing else ""
-
-
-def _days_left(node: Node, seen: Seen) -> tuple[float | None, str]:
-    ends = node.get("certificate_expires_at")
-    if not isinstance(ends, str):
-        return None, ""
-    try:
-        end = datetime.fromisoformat(ends)
-    except ValueError:
-        return None, ""
-    return (end - seen.now).total_seconds() / 86_400, f"Expires {end:%Y-%m-%d %H:%M} UTC"
-
-
-def _hours_left(node: Node, seen: Seen) -> tuple[float | None, str]:
-    hours = _number(node.get("disk_full_in_h"))
-    return hours, "" if hours is None else f"Reaches the disk limit in {hours:.0f} h"
-
-
-def _why_no(field: str, what: str) -> Callable[[Seen, AlertRule], str]:
-    def why(seen: Seen, rule: AlertRule) -> str:
-        known = any(node.get(field) is not None for node in seen.nodes())
-        return why_no_nodes(seen, rule) or ("" if known else not_read(what)(seen, rule))
-
-    return why
-
-
 def _type(key: str, label: str, measures: str, figures: Any, **more: Any) -> RuleType:
     return RuleType(
         key=key,
@@ -140,17 +106,5 @@ OF_NODES = (
     _type(
         "restarted", "Node restarted", "Minutes since the start", _each(_uptime), unit="min",
         below=True,
-    ),
-    _type(
-        "links", "Links between nodes are missing", "Missing", _each(_links), threshold=False,
-        why_not=_why_no("links", "links between nodes"),
-    ),
-    _type(
-        "certificate", "Certificate expires soon", "Days until it expires", _each(_days_left),
-        unit="days", below=True, why_not=_why_no("certificate_expires_at", "certificates"),
-    ),
-    _type(
-        "disk_forecast", "Disk will be full", "Hours until the disk limit", _each(_hours_left),
-        unit="h", below=True, why_not=_why_no("disk_full_in_h", "forecasts of disk space"),
     ),
 )  # fmt: skip

@@ -21,7 +21,6 @@ from vhosts.alerts.types.declare import (
 from vhosts.queues.model import Queue
 
 _MESSAGES = "(q.ready || ' ready, ' || q.unacked || ' unacked messages')"
-_OLD_RATES = "(q.rates_at IS NULL OR q.rates_at < %(fresh_since)s)"
 
 #: Read only for queues with many messages: `only` is evaluated first.
 _UNUSUAL = """(CASE WHEN q.{messages} >= %(least)s THEN (
@@ -67,20 +66,34 @@ def why_part_unknown(seen: Seen, part: str) -> str:
     return "The last inventory is out of date." if is_old(seen, at) else ""
 
 
-def rates_since(seen: Seen) -> timedelta:
-    """Return the age from which rates aren't current: they span two polls."""
-    return seen.status.stale_after() + timedelta(seconds=seen.broker.poll_interval_s)
-
-
 def _why_no_rates(table: str, what: str, seen: Seen) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT EXISTS (SELECT FROM {table} WHERE broker_id = %s AND rates_at >= %s),"  # noqa: S608
-            f" EXISTS (SELECT FROM {table} WHERE broker_id = %s)",
-            [seen.broker.pk, seen.now - rates_since(seen), seen.broker.pk],
-        )
-        rated, any_rows = cursor.fetchone()
-    return "" if rated or not any_rows else f"The broker reports no rates of {what}."
+    """Rows of which the rates didn't change aren't written, so the newest row says how old all
+    are."""
+    why = getattr(seen.status, "rates_unknown", "")
+    if why:
+        return str(why)
+    at = getattr(seen.status, "rates_at", None)
+    if at is None:
+        at, rows = _newest_rates(table, seen)
+        if not rows:
+            return ""
+    # Rates span two polls.
+    patience = seen.status.stale_after() + timedelta(seconds=seen.broker.poll_interval_s)
+    return "" if at and seen.now - at <= patience else f"The rates of {what} aren't known now."
+
+
+def _newest_rates(table: str, seen: Seen) -> tuple[datetime | None, int]:
+    """Return the time of the newest rates in a table, and the number of its rows."""
+    name = f"rates {table}"
+    if name not in seen.read:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT max(rates_at), count(*) FROM {table} WHERE broker_id = %s",  # noqa: S608
+                [seen.broker.pk],
+            )
+            seen.read[name] = cursor.fetchone()
+    found: tuple[datetime | None, int] = seen.read[name]
+    return found
 
 
 def why_no_queue_rates(seen: Seen, rule: AlertRule) -> str:
@@ -177,7 +190,7 @@ OF_QUEUES = (
             QUEUES,
             "(100 * q.redeliver_rate / nullif(greatest("
             "coalesce(q.deliver_rate, 0) + coalesce(q.get_rate, 0), q.redeliver_rate), 0))",
-            f"q.redeliver_rate IS NULL OR {_OLD_RATES}",
+            "q.redeliver_rate IS NULL",
             "('Redelivers ' || round(q.redeliver_rate::numeric, 1) || '/s: consumers reject or lose "
             "them')",
             only="q.redeliver_rate >= %(least_rate)s",
@@ -222,7 +235,7 @@ OF_QUEUES = (
         columns=Columns(
             EXCHANGES,
             "(coalesce(q.returned_rate, 0) + coalesce(q.dropped_rate, 0))",
-            f"(q.returned_rate IS NULL AND q.dropped_rate IS NULL) OR {_OLD_RATES}",
+            "q.returned_rate IS NULL AND q.dropped_rate IS NULL",
             "('Returns ' || coalesce(round(q.returned_rate::numeric, 2)::text, 'unknown')"
             " || '/s and drops ' || coalesce(round(q.dropped_rate::numeric, 2)::text, 'unknown')"
             " || '/s: no binding takes them')",
@@ -238,7 +251,7 @@ OF_QUEUES = (
         below=True,
         uses=PATTERNS,
         columns=Columns(
-            EXCHANGES, "q.in_rate", f"q.in_rate IS NULL OR {_OLD_RATES}",
+            EXCHANGES, "q.in_rate", "q.in_rate IS NULL",
             "(round(q.in_rate::numeric, 2) || ' messages/s')",
         ),
         why_not=why_no_exchange_rates,

@@ -10,7 +10,7 @@ from vhosts.alerts.types.of_console import OF_CONSOLE
 from vhosts.alerts.types.of_nodes import OF_NODES
 from vhosts.alerts.types.of_objects import OF_OBJECTS
 from vhosts.alerts.types.of_queues import OF_QUEUES
+from vhosts.alerts.types.of_stored_nodes import OF_STORED_NODES
 
-TYPES: Mapping[str, RuleType] = {
-    one.key: one for one in (*OF_BROKERS, *OF_NODES, *OF_QUEUES, *OF_OBJECTS, *OF_CONSOLE)
-}
+_ALL = (*OF_BROKERS, *OF_NODES, *OF_STORED_NODES, *OF_QUEUES, *OF_OBJECTS, *OF_CONSOLE)
+TYPES: Mapping[str, RuleType] = {one.key: one for one in _ALL}

@@ -1,0 +1,237 @@
+"""What each type of rule measures: it holds, doesn't, or can't be told. Real Postgres, rows as polls
+and inventories write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from console.models import ManagedObject
+from tests.factories import add_queue, add_vhost
+from tests.vhosts.alerts.conftest import START, Clock
+from vhosts.alerts.types.registry import TYPES
+from vhosts.history import partitions
+from vhosts.models import (
+    AlertEvaluation,
+    AlertIncident,
+    AlertRule,
+    Exchange,
+    Queue,
+    QueueRollup1h,
+)
+
+pytestmark = pytest.mark.django_db
+UP = {"name": "a", "running": True}
+DOWN = {"name": "b", "running": False}
+
+
+def outcome(clock: Clock, rule: AlertRule, **status: Any) -> str:
+    """The state of the rule's newest incident, "" for none, or why it can't be evaluated."""
+    clock.poll(**status)
+    evaluation = AlertEvaluation.objects.get(broker=clock.broker)
+    assert not evaluation.broken
+    why = evaluation.not_evaluated.get(str(rule.pk))
+    found = AlertIncident.objects.filter(rule=rule).order_by("-pk").first()
+    return why or (found.state if found else "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "holds", "ends", "unknown"),
+    [
+        ("running_nodes", 2, [UP, DOWN], [UP, {**UP, "name": "b"}], []),
+        ("no_majority", None, [UP, DOWN], [UP, {**UP, "name": "b"}], []),
+        ("partition", None, [{**UP, "partitions": ["b"]}], [{**UP, "partitions": []}], []),
+        ("node_down", None, [DOWN], [{**DOWN, "running": True}], []),
+        ("memory_alarm", None, [{**UP, "mem_alarm": True}], [{**UP, "mem_alarm": False}], [UP]),
+        (
+            "disk_alarm", None, [{**UP, "disk_free_alarm": True}], [{**UP, "disk_free_alarm": False}],
+            [{**UP, "disk_free_alarm": None}],
+        ),
+        (
+            "memory_used", 90, [{**UP, "mem_used": 91, "mem_limit": 100}],
+            [{**UP, "mem_used": 90, "mem_limit": 100}], [{**UP, "mem_used": 91, "mem_limit": 0}],
+        ),
+        (
+            "disk_free", 1.5, [{**UP, "disk_free": 149, "disk_free_limit": 100}],
+            [{**UP, "disk_free": 150, "disk_free_limit": 100}], [{**UP, "disk_free": "x"}],
+        ),
+        (
+            "file_descriptors", 90, [{**UP, "fd_used": 95, "fd_total": 100}],
+            [{**UP, "fd_used": 5, "fd_total": 100}], [{**UP, "running": False}],
+        ),
+        ("restarted", 10, [{**UP, "uptime_ms": 5}], [{**UP, "uptime_ms": 600_000}], [UP]),
+    ],
+)  # fmt: skip
+def test_nodes(clock, rule, kind, threshold, holds, ends, unknown) -> None:
+    made = rule(kind, threshold=threshold)
+    assert outcome(clock, made, nodes=ends) == ""
+    assert outcome(clock, made, nodes=holds) == "firing"
+    without = outcome(clock, made, nodes=unknown)
+    assert without == "no_data" or "nodes" in without
+    assert AlertIncident.objects.get().state == "no_data"
+    assert outcome(clock, made, nodes=ends) == "resolved"
+
+
+def test_a_node_that_left_the_cluster_ends_its_incident(clock, rule) -> None:
+    made = rule("node_down")
+    assert outcome(clock, made, nodes=[UP, DOWN]) == "firing"
+    assert outcome(clock, made, nodes=[UP]) == "resolved"
+    assert AlertIncident.objects.get().resolved_by == "gone"
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "column", "values"),
+    [
+        ("connections", 1000, "connections", (1001, 1000, None)),
+        ("slow_answer", 2000, "answer_ms", (2500, 20, None)),
+    ],
+)
+def test_brokers(clock, rule, kind, threshold, column, values) -> None:
+    made = rule(kind, threshold=threshold)
+    holds, ends, unknown = values
+    assert outcome(clock, made, **{column: holds}) == "firing"
+    assert outcome(clock, made, **{column: unknown}) == "no_data"
+    assert outcome(clock, made, **{column: ends}) == "resolved"
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "holds", "ends", "unknown"),
+    [
+        ("queue_messages", 5, {"ready": 6}, {"ready": 5}, {"ready": None}),
+        ("queue_growth", 100, {"growth_5m": 101}, {"growth_5m": -5}, {"growth_5m": None}),
+        ("queue_no_consumers", 0, {"consumers": 0}, {"consumers": 1}, {"consumers": None}),
+        ("queue_consumers", 1, {"consumers": 2}, {"consumers": 1}, {"consumers": None}),
+        (
+            "queue_redelivery", 20, {"redeliver_rate": 3.0, "deliver_rate": 10.0},
+            {"redeliver_rate": 0.5, "deliver_rate": 1.0}, {"redeliver_rate": None},
+        ),
+        ("queue_unavailable", None, {"state": "down"}, {"state": "running"}, {"state": ""}),
+    ],
+)  # fmt: skip
+def test_queues(clock, rule, kind, threshold, holds, ends, unknown) -> None:
+    made = rule(kind, threshold=threshold)
+    queue = add_queue(clock.broker, "q", START, ready=1, growth_5m=0, redeliver_rate=0.0)
+    other = add_queue(clock.broker, "other", START, ready=1, growth_5m=0, redeliver_rate=0.0)
+
+    def with_(values: dict[str, Any]) -> str:
+        Queue.objects.filter(pk=queue.pk).update(**values)
+        Queue.objects.filter(pk=other.pk).update(rates_at=clock.now)
+        return outcome(clock, made)
+
+    assert with_({}) == ""
+    assert with_(holds) == "firing"
+    assert with_(unknown) == "no_data"
+    assert with_(ends) == "resolved"
+
+
+def test_few_redeliveries_are_no_churn(clock, rule) -> None:
+    made = rule("queue_redelivery", threshold=20, parameters={"least_rate": 2})
+    add_queue(clock.broker, "q", START, redeliver_rate=1.0, deliver_rate=1.0, rates_at=START)
+    assert outcome(clock, made) == ""
+    made.parameters = {"least_rate": 1}
+    made.save()
+    assert outcome(clock, made) == "firing"
+
+
+def test_rates_that_are_out_of_date_are_no_data(clock, rule) -> None:
+    made = rule("queue_redelivery", threshold=20)
+    add_queue(clock.broker, "q", START, redeliver_rate=5.0, deliver_rate=5.0, rates_at=START)
+    assert outcome(clock, made) == "firing"
+    clock.poll(100)
+    assert "aren't known" in outcome(clock, made)
+    assert AlertIncident.objects.get().state == "no_data"
+
+
+def test_unusually_many_are_compared_with_the_average_of_a_day(clock, rule) -> None:
+    from datetime import timedelta
+
+    partitions.make_ahead(START, back_days=2)
+    made = rule("queue_unusual", threshold=3, message_type="unacked")
+    queue = add_queue(clock.broker, "q", START, unacked=400)
+    new = add_queue(clock.broker, "new", START, unacked=400)
+    few = add_queue(clock.broker, "few", START, unacked=99)
+    for one, average in ((queue, 100), (few, 1)):
+        QueueRollup1h.objects.create(
+            queue_id=one.pk, bucket_at=START - timedelta(hours=2), known_s=3600,
+            ready_min=0, ready_max=0, ready_avg=0, ready_last=0,
+            unacked_min=0, unacked_max=100, unacked_avg=average, unacked_last=100,
+        )  # fmt: skip
+    assert outcome(clock, made) == "firing"
+    incident = AlertIncident.objects.get()
+    assert (incident.name, incident.value) == ("q", 4.0)
+    assert new.pk
+    Queue.objects.filter(pk=queue.pk).update(unacked=200)
+    assert outcome(clock, made) == "resolved"
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "holds", "ends"),
+    [
+        ("exchange_unroutable", 0.01, {"returned_rate": 1.0}, {"returned_rate": 0.0}),
+        ("exchange_quiet", 5, {"in_rate": 1.0}, {"in_rate": 6.0}),
+    ],
+)
+def test_exchanges(clock, rule, kind, threshold, holds, ends) -> None:
+    made = rule(kind, threshold=threshold, queue_pattern="orders")
+    for name in ("orders", "amq.topic"):
+        Exchange.objects.create(
+            broker=clock.broker, vhost="/", name=name, type="topic", first_seen_at=START,
+            changed_at=START, in_rate=1.0,
+        )  # fmt: skip
+    assert "aren't known" in outcome(clock, made)
+    Exchange.objects.update(rates_at=clock.now, **ends)
+    assert outcome(clock, made) == ""
+    Exchange.objects.update(rates_at=clock.now, **holds)
+    assert outcome(clock, made) == "firing"
+    Exchange.objects.filter(name="amq.topic").update(rates_at=clock.now)
+    Exchange.objects.filter(name="orders").update(in_rate=None, returned_rate=None)
+    assert outcome(clock, made) == "no_data"
+    Exchange.objects.update(rates_at=clock.now, **ends)
+    assert outcome(clock, made) == "resolved"
+
+
+def test_virtual_hosts(clock, rule) -> None:
+    made = rule("vhost_down", vhost_pattern="team*")
+    for name in ("team", "other"):
+        add_vhost(clock.broker, name, START, cluster_state={"a": "running", "b": "stopped"})
+    assert outcome(clock, made, inventory_at=START) == "firing"
+    incident = AlertIncident.objects.get()
+    assert (incident.vhost, incident.subject_kind, incident.detail) == (
+        "team",
+        "vhost",
+        "stopped on b",
+    )
+
+
+def test_drift_of_some_kinds_only(clock, rule) -> None:
+    made = rule("drift", parameters={"kinds": ["permission"]})
+    for kind, key in (("permission", ["team", "app"]), ("policy", ["team", "cap"])):
+        ManagedObject.objects.create(
+            broker=clock.broker, kind=kind, key=key, spec={}, sync="drifted", reason="Changed."
+        )
+    from vhosts.alerts.evaluate.passes import evaluate
+
+    clock.poll()
+    evaluate(clock.broker.pk, clock.now, by_inventory=True)
+    incident = AlertIncident.objects.get(rule=made)
+    assert (incident.vhost, incident.subject_kind) == ("team", "object")
+    assert "app" in incident.name
+    ManagedObject.objects.update(sync="in_sync")
+    evaluate(clock.broker.pk, clock.now, by_inventory=True)
+    incident.refresh_from_db()
+    assert (incident.state, incident.resolved_by) == ("resolved", "cleared")
+
+
+@pytest.mark.parametrize("kind", ["stream_lag", "oldest_message", "connection_flow", "links"])
+def test_what_the_console_does_not_read_is_said_and_never_ok(clock, rule, kind) -> None:
+    made = rule(kind, threshold=1)
+    told = outcome(clock, made, nodes=[UP])
+    assert "The console" in told
+
+
+def test_every_type_has_figures_and_a_label_of_its_own() -> None:
+    assert len({one.label for one in TYPES.values()}) == len(TYPES)
+    for key, one in TYPES.items():
+        assert key == one.key
+        assert sum(x is not None for x in (one.columns, one.figures, one.of_console)) == 1
