@@ -91,7 +91,9 @@ def what_goes(rows: Sequence[LiveConnection]) -> list[str]:
             f"{messages} (as last read) return{'s' if sum(unacked) == 1 else ''} to the queues and will be "
             "delivered again."
         )
-    found.append("Clients usually reconnect at once. Exclusive queues are deleted.")
+    found.append(
+        "Clients usually reconnect at once. Exclusive queues are deleted. The client gets your reason."
+    )
     return found
 
 
