@@ -14,9 +14,10 @@ from console.faces.lists import ListRequest
 from console.models import BrokerStatus
 from console.scope import Scope
 from vhosts.history import read as history
-from vhosts.lists import GONE, STATE_CHOICES, TYPE_CHOICES, choice_of, count_conditions
+from vhosts.lists import GONE, STATE_CHOICES, TYPE_CHOICES, choice_of
 from vhosts.models import Queue, VirtualHost
 from vhosts.queues import arguments as kinds
+from vhosts.queues.health.listed import count_conditions
 from vhosts.queues.outages import last_known, outage_of
 
 if TYPE_CHECKING:

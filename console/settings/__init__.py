@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 
-from console.background import queues
 from console.settings.env import (
     SCHEME_KEY,
     env,
@@ -282,21 +281,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
     if CELERY_BROKER_URL.startswith("filesystem:")
     else {"visibility_timeout": 3600}
 )
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
-CELERY_TASK_ROUTES = {
-    "console.engine.tasks.*": {"queue": queues.APPLY},
-    "vhosts.tasks.take_backups": {"queue": queues.APPLY},
-    "vhosts.tasks.poll_broker": {"queue": queues.POLLING},
-    "vhosts.tasks.take_inventory": {"queue": queues.POLLING},
-}
-CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TIMEZONE = "UTC"
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 from console.settings.api import *  # noqa: E402, F403
 from console.settings.login import *  # noqa: E402, F403
 from console.settings.logs import *  # noqa: E402, F403
+from console.settings.tasks import *  # noqa: E402, F403

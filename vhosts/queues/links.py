@@ -11,9 +11,9 @@ from django.urls import reverse
 
 from console.faces.lists import ListRequest
 from console.faces.templatetags._states import STATES
-from vhosts.lists import CONDITION_CHOICES, TROUBLE
 from vhosts.models import Queue
 from vhosts.queues.health.conditions import RULES
+from vhosts.queues.health.listed import CONDITION_CHOICES, TROUBLE
 from vhosts.selectors import QueueRow
 
 

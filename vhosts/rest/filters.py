@@ -4,8 +4,8 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter, TimeFilter
-from vhosts.lists import CONDITION_CHOICES, by_condition
 from vhosts.models import Poll, Queue
+from vhosts.queues.health.listed import CONDITION_CHOICES, by_condition
 
 
 class QueueFilters(django_filters.FilterSet):

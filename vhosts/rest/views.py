@@ -22,9 +22,10 @@ from console.faces.rest.filters import parse_time
 from console.faces.rest.views import ApiView
 from console.models import Broker
 from vhosts.history.read import series
-from vhosts.lists import BY_HARM, OUT_RATE
+from vhosts.lists import OUT_RATE
 from vhosts.models import Poll, Queue
 from vhosts.queues.changing.rest import WritesQueues
+from vhosts.queues.health.listed import BY_HARM
 from vhosts.rest.fields import HistoryRead, PollRead, QueueRead
 from vhosts.rest.filters import PollFilters, QueueFilters
 

@@ -44,7 +44,7 @@ LOOKS: Mapping[Harm, Look] = {
     Harm.LOST: Look("Messages are lost", "losing messages", "x-circle", "bad"),
     Harm.STOPPED: Look("Delivery is stopped", "stopped", "no-symbol", "bad"),
     Harm.WILL_BREAK: Look("Will break", "will break", "exclamation-triangle", "warn"),
-    Harm.NOT_KNOWN: Look("Not known", "not known", "signal-slash", "mute"),
+    Harm.NOT_KNOWN: Look("Unknown", "unknown", "signal-slash", "mute"),
 }
 
 

@@ -1,8 +1,7 @@
 """RabbitMQ's management API, 3.10 to 4.3.
 
-Every method returns typed values or raises a `BrokerError`. An empty listing means that the broker
-reported none, never that the reading failed. Every call ends by its deadline.
-"""
+Methods return typed values or raise a `BrokerError`. An empty listing means that the broker reported
+none, never that the reading failed. Every call ends by its deadline."""
 
 from __future__ import annotations
 
@@ -49,11 +48,10 @@ from console.rabbitmq.types import (
 
 Item = TypeVar("Item", QueueDepth, QueueInfo)
 
-#: Every queue as declared, with its state. Only this listing keeps the queues of a dead node on
-#: every version. The broker gathers no statistics for it.
+#: Every queue as declared, with its state, without statistics. Only this listing keeps the queues
+#: of a dead node on every version.
 _DECLARED: Query = {"disable_stats": "true"}
-#: The same with totals, even if the broker runs with statistics disabled. In a cluster that has
-#: lost nodes it leaves out queues, so a missing queue proves nothing.
+#: With totals, even without statistics. In a cluster that lost nodes, queues are missing in it.
 _TOTALS: Query = {"disable_stats": "true", "enable_queue_totals": "true"}
 _EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy"
 _DEPTH_COLUMNS = "vhost,name,messages,messages_ready,messages_unacknowledged"
@@ -131,12 +129,9 @@ class ManagementClient:
         return readings.EXCHANGES.listing(body, self._limits)
 
     def published(self) -> Listing[tuple[tuple[str, str], tuple[float, float]]]:
-        """Return ((vhost, name), (in, out)) of each exchange, in messages a second. Not for a
-        broker that counts no messages."""
-        query: Query = {"columns": "vhost,name,message_stats"}
-        return readings.PUBLISHED.listing(
-            self.http.get(path("exchanges", query=query)), self._limits
-        )
+        """Return ((vhost, name), (in, out)) of each exchange, in messages a second."""
+        where = path("exchanges", query={"columns": "vhost,name,message_stats"})
+        return readings.PUBLISHED.listing(self.http.get(where), self._limits)
 
     def queue_now(self, vhost: str, name: str) -> QueueNow:
         """Read one queue. Its figures are as old as the broker's statistics, usually 5 s."""

@@ -6,7 +6,8 @@ from console.rabbitmq import types
 from console.rabbitmq.endpoint import Limits
 from console.rabbitmq.management.decode import Rows
 from console.rabbitmq.management.flows import added, sent_by_exchange, taken_by_channel
-from console.rabbitmq.management.node_reading import node, rate
+from console.rabbitmq.management.nodes.reading import node, rate
+from console.rabbitmq.management.nodes.rows import NodeRow
 from console.rabbitmq.management.records import (
     BindingRow,
     ChannelDetails,
@@ -16,7 +17,6 @@ from console.rabbitmq.management.records import (
     DepthRow,
     ExchangeRow,
     MessageStats,
-    NodeRow,
     ObjectTotals,
     OverviewRow,
     PermissionRow,

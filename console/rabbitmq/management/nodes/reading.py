@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from console.rabbitmq import types
-from console.rabbitmq.management.records import ClusterLinkRow, LinkStats, NodeRow, Rate
+from console.rabbitmq.management.nodes.rows import ClusterLinkRow, LinkStats, NodeRow
+from console.rabbitmq.management.records import Rate
 
 _NO_PLUGINS = {"rabbitmq_cli", "rabbitmq_prelaunch"}  # by their names, they could be
 
