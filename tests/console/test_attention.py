@@ -96,25 +96,41 @@ def test_limits_that_are_near_are_named_before_they_are_reached(root: Any) -> No
     assert "near the disk limit" in sentences
 
 
-def test_queues_that_nobody_consumes_while_messages_come(root: Any) -> None:
+def test_queues_are_named_by_their_condition(root: Any) -> None:
     broker = fleet.make("one", now())
-    queue(broker, "grows", ready=1204, consumers=0, growth_5m=60)
-    queue(broker, "published", ready=1, consumers=0, publish_rate=0.5, growth_5m=0)
-    queue(broker, "unknown", ready=7, consumers=0)
-    queue(broker, "store", ready=9, consumers=0, publish_rate=0, growth_5m=0)
-    queue(broker, "stream", ready=9, consumers=0, type="stream")
-    queue(broker, "not known", ready=9, consumers=None)
-    queue(broker, "gone", ready=9, consumers=0, gone_at=now())
-    assert sorted(one.subject for one in found(root)) == ["grows", "published", "unknown"]
-    item = next(one for one in found(root) if one.subject == "grows")
-    assert item.sentence == "has 1,204 ready messages and no consumers."
-    assert item.cause == "It grew by 60 in 5 minutes."
+    since = now() - timedelta(minutes=9)
+    queue(
+        broker,
+        "grows",
+        ready=1204,
+        consumers=0,
+        growth_5m=60,
+        condition="no_consumers",
+        condition_since=since,
+    )
+    queue(broker, "full", ready=9, condition="losing")
+    queue(broker, "store", ready=9, consumers=0, condition="unconsumed")
+    queue(broker, "fine", ready=9, condition="well")
+    queue(broker, "unknown", ready=9, consumers=None)
+    queue(broker, "gone", ready=9, condition="no_consumers", gone_at=now())
+    queue(broker, "reply", ready=9, condition="no_consumers", noise=True)
+    first, second = found(root)
+    assert (first.harm, first.subject, first.sentence) == (
+        Harm.LOST,
+        "full",
+        "is full and loses messages.",
+    )
+    assert (second.harm, second.sentence) == (
+        Harm.STOPPED,
+        "has 1,204 ready messages and no consumers.",
+    )
+    assert (second.cause, second.since) == ("It grew by 60 in 5 minutes.", since)
 
 
 def test_many_alike_are_one_line_with_their_number(root: Any, admin_client: Client) -> None:
     for broker in (fleet.make("a", now()), fleet.make("b", now())):
         for number in range(40 if broker.name == "a" else 5):
-            queue(broker, f"q{number}", ready=1 + number, consumers=0)
+            queue(broker, f"q{number}", ready=1 + number, consumers=0, condition="no_consumers")
     (item,) = found(root)
     assert f"{item.subject} {item.sentence}" == "45 queues have messages and no consumers."
     assert item.cause == "a (40), b (5)."
@@ -125,8 +141,8 @@ def test_many_alike_are_one_line_with_their_number(root: Any, admin_client: Clie
 
 def test_minority_and_down_queues_are_stopped(root: Any) -> None:
     broker = fleet.make("one", now())
-    queue(broker, "half", state="minority")
-    queue(broker, "off", state="down")
+    queue(broker, "half", state="minority", condition="minority")
+    queue(broker, "off", state="down", condition="down")
     assert {(one.harm, f"{one.subject} {one.sentence}") for one in found(root)} == {
         (Harm.STOPPED, "half has no majority of its members."),
         (Harm.STOPPED, "off is down."),

@@ -110,7 +110,9 @@ def _queues(
 ) -> tuple[list[tuple[int, int]], list[str]]:
     """Return (ID, broker's ID) of the queues, and what their sum leaves out. One query."""
     found = Queue.objects.visible_to(user).filter(
-        Q(gone_at=None) | Q(gone_at__gt=start - WEEK), broker__in=[one.pk for one in brokers]
+        Q(gone_at=None) | Q(gone_at__gt=start - WEEK),
+        broker__in=[one.pk for one in brokers],
+        noise=False,
     )
     if chart.vhost.strip("*"):
         found = found.filter(vhost__glob=chart.vhost)

@@ -1,4 +1,4 @@
-"""Queues that don't deliver: down, without a majority of members, or with messages and no consumer."""
+"""Queues with a condition that harms, as the last poll stored it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Case, Count, F, Q, Value, When, Window
+from django.db.models import Count, F, Window
 from django.db.models.functions import RowNumber
 from django.urls import reverse
 
@@ -16,49 +16,47 @@ from console.faces.attention import Act, AttentionItem, Harm, Many
 from console.models import Broker
 from console.models.broker_states import ANSWERING
 from vhosts.models import Queue
+from vhosts.queues.health.conditions import harm_of
 
 #: Most queues of one condition and broker that are named.
 _NAMED = 3
-#: A queue that nobody consumes is left alone while nothing comes in: it is a store, such as one for
-#: dead letters. Rates that aren't known count as something that may come in.
-_UNCONSUMED = (
-    Q(ready__gt=0, consumers=0)
-    & ~Q(type="stream")
-    & (Q(publish_rate__gt=0) | Q(growth_5m__gt=0) | Q(publish_rate=None, growth_5m=None))
-)
+#: By stored condition (vhosts.queues.health): what is said of one queue and of several. What only
+#: grows, or waits with nothing coming in, is left to the list.
 _SENTENCES = {
+    "losing": ("is full and loses messages.", "are full and lose messages."),
+    "rejecting": ("is full and refuses messages.", "are full and refuse messages."),
     "down": ("is down.", "are down."),
     "minority": ("has no majority of its members.", "have no majority of their members."),
-    "unconsumed": ("", "have messages and no consumers."),
+    "no_leader": ("has no leader.", "have no leader."),
+    "stuck": ("delivers nothing to its consumers.", "deliver nothing to their consumers."),
+    "no_consumers": ("", "have messages and no consumers."),
+    "full": ("is at its limit.", "are at their limit."),
+    "filling": ("reaches its limit within an hour.", "reach their limit within an hour."),
+    "member_down": ("has a member that is down.", "have a member that is down."),
+    "redelivering": ("delivers mostly repeats.", "deliver mostly repeats."),
+    "slow_consumers": ("grows although it is consumed.", "grow although they are consumed."),
 }
+_HARM = {"lost": Harm.LOST, "stopped": Harm.STOPPED, "will_break": Harm.WILL_BREAK}
 
 
 def queue_conditions(
     user: AnyUser, brokers: Sequence[Broker], now: datetime
 ) -> Iterator[AttentionItem]:
-    """Yield queues that don't deliver, a few for each broker and condition and one item for the
-    others. One query."""
+    """Yield queues with a condition that harms, a few for each broker and condition and one item for
+    the others. Noise is left out. One query."""
     by_id = {one.pk: one for one in brokers if one.status.shown_state(now) in ANSWERING}
-    among = [F("broker"), F("what")]
+    among = [F("broker"), F("condition")]
     rows: Iterable[Any] = (
         Queue.objects.visible_to(user)
         .present()
-        .filter(broker__in=by_id)
-        .annotate(
-            what=Case(
-                When(state="down", then=Value("down")),
-                When(state="minority", then=Value("minority")),
-                When(_UNCONSUMED, then=Value("unconsumed")),
-            )
-        )
-        .exclude(what=None)
+        .filter(broker__in=by_id, condition__in=list(_SENTENCES), noise=False)
         .annotate(
             number=Window(Count("pk"), partition_by=among),
             at=Window(RowNumber(), partition_by=among, order_by=[F("ready").desc(nulls_last=True), F("pk")]),
         )
         .filter(at__lte=_NAMED)
-        .order_by("broker", "what", "at")
-        .values("pk", "broker", "name", "what", "ready", "publish_rate", "growth_5m", "number", "at")
+        .order_by("broker", "condition", "at")
+        .values("pk", "broker", "name", "condition", "condition_since", "ready", "growth_5m", "number", "at")
     )  # fmt: skip
     for row in rows:
         broker = by_id[row["broker"]]
@@ -69,30 +67,30 @@ def queue_conditions(
 
 def _item(row: dict[str, Any], broker: Broker) -> AttentionItem:
     url = reverse("queue", args=[row["pk"]])
-    sentence = _SENTENCES[row["what"]][0]
-    cause = ""
-    if row["what"] == "unconsumed":
+    condition = row["condition"]
+    sentence = _SENTENCES[condition][0]
+    if condition == "no_consumers":
         one = "message" if row["ready"] == 1 else "messages"
-        sentence = f"has {row['ready']:,} ready {one} and no consumers."
-        if (growth := row["growth_5m"]) is not None and growth > 0:
-            cause = f"It grew by {growth:,} in 5 minutes."
+        sentence = f"has {row['ready'] or 0:,} ready {one} and no consumers."
+    growth = row["growth_5m"] or 0
     return AttentionItem(
-        Harm.STOPPED, row["name"], url, sentence, cause=cause, act=Act("Open queue", url),
-        broker=broker, many=_many(row["what"]),
+        _HARM[harm_of(condition)], row["name"], url, sentence,
+        cause=f"It grew by {growth:,} in 5 minutes." if growth > 0 else "",
+        since=row["condition_since"], act=Act("Open queue", url), broker=broker, many=_many(condition),
     )  # fmt: skip
 
 
 def _others(row: dict[str, Any], broker: Broker) -> AttentionItem:
     count = row["number"] - _NAMED
-    many = _many(row["what"])
-    url = f"{reverse('queues')}?{urlencode({'broker': broker.pk})}"
+    many = _many(row["condition"])
+    query = urlencode({"broker": broker.pk, "condition": row["condition"]})
+    url = f"{reverse('queues')}?{query}"
     return AttentionItem(
-        Harm.STOPPED, f"{count:,} more {many.nouns}", url, many.sentence,
+        _HARM[harm_of(row["condition"])], f"{count:,} more {many.nouns}", url, many.sentence,
         act=Act("Open queues", url), broker=broker, many=many, count=count,
     )  # fmt: skip
 
 
-def _many(what: str) -> Many:
-    query = {"state": what} if what != "unconsumed" else {"no_consumers": "1", "non_empty": "1"}
-    url = f"{reverse('queues')}?{urlencode(query)}"
-    return Many(f"queues.{what}", "queues", _SENTENCES[what][1], url)
+def _many(condition: str) -> Many:
+    url = f"{reverse('queues')}?{urlencode({'condition': condition})}"
+    return Many(f"queues.{condition}", "queues", _SENTENCES[condition][1], url)

@@ -45,7 +45,7 @@ def scan(
             f" {one['loose']}, {one['value']}, {one['detail']})"
         )
         held.append(f"({one['scope']} AND {one['maybe']})")
-    alive = "q.gone_at IS NULL" if table == QUEUES else "TRUE"
+    alive = "q.gone_at IS NULL AND NOT q.noise" if table == QUEUES else "TRUE"
     cursor.execute(
         f"""
         SELECT r.rule_id, %(kind)s, q.vhost, q.name,

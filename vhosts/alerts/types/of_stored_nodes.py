@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
-
-from django.apps import apps
 
 from vhosts.alerts.tables.choices import SubjectKind
 from vhosts.alerts.tables.rules import AlertRule
 from vhosts.alerts.types.declare import Figure, RuleType, Seen
 from vhosts.alerts.types.of_brokers import why_no_nodes
+from vhosts.history.forecast import forecast
+from vhosts.nodes.model import Node
+from vhosts.nodes.series import points_of
 
 _LOOKS_BACK = timedelta(hours=6)
 #: Hours of a forecast that isn't expected to reach the limit.
 _NEVER_H = 24.0 * 365
 
 
-def _rows(seen: Seen) -> list[Any]:
+def _rows(seen: Seen) -> list[Node]:
     """Return the broker's nodes as stored; [] if none are."""
-    model = apps.all_models["vhosts"].get("node")
-    if model is None:
-        return []
-    return list(model._default_manager.filter(broker=seen.broker.pk, gone_at=None))
+    return list(Node.objects.present().filter(broker=seen.broker.pk))
 
 
 def _why_no_rows(what: str) -> Callable[[Seen, AlertRule], str]:
@@ -80,8 +75,6 @@ def _certificates(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
 
 def _disk(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
     """The hours until the disk limit, by the forecast that the node's page shows."""
-    forecast = import_module("vhosts.history.forecast").forecast
-    points_of = import_module("vhosts.nodes.series").points_of
     for node in _rows(seen):
         if not node.running:
             yield Figure(None, kind=SubjectKind.NODE, name=node.name)
@@ -97,12 +90,6 @@ def _disk(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
             hours = (found.at - seen.now).total_seconds() / 3600
         detail = f"{found.confidence} confidence" if found.confidence else ""
         yield Figure(hours, detail, SubjectKind.NODE, name=node.name)
-
-
-def _why_no_forecast(seen: Seen, rule: AlertRule) -> str:
-    if find_spec("vhosts.history.forecast") is None:
-        return "The console doesn't forecast disk space."
-    return _why_no_rows("nodes")(seen, rule)
 
 
 OF_STORED_NODES = (
@@ -142,6 +129,6 @@ OF_STORED_NODES = (
         unit="h",
         below=True,
         figures=_disk,
-        why_not=_why_no_forecast,
+        why_not=_why_no_rows("nodes"),
     ),
 )

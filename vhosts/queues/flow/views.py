@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accessctl.authorize import may
 from accessctl.rights import Permission
 from vhosts.authorize import access_queue
 from vhosts.queues.flow.clients import MOST_CHANNELS, read_clients, too_many
@@ -25,7 +26,9 @@ def queue_flow(request: HttpRequest, queue_id: int) -> HttpResponse:
     context["reading"] = reading
     if reading.now is not None:
         clients, why_not = None, ""
-        if too_many(found.broker):
+        if not may(request.user, Permission.CONNECTIONS_VIEW, found.broker, found.vhost):
+            why_not = "Not shown: you may not see connections (connections:view)."
+        elif too_many(found.broker):
             why_not = (
                 f"Not read: the broker has more than {MOST_CHANNELS:,} channels, and listing them "
                 "costs it too much."
