@@ -265,6 +265,12 @@ _API = [
     Route("api-brokers-test-unsaved", "none", "super"),
     Route("api-brokers-detail", "super", "none", ("broker",)),
     Route("api-brokers-test", "none", "super", ("broker",)),
+    Route("api-alerts-list", "super", "none"),
+    Route("api-alerts-detail", "super", "none", ("alert",)),
+    *(
+        Route(f"api-alerts-{act}", "none", "super", ("alert",))
+        for act in ("acknowledge", "snooze", "reopen")
+    ),
     Route("api-queues-list", "super", "super"),
     Route("api-queues-detail", "super", "none", ("queue",)),
     Route("api-queues-history", "super", "none", ("queue",)),

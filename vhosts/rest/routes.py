@@ -3,6 +3,7 @@ from __future__ import annotations
 from console.faces.face import FACES
 from console.faces.rest.drawn.acts import with_acts
 from console.faces.rest.drawn.objects import view_of
+from vhosts.alerts.api import AlertsView
 from vhosts.dashboards.api import DashboardsView
 from vhosts.definitions.rest.backups import BackupsView
 from vhosts.definitions.rest.views import DefinitionsView
@@ -25,6 +26,7 @@ _OWN = (
     ("findings", FindingsView, "api-findings"),
     ("noise", NoiseView, "api-noise"),
     ("upgrade-readiness", ReadinessView, "api-readiness"),
+    ("alerts", AlertsView, "api-alerts"),
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),
