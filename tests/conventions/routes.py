@@ -219,7 +219,10 @@ _API = [
     Route("api-queues-history", "super", "none", ("queue",)),
     Route("api-queues-purge", "none", "super", ("queue",)),
     Route("api-queues-replace", "none", "super", ("queue",)),
-    *(Route(f"api-{what}-list", "super", "none") for what in ("connections", "channels", "consumers")),
+    *(
+        Route(f"api-{what}-list", "super", "none")
+        for what in ("connections", "channels", "consumers")
+    ),
     Route("api-connections-detail", "super", "none", ("connection",)),
     Route("api-connections-close", "none", "super", ("connection",)),
     Route("api-channels-detail", "super", "none", ("channel",)),

@@ -118,7 +118,9 @@ def test_a_kind_has_words_a_section_and_an_order(name):
     assert set(kind.identity) & {"name", "user", "destination"}
     assert kind.section.name
     # Of a kind without a desired state, only acts are requested; no file has it.
-    assert kind.section.read or kind.section.read_component or name in (CLUSTER.name, CONNECTION.name)
+    assert (
+        kind.section.read or kind.section.read_component or name in (CLUSTER.name, CONNECTION.name)
+    )
     for need in kind.stands_on(key if name != "binding" else ("v", "e", "queue", "q", "k", "{}")):
         assert KINDS[need.kind].rank < kind.rank
     with pytest.raises(SpecError):
