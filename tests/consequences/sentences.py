@@ -68,6 +68,25 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "RabbitMQ can't purge a stream: its messages stay until its retention (x-max-age, x-max-length-bytes) drops them. To lose them all at once, delete the stream.": (
         "console/changes/test_acts.py::test_a_stream_is_never_purged",
     ),
+    # Connections
+    "Its channels and consumers end, and unacked messages return to their queues. Clients usually reconnect.": (
+        "vhosts/test_live_close.py::test_one_connection_is_closed_with_the_reason",
+    ),
+    "RabbitMQ doesn't list this connection any more: it has already closed.": (
+        "vhosts/test_live_close.py::test_one_that_has_closed_by_itself_is_said",
+    ),
+    "RabbitMQ is closing the connection; it stays listed until the client answers.": (
+        "vhosts/test_live_close.py::test_one_connection_is_closed_with_the_reason",
+    ),
+    "The connection has already closed. Another one has the same addresses now; it wasn't closed. If it should be, close it from the list of connections.": (
+        "vhosts/test_live_close.py::test_a_successor_of_the_same_name_is_never_closed",
+    ),
+    "The connection is closed.": (
+        "vhosts/test_live_close.py::test_one_connection_is_closed_with_the_reason",
+    ),
+    "The connection is closed. It had … ….": (
+        "vhosts/test_live_close.py::test_one_connection_is_closed_with_the_reason",
+    ),
     # Queues and exchanges
     "Its … from … are deleted too.": (
         "consequences/test_bindings.py::test_deleting_a_queue_deletes_its_bindings",
@@ -184,6 +203,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
 }
 
 NOT_CONSEQUENCES: frozenset[str] = frozenset({
+    # What the console couldn't find out.
+    "RabbitMQ accepted it. Whether the connection is gone couldn't be read afterwards.",
     "The bindings to it are the last ones of an auto-delete exchange: ….",
     # What an argument of a queue means.
     "RabbitMQ closes the channel of a consumer that doesn’t acknowledge a message within this time.",

@@ -11,7 +11,12 @@ import pika
 import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
-from pika.exceptions import AMQPConnectionError, AMQPError, ConnectionClosedByBroker
+from pika.exceptions import (
+    AMQPConnectionError,
+    AMQPError,
+    ChannelClosedByBroker,
+    ConnectionClosedByBroker,
+)
 
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
@@ -92,6 +97,7 @@ def test_one_connection_is_closed_with_the_reason(
     client = opened(scratch_vhost.name, "worker-1")
     kept = opened(scratch_vhost.name, "worker-2")
     channel = client.channel()
+    own = channel.queue_declare("", exclusive=True).method.queue
     scratch_vhost.publish(queue, 2)
     channel.basic_consume(queue, lambda *_: None)
     client.process_data_events(0.2)
@@ -118,6 +124,11 @@ def test_one_connection_is_closed_with_the_reason(
         page[300:2600]
     )
     assert AuditEntry.objects.filter(action="connection:close").exists()
+    # What the preview says goes with it.
+    again = kept.channel()
+    eventually(lambda: again.queue_declare(queue, passive=True).method.message_count == 2)
+    with pytest.raises(ChannelClosedByBroker, match="NOT_FOUND"):
+        again.queue_declare(own, passive=True)
     listed("worker-2")
     assert not LiveConnection.objects.filter(client_name="worker-1").exists()
 

@@ -43,8 +43,8 @@ def id_of(*parts: object) -> int:
 
 
 def fields_of(what: str) -> list[str]:
-    """Return the columns of the list's table, in the order of `values_of`."""
-    return [str(field.column) for field in MODELS[what]._meta.concrete_fields]
+    """Return the quoted columns of the list's table, in the order of `values_of`."""
+    return [f'"{field.column}"' for field in MODELS[what]._meta.concrete_fields]
 
 
 def values_of(what: str, broker: int, rows: Iterable[Any]) -> list[list[Any]]:

@@ -35,13 +35,12 @@ def temporary_table(
 def copy_rows(
     cursor: CursorWrapper, table: str, columns: Iterable[str], rows: Iterable[Sequence[Any]]
 ) -> int:
-    """Copy `rows`, with values in the order of `columns` (quoted where SQL needs it), to a table;
-    return their number. Values: see `temporary_table`."""
+    """Copy `rows`, with values in the order of `columns`, to a table; return their number. Names are
+    quoted where they need it. Values: see `temporary_table`."""
     text = "".join(["\t".join(map(_field, row)) + "\n" for row in rows])
-    named = ", ".join(columns)
     # Django doesn't convert the errors of this method to its own.
     with cursor.db.wrap_database_errors:
-        cursor.copy_expert(f'COPY "{table}" ({named}) FROM STDIN', io.StringIO(text))
+        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.StringIO(text))
     return text.count("\n")
 
 
