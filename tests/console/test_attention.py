@@ -183,9 +183,16 @@ def test_changes_that_wait_or_failed_and_drift(root: Any) -> None:
 def test_nobody_sees_more_here_than_elsewhere(root: Any) -> None:
     """AC-90: a tenant sees the conditions of its own virtual hosts, and not even the number of others."""
     broker = fleet.make("shared", now())
-    queue(broker, "mine", vhost="team-a", ready=5, consumers=0)
+    queue(broker, "mine", vhost="team-a", ready=5, consumers=0, condition="no_consumers")
     for number in range(9):
-        queue(broker, f"theirs-{number}", vhost="team-b", ready=50, consumers=0)
+        queue(
+            broker,
+            f"theirs-{number}",
+            vhost="team-b",
+            ready=50,
+            consumers=0,
+            condition="no_consumers",
+        )
     change(root, broker, state="rejected", title="theirs", finished_at=now())
     tenant = get_user_model().objects.create_user("tenant", password="x")
     Grant.objects.create(
@@ -218,7 +225,7 @@ def test_the_cost_does_not_grow(root: Any, admin_client: Client) -> None:
     for number in (1, 20):
         for one in range(number):
             broker = fleet.make(f"{number} {one}", now(), alarms=["an alarm"])
-            queue(broker, "q", ready=1, consumers=0)
+            queue(broker, "q", ready=1, consumers=0, condition="no_consumers")
             change(root, broker, state="waiting")
         admin_client.get("/?view=tiles")
         with CaptureQueriesContext(connection) as caught:
