@@ -324,6 +324,15 @@ ACTS = [
         admin=[Door("admin:accessctl_brokeruser_changelist",
                     body={"action": "adopt_chosen", "_selected_action": ["{user}"]})]),
     # Alerts
+    act("ignore a finding", "brokers:edit",
+        page=[Door("finding_ignore", ("broker",), query="?rule=alarm", body={"reason": "known"}),
+              Door("finding_heed", ("ignored_finding",))],
+        api=[Door("api-findings-ignore", body={"broker": "{broker}", "rule": "alarm", "reason": "known"}),
+             Door("api-findings-heed", ("ignored_finding",), "delete")]),
+    act("set a noise pattern", "brokers:edit",
+        page=[Door("noise", body={"pattern": "new*"}), Door("noise_remove", ("noise_pattern",))],
+        api=[Door("api-noise-list", body={"pattern": "new*"}),
+             Door("api-noise-detail", ("noise_pattern",), "delete")]),
     act("acknowledge an alert", "alerts:acknowledge",
         page=[Door("alerts_acknowledge", body={"ids": "{alert}", "step": "apply"}, needs="Acknowledged: 1"),
               Door("alert_link", ("alert_token",), needs="Acknowledged: 1")],
@@ -423,4 +432,5 @@ OWN = {
     "once", "openid_connect_login", "livez", "readyz", "metrics",
     "api-route-list",  # calculates, changes nothing
     "queues_policy",  # leads to the form of a policy
+    "fleet_density",  # one's own choice
 }  # fmt: skip

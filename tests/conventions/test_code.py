@@ -30,8 +30,12 @@ _FORBIDDEN = {
     "runs text as code": re.compile(r"(?<![\w.])(eval|exec)\("),
     "opens pickles": re.compile(r"^\s*(import|from)\s+pickle\b", re.MULTILINE),
 }
-#: The one place where an administrator may switch certificate checks off, loudly.
-_ALLOWED = {("console/rabbitmq/network/tls.py", "turns certificate checks off")}
+#: Where an administrator may switch certificate checks off, loudly; and one more.
+_ALLOWED = {
+    ("console/rabbitmq/network/tls.py", "turns certificate checks off"),
+    # Reads when a certificate expires, also of one that nobody trusts. It sends no credentials.
+    ("console/rabbitmq/network/certificate.py", "turns certificate checks off"),
+}
 
 
 def name_of(path: Path) -> str:

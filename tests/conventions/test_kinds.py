@@ -45,6 +45,11 @@ GENERAL = (
 #: (module, word): why the word stands there, which is a kind's name too.
 ALLOWED = {
     ("console/rabbitmq/http/wire.py", "exchange"): "an exchange of request and answer",
+    ("console/rabbitmq/amqp/objects.py", "exchange"): "a method of AMQP",
+    ("console/rabbitmq/amqp/objects.py", "queue"): "a method of AMQP",
+    ("console/rabbitmq/prometheus/counters.py", "queue"): "a label",
+    ("console/rabbitmq/prometheus/labels.py", "queue"): "a label",
+    ("console/pages/attention/queues.py", "queue"): "the route of a page",
     ("console/reconcile/definitions/called.py", "vhost"): "a field of a file's rows",
     ("console/reconcile/definitions/emit.py", "vhost"): "a field of a file's rows",
     ("console/reconcile/definitions/read.py", "vhost"): "a field of a file's rows",

@@ -20,7 +20,7 @@ def _holding(word: str, pattern: str, *folders: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("word", "most_modules", "most_templates"),
-    [("topic_permission", 3, 5), ("default_queue_type", 4, 1)],
+    [("topic_permission", 3, 5), ("default_queue_type", 5, 1)],
 )
 def test_a_kind_and_a_field_stand_in_few_files(
     word: str, most_modules: int, most_templates: int
