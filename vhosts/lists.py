@@ -224,6 +224,8 @@ QUEUES = ListSpec(
             key="features",
             label="Features",
             value=lambda q: " ".join(feature.mark for feature in kinds.features(q)) or None,
+            # The list with rates leaves no room for it at 1280 pixels.
+            shown=False,
         ),
         Column(
             key="node", label="Node", order=["node"], value=lambda q: q.node or None, shown=False

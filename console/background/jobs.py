@@ -96,6 +96,8 @@ JOBS = (
             ("settle", "Sort what polls wrote"),
             ("rollup_5m", "Sum up 5 minutes"),
             ("rollup_1h", "Sum up hours"),
+            ("rollup_rates_5m", "Sum up 5 minutes of rates"),
+            ("rollup_rates_1h", "Sum up hours of rates"),
             ("drop_partitions", "Delete old partitions"),
             ("drop_queues", "Delete queues that are long gone"),
             ("drop_nodes", "Delete nodes that are long gone"),

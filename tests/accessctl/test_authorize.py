@@ -17,6 +17,9 @@ from vhosts.models import Queue, VirtualHost
 EVERYONE = ("alice", "bob", "charlie", "vera", "audrey", "paula")
 #: Who may do what on the whole of broker A, said outright: a change of a role must be meant.
 MAY_ON_A = {
+    "alerts:acknowledge": {"alice"},
+    "alerts:edit": {"alice"},
+    "alerts:view": {"alice", "bob", "audrey"},
     "audit:view": {"audrey"},
     "bindings:edit": set(),
     "brokers:add": set(),
@@ -26,6 +29,7 @@ MAY_ON_A = {
     "brokers:view": {"alice", "bob", "vera", "audrey"},
     "changes:stop": {"alice"},
     "changes:view": {"alice", "bob", "audrey"},
+    "connections:close": {"alice"},
     "connections:view": {"alice", "bob", "audrey"},
     "dashboards:edit": {"alice"},
     "definitions:export": {"alice"},

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 
 #: What a superuser may do with each model: a(dd), c(hange), d(elete); v(iew) goes without saying.
 ALLOWED = {
+    "vhosts.dashboard": "",
     "accessctl.apitoken": "d",
     "accessctl.brokerpermission": "acd",
     "accessctl.brokertopicpermission": "acd",

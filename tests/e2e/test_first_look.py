@@ -27,7 +27,7 @@ def test_a_person_adds_a_broker_and_watches_a_queue_fill(
     page.locator("main").get_by_role("link", name="Add broker").first.click()
     page.get_by_label("Name", exact=True).fill("orders-eu")
     page.get_by_label("Environment").select_option("staging")
-    page.get_by_label("Management URL").fill(live_broker.url)
+    page.get_by_label("Management URL", exact=True).fill(live_broker.url)
     page.get_by_label("User", exact=True).fill(live_broker.username)
     page.get_by_label("Password", exact=True).fill(live_broker.password)
     page.get_by_label("Poll interval").fill("5")
@@ -76,7 +76,7 @@ def test_a_wrong_password_is_told_at_its_step(
     page: Page, logged_in: None, live_broker: Any
 ) -> None:
     page.goto("/brokers/add/")
-    page.get_by_label("Management URL").fill(live_broker.url)
+    page.get_by_label("Management URL", exact=True).fill(live_broker.url)
     page.get_by_label("User", exact=True).fill("nobody-of-that-name")
     page.get_by_label("Password", exact=True).fill("wrong")
     page.get_by_role("button", name="Test connection").click()
@@ -93,7 +93,7 @@ def test_an_edit_that_leads_elsewhere_says_that_the_password_is_lost(
     page.goto(f"/brokers/{broker.pk}/edit/")
     warning = page.get_by_text("so the stored password will be cleared")
     expect(warning).to_be_hidden()
-    page.get_by_label("Management URL").fill("https://elsewhere.example.org:15671")
+    page.get_by_label("Management URL", exact=True).fill("https://elsewhere.example.org:15671")
     expect(warning).to_be_visible()
     page.get_by_role("button", name="Test connection").click()
     expect(page.locator("#probe")).to_contain_text(
@@ -113,6 +113,8 @@ def test_a_field_is_checked_by_the_server_when_it_is_left(
     page: Page, logged_in: None, field: str, text: str, sentence: str
 ) -> None:
     page.goto("/brokers/add/")
-    page.get_by_label(field).fill(text)
+    page.get_by_label(field, exact=True).fill(text)
     page.keyboard.press("Tab")
-    expect(page.locator(".field", has=page.get_by_label(field))).to_contain_text(sentence)
+    expect(page.locator(".field", has=page.get_by_label(field, exact=True))).to_contain_text(
+        sentence
+    )

@@ -96,7 +96,7 @@ def test_the_result_of_a_connection_test_is_in_view_and_a_field_that_is_right_is
     page: Page, brokers: tuple[Broker, Broker]
 ) -> None:
     page.goto("/brokers/add/")
-    url = page.get_by_label("Management URL")
+    url = page.get_by_label("Management URL", exact=True)
     url.fill("http://127.0.0.1:5672")
     page.keyboard.press("Tab")
     expect(page.locator("#id_management_url_error")).to_contain_text("RabbitMQ's AMQP port")

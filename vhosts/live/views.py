@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accessctl.authorize import may
+from accessctl.authorize import may, require
 from accessctl.rights import Permission
+from accessctl.targets import brokers_for
 from console.faces.lists import csv_response, list_response, read_list
 from vhosts.live.close import BULK
 from vhosts.live.find import read_for, seen
@@ -33,6 +35,9 @@ def list_view(what: str) -> Page:
     @require_safe
     def live_list(request: HttpRequest) -> HttpResponse:
         now = timezone.now()
+        require(request.user, Permission.CONNECTIONS_VIEW)
+        if not brokers_for(request, Permission.CONNECTIONS_VIEW):
+            return redirect("fleet")
         scope, read = read_for(request, what, now)
         asked = read_list(LISTS[what], request.GET)
         bulk = []
