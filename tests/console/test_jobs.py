@@ -180,7 +180,8 @@ def test_ready_says_which_job_fails_and_stays_ready(
     answer = client.get("/readyz")
     body = answer.json()
     assert (answer.status_code, body["ok"]) == (200, True)
-    assert body["degraded"] == ["keep_history.rollup_5m", "keep_history.rollup_1h"]
+    steps = ("rollup_5m", "rollup_1h", "rollup_rates_5m", "rollup_rates_1h")
+    assert body["degraded"] == [f"keep_history.{step}" for step in steps]
     assert not body["checks"]["jobs"]["ok"]
     assert "keep_history.rollup_5m" in body["checks"]["jobs"]["detail"]
     assert "ValueError" not in answer.content.decode()  # anybody may ask
@@ -211,13 +212,13 @@ def test_the_fleet_tells_what_stops_and_only_who_runs_the_console_where_to_look(
     fail_for_long(monkeypatch)
     shown = client.get("/").content.decode()
     assert "History isn&#x27;t summed up or cleaned up." in shown
-    assert "Keep history: sum up 5 minutes" in shown
+    assert "4 steps of the background job “Keep history” fail" in shown
     assert "/system/" in shown
     viewer = User.objects.create_user("viewer")
     Grant.objects.create(user=viewer, role="viewer", created_at=now)
     client.force_login(viewer)
     shown = client.get("/").content.decode()
-    assert "Keep history: sum up 5 minutes" in shown
+    assert "4 steps of the background job “Keep history” fail" in shown
     assert "/system/" not in shown
     assert "ValueError" not in shown
     assert client.get("/system/").status_code == 403

@@ -108,7 +108,7 @@ def test_every_list_that_refreshes_itself_has_a_tag() -> None:
         "console/_fleet.html", "console/_broker.html", "console/_changes.html", "console/_change.html",
         "console/_change_strip.html", "console/_drift.html", "console/_audit.html", "vhosts/_queues.html",
         "faces/_list.html", "vhosts/_federation_links.html", "vhosts/topology.html",
-        "vhosts/_node.html", "vhosts/_nodes.html", "vhosts/alerts/_messages.html",
+        "vhosts/_node.html", "vhosts/_nodes.html", "vhosts/alerts/_messages.html", "vhosts/alerts/_alerts.html",
     }  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def test_a_person_adds_a_broker_and_watches_a_queue_fill(
     page.get_by_role("option").filter(has_text=scratch_vhost.name).first.click()
     page.wait_for_url("**/queues/*/")
     expect(page.locator("h1")).to_contain_text("orders")
-    chart = page.locator("[data-chart]")
+    chart = page.locator("[data-chart*=history]")
     expect(chart).to_have_attribute("data-state", "shown")
     ready = chart.locator(".chart-legend output").first
     expect(ready).to_have_text("3", timeout=20_000)
@@ -63,7 +63,7 @@ def test_a_person_adds_a_broker_and_watches_a_queue_fill(
     eventually(polled_at_42, within=40)
     # Nobody reloads: the chart moves by itself.
     expect(ready).to_have_text("42", timeout=30_000)
-    assert page.locator("[data-chart] canvas").count() == 1
+    assert page.locator("[data-chart*=history] canvas").count() == 1
 
 
 def queue_depth(broker: Broker, vhost: str) -> int | None:

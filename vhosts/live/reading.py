@@ -170,7 +170,7 @@ def _replace(broker: Broker, what: str, rows: list[list[Any]]) -> None:
     table = MODELS[what]._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f'DELETE FROM "{table}" WHERE broker_id = %s', [broker.pk])  # noqa: S608
-        copy_rows(cursor, table, [f'"{name}"' for name in fields_of(what)], rows)
+        copy_rows(cursor, table, fields_of(what), rows)
 
 
 def _of_somebody_else(broker: Broker, what: str) -> LiveReading | None:
