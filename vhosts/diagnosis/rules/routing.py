@@ -76,6 +76,8 @@ def _dropped(ground: Ground, rule: Rule, brokers: Sequence[Broker]) -> Iterator[
 
 def _unread(ground: Ground, rule: Rule, brokers: Sequence[Broker]) -> Iterator[Finding]:
     rows = ground.rows(Queue, brokers).filter(consumers=0, publish_rate__gt=0)
+    # A stream keeps its messages whoever reads them.
+    rows = rows.exclude(type="stream")
     # What is fetched one by one has no consumer.
     rows = rows.exclude(get_rate__gt=0)
     yield from folded(
