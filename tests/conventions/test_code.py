@@ -25,6 +25,7 @@ TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 #: What no module does. Names and sentences come from brokers: format_html escapes them, and nothing may
 #: declare them safe.
 _FORBIDDEN = {
+    # (The pattern itself, in a test: it names what no module may call.)
     "marks text as safe": re.compile(r"\bmark_safe\b|SafeString\(|SafeText\("),
     "turns certificate checks off": re.compile(r"verify\s*=\s*False|CERT_NONE"),
     "runs text as code": re.compile(r"(?<![\w.])(eval|exec)\("),

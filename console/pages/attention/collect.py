@@ -110,7 +110,8 @@ def collect(user: AnyUser, brokers: Sequence[Broker], now: datetime) -> Attentio
         except DatabaseError:
             raise
         except Exception:
-            # One source with a bug must not take the page away from those who are paged.
+            # A source is an app's own code: one with a bug must not take the page away from those
+            # who are paged. The page names it, and the log has the traceback.
             log.exception("attention_source_failed", source=name)
             failed.append(name)
     return Attention(sorted(_folded(found), key=_place), _tolls(found), failed)

@@ -39,6 +39,8 @@ def certificate_at(
     """Return the certificate of the listener, within `seconds`. `tls` gives the client certificate,
     if one is shown. Raises BrokerError."""
     deadline = Deadline(seconds)
+    # To read when a certificate expires, also one that has expired or that nobody trusts. Nothing is
+    # sent over the connection but the handshake, and nothing that is read is trusted.
     unverified = Tls(verify=False, client_pem=tls.client_pem, client_key=tls.client_key)
     context = tls_context(unverified)
     with open_connection(host, port, policy, deadline, seconds) as connection:

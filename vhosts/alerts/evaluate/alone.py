@@ -27,6 +27,8 @@ def _alone(broker_id: int, *, by_inventory: bool) -> None:
     try:
         _evaluate(broker_id, by_inventory)
     except Exception:
+        # The poll or inventory is stored already, and its task must not fail for a rule. `recorded`
+        # has noted the failure as the job's, which System, /readyz and Fleet show.
         log.exception("alerts_not_evaluated", broker_id=broker_id)
 
 

@@ -39,6 +39,8 @@ def evaluate(broker_id: int | None, now: datetime, *, by_inventory: bool = False
     try:
         return _evaluate(broker_id, now, by_inventory, careful=False)
     except Exception:
+        # One rule with a bug, or a value that its SQL doesn't expect, must not keep the others from
+        # being evaluated: again, each rule in a savepoint, which names the broken one.
         log.info("alerts_evaluated_again", broker_id=broker_id, exc_info=True)
     return _evaluate(broker_id, now, by_inventory, careful=True)
 

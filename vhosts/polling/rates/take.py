@@ -62,7 +62,8 @@ def take_rates(slot: Slot, read: Read, now: datetime) -> None:
     try:
         _take(slot, read, now)
     except Exception:
-        # The poll is stored already. Rates that fail have an age that shows it.
+        # The poll is stored already, and must not fail for its rates, whatever the plugin wrote or
+        # Postgres refused. Rates that fail keep their age, which the pages show.
         log.exception("rates_failed", broker_id=slot.broker_id)
 
 
