@@ -125,6 +125,14 @@ def test_queues(clock, rule, kind, threshold, holds, ends, unknown) -> None:
     assert with_(ends) == "resolved"
 
 
+def test_a_stream_without_consumers_is_not_reported(clock, rule) -> None:
+    one = rule("queue_no_consumers", threshold=0, for_s=0)
+    add_queue(clock.broker, "events", START, type="stream", total=9, consumers=0)
+    assert outcome(clock, one, consumers_at=clock.now) == ""
+    add_queue(clock.broker, "orders", START, type="classic", total=9, consumers=0)
+    assert outcome(clock, one, consumers_at=clock.now) == "firing"
+
+
 def test_few_redeliveries_are_no_churn(clock, rule) -> None:
     made = rule("queue_redelivery", threshold=20, parameters={"least_rate": 2})
     add_queue(clock.broker, "q", START, redeliver_rate=1.0, deliver_rate=1.0, rates_at=START)

@@ -162,7 +162,9 @@ OF_QUEUES = (
         uses=PATTERNS,
         columns=Columns(
             QUEUES, "q.total", "q.total IS NULL OR q.consumers IS NULL",
-            "(q.total || ' messages, no consumers')", only="q.consumers = 0",
+            "(q.total || ' messages, no consumers')",
+            # A stream keeps its messages whoever reads them.
+            only="q.consumers = 0 AND q.type <> 'stream'",
         ),
         why_not=why_no_consumers,
     ),
