@@ -131,7 +131,7 @@ def _rows(face: Face, view: Any, body: dict[str, Any]) -> list[Any]:
         rows = rows.filter(pk__in=body["ids"])
     elif body.get("filter"):
         matches = type(view).filterset_class(
-            {name: _text(value) for name, value in body["filter"].items()},
+            {name: _text(name, value) for name, value in body["filter"].items()},
             rows,
             request=view.request,
         )
@@ -154,8 +154,11 @@ def _rows(face: Face, view: Any, body: dict[str, Any]) -> list[Any]:
     return found
 
 
-def _text(value: Any) -> str:
-    """Return the value as it would stand in a query."""
+def _text(name: str, value: Any) -> str:
+    """Return the value as it would stand in a query. Raises InvalidField for one that wouldn't
+    filter: an empty filter would match everything."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    if isinstance(value, str | int) and (text := str(value)).strip():
+        return text
+    raise InvalidField("filter", f"The filter {name!r} has no value. Leave it out, or give it one.")
