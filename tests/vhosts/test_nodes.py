@@ -6,9 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 
+from accessctl.grants.roles import Role
+from accessctl.models import Grant
 from console.models import BrokerStatus
-from tests.factories import HOSTILE
+from tests.factories import HOSTILE, add_queue
 from vhosts.models import Node, NodeSample
 
 pytestmark = pytest.mark.django_db
@@ -21,8 +24,12 @@ def browser(client: Any, superuser: Any) -> Any:
 
 
 @pytest.fixture
-def node(make_broker, poll_now) -> Node:
-    """The live broker's node, as a poll saw it."""
+def node(make_broker, poll_now, live_broker, eventually) -> Node:
+    """The live broker's node, as a poll saw it. One that has just started names no plugins for some
+    seconds."""
+    eventually(
+        lambda: "rabbitmq_management" in str(live_broker.call("GET", "nodes")[0]["applications"])
+    )
     broker = make_broker()
     poll_now(broker)
     return Node.objects.select_related("broker__status").get(broker=broker)
@@ -167,3 +174,18 @@ def test_trouble_with_nodes_costs_the_poll_nothing(make_broker, poll_now, monkey
     assert status.depths_at is not None
     assert BrokerStatus.objects.get(pk=broker.pk).depths_claim > 0
     assert not Node.objects.filter(broker=broker).exists()
+
+
+def test_queues_of_hidden_virtual_hosts_arent_counted(client, browser, node, now):
+    """A person who sees a part of the broker sees its nodes, but not how many queues others have."""
+    for vhost in ("mine", "hidden", "hidden2"):
+        add_queue(node.broker, "q", now, vhost=vhost, type="quorum", node=node.name)
+    assert browser.get(f"/nodes/{node.pk}/").context["leads"] == 3
+    part = get_user_model().objects.create_user("part")
+    Grant.objects.create(
+        user=part, role=Role.VIEWER, broker=node.broker, vhost_pattern="mine", created_at=now
+    )
+    client.force_login(part)
+    page = client.get(f"/nodes/{node.pk}/")
+    assert page.context["leads"] == 1
+    assert "in virtual hosts that you can see" in page.content.decode()
