@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,10 @@ from django.contrib.auth import get_user_model
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
 from console.models import BrokerStatus
-from tests.factories import HOSTILE, add_queue
+from tests.factories import HOSTILE, add_queue, register_broker
+from tests.faults.hostile import HostileServer, by_path, replies
 from vhosts.models import Node, NodeSample
+from vhosts.nodes.reading import CHECKS, run_checks
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +99,33 @@ def test_health_checks_say_what_they_found_in_words(browser, node):
     for words in ("No node has an alarm.", "All virtual hosts run on the node.", "Passed"):
         assert words in text, words
     assert "offer the check" in text
+
+
+def test_health_checks_of_another_cluster_arent_this_ones(node):
+    said = {"rabbitmq_version": "3.10.8", "cluster_name": "stranger", "node": "rabbit@stranger"}
+    with HostileServer(by_path({"/api/overview": replies(json.dumps(said).encode())})) as stranger:
+        node.broker.other_urls = stranger.url
+        node.broker.save()
+        mine, theirs = run_checks(node.broker, now=node.seen_at).found
+    assert (mine.node, len(mine.results)) == (node.name, len(CHECKS))
+    assert (theirs.node, theirs.results) == ("", ())
+    assert "another cluster" in theirs.why
+    assert {one.target for one in stranger.requests} == {"/api/overview"}
+
+
+def test_health_checks_of_a_slow_node_end_before_all_are_run(now, monkeypatch):
+    def slow(talk):
+        if "health" in talk.request.target:
+            talk.wait(0.2)
+        talk.reply(b'{"status": "ok", "rabbitmq_version": "4.3.0", "node": "rabbit@slow"}')
+
+    monkeypatch.setattr("vhosts.nodes.reading._MOST_S", 0.3)
+    with HostileServer(slow) as server:
+        broker = register_broker(management_url=server.url)
+        (found,) = run_checks(broker, now=now).found
+    assert found.results[0].outcome == "ok"
+    assert found.results[-1].outcome == "skipped"
+    assert "too slowly" in found.results[-1].sentence
 
 
 def test_history_is_null_where_nothing_is_known(browser, node):
