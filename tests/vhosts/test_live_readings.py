@@ -14,6 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from console.models import Broker
 from console.rabbitmq.endpoint import Timeouts
@@ -196,7 +197,11 @@ class TestReading:
     ) -> None:
         read_live(broker, "connections", now=timezone.now())
         pk = LiveConnection.objects.get().pk
-        assert api.get(f"/api/v1/connections/{pk}/").status_code == 200
+        told = api.get(f"/api/v1/connections/{pk}/")
+        assert (told.status_code, parse_datetime(told.json()["read_at"])) == (
+            200,
+            LiveReading.objects.get().read_at,
+        )
         LiveReading.objects.update(read_at=timezone.now() - timedelta(hours=1))
         client.force_login(superuser)
         assert client.get(reverse("connection", args=[pk])).status_code == 404
