@@ -30,14 +30,14 @@ SECRETS = ("password", "tls_client_key")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 #: Most characters of a certificate with its chain, or of a key.
 LARGEST_PEM = 200_000
-#: By address: ports of the other protocol, and what to say. People often copy the address they
-#: know.
 #: Most management URLs of one cluster.
 MOST_URLS = 16
 _AMQP_ADDRESS = (
     "This is an AMQP address. Enter the management API's URL, usually http:// with port 15672 or https:// "
     "with port 15671."
 )
+#: By address: ports of the other protocol, and what to say. People often copy the address they
+#: know.
 _OTHER_PROTOCOL: dict[str, tuple[set[int], str]] = {
     "management_url": (
         {5671, 5672},

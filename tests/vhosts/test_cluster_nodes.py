@@ -12,6 +12,7 @@ import pytest
 
 from console.brokers.connect import current_url
 from console.models import BrokerStatus
+from console.rabbitmq.endpoint import Timeouts
 from tests.cluster import Cluster, three_nodes
 from vhosts.models import Node, NodeSample
 
@@ -145,3 +146,42 @@ def test_with_all_nodes_down_the_broker_is_unreachable_and_says_why_for_each(sce
         assert scene.node(number).mem_used
         assert scene.node(number).is_stale(scene.node(number).seen_at.replace(year=2099))
     assert status.answered_url == ""
+
+
+def test_a_paused_node_is_passed_over_and_a_partition_is_shown(
+    scene: Scene, client: Any, superuser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds connections and answers none. The other nodes' API waits for it until they give it
+    up; then polls go on by another node. When it wakes, the cluster is partitioned."""
+    quick = Timeouts(connect=1, read=3, total=3)
+    monkeypatch.setattr("vhosts.polling.run.QUICK", quick)
+    monkeypatch.setattr("vhosts.polling.depths.scraping._TIMEOUTS", quick)
+    for node in scene.cluster.nodes:
+        node.control("eval", "net_kernel:set_net_ticktime(8, 0).")
+    try:
+        scene.cluster.pause(0)
+        status = scene.look()
+        assert status.urls_off[scene.url(0)]["code"] == "timed_out"
+        scene.eventually(lambda: scene.look().answered_url and not scene.node(0).running, within=90)
+        status = BrokerStatus.objects.get(pk=scene.broker.pk)
+        assert status.state == "reachable"
+        assert status.answered_node in scene.cluster.names[1:]
+        paused = scene.node(0)
+        assert {name: getattr(paused, name) for name in FIGURES} == dict.fromkeys(FIGURES)
+        scene.cluster.resume(0)
+        scene.eventually(
+            lambda: scene.look() and any(scene.node(n).partitions for n in range(3)), within=90
+        )
+        status = BrokerStatus.objects.get(pk=scene.broker.pk)
+        assert status.shown_state(status.answered_at) == "partitioned"
+        split = next(node for n in range(3) if (node := scene.node(n)).partitions)
+        client.force_login(superuser)
+        page = client.get(f"/nodes/{split.pk}/").content.decode()
+        assert "Network partition." in page
+        assert split.partitions[0] in page
+    finally:
+        # A partition ends only when one side restarts; the restarted node ticks as usual again.
+        scene.cluster.kill(0)
+        for node in scene.cluster.nodes[1:]:
+            node.control("eval", "net_kernel:set_net_ticktime(60, 0).")
+        scene.cluster.heal()

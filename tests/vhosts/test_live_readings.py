@@ -14,10 +14,13 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from console.models import Broker
+from console.rabbitmq.endpoint import Timeouts
 from tests.factories import register_broker
 from tests.faults.hostile import Conversation, HostileServer
+from vhosts.live.find import seen
 from vhosts.live.reading import forget_old, read_live
 from vhosts.models import LiveConnection, LiveReading
 
@@ -175,3 +178,61 @@ class TestReading:
         forget_old(timezone.now() + timedelta(hours=1))
         assert not LiveConnection.objects.exists()
         assert read_live(broker, "connections", now=timezone.now()).at is None
+
+    def test_rows_of_another_address_are_not_found_and_deleted(
+        self, broker: Broker, client: Any, superuser: Any
+    ) -> None:
+        read_live(broker, "connections", now=timezone.now())
+        address = reverse("connection", args=[LiveConnection.objects.get().pk])
+        client.force_login(superuser)
+        assert client.get(address).status_code == 200
+        broker.management_url, broker.generation = "http://127.0.0.1:9", broker.generation + 1
+        broker.save()
+        assert client.get(address).status_code == 404
+        read_live(broker, "connections", now=timezone.now())
+        assert not LiveConnection.objects.exists()
+
+    def test_rows_that_are_too_old_to_be_shown_are_not_found(
+        self, broker: Broker, client: Any, superuser: Any, api: Any
+    ) -> None:
+        read_live(broker, "connections", now=timezone.now())
+        pk = LiveConnection.objects.get().pk
+        told = api.get(f"/api/v1/connections/{pk}/")
+        assert (told.status_code, parse_datetime(told.json()["read_at"])) == (
+            200,
+            LiveReading.objects.get().read_at,
+        )
+        LiveReading.objects.update(read_at=timezone.now() - timedelta(hours=1))
+        client.force_login(superuser)
+        assert client.get(reverse("connection", args=[pk])).status_code == 404
+        assert api.get(f"/api/v1/connections/{pk}/").status_code == 404
+
+    def test_while_a_dead_process_has_the_lease_old_rows_dont_look_current(
+        self, broker: Broker, server: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read_live(broker, "connections", now=timezone.now())
+        monkeypatch.setattr("vhosts.live.reading.DEADLINE", Timeouts(total=0.1))
+        now = timezone.now()
+        old = now - timedelta(minutes=5)
+        LiveReading.objects.update(
+            read_at=old, tried_at=old, lease="00000000-0000-0000-0000-000000000001",
+            leased_until=now + timedelta(seconds=20),
+        )  # fmt: skip
+        found = read_live(broker, "connections", now=now)
+        assert (found.at, found.is_stale, calls(server)) == (old, True, 1)
+
+    def test_a_channel_takes_no_name_from_a_connection_of_another_virtual_host(
+        self, answers: Answers, broker: Broker, superuser: Any
+    ) -> None:
+        """On two nodes, clients of the same machine can have connections of the same name."""
+        answers.rows = [
+            {**ROW, "vhost": "mine", "user_provided_name": "my worker", "connected_at": 1},
+            {**ROW, "vhost": "hidden", "user_provided_name": "hidden worker", "connected_at": 2},
+        ]
+        read_live(broker, "connections", now=timezone.now())
+        of = {"name": ROW["name"], "peer_host": "10.0.0.1", "peer_port": 50000}
+        answers.rows = [{"name": "c (1)", "vhost": "mine", "user": "app", "connection_details": of}]
+        found = read_live(broker, "channels", now=timezone.now())
+        (channel,) = seen(found, superuser)
+        mine = LiveConnection.objects.get(vhost="mine")
+        assert (channel.client_name, channel.connection_id) == ("my worker", mine.pk)

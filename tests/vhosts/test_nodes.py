@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 
+from accessctl.grants.roles import Role
+from accessctl.models import Grant
 from console.models import BrokerStatus
-from tests.factories import HOSTILE
+from tests.factories import HOSTILE, add_queue, register_broker
+from tests.faults.hostile import HostileServer, by_path, replies
 from vhosts.models import Node, NodeSample
+from vhosts.nodes.reading import CHECKS, run_checks
 
 pytestmark = pytest.mark.django_db
 
@@ -21,8 +27,12 @@ def browser(client: Any, superuser: Any) -> Any:
 
 
 @pytest.fixture
-def node(make_broker, poll_now) -> Node:
-    """The live broker's node, as a poll saw it."""
+def node(make_broker, poll_now, live_broker, eventually) -> Node:
+    """The live broker's node, as a poll saw it. One that has just started names no plugins for some
+    seconds."""
+    eventually(
+        lambda: "rabbitmq_management" in str(live_broker.call("GET", "nodes")[0]["applications"])
+    )
     broker = make_broker()
     poll_now(broker)
     return Node.objects.select_related("broker__status").get(broker=broker)
@@ -89,6 +99,33 @@ def test_health_checks_say_what_they_found_in_words(browser, node):
     for words in ("No node has an alarm.", "All virtual hosts run on the node.", "Passed"):
         assert words in text, words
     assert "offer the check" in text
+
+
+def test_health_checks_of_another_cluster_arent_this_ones(node):
+    said = {"rabbitmq_version": "3.10.8", "cluster_name": "stranger", "node": "rabbit@stranger"}
+    with HostileServer(by_path({"/api/overview": replies(json.dumps(said).encode())})) as stranger:
+        node.broker.other_urls = stranger.url
+        node.broker.save()
+        mine, theirs = run_checks(node.broker, now=node.seen_at).found
+    assert (mine.node, len(mine.results)) == (node.name, len(CHECKS))
+    assert (theirs.node, theirs.results) == ("", ())
+    assert "another cluster" in theirs.why
+    assert {one.target for one in stranger.requests} == {"/api/overview"}
+
+
+def test_health_checks_of_a_slow_node_end_before_all_are_run(now, monkeypatch):
+    def slow(talk):
+        if "health" in talk.request.target:
+            talk.wait(0.2)
+        talk.reply(b'{"status": "ok", "rabbitmq_version": "4.3.0", "node": "rabbit@slow"}')
+
+    monkeypatch.setattr("vhosts.nodes.reading._MOST_S", 0.3)
+    with HostileServer(slow) as server:
+        broker = register_broker(management_url=server.url)
+        (found,) = run_checks(broker, now=now).found
+    assert found.results[0].outcome == "ok"
+    assert found.results[-1].outcome == "skipped"
+    assert "too slowly" in found.results[-1].sentence
 
 
 def test_history_is_null_where_nothing_is_known(browser, node):
@@ -167,3 +204,18 @@ def test_trouble_with_nodes_costs_the_poll_nothing(make_broker, poll_now, monkey
     assert status.depths_at is not None
     assert BrokerStatus.objects.get(pk=broker.pk).depths_claim > 0
     assert not Node.objects.filter(broker=broker).exists()
+
+
+def test_queues_of_hidden_virtual_hosts_arent_counted(client, browser, node, now):
+    """A person who sees a part of the broker sees its nodes, but not how many queues others have."""
+    for vhost in ("mine", "hidden", "hidden2"):
+        add_queue(node.broker, "q", now, vhost=vhost, type="quorum", node=node.name)
+    assert browser.get(f"/nodes/{node.pk}/").context["leads"] == 3
+    part = get_user_model().objects.create_user("part")
+    Grant.objects.create(
+        user=part, role=Role.VIEWER, broker=node.broker, vhost_pattern="mine", created_at=now
+    )
+    client.force_login(part)
+    page = client.get(f"/nodes/{node.pk}/")
+    assert page.context["leads"] == 1
+    assert "in virtual hosts that you can see" in page.content.decode()

@@ -97,9 +97,13 @@ class _LiveView(ListModelMixin, ApiView):
 
     def retrieve(self, request: Request, pk: str) -> Response:
         row = access_row(request.user, self.what, int(pk), Permission.CONNECTIONS_VIEW)
-        read(row.broker, self.what, timezone.now())
+        self.read = read(row.broker, self.what, timezone.now())
         row = access_row(request.user, self.what, int(pk), Permission.CONNECTIONS_VIEW)
         return Response(self.get_serializer(row).data)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        found = getattr(self, "read", None)
+        return {**super().get_serializer_context(), "read_at": found and found.at}
 
     def _broker(self) -> Broker:
         """Return the broker of the request. Raises NotAllowed, ValidationError."""

@@ -72,7 +72,11 @@ def title_of(row: LiveConnection) -> str:
 def what_goes(rows: Sequence[LiveConnection]) -> list[str]:
     """Return sentences about what goes with the connections, by what was last read of channels and
     consumers. Two queries."""
-    of = {"broker": rows[0].broker_id, "connection__in": [row.name for row in rows]}
+    of = {
+        "broker": rows[0].broker_id,
+        "vhost__in": {row.vhost for row in rows},
+        "connection__in": [row.name for row in rows],
+    }
     unacked = [n for n in LiveChannel.objects.filter(**of).values_list("unacked", flat=True) if n]
     queues: dict[tuple[str, str], int] = {}
     for key in (

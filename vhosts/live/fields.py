@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -16,6 +17,13 @@ class _LiveRead(serializers.Serializer[Any]):
     peer_host = serializers.CharField(help_text="The client's address; empty if unknown.")
     peer_port = serializers.IntegerField(allow_null=True)
     node = serializers.CharField(help_text="Empty if unknown.")
+    read_at = serializers.SerializerMethodField(
+        help_text="When the broker listed it like this. If that is minutes ago, it couldn't be read since."
+    )
+
+    def get_read_at(self, row: Any) -> datetime:
+        at: datetime = self.context["read_at"]
+        return at
 
 
 class LiveConnectionRead(_LiveRead):

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest
+from django.utils import timezone
 
 from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
@@ -14,7 +15,7 @@ from accessctl.targets import target_broker
 from console.models import Broker
 from console.scope import Scope
 from vhosts.live.model import LiveConnection, LiveRow
-from vhosts.live.reading import Read, read_live, rows_of
+from vhosts.live.reading import Read, is_known, read_live, rows_of
 from vhosts.live.rows import CONNECTIONS, CONSUMERS, MODELS
 from vhosts.models import Queue
 
@@ -45,10 +46,13 @@ def seen(read: Read, user: AnyUser, vhost: str | None = None) -> Any:
 
 def with_links(rows: Any, what: str) -> Any:
     """Annotate rows of channels and consumers with `connection_id` and `client_name`, consumers
-    with `queue_id`; None for what isn't known."""
+    with `queue_id`; None for what isn't known. Connections on two nodes can have one name, so only
+    those in the row's virtual host count: they are as visible as the row."""
     if what == CONNECTIONS:
         return rows
-    of = LiveConnection.objects.filter(broker=OuterRef("broker"), name=OuterRef("connection"))
+    of = LiveConnection.objects.filter(
+        broker=OuterRef("broker"), vhost=OuterRef("vhost"), name=OuterRef("connection")
+    )
     latest = of.order_by("-connected_at", "id")
     rows = rows.annotate(
         connection_id=Subquery(latest.values("id")[:1]),
@@ -64,14 +68,14 @@ def with_links(rows: Any, what: str) -> Any:
 
 def access_row(user: AnyUser, what: str, row_id: int, permission: Permission) -> LiveRow:
     """Return the row with its broker and the broker's status loaded. Raises Http404 outside the
-    user's scope or if it is not in the last reading, NotAllowed inside it without the right."""
+    user's scope or if it isn't in a current reading, NotAllowed inside it without the right."""
     found = (
         with_links(MODELS[what].objects.visible_to(user), what)
         .select_related("broker__status")
         .filter(pk=row_id)
         .first()
     )
-    if not isinstance(found, LiveRow):
-        raise Http404(f"This {what[:-1]} isn't there any more.")
+    if not isinstance(found, LiveRow) or not is_known(found.broker, what, timezone.now()):
+        raise Http404(f"This {what[:-1]} isn't in the last list. Open the list to read it again.")
     require(user, permission, found.broker, found.vhost)
     return found

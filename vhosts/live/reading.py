@@ -82,8 +82,18 @@ def read_live(broker: Broker, what: str, *, now: datetime) -> Read:
 
 def rows_of(read: Read) -> Any:
     """Return the rows of a reading as a queryset with their broker; none if they are unknown."""
-    rows = MODELS[read.what].objects.filter(broker_id=read.broker.pk).select_related("broker")
+    rows = _rows(read.broker.pk, read.what).select_related("broker")
     return rows if read.at is not None else rows.none()
+
+
+def is_known(broker: Broker, what: str, now: datetime) -> bool:
+    """Return whether the stored rows are of this broker and not too old to be shown."""
+    last = _last(broker, what)
+    return last is not None and last.read_at is not None and now - last.read_at <= KEPT_FOR
+
+
+def _rows(broker_id: int, what: str) -> Any:
+    return MODELS[what].objects.filter(broker_id=broker_id)
 
 
 def forget_old(now: datetime) -> None:
@@ -92,7 +102,7 @@ def forget_old(now: datetime) -> None:
     for reading in old.exclude(leased_until__gt=now):
         with transaction.atomic():
             if old.filter(pk=reading.pk).update(read_at=None):
-                MODELS[reading.list].objects.filter(broker_id=reading.broker_id).delete()
+                _rows(reading.broker_id, reading.list).delete()
 
 
 def _last(broker: Broker, what: str) -> LiveReading | None:
@@ -145,12 +155,13 @@ def _read_and_store(broker: Broker, what: str, lease: Any) -> LiveReading | None
     done: dict[str, Any] = {"lease": None, "leased_until": None, "tried_at": now}
     mine = LiveReading.objects.filter(broker=broker, list=what, lease=lease)
     if found is None and trouble is not None:
-        same = Q(generation=broker.generation)
-        mine.filter(~same).update(read_at=None)
-        mine.update(
-            **done, generation=broker.generation, error_code=trouble.code,
-            error=trouble.sentence, advice=trouble.advice,
-        )  # fmt: skip
+        with transaction.atomic():
+            if mine.exclude(generation=broker.generation).update(read_at=None):
+                _rows(broker.pk, what).delete()
+            mine.update(
+                **done, generation=broker.generation, error_code=trouble.code,
+                error=trouble.sentence, advice=trouble.advice,
+            )  # fmt: skip
         return _last(broker, what)
     if found is not None:
         rows = values_of(what, broker.pk, found.items)
@@ -197,7 +208,11 @@ def _read(
     at = last.read_at if last is not None else None
     if at is not None and now - at > KEPT_FOR:
         at = None
-    if at is None and trouble is None:
+    # Somebody else reads, or died doing it: rows that are older than that mustn't look current.
+    waits = at is None or (
+        now - at > GOOD_ENOUGH and last is not None and not _is_recent(last, now)
+    )
+    if waits and trouble is None:
         trouble = Trouble("timed_out", "Waiting for the broker's reply.", asked=False)
     return Read(
         broker=broker,

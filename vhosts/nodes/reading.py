@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from console.brokers.failover import must_be_same
 from console.brokers.fresh import Reading, read_fresh
 from console.models import Broker
 from console.rabbitmq.endpoint import Timeouts
@@ -156,8 +158,10 @@ class NodeChecks:
     why: str = ""
 
 
-#: Each check is quick, or the node is in trouble; all of them together stay below what a page waits.
+#: Each check is quick, or the node is in trouble.
 _TIMEOUTS = Timeouts(connect=1.5, read=3.0, total=3.0)
+#: In seconds: after this, no more checks of a URL are begun, because somebody waits for the page.
+_MOST_S = 8.0
 
 
 def run_checks(broker: Broker, *, now: datetime) -> Reading[list[NodeChecks]]:
@@ -167,7 +171,7 @@ def run_checks(broker: Broker, *, now: datetime) -> Reading[list[NodeChecks]]:
     def ask(client: ManagementClient) -> list[NodeChecks]:
         def at(url: str) -> NodeChecks:
             with ManagementClient(replace(client.endpoint, url=url, timeouts=_TIMEOUTS)) as of_node:
-                return _checks_at(of_node)
+                return _checks_at(of_node, broker)
 
         urls = {url: url for url in broker.management_urls}
         told, failed = ask_each(urls, at)
@@ -183,10 +187,15 @@ def run_checks(broker: Broker, *, now: datetime) -> Reading[list[NodeChecks]]:
     )
 
 
-def _checks_at(client: ManagementClient) -> NodeChecks:
-    node = client.overview().node or ""
+def _checks_at(client: ManagementClient, broker: Broker) -> NodeChecks:
+    overview, until = client.overview(), time.monotonic() + _MOST_S
+    if client.endpoint.url != broker.management_url:
+        must_be_same(broker.status, overview)
     results: list[CheckResult] = []
     for check in CHECKS:
+        if time.monotonic() > until:
+            results.append(CheckResult(check, "skipped", "Not run: the node answers too slowly."))
+            continue
         try:
             results.append(_run(client, check))
         except LoginRefused:
@@ -195,7 +204,7 @@ def _checks_at(client: ManagementClient) -> NodeChecks:
             results.append(CheckResult(check, "skipped", _why(error)))
         except BrokerError as error:
             results.append(CheckResult(check, "warning", f"Not answered: {_why(error)}"))
-    return NodeChecks(client.endpoint.url, printable(node, 255), tuple(results))
+    return NodeChecks(client.endpoint.url, printable(overview.node or "", 255), tuple(results))
 
 
 def _run(client: ManagementClient, check: Check) -> CheckResult:

@@ -104,9 +104,11 @@ def node(request: HttpRequest, node_id: int) -> HttpResponse:
         "listeners": _listeners(found),
         "certificates": [_certificate(one, now) for one in found.certificates],
         "leads": Queue.objects.present()
+        .visible_to(request.user)
         .filter(broker=found.broker, node=found.name)
         .exclude(type="classic")
         .count(),
+        "leads_in_part": not may(request.user, Permission.QUEUES_VIEW, found.broker),
         "outlooks": outlooks(found, now),
         "method": METHOD,
         "range": shown,
