@@ -21,7 +21,8 @@ from vhosts.models import ClusterReport, Exchange, IgnoredFinding, Policy, Queue
 
 #: Rates that are older can't be evidence of traffic now.
 _RATES_OLD = timedelta(minutes=10)
-_REPORT_OLD = timedelta(hours=6)
+#: A report that is older says nothing about now.
+REPORT_OLD = timedelta(hours=6)
 #: The first version whose cheap listing of queues names their operator policies.
 _NAMES_OPERATOR_POLICIES = (4, 2, 5)
 
@@ -124,7 +125,7 @@ class Ground:
 
     def _why_no_report(self, broker: Broker, part: str) -> str:
         report = self.reports.get(broker.pk)
-        if report is None or self.now - report.read_at > _REPORT_OLD:
+        if report is None or self.now - report.read_at > REPORT_OLD:
             return "No recent inventory has read it."
         if getattr(report, part) is None:
             return str(report.why.get(part, "The broker doesn't report it."))
