@@ -1,4 +1,5 @@
-"""Queues with a condition that harms, as the last poll stored it."""
+"""What Fleet shows of queues under *Needs attention*: those with a condition that harms, as the last
+poll stored it."""
 
 from __future__ import annotations
 
@@ -70,8 +71,11 @@ def _item(row: dict[str, Any], broker: Broker) -> AttentionItem:
     condition = row["condition"]
     sentence = _SENTENCES[condition][0]
     if condition == "no_consumers":
-        one = "message" if row["ready"] == 1 else "messages"
-        sentence = f"has {row['ready'] or 0:,} ready {one} and no consumers."
+        ready = row["ready"]
+        number = (
+            "messages" if ready is None else f"{ready:,} ready message{'' if ready == 1 else 's'}"
+        )
+        sentence = f"has {number} and no consumers."
     growth = row["growth_5m"] or 0
     return AttentionItem(
         _HARM[harm_of(condition)], row["name"], url, sentence,
