@@ -59,14 +59,16 @@ def queue_conditions(
         .order_by("broker", "condition", "at")
         .values("pk", "broker", "name", "condition", "condition_since", "ready", "growth_5m", "number", "at")
     )  # fmt: skip
+    # One for all: each holds an address, and there may be a thousand items.
+    manies = {condition: _many(condition) for condition in _SENTENCES}
     for row in rows:
-        broker = by_id[row["broker"]]
-        yield _item(row, broker)
+        broker, many = by_id[row["broker"]], manies[row["condition"]]
+        yield _item(row, broker, many)
         if row["at"] == _NAMED and row["number"] > _NAMED:
-            yield _others(row, broker)
+            yield _others(row, broker, many)
 
 
-def _item(row: dict[str, Any], broker: Broker) -> AttentionItem:
+def _item(row: dict[str, Any], broker: Broker, many: Many) -> AttentionItem:
     url = reverse("queue", args=[row["pk"]])
     condition = row["condition"]
     sentence = _SENTENCES[condition][0]
@@ -80,13 +82,12 @@ def _item(row: dict[str, Any], broker: Broker) -> AttentionItem:
     return AttentionItem(
         _HARM[harm_of(condition)], row["name"], url, sentence,
         cause=f"It grew by {growth:,} in 5 minutes." if growth > 0 else "",
-        since=row["condition_since"], act=Act("Open queue", url), broker=broker, many=_many(condition),
+        since=row["condition_since"], act=Act("Open queue", url), broker=broker, many=many,
     )  # fmt: skip
 
 
-def _others(row: dict[str, Any], broker: Broker) -> AttentionItem:
+def _others(row: dict[str, Any], broker: Broker, many: Many) -> AttentionItem:
     count = row["number"] - _NAMED
-    many = _many(row["condition"])
     query = urlencode({"broker": broker.pk, "condition": row["condition"]})
     url = f"{reverse('queues')}?{query}"
     return AttentionItem(
