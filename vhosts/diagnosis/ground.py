@@ -76,10 +76,13 @@ class Ground:
 
     @cached_property
     def rates_at(self) -> dict[int, datetime]:
-        """When a broker's rates were last read. Two queries."""
-        found: dict[int, datetime] = {}
-        for model in (Queue, Exchange):
-            rows = model.objects.filter(broker__in=self._ids, rates_at__isnull=False).order_by()  # type: ignore[attr-defined]
+        """When a broker's rates were last read. Rows keep the time of their last change, so the
+        broker's own time counts; without one, those of exchanges may still be known. Two queries,
+        for brokers without it."""
+        found = {one.pk: one.status.rates_at for one in self.brokers if one.status.rates_at}
+        others = [pk for pk in self._ids if pk not in found]
+        for model in (Queue, Exchange) if others else ():
+            rows = model.objects.filter(broker__in=others, rates_at__isnull=False).order_by()  # type: ignore[attr-defined]
             for pk, at in rows.values_list("broker").annotate(at=Max("rates_at")):
                 found[pk] = max(at, found.get(pk, at))
         return found
@@ -100,7 +103,7 @@ class Ground:
         if need == "rates":
             at = self.rates_at.get(broker.pk)
             if at is None:
-                return "No poll has read message rates yet."
+                return status.rates_unknown or "No poll has read message rates yet."
             return "The message rates are out of date." if self.now - at > _RATES_OLD else ""
         if need == "consumers":
             if status.consumers_at is None:
