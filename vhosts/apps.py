@@ -12,6 +12,7 @@ class VhostsConfig(AppConfig):
 
     def ready(self) -> None:
         from console.engine.ports import OBSERVE
+        from console.faces.attention import register_attention
         from console.faces.face import register
         from console.models import Broker
         from vhosts import checks  # noqa: F401 – registers the system checks
@@ -23,6 +24,7 @@ class VhostsConfig(AppConfig):
         from vhosts.policies.face import OPERATOR_POLICIES, POLICIES
         from vhosts.polling.inventory.read_back import note_read_back
         from vhosts.queues.face import QUEUES
+        from vhosts.queues.health.attention import queue_conditions
         from vhosts.shovels.face import SHOVELS
         from vhosts.virtual_hosts.face import VIRTUAL_HOSTS
 
@@ -31,6 +33,7 @@ class VhostsConfig(AppConfig):
             UPSTREAM_SETS, PARAMETERS, GLOBAL_PARAMETERS,
         ):  # fmt: skip
             register(face)
+        register_attention("queues", queue_conditions)
         OBSERVE.give(note_read_back)
         pre_delete.connect(narrow_to_others, sender=Broker)
         post_migrate.connect(make_first_partitions, sender=self)

@@ -25,7 +25,19 @@ _FAMILIES = (
     ("warren_queue_ack_rate", "Messages acknowledged per second.", "ack_rate"),
     ("warren_queue_redeliver_rate", "Messages redelivered per second.", "redeliver_rate"),
 )
-_AGE = ("warren_queue_reading_age_seconds", "Seconds since the depth was read.")
+#: Ages of the figures above: name, help, and column.
+_AGES = (
+    (
+        "warren_queue_reading_age_seconds",
+        "Seconds since the depth was read.",
+        "broker__status__depths_at",
+    ),
+    (
+        "warren_queue_rates_age_seconds",
+        "Seconds since the rates were read.",
+        "broker__status__rates_at",
+    ),
+)
 _CHUNK = 2_000
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
@@ -48,11 +60,11 @@ def queue_lines(now: datetime) -> Iterator[str]:
         for *place, value in _values(rows, most, column):
             if value is not None:
                 yield f"{name}{{{_labels(*place)}}} {float(value)!r}\n"
-    name, about = _AGE
-    yield f"# HELP {name} {about}\n# TYPE {name} gauge\n"
-    for *place, at in _values(rows, most, "broker__status__depths_at"):
-        if at is not None:
-            yield f"{name}{{{_labels(*place)}}} {max((now - at).total_seconds(), 0)!r}\n"
+    for name, about, column in _AGES:
+        yield f"# HELP {name} {about}\n# TYPE {name} gauge\n"
+        for *place, at in _values(rows, most, column):
+            if at is not None:
+                yield f"{name}{{{_labels(*place)}}} {max((now - at).total_seconds(), 0)!r}\n"
 
 
 def _rows(patterns: list[str]) -> QuerySet[Queue]:
@@ -64,7 +76,7 @@ def _rows(patterns: list[str]) -> QuerySet[Queue]:
 
 
 def _values(rows: QuerySet[Queue], most: int, column: str) -> Iterator[tuple[Any, ...]]:
-    # The depth of a queue stays in its row while its broker is silent; the age tells.
+    # Depth and rates of a queue stay in its row while its broker is silent; the ages tell.
     chosen = rows.annotate(_value=F(column))[:most]
     return chosen.values_list("broker__name", "vhost", "name", "_value").iterator(_CHUNK)
 

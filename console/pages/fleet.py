@@ -187,7 +187,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
     view = density.COMPACT if wall else density.chosen(request, len(brokers))
     if view != density.TABLE:
         asked = replace(asked, page_size=MAX_PAGE_SIZE, page=1)
-    listing = asked.show(rows, totals=_TOTALS, total=len(brokers))
+    listing = asked.show(rows, totals=_TOTALS, total=len(brokers), loaded=brokers)
     attention = collect(request.user, brokers, now)
     context = {
         "now": now,

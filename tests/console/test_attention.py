@@ -37,6 +37,7 @@ def root() -> Any:
 def _own_sources_only() -> Iterator[None]:
     kept = dict(SOURCES)
     SOURCES.clear()
+    SOURCES["queues"] = kept["queues"]
     yield
     SOURCES.clear()
     SOURCES.update(kept)
@@ -137,6 +138,11 @@ def test_many_alike_are_one_line_with_their_number(root: Any, admin_client: Clie
     page = admin_client.get("/").content.decode()
     assert page.count('class="att att-') == 1
     assert "40 problems" in re.sub(r"<[^>]+>", "", page)
+
+
+def test_a_depth_that_is_unknown_is_not_said_to_be_0(root: Any) -> None:
+    queue(fleet.make("one", now()), "orders", ready=None, condition="no_consumers")
+    assert said(root) == ["orders has messages and no consumers."]
 
 
 def test_minority_and_down_queues_are_stopped(root: Any) -> None:

@@ -68,7 +68,8 @@ def test_who_must_act_is_counted_as_in_trouble(
 ) -> None:
     fleet.make("orders", now(), **IMPAIRED[state])
     page = text_of(admin_client.get(TABLE))
-    assert ("no problems" in page) == (troubled == 0)
+    assert ("none unreachable or impaired" in page) == (troubled == 0)
+    assert ("1 unreachable or impaired" in page) == (troubled == 1)
     assert Broker.objects.in_trouble(now()).count() == troubled
 
 

@@ -71,6 +71,7 @@ def test_the_matrix_does_not_either(page, unread):
 def test_the_fleet_does_not_call_it_free_of_problems(page, unread):
     said = page("/")
     assert "no problems" not in said
+    assert "none unreachable or impaired" not in said
     assert ("1 not polled yet" in said) is (unread.status.state == "new")
 
 
@@ -87,6 +88,7 @@ def test_what_was_read_is_counted(page, now):
     user = add_user(broker, "u", now)
     assert "0 permissions" in page(f"{reverse('permissions')}?broker={broker.pk}")
     assert "no problems" in page("/")
+    assert "none unreachable or impaired" in page("/")
     assert "the last inventory of the broker" in page(reverse("user_delete", args=[user.pk]))
     said = page(reverse("user", args=[user.pk]))
     assert "can log in" not in said

@@ -34,7 +34,9 @@ def test_none_without_a_pattern_and_only_for_superusers(client, settings, superu
 
 
 def test_figures_of_the_queues_that_match(client, settings, superuser, now):
-    broker = add_broker("one", now, depths_at=now - timedelta(seconds=30))
+    broker = add_broker(
+        "one", now, depths_at=now - timedelta(seconds=30), rates_at=now - timedelta(seconds=90)
+    )
     add_queue(
         broker, "work a", now, ready=5, unacked=2, consumers=0, publish_rate=1.5, ack_rate=None
     )
@@ -52,6 +54,7 @@ def test_figures_of_the_queues_that_match(client, settings, superuser, now):
     assert ("warren_queue_ack_rate", "work a") not in found, "unknown has no sample"
     assert ("warren_queue_messages_ready", "work b") not in found
     assert found["warren_queue_reading_age_seconds", "work b"] >= 30
+    assert found["warren_queue_rates_age_seconds", "work a"] >= 90
     assert {key[1] for key in found if isinstance(key, tuple)} == {"work a", "work b"}
     assert found["warren_queues_left_out"] == 0
     settings.METRICS_QUEUES_MOST = 1

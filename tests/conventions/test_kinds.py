@@ -49,7 +49,6 @@ ALLOWED = {
     ("console/rabbitmq/amqp/objects.py", "queue"): "a method of AMQP",
     ("console/rabbitmq/prometheus/counters.py", "queue"): "a label",
     ("console/rabbitmq/prometheus/labels.py", "queue"): "a label",
-    ("console/pages/attention/queues.py", "queue"): "the route of a page",
     ("console/reconcile/definitions/called.py", "vhost"): "a field of a file's rows",
     ("console/reconcile/definitions/emit.py", "vhost"): "a field of a file's rows",
     ("console/reconcile/definitions/read.py", "vhost"): "a field of a file's rows",

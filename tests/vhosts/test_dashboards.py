@@ -107,6 +107,23 @@ def test_a_gap_stays_a_gap_and_a_queue_that_went_counts_nothing(root: Any) -> No
     assert stays.pk
 
 
+def test_a_depth_that_was_unknown_is_no_zero(root: Any, broker: Broker) -> None:
+    made = queue(broker, "orders", (100, 5), (10, 7))
+    QueueSnapshot.objects.create(
+        queue_id=made.pk, at=NOW - timedelta(minutes=45), ready=None, unacked=None
+    )
+    found = read(root, Chart())
+    assert [at(found, minutes) for minutes in (50, 40, 20, 5)] == [5, None, None, 7]
+    assert at(found, 20, "unacked") is None
+    assert [note for note in found.notes if "up to 1. The sum" in note]
+    queue(broker, "other", (100, 30))
+    found = read(root, Chart())
+    assert [at(found, minutes) for minutes in (50, 40, 5)] == [35, 30, 37]
+    assert [note for note in found.notes if "up to 1. The sum" in note]
+    Queue.objects.create(broker=broker, vhost="/", name="never known", first_seen_at=NOW - HOUR)
+    assert set(read(root, Chart(queue="never known")).columns["ready"]) == {None}
+
+
 def test_a_long_range_reads_rollups_and_the_changes_after_them(root: Any, broker: Broker) -> None:
     made = queue(broker, "orders", (20, 9))
     end = NOW - timedelta(minutes=30)

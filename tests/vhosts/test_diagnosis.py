@@ -85,6 +85,25 @@ def test_findings_are_limited_to_the_viewer_s_virtual_hosts_and_rights(
     assert not IgnoredFinding.objects.exists()
 
 
+def test_rates_that_stay_the_same_are_not_out_of_date(now, superuser):
+    hour_ago = now - timedelta(hours=1)
+    broker = add_broker(
+        "steady", now, inventory_at=now, depths_at=now, consumers_at=now, rates_at=now
+    )
+    add_queue(
+        broker, "steady", now, ready=9, consumers=0, publish_rate=5.0, deliver_rate=0.0,
+        growth_5m=9, rates_at=hour_ago,
+    )  # fmt: skip
+    found = found_by(superuser, now)
+    assert "no-consumer" in {one.rule.name for one in found.findings}
+    BrokerStatus.objects.filter(pk=broker.pk).update(
+        rates_at=None, rates_unknown="The plugin is off."
+    )
+    Queue.objects.update(rates_at=None)
+    whys = {one.rule.name: one.why for one in found_by(superuser, now).unjudged}
+    assert whys["no-consumer"] == "The plugin is off."
+
+
 def test_what_cannot_be_judged_is_said(now, superuser):
     broker = add_broker("dark", now, inventory_at=None)
     found = found_by(superuser, now)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
@@ -132,3 +134,31 @@ def test_polls_keep_no_history_of_noise_and_leave_it_out_of_totals(
     NoisePattern.objects.all().delete()
     mark_noise(broker.pk, Queue.objects.get(pk=quiet.pk).depth_changed_at)
     assert RecentSnapshot.objects.filter(queue_id=quiet.pk, ready=2).exists()
+
+
+def test_each_pattern_counts_what_the_viewer_sees_in_a_constant_number_of_queries(
+    now, superuser, client
+):
+    broker, other = add_broker("one", now), add_broker("two", now)
+    for where, vhost, name in ((broker, "mine", "a1"), (broker, "theirs", "a2"), (other, "mine", "a3")):  # fmt: skip
+        add_queue(where, name, now, vhost=vhost)
+    client.force_login(superuser)
+    client.post("/noise/", {"pattern": "a*", "on": "", "reason": "odd\0reason"})
+    client.post("/noise/", {"pattern": "*1", "on": broker.pk})
+    assert NoisePattern.objects.get(pattern="a*").reason == "oddreason"
+
+    def cost():
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get("/noise/")
+        return len(queries), {row.pattern: row.matched for row in page.context["patterns"]}
+
+    assert cost()[1] == {"a*": 3, "*1": 1}
+    tenant = User.objects.create_user("tenant")
+    Grant.objects.create(user=tenant, role=Role.VIEWER, broker=broker, vhost_pattern="mine", created_at=now)  # fmt: skip
+    client.force_login(tenant)
+    few, seen = cost()
+    assert seen == {"a*": 1, "*1": 1}
+    NoisePattern.objects.bulk_create(
+        NoisePattern(pattern=f"{number}*", broker=broker, created_at=now) for number in range(9)
+    )
+    assert cost()[0] == few

@@ -157,7 +157,13 @@ def _read(
     known = _known(spans, at, step)
     if chart.is_of_queues:
         ids = [pk for pk, broker in queues if broker in spans]
-        values = depths(ids, source, width, first, stop, step, len(at))
+        values, unknown = depths(ids, source, width, first, stop, step, len(at))
+        if most := max(
+            (number for number, ok in zip(unknown, known, strict=True) if ok), default=0
+        ):
+            notes.append(
+                f"In parts of this time, queues whose depth isn't known: up to {most:,}. The sum leaves them out."
+            )
     else:
         values = samples(sorted(spans), names, first, stop, step, at)
     columns = {

@@ -21,7 +21,8 @@ from vhosts.models import ClusterReport, Exchange, IgnoredFinding, Policy, Queue
 
 #: Rates that are older can't be evidence of traffic now.
 _RATES_OLD = timedelta(minutes=10)
-_REPORT_OLD = timedelta(hours=6)
+#: A report that is older says nothing about now.
+REPORT_OLD = timedelta(hours=6)
 #: The first version whose cheap listing of queues names their operator policies.
 _NAMES_OPERATOR_POLICIES = (4, 2, 5)
 
@@ -75,10 +76,13 @@ class Ground:
 
     @cached_property
     def rates_at(self) -> dict[int, datetime]:
-        """When a broker's rates were last read. Two queries."""
-        found: dict[int, datetime] = {}
-        for model in (Queue, Exchange):
-            rows = model.objects.filter(broker__in=self._ids, rates_at__isnull=False).order_by()  # type: ignore[attr-defined]
+        """When a broker's rates were last read. Rows keep the time of their last change, so the
+        broker's own time counts; without one, those of exchanges may still be known. Two queries,
+        for brokers without it."""
+        found = {one.pk: one.status.rates_at for one in self.brokers if one.status.rates_at}
+        others = [pk for pk in self._ids if pk not in found]
+        for model in (Queue, Exchange) if others else ():
+            rows = model.objects.filter(broker__in=others, rates_at__isnull=False).order_by()  # type: ignore[attr-defined]
             for pk, at in rows.values_list("broker").annotate(at=Max("rates_at")):
                 found[pk] = max(at, found.get(pk, at))
         return found
@@ -99,7 +103,7 @@ class Ground:
         if need == "rates":
             at = self.rates_at.get(broker.pk)
             if at is None:
-                return "No poll has read message rates yet."
+                return status.rates_unknown or "No poll has read message rates yet."
             return "The message rates are out of date." if self.now - at > _RATES_OLD else ""
         if need == "consumers":
             if status.consumers_at is None:
@@ -124,7 +128,7 @@ class Ground:
 
     def _why_no_report(self, broker: Broker, part: str) -> str:
         report = self.reports.get(broker.pk)
-        if report is None or self.now - report.read_at > _REPORT_OLD:
+        if report is None or self.now - report.read_at > REPORT_OLD:
             return "No recent inventory has read it."
         if getattr(report, part) is None:
             return str(report.why.get(part, "The broker doesn't report it."))

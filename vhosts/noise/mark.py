@@ -8,11 +8,10 @@ from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Count, Sum
 
 from accessctl.globs import Glob
 from console.models import BrokerStatus
-from vhosts.models import NoisePattern, Queue
+from vhosts.models import NoisePattern
 
 #: History isn't kept for noise: it ends with an unknown depth, and begins again with the known one.
 _MARK = """
@@ -86,13 +85,3 @@ def left_out(cursor: CursorWrapper, broker_id: int) -> LeftOut:
     )
     queues, ready, unacked = cursor.fetchone()
     return LeftOut(queues, int(ready), int(unacked))
-
-
-def noise_by_broker() -> dict[int, tuple[int, int | None]]:
-    """Return the number of noise queues of each broker that has any, and the sum of their known
-    depths. One query."""
-    rows = Queue.objects.present().filter(noise=True).order_by().values_list("broker")
-    return {
-        broker: (number, messages)
-        for broker, number, messages in rows.annotate(n=Count("pk"), m=Sum("total"))
-    }

@@ -6,6 +6,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin
@@ -79,7 +80,7 @@ class ReadinessFilters(django_filters.FilterSet):
             if not brokers:
                 raise serializers.ValidationError({"broker": ["Broker not found. Send its ID or name."]})  # fmt: skip
         found = list(brokers.order_by("name")[:MOST_BROKERS])
-        return judge(found, asked["to"] or TARGETS[-1], user)
+        return judge(found, asked["to"] or TARGETS[-1], user, timezone.now())
 
 
 @extend_schema_view(list=extend_schema(summary="Judge brokers by a later version of RabbitMQ"))

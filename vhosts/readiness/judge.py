@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from django.db.models import Count, Min, Q, QuerySet
 from django.urls import reverse
@@ -12,7 +13,7 @@ from accessctl.rights import Permission
 from console.kinds.refusals.versions import foreign_plugins, version_of
 from console.models import Broker
 from vhosts.diagnosis.finding import FEW, Fix, Subject
-from vhosts.diagnosis.ground import link
+from vhosts.diagnosis.ground import REPORT_OLD, link
 from vhosts.models import ClusterReport, Queue
 from vhosts.readiness.objects import judge_objects, without_effect
 from vhosts.readiness.releases import (
@@ -32,17 +33,20 @@ _SEEN_IN_OBJECTS = {TRANSIENT, "classic_queue_mirroring", "queue_master_locator"
 _DEFAULT_LIMIT = "x-delivery-limit"
 
 
-def judge(brokers: Sequence[Broker], target: str, viewer: AnyUser) -> list[Readiness]:
+def judge(
+    brokers: Sequence[Broker], target: str, viewer: AnyUser, now: datetime
+) -> list[Readiness]:
     """Return what stands between each broker and the target series, in the order of `brokers`,
     within the viewer's reach. The number of queries doesn't depend on the number of brokers or
     objects."""
     found = {broker.pk: _begin(broker, target) for broker in brokers}
     open_ = {pk: one for pk, one in found.items() if one.steps is None or one.steps}
     known = {pk: one for pk, one in open_.items() if version_of(one.version) is not None}
-    told = {row.pk: row for row in ClusterReport.objects.filter(broker__in=list(known))}
+    recent = ClusterReport.objects.filter(broker__in=list(known), read_at__gte=now - REPORT_OLD)
+    told = {row.pk: row for row in recent}
     for pk, one in known.items():
         _judge_cluster(one, told.get(pk))
-        _judge_nodes(one)
+        _judge_nodes(one, now)
         _judge_flags(one, told.get(pk), viewer)
         _judge_deprecated(one, told.get(pk))
         _judge_plugins(one)
@@ -135,9 +139,11 @@ def _judge_cluster(one: Readiness, told: ClusterReport | None) -> None:
         one.items.append(item)
 
 
-def _judge_nodes(one: Readiness) -> None:
+def _judge_nodes(one: Readiness, now: datetime) -> None:
     status = one.broker.status
     down = [str(node.get("name")) for node in status.nodes if node.get("running") is not True]
+    if status.is_stale(status.vitals_at, now):
+        one.items.append(Item("unknown", "The figures of the nodes are out of date."))
     if not status.nodes:
         one.items.append(Item("unknown", "Whether every node runs is unknown."))
     elif down:
@@ -145,7 +151,9 @@ def _judge_nodes(one: Readiness) -> None:
         for name in down:
             item.add(Subject(name))
         one.items.append(item)
-    if status.alarms:
+    if status.alarms is None:
+        one.items.append(Item("unknown", "Whether an alarm is in effect is unknown."))
+    elif status.alarms:
         one.items.append(
             Item("blocks", "An alarm is in effect.", "Clear it first.", len(status.alarms))
         )
@@ -153,7 +161,9 @@ def _judge_nodes(one: Readiness) -> None:
 
 def _judge_flags(one: Readiness, told: ClusterReport | None, viewer: AnyUser) -> None:
     if told is None or told.flags is None:
-        why = told.why.get("flags", "") if told is not None else "No inventory has read them yet."
+        why = (
+            told.why.get("flags", "") if told is not None else "No recent inventory has read them."
+        )
         one.items.append(Item("unknown", f"The feature flags are unknown. {why}"))
         return
     off = [f["name"] for f in told.flags if f["state"] != "enabled" and f["stability"] in ("stable", "required")]  # fmt: skip
@@ -190,7 +200,7 @@ def _judge_deprecated(one: Readiness, told: ClusterReport | None) -> None:
         why = (
             f"RabbitMQ reports deprecated features in use from {REPORTS_DEPRECATED} on."
             if version < (version_of(REPORTS_DEPRECATED) or version)
-            else (told.why.get("deprecated", "") if told is not None else "No inventory has read them yet.")
+            else (told.why.get("deprecated", "") if told is not None else "No recent inventory has read them.")
         )  # fmt: skip
         if unseen:
             item = Item(
@@ -287,6 +297,4 @@ def _in_trouble(known: Mapping[int, Readiness], viewer: AnyUser) -> None:
 
 def _partial(one: Readiness, viewer: AnyUser) -> None:
     if not may(viewer, Permission.QUEUES_VIEW, one.broker):
-        one.items.append(
-            Item("unknown", "Only the virtual hosts that you may see were judged.")
-        )  # fmt: skip
+        one.items.append(Item("unknown", "Only the virtual hosts that you may see were judged."))

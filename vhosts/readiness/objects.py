@@ -7,7 +7,7 @@ broker's own version refuses too is left out: the upgrade changes nothing there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -117,8 +117,10 @@ def _objects(
         yield from _queues(reports, viewer)
         return
     model: Any = face.model
-    rows = model.objects.visible_to(viewer).filter(broker__in=list(reports)).order_by("pk")
-    for row in rows[:MOST]:
+    rows = model.objects.visible_to(viewer).filter(broker__in=list(reports))
+    found = list(rows.order_by("broker_id", "pk")[: MOST + 1])
+    _tell_cut(reports, face, [row.broker_id for row in found])
+    for row in found[:MOST]:
         key = face.key_of(row)
         name = " / ".join(str(part) for part in key)
         yield (
@@ -130,6 +132,22 @@ def _objects(
         )
 
 
+def _tell_cut(reports: Mapping[int, Readiness], face: Face, broker_ids: Sequence[int]) -> None:
+    """Say which brokers aren't judged completely, if there are more than MOST rows. `broker_ids`
+    are those of the first MOST + 1 rows, in ascending order."""
+    if len(broker_ids) <= MOST:
+        return
+    for broker_id, one in reports.items():
+        if broker_id >= broker_ids[MOST]:
+            one.items.append(
+                Item(
+                    "unknown",
+                    f"Not all {face.kind.plural} were judged: one page judges at most {MOST:,}.",
+                    "Choose a single broker.",
+                )
+            )
+
+
 def _queues(
     reports: Mapping[int, Readiness], viewer: AnyUser
 ) -> Iterator[tuple[int, Ref, Spec, Subject, int]]:
@@ -139,11 +157,13 @@ def _queues(
         .present()
         .filter(broker__in=list(reports), durable__isnull=False)
         .exclude(name__startswith="amq.")
-        .order_by()
         .values("broker_id", "vhost", "durable", "auto_delete", "arguments")
         .annotate(number=Count("pk"), name=Min("name"), pk_=Min("pk"))
+        .order_by("broker_id", "vhost", "name")
     )
-    for row in rows[:MOST]:
+    found = list(rows[: MOST + 1])
+    _tell_cut(reports, FACES[QUEUE.name], [row["broker_id"] for row in found])
+    for row in found[:MOST]:
         spec = {
             "durable": row["durable"],
             "auto_delete": bool(row["auto_delete"]),

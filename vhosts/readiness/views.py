@@ -31,9 +31,10 @@ def readiness(request: HttpRequest) -> HttpResponse:
         ]
         target = TARGETS[-1]
     brokers = [] if problems else list(scope.enabled_brokers(request.user))
-    found = judge(brokers[:MOST_BROKERS], target, request.user)
+    now = timezone.now()
+    found = judge(brokers[:MOST_BROKERS], target, request.user, now)
     context = {
-        "now": timezone.now(),
+        "now": now,
         "scope": scope,
         "scope_problems": problems,
         "target": target,

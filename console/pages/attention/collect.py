@@ -14,7 +14,6 @@ from accessctl.authorize import AnyUser
 from console.faces.attention import SOURCES, Act, AttentionItem, Harm, Many, Source
 from console.models import Broker, Environment
 from console.pages.attention.brokers import broker_conditions
-from console.pages.attention.queues import queue_conditions
 from console.pages.attention.work import changes_and_drift
 
 log = structlog.get_logger(__name__)
@@ -22,7 +21,6 @@ log = structlog.get_logger(__name__)
 #: An app's source with the same name replaces one of these.
 OWN: Mapping[str, Source] = {
     "brokers": broker_conditions,
-    "queues": queue_conditions,
     "work": changes_and_drift,
 }
 #: Up to this many items that are alike are shown one by one.

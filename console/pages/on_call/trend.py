@@ -38,9 +38,10 @@ class Trend:
 
 
 _SAMPLES = """
-SELECT broker_id, array_agg(minute), array_agg(ready), array_agg(publish), array_agg(deliver)
+SELECT broker_id, array_agg(round(extract(epoch FROM minute - %(start)s::timestamptz) / %(step)s)::int),
+       array_agg(ready), array_agg(publish), array_agg(deliver)
 FROM (
-    SELECT broker_id, floor(extract(epoch FROM at - %(start)s::timestamptz) / %(step)s)::int AS minute,
+    SELECT broker_id, date_bin(%(step)s * interval '1 s', at, %(start)s::timestamptz) AS minute,
            max(ready) AS ready, avg(publish_rate) AS publish, avg(deliver_rate) AS deliver
     FROM vhosts_broker_sample
     WHERE broker_id = ANY(%(brokers)s) AND at >= %(start)s AND at <= %(now)s
@@ -73,6 +74,6 @@ def _filled(minutes: Sequence[int], values: Sequence[float | None], hold: int) -
     found: Values = [None] * POINTS
     for minute, value in sorted(zip(minutes, values, strict=True)):
         start = min(minute, POINTS - 1)
-        for place in range(start, min(start + hold + 1, POINTS)):
-            found[place] = value
+        end = min(start + hold + 1, POINTS)
+        found[start:end] = [value] * (end - start)
     return found

@@ -1,4 +1,5 @@
-"""Queues with a condition that harms, as the last poll stored it."""
+"""What Fleet shows of queues under *Needs attention*: those with a condition that harms, as the last
+poll stored it."""
 
 from __future__ import annotations
 
@@ -58,31 +59,35 @@ def queue_conditions(
         .order_by("broker", "condition", "at")
         .values("pk", "broker", "name", "condition", "condition_since", "ready", "growth_5m", "number", "at")
     )  # fmt: skip
+    # One for all: each holds an address, and there may be a thousand items.
+    manies = {condition: _many(condition) for condition in _SENTENCES}
     for row in rows:
-        broker = by_id[row["broker"]]
-        yield _item(row, broker)
+        broker, many = by_id[row["broker"]], manies[row["condition"]]
+        yield _item(row, broker, many)
         if row["at"] == _NAMED and row["number"] > _NAMED:
-            yield _others(row, broker)
+            yield _others(row, broker, many)
 
 
-def _item(row: dict[str, Any], broker: Broker) -> AttentionItem:
+def _item(row: dict[str, Any], broker: Broker, many: Many) -> AttentionItem:
     url = reverse("queue", args=[row["pk"]])
     condition = row["condition"]
     sentence = _SENTENCES[condition][0]
     if condition == "no_consumers":
-        one = "message" if row["ready"] == 1 else "messages"
-        sentence = f"has {row['ready'] or 0:,} ready {one} and no consumers."
+        ready = row["ready"]
+        number = (
+            "messages" if ready is None else f"{ready:,} ready message{'' if ready == 1 else 's'}"
+        )
+        sentence = f"has {number} and no consumers."
     growth = row["growth_5m"] or 0
     return AttentionItem(
         _HARM[harm_of(condition)], row["name"], url, sentence,
         cause=f"It grew by {growth:,} in 5 minutes." if growth > 0 else "",
-        since=row["condition_since"], act=Act("Open queue", url), broker=broker, many=_many(condition),
+        since=row["condition_since"], act=Act("Open queue", url), broker=broker, many=many,
     )  # fmt: skip
 
 
-def _others(row: dict[str, Any], broker: Broker) -> AttentionItem:
+def _others(row: dict[str, Any], broker: Broker, many: Many) -> AttentionItem:
     count = row["number"] - _NAMED
-    many = _many(row["condition"])
     query = urlencode({"broker": broker.pk, "condition": row["condition"]})
     url = f"{reverse('queues')}?{query}"
     return AttentionItem(
