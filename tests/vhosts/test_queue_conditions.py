@@ -170,6 +170,33 @@ def test_an_idle_empty_queue_is_not_stuck_by_its_next_message(now: Any) -> None:
     assert queue.condition == "well"
 
 
+def test_a_message_that_nobody_published_waits_from_when_it_came(now: Any) -> None:
+    """AC: a dead-lettered message counts as no publishing, so the rates stay at 0."""
+    broker = add_broker("orders", now)
+    quiet = {"deliver_rate": 0.0, "ack_rate": 0.0, "get_rate": 0.0, "publish_rate": 0.0}
+    queue = add_queue(broker, "work", now, ready=0, total=0, rates_at=now, **quiet)
+    judge_queues(broker.pk, now)
+    later = now + timedelta(hours=9)
+    Queue.objects.update(ready=1, total=1, depth_changed_at=later)
+    judge_queues(broker.pk, later)
+    queue.refresh_from_db()
+    assert (queue.condition, queue.undelivered_since) == ("well", later)
+
+
+@pytest.mark.parametrize(("read", "expected"), [(59, "well"), (60, "stuck")])
+def test_a_broker_whose_rates_stopped_is_not_judged_on_old_zeros(
+    now: Any, read: int, expected: str
+) -> None:
+    broker = add_broker("orders", now, rates_at=now + timedelta(seconds=read))
+    quiet = {"deliver_rate": 0.0, "ack_rate": 0.0, "get_rate": 0.0, "rates_at": now}
+    queue = add_queue(broker, "work", now, undelivered_since=now, **quiet)
+    later = now + timedelta(hours=1)
+    judge_queues(broker.pk, later)
+    queue.refresh_from_db()
+    assert queue.condition == expected
+    assert worst(facts_of(queue, now=later)) == expected
+
+
 def test_a_statement_that_fails_raises_nothing(now: Any, monkeypatch: Any) -> None:
     broker = add_broker("orders", now)
     monkeypatch.setattr(judge, "_JUDGE", "SELECT 1 / 0")
