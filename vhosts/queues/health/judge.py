@@ -31,11 +31,13 @@ _OVERFLOWS = (
 _WAITS = f"({_QUEUE} AND q.ready > 0)"
 _UNATTENDED = f"({_WAITS} AND q.consumers = 0 AND NOT {_HANDED_OUT} > 0 AND q.delays IS NOT TRUE)"
 
-#: Since when messages wait and nothing is delivered, got or acknowledged; NULL if something is, or
-#: it is unknown. Rates of 0 may be older than the messages.
+#: Since when messages wait for consumers and nothing is delivered, got or acknowledged; NULL if
+#: something is, or it is unknown. It counts from when this was first judged so, because rates of 0 may
+#: be older than the messages and the consumers.
 _SINCE = f"""
-(CASE WHEN {_WAITS} AND q.deliver_rate = 0 AND q.ack_rate = 0 AND coalesce(q.get_rate, 0) = 0
-      THEN coalesce(q.undelivered_since, greatest(q.rates_at, q.depth_changed_at), %(now)s) END)
+(CASE WHEN {_WAITS} AND q.consumers > 0
+           AND q.deliver_rate = 0 AND q.ack_rate = 0 AND coalesce(q.get_rate, 0) = 0
+      THEN coalesce(q.undelivered_since, %(now)s) END)
 """
 
 #: The same rules as in vhosts.queues.health.conditions, by the same names.
@@ -45,8 +47,7 @@ _HOLDS: dict[str, str] = {
     "down": f"q.state IN {rules.NOT_RUNNING!r}",
     "minority": "q.state = 'minority'",
     "no_leader": "q.type = 'quorum' AND q.state <> '' AND q.node = ''",
-    "stuck": f"{_WAITS} AND q.consumers > 0 AND"
-    f" {_SINCE} <= coalesce(s.rates_at, %(now)s) - interval '{rules.STUCK_AFTER_S} s'",
+    "stuck": f"{_SINCE} <= coalesce(s.rates_at, %(now)s) - interval '{rules.STUCK_AFTER_S} s'",
     "no_consumers": f"{_UNATTENDED}"
     " AND CASE WHEN q.growth_5m IS NULL THEN q.publish_rate > 0 ELSE q.growth_5m > 0 END",
     "full": _FULL,
