@@ -17,19 +17,25 @@ def amqp_endpoint(
     amqp_url: str, management: Endpoint, listeners: Sequence[Listener], timeouts: Timeouts
 ) -> AmqpEndpoint:
     """Return the AMQP endpoint: the one configured for the broker, else the listener that the
-    broker reports, on the management URL's host. Raises NotFound."""
+    broker reports, on the management URL's host. Raises NotFound.
+
+    If the management URL has HTTPS, a listener without TLS isn't used unless it is configured: the
+    password would cross the network in clear text.
+    """
     try:
         if amqp_url:
             given = parse_amqp_url(amqp_url)
             scheme, host, port = given.scheme, given.host, given.port
         else:
             found = {listener.protocol: listener.port for listener in listeners}
-            secure = management.url.startswith("https:") and found.get("amqp/ssl")
+            secure = management.url.startswith("https:")
             scheme = "amqps" if secure else "amqp"
             host = parse_management_url(management.url).host
             port = found["amqp/ssl" if secure else "amqp"]
     except (KeyError, BadAddress):
-        raise NotFound("The broker reports no AMQP listener.") from None
+        raise NotFound(
+            "The broker reports no AMQP listener that fits its management URL."
+        ) from None
     return AmqpEndpoint(
         scheme="amqps" if scheme == "amqps" else "amqp",
         host=host,

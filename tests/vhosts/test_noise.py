@@ -10,9 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
 from console.models import AuditEntry, BrokerStatus
+from console.rabbitmq.types import Listing, QueueDepth
 from tests.factories import add_broker, add_queue
 from vhosts.models import BrokerSample, NoisePattern, Queue, RecentSnapshot
 from vhosts.noise.mark import mark_noise
+from vhosts.polling.depths.found import whole
+from vhosts.polling.depths.rows import Slot
+from vhosts.polling.store import Outcome, store
 
 pytestmark = pytest.mark.django_db
 
@@ -162,3 +166,19 @@ def test_each_pattern_counts_what_the_viewer_sees_in_a_constant_number_of_querie
         NoisePattern(pattern=f"{number}*", broker=broker, created_at=now) for number in range(9)
     )
     assert cost()[0] == few
+
+
+def test_totals_leave_noise_out_although_depths_could_not_be_read(now):
+    """The broker counts noise as well, so the history of its queues would jump."""
+    broker = add_broker("one", now, claim=1, queues=7)
+    add_queue(broker, "celery@a.pidbox", now, noise=True)
+    slot = Slot(broker.pk, 1, now, 10)
+    sample = {"queues": 7, "ready": None, "unacked": None}
+    poll = {"started_at": now, "took_ms": 5, "complete": False}
+    store(slot, Outcome(status={}, poll=poll, sample=dict(sample)), now=now)
+    found = BrokerSample.objects.get(broker_id=broker.pk, at=now)
+    assert (found.queues, found.ready) == (6, None)
+    part = whole("totals", Listing([QueueDepth("/", "work", 1, 0, 1)], [], complete=False))
+    store(slot, Outcome(status={}, poll=poll, sample=sample, depths=part), now=now)
+    status = BrokerStatus.objects.get(pk=broker.pk)
+    assert (status.queues, status.messages_ready) == (6, None)

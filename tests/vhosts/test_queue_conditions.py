@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from console.rabbitmq.types import QueueDepth, QueueInfo, QueueNow
 from tests.factories import add_broker, add_queue
 from vhosts.models import Queue
 from vhosts.queues.health import judge
 from vhosts.queues.health.conditions import CONDITIONS, RULES, Facts, conditions_of, worst
-from vhosts.queues.health.facts import facts_of
+from vhosts.queues.health.facts import facts_now, facts_of
 from vhosts.queues.health.judge import judge_queues
 
 pytestmark = pytest.mark.django_db
@@ -168,6 +169,59 @@ def test_an_idle_empty_queue_is_not_stuck_by_its_next_message(now: Any) -> None:
     judge_queues(broker.pk, later)
     queue.refresh_from_db()
     assert queue.condition == "well"
+
+
+def test_a_message_that_nobody_published_waits_from_when_it_came(now: Any) -> None:
+    """AC: a dead-lettered message counts as no publishing, so the rates stay at 0."""
+    broker = add_broker("orders", now)
+    quiet = {"deliver_rate": 0.0, "ack_rate": 0.0, "get_rate": 0.0, "publish_rate": 0.0}
+    queue = add_queue(broker, "work", now, ready=0, total=0, rates_at=now, **quiet)
+    judge_queues(broker.pk, now)
+    later = now + timedelta(hours=9)
+    Queue.objects.update(ready=1, total=1, depth_changed_at=later)
+    judge_queues(broker.pk, later)
+    queue.refresh_from_db()
+    assert (queue.condition, queue.undelivered_since) == ("well", later)
+
+
+def test_a_consumer_that_comes_late_is_not_stuck_at_once(now: Any) -> None:
+    """AC: the inventory counts it before a poll reads what is delivered to it."""
+    broker = add_broker("orders", now)
+    quiet = {"deliver_rate": 0.0, "ack_rate": 0.0, "get_rate": 0.0, "publish_rate": 0.0}
+    queue = add_queue(broker, "work", now, consumers=0, rates_at=now, **quiet)
+    judge_queues(broker.pk, now)
+    later = now + timedelta(hours=9)
+    Queue.objects.update(consumers=1)
+    judge_queues(broker.pk, later)
+    queue.refresh_from_db()
+    assert (queue.condition, queue.undelivered_since) == ("well", later)
+
+
+def test_messages_that_are_fetched_now_are_not_stuck(now: Any) -> None:
+    depth = QueueDepth("/", "work", 5, 0, 5, 1)
+    info = QueueInfo("/", "work", "classic", "running", "a", True, False, False, {}, None, None)
+    live = QueueNow(
+        info=info, depth=depth, consumers=None, effective_policy=None, publish_rate=0.0,
+        deliver_get_rate=2.0, ack_rate=0.0, memory=None, message_bytes=None,
+        head_message_timestamp=None, idle_since=None, get_rate=2.0,
+    )  # fmt: skip
+    stored = _facts(deliver=0.0, ack=0.0, undelivered_s=99)
+    assert worst(stored) == "stuck"
+    assert worst(facts_now(stored, live)) == "well"
+
+
+@pytest.mark.parametrize(("read", "expected"), [(59, "well"), (60, "stuck")])
+def test_a_broker_whose_rates_stopped_is_not_judged_on_old_zeros(
+    now: Any, read: int, expected: str
+) -> None:
+    broker = add_broker("orders", now, rates_at=now + timedelta(seconds=read))
+    quiet = {"deliver_rate": 0.0, "ack_rate": 0.0, "get_rate": 0.0, "rates_at": now}
+    queue = add_queue(broker, "work", now, undelivered_since=now, **quiet)
+    later = now + timedelta(hours=1)
+    judge_queues(broker.pk, later)
+    queue.refresh_from_db()
+    assert queue.condition == expected
+    assert worst(facts_of(queue, now=later)) == expected
 
 
 def test_a_statement_that_fails_raises_nothing(now: Any, monkeypatch: Any) -> None:

@@ -115,6 +115,13 @@ def test_a_queue_without_traffic_names_no_publisher_of_its_virtual_host() -> Non
     assert _shown(channel=_channel(publish=9.0)).publishers.boxes[0].name == "worker-1"
 
 
+def test_that_no_channel_is_shown_does_not_mean_that_none_publishes() -> None:
+    found = _shown(Facts(state="running", ready=5, publish=6.4)).publishers
+    assert found.boxes == ()
+    assert found.note.startswith("RabbitMQ shows the console no channel")
+    assert "monitoring tag" in found.note
+
+
 def test_without_channels_it_says_so() -> None:
     found = strip(FACTS, _live(consumers=None), Sources(), None, "The broker keeps no statistics.")
     assert found.publishers.note == "The broker keeps no statistics."

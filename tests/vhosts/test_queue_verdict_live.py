@@ -128,7 +128,12 @@ def test_a_consumer_that_holds_its_prefetch_is_stuck_and_gets_more_once_it_ackno
         scene.eventually(lambda: connection.process_data_events(0.1) or len(held) == 2)
         row = scene.seen("work")
         minutes = timezone.now() - timedelta(minutes=3)
-        quiet = {"deliver_rate": 0.0, "ack_rate": 0.0, "get_rate": 0.0, "rates_at": minutes}
+        quiet = {
+            "deliver_rate": 0.0,
+            "ack_rate": 0.0,
+            "get_rate": 0.0,
+            "undelivered_since": minutes,
+        }
         scene.eventually(
             lambda: scene.poll(scene.broker) and Queue.objects.filter(pk=row.pk, ready=3)
         )

@@ -94,7 +94,8 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     _remember(slot, status, outcome, ended)
     if seen is not None:
         take_rates(slot, seen.for_rates(), ended)
-    judge_queues(broker_id, ended)  # after the rates, which it reads
+        # After the rates, which it reads. Without an answer, there is nothing new to judge.
+        judge_queues(broker_id, ended)
     return True
 
 

@@ -85,9 +85,8 @@ def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
                 )
         else:
             status.update(depths_claim=0)
-        if depths is not None and depths.complete:
-            _leave_noise_out(cursor, slot, outcome, status)
         if outcome.sample is not None:
+            _leave_noise_out(cursor, slot, outcome, status)
             BrokerSample.objects.bulk_create(
                 [BrokerSample(broker_id=slot.broker_id, at=slot.at, **outcome.sample)],
                 update_conflicts=True,

@@ -104,8 +104,8 @@ class Queue(models.Model):
     #: What is worst (vhosts.queues.health.conditions.CONDITIONS), set after each poll and inventory.
     condition = models.TextField(blank=True, default="", db_default="")
     condition_since = models.DateTimeField(null=True)
-    #: Since when messages wait and nothing is delivered or acknowledged. None: something is, nothing
-    #: waits, or it is unknown.
+    #: Since when messages wait for consumers and nothing is delivered or acknowledged. None: something
+    #: is, nothing waits, nobody consumes, or it is unknown.
     undelivered_since = models.DateTimeField(null=True)
 
     objects = QueueQuerySet.as_manager()

@@ -99,7 +99,10 @@ def _publishers(facts: Facts, clients: Clients | None, why_not: str) -> Column:
         for one in busy[:MOST]
     )
     if not busy:
-        return Column(note="No channel in this virtual host publishes now.")
+        return Column(
+            note="RabbitMQ shows the console no channel in this virtual host that publishes now. "
+            "Users without the monitoring tag are shown their own channels only."
+        )
     return Column(
         boxes,
         len(busy) - len(boxes),

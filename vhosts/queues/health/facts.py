@@ -13,6 +13,8 @@ from vhosts.queues.health.conditions import Facts
 def facts_of(queue: Queue, *, now: datetime) -> Facts:
     """Return what the last poll and inventory stored."""
     since = queue.undelivered_since
+    # What no poll has read since the last rates isn't known to go on.
+    until = queue.broker.status.rates_at or now
     return Facts(
         type=queue.type,
         state=queue.state,
@@ -27,7 +29,7 @@ def facts_of(queue: Queue, *, now: datetime) -> Facts:
         redeliver=queue.redeliver_rate,
         get=queue.get_rate,
         growth=queue.growth_5m,
-        undelivered_s=None if since is None else max(0.0, (now - since).total_seconds()),
+        undelivered_s=None if since is None else max(0.0, (until - since).total_seconds()),
         members=queue.members,
         online=queue.members_online,
         max_length=queue.max_length,
@@ -61,5 +63,7 @@ def facts_now(stored: Facts, live: QueueNow) -> Facts:
         ack=live.ack_rate or 0.0,
         redeliver=live.redeliver_rate or 0.0,
         get=live.get_rate or 0.0,
-        undelivered_s=None if live.deliver_rate or live.ack_rate else stored.undelivered_s,
+        undelivered_s=None
+        if live.deliver_rate or live.ack_rate or live.get_rate
+        else stored.undelivered_s,
     )

@@ -31,11 +31,13 @@ _OVERFLOWS = (
 _WAITS = f"({_QUEUE} AND q.ready > 0)"
 _UNATTENDED = f"({_WAITS} AND q.consumers = 0 AND NOT {_HANDED_OUT} > 0 AND q.delays IS NOT TRUE)"
 
-#: Since when messages wait and nothing is delivered, got or acknowledged; NULL if something is, or
-#: it is unknown.
+#: Since when messages wait for consumers and nothing is delivered, got or acknowledged; NULL if
+#: something is, or it is unknown. It counts from when this was first judged so, because rates of 0 may
+#: be older than the messages and the consumers.
 _SINCE = f"""
-CASE WHEN {_WAITS} AND q.deliver_rate = 0 AND q.ack_rate = 0 AND coalesce(q.get_rate, 0) = 0
-     THEN coalesce(q.undelivered_since, q.rates_at, %(now)s) END
+(CASE WHEN {_WAITS} AND q.consumers > 0
+           AND q.deliver_rate = 0 AND q.ack_rate = 0 AND coalesce(q.get_rate, 0) = 0
+      THEN coalesce(q.undelivered_since, %(now)s) END)
 """
 
 #: The same rules as in vhosts.queues.health.conditions, by the same names.
@@ -45,8 +47,7 @@ _HOLDS: dict[str, str] = {
     "down": f"q.state IN {rules.NOT_RUNNING!r}",
     "minority": "q.state = 'minority'",
     "no_leader": "q.type = 'quorum' AND q.state <> '' AND q.node = ''",
-    "stuck": f"{_WAITS} AND q.consumers > 0 AND"
-    f" q.since <= %(now)s - interval '{rules.STUCK_AFTER_S} s'",
+    "stuck": f"{_SINCE} <= coalesce(s.rates_at, %(now)s) - interval '{rules.STUCK_AFTER_S} s'",
     "no_consumers": f"{_UNATTENDED}"
     " AND CASE WHEN q.growth_5m IS NULL THEN q.publish_rate > 0 ELSE q.growth_5m > 0 END",
     "full": _FULL,
@@ -68,22 +69,22 @@ _HOLDS: dict[str, str] = {
 _WORST = "\n".join(f"WHEN {holds} THEN '{name}'" for name, holds in _HOLDS.items())
 
 #: Polls and inventories lock the same row before they write queues, so that none waits for another
-#: in a circle. Nor does this wait for the disk: what a crash loses is judged again.
+#: in a circle. Nor does this wait for the disk: what a crash loses is judged again. Compiling (jit)
+#: takes longer than the statement.
 _HOLD = """
-SELECT set_config('synchronous_commit', 'off', true) FROM console_brokerstatus
+SELECT set_config('synchronous_commit', 'off', true), set_config('jit', 'off', true)
+FROM console_brokerstatus
 WHERE broker_id = %(broker)s FOR UPDATE
 """
+_WORST_OF = f"CASE {_WORST} ELSE '{rules.UNKNOWN}' END"
+#: Without a join of the table with itself: most rows don't change, and each poll reads all of them.
 _JUDGE = f"""
-UPDATE vhosts_queue t
-SET condition = n.worst, undelivered_since = n.since,
-    condition_since = CASE WHEN t.condition = n.worst THEN t.condition_since ELSE %(now)s END
-FROM (
-    SELECT q.id, q.since, CASE {_WORST} ELSE '{rules.UNKNOWN}' END AS worst
-    FROM (SELECT q.*, {_SINCE} AS since FROM vhosts_queue q
-          WHERE q.broker_id = %(broker)s AND q.gone_at IS NULL) q
-) n
-WHERE t.id = n.id
-  AND (t.condition, t.undelivered_since) IS DISTINCT FROM (n.worst, n.since)
+UPDATE vhosts_queue q
+SET condition = {_WORST_OF}, undelivered_since = {_SINCE},
+    condition_since = CASE WHEN q.condition = {_WORST_OF} THEN q.condition_since ELSE %(now)s END
+FROM console_brokerstatus s
+WHERE q.broker_id = %(broker)s AND q.gone_at IS NULL AND s.broker_id = q.broker_id
+  AND (q.condition, q.undelivered_since) IS DISTINCT FROM ({_WORST_OF}, {_SINCE})
 """  # noqa: S608 – no part of it comes from outside
 
 
