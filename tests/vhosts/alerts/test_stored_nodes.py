@@ -22,8 +22,12 @@ pytestmark = pytest.mark.django_db
 
 def node(name: str, *links: str, version: str = "3.10.8", **more: Any) -> types.Node:
     """A running node, as a poll reads it."""
-    rows = tuple({"node": one, "address": "", "sent": None, "received": None} for one in links)
-    return types.Node(name, True, more=types.NodeDetails(version=version, links=rows), **more)
+    rows: list[dict[str, str | float | None]] = [
+        {"node": one, "address": "", "sent": None, "received": None} for one in links
+    ]
+    return types.Node(
+        name, True, more=types.NodeDetails(version=version, links=tuple(rows)), **more
+    )
 
 
 def down(name: str) -> types.Node:
