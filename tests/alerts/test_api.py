@@ -47,6 +47,15 @@ def test_an_alert_is_acknowledged_snoozed_and_opened_again(api: Any) -> None:
     late = {"until": (now + timedelta(days=90)).isoformat()}
     refused = api.post(f"{address}/snooze/", late, format="json")
     assert (refused.status_code, refused.json()["errors"][0]["attr"]) == (400, "until")
+    for odd in (
+        f"{now + timedelta(hours=2):%Y-%m-%dT%H:%M:%S}",
+        "2026-13-01T00:00Z",
+        5,
+        None,
+        ["x"],
+    ):
+        refused = api.post(f"{address}/snooze/", {"until": odd}, format="json")
+        assert (refused.status_code, refused.json()["errors"][0]["attr"]) == (400, "until")
     assert api.post(f"{address}/reopen/").json()["state"] == "firing"
     assert AuditEntry.objects.filter(action__startswith="alerts:").count() == 3
     resolve(AlertIncident.objects.get(pk=alert.pk), now)
@@ -65,3 +74,28 @@ def test_nobody_acts_beyond_their_grants(cast: Any, client: Any) -> None:
     assert client.get(f"/api/v1/alerts/{mine.pk}/").status_code == 200
     assert client.post(f"/api/v1/alerts/{mine.pk}/acknowledge/").status_code == 403
     assert set(AlertIncident.objects.values_list("state", flat=True)) == {"firing"}
+
+
+def test_whoever_sees_one_virtual_host_acts_on_its_alerts_only(cast: Any, client: Any) -> None:
+    now, rule = timezone.now(), make_rule()
+    mine = fire(rule, cast.a, "q", now, vhost="/team-red")
+    theirs = [
+        fire(rule, cast.a, "secret-queue", now, vhost="/"),
+        fire(rule, cast.a, "rabbit@secret", now, vhost="", subject_kind="node"),
+        fire(rule, cast.a, "", now, vhost="", subject_kind="broker"),
+        fire(rule, None, "secret-worker", now, vhost="", subject_kind="console"),
+    ]
+    client.force_login(cast.vera)
+    found = client.get("/api/v1/alerts/").json()
+    assert [one["id"] for one in found["results"]] == [mine.pk]
+    for one in theirs:
+        for act in ("acknowledge", "reopen"):
+            assert (
+                client.post(f"/api/v1/alerts/{one.pk}/{act}/", {}, "application/json").status_code
+                == 404
+            )
+    assert (
+        client.post(f"/api/v1/alerts/{mine.pk}/acknowledge/", {}, "application/json").status_code
+        == 200
+    )
+    assert AlertIncident.objects.filter(state="firing").count() == len(theirs)

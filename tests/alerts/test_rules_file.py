@@ -83,6 +83,9 @@ def test_the_commands_plan_apply_and_export(superuser: Any, tmp_path: Path) -> N
         (file_of(DEEP, dict(DEEP, enabled=False)), "twice"),
         (file_of({**DEEP, "threshold": "many"}), "“Deep”, threshold: Enter a number"),
         (file_of({**DEEP, "brokers": ["nowhere"]}), "no broker"),
+        (file_of({**DEEP, "brokers": [["a"]]}), "no broker"),
+        (file_of({**DEEP, "name": ["Deep"]}), "Rule 1 has no name"),
+        (file_of({**DEEP, "enabled": "false"}), "“Deep”, enabled: Enter true or false"),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_is_applied(

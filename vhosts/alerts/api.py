@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import django_filters
@@ -18,7 +19,7 @@ from accessctl.rights import Permission
 from console.errors import NotAllowed
 from console.faces.rest.drawn.changing import sent
 from console.faces.rest.fields import StrictSerializer, Text
-from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter
+from console.faces.rest.filters import BrokerFilter, FlagFilter, TextFilter, parse_time
 from console.faces.rest.schema import also_answers
 from console.faces.rest.views import ApiView
 from vhosts.alerts.acting import acknowledge, may_act_on, reopen, snooze
@@ -78,8 +79,18 @@ class NoteWrite(StrictSerializer):
         ref_name = "AlertNote"
 
 
+class _TimeWithZone(serializers.DateTimeField):
+    """A time of a request. Without a zone it could be any of 26 hours, so it is refused."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            return parse_time(value if isinstance(value, str) else "")
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+
 class SnoozeWrite(NoteWrite):
-    until = serializers.DateTimeField(help_text="ISO 8601, with zone; within 30 days.")
+    until = _TimeWithZone(help_text="ISO 8601, with zone; within 30 days.")
 
     class Meta:
         ref_name = "AlertSnooze"

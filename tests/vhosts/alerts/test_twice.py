@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,14 +10,16 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
+from console.models import BrokerStatus
 from tests.factories import add_queue
 from tests.vhosts.alerts.conftest import START, events
+from vhosts.alerts.edit.rules import set_enabled
 from vhosts.alerts.evaluate import passes
 from vhosts.alerts.evaluate.passes import evaluate
 from vhosts.alerts.evaluate.watch import end_by_time, evaluate_overdue
-from vhosts.models import AlertEvent, AlertIncident, Queue
+from vhosts.models import AlertEvaluation, AlertEvent, AlertIncident, Queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,6 +38,45 @@ def at_once(*actions: Any) -> None:
     with ThreadPoolExecutor(len(actions)) as pool:
         for done in [pool.submit(run, action) for action in actions]:
             done.result()
+
+
+def test_a_rule_that_is_switched_off_waits_for_an_evaluation_without_locking_it_out(
+    clock, rule, superuser
+) -> None:
+    made = rule(threshold=10)
+    add_queue(clock.broker, "q", START, ready=11)
+    clock.poll()
+
+    def switch_off() -> None:
+        try:
+            set_enabled(made.pk, False, superuser, clock.now)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, connection.cursor() as cursor:
+        with transaction.atomic():
+            AlertEvaluation.objects.select_for_update().get(broker=clock.broker)
+            edit = pool.submit(switch_off)
+            waits = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database()"
+            )
+            ends = time.monotonic() + 60
+            while time.monotonic() < ends:
+                # Within a transaction, statistics are those of its first look.
+                cursor.execute("SELECT pg_stat_clear_snapshot()")
+                cursor.execute(waits)
+                if cursor.fetchone()[0]:
+                    break
+                time.sleep(0.05)
+            else:
+                raise AssertionError("The edit doesn't wait for the evaluation.")
+            # As an incident that begins does.
+            cursor.execute(
+                "SELECT FROM vhosts_alertrule WHERE id = %s FOR KEY SHARE NOWAIT", [made.pk]
+            )
+        edit.result()
+    assert AlertIncident.objects.get().resolved_by == "rule"
 
 
 def test_two_workers_at_once_move_each_incident_once(clock, rule) -> None:
@@ -71,6 +113,8 @@ def test_two_beats_remind_once(clock, rule) -> None:
     rule(threshold=10, reminder_s=60)
     clock.poll()
     later = clock.now + timedelta(seconds=60)
+    # Seen just now: evaluated first or last, it still fires.
+    BrokerStatus.objects.update(answered_at=later, depths_at=later)
     at_once(*[lambda: end_by_time(later)] * 4, lambda: evaluate_overdue(later))
     kinds = Counter(AlertEvent.objects.values_list("kind", flat=True))
     assert kinds["reminded"] == 1

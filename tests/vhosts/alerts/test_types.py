@@ -10,6 +10,7 @@ import pytest
 from console.models import ManagedObject
 from tests.factories import add_queue, add_vhost
 from tests.vhosts.alerts.conftest import START, Clock
+from vhosts.alerts.evaluate.passes import evaluate
 from vhosts.alerts.types.registry import TYPES
 from vhosts.history import partitions
 from vhosts.models import (
@@ -17,9 +18,11 @@ from vhosts.models import (
     AlertIncident,
     AlertRule,
     Exchange,
+    NoisePattern,
     Queue,
     QueueRollup1h,
 )
+from vhosts.noise.mark import mark_noise
 
 pytestmark = pytest.mark.django_db
 UP = {"name": "a", "running": True}
@@ -218,8 +221,6 @@ def test_drift_of_some_kinds_only(clock, rule) -> None:
         ManagedObject.objects.create(
             broker=clock.broker, kind=kind, key=key, spec={}, sync="drifted", reason="Changed."
         )
-    from vhosts.alerts.evaluate.passes import evaluate
-
     clock.poll()
     evaluate(clock.broker.pk, clock.now, by_inventory=True)
     incident = AlertIncident.objects.get(rule=made)
@@ -243,3 +244,52 @@ def test_every_type_has_figures_and_a_label_of_its_own() -> None:
     for key, one in TYPES.items():
         assert key == one.key
         assert sum(x is not None for x in (one.columns, one.figures, one.of_console)) == 1
+
+
+def test_members_that_are_down(clock, rule) -> None:
+    made = rule("queue_member_down", threshold=0)
+    add_queue(clock.broker, "classic", START, members=2, members_online=1)
+    queue = add_queue(clock.broker, "q", START, type="quorum", members=3, members_online=3)
+
+    def with_(**columns: Any) -> str:
+        Queue.objects.filter(pk=queue.pk).update(**columns)
+        return outcome(clock, made)
+
+    assert with_() == ""
+    assert with_(members_online=2) == "firing"
+    incident = AlertIncident.objects.get()
+    assert (incident.name, incident.value) == ("q", 1)
+    assert incident.detail == "2 of 3 members are online"
+    assert with_(members_online=None) == "no_data"
+    assert with_(members=None, members_online=2) == "no_data"
+    assert with_(members=3, members_online=3) == "resolved"
+    assert with_(type="stream", members_online=0) == "firing"
+
+
+def test_a_queue_that_becomes_noise_ends_its_incident(clock, rule) -> None:
+    made = rule("queue_messages", threshold=5)
+    add_queue(clock.broker, "celery@a.pidbox", START, ready=6)
+    assert outcome(clock, made) == "firing"
+    NoisePattern.objects.create(pattern="celery@*.pidbox", created_at=START)
+    mark_noise(None, clock.now)
+    assert outcome(clock, made) == "resolved"
+    assert AlertIncident.objects.get().resolved_by == "gone"
+
+
+def test_policies_of_noise_are_no_alert(clock, rule) -> None:
+    made = rule("effective_policy")
+    for name in ("orders", "celery@a.pidbox"):
+        add_queue(clock.broker, name, START, policy="old")
+
+    def inventory() -> dict[str, str]:
+        clock.poll(60, inventory_at=clock.now)
+        assert evaluate(clock.broker.pk, clock.now, by_inventory=True)
+        found = AlertIncident.objects.filter(rule=made).order_by("pk")
+        return dict(found.values_list("name", "state"))
+
+    assert inventory() == {}
+    Queue.objects.update(policy="new")
+    assert inventory() == {"orders": "firing", "celery@a.pidbox": "firing"}
+    NoisePattern.objects.create(pattern="celery@*.pidbox", created_at=START)
+    mark_noise(None, clock.now)
+    assert inventory() == {"orders": "firing", "celery@a.pidbox": "resolved"}

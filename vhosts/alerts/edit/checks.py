@@ -36,7 +36,7 @@ def checked_rule(fields: Mapping[str, Any]) -> dict[str, Any]:
         "for_s": seconds("for_s", fields.get("for_s", 0)),
         "keep_s": seconds("keep_s", fields.get("keep_s", 0)),
         "reminder_s": seconds("reminder_s", fields.get("reminder_s", 0)),
-        "enabled": bool(fields.get("enabled", False)),
+        "enabled": flag("enabled", fields.get("enabled", False)),
         "message_type": choice(
             "message_type",
             fields.get("message_type", MessageType.READY)
@@ -98,6 +98,13 @@ def number(field: str, value: Any) -> float:
     if not math.isfinite(found) or abs(found) > 1e15:
         raise InvalidField(field, "Enter a number.")
     return found
+
+
+def flag(field: str, value: Any) -> bool:
+    """Return true or false; the text "false" is neither. Raises InvalidField."""
+    if not isinstance(value, bool):
+        raise InvalidField(field, "Enter true or false.")
+    return value
 
 
 def seconds(field: str, value: Any) -> int:

@@ -13,7 +13,7 @@ from console import audit
 from console.errors import AlreadyThere, InvalidField, NotThere, Stale
 from console.models import Broker
 from vhosts.alerts.edit.checks import checked_rule, may_edit, require_scope
-from vhosts.alerts.evaluate.close import close_incidents
+from vhosts.alerts.evaluate.close import close_incidents, hold_evaluations
 from vhosts.alerts.standard.rules import STANDARD
 from vhosts.alerts.standard.seed import fields_of
 from vhosts.alerts.tables.rules import AlertRule
@@ -120,6 +120,7 @@ def audited(rule: AlertRule) -> dict[str, Any]:
 
 
 def _locked(rule_id: int) -> AlertRule:
+    hold_evaluations([rule_id])
     rule = AlertRule.objects.select_for_update().filter(pk=rule_id).first()
     if rule is None:
         raise NotThere("This rule doesn't exist any more.")

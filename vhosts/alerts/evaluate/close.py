@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from vhosts.alerts.evaluate.transitions import event
 
-#: The same locks as an evaluation's, in one order, so that the two can't deadlock.
+#: The same locks as an evaluation's, in one order.
 _LOCK = """
 SELECT FROM vhosts_alertevaluation e
 WHERE EXISTS (SELECT FROM vhosts_alertincident i
-    WHERE i.rule_id = %(rule)s AND i.resolved_at IS NULL
+    WHERE i.rule_id = ANY(%(rules)s) AND i.resolved_at IS NULL
       AND i.broker_id IS NOT DISTINCT FROM e.broker_id)
 ORDER BY e.id FOR UPDATE
 """
@@ -29,7 +31,17 @@ WITH moved AS (
 ){event("resolved", muted="i.muted")}"""  # noqa: S608
 
 
+def hold_evaluations(rule_ids: Sequence[int]) -> None:
+    """Let no evaluation move the open incidents of the rules until the caller's transaction ends.
+
+    Before a rule is locked: an evaluation holds its lock while it waits for the rule, which the
+    incidents that it begins refer to.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, {"rules": list(rule_ids)})
+
+
 def close_incidents(cursor: CursorWrapper, rule_id: int, now: datetime) -> None:
-    """End all open incidents of the rule, within the caller's transaction."""
-    for statement in (_LOCK, _DROP_PENDING, _RESOLVE):
+    """End all open incidents of the rule, within the transaction that holds its evaluations."""
+    for statement in (_DROP_PENDING, _RESOLVE):
         cursor.execute(statement, {"rule": rule_id, "now": now})

@@ -18,6 +18,7 @@ from console.errors import InvalidField
 from console.models import Broker
 from vhosts.alerts.edit.checks import checked_rule, require_scope
 from vhosts.alerts.edit.rules import FIELDS, audited, create_rule, edit_rule
+from vhosts.alerts.evaluate.close import hold_evaluations
 from vhosts.alerts.tables.rules import AlertRule
 
 VERSION: Final = 1
@@ -55,7 +56,9 @@ def plan_rules(text: bytes, user: AnyUser) -> list[Row]:
     seen: set[str] = set()
     for number, entry in enumerate(_entries(text), 1):
         name = entry.get("name")
-        where = f"Rule {number}" if not isinstance(name, str) else f"Rule “{name:.80}”"
+        if not isinstance(name, str):
+            raise InvalidField("rules", f"Rule {number} has no name.")
+        where = f"Rule “{name:.80}”"
         unknown = set(entry) - {*FIELDS, "brokers"}
         if unknown:
             raise InvalidField(
@@ -63,9 +66,9 @@ def plan_rules(text: bytes, user: AnyUser) -> list[Row]:
             )
         if name in seen:
             raise InvalidField("rules", f"{where} is in the file twice.")
-        seen.add(str(name))
+        seen.add(name)
         try:
-            rows.append(_row(entry, stored.get(str(name)), brokers, user))
+            rows.append(_row(entry, stored.get(name), brokers, user))
         except InvalidField as error:
             raise InvalidField("rules", f"{where}, {error.field}: {error.message}") from None
     return rows
@@ -76,6 +79,7 @@ def apply_rules(text: bytes, user: AnyUser, now: datetime) -> list[Row]:
     Raises like plan_rules."""
     with transaction.atomic():
         rows = plan_rules(text, user)
+        hold_evaluations([row.rule.pk for row in rows if row.act == "update" and row.rule])
         for row in rows:
             if row.act == "create":
                 create_rule(row.fields, row.brokers, user)
@@ -92,7 +96,7 @@ def _row(
     if not isinstance(named, list):
         raise InvalidField("brokers", "Write a list of names of brokers.")
     for one in named:
-        if one not in known:
+        if not isinstance(one, str) or one not in known:
             raise InvalidField("brokers", f"There is no broker {one!r:.80}.")
     brokers = [known[one] for one in sorted(set(named))]
     given = {name: value for name, value in entry.items() if name != "brokers"}

@@ -22,11 +22,14 @@ _HARMLESS = str.maketrans(
     {"<": "‹", ">": "›", "[": "［", "]": "］", "`": "ʼ", "*": "∗", "|": "¦", "~": "∼"}
 )
 
+#: Events of the conversation about what can't be seen on a broker, whatever the rules.
+ABOUT_SIGHT = frozenset({EventKind.NO_DATA, EventKind.DATA_BACK})
+
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What a message is about: what happened to the alerts of one rule on one broker. `firing` is how many
-    fire now. `broker` is "" for alerts of the console itself."""
+    """What a message is about: what happened to the alerts of one rule on one broker, or to those that
+    can't be seen there. `firing` is how many fire now, or can't be seen. `broker` is "" for alerts of the console itself."""
 
     rule: str
     severity: str
@@ -58,8 +61,10 @@ def title_of(digest: Digest) -> str:
     incidents = list({event.incident_id: event.incident for event in digest.events}.values())
     kinds = {event.kind for event in digest.events}
     word = Severity(digest.severity).label
-    if kinds == {EventKind.NO_DATA}:
-        return _cut(f"No data: {counted(len(incidents), 'alert')}{where} can't be evaluated")
+    if kinds <= ABOUT_SIGHT:
+        if digest.ends:
+            return _cut(f"Data is back: alerts{where} are evaluated again")
+        return _cut(f"No data: {counted(digest.firing, 'alert')}{where} can't be evaluated")
     if kinds == {EventKind.RESOLVED}:
         what = _subject(incidents[0]) if len(incidents) == 1 else counted(len(incidents), "alert")
         left = f", {digest.firing} still firing" if digest.firing else ""
@@ -86,13 +91,17 @@ def body_of(digest: Digest) -> str:
         parts += [f"- {_line(event)}" for event in events[:_NAMED]]
         if len(events) > _NAMED:
             parts.append(f"- and {len(events) - _NAMED:,} more")
-    now = counted(digest.firing, "alert")
-    parts.append(
-        "Nothing of this rule fires here any more."
-        if digest.ends
-        else f"Firing now: {now} of this rule here."
-    )
+    parts.append(_left(digest))
     return "\n".join(parts)
+
+
+def _left(digest: Digest) -> str:
+    now = counted(digest.firing, "alert")
+    if all(event.kind in ABOUT_SIGHT for event in digest.events):
+        return "All are evaluated again." if digest.ends else f"Without data now: {now} here."
+    if digest.ends:
+        return "Nothing of this rule fires here any more."
+    return f"Firing now: {now} of this rule here."
 
 
 def with_links(body: str, *, page: str, link: str, description: str = "") -> str:

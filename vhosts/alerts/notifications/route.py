@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
+from console.models import Broker
 from vhosts.alerts.channels.model import AlertChannel
-from vhosts.alerts.notifications.message import Digest, body_of, title_of
+from vhosts.alerts.notifications.message import ABOUT_SIGHT, Digest, body_of, title_of
 from vhosts.alerts.notifications.model import AlertDelivery, AlertNotification
 from vhosts.alerts.tables.choices import EventKind, IncidentState, Severity
 from vhosts.alerts.tables.incidents import AlertEvent, AlertIncident
@@ -72,7 +73,8 @@ def route_events(now: datetime) -> int:
         channels = _channels() if due else []
         for thread, group in due:
             _write(thread, group, channels, now)
-        return len(due)
+        resolved = [e for _, group in due for e in group if e.kind == EventKind.RESOLVED]
+        return len(due) + _end_unseen((event.incident for event in resolved), now)
 
 
 def _only_one() -> bool:
@@ -88,10 +90,34 @@ def thread_of(event: AlertEvent) -> str:
     """Return the conversation of an event. What can't be seen is one conversation per broker, whatever
     the rules: it has one cause."""
     incident = event.incident
+    if event.kind in ABOUT_SIGHT:
+        return _unseen_on(incident)
     broker = incident.broker_id or "console"
-    if event.kind in (EventKind.NO_DATA, EventKind.DATA_BACK):
-        return f"no-data-broker-{broker}"
     return f"rule-{incident.rule_id or incident.rule_name[:60]}-broker-{broker}"
+
+
+def _unseen_on(incident: AlertIncident) -> str:
+    return f"no-data-broker-{incident.broker_id or 'console'}"
+
+
+def _end_unseen(resolved: Iterable[AlertIncident], now: datetime) -> int:
+    """End conversations about what can't be seen, on the channels that got the last message. What
+    resolves as soon as data is back has no event that says so. Return how many were ended."""
+    ended = 0
+    for thread, one in {_unseen_on(one): one for one in resolved}.items():
+        last = AlertNotification.objects.filter(thread=thread).order_by("-id").first()
+        if last is None or last.ends or _firing(thread, one).exists():
+            continue
+        channels = AlertChannel.objects.filter(
+            enabled=True,
+            sends_resolved=True,
+            pk__in=AlertDelivery.objects.filter(notification=last).values("channel"),
+        )
+        digest = Digest("", one.severity, one.broker.name if one.broker else "", firing=0)
+        seen = last.incidents.values_list("pk", flat=True)
+        _store(thread, digest, set(seen), channels, last.broker, now)
+        ended += 1
+    return ended
 
 
 def _write(
@@ -108,9 +134,23 @@ def _write(
         events=events,
     )
     wanted = [one for one in channels if _wants(one, events, digest)]
+    incidents = {event.incident_id for event in events}
+    _store(thread, digest, incidents, wanted, first.broker, now)
+    AlertEvent.objects.filter(pk__in=[event.pk for event in events]).update(handled_at=now)
+
+
+def _store(
+    thread: str,
+    digest: Digest,
+    incidents: set[int],
+    channels: Iterable[AlertChannel],
+    broker: Broker | None,
+    now: datetime,
+) -> None:
+    wanted = list(channels)
     notification = AlertNotification.objects.create(
         thread=thread,
-        broker=first.broker,
+        broker=broker,
         type=digest.type,
         title=title_of(digest),
         body=body_of(digest),
@@ -118,14 +158,13 @@ def _write(
         created_at=now,
         why_unsent="" if wanted else "No enabled channel gets messages of this rule and severity.",
     )
-    notification.incidents.set({event.incident_id for event in events})
+    notification.incidents.set(incidents)
     AlertDelivery.objects.bulk_create([
         AlertDelivery(
             notification=notification, channel=one, channel_name=one.name, thread=thread, first_due_at=now, due_at=now,
         )
         for one in wanted
     ])  # fmt: skip
-    AlertEvent.objects.filter(pk__in=[event.pk for event in events]).update(handled_at=now)
 
 
 def _firing(thread: str, incident: AlertIncident) -> QuerySet[AlertIncident]:
@@ -133,7 +172,11 @@ def _firing(thread: str, incident: AlertIncident) -> QuerySet[AlertIncident]:
     open_ = AlertIncident.objects.filter(resolved_at=None, broker=incident.broker_id)
     if thread.startswith("no-data-"):
         return open_.filter(state=IncidentState.NO_DATA)
-    return open_.filter(rule=incident.rule_id, rule_name=incident.rule_name, state__in=_FIRES)
+    # Incidents that ended under the rule's old name are of the same conversation.
+    same = (
+        Q(rule=incident.rule_id) if incident.rule_id else Q(rule=None, rule_name=incident.rule_name)
+    )
+    return open_.filter(same, state__in=_FIRES)
 
 
 def _channels() -> list[AlertChannel]:

@@ -32,6 +32,7 @@ from console.faces.pages.refreshed import refreshed
 from console.models import Broker
 from console.scope import Scope
 from vhosts.alerts.pages.tabs import tabs
+from vhosts.alerts.pages.visible import visible_messages
 from vhosts.alerts.tables.choices import IncidentState, Severity, SubjectKind
 from vhosts.models import AlertDelivery, AlertIncident, Queue
 
@@ -173,6 +174,8 @@ def alert(request: HttpRequest, incident_id: int) -> HttpResponse:
     deliveries = AlertDelivery.objects.filter(notification__incidents=incident).select_related(
         "notification"
     )
+    # A message may name other alerts, whose objects the user may not see.
+    readable = visible_messages(request.user).filter(incidents=incident)
     context = {
         "now": timezone.now(),
         "scope": Scope.at(incident.broker, incident.vhost or None) if incident.broker else Scope(),
@@ -181,6 +184,7 @@ def alert(request: HttpRequest, incident_id: int) -> HttpResponse:
         "chart_query": _around(incident),
         "events": incident.events.select_related("window").order_by("-id")[:_MOST],
         "deliveries": deliveries[:_MOST],
+        "readable": set(readable.values_list("pk", flat=True)),
         "messages_without": incident.notifications.exclude(why_unsent="")[:_MOST],
         "before": _others(request.user, incident)[:10],
         "may_acknowledge": may_on(request.user, incident),

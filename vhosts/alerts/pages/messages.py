@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accessctl.authorize import AnyUser, require
+from accessctl.authorize import require
 from accessctl.rights import Permission
 from console.faces.lists import Column, Filter, ListSpec, contains, equals, list_response, read_list
 from console.faces.pages.refreshed import refreshed
 from vhosts.alerts.notifications.model import DeliveryState
-from vhosts.alerts.pages.incidents import visible_incidents
 from vhosts.alerts.pages.tabs import tabs
-from vhosts.models import AlertDelivery, AlertNotification
+from vhosts.alerts.pages.visible import visible_messages
+from vhosts.models import AlertDelivery
 
 MESSAGES = ListSpec(
     name="alert-messages",
@@ -40,23 +37,15 @@ MESSAGES = ListSpec(
 )  # fmt: skip
 
 
-def visible_messages(user: AnyUser) -> QuerySet[AlertNotification]:
-    """Return the messages all of whose alerts the user may see: a message names them."""
-    through: Any = AlertNotification.incidents.through
-    hidden = through.objects.filter(alertnotification_id=OuterRef("pk")).exclude(
-        alertincident_id__in=visible_incidents(user).values("pk")
-    )
-    return AlertNotification.objects.filter(~Exists(hidden))
-
-
 @require_safe
 @refreshed("polls")
 def messages(request: HttpRequest) -> HttpResponse:
     require(request.user, Permission.ALERTS_VIEW)
     asked = read_list(MESSAGES, request.GET)
-    rows = AlertDelivery.objects.select_related("notification", "channel")
-    if not getattr(request.user, "is_superuser", False):
-        rows = rows.filter(notification__in=visible_messages(request.user).values("pk"))
+    seen = visible_messages(request.user).values("pk")
+    rows = AlertDelivery.objects.select_related("notification", "channel").filter(
+        notification__in=seen
+    )
     context = {"now": timezone.now(), "listing": asked.show(rows), "tabs": tabs(request.user)}
     return list_response(
         request,

@@ -60,7 +60,8 @@ _NOW = """
         ON p.broker_id = q.broker_id AND p.vhost = q.vhost AND p.name = q.policy
     LEFT JOIN vhosts_operatorpolicy o
         ON o.broker_id = q.broker_id AND o.vhost = q.vhost AND o.name = q.operator_policy
-    WHERE q.broker_id = %(broker)s AND q.gone_at IS NULL AND q.inventoried_at IS NOT NULL
+    WHERE q.broker_id = %(broker)s AND q.gone_at IS NULL AND NOT q.noise
+      AND q.inventoried_at IS NOT NULL
 """
 _FORGET = """
 DELETE FROM vhosts_alertbaseline b

@@ -18,7 +18,6 @@ from vhosts.alerts.types.declare import (
     RuleType,
     Seen,
 )
-from vhosts.queues.model import Queue
 
 _MESSAGES = "(q.ready || ' ready, ' || q.unacked || ' unacked messages')"
 
@@ -69,10 +68,9 @@ def why_part_unknown(seen: Seen, part: str) -> str:
 def _why_no_rates(table: str, what: str, seen: Seen) -> str:
     """Rows of which the rates didn't change aren't written, so the newest row says how old all
     are."""
-    why = getattr(seen.status, "rates_unknown", "")
-    if why:
-        return str(why)
-    at = getattr(seen.status, "rates_at", None)
+    if seen.status.rates_unknown:
+        return seen.status.rates_unknown
+    at = seen.status.rates_at
     if at is None:
         at, rows = _newest_rates(table, seen)
         if not rows:
@@ -106,13 +104,6 @@ def why_no_exchange_rates(seen: Seen, rule: AlertRule) -> str:
 
 def _why_no_states(seen: Seen, rule: AlertRule) -> str:
     return why_part_unknown(seen, "queue")
-
-
-def _why_no_members(seen: Seen, rule: AlertRule) -> str:
-    fields = {field.name for field in Queue._meta.get_fields()}
-    if not {"members", "members_online"} <= fields:
-        return "The console doesn't read the members of queues from this broker."
-    return _why_no_states(seen, rule)
 
 
 OF_QUEUES = (
@@ -221,11 +212,11 @@ OF_QUEUES = (
         unit="members",
         uses=PATTERNS,
         columns=Columns(
-            QUEUES, "(q.members - q.members_online)", "q.members_online IS NULL",
+            QUEUES, "(q.members - q.members_online)", "q.members IS NULL OR q.members_online IS NULL",
             "(q.members_online || ' of ' || q.members || ' members are online')",
             only="q.type IN ('quorum', 'stream')",
         ),
-        why_not=_why_no_members,
+        why_not=_why_no_states,
     ),
     RuleType(
         key="exchange_unroutable",
