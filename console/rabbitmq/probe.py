@@ -233,10 +233,9 @@ class _Probe:
     def _amqp(self) -> Found:
         amqp = self._given_amqp or self._discovered_amqp()
         if amqp is None:
-            plain = self._listening("amqp") if self._overview else []
             return Found(
                 "The broker reports AMQP listeners without TLS only. The password isn't sent there."
-                if plain
+                if self._listening("amqp")
                 else "The broker didn't report its AMQP listeners.",
                 "Enter the AMQP address. Publishing messages and reading single queues need it.",
                 "warning",
@@ -260,8 +259,7 @@ class _Probe:
 
     def _discovered_amqp(self) -> AmqpEndpoint | None:
         url = self._known_url()
-        # Never a plain listener if the management API is encrypted: the password would cross the
-        # network in clear text.
+        # Never a plain one if the management API is encrypted: the password would be in clear text.
         order = ("amqp/ssl",) if url.scheme == "https" else ("amqp", "amqp/ssl")
         for protocol in order:
             for listener in self._listening(protocol):

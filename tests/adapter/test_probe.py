@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import ssl
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from console.rabbitmq.endpoint import AddressPolicy, Credentials, Endpoint, Secret, Timeouts
+from console.rabbitmq.endpoint import AddressPolicy, Credentials, Endpoint, Secret, Timeouts, Tls
 from console.rabbitmq.findings import ProbeStep
 from console.rabbitmq.management.paths import path
 from console.rabbitmq.probe import probe
@@ -253,6 +254,31 @@ def _plugins_step(overview: object, tags: bytes = b"administrator") -> ProbeStep
     with HostileServer(by_path(answers)) as server:  # type: ignore[arg-type]
         steps = probe(endpoint_at(server.url))
     return next(step for step in steps if step.name == "plugins")
+
+
+def test_no_password_goes_to_a_plain_amqp_listener_of_a_broker_with_https(
+    certificate: tuple[Path, Path],
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    trusted = Tls(ca_pem=certificate[0].read_text(), server_name="broker.example")
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        plain.setblocking(False)
+        port = plain.getsockname()[1]
+        listener = b'{"node":"a","protocol":"amqp","ip_address":"::","port":%d}' % port
+        answers = {
+            "/api/whoami": replies(b'{"name":"u","tags":"administrator"}'),
+            "/api/overview": replies(
+                b'{"rabbitmq_version":"3.10.8","listeners":[' + listener + b"]}"
+            ),
+        }
+        with HostileServer(by_path(answers), tls=context) as server:
+            steps = probe(endpoint_at(server.url, tls=trusted))
+        step = next(step for step in steps if step.name == "amqp")
+        assert step.outcome == "warning", step
+        assert "without TLS only" in step.message
+        with pytest.raises(BlockingIOError):
+            plain.accept()
 
 
 def test_a_broker_that_was_slow_is_not_said_to_lack_a_plugin() -> None:
