@@ -16,6 +16,7 @@ class VhostsConfig(AppConfig):
         from console.faces.face import register
         from console.models import Broker
         from vhosts import checks  # noqa: F401 – registers the system checks
+        from vhosts.alerts.attention import firing_alerts
         from vhosts.alerts.forgotten import narrow_to_others
         from vhosts.bindings.face import BINDINGS
         from vhosts.exchanges.face import EXCHANGES
@@ -34,6 +35,7 @@ class VhostsConfig(AppConfig):
         ):  # fmt: skip
             register(face)
         register_attention("queues", queue_conditions)
+        register_attention("alerts", firing_alerts)
         OBSERVE.give(note_read_back)
         pre_delete.connect(narrow_to_others, sender=Broker)
         post_migrate.connect(make_first_partitions, sender=self)
