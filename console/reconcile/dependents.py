@@ -17,7 +17,7 @@ def hanging_on(ref: Ref) -> Iterator[tuple[str, Mapping[int, str]]]:
     """Yield (kind, parts of the key by position) of everything that is deleted with `ref`."""
     owner = KINDS[ref.kind]
     for kind in KINDS.values():
-        if kind is owner:
+        if kind is owner or not kind.has_state:
             continue
         if owner.is_container and kind.vhost_at is not None:
             yield kind.name, {kind.vhost_at: ref.key[0]}

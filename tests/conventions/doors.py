@@ -339,7 +339,7 @@ ACTS = [
         api=[Door("api-alerts-acknowledge", ("alert",)), Door("api-alerts-reopen", ("alert",))]),
     act("snooze an alert", "alerts:acknowledge",
         page=[Door("alerts_snooze", body={"ids": "{alert}", "step": "apply", "hours": "4"}, needs="Snoozed: 1")],
-        api=[Door("api-alerts-snooze", ("alert",), body={"until": "{tomorrow}"})]),
+        api=[Door("api-alerts-snooze", ("alert",), body={"until": "{tomorrow}:00Z"})]),
     act("create a rule", "alerts:edit",
         page=[Door("alert_rule_create", query="?type=memory_alarm", body={"name": "r", "severity": "warning"})]),
     act("edit a rule", "alerts:edit",

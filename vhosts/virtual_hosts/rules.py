@@ -15,7 +15,6 @@ from accessctl.users.rules import check_limits, check_tags
 from console.engine.proposal import DesiredObject
 from console.engine.proposals.current_state import CurrentState, current_states
 from console.errors import InvalidField, NotAllowed
-from console.faces.face import FACES
 from console.faces.pages.words import counted, listed
 from console.faces.seen import seen_of
 from console.kinds.common.kind import Ref, SpecError
@@ -186,7 +185,7 @@ def _falls_with(name: str) -> list[str]:
     list decides what a deletion removes from the pages."""
     told = {QUEUE.name, PERMISSION.name}
     kinds = dict.fromkeys(kind for kind, _ in hanging_on(Ref(VHOST.name, (name,))))
-    return [KINDS[kind].plural for kind in kinds if kind not in told and kind in FACES]
+    return [KINDS[kind].plural for kind in kinds if kind not in told]
 
 
 def check_vhost_fields(fields: Mapping[str, Any]) -> dict[str, Any]:

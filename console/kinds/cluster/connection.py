@@ -99,6 +99,7 @@ CONNECTION = Kind(
     fields=(),
     rank=0,
     vhost_at=0,
+    has_state=False,
     wire=Named("connections", ("vhost", "name"), spec=lambda row: {}, body=lambda key, spec: {}),
     section=Section(name="connections", order=0, emit=lambda key, spec: iter(())),
     called="{1} in {0}",

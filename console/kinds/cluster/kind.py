@@ -129,6 +129,7 @@ CLUSTER = Kind(
     identity=("name",),
     fields=(),
     rank=0,
+    has_state=False,
     wire=Named("whole_cluster", ("name",), spec=lambda row: {}, body=lambda key, spec: {}),
     section=Section(name="whole_cluster", order=0, emit=lambda key, spec: iter(())),
     acts={act.name: act for act in (ENABLE, REBALANCE, GROW, SHRINK)},

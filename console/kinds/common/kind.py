@@ -168,6 +168,8 @@ class Kind:
     table_at: int | None = None
     #: Checks the key of a new object, beyond what every name must be. Raises SpecError.
     check_key: Callable[[Key], None] = _sound
+    #: False: only acts are requested of it, and it isn't among what is deleted with another object.
+    has_state: bool = True
     wire: Wire
     section: Section
     #: Format of the key in sentences, such as "{1} on {0}"; "" for the last part of the key.

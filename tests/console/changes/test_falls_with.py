@@ -9,6 +9,7 @@ import pytest
 from console.engine.proposal import DesiredObject, Proposal
 from console.engine.proposals.preview import preview
 from console.engine.proposals.retry import CONFIRMED, ask_again
+from console.engine.revert.falls_with import falls_with
 from console.kinds.common.kind import Ref
 from console.kinds.registry import KINDS
 from console.models import AuditEntry, ManagedObject
@@ -61,6 +62,20 @@ def test_the_preview_names_every_kind_that_goes_with_a_virtual_host(broker_row):
     said = " ".join(vhost_objections(broker_row(), "/v"))
     for kind, _ in hanging_on(Ref("vhost", ("/v",))):
         assert kind == "permission" or KINDS[kind].plural in said, kind
+
+
+def test_connections_are_closed_with_a_virtual_host_and_are_nothing_to_give_back(scratch_vhost):
+    """They are neither listed nor recorded: a broker may have thousands, in other virtual hosts too."""
+    assert scratch_vhost.channel.is_open
+    asked = []
+
+    def get(*segments, query=None):
+        asked.append(segments[0])
+        return []
+
+    assert list(falls_with(get, Ref("vhost", (scratch_vhost.name,)))) == []
+    assert "queues" in asked
+    assert "connections" not in asked
 
 
 def test_what_the_preview_names_is_gone_from_the_broker_and_retired_here(
