@@ -2,7 +2,8 @@
 
 docs/access.md has the table with the reasons. Two rights are in no role. people:edit: accounts and
 groups are for superusers, because a person who edits a group edits its grants. messages:read:
-operating a broker doesn't require message contents; a flag on a grant adds it.
+operating a broker doesn't require message contents; a flag on a grant adds it. messages:export
+allows nothing without it.
 """
 
 from __future__ import annotations
@@ -29,14 +30,16 @@ _VIEWER = frozenset({
 })  # fmt: skip
 _OPERATOR = _VIEWER | {
     Permission.ALERTS_ACKNOWLEDGE, Permission.ALERTS_EDIT, Permission.BROKERS_TEST, Permission.CHANGES_STOP,
-    Permission.CONNECTIONS_CLOSE, Permission.DASHBOARDS_EDIT, Permission.DEFINITIONS_EXPORT, Permission.DRIFT_RESOLVE, Permission.POLICIES_EDIT,
+    Permission.CONNECTIONS_CLOSE, Permission.DASHBOARDS_EDIT, Permission.DEFINITIONS_EXPORT, Permission.DRIFT_RESOLVE,
+    Permission.MESSAGES_EXPORT, Permission.MESSAGES_MOVE, Permission.MESSAGES_PUBLISH, Permission.MESSAGES_VIEW, Permission.POLICIES_EDIT,
     Permission.QUEUES_PURGE, Permission.VHOSTS_RESTART,
 }  # fmt: skip
 # No tags, limits or hashes: each of them reaches beyond the grant's virtual hosts.
 _VHOST_ADMINISTRATOR = _VIEWER | {
     Permission.ALERTS_ACKNOWLEDGE, Permission.ALERTS_EDIT, Permission.BINDINGS_EDIT, Permission.CHANGES_STOP,
     Permission.CONNECTIONS_CLOSE, Permission.DASHBOARDS_EDIT, Permission.DEFINITIONS_EXPORT, Permission.DEFINITIONS_IMPORT, Permission.DRIFT_RESOLVE,
-    Permission.EXCHANGES_EDIT, Permission.PARAMETERS_EDIT, Permission.PERMISSIONS_EDIT, Permission.POLICIES_EDIT, Permission.QUEUES_EDIT,
+    Permission.EXCHANGES_EDIT, Permission.MESSAGES_EXPORT, Permission.MESSAGES_MOVE, Permission.MESSAGES_PUBLISH,
+    Permission.MESSAGES_VIEW, Permission.PARAMETERS_EDIT, Permission.PERMISSIONS_EDIT, Permission.POLICIES_EDIT, Permission.QUEUES_EDIT,
     Permission.QUEUES_PURGE, Permission.USERS_EDIT, Permission.VHOSTS_CREATE, Permission.VHOSTS_DELETE,
     Permission.VHOSTS_EDIT, Permission.VHOSTS_RESTART,
 }  # fmt: skip
@@ -58,7 +61,8 @@ PERMISSIONS_OF: Mapping[Role, frozenset[Permission]] = {
 ABOUT: Mapping[Role, str] = {
     Role.VIEWER: "Views queues, virtual hosts, users, permissions and changes; can't change anything.",
     Role.OPERATOR: "Everything a viewer can do; also acknowledges alerts and edits their rules, tests connections, "
-    "stops changes, resolves drift, sets policies, purges queues and closes connections.",
+    "stops changes, resolves drift, sets policies, purges queues, publishes and moves messages, "
+    "and closes connections.",
     Role.VHOST_ADMINISTRATOR: (
         "Everything a viewer can do; also creates, edits and deletes virtual hosts, "
         "what is in them, their permissions and the users that belong only to them, and closes "
