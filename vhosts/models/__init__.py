@@ -29,6 +29,7 @@ from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentS
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
 from vhosts.messages.masking.model import MaskingRule
+from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -52,6 +53,7 @@ __all__ = [
     "Binding",
     "BrokerSample",
     "ClusterReport",
+    "CopiedMessages",
     "Dashboard",
     "Exchange",
     "FederationLink",
@@ -68,6 +70,8 @@ __all__ = [
     "LiveReading",
     "MaintenanceWindow",
     "MaskingRule",
+    "MessageJob",
+    "MessageOutcome",
     "Node",
     "NodeSample",
     "NoisePattern",
