@@ -28,6 +28,7 @@ from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
+from vhosts.messages.publishing.model import PublishRequest
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -73,6 +74,7 @@ __all__ = [
     "Parameter",
     "Policy",
     "Poll",
+    "PublishRequest",
     "Queue",
     "QueueRate",
     "QueueRollup1h",
