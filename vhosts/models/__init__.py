@@ -28,6 +28,7 @@ from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
+from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -51,6 +52,7 @@ __all__ = [
     "Binding",
     "BrokerSample",
     "ClusterReport",
+    "CopiedMessages",
     "Dashboard",
     "Exchange",
     "FederationLink",
@@ -66,6 +68,8 @@ __all__ = [
     "LiveConsumer",
     "LiveReading",
     "MaintenanceWindow",
+    "MessageJob",
+    "MessageOutcome",
     "Node",
     "NodeSample",
     "NoisePattern",
