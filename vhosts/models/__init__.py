@@ -29,6 +29,7 @@ from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentS
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
 from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
+from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -62,6 +63,7 @@ __all__ = [
     "GlobalParameter",
     "IgnoredFinding",
     "ImportDraft",
+    "KeptMessages",
     "KnownSpan",
     "LiveChannel",
     "LiveConnection",
@@ -78,6 +80,7 @@ __all__ = [
     "Policy",
     "Poll",
     "Queue",
+    "QueuePeeks",
     "QueueRate",
     "QueueRollup1h",
     "QueueRollup5m",
