@@ -28,6 +28,7 @@ from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
+from vhosts.messages.masking.model import MaskingRule
 from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
 from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
 from vhosts.nodes.model import Node, NodeSample
@@ -70,6 +71,7 @@ __all__ = [
     "LiveConsumer",
     "LiveReading",
     "MaintenanceWindow",
+    "MaskingRule",
     "MessageJob",
     "MessageOutcome",
     "Node",
