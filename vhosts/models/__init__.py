@@ -28,6 +28,12 @@ from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
+from vhosts.messages.dead_letters.model import (
+    DeadLetterCount,
+    DeadLetterGroup,
+    DeadLetterSample,
+    DeadLetterSetting,
+)
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -52,6 +58,10 @@ __all__ = [
     "BrokerSample",
     "ClusterReport",
     "Dashboard",
+    "DeadLetterCount",
+    "DeadLetterGroup",
+    "DeadLetterSample",
+    "DeadLetterSetting",
     "Exchange",
     "FederationLink",
     "FederationUpstream",

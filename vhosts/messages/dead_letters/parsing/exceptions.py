@@ -91,8 +91,11 @@ def _joined(of_type: str, text: str) -> str:
 
 
 def _said(header: str, text: str) -> Said:
-    clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    alike = clean
+    return Said(header, text, alike(text))
+
+
+def alike(text: str) -> str:
+    """Return an exception without what differs from message to message."""
     for pattern, placeholder in _VARYING:
-        alike = pattern.sub(placeholder, alike)
-    return Said(header, clean, alike)
+        text = pattern.sub(placeholder, text)
+    return text
