@@ -34,6 +34,7 @@ from vhosts.messages.dead_letters.model import (
     DeadLetterSample,
     DeadLetterSetting,
 )
+from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -57,6 +58,7 @@ __all__ = [
     "Binding",
     "BrokerSample",
     "ClusterReport",
+    "CopiedMessages",
     "Dashboard",
     "DeadLetterCount",
     "DeadLetterGroup",
@@ -76,6 +78,8 @@ __all__ = [
     "LiveConsumer",
     "LiveReading",
     "MaintenanceWindow",
+    "MessageJob",
+    "MessageOutcome",
     "Node",
     "NodeSample",
     "NoisePattern",
