@@ -40,6 +40,7 @@ class GroupRow:
     hidden: bool
     held_in: list[DeadQueue] = field(default_factory=list)
     week: tuple[int | None, ...] = ()
+    is_chosen: bool = False
 
     @property
     def id(self) -> int:
@@ -156,7 +157,8 @@ def _stored(by_place: Mapping[Place, DeadQueue], user: AnyUser) -> list[DeadLett
 def _has(row: DeadLetterGroup, exception: str, text: str) -> bool:
     wanted = text.casefold()
     return any(
-        wanted in one.casefold() for one in (row.origin, row.queue, row.reason, row.vhost, exception)
+        wanted in one.casefold()
+        for one in (row.origin, row.queue, row.reason, row.vhost, exception)
     )
 
 

@@ -102,8 +102,8 @@ class DeadLetterGroup(models.Model):
     exception_header = models.TextField(blank=True)
     exception = models.TextField(blank=True)
     #: First exchange and key, if all messages have the same; None: unknown or several.
-    exchange = models.TextField(null=True)  # noqa: DJ001 – "" is the default exchange
-    routing_key = models.TextField(null=True)  # noqa: DJ001 – "" is a key
+    exchange = models.TextField(null=True)
+    routing_key = models.TextField(null=True)
     one_origin = models.BooleanField(default=True)
     #: In the last sample, and the positions of those messages then.
     count = models.IntegerField(default=0)

@@ -56,6 +56,17 @@ class DeadQueue:
         at, changed = self.sample.read_at if self.sample else None, self.queue.depth_changed_at
         return at is not None and changed is not None and changed > at
 
+    @property
+    def tried_at(self) -> float:
+        """Return when a sample was last tried, as seconds since 1970; 0: never."""
+        at = self.sample.tried_at if self.sample else None
+        return at.timestamp() if at else 0
+
+    @property
+    def is_worth_a_look(self) -> bool:
+        """Return whether a sample could find something new: looking isn't free."""
+        return self.queue.total != 0 or not self.tried_at or self.sample_is_old
+
 
 @dataclass(slots=True)
 class Found:

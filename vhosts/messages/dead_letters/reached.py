@@ -132,9 +132,16 @@ def _sources(
     )
     columns = ("broker", "vhost", "name", "type", "arguments", "policy", "delays", "consumers")
     found = {}
-    for broker, vhost, name, of_type, arguments, policy, delays, consumers in (
-        rows.order_by().values_list(*columns)[:MOST]
-    ):
+    for (
+        broker,
+        vhost,
+        name,
+        of_type,
+        arguments,
+        policy,
+        delays,
+        consumers,
+    ) in rows.order_by().values_list(*columns)[:MOST]:
         own = policies.get((broker, vhost), {})
         target = in_force.dead_letter_of(of_type, arguments, policy, own)
         if target is not None:

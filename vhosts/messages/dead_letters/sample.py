@@ -109,9 +109,7 @@ def _failed(queue: Queue, why: str, now: datetime) -> Sampled:
 
 
 def _row(queue: Queue) -> QuerySet[DeadLetterSample]:
-    return DeadLetterSample.objects.filter(
-        broker=queue.broker, vhost=queue.vhost, queue=queue.name
-    )
+    return DeadLetterSample.objects.filter(broker=queue.broker, vhost=queue.vhost, queue=queue.name)
 
 
 def _store(

@@ -54,7 +54,9 @@ class Said:
 
 def exception_of(headers: Mapping[str, Any]) -> Said:
     """Return the exception in the headers, in any spelling of their names."""
-    by_name = {name.lower(): (name, value) for name, value in headers.items() if isinstance(name, str)}
+    by_name = {
+        name.lower(): (name, value) for name, value in headers.items() if isinstance(name, str)
+    }
     for _, kind, message in _HEADERS:
         of_type, text = _first_line(by_name, kind), _first_line(by_name, message)
         if text[1]:

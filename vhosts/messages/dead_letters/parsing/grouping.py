@@ -85,9 +85,7 @@ def letter_of(message: Message, position: int, *, with_shape: bool) -> Letter:
     headers = message.headers
     encoding = message.properties.content_encoding
     shape = shape_of(message.body, encoding if isinstance(encoding, str) else None)
-    return Letter(
-        position, deaths_of(headers), exception_of(headers), shape if with_shape else ""
-    )
+    return Letter(position, deaths_of(headers), exception_of(headers), shape if with_shape else "")
 
 
 def grouped(letters: Iterable[Letter]) -> tuple[dict[str, Group], int]:
