@@ -31,8 +31,10 @@ from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveRea
 from vhosts.messages.dead_letters.model import (
     DeadLetterCount,
     DeadLetterGroup,
+    DeadLetterReplay,
     DeadLetterSample,
     DeadLetterSetting,
+    EditedLetter,
 )
 from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
 from vhosts.nodes.model import Node, NodeSample
@@ -62,8 +64,10 @@ __all__ = [
     "Dashboard",
     "DeadLetterCount",
     "DeadLetterGroup",
+    "DeadLetterReplay",
     "DeadLetterSample",
     "DeadLetterSetting",
+    "EditedLetter",
     "Exchange",
     "FederationLink",
     "FederationUpstream",

@@ -142,3 +142,49 @@ class DeadLetterCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} at {self.at}"
+
+
+class DeadLetterReplay(models.Model):
+    """What is watched about a job that replays dead letters. `again`: at least so many came back, by the
+    depth of the queue; None: unknown."""
+
+    job = models.OneToOneField(
+        "vhosts.MessageJob", on_delete=models.CASCADE, related_name="replay", primary_key=True
+    )
+    #: Stop when more than so many of 100 come back. None: never.
+    stop_percent = models.SmallIntegerField(null=True)
+    again = models.BigIntegerField(null=True)
+    checked_at = models.DateTimeField(null=True)
+    #: Until when it is watched after the job's end. None: the job runs.
+    watch_until = models.DateTimeField(null=True)
+    stopped = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"replay {self.job_id}"
+
+
+class EditedLetter(models.Model):
+    """A copy of a dead letter that somebody edited and published. The original stays in its queue. Digests
+    identify both; no content is kept."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
+    vhost = models.TextField()
+    queue = models.TextField()
+    #: vhosts.messages.moving's fingerprint of the original, and its message ID.
+    original = models.TextField()
+    original_id = models.TextField(blank=True)
+    #: The copy's own message ID, which it was published with.
+    copy_id = models.TextField()
+    request_id = models.UUIDField(null=True)
+    exchange = models.TextField(blank=True)
+    routing_key = models.TextField(blank=True)
+    author_name = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["broker", "vhost", "original"], name="edited_letters_of_original"),
+        ]
+
+    def __str__(self) -> str:
+        return f"copy of {self.original}"

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from vhosts.messages.dead_letters import views
+from vhosts.messages.dead_letters.replay import views as replaying
 
 dead_letter_routes: list[URLPattern] = [
     path("dead-letters/", views.dead_letters, name="dead_letters"),
@@ -15,6 +16,26 @@ dead_letter_routes: list[URLPattern] = [
         "dead-letters/queues/<int:queue_id>/schedule/",
         views.dead_letter_schedule,
         name="dead_letter_schedule",
+    ),
+    path(
+        "dead-letters/queues/<int:queue_id>/replay/",
+        replaying.dead_letter_replay_all,
+        name="dead_letter_replay_all",
+    ),
+    path(
+        "dead-letters/queues/<int:queue_id>/discard/",
+        replaying.dead_letter_discard_all,
+        name="dead_letter_discard_all",
+    ),
+    path(
+        "dead-letters/groups/<int:group_id>/replay/",
+        replaying.dead_letter_replay,
+        name="dead_letter_replay",
+    ),
+    path(
+        "dead-letters/groups/<int:group_id>/discard/",
+        replaying.dead_letter_discard,
+        name="dead_letter_discard",
     ),
     path(
         "dead-letters/groups/<int:group_id>/messages/",
