@@ -10,6 +10,7 @@ from typing import Any
 from accessctl.authorize import AnyUser
 from console.scope import Scope
 from vhosts.messages.dead_letters.groups import BY, GroupRow, groups_of
+from vhosts.messages.dead_letters.jobs import Jobs, jobs_in
 from vhosts.messages.dead_letters.parsing.deaths import REASONS
 from vhosts.messages.dead_letters.queues import DeadQueue, Found, dead_letter_queues
 
@@ -79,6 +80,7 @@ class Board:
     filtered: int = 0
     hidden: int = 0
     never_sampled: list[DeadQueue] = field(default_factory=list)
+    jobs: Jobs | None = None
 
     @property
     def brokers(self) -> int:
@@ -113,6 +115,7 @@ def board(
             for one in found.holding
             if one.may_view and (one.sample is None or one.sample.read_at is None)
         ],
+        jobs_in(scope, {one.queue.broker for one in found}, user, now),
     )
 
 

@@ -101,11 +101,16 @@ def _release(queue: Queue) -> None:
 
 
 def _failed(queue: Queue, why: str, now: datetime) -> Sampled:
+    note_trouble(queue, why, now)
+    return Sampled(queue, trouble=why)
+
+
+def note_trouble(queue: Queue, why: str, now: datetime) -> None:
+    """Store why a sample failed; the last one stays."""
     DeadLetterSample.objects.update_or_create(
         broker=queue.broker, vhost=queue.vhost, queue=queue.name,
         defaults={"tried_at": now, "trouble": why[:500], "claimed_until": None},
     )  # fmt: skip
-    return Sampled(queue, trouble=why)
 
 
 def _row(queue: Queue) -> QuerySet[DeadLetterSample]:

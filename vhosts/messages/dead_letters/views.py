@@ -24,7 +24,9 @@ from vhosts.messages.dead_letters.groups import BY, GroupRow
 from vhosts.messages.dead_letters.letters import letters_of_group
 from vhosts.messages.dead_letters.page import Asked, board
 from vhosts.messages.dead_letters.parsing.deaths import REASONS
+from vhosts.messages.dead_letters.parsing.exceptions import alike
 from vhosts.messages.dead_letters.queues import dead_letter_queues
+from vhosts.messages.dead_letters.replay.service import groups_for
 from vhosts.messages.dead_letters.sample import MOST, sample_queue
 from vhosts.messages.dead_letters.settings import EVERY, mark_queue, schedule_samples
 from vhosts.models import DeadLetterGroup
@@ -146,21 +148,24 @@ def dead_letters_sample(request: HttpRequest) -> HttpResponse:
 def dead_letter_messages(request: HttpRequest, group_id: int) -> HttpResponse:
     """Show messages of a group, read from the broker now. Trouble is a state of the panel."""
     first = access_group(request.user, group_id, Permission.MESSAGES_VIEW)
-    groups = _with_same_cause(request, first)
+    groups = _alike(request, first)
     found = letters_of_group(queue_of(first), groups, acting_user=request.user)
     context = {"found": found, "group": first, "now": timezone.now()}
     return render(request, "vhosts/messages/dead_letters/_letters.html", context)
 
 
-def _with_same_cause(request: HttpRequest, first: DeadLetterGroup) -> list[DeadLetterGroup]:
-    """Return the groups of the queue that are one to somebody who may not read payloads."""
-    if may(request.user, Permission.MESSAGES_READ, first.broker, first.vhost):
-        return [first]
-    return list(
-        DeadLetterGroup.objects.filter(
-            broker=first.broker_id, vhost=first.vhost, queue=first.queue, base=first.base
-        )
+def _alike(request: HttpRequest, first: DeadLetterGroup) -> list[DeadLetterGroup]:
+    """Return the groups of one queue that the page shows as one: `by` queue or exception merges them."""
+    by = request.GET.get("by", "")
+    if by not in ("queue", "exception"):
+        return groups_for(request.user, first)
+    rows = DeadLetterGroup.objects.filter(
+        broker=first.broker_id, vhost=first.vhost, queue=first.queue, count__gt=0
     )
+    if by == "queue":
+        return list(rows.filter(origin=first.origin))
+    said = alike(first.exception)
+    return [row for row in rows if alike(row.exception) == said]
 
 
 @require_POST

@@ -151,7 +151,9 @@ def is_older(deaths: Deaths, not_before: datetime | None) -> bool:
 
 def moves_of(headers: Mapping[str, Any]) -> int:
     value = headers.get(MOVES)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31 else 0
+    return (
+        value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31 else 0
+    )
 
 
 def _way(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -30,7 +30,7 @@ class Options:
     """How to replay. `skip_hours`: leave what died longer ago. `stop_percent`: stop the job when more than so
     many of 100 replayed messages come back within a minute; None: never."""
 
-    to: Destination = Destination()
+    to: Destination = field(default_factory=Destination)
     rate: int | None = None
     skip_hours: int | None = None
     stop_percent: int | None = None
@@ -39,7 +39,9 @@ class Options:
     def check(self) -> None:
         """Raise InvalidField unless it makes sense."""
         for name, value in (("exchange", self.to.exchange), ("routing_key", self.to.key)):
-            if value is not None and ("\0" in value or len(value.encode(errors="replace")) > _MOST_NAME):
+            if value is not None and (
+                "\0" in value or len(value.encode(errors="replace")) > _MOST_NAME
+            ):
                 raise InvalidField(name, "This isn't a valid name.")
         if self.to.exchange == "" and not self.to.key:
             raise InvalidField("routing_key", "Enter the queue that the messages go to.")
@@ -116,7 +118,7 @@ def start_replay(
             source=Place(queue.broker, queue.vhost, queue.name),
             target=Target(queue.broker, queue.vhost, options.to.exchange, options.to.key),
             mode=Mode.MOVE,
-            selection=Selection.grouped(wanted.as_json()),
+            selection=Selection.dead_letters(wanted.as_json()),
             rate=options.rate,
             reason=options.reason,
             purpose=PURPOSE,
@@ -149,7 +151,7 @@ def start_discard(
         source=Place(queue.broker, queue.vhost, queue.name),
         target=None,
         mode=Mode.DELETE,
-        selection=Selection.grouped(Wanted.of_groups(groups).as_json()),
+        selection=Selection.dead_letters(Wanted.of_groups(groups).as_json()),
         reason=reason,
         purpose="discard",
         idempotency_key=idempotency_key,

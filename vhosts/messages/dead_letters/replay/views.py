@@ -61,7 +61,7 @@ def _replay(request: HttpRequest, queue: Queue, groups: Sequence[DeadLetterGroup
             else:
                 start_replay(
                     queue, groups, form.options(), acting_user=request.user, now=timezone.now(),
-                    idempotency_key=request.POST.get("once", ""),
+                    idempotency_key=request.POST.get("key", ""),
                 )  # fmt: skip
                 messages.success(request, "The replay has started.")
                 return redirect(_back(queue, groups))
@@ -76,7 +76,7 @@ def _replay(request: HttpRequest, queue: Queue, groups: Sequence[DeadLetterGroup
         "form": form,
         "preview": preview,
         "trouble": trouble,
-        "once": request.POST.get("once") or uuid4().hex,
+        "form_key": request.POST.get("key") or uuid4().hex,
     }
     return render(
         request, "vhosts/messages/dead_letters/replay.html", context,
@@ -105,7 +105,7 @@ def _discard(request: HttpRequest, queue: Queue, groups: Sequence[DeadLetterGrou
             start_discard(
                 queue, groups, typed=request.POST.get("typed", ""), acting_user=request.user,
                 reason=request.POST.get("reason", "").strip(), now=timezone.now(),
-                idempotency_key=request.POST.get("once", ""),
+                idempotency_key=request.POST.get("key", ""),
             )  # fmt: skip
         except ConsoleError as error:
             problem = error.message
@@ -119,10 +119,13 @@ def _discard(request: HttpRequest, queue: Queue, groups: Sequence[DeadLetterGrou
         "reason": request.POST.get("reason", ""),
         "needs_name": needs_name(queue),
         "may_export": may(request.user, Permission.MESSAGES_EXPORT, queue.broker, queue.vhost),
-        "once": request.POST.get("once") or uuid4().hex,
+        "form_key": request.POST.get("key") or uuid4().hex,
     }
     return render(
-        request, "vhosts/messages/dead_letters/discard.html", context, status=400 if problem else 200
+        request,
+        "vhosts/messages/dead_letters/discard.html",
+        context,
+        status=400 if problem else 200,
     )
 
 
