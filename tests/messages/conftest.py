@@ -1,12 +1,16 @@
+"""People with different rights to the messages of one broker; jobs that move messages."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.utils import timezone
+from django.contrib.auth import get_user_model
 
-from tests.messages.dead_letters import Place
+from accessctl.grants.roles import Role
+from accessctl.models import Grant
+from tests.factories import add_broker
 from tests.messages.moving import Mover
 
 
@@ -16,28 +20,28 @@ def mover(make_broker: Any, scratch_vhost: Any, superuser: Any) -> Mover:
 
 
 @pytest.fixture
-def broker(make_broker: Any) -> Any:
-    return make_broker()
+def broker(db: None, now: Any) -> Any:
+    return add_broker("prod-eu", now)
 
 
 @pytest.fixture
-def place(live_broker: Any, scratch_vhost: Any) -> Place:
-    return Place(live_broker, scratch_vhost)
+def person(db: None, now: Any) -> Callable[..., Any]:
+    """Make a person with grants: `person("ann", (Role.OPERATOR, True, {"vhost_pattern": "/"}))`;
+    True: reads messages."""
+
+    def make(name: str, *grants: Any) -> Any:
+        user = get_user_model().objects.create_user(name, password="a password")
+        for role, reads, *more in grants:
+            columns = more[0] if more else {}
+            Grant.objects.create(
+                user=user, role=role, reads_messages=reads, created_at=now, **columns
+            )
+        return user
+
+    return make
 
 
 @pytest.fixture
-def found(
-    broker: Any, place: Place, superuser: Any, poll_now: Any, inventory_now: Any
-) -> Callable[..., Any]:
-    """found() -> the dead letter queues of the place, after a poll and an inventory."""
-    from console.scope import Scope
-    from vhosts.messages.dead_letters.queues import dead_letter_queues
-
-    def find() -> Any:
-        poll_now(broker)
-        inventory_now(broker)
-        row = type(broker).objects.select_related("status").get(pk=broker.pk)
-        scope = Scope(broker=row, vhost=place.vhost)
-        return dead_letter_queues(scope, superuser, timezone.now())
-
-    return find
+def reading(person: Any) -> Any:
+    """An operator who may read payloads everywhere."""
+    return person("reading", (Role.OPERATOR, True))

@@ -36,7 +36,9 @@ from vhosts.messages.dead_letters.model import (
     DeadLetterSetting,
     EditedLetter,
 )
+from vhosts.messages.masking.model import MaskingRule
 from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
+from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -76,12 +78,14 @@ __all__ = [
     "GlobalParameter",
     "IgnoredFinding",
     "ImportDraft",
+    "KeptMessages",
     "KnownSpan",
     "LiveChannel",
     "LiveConnection",
     "LiveConsumer",
     "LiveReading",
     "MaintenanceWindow",
+    "MaskingRule",
     "MessageJob",
     "MessageOutcome",
     "Node",
@@ -92,6 +96,7 @@ __all__ = [
     "Policy",
     "Poll",
     "Queue",
+    "QueuePeeks",
     "QueueRate",
     "QueueRollup1h",
     "QueueRollup5m",

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accessctl.authorize import AnyUser
-from console.brokers.fresh import why_not_asked
-from console.errors import ConsoleError
 from console.rabbitmq.amqp.message import Message
-from console.rabbitmq.errors import BrokerError
 from vhosts.messages.dead_letters.look import look
 from vhosts.messages.dead_letters.parsing.grouping import letter_of
-from vhosts.messages.dead_letters.sample import MOST, require_sample
-from vhosts.messages.reading import record_reading
+from vhosts.messages.dead_letters.sample import require_sample
 from vhosts.messages.showing import Death, Shown, reader_of, shown
 from vhosts.models import DeadLetterGroup, Queue
 
@@ -56,22 +52,18 @@ class Letters:
     letters: tuple[Letter, ...] = ()
     count: int = 0
     read: int = 0
+    cost: tuple[str, ...] = ()
     trouble: str = ""
 
 
 def letters_of_group(
-    queue: Queue, groups: Sequence[DeadLetterGroup], *, acting_user: AnyUser
+    queue: Queue, groups: Sequence[DeadLetterGroup], *, acting_user: AnyUser, now: datetime
 ) -> Letters:
     """Look for messages of these groups in their queue. All messages go back to it. Raises NotAllowed."""
     require_sample(acting_user, queue)
-    if (refusal := why_not_asked(queue.broker)) is not None:
-        return Letters(queue, trouble=refusal.sentence)
-    try:
-        found = look(queue, MOST, acting_user=acting_user)
-    except BrokerError as error:
-        return Letters(queue, trouble=f"{error.summary} {error.detail}".strip())
-    except ConsoleError as error:
-        return Letters(queue, trouble=error.message)
+    found = look(queue, acting_user=acting_user, now=now, how="dead letters")
+    if found.trouble:
+        return Letters(queue, trouble=found.trouble)
     matching = [
         (position, message)
         for position, message in enumerate(found.messages)
@@ -84,10 +76,7 @@ def letters_of_group(
             (position, shown(message, reader)) for position, message in matching[:MOST_SHOWN]
         )
     )
-    record_reading(
-        acting_user, queue.broker, queue.vhost, f"queue {queue.name}", len(letters), "dead letters"
-    )
-    return Letters(queue, letters, len(matching), len(found.messages))
+    return Letters(queue, letters, len(matching), len(found.messages), found.cost)
 
 
 def in_groups(message: Message, position: int, groups: Sequence[DeadLetterGroup]) -> bool:

@@ -1,50 +1,42 @@
-"""Look at the first messages of a queue and return them to it."""
+"""Look at the first messages of a queue, by the peek that returns them and guards their delivery limit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 
 from accessctl.authorize import AnyUser
-from console.brokers.amqp import amqp_endpoint
-from console.brokers.connect import endpoint_of
-from console.rabbitmq.amqp.connection import connected
 from console.rabbitmq.amqp.message import Message
-from console.rabbitmq.endpoint import Timeouts
-from console.rabbitmq.types import Listener
+from vhosts.messages.peeking.read import read_messages
+from vhosts.messages.peeking.turns import PeekRunning
+from vhosts.messages.peeking.wanted import Wanted
 from vhosts.models import Queue
 
-_TIMEOUTS = Timeouts(connect=3.0, read=5.0, total=20.0)
-_MOST_BYTES = 64 * 1024 * 1024
+#: Messages read of one queue.
+MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The messages in the queue's order; `ready` were there in all, None: unknown."""
+    """The messages in the queue's order; `ready` were there in all, None: unknown. `trouble`: why none were
+    read, one or two sentences; "" if the queue was read. `cost` says what the look did to the messages."""
 
-    messages: tuple[Message, ...]
-    ready: int | None
+    messages: tuple[Message, ...] = ()
+    ready: int | None = None
+    trouble: str = ""
+    cost: tuple[str, ...] = ()
 
 
-def look(queue: Queue, limit: int, *, acting_user: AnyUser) -> Looked:
-    """Return up to `limit` messages. All go back to the queue before the channel closes."""
-    management = endpoint_of(queue.broker, timeouts=_TIMEOUTS)
-    listeners = [Listener(**one) for one in queue.broker.status.listeners]
-    endpoint = amqp_endpoint(queue.broker.amqp_url, management, listeners, _TIMEOUTS)
-    messages: list[Message] = []
-    ready, size = None, 0
-    with connected(replace(endpoint, vhost=queue.vhost)) as connection:
-        channel = connection.channel()
-        while len(messages) < limit and size < _MOST_BYTES:
-            method, properties, body = channel.basic_get(queue.name)
-            if method is None:
-                break
-            if ready is None:
-                ready = method.message_count + 1
-            size += len(body)
-            messages.append(
-                Message(method.exchange, method.routing_key, method.redelivered, properties, body)
-            )
-        if messages:
-            channel.basic_nack(len(messages), multiple=True, requeue=True)
-        channel.close()
-    return Looked(tuple(messages), 0 if ready is None else ready)
+def look(queue: Queue, *, acting_user: AnyUser, now: datetime, how: str) -> Looked:
+    """Return up to MOST messages; all are back in the queue. `how` is for the audit log. Broker trouble is
+    part of the result. The caller checks rights."""
+    try:
+        found = read_messages(acting_user, queue, Wanted(count=MOST), now, how)
+    except PeekRunning as running:
+        return Looked(trouble=running.message)
+    if found.trouble is not None:
+        return Looked(trouble=f"{found.trouble.sentence} {found.trouble.advice}".strip())
+    if found.verdict.refusal:
+        return Looked(trouble=found.verdict.refusal)
+    ready = None if found.left is None else len(found.messages) + found.left
+    return Looked(found.messages, ready, cost=found.verdict.warnings)

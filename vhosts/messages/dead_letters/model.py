@@ -49,8 +49,6 @@ class DeadLetterSample(models.Model):
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, related_name="+")
     vhost = models.TextField()
     queue = models.TextField()
-    #: Until when somebody reads it; nobody else begins before.
-    claimed_until = models.DateTimeField(null=True)
     tried_at = models.DateTimeField(null=True)
     trouble = models.TextField(blank=True)
     read_at = models.DateTimeField(null=True)

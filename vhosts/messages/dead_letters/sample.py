@@ -11,22 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
 
 from accessctl.authorize import AnyUser, may, require
 from accessctl.rights import Permission
-from console.brokers.fresh import why_not_asked
-from console.errors import ConsoleError, NotAllowed
 from console.rabbitmq.amqp.message import Message
-from console.rabbitmq.errors import BrokerError
 from vhosts.messages.dead_letters.look import look
 from vhosts.messages.dead_letters.parsing.grouping import Group, Letter, grouped, letter_of
-from vhosts.messages.reading import record_reading
 from vhosts.models import DeadLetterCount, DeadLetterGroup, DeadLetterSample, Queue
 
-#: Messages read of one queue.
-MOST = 500
-_CLAIM = timedelta(seconds=60)
 #: Groups that no sample has found for so long are deleted with their counts.
 KEPT = timedelta(days=30)
 
@@ -56,27 +48,14 @@ def sample_queue(queue: Queue, *, acting_user: AnyUser, now: datetime) -> Sample
     require_sample(acting_user, queue)
     if queue.type == "stream":
         return _failed(queue, "Streams have no dead letters of their own to sample.", now)
-    if (refusal := why_not_asked(queue.broker)) is not None:
-        return _failed(queue, refusal.sentence, now)
-    if not _claim(queue, now):
-        return Sampled(queue, trouble="Somebody is reading a sample of this queue right now.")
-    try:
-        found = look(queue, MOST, acting_user=acting_user)
-    except NotAllowed:
-        _release(queue)
-        raise
-    except BrokerError as error:
-        return _failed(queue, f"{error.summary} {error.detail}".strip(), now)
-    except ConsoleError as error:
-        return _failed(queue, error.message, now)
+    found = look(queue, acting_user=acting_user, now=now, how="dead letter sample")
+    if found.trouble:
+        return _failed(queue, found.trouble, now)
     shapes = may(acting_user, Permission.MESSAGES_READ, queue.broker, queue.vhost)
     letters = letters_of(found.messages, with_shapes=shapes)
     groups, left_out = grouped(letters)
     with transaction.atomic():
         _store(queue, letters, groups, left_out, found.ready, shapes, acting_user, now)
-        record_reading(
-            acting_user, queue.broker, queue.vhost, f"queue {queue.name}", len(letters), "sample"
-        )
     return Sampled(queue, len(letters), len(groups))
 
 
@@ -85,19 +64,6 @@ def letters_of(messages: Sequence[Message], *, with_shapes: bool) -> list[Letter
         letter_of(message, position, with_shape=with_shapes)
         for position, message in enumerate(messages)
     ]
-
-
-def _claim(queue: Queue, now: datetime) -> bool:
-    """Return whether this caller may read now: one at a time, so that two looks don't hide messages from
-    each other."""
-    rows = _row(queue)
-    rows.get_or_create(broker=queue.broker, vhost=queue.vhost, queue=queue.name)
-    free = Q(claimed_until=None) | Q(claimed_until__lt=now)
-    return rows.filter(free).update(claimed_until=now + _CLAIM) == 1
-
-
-def _release(queue: Queue) -> None:
-    _row(queue).update(claimed_until=None)
 
 
 def _failed(queue: Queue, why: str, now: datetime) -> Sampled:
@@ -109,12 +75,8 @@ def note_trouble(queue: Queue, why: str, now: datetime) -> None:
     """Store why a sample failed; the last one stays."""
     DeadLetterSample.objects.update_or_create(
         broker=queue.broker, vhost=queue.vhost, queue=queue.name,
-        defaults={"tried_at": now, "trouble": why[:500], "claimed_until": None},
+        defaults={"tried_at": now, "trouble": why[:500]},
     )  # fmt: skip
-
-
-def _row(queue: Queue) -> QuerySet[DeadLetterSample]:
-    return DeadLetterSample.objects.filter(broker=queue.broker, vhost=queue.vhost, queue=queue.name)
 
 
 def _store(
@@ -128,11 +90,12 @@ def _store(
     now: datetime,
 ) -> None:
     place = {"broker": queue.broker, "vhost": queue.vhost, "queue": queue.name}
-    _row(queue).update(
-        claimed_until=None, tried_at=now, trouble="", read_at=now, read=len(letters), ready=ready,
-        without_deaths=sum(letter.deaths.first is None for letter in letters),
-        left_out=left_out, with_shapes=shapes, author_name=acting_user.get_username(),
-    )  # fmt: skip
+    values = {
+        "tried_at": now, "trouble": "", "read_at": now, "read": len(letters), "ready": ready,
+        "without_deaths": sum(letter.deaths.first is None for letter in letters),
+        "left_out": left_out, "with_shapes": shapes, "author_name": acting_user.get_username(),
+    }  # fmt: skip
+    DeadLetterSample.objects.update_or_create(**place, defaults=values)
     own = DeadLetterGroup.objects.filter(**place)
     before = {f"{row.base}-{row.shape}": row for row in own.select_for_update()}
     rows = []

@@ -22,12 +22,13 @@ from vhosts.authorize import access_queue
 from vhosts.messages.dead_letters.access import access_group, queue_of
 from vhosts.messages.dead_letters.groups import BY, GroupRow
 from vhosts.messages.dead_letters.letters import letters_of_group
+from vhosts.messages.dead_letters.look import MOST
 from vhosts.messages.dead_letters.page import Asked, board
 from vhosts.messages.dead_letters.parsing.deaths import REASONS
 from vhosts.messages.dead_letters.parsing.exceptions import alike
 from vhosts.messages.dead_letters.queues import dead_letter_queues
 from vhosts.messages.dead_letters.replay.service import groups_for
-from vhosts.messages.dead_letters.sample import MOST, sample_queue
+from vhosts.messages.dead_letters.sample import sample_queue
 from vhosts.messages.dead_letters.settings import EVERY, mark_queue, schedule_samples
 from vhosts.models import DeadLetterGroup
 
@@ -149,7 +150,7 @@ def dead_letter_messages(request: HttpRequest, group_id: int) -> HttpResponse:
     """Show messages of a group, read from the broker now. Trouble is a state of the panel."""
     first = access_group(request.user, group_id, Permission.MESSAGES_VIEW)
     groups = _alike(request, first)
-    found = letters_of_group(queue_of(first), groups, acting_user=request.user)
+    found = letters_of_group(queue_of(first), groups, acting_user=request.user, now=timezone.now())
     context = {"found": found, "group": first, "now": timezone.now()}
     return render(request, "vhosts/messages/dead_letters/_letters.html", context)
 

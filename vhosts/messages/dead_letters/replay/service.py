@@ -14,7 +14,6 @@ from console.errors import InvalidField
 from vhosts.messages.dead_letters.look import Looked, look
 from vhosts.messages.dead_letters.replay.plan import Destination, Plan, plan_replay
 from vhosts.messages.dead_letters.replay.selection import Wanted
-from vhosts.messages.dead_letters.sample import MOST
 from vhosts.messages.moving.model import MessageJob
 from vhosts.messages.moving.places import Mode, Place, Selection, Target
 from vhosts.messages.moving.start import start_move
@@ -79,10 +78,10 @@ def preview_replay(
     now: datetime,
 ) -> Preview:
     """Read up to MOST messages, return them, and trace those of the groups (all, without groups). Raises
-    NotAllowed, InvalidField, BrokerError, ConsoleError."""
+    NotAllowed, InvalidField. Broker trouble is part of the result."""
     require_replay(acting_user, queue)
     options.check()
-    looked = look(queue, MOST, acting_user=acting_user)
+    looked = look(queue, acting_user=acting_user, now=now, how="replay preview")
     wanted = Wanted.of_groups(groups)
     plan = plan_replay(
         looked.messages,

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods
 from accessctl.authorize import may
 from accessctl.rights import Permission
 from console.errors import ConsoleError, InvalidField
-from console.rabbitmq.errors import BrokerError
 from console.scope import Scope
 from vhosts.authorize import access_queue
 from vhosts.messages.dead_letters.access import access_group, queue_of
@@ -51,7 +50,6 @@ def _replay(request: HttpRequest, queue: Queue, groups: Sequence[DeadLetterGroup
     require_replay(request.user, queue)
     form = ReplayForm(request.POST or None)
     preview: Preview | None = None
-    trouble = ""
     if request.method == "POST" and form.is_valid():
         try:
             if request.POST.get("step") != "apply":
@@ -67,15 +65,12 @@ def _replay(request: HttpRequest, queue: Queue, groups: Sequence[DeadLetterGroup
                 return redirect(_back(queue, groups))
         except InvalidField as error:
             form.refuse(error)
-        except BrokerError as error:
-            trouble = f"{error.summary} {error.detail}".strip()
         except ConsoleError as error:
             form.add_error(None, error.message)
     context = {
         **_about(request, queue, groups),
         "form": form,
         "preview": preview,
-        "trouble": trouble,
         "form_key": request.POST.get("key") or uuid4().hex,
     }
     return render(

@@ -106,7 +106,6 @@ def test_a_broker_that_is_down_is_a_state(place, broker, found, superuser, clien
     stored = DeadLetterSample.objects.get()
     assert stored.trouble
     assert stored.read == 5
-    assert stored.claimed_until is None
     group = DeadLetterGroup.objects.first()
     panel = client.post(f"/dead-letters/groups/{group.pk}/messages/")
     assert panel.status_code == 200
