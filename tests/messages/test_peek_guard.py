@@ -91,7 +91,9 @@ def test_what_a_reader_must_know_is_said_before(
 
 def test_nothing_is_said_that_does_not_apply() -> None:
     assert len(verdict("classic", OLD).warnings) == 1
-    assert not any("withheld" in one for one in verdict("quorum", UNCOUNTED, delayed_retry="failed").warnings)
+    assert not any(
+        "withheld" in one for one in verdict("quorum", UNCOUNTED, delayed_retry="failed").warnings
+    )
     assert verdict("stream", OLD).warnings == ()
 
 

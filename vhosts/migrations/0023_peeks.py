@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('console', '0021_managed_by_files'),
-        ('vhosts', '0021_diagnosis'),
+        ('vhosts', '0022_masking'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('read_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField(db_index=True)),
                 ('outcome', models.JSONField()),
+                ('schema', models.JSONField(default=dict)),
                 ('content_encrypted', console.secrets.EncryptedField()),
                 ('broker', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='console.broker')),
                 ('reader', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -101,4 +101,3 @@ def forget_expired(now: datetime) -> None:
 
 def _digest(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()
-

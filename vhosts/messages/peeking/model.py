@@ -54,6 +54,8 @@ class KeptMessages(models.Model):
     expires_at = models.DateTimeField(db_index=True)
     #: How the reading went: fields of vhosts.messages.peeking.read.Outcome, without messages.
     outcome = models.JSONField()
+    #: The schema that its reader gave: kind, content and message; empty: none.
+    schema = models.JSONField(default=dict)
     content_encrypted = EncryptedField()
 
     def __str__(self) -> str:

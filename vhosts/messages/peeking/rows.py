@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from console.rabbitmq.amqp.message import Message
 from console.rabbitmq.amqp.streams import offset_of
-from vhosts.messages.matching import Match, matches
+from vhosts.messages.decoding.schemas import Schema
+from vhosts.messages.matching import Match, match
 from vhosts.messages.showing import Reader, Shown, shown
 
 _SUMMARY = 120
@@ -31,13 +32,12 @@ class Row:
 
 
 def rows_of(
-    messages: Sequence[Message], reader: Reader, wanted: Match, schema: object = None
+    messages: Sequence[Message], reader: Reader, wanted: Match, schema: Schema | None = None
 ) -> Iterator[Row]:
     """Yield the messages that match, as the reader may see them."""
     for at, message in enumerate(messages, 1):
-        found = shown(message, reader, schema=schema)
-        if not wanted or matches(found, wanted):
-            yield row_of(at, message, found)
+        if not wanted or match(message, reader, wanted):
+            yield row_of(at, message, shown(message, reader, schema=schema))
 
 
 def row_of(at: int, message: Message, found: Shown) -> Row:

@@ -49,9 +49,7 @@ def queue_messages(request: HttpRequest, queue_id: int) -> HttpResponse:
         return _form(request, queue, now, problems=[error.message], status=error.http_status)
     if not outcome.is_read:
         return _form(request, queue, now, outcome=outcome)
-    kept = keep(
-        request.user, _session(request), queue, outcome.messages, as_kept(outcome), now
-    )
+    kept = keep(request.user, _session(request), queue, outcome.messages, as_kept(outcome), now)
     return redirect("queue_messages_read", queue.pk, kept.pk)
 
 
