@@ -24,6 +24,8 @@ from vhosts.alerts.retention import drop_old_incidents
 from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
 from vhosts.live import reading as live
+from vhosts.messages.dead_letters.replay.watch import watch_replays
+from vhosts.messages.dead_letters.scheduled import sample_due
 from vhosts.messages.moving import notify as moves
 from vhosts.messages.moving.progress import due_jobs
 from vhosts.messages.moving.run import run_job
@@ -115,6 +117,18 @@ def notify_alerts() -> None:
             "drop_old": partial(old.drop_old, now),
             "alive": partial(alive.report_alive, now),
         },
+    )
+
+
+@shared_task(ignore_result=True)
+@recorded("watch_dead_letters")
+def watch_dead_letters() -> None:
+    """Take samples that are due, and watch replays. Beat runs this every 5 seconds. Safe to run in
+    parallel."""
+    now = dispatch.database_now()
+    run_steps(
+        "watch_dead_letters",
+        {"sample": partial(sample_due, now), "replays": partial(watch_replays, now)},
     )
 
 

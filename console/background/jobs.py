@@ -140,6 +140,19 @@ JOBS = (
         without="Some moves, copies and deletions of messages don't go on.",
     ),
     Job(
+        name="watch_dead_letters",
+        label="Watch dead letters",
+        task="vhosts.tasks.watch_dead_letters",
+        queue=DEFAULT,
+        every_s=5.0,
+        expires_s=5,
+        without="Dead letters aren't sampled by schedule, and replays don't stop when messages come back.",
+        steps=(
+            ("sample", "Take the samples that are due"),
+            ("replays", "Count what comes back of replays"),
+        ),
+    ),
+    Job(
         name="poll_broker",
         label="Poll a broker",
         task="vhosts.tasks.poll_broker",

@@ -36,6 +36,7 @@ from vhosts.models import (
     Backup,
     Binding,
     Dashboard,
+    DeadLetterGroup,
     Exchange,
     FederationLink,
     FederationUpstream,
@@ -105,6 +106,14 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         "policy": Policy.objects.create(**seen, **capped).pk,
         "ignored_finding": IgnoredFinding.objects.create(
             broker=broker, rule="alarm", reason="known", at=now
+        ).pk,
+        "dead_letter_group": DeadLetterGroup.objects.create(
+            broker=broker,
+            vhost="/",
+            queue="no such queue",
+            base="a",
+            first_seen_at=now,
+            seen_at=now,
         ).pk,
         "noise_pattern": NoisePattern.objects.create(pattern="celery*", created_at=now).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,

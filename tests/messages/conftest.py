@@ -1,4 +1,4 @@
-"""People with different rights to the messages of one broker."""
+"""People with different rights to the messages of one broker; jobs that move messages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from accessctl.grants.roles import Role
 from accessctl.models import Grant
 from tests.factories import add_broker
 from tests.messages.moving import Mover
+
+
+@pytest.fixture
+def mover(make_broker: Any, scratch_vhost: Any, superuser: Any) -> Mover:
+    return Mover(make_broker(), scratch_vhost, superuser)
 
 
 @pytest.fixture
@@ -40,8 +45,3 @@ def person(db: None, now: Any) -> Callable[..., Any]:
 def reading(person: Any) -> Any:
     """An operator who may read payloads everywhere."""
     return person("reading", (Role.OPERATOR, True))
-
-
-@pytest.fixture
-def mover(make_broker: Any, scratch_vhost: Any, superuser: Any) -> Mover:
-    return Mover(make_broker(), scratch_vhost, superuser)

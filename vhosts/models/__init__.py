@@ -28,6 +28,14 @@ from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
+from vhosts.messages.dead_letters.model import (
+    DeadLetterCount,
+    DeadLetterGroup,
+    DeadLetterReplay,
+    DeadLetterSample,
+    DeadLetterSetting,
+    EditedLetter,
+)
 from vhosts.messages.masking.model import MaskingRule
 from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
 from vhosts.messages.publishing.model import PublishRequest
@@ -57,6 +65,12 @@ __all__ = [
     "ClusterReport",
     "CopiedMessages",
     "Dashboard",
+    "DeadLetterCount",
+    "DeadLetterGroup",
+    "DeadLetterReplay",
+    "DeadLetterSample",
+    "DeadLetterSetting",
+    "EditedLetter",
     "Exchange",
     "FederationLink",
     "FederationUpstream",

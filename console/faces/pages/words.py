@@ -42,6 +42,8 @@ _OPERATIONS = {
     "factors:remove": "Disable two-factor authentication",
     "factors:renew": "Reset two-factor authentication",
     "findings:heed": "Stop ignoring finding",
+    "dead_letters:mark": "Mark dead letter queue",
+    "dead_letters:schedule": "Schedule samples of dead letters",
     "findings:ignore": "Ignore finding",
     "glass:break": "Change by hand what a folder owns",
     "grants:give": "Grant role",

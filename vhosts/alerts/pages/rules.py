@@ -38,6 +38,8 @@ _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _SELECT = {"class": "form-select"}
 _CHECK = {"class": "form-check-input"}
 _NUMBER = {**_TEXT, "step": "any"}
+#: What another page may fill in of a new rule.
+_GIVEN = ("name", "vhost_pattern", "queue_pattern", "threshold")
 
 
 class RuleForm(forms.Form):
@@ -66,9 +68,12 @@ class RuleForm(forms.Form):
         kind: RuleType,
         user: AnyUser,
         rule: AlertRule | None = None,
+        given: dict[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         self.kind, self.rule = kind, rule
+        if given:
+            kwargs["initial"] = given
         if rule is not None:
             kwargs["initial"] = {
                 **{name: getattr(rule, name) for name in FIELDS},
@@ -132,7 +137,8 @@ def rule_create(request: HttpRequest) -> HttpResponse:
     kind = TYPES.get(request.GET.get("type", "queue_messages"))
     if kind is None:
         raise Http404("No such type of rule.")
-    form = RuleForm(request.POST or None, kind=kind, user=request.user)
+    given = {name: request.GET[name][:255] for name in _GIVEN if request.GET.get(name)}
+    form = RuleForm(request.POST or None, kind=kind, user=request.user, given=given)
     if request.method == "POST" and form.is_valid() and request.POST.get("step") != "preview":
         try:
             made = create_rule(form.values(), list(form.cleaned_data["brokers"]), request.user)

@@ -10,6 +10,7 @@ from accessctl.authorize import AnyUser
 from console.rabbitmq.amqp.exact import exact
 from console.rabbitmq.amqp.fingerprint import fingerprint
 from console.rabbitmq.amqp.transfer import Taken
+from vhosts.messages.dead_letters.replay.selection import Wanted
 from vhosts.messages.matching import Match, match
 from vhosts.messages.moving.model import MessageJob
 from vhosts.messages.moving.outgoing import mark_of
@@ -48,6 +49,9 @@ class Choice:
         if self._selection.kind == "matching":
             self._match = Match.of(self._selection.match)
             self._reader = reader_of(author, job.broker_id, job.vhost)
+        self._letters: Wanted | None = None
+        if self._selection.kind == "dead_letters":
+            self._letters = Wanted.from_json(self._selection.match)
         self._left_behind = progress.left_behind()
         remembers = job.mode == Mode.COPY or self._selection.kind == "chosen"
         self._remembered = progress.remembered() if remembers and not stream else Counter()
@@ -160,6 +164,8 @@ class Choice:
             return self._wanted[mark] > 0
         if self._match is not None and self._reader is not None:
             return match(taken.message, self._reader, self._match)
+        if self._letters is not None:
+            return self._letters.selects(taken.message)
         return True
 
     def _count(self, mark: str) -> None:

@@ -40,11 +40,12 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which messages: all that are there when the job begins, the first `count` of them, those with
-    these fingerprints (with how many of each), or those that match.
+    these fingerprints (with how many of each), those that match, or dead letters of some groups.
 
-    `match` are parameters of vhosts.messages.matching.Match."""
+    `match` are parameters of vhosts.messages.matching.Match; of dead letters, those of
+    vhosts.messages.dead_letters.replay.selection.Wanted."""
 
-    kind: Literal["all", "first", "chosen", "matching"] = "all"
+    kind: Literal["all", "first", "chosen", "matching", "dead_letters"] = "all"
     count: int | None = None
     fingerprints: Mapping[str, int] = field(default_factory=dict)
     match: Mapping[str, Any] = field(default_factory=dict)
@@ -69,10 +70,14 @@ class Selection:
     def matching(cls, match: Mapping[str, Any]) -> Selection:
         return cls("matching", match=dict(match))
 
+    @classmethod
+    def dead_letters(cls, wanted: Mapping[str, Any]) -> Selection:
+        return cls("dead_letters", match=dict(wanted))
+
     @property
     def passes_over(self) -> bool:
         """Whether it takes messages that it doesn't select, and has to return them."""
-        return self.kind in ("chosen", "matching")
+        return self.kind in ("chosen", "matching", "dead_letters")
 
     def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"kind": self.kind}
@@ -80,7 +85,7 @@ class Selection:
             found["count"] = self.count
         if self.kind == "chosen":
             found["fingerprints"] = dict(self.fingerprints)
-        if self.kind == "matching":
+        if self.kind in ("matching", "dead_letters"):
             found["match"] = dict(self.match)
         return found
 

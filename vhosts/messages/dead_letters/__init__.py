@@ -1,0 +1,1 @@
+"""Dead letters of the fleet: which queues hold them, from where and why; replay, edit and discard."""

@@ -1,0 +1,6 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("vhosts", "0022_masking"), ("vhosts", "0023_peeks"), ("vhosts", "0025_message_jobs")]
+    operations = []
