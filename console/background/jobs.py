@@ -105,6 +105,7 @@ JOBS = (
             ("drop_incidents", "Delete old alert incidents"),
             ("request_counts", "Delete old request counts"),
             ("live_rows", "Delete live lists that nobody looks at"),
+            ("taps", "Delete what taps left that ended unexpectedly"),
         ),
     ),
     Job(

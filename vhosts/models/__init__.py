@@ -28,6 +28,7 @@ from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
+from vhosts.messages.listening.model import Tap, TapSlice, TapViewer
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -86,5 +87,8 @@ __all__ = [
     "RollupGap",
     "RollupMark",
     "Shovel",
+    "Tap",
+    "TapSlice",
+    "TapViewer",
     "VirtualHost",
 ]
