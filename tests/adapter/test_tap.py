@@ -139,6 +139,9 @@ def test_trouble_is_an_error_of_ours(endpoint: AmqpEndpoint, scratch_vhost: Any)
         pass
     scratch_vhost.channel.exchange_declare("logs", "fanout")
 
+    # Its own connection to the virtual host, too.
+    scratch_vhost.close()
+
     def listen_on() -> None:
         with tapped(endpoint, [Source("logs")], Bounds(), at_most_s=60) as tap:
             scratch_vhost.live.call("DELETE", "vhosts", scratch_vhost.name)
