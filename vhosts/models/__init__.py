@@ -29,6 +29,7 @@ from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentS
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
 from vhosts.messages.listening.model import Tap, TapSlice, TapViewer
+from vhosts.messages.masking.model import MaskingRule
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -67,6 +68,7 @@ __all__ = [
     "LiveConsumer",
     "LiveReading",
     "MaintenanceWindow",
+    "MaskingRule",
     "Node",
     "NodeSample",
     "NoisePattern",
