@@ -70,6 +70,9 @@ _MOVER = {
 }
 _MOVER_WIRE = {name.replace("_", "-"): value for name, value in _MOVER.items()}
 
+_MESSAGE_WIRE = {"broker": "{broker}", "vhost": "/", "exchange": "", "routing_key": "q"}
+_MESSAGE = {**_MESSAGE_WIRE, "token": "0" * 32, "body": "a"}
+
 
 def _wish(kind: str, **fields: Any) -> dict[str, Any]:
     return {"wishes": [{"kind": kind, "broker": "{broker}", **fields}]}
@@ -121,6 +124,11 @@ ACTS = [
     act("close a connection", "connections:close",
         page=[Door("connection_close", ("connection",), asks=True), Door("connections_close", body={"ids": "{connection}"})],
         api=[Door("api-connections-close", ("connection",), query=_DRY)]),
+    # Messages
+    act("publish a message", "messages:publish",
+        page=[Door("message_publish", body=_MESSAGE, needs="Not sent"),
+              Door("message_publish_preview", body=_MESSAGE)],
+        api=[Door("api-publish-list", body=_MESSAGE_WIRE), Door("api-publish-preview", body=_MESSAGE_WIRE)]),
     # Virtual hosts
     act("create a virtual host", "vhosts:create",
         page=[Door("vhost_create", query=_AT, body={"name": "new"})],

@@ -54,6 +54,7 @@ from vhosts.models import (
     OperatorPolicy,
     Parameter,
     Policy,
+    PublishRequest,
     Queue,
     Shovel,
     Tap,
@@ -199,6 +200,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         ).pk,
         "dashboard": Dashboard.objects.create(
             name="depths", owner=superuser, owner_name="root", created_at=now, updated_at=now
+        ).pk,
+        "publish_request": PublishRequest.objects.create(
+            broker=broker, vhost="/", size=1, author=superuser, key="a", created_at=now
         ).pk,
         "person": User.objects.create_user("somebody").pk,
         **_of_alerts(broker, now),

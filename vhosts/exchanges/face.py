@@ -122,6 +122,8 @@ def _may_bind(row: Exchange, user: Any) -> Mapping[str, Any]:
     return {
         "may_bind": binds,
         "listen_url": listen_url(user, row.broker, row.vhost, exchange=row.name),
+        "may_publish": not row.internal
+        and may(user, Permission.MESSAGES_PUBLISH, row.broker, row.vhost),
         "replace_url": reverse("exchange_replace", args=[row.pk]) if replaces else "",
     }
 

@@ -30,6 +30,7 @@ from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
 from vhosts.messages.listening.model import Tap, TapSlice, TapViewer
 from vhosts.messages.masking.model import MaskingRule
+from vhosts.messages.publishing.model import PublishRequest
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -76,6 +77,7 @@ __all__ = [
     "Parameter",
     "Policy",
     "Poll",
+    "PublishRequest",
     "Queue",
     "QueueRate",
     "QueueRollup1h",

@@ -11,6 +11,7 @@ from vhosts.diagnosis.api import FindingsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
+from vhosts.messages.publishing.api import PublishView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
@@ -31,6 +32,7 @@ _OWN = (
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),
     ("route", RouteView, "api-route"),
+    ("publish", PublishView, "api-publish"),
     ("dashboards", DashboardsView, "api-dashboards"),
     ("definitions/backups", BackupsView, "api-backups"),
     ("definitions", DefinitionsView, "api-definitions"),

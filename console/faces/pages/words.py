@@ -48,6 +48,8 @@ _OPERATIONS = {
     "grants:take": "Revoke role",
     "groups:create": "Create group",
     "groups:delete": "Delete group",
+    "message:publish": "Publish message",
+    "message:published": "Publish message: outcome",
     "noise:add": "Add noise pattern",
     "noise:remove": "Remove noise pattern",
     "people:create": "Create account",
