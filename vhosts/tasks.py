@@ -30,6 +30,7 @@ from vhosts.messages.moving import notify as moves
 from vhosts.messages.moving.progress import due_jobs
 from vhosts.messages.moving.run import run_job
 from vhosts.messages.peeking.kept import forget_expired
+from vhosts.messages.listening.viewers import forget_taps
 from vhosts.polling import dispatch, run
 from vhosts.polling.inventory import take as inventory
 
@@ -100,6 +101,7 @@ def keep_history() -> None:
             "request_counts": partial(forget_old_counts, now.timestamp()),
             "live_rows": partial(live.forget_old, now),
             "kept_messages": partial(forget_expired, now),
+            "taps": partial(forget_taps, now),
         },
     )
 

@@ -17,6 +17,7 @@ from vhosts.limits import views as limits
 from vhosts.live.urls import live_routes
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
+from vhosts.messages.listening.urls import listening_routes
 from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.messages.dead_letters.urls import dead_letter_routes
 from vhosts.messages.peeking.urls import peek_routes
@@ -69,6 +70,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/members/", replicas.members, name="queue_members"),
     path("queues/<int:queue_id>/members/change/", replicas.change_member, name="queue_member"),
     *live_routes,
+    *listening_routes,
     *publishing_routes,
     *dead_letter_routes,
     *peek_routes,

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
+import pika
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
@@ -23,6 +24,8 @@ from accessctl.models import (
 from accessctl.tokens.service import create_token
 from console.audit import record
 from console.models import Broker, Change
+from console.rabbitmq.amqp.message import Message
+from console.rabbitmq.amqp.tap import Tapped
 from tests.alerts.make import fire, make_channel, make_rule
 from tests.conventions.routes import ADMIN, AUDITED, NOWHERE, ROUTES, Route
 from tests.factories import connect_client
@@ -30,6 +33,8 @@ from vhosts.alerts.notifications.ack import link_of
 from vhosts.alerts.notifications.route import route_events
 from vhosts.definitions.import_file import ImportOptions
 from vhosts.definitions.model import sealed
+from vhosts.messages.listening.buffer import sealed as sealed_messages
+from vhosts.messages.listening.targets import Target
 from vhosts.models import (
     AlertDelivery,
     AlertOwner,
@@ -53,6 +58,9 @@ from vhosts.models import (
     PublishRequest,
     Queue,
     Shovel,
+    Tap,
+    TapSlice,
+    TapViewer,
     VirtualHost,
 )
 
@@ -71,6 +79,24 @@ def walk(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tupl
 
 
 _MOVER = {"src-uri": "amqp://", "src-queue": "a", "dest-uri": "amqp://", "dest-queue": "b"}
+
+
+def tap_viewer(broker: Broker, user: Any, now: datetime) -> Any:
+    """Somebody who listens to an exchange, and a message that came."""
+    target = Target("/", "exchange", "e")
+    tap = Tap.objects.create(
+        broker=broker,
+        digest=target.digest,
+        target=target.as_dict(),
+        seq=1,
+        leased_until=now + timedelta(hours=1),
+    )
+    message = Message("e", "", False, pika.BasicProperties(), b"hello")
+    TapSlice.objects.create(
+        tap=tap, seq=1, at=now, seconds=1, kept=1, skipped=0, at_least=False, bytes=0,
+        sealed=sealed_messages([Tapped(message, 5)]),
+    )  # fmt: skip
+    return TapViewer.objects.create(tap=tap, user=user, joined_at=now, seen_at=now).pk
 
 
 @pytest.fixture
@@ -147,6 +173,8 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         ).pk,
         "global_parameter": GlobalParameter.objects.create(**seen, name="mine", value=1).pk,
         **connect_client(broker, now),
+        "tap_viewer": tap_viewer(broker, superuser, now),
+        "tapped": 1,
         "token": token.pk,
         "grant": Grant.objects.create(
             group=Group.objects.create(name="team"), role=Role.VIEWER, created_at=now

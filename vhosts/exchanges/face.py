@@ -32,6 +32,7 @@ from vhosts.exchanges.lists import (
     features,
     rate_cell,
 )
+from vhosts.messages.listening.links import listen_url
 from vhosts.models import Exchange
 from vhosts.policies.panels import EXCHANGE_IN_FORCE
 from vhosts.polling.totals import take_off
@@ -120,6 +121,7 @@ def _may_bind(row: Exchange, user: Any) -> Mapping[str, Any]:
     replaces = edits and binds and not EXCHANGE.permanent((row.vhost, row.name))
     return {
         "may_bind": binds,
+        "listen_url": listen_url(user, row.broker, row.vhost, exchange=row.name),
         "may_publish": not row.internal
         and may(user, Permission.MESSAGES_PUBLISH, row.broker, row.vhost),
         "replace_url": reverse("exchange_replace", args=[row.pk]) if replaces else "",

@@ -40,6 +40,9 @@ from vhosts.messages.masking.model import MaskingRule
 from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
 from vhosts.messages.publishing.model import PublishRequest
 from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
+from vhosts.messages.listening.model import Tap, TapSlice, TapViewer
+from vhosts.messages.masking.model import MaskingRule
+from vhosts.messages.publishing.model import PublishRequest
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -111,5 +114,8 @@ __all__ = [
     "RollupGap",
     "RollupMark",
     "Shovel",
+    "Tap",
+    "TapSlice",
+    "TapViewer",
     "VirtualHost",
 ]

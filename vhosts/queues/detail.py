@@ -25,6 +25,7 @@ from vhosts.bindings.panel import bind_links
 from vhosts.crumbs import crumbs
 from vhosts.history import read as history
 from vhosts.history.ranges import RANGES, TimeRange, read_range
+from vhosts.messages.listening.links import listen_url
 from vhosts.models import Queue
 from vhosts.policies import in_force
 from vhosts.queues import arguments as kinds
@@ -192,6 +193,7 @@ def queue_bindings(request: HttpRequest, queue_id: int) -> HttpResponse:
     reading = read_queue_bindings(found, now=now)
     listing = reading.bindings
     context = {
+        "listen_url": listen_url(request.user, found.broker, found.vhost, queue=found.name),
         "now": now,
         "queue": found,
         "reading": reading,

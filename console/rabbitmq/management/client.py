@@ -135,7 +135,7 @@ class ManagementClient:
 
     def queue_now(self, vhost: str, name: str) -> QueueNow:
         """Read one queue. Its figures are as old as the broker's statistics, usually 5 s."""
-        body = self._get_named(queue_path(vhost, name), vhost, name)
+        body = self.get_named(queue_path(vhost, name), vhost, name)
         now = readings.QUEUE_NOW.one(body, self._limits)
         _must_be(now.info.vhost == vhost and now.info.name == name)
         return now
@@ -149,18 +149,18 @@ class ManagementClient:
     def channels_now(self, vhost: str) -> Listing[ChannelNow]:
         """Return every open channel in the virtual host. Raises StatsDisabled."""
         where = path("vhosts", vhost, "channels", query={"columns": flows.CHANNEL_COLUMNS})
-        return flows.CHANNELS_NOW.listing(self._get_named(where, vhost), self._limits)
+        return flows.CHANNELS_NOW.listing(self.get_named(where, vhost), self._limits)
 
     def client_names(self, vhost: str) -> Listing[tuple[str, str]]:
         """Return the virtual host's connections, each with the name its client gave, or ""."""
         where = path("vhosts", vhost, "connections", query={"columns": flows.CLIENT_NAME_COLUMNS})
-        return flows.CLIENT_NAMES.listing(self._get_named(where, vhost), self._limits)
+        return flows.CLIENT_NAMES.listing(self.get_named(where, vhost), self._limits)
 
     def queue_bindings(self, vhost: str, name: str) -> Listing[Binding]:
         """Return the bindings to one queue.
         The broker also answers for a queue that doesn't exist, with no binding or only the default
         exchange's. Use `queue_now` to find out whether the queue exists."""
-        body = self._get_named(queue_path(vhost, name, "bindings"), vhost, name)
+        body = self.get_named(queue_path(vhost, name, "bindings"), vhost, name)
         listing = readings.BINDINGS.listing(body, self._limits)
         _must_be(all(item.vhost == vhost and item.destination == name for item in listing.items))
         return listing
@@ -181,7 +181,7 @@ class ManagementClient:
         def get(page: int, size: int) -> bytes:
             deadline.remaining()
             query: Query = {"page": page, "page_size": size}
-            return self._get_named(path("connections", "username", user, query=query), user)
+            return self.get_named(path("connections", "username", user, query=query), user)
 
         found = first_pages(get, most=MOST_CONNECTIONS)
         if not found.rows and not self._escapes.prove(user):
@@ -205,7 +205,7 @@ class ManagementClient:
             return self._all_queues(readings.SETTLING_DEPTHS, {**_TOTALS, "columns": columns})
         return self._all_queues(readings.DEPTHS, {**_TOTALS, "columns": _DEPTH_COLUMNS})
 
-    def _get_named(self, target: str, *names: str) -> bytes:
+    def get_named(self, target: str, *names: str) -> bytes:
         """Return the body of an answer about the named object.
         Raises PathRewritten instead of NotFound if a proxy changes the path: then the 404 proves
         nothing."""
@@ -256,7 +256,7 @@ class ManagementClient:
     def _queues_of(self, vhost: str, query: Query, deadline: Deadline) -> PagedRows:
         def get(**more: str | int) -> bytes:
             deadline.remaining()
-            return self._get_named(path("queues", vhost, query={**query, **more}), vhost)
+            return self.get_named(path("queues", vhost, query={**query, **more}), vhost)
 
         try:
             return PagedRows(raw_rows(get(), self._limits))

@@ -1,0 +1,347 @@
+"""Listening in the console: pages, rights, sharing, the end, on a live node."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pika
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accessctl.grants.roles import Role
+from accessctl.models import Grant
+from console.models import AuditEntry, Broker
+from vhosts.messages.listening.model import Tap, TapSlice, TapViewer
+from vhosts.messages.listening.runner import LEFT_AFTER, LISTENS_FOR
+from vhosts.models import Exchange, Queue
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def wait(what: Callable[[], Any], within_s: float = 40) -> Any:
+    """Return what `what` returns as soon as that is true."""
+    end = time.monotonic() + within_s
+    while not (found := what()):
+        assert time.monotonic() < end, "It didn't happen."
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _taps_end(db: None) -> Iterator[None]:
+    """No thread of a test listens on into the next."""
+    yield
+    TapViewer.objects.all().delete()
+    wait(lambda: not Tap.objects.exists() or not Tap.objects.filter(viewers=None).delete()[0])
+
+
+@pytest.fixture
+def broker(make_broker: Any, live_broker: Any) -> Broker:
+    found: Broker = make_broker(amqp_url=f"amqp://127.0.0.1:{live_broker.amqp_parameters().port}")
+    return found
+
+
+@pytest.fixture
+def exchange(broker: Broker, scratch_vhost: Any) -> Exchange:
+    """A fanout exchange with one bound queue, as seen by an inventory."""
+    scratch_vhost.channel.exchange_declare("logs", "fanout", durable=True)
+    scratch_vhost.declare("theirs")
+    scratch_vhost.channel.queue_bind("theirs", "logs")
+    return see(broker, scratch_vhost.name, "logs", "fanout")
+
+
+def see(broker: Broker, vhost: str, name: str, kind: str) -> Exchange:
+    now = timezone.now()
+    found: Exchange = Exchange.objects.create(
+        broker=broker, vhost=vhost, name=name, type=kind, first_seen_at=now, changed_at=now
+    )
+    return found
+
+
+@pytest.fixture
+def person(broker: Broker, scratch_vhost: Any) -> Callable[..., Any]:
+    """A person with a role in the virtual host, and perhaps the right to read payloads."""
+
+    def make(name: str, role: Role, *, reads: bool = False) -> Any:
+        user = get_user_model().objects.create_user(name, password="a password")
+        Grant.objects.create(
+            user=user, role=role, broker=broker, vhost_pattern=scratch_vhost.name,
+            created_at=timezone.now(), reads_messages=reads,
+        )  # fmt: skip
+        return user
+
+    return make
+
+
+def signed_in(user: Any) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+class Page:
+    """A listening page, as its script asks for it."""
+
+    def __init__(self, client: Client, broker: Broker, **params: str) -> None:
+        self.client = client
+        answer = client.post(reverse("listen_start"), {"broker": broker.pk, **params})
+        assert answer.status_code == 302, answer.content.decode()
+        shown = client.get(answer["Location"])
+        assert shown.status_code == 200
+        self.id = parse_qs(urlsplit(answer["Location"]).query)["viewer"][0]
+        found = re.search(r'data-after="(\d+)"', shown.content.decode())
+        assert found is not None
+        self.after = found[1]
+        self.text = ""
+
+    def ask(self, **params: str) -> str:
+        address = reverse("listen_messages", args=[self.id])
+        answer = self.client.post(address, {"after": self.after, **params})
+        assert answer.status_code == 200, answer.status_code
+        text = answer.content.decode()
+        found = re.search(r'data-after="(\d+)"', text)
+        assert found is not None
+        self.after = found[1]
+        self.text += text
+        return text
+
+    def hears(self, part: str) -> bool:
+        self.ask()
+        return part in self.text
+
+    def stop(self) -> None:
+        assert self.client.post(reverse("listen_stop", args=[self.id])).status_code == 302
+
+
+def begun() -> bool:
+    return Tap.objects.filter(listening_since__isnull=False).exists()
+
+
+def queues_of_taps(live_broker: Any, vhost: str) -> list[str]:
+    found = live_broker.call("GET", "queues", vhost)
+    return [row["name"] for row in found if row["name"].startswith("amq.gen-")]
+
+
+def test_a_page_hears_what_comes(
+    broker: Broker, exchange: Exchange, superuser: Any, scratch_vhost: Any, live_broker: Any
+) -> None:
+    page = Page(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
+    wait(begun)
+    scratch_vhost.channel.basic_publish(
+        "logs", "a.key", b"<b>hello</b>", pika.BasicProperties(headers={"shop": "one"})
+    )
+    wait(lambda: page.hears("&lt;b&gt;hello&lt;/b&gt;"))
+    assert "a.key" in page.text
+    address = re.search(r'data-url="([^"]+)"', page.text)
+    assert address is not None
+    one = page.client.get(address[1]).content.decode()
+    assert "shop" in one
+    assert "&lt;b&gt;hello" in one
+    # Nothing was taken from those whose message it is.
+    assert scratch_vhost.channel.queue_declare("theirs", passive=True).method.message_count == 1
+    entry = AuditEntry.objects.get(action="messages:read")
+    assert entry.after == {"messages": 0, "how": "listen"}
+    assert entry.target == f"{exchange.vhost} / exchange logs"
+    page.stop()
+    wait(lambda: not Tap.objects.exists())
+    assert not TapSlice.objects.exists()
+    wait(lambda: not queues_of_taps(live_broker, exchange.vhost))
+
+
+def test_viewers_share_a_tap_and_each_sees_what_they_may(
+    broker: Broker,
+    exchange: Exchange,
+    person: Callable[..., Any],
+    scratch_vhost: Any,
+) -> None:
+    reader = person("reader", Role.OPERATOR, reads=True)
+    other = person("other", Role.OPERATOR)
+    pages = [
+        Page(signed_in(user), broker, vhost=exchange.vhost, exchange="logs")
+        for user in (reader, other)
+    ]
+    assert Tap.objects.count() == 1
+    wait(begun)
+    scratch_vhost.channel.basic_publish("logs", "a.key", b"canary")
+    wait(lambda: pages[0].hears("canary"))
+    wait(lambda: pages[1].hears("a.key"))
+    assert "canary" not in pages[1].text
+    # A filter is no way around: it finds nothing by what its reader may not see.
+    again = signed_in(other).post(
+        reverse("listen_messages", args=[pages[1].id]), {"after": "0", "body": "canary"}
+    )
+    assert "a.key" not in again.content.decode()
+    # Nobody reads through another person's page.
+    stolen = reverse("listen_messages", args=[pages[0].id])
+    assert signed_in(other).post(stolen, {"after": "0"}).status_code == 404
+    # What is stored is encrypted.
+    assert "canary" not in "".join(TapSlice.objects.values_list("sealed", flat=True))
+
+
+def test_a_right_that_is_withdrawn_ends_listening(
+    broker: Broker, exchange: Exchange, person: Callable[..., Any]
+) -> None:
+    user = person("reader", Role.OPERATOR, reads=True)
+    page = Page(signed_in(user), broker, vhost=exchange.vhost, exchange="logs")
+    Grant.objects.filter(user=user).delete()
+    address = reverse("listen_messages", args=[page.id])
+    assert page.client.post(address, {"after": "0"}).status_code in (403, 404)
+    wait(lambda: not Tap.objects.exists())
+
+
+def test_a_key_of_ones_own_needs_the_right_to_edit_bindings(
+    broker: Broker, exchange: Exchange, person: Callable[..., Any]
+) -> None:
+    client = signed_in(person("operator", Role.OPERATOR))
+    given = {"broker": broker.pk, "vhost": exchange.vhost, "exchange": "logs"}
+    assert client.post(reverse("listen_start"), {**given, "mode": "key"}).status_code == 403
+    assert client.post(reverse("listen_start"), given).status_code == 302
+
+
+def test_without_rights_there_is_nothing(
+    broker: Broker, exchange: Exchange, person: Callable[..., Any]
+) -> None:
+    given = {"broker": broker.pk, "vhost": exchange.vhost, "exchange": "logs"}
+    nobody = get_user_model().objects.create_user("nobody", password="a password")
+    viewer = person("viewer", Role.VIEWER)
+    for user in (nobody, viewer):
+        assert signed_in(user).post(reverse("listen_start"), given).status_code in (403, 404)
+    assert not Tap.objects.exists()
+
+
+def test_a_tap_ends_when_its_last_viewer_is_gone(
+    broker: Broker, exchange: Exchange, superuser: Any, live_broker: Any
+) -> None:
+    page = Page(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
+    wait(begun)
+    wait(lambda: queues_of_taps(live_broker, exchange.vhost))
+    TapViewer.objects.filter(pk=page.id).update(seen_at=timezone.now() - LEFT_AFTER)
+    wait(lambda: not Tap.objects.exists(), within_s=30)
+    wait(lambda: not queues_of_taps(live_broker, exchange.vhost))
+    address = reverse("listen_messages", args=[page.id])
+    assert page.client.post(address, {"after": "0"}).status_code == 404
+
+
+def test_listening_ends_after_its_time(broker: Broker, exchange: Exchange, superuser: Any) -> None:
+    page = Page(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
+    TapViewer.objects.filter(pk=page.id).update(joined_at=timezone.now() - LISTENS_FOR)
+    address = reverse("listen_messages", args=[page.id])
+    assert page.client.post(address, {"after": "0"}).status_code == 404
+
+
+_RUNNER = """
+import os, sys, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "console.settings"
+import django
+django.setup()
+from django.conf import settings
+from django.db import connection
+settings.ALLOW_LOOPBACK_BROKERS = True
+connection.settings_dict["NAME"] = sys.argv[1]
+from django.utils import timezone
+from vhosts.messages.listening.model import Tap
+from vhosts.messages.listening.runner import ensure_running
+ensure_running(Tap.objects.get(), timezone.now())
+time.sleep(120)
+"""
+
+
+def test_a_killed_process_leaves_nothing_and_another_goes_on(
+    broker: Broker,
+    exchange: Exchange,
+    superuser: Any,
+    live_broker: Any,
+    scratch_vhost: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from django.db import connection
+
+    from vhosts.messages.listening import viewers
+
+    with monkeypatch.context() as patch:
+        patch.setattr(viewers, "ensure_running", lambda *_: None)
+        page = Page(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
+        name = connection.settings_dict["NAME"]
+        process = subprocess.Popen([sys.executable, "-c", _RUNNER, name])
+        try:
+            [first] = wait(lambda: page.ask() and queues_of_taps(live_broker, exchange.vhost))
+            wait(begun)
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+        wait(lambda: page.ask() and not queues_of_taps(live_broker, exchange.vhost))
+    [second] = wait(lambda: page.ask() and queues_of_taps(live_broker, exchange.vhost))
+    assert first != second
+    wait(lambda: Tap.objects.filter(interruptions=1).exists())
+    scratch_vhost.channel.basic_publish("logs", "", b"after the crash")
+    wait(lambda: page.hears("after the crash"))
+    assert "interrupted 1" in page.text
+
+
+def test_what_a_dead_process_left_is_deleted(broker: Broker, superuser: Any) -> None:
+    from vhosts.tasks import keep_history
+
+    now = timezone.now()
+    tap = Tap.objects.create(broker=broker, digest="d", target={}, lease=None)
+    TapViewer.objects.create(
+        tap=tap, user=superuser, joined_at=now, seen_at=now - timedelta(minutes=1)
+    )
+    keep_history()
+    assert not Tap.objects.exists()
+
+
+def test_the_default_exchange_and_types_that_share_out_are_refused(
+    broker: Broker, superuser: Any, scratch_vhost: Any
+) -> None:
+    client = signed_in(superuser)
+    vhost = scratch_vhost.name
+    see(broker, vhost, "", "direct")
+    hashing = see(broker, vhost, "shards", "x-consistent-hash")
+    given = {"broker": broker.pk, "vhost": vhost}
+    answer = client.post(reverse("listen_start"), {**given, "exchange": ""})
+    assert answer.status_code == 400
+    assert "default exchange can’t be tapped" in answer.content.decode().replace("&#x27;", "’")
+    shown = client.get(reverse("listen"), {**given, "exchange": hashing.name}).content.decode()
+    assert "could take messages from" in shown
+
+
+def test_an_alternate_exchange_loses_nothing_to_a_key_of_ones_own(
+    broker: Broker, superuser: Any, scratch_vhost: Any
+) -> None:
+    scratch_vhost.channel.exchange_declare("rest", "fanout")
+    scratch_vhost.channel.exchange_declare(
+        "main", "topic", arguments={"alternate-exchange": "rest"}
+    )
+    see(broker, scratch_vhost.name, "main", "topic")
+    page = Page(
+        signed_in(superuser), broker,
+        vhost=scratch_vhost.name, exchange="main", mode="key", key="#",
+    )  # fmt: skip
+    wait(lambda: page.hears("This exchange has an alternate exchange"))
+
+
+def test_a_queues_bindings_are_copied(
+    broker: Broker, exchange: Exchange, superuser: Any, scratch_vhost: Any
+) -> None:
+    now = timezone.now()
+    scratch_vhost.channel.exchange_declare("topics", "topic")
+    scratch_vhost.channel.queue_bind("theirs", "topics", "kern.*")
+    Queue.objects.create(broker=broker, vhost=exchange.vhost, name="theirs", first_seen_at=now)
+    page = Page(signed_in(superuser), broker, vhost=exchange.vhost, queue="theirs")
+    wait(begun)
+    for key, body in (("cron.info", b"not for it"), ("kern.info", b"for it")):
+        scratch_vhost.channel.basic_publish("topics", key, body)
+    wait(lambda: page.hears("for it"))
+    assert "not for it" not in page.text
