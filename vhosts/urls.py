@@ -17,6 +17,7 @@ from vhosts.limits import views as limits
 from vhosts.live.urls import live_routes
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
+from vhosts.messages.connecting.urls import connecting_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise
 from vhosts.queues import detail as queue
@@ -87,6 +88,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("noise/<int:pattern_id>/remove/", noise.noise_remove, name="noise_remove"),
     path("explain/", explain.explain, name="explain"),
     path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),
+    *connecting_routes,
     path("route/", routing.route, name="route"),
     path("permissions/matrix/", matrix.matrix, name="matrix"),
     path("permissions/edit/", permission_forms.permission_edit, name="permission_edit"),
