@@ -176,6 +176,16 @@ def test_names_that_are_missing_are_asked_for(app: App, root: Client) -> None:
     assert b"No such user was found" in answer.content
 
 
+def test_an_address_that_is_unknown_is_said_to_be(app: App, root: Client, api: Any) -> None:
+    BrokerStatus.objects.filter(broker=app.broker).update(listeners=[])
+    shown = root.get(app.page()).content.decode()
+    assert "No AMQP address is known" in shown
+    assert "Prove sign-in" not in shown
+    told = api.get(f"{API}/connect/?{urlencode(app.query)}").json()
+    assert (told["servers"], told["uris"], told["snippets"]) == ([], [], [])
+    assert told["unknown"].startswith("The broker didn't report")
+
+
 def test_the_proof_shows_each_step(app: App, root: Client, api: Any) -> None:
     app.permit()
     answer = root.post(app.proof, {"password": PASSWORD, "messages": "on"})

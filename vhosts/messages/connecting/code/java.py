@@ -18,15 +18,15 @@ _HELLO = [
 
 def java(target: Target) -> str:
     """The RabbitMQ Java client."""
-    lines = [
-        "import com.rabbitmq.client.*;",
-        "import java.io.*;",
-        "import java.nio.charset.StandardCharsets;",
-        "import java.security.KeyStore;",
-        "import java.security.cert.*;",
-        "import java.util.List;",
-        "import javax.net.ssl.*;",
-        "",
+    lines = ["import com.rabbitmq.client.*;"]
+    if target.tls:
+        lines += ["import java.io.*;"]
+    if target.round_trip:
+        lines += ["import java.nio.charset.StandardCharsets;"]
+    if target.tls:
+        lines += ["import java.security.KeyStore;", "import java.security.cert.*;"]
+    lines += ["import java.util.List;", *(["import javax.net.ssl.*;"] if target.tls else []), ""]
+    lines += [
         "public class Hello {",
         "    public static void main(String[] arguments) throws Exception {",
         "        ConnectionFactory factory = new ConnectionFactory();",

@@ -22,9 +22,8 @@ def pika(target: Target) -> str:
         ["", "import pika", ""],
         _context(target),
         [
-            "credentials = pika.PlainCredentials(",
-            f'    {python_literal(target.user)}, os.environ["{PASSWORD}"]',
-            ")",
+            f"user = {python_literal(target.user)}",
+            f'credentials = pika.PlainCredentials(user, os.environ["{PASSWORD}"])',
             f"servers = {_servers(target)}",
             "parameters = [",
             "    pika.ConnectionParameters(",
