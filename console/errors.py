@@ -104,6 +104,13 @@ class IdempotencyMismatch(ConsoleError):
     http_status = 409
 
 
+class TooManyAttempts(ConsoleError):
+    """Too many wrong passwords were tried. `data` has `retry_after`, in seconds."""
+
+    code = "too_many_attempts"
+    http_status = 429
+
+
 class BrokerTrouble(ConsoleError):
     """An interactive operation on a broker failed. Never a 5xx: the broker isn't the console."""
 

@@ -21,6 +21,7 @@ from vhosts.messages.listening.urls import listening_routes
 from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.messages.dead_letters.urls import dead_letter_routes
 from vhosts.messages.peeking.urls import peek_routes
+from vhosts.messages.connecting.urls import connecting_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise
 from vhosts.queues import detail as queue
@@ -95,6 +96,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("noise/<int:pattern_id>/remove/", noise.noise_remove, name="noise_remove"),
     path("explain/", explain.explain, name="explain"),
     path("explain/<int:broker_id>/pattern/", explain.pattern, name="pattern_preview"),
+    *connecting_routes,
     path("route/", routing.route, name="route"),
     path("permissions/matrix/", matrix.matrix, name="matrix"),
     path("permissions/edit/", permission_forms.permission_edit, name="permission_edit"),

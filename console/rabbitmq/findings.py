@@ -14,6 +14,7 @@ OLDEST = (3, 10)
 NEWEST = (4, 3)
 
 Outcome = Literal["ok", "failed", "warning", "skipped"]
+OUTCOMES: list[Outcome] = ["ok", "failed", "warning", "skipped"]
 
 
 StepName = Literal[

@@ -32,7 +32,8 @@ from console.rabbitmq.network.addresses import (
     resolve_checked,
 )
 from console.rabbitmq.network.deadline import Deadline
-from console.rabbitmq.network.tls import hear_alert, tls_context, tls_failure
+from console.rabbitmq.network.handshake import shake_hands
+from console.rabbitmq.network.tls import hear_alert
 from console.rabbitmq.passage import read_passage, verdict
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import Listener, Overview, Whoami
@@ -152,21 +153,13 @@ class _Probe:
 
     def _handshake(self, host: str, port: int, tls: Tls) -> str:
         """Return the TLS version of the server. Raises BrokerError if the handshake fails."""
-        context, deadline = tls_context(tls), self._step_deadline()
+        deadline = self._step_deadline()
         connection = open_connection(
             host, port, self._endpoint.policy, deadline, self._endpoint.timeouts.connect
         )
-        with connection:
-            connection.settimeout(deadline.remaining())
-            try:
-                secured = context.wrap_socket(connection, server_hostname=tls.server_name or host)
-            except TimeoutError:
-                raise errors.TimedOut("The TLS handshake took too long.") from None
-            except (OSError, ValueError) as error:
-                raise tls_failure(error, host) from error
-            with secured:
-                hear_alert(secured)
-                return secured.version() or "TLS"
+        with shake_hands(connection, host, tls, deadline) as secured:
+            hear_alert(secured)
+            return secured.version() or "TLS"
 
     def _log_in(self) -> Found:
         try:

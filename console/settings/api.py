@@ -58,6 +58,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ChangeStateEnum": "console.models.ChangeState",
         "EnvironmentEnum": "console.models.Environment",
         "StepStateEnum": "console.models.StepState",
+        "ProbeStepOutcomeEnum": "console.rabbitmq.findings.OUTCOMES",
         "RouteKindEnum": "vhosts.routing.api.KINDS",
         "RouteOutcomeEnum": "vhosts.routing.api.OUTCOMES",
     },

@@ -18,6 +18,7 @@ from console.local.folder import StateFolder
 from console.local.servers.ports import Ports
 from console.rabbitmq import errors
 from console.rabbitmq.amqp.connection import connected
+from console.rabbitmq.amqp.proof import prove
 from console.rabbitmq.endpoint import AmqpEndpoint, Credentials, Endpoint, Secret, Timeouts, Tls
 from console.rabbitmq.http.exchange import BoundedHttp
 from console.rabbitmq.management.client import ManagementClient
@@ -166,3 +167,16 @@ def test_a_live_broker_that_verifies_its_peers_is_named_as_the_reason(
     for step in failed:
         assert "client certificate" in step.message
         assert "Give a client certificate" in step.advice
+
+
+def test_a_sign_in_is_proven_through_tls_with_a_client_certificate_and_not_without(
+    node: tuple[Endpoint, AmqpEndpoint],
+) -> None:
+    _, amqp = node
+    steps = prove(amqp, messages=True)
+    assert [step.outcome for step in steps] == ["ok"] * len(steps)
+    assert steps[2].message.endswith("The console's client certificate was sent.")
+    refused = prove(replace(amqp, tls=showing(None)), messages=True)
+    (failed,) = [step for step in refused if step.outcome == "failed"]
+    assert failed.name == "tls"
+    assert "Give a client certificate" in failed.advice

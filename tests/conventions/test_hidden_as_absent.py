@@ -181,6 +181,9 @@ BY_USER = {
     "page: topic permission": lambda w, u: w.client.post(f"{reverse('topic_permission_edit')}?broker={w.a.pk}", {"user": u, "vhost": "/team-red", "exchange": "amq.topic", "write": "", "read": ""}),
     "page: take a topic permission": lambda w, u: w.client.post(f"{reverse('topic_permission_clear')}?{urlencode({**_broker(w), 'user': u, 'vhost': '/team-red', 'exchange': 'amq.topic'})}"),
     "page: explain": lambda w, u: w.client.get(f"{reverse('explain')}?{urlencode({**_broker(w), 'user': u, 'vhost': '/team-red', 'act': 'use_management'})}"),
+    "connect": lambda w, u: w.client.get(f"{API}/connect/?{urlencode({**_broker(w), 'user': u, 'vhost': '/team-red'})}"),
+    "prove a sign-in": lambda w, u: post(w, "connect/prove/", {**_broker(w), "vhost": "/team-red", "user": u, "password": "p"}),
+    "page: connect": lambda w, u: w.client.get(f"{reverse('connect')}?{urlencode({**_broker(w), 'user': u, 'vhost': '/team-red'})}"),
     "page: adopt": lambda w, u: w.client.post(reverse("drift_adopt"), {"broker": w.a.pk, "kind": "user", "key": [u]}),
     "page: changes": lambda w, u: w.client.get(f"{reverse('changes')}?{urlencode({'search': u})}"),
     "page: drift": lambda w, u: w.client.get(f"{reverse('drift')}?{urlencode({'search': u})}"),
@@ -229,6 +232,9 @@ BY_VHOST = {
     "route": lambda w, v: post(w, "route/", {**_broker(w), "vhost": v, "exchange": "", "routing_key": "jobs"}),
     "page: route": lambda w, v: w.client.get(f"{reverse('route')}?{urlencode({**_broker(w), 'vhost': v, 'exchange': '', 'routing_key': 'jobs'})}"),
     "page: pattern": lambda w, v: w.client.get(f"{reverse('pattern_preview', args=[w.a.pk])}?{urlencode({'vhost': v, 'pattern': 'a'})}"),
+    "connect": lambda w, v: w.client.get(f"{API}/connect/?{urlencode({**_broker(w), 'user': 'red', 'vhost': v})}"),
+    "prove a sign-in": lambda w, v: post(w, "connect/prove/", {**_broker(w), "vhost": v, "user": "red", "password": "p"}),
+    "page: connect": lambda w, v: w.client.get(f"{reverse('connect')}?{urlencode({**_broker(w), 'user': 'red', 'vhost': v})}"),
     "page: adopt": lambda w, v: w.client.post(reverse("drift_adopt"), {"broker": w.a.pk, "kind": "vhost", "key": [v]}),
 }  # fmt: skip
 

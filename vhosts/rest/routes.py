@@ -12,6 +12,7 @@ from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
 from vhosts.messages.publishing.api import PublishView
+from vhosts.messages.connecting.api import ConnectView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
@@ -30,6 +31,7 @@ _OWN = (
     ("alerts", AlertsView, "api-alerts"),
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
+    ("connect", ConnectView, "api-connect"),
     ("patterns", PatternsView, "api-patterns"),
     ("route", RouteView, "api-route"),
     ("publish", PublishView, "api-publish"),

@@ -65,6 +65,7 @@ _OPERATIONS = {
     "tokens:create": "Create API token",
     "tokens:revoke": "Revoke API token",
     "users:ensure-admin": "Set up administrator account",
+    "user:prove": "Prove sign-in",
     "vhost:restart": "Restart virtual host",
 }
 _VERBS = {

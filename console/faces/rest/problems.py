@@ -33,6 +33,7 @@ class Refused(exceptions.APIException):
         super().__init__(error.message, error.code)
         self.status_code = error.http_status
         self.generation: int | None = error.data.get("generation")
+        self.retry_after: int | None = error.data.get("retry_after")
 
 
 class DatabaseAway(exceptions.APIException):
@@ -67,6 +68,8 @@ class ProblemHandler(ExceptionHandler):
         if isinstance(exc, Refused) and exc.generation is not None:
             # The ETag that If-Match should have had.
             headers["ETag"] = f'"{exc.generation}"'
+        if isinstance(exc, Refused) and exc.retry_after is not None:
+            headers["Retry-After"] = str(exc.retry_after)
         return headers
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
