@@ -26,11 +26,11 @@ from vhosts.history import partitions, retention, rollups, settle
 from vhosts.live import reading as live
 from vhosts.messages.dead_letters.replay.watch import watch_replays
 from vhosts.messages.dead_letters.scheduled import sample_due
+from vhosts.messages.listening.viewers import forget_taps
 from vhosts.messages.moving import notify as moves
 from vhosts.messages.moving.progress import due_jobs
 from vhosts.messages.moving.run import run_job
 from vhosts.messages.peeking.kept import forget_expired
-from vhosts.messages.listening.viewers import forget_taps
 from vhosts.polling import dispatch, run
 from vhosts.polling.inventory import take as inventory
 

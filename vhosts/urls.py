@@ -17,11 +17,11 @@ from vhosts.limits import views as limits
 from vhosts.live.urls import live_routes
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
-from vhosts.messages.listening.urls import listening_routes
-from vhosts.messages.publishing.urls import publishing_routes
-from vhosts.messages.dead_letters.urls import dead_letter_routes
-from vhosts.messages.peeking.urls import peek_routes
 from vhosts.messages.connecting.urls import connecting_routes
+from vhosts.messages.dead_letters.urls import dead_letter_routes
+from vhosts.messages.listening.urls import listening_routes
+from vhosts.messages.peeking.urls import peek_routes
+from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise
 from vhosts.queues import detail as queue

@@ -2,5 +2,5 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vhosts", "0022_masking"), ("vhosts", "0023_peeks"), ("vhosts", "0025_message_jobs")]
+    dependencies = [("vhosts", "0025_message_jobs"), ("vhosts", "0023_peeks"), ("vhosts", "0025_message_jobs")]
     operations = []

@@ -36,12 +36,10 @@ from vhosts.messages.dead_letters.model import (
     DeadLetterSetting,
     EditedLetter,
 )
-from vhosts.messages.masking.model import MaskingRule
-from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
-from vhosts.messages.publishing.model import PublishRequest
-from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
 from vhosts.messages.listening.model import Tap, TapSlice, TapViewer
 from vhosts.messages.masking.model import MaskingRule
+from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
+from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
 from vhosts.messages.publishing.model import PublishRequest
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern

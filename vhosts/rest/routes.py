@@ -11,8 +11,8 @@ from vhosts.diagnosis.api import FindingsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
-from vhosts.messages.publishing.api import PublishView
 from vhosts.messages.connecting.api import ConnectView
+from vhosts.messages.publishing.api import PublishView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
