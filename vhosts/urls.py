@@ -22,6 +22,7 @@ from vhosts.messages.dead_letters.urls import dead_letter_routes
 from vhosts.messages.listening.urls import listening_routes
 from vhosts.messages.peeking.urls import peek_routes
 from vhosts.messages.publishing.urls import publishing_routes
+from vhosts.messages.masking.pages import masking_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise
 from vhosts.queues import detail as queue
@@ -75,6 +76,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *publishing_routes,
     *dead_letter_routes,
     *peek_routes,
+    *masking_routes,
     path("dashboards/", dashboards.dashboards, name="dashboards"),
     path("dashboards/new/", dashboards.dashboard_new, name="dashboard_new"),
     path("dashboards/chart/", dashboards.chart_table, name="chart_table"),

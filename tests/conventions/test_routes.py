@@ -50,6 +50,7 @@ from vhosts.models import (
     IgnoredFinding,
     ImportDraft,
     MaintenanceWindow,
+    MaskingRule,
     Node,
     NoisePattern,
     OperatorPolicy,
@@ -140,6 +141,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             base="a",
             first_seen_at=now,
             seen_at=now,
+        ).pk,
+        "masking_rule": MaskingRule.objects.create(
+            subject="header", target="x-card", action="mask", created_at=now
         ).pk,
         "noise_pattern": NoisePattern.objects.create(pattern="celery*", created_at=now).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,

@@ -13,6 +13,7 @@ from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
 from vhosts.messages.connecting.api import ConnectView
 from vhosts.messages.publishing.api import PublishView
+from vhosts.messages.masking.api import MaskingRulesView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
@@ -26,6 +27,7 @@ _OWN = (
     ("limits", LimitsView, "api-limits"),
     ("nodes", NodesView, "api-nodes"),
     ("findings", FindingsView, "api-findings"),
+    ("masking-rules", MaskingRulesView, "api-masking-rules"),
     ("noise", NoiseView, "api-noise"),
     ("upgrade-readiness", ReadinessView, "api-readiness"),
     ("alerts", AlertsView, "api-alerts"),
