@@ -44,6 +44,7 @@ from vhosts.models import (
     IgnoredFinding,
     ImportDraft,
     MaintenanceWindow,
+    MessageJob,
     Node,
     NoisePattern,
     OperatorPolicy,
@@ -104,6 +105,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         "policy": Policy.objects.create(**seen, **capped).pk,
         "ignored_finding": IgnoredFinding.objects.create(
             broker=broker, rule="alarm", reason="known", at=now
+        ).pk,
+        "message_job": MessageJob.objects.create(
+            broker=broker, vhost="/", queue="q", mode="delete", created_at=now
         ).pk,
         "noise_pattern": NoisePattern.objects.create(pattern="celery*", created_at=now).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,
