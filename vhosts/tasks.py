@@ -27,6 +27,7 @@ from vhosts.live import reading as live
 from vhosts.messages.moving import notify as moves
 from vhosts.messages.moving.progress import due_jobs
 from vhosts.messages.moving.run import run_job
+from vhosts.messages.peeking.kept import forget_expired
 from vhosts.polling import dispatch, run
 from vhosts.polling.inventory import take as inventory
 
@@ -96,6 +97,7 @@ def keep_history() -> None:
             "drop_incidents": partial(drop_old_incidents, now),
             "request_counts": partial(forget_old_counts, now.timestamp()),
             "live_rows": partial(live.forget_old, now),
+            "kept_messages": partial(forget_expired, now),
         },
     )
 

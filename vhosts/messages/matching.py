@@ -8,7 +8,8 @@ from typing import Self
 
 from console.errors import InvalidField
 from console.rabbitmq.amqp.message import Message
-from vhosts.messages.showing import Reader, Row, Shown, shown
+from vhosts.messages.headers import Row, header_rows, property_rows
+from vhosts.messages.showing import Reader, Reason, read_body
 
 _LONGEST = 1000
 
@@ -54,31 +55,33 @@ class Match:
 
 def match(message: Message, reader: Reader, wanted: Match) -> bool:
     """Return whether the message matches, judged by what the reader may see of it."""
-    return matches(shown(message, reader), wanted)
-
-
-def matches(found: Shown, wanted: Match) -> bool:
-    """Like `match`, for a message that is shown already."""
+    masks = reader.masks
     return (
-        _within(wanted.key, found.routing_key)
-        and _within(wanted.exchange, found.exchange)
-        and _row(wanted.header, found.headers)
-        and _row(wanted.property, found.properties)
-        and (not wanted.body or _body(wanted.body, found))
+        _within(wanted.key, message.routing_key)
+        and _within(wanted.exchange, message.exchange)
+        and (not wanted.header or _row(wanted.header, header_rows(message, masks)))
+        and (not wanted.property or _row(wanted.property, property_rows(message, masks)))
+        and (not wanted.body or _body(wanted.body, message, reader))
     )
 
 
-def _body(wanted: str, found: Shown) -> bool:
-    return found.payload is not None and _within(wanted, found.payload.text)
+def _body(wanted: str, message: Message, reader: Reader) -> bool:
+    """Search the decoded body. One that is binary or too large to be decoded is searched as it is,
+    with upper and lower case as typed."""
+    seen = read_body(message, reader)
+    if isinstance(seen, Reason):
+        return False
+    if _within(wanted, seen.text):
+        return True
+    as_it_is = seen.decoded.cut or seen.decoded.kind == "Binary"
+    return as_it_is and wanted.encode() in message.body
 
 
 def _within(wanted: str, text: str) -> bool:
-    return wanted.casefold() in text.casefold()
+    return not wanted or wanted.casefold() in text.casefold()
 
 
 def _row(wanted: str, rows: tuple[Row, ...]) -> bool:
-    if not wanted:
-        return True
     name, equals, value = wanted.partition("=")
     return any(
         row.name.casefold() == name.strip().casefold()

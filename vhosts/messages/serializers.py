@@ -11,9 +11,11 @@ class RowSerializer(serializers.Serializer[Any]):
     """A header or property."""
 
     name = serializers.CharField()
-    type = serializers.CharField(help_text="AMQP's name of the value's type.")
+    type = serializers.CharField(
+        help_text="The kind of value: string, integer, table, …. Empty if it is masked."
+    )
     text = serializers.CharField()
-    masked = serializers.BooleanField(help_text="A masking rule hides the value.")
+    masked = serializers.BooleanField(help_text="A masking rule hides the value or a part of it.")
 
     class Meta:
         ref_name = "MessageRow"
@@ -36,8 +38,12 @@ class DeathSerializer(serializers.Serializer[Any]):
 class TriedSerializer(serializers.Serializer[Any]):
     """A decoder that failed."""
 
-    decoder = serializers.CharField(source="0")
-    reason = serializers.CharField(source="1")
+    decoder = serializers.CharField()
+    reason = serializers.CharField()
+
+    def to_representation(self, tried: tuple[str, str]) -> dict[str, str]:
+        decoder, reason = tried
+        return {"decoder": decoder, "reason": reason}
 
     class Meta:
         ref_name = "MessageDecoderTried"
@@ -49,6 +55,7 @@ class PayloadSerializer(serializers.Serializer[Any]):
     decoder = serializers.CharField()
     text = serializers.CharField()
     truncated = serializers.BooleanField(help_text="Only the beginning is shown.")
+    masked = serializers.BooleanField(help_text="A masking rule hides a part of it.")
     tried = TriedSerializer(many=True)
 
     class Meta:

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('console', '0023_other_management_urls'),
-        ('vhosts', '0021_diagnosis'),
+        ('vhosts', '0023_peeks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -13,8 +13,13 @@ from console.rabbitmq.text import printable
 DECODED_AT_MOST = 1024 * 1024
 #: Characters of a body that are shown at most.
 SHOWN_AT_MOST = 64 * 1024
+#: Values in a tree at most.
+MOST_VALUES = 100_000
 #: Levels of a nested value at most.
 NESTED_AT_MOST = 100
+
+
+TOO_MANY = f"contains more than {MOST_VALUES} values"
 
 
 class Undecodable(ValueError):
@@ -29,15 +34,24 @@ class Undecodable(ValueError):
 class Decoded:
     """A body as text.
 
-    `decoder` names how it was read, such as "JSON, gzip decoded". `tree` is the value that `text`
-    shows (vhosts.messages.decoding.trees), None if the body is no structured value. `tried` has
-    each decoder that failed, with the reason.
+    `kind` is the format, such as "JSON"; `layers` are the encodings around it, the outermost first.
+    `tree` is the value that `text` shows (vhosts.messages.decoding.trees); it means nothing unless
+    `is_tree`. `cut` says that the body was too large to be read whole. `tried` has each decoder
+    that failed, with the reason.
     """
 
-    decoder: str
+    kind: str
     text: str
     tried: tuple[tuple[str, str], ...] = ()
+    layers: tuple[str, ...] = ()
+    is_tree: bool = False
     tree: Any = None
+    cut: bool = False
+
+    @property
+    def decoder(self) -> str:
+        """Return how it was read, such as "JSON, gzip decoded"."""
+        return f"{self.kind}, {', '.join(self.layers)} decoded" if self.layers else self.kind
 
 
 _UNPRINTABLE = re.compile(r"[^\n\t\x20-\x7e]")
