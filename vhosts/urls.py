@@ -20,6 +20,7 @@ from vhosts.matrix import views as matrix
 from vhosts.messages.connecting.urls import connecting_routes
 from vhosts.messages.dead_letters.urls import dead_letter_routes
 from vhosts.messages.listening.urls import listening_routes
+from vhosts.messages.moving.urls import move_routes
 from vhosts.messages.peeking.urls import peek_routes
 from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.messages.masking.pages import masking_routes
@@ -75,6 +76,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *listening_routes,
     *publishing_routes,
     *dead_letter_routes,
+    *move_routes,
     *peek_routes,
     *masking_routes,
     path("dashboards/", dashboards.dashboards, name="dashboards"),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pika
 import pytest
@@ -51,6 +52,7 @@ from vhosts.models import (
     ImportDraft,
     MaintenanceWindow,
     MaskingRule,
+    MessageJob,
     Node,
     NoisePattern,
     OperatorPolicy,
@@ -145,6 +147,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         "masking_rule": MaskingRule.objects.create(
             subject="header", target="x-card", action="mask", created_at=now
         ).pk,
+        "message_job": MessageJob.objects.create(
+            broker=broker, vhost="/", queue="q", mode="delete", created_at=now
+        ).pk,
         "noise_pattern": NoisePattern.objects.create(pattern="celery*", created_at=now).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,
         "shovel": Shovel.objects.create(**seen, vhost="/", name="mover", value=_MOVER).pk,
@@ -218,6 +223,7 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             broker=broker, vhost="/", size=1, author=superuser, key="a", created_at=now
         ).pk,
         "person": User.objects.create_user("somebody").pk,
+        "kept": uuid4(),
         **_of_alerts(broker, now),
     }
 

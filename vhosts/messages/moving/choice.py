@@ -150,13 +150,13 @@ class Choice:
 
     def _doubt(self, mark: str) -> Doubt:
         progress = self._progress
+        if progress.doubtful[mark] > 0:
+            progress.doubtful[mark] -= 1
+            return "doubtful"
         if progress.certain[mark] > 0:
             progress.certain[mark] -= 1
             self._seeks = progress.certain.total() > 0
             return "certain"
-        if progress.doubtful[mark] > 0:
-            progress.doubtful[mark] -= 1
-            return "doubtful"
         return ""
 
     def _selects(self, taken: Taken, mark: str) -> bool:
