@@ -8,6 +8,7 @@ each task (celery/fixups/django.py, on_task_postrun), so none is shared or left 
 from __future__ import annotations
 
 from functools import partial
+from uuid import UUID
 
 from celery import shared_task
 
@@ -21,6 +22,7 @@ from vhosts.alerts.retention import drop_old_incidents
 from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
 from vhosts.live import reading as live
+from vhosts.messages.publishing.batches import run as batches
 from vhosts.polling import dispatch, run
 from vhosts.polling.inventory import take as inventory
 
@@ -106,6 +108,27 @@ def notify_alerts() -> None:
             "deliver": deliver.deliver_due,
             "drop_old": partial(old.drop_old, now),
             "alive": partial(alive.report_alive, now),
+        },
+    )
+
+
+@shared_task(ignore_result=True)
+@recorded("publish_batch")
+def publish_batch(batch_id: str) -> None:
+    """Send the lines of a file of messages that weren't sent yet. Safe to run twice or in parallel."""
+    batches.send_batch(UUID(batch_id))
+
+
+@shared_task(ignore_result=True)
+@recorded("sweep_messages")
+def sweep_messages() -> None:
+    """Find files of messages that no worker sends. Beat runs this every 5 seconds."""
+    now = dispatch.database_now()
+    run_steps(
+        "sweep_messages",
+        {
+            "announce": partial(batches.announce_due, now),
+            "settle": partial(batches.settle_old, now),
         },
     )
 

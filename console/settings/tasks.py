@@ -22,6 +22,8 @@ CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
 CELERY_TASK_ROUTES = {
     "console.engine.tasks.*": {"queue": queues.APPLY},
     "vhosts.tasks.take_backups": {"queue": queues.APPLY},
+    "vhosts.tasks.publish_batch": {"queue": queues.APPLY},
+    "vhosts.tasks.sweep_messages": {"queue": queues.APPLY},
     "vhosts.tasks.poll_broker": {"queue": queues.POLLING},
     "vhosts.tasks.take_inventory": {"queue": queues.POLLING},
 }

@@ -49,6 +49,7 @@ from vhosts.models import (
     OperatorPolicy,
     Parameter,
     Policy,
+    PublishBatch,
     PublishRequest,
     Queue,
     Shovel,
@@ -175,6 +176,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         ).pk,
         "publish_request": PublishRequest.objects.create(
             broker=broker, vhost="/", size=1, author=superuser, key="a", created_at=now
+        ).pk,
+        "publish_batch": PublishBatch.objects.create(
+            broker=broker, vhost="/", total=0, size=0, author=superuser, key="a", created_at=now
         ).pk,
         "person": User.objects.create_user("somebody").pk,
         **_of_alerts(broker, now),

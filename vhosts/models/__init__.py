@@ -28,7 +28,9 @@ from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
+from vhosts.messages.publishing.batches.model import PublishBatch, PublishLine
 from vhosts.messages.publishing.model import PublishRequest
+from vhosts.messages.publishing.saved.model import MessageTemplate
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -67,6 +69,7 @@ __all__ = [
     "LiveConsumer",
     "LiveReading",
     "MaintenanceWindow",
+    "MessageTemplate",
     "Node",
     "NodeSample",
     "NoisePattern",
@@ -74,6 +77,8 @@ __all__ = [
     "Parameter",
     "Policy",
     "Poll",
+    "PublishBatch",
+    "PublishLine",
     "PublishRequest",
     "Queue",
     "QueueRate",

@@ -12,6 +12,7 @@ from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
 from vhosts.messages.publishing.api import PublishView
+from vhosts.messages.publishing.batches.api import PublishFilesView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
@@ -32,6 +33,7 @@ _OWN = (
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),
     ("route", RouteView, "api-route"),
+    ("publish/files", PublishFilesView, "api-publish-files"),
     ("publish", PublishView, "api-publish"),
     ("dashboards", DashboardsView, "api-dashboards"),
     ("definitions/backups", BackupsView, "api-backups"),

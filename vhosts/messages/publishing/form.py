@@ -15,6 +15,7 @@ from accessctl.rights import Permission
 from console.errors import InvalidField
 from console.models import Broker
 from console.rabbitmq.amqp.fields import Typed
+from vhosts.messages.publishing.headers.values import CHOICES, as_text, read_text
 from vhosts.messages.publishing.message import (
     MOST_BODY,
     Draft,
@@ -24,7 +25,6 @@ from vhosts.messages.publishing.message import (
     to_utf8,
     with_delay,
 )
-from vhosts.messages.publishing.values import CHOICES, as_text, read_text
 from vhosts.routing.message import check_name
 
 #: Characters of the editor; larger bodies are uploaded.
@@ -144,6 +144,7 @@ class PublishForm(forms.Form):
             properties=properties,
             headers=headers,
             body=body,
+            delays=bool(given["delay"]),
         )
 
     def _body(self) -> bytes | None:

@@ -18,12 +18,12 @@ from console.errors import ConsoleError, IdempotencyMismatch, InvalidField
 from console.faces.lists import read_scope
 from console.scope import Scope
 from vhosts.messages.publishing.form import HeaderRow, PublishForm, header_rows
+from vhosts.messages.publishing.headers.values import CHOICES
 from vhosts.messages.publishing.model import PublishRequest
 from vhosts.messages.publishing.preview import Preview, full_queues_refuse, preview_of
 from vhosts.messages.publishing.reasons import Verdict, verdict_of
 from vhosts.messages.publishing.send import publish, settle_abandoned
-from vhosts.messages.publishing.values import CHOICES
-from vhosts.messages.publishing.where import Place, check_target, place_for
+from vhosts.messages.publishing.where import Place, TargetCheck, place_for
 from vhosts.models import Exchange, Queue, VirtualHost
 
 _OFFERED = 200
@@ -72,10 +72,7 @@ def _posted(request: HttpRequest) -> HttpResponse:
     if place is None or draft is None or wrong_header:
         return _page(request, form, rows, place, token=token, status=400)
     try:
-        found = publish(
-            draft, place, actor=request.user, key=f"page-{token}", origin="page",
-            delays=bool(form.cleaned_data["delay"]),
-        )  # fmt: skip
+        found = publish(draft, place, actor=request.user, key=f"page-{token}", origin="page")
     except IdempotencyMismatch:
         problem = "This form was already sent with another message. Check it and publish again."
         return _page(request, form, rows, place, token=uuid4().hex, problem=problem, status=409)
@@ -111,7 +108,7 @@ def message_publish_preview(request: HttpRequest) -> HttpResponse:
         draft = form.draft(headers, with_body=False)
         if draft is not None and not problems:
             try:
-                check_target(place, draft, delays=bool(form.cleaned_data["delay"]))
+                TargetCheck(place)(draft)
                 found = preview_of(draft, place, user=request.user, now=timezone.now())
             except InvalidField as error:
                 problems.append(error.message)
