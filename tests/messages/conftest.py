@@ -1,13 +1,46 @@
-"""A place to publish to on the live broker."""
+"""People with different rights to the messages of one broker, and a place to publish to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 
+from accessctl.grants.roles import Role
+from accessctl.models import Grant
 from console.models import Broker
+from tests.factories import add_broker
 from vhosts.messages.publishing.where import Place
+
+
+@pytest.fixture
+def broker(db: None, now: Any) -> Any:
+    return add_broker("prod-eu", now)
+
+
+@pytest.fixture
+def person(db: None, now: Any) -> Callable[..., Any]:
+    """Make a person with grants: `person("ann", (Role.OPERATOR, True, {"vhost_pattern": "/"}))`;
+    True: reads messages."""
+
+    def make(name: str, *grants: Any) -> Any:
+        user = get_user_model().objects.create_user(name, password="a password")
+        for role, reads, *more in grants:
+            columns = more[0] if more else {}
+            Grant.objects.create(
+                user=user, role=role, reads_messages=reads, created_at=now, **columns
+            )
+        return user
+
+    return make
+
+
+@pytest.fixture
+def reading(person: Any) -> Any:
+    """An operator who may read payloads everywhere."""
+    return person("reading", (Role.OPERATOR, True))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('console', '0023_other_management_urls'),
-        ('vhosts', '0021_diagnosis'),
+        ('vhosts', '0025_message_jobs'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

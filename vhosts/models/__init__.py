@@ -28,6 +28,9 @@ from vhosts.history.tables.rollups import QueueRollup1h, QueueRollup5m
 from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentSnapshot
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
+from vhosts.messages.masking.model import MaskingRule
+from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
+from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
 from vhosts.messages.publishing.batches.model import PublishBatch, PublishLine
 from vhosts.messages.publishing.model import PublishRequest
 from vhosts.messages.publishing.saved.model import MessageTemplate
@@ -54,6 +57,7 @@ __all__ = [
     "Binding",
     "BrokerSample",
     "ClusterReport",
+    "CopiedMessages",
     "Dashboard",
     "Exchange",
     "FederationLink",
@@ -63,12 +67,16 @@ __all__ = [
     "GlobalParameter",
     "IgnoredFinding",
     "ImportDraft",
+    "KeptMessages",
     "KnownSpan",
     "LiveChannel",
     "LiveConnection",
     "LiveConsumer",
     "LiveReading",
     "MaintenanceWindow",
+    "MaskingRule",
+    "MessageJob",
+    "MessageOutcome",
     "MessageTemplate",
     "Node",
     "NodeSample",
@@ -81,6 +89,7 @@ __all__ = [
     "PublishLine",
     "PublishRequest",
     "Queue",
+    "QueuePeeks",
     "QueueRate",
     "QueueRollup1h",
     "QueueRollup5m",

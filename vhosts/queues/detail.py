@@ -144,6 +144,7 @@ def queue(request: HttpRequest, queue_id: int) -> HttpResponse:
         "may_publish": may(
             request.user, Permission.MESSAGES_PUBLISH, found.broker, found.vhost
         ),
+        "may_peek": may(request.user, Permission.MESSAGES_VIEW, found.broker, found.vhost),
     }
     return render(request, "vhosts/queue.html", context, status=400 if problems else 200)
 

@@ -55,6 +55,7 @@ _OPERATIONS = {
     "messages:stop_file": "Stop publishing a file",
     "messages:template_delete": "Delete saved message",
     "messages:template_save": "Save message",
+    "messages:read": "Read messages",
     "noise:add": "Add noise pattern",
     "noise:remove": "Remove noise pattern",
     "people:create": "Create account",

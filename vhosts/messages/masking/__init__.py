@@ -1,0 +1,1 @@
+"""Rules that hide headers and parts of bodies from readers, by their roles."""
