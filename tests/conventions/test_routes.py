@@ -44,6 +44,7 @@ from vhosts.models import (
     IgnoredFinding,
     ImportDraft,
     MaintenanceWindow,
+    MessageTemplate,
     Node,
     NoisePattern,
     OperatorPolicy,
@@ -176,6 +177,15 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         ).pk,
         "publish_request": PublishRequest.objects.create(
             broker=broker, vhost="/", size=1, author=superuser, key="a", created_at=now
+        ).pk,
+        "message_template": MessageTemplate.objects.create(
+            name="a",
+            owner=superuser,
+            updated_at=now,
+            broker=broker,
+            vhost="/",
+            message={"exchange": "", "routing_key": "q", "properties": {}},
+            content_encrypted=sealed(b'{"headers": {}, "body": ""}'),
         ).pk,
         "publish_batch": PublishBatch.objects.create(
             broker=broker, vhost="/", total=0, size=0, author=superuser, key="a", created_at=now

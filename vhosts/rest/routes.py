@@ -13,6 +13,7 @@ from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
 from vhosts.messages.publishing.api import PublishView
 from vhosts.messages.publishing.batches.api import PublishFilesView
+from vhosts.messages.publishing.saved.api import TemplatesView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
@@ -34,6 +35,7 @@ _OWN = (
     ("patterns", PatternsView, "api-patterns"),
     ("route", RouteView, "api-route"),
     ("publish/files", PublishFilesView, "api-publish-files"),
+    ("publish/templates", TemplatesView, "api-publish-templates"),
     ("publish", PublishView, "api-publish"),
     ("dashboards", DashboardsView, "api-dashboards"),
     ("definitions/backups", BackupsView, "api-backups"),
