@@ -24,6 +24,8 @@ from vhosts.messages.moving.urls import move_routes
 from vhosts.messages.peeking.urls import peek_routes
 from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.messages.masking.pages import masking_routes
+from vhosts.messages.peeking.urls import peek_routes
+from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise
 from vhosts.queues import detail as queue
@@ -79,6 +81,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *move_routes,
     *peek_routes,
     *masking_routes,
+    *publishing_routes,
+    *peek_routes,
     path("dashboards/", dashboards.dashboards, name="dashboards"),
     path("dashboards/new/", dashboards.dashboard_new, name="dashboard_new"),
     path("dashboards/chart/", dashboards.chart_table, name="chart_table"),

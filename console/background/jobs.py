@@ -154,6 +154,19 @@ JOBS = (
         ),
     ),
     Job(
+        name="sweep_messages",
+        label="Find messages to publish",
+        task="vhosts.tasks.sweep_messages",
+        queue=APPLY,
+        every_s=5.0,
+        expires_s=5,
+        without="Files of messages that a worker left aren't continued.",
+        steps=(
+            ("announce", "Continue files of messages"),
+            ("settle", "End what stopped processes left"),
+        ),
+    ),
+    Job(
         name="poll_broker",
         label="Poll a broker",
         task="vhosts.tasks.poll_broker",
@@ -180,6 +193,13 @@ JOBS = (
         task="console.engine.tasks.apply_changes",
         queue=APPLY,
         without="Changes of some brokers aren't applied.",
+    ),
+    Job(
+        name="publish_batch",
+        label="Publish messages of a file",
+        task="vhosts.tasks.publish_batch",
+        queue=APPLY,
+        without="Messages of some files aren't published.",
     ),
 )
 BY_NAME = {job.name: job for job in JOBS}

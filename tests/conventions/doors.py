@@ -22,6 +22,7 @@ class Door:
     query: str = ""
     needs: str = ""
     asks: bool = False
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,16 @@ ACTS = [
         page=[Door("message_publish", body=_MESSAGE, needs="Not sent"),
               Door("message_publish_preview", body=_MESSAGE)],
         api=[Door("api-publish-list", body=_MESSAGE_WIRE), Door("api-publish-preview", body=_MESSAGE_WIRE)]),
+    act("save and delete a message", "messages:publish",
+        page=[Door("message_template_delete", ("message_template",))],
+        api=[Door("api-publish-templates-list", body={**_MESSAGE_WIRE, "name": "new"}),
+             Door("api-publish-templates-detail", ("message_template",), "delete")]),
+    act("publish messages of a file", "messages:publish",
+        page=[Door("message_file", body={"broker": "{broker}", "vhost": "/", "file": "{messages}"}),
+              Door("message_batch_start", ("publish_batch",)), Door("message_batch_stop", ("publish_batch",))],
+        api=[Door("api-publish-files-list", query=_AT + "&vhost=/", body={"routing_key": "q"},
+                  content_type="application/x-ndjson"),
+             Door("api-publish-files-start", ("publish_batch",)), Door("api-publish-files-stop", ("publish_batch",))]),
     # Virtual hosts
     act("create a virtual host", "vhosts:create",
         page=[Door("vhost_create", query=_AT, body={"name": "new"})],

@@ -53,11 +53,13 @@ from vhosts.models import (
     MaintenanceWindow,
     MaskingRule,
     MessageJob,
+    MessageTemplate,
     Node,
     NoisePattern,
     OperatorPolicy,
     Parameter,
     Policy,
+    PublishBatch,
     PublishRequest,
     Queue,
     Shovel,
@@ -221,6 +223,18 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         ).pk,
         "publish_request": PublishRequest.objects.create(
             broker=broker, vhost="/", size=1, author=superuser, key="a", created_at=now
+        ).pk,
+        "message_template": MessageTemplate.objects.create(
+            name="a",
+            owner=superuser,
+            updated_at=now,
+            broker=broker,
+            vhost="/",
+            message={"exchange": "", "routing_key": "q", "properties": {}},
+            content_encrypted=sealed(b'{"headers": {}, "body": ""}'),
+        ).pk,
+        "publish_batch": PublishBatch.objects.create(
+            broker=broker, vhost="/", total=0, size=0, author=superuser, key="a", created_at=now
         ).pk,
         "person": User.objects.create_user("somebody").pk,
         "kept": uuid4(),

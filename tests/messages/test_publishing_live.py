@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 
-from console.models import AuditEntry, Broker
+from console.models import AuditEntry
 from console.rabbitmq.amqp.exact import ExactProperties, register
 from tests.factories import HOSTILE
 from vhosts.messages.publishing.message import MOST_BODY, read_message
@@ -21,24 +21,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def broker(make_broker: Any, live_broker: Any) -> Broker:
-    at = live_broker.amqp_parameters()
-    found: Broker = make_broker(amqp_url=f"amqp://{at.host}:{at.port}")
-    return found
-
-
-@pytest.fixture
-def place(broker: Broker, scratch_vhost: Any) -> Place:
-    return Place(broker, scratch_vhost.name)
-
-
-@pytest.fixture
 def send(place: Place, superuser: Any) -> Any:
     def once(key: str = "", **message: Any) -> PublishRequest:
-        delays = message.get("delay") is not None
         return publish(
             read_message(message), place, actor=superuser, key=key or uuid4().hex, origin="api",
-            delays=delays,
         )  # fmt: skip
 
     return once

@@ -41,6 +41,12 @@ from vhosts.messages.masking.model import MaskingRule
 from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
 from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
 from vhosts.messages.publishing.model import PublishRequest
+from vhosts.messages.masking.model import MaskingRule
+from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
+from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
+from vhosts.messages.publishing.batches.model import PublishBatch, PublishLine
+from vhosts.messages.publishing.model import PublishRequest
+from vhosts.messages.publishing.saved.model import MessageTemplate
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -90,6 +96,7 @@ __all__ = [
     "MaskingRule",
     "MessageJob",
     "MessageOutcome",
+    "MessageTemplate",
     "Node",
     "NodeSample",
     "NoisePattern",
@@ -97,6 +104,8 @@ __all__ = [
     "Parameter",
     "Policy",
     "Poll",
+    "PublishBatch",
+    "PublishLine",
     "PublishRequest",
     "Queue",
     "QueuePeeks",

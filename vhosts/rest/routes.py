@@ -14,6 +14,8 @@ from vhosts.live.api import views as live_views
 from vhosts.messages.connecting.api import ConnectView
 from vhosts.messages.publishing.api import PublishView
 from vhosts.messages.masking.api import MaskingRulesView
+from vhosts.messages.publishing.batches.api import PublishFilesView
+from vhosts.messages.publishing.saved.api import TemplatesView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
@@ -36,6 +38,8 @@ _OWN = (
     ("connect", ConnectView, "api-connect"),
     ("patterns", PatternsView, "api-patterns"),
     ("route", RouteView, "api-route"),
+    ("publish/files", PublishFilesView, "api-publish-files"),
+    ("publish/templates", TemplatesView, "api-publish-templates"),
     ("publish", PublishView, "api-publish"),
     ("dashboards", DashboardsView, "api-dashboards"),
     ("definitions/backups", BackupsView, "api-backups"),

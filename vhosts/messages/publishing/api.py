@@ -36,14 +36,14 @@ from vhosts.routing.as_json import trace_json
 
 #: Bytes of a body of the API. Larger messages are uploaded on the page.
 MOST_BODY = 1024 * 1024
-_KEY = re.compile(r"[!-~]{1,90}")
+KEY = re.compile(r"[!-~]{1,90}")
 _HEADERS_ABOUT = (
     "JSON types become AMQP types: text, a 64-bit whole number, a double, a boolean, void, an array, a "
     'table. Others are written `{"$type": "timestamp", "value": 1700000000}`, with string, bytes '
     "(base64), decimal (text), timestamp, int8 to int64, uint8 to uint32, float, double, boolean, void, "
     "array or table."
 )
-_IDEMPOTENCY = OpenApiParameter(
+IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER,
     description="1 to 90 visible ASCII characters. A repeated request with the same key returns the "
     "first one's outcome and sends nothing.",
@@ -151,7 +151,7 @@ class PublishView(ApiView):
         operation_id="publish_message",
         request=MessageWrite,
         responses={200: PublishedRead, 202: PublishedRead},
-        parameters=[_IDEMPOTENCY],
+        parameters=[IDEMPOTENCY],
     )
     @also_answers("409")
     def create(self, request: Request) -> Response:
@@ -159,16 +159,14 @@ class PublishView(ApiView):
 
         202: the request is still being sent, by an earlier call with the same key.
         """
-        place, draft, delays = self._read(request)
+        place, draft = self._read(request)
         key = request.headers.get("Idempotency-Key", "") or f"once-{uuid4().hex}"
-        if not _KEY.fullmatch(key):
+        if not KEY.fullmatch(key):
             raise ValidationError(
                 {"Idempotency-Key": ["The key must be 1 to 90 visible ASCII characters."]}
             )
         try:
-            found = publish(
-                draft, place, actor=request.user, key=f"api-{key}", origin="api", delays=delays
-            )
+            found = publish(draft, place, actor=request.user, key=f"api-{key}", origin="api")
         except InvalidField as error:
             raise ValidationError({error.field: [error.message]}) from None
         answer = Response(PublishedRead(found).data, status=202 if found.is_open else 200)
@@ -184,7 +182,7 @@ class PublishView(ApiView):
     @action(methods=["post"], detail=False, url_path="preview")
     def preview(self, request: Request) -> Response:
         """Trace a message without publishing it: which queues would get it."""
-        place, draft, _ = self._read(request)
+        place, draft = self._read(request)
         require(request.user, Permission.QUEUES_VIEW, place.broker, place.vhost)
         try:
             found = preview_of(draft, place, user=request.user, now=timezone.now())
@@ -200,13 +198,13 @@ class PublishView(ApiView):
         }
         return Response(answer)
 
-    def _read(self, request: Request) -> tuple[Place, Draft, bool]:
-        """Return where, the message, and whether it is to be delayed. Raises ValidationError,
+    def _read(self, request: Request) -> tuple[Place, Draft]:
+        """Return where, and the message. Raises ValidationError,
         NotAllowed."""
         body = sent(MessageWrite, request, self.body())
         message = {name: value for name, value in body.items() if name not in ("broker", "vhost")}
         try:
             place = place_for(request.user, body["broker"], body["vhost"])
-            return place, read_message(message), body.get("delay") is not None
+            return place, read_message(message)
         except InvalidField as error:
             raise ValidationError({error.field: [error.message]}) from None

@@ -15,6 +15,7 @@ from accessctl.rights import Permission
 from console.errors import InvalidField
 from console.models import Broker
 from console.rabbitmq.amqp.fields import Typed
+from vhosts.messages.publishing.headers.values import CHOICES, as_text, read_text
 from vhosts.messages.publishing.message import (
     MOST_BODY,
     Draft,
@@ -24,7 +25,7 @@ from vhosts.messages.publishing.message import (
     to_utf8,
     with_delay,
 )
-from vhosts.messages.publishing.values import CHOICES, as_text, read_text
+from vhosts.messages.publishing.saved.model import MAX_NAME
 from vhosts.routing.message import check_name
 
 #: Characters of the editor; larger bodies are uploaded.
@@ -48,6 +49,8 @@ PROPERTY_FIELDS = {
     "app_id": ("App ID", ""),
     "cluster_id": ("Cluster ID", "Deprecated."),
 }
+#: What a new form has.
+_USUAL = {"delivery_mode": "2"}
 _NUMBERS = ("delivery_mode", "priority")
 
 
@@ -96,6 +99,20 @@ class PublishForm(forms.Form):
         widget=forms.FileInput(attrs={"class": "form-control"}),
     )
 
+    name = forms.CharField(
+        label="Name",
+        required=False,
+        max_length=MAX_NAME,
+        help_text="One of the same name is overwritten.",
+        widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
+    )
+    for_all = forms.BooleanField(
+        required=False, widget=forms.CheckboxInput(attrs={"class": "form-check-input"})
+    )
+    secret = forms.BooleanField(
+        required=False, widget=forms.CheckboxInput(attrs={"class": "form-check-input"})
+    )
+
     def __init__(self, *args: Any, user: AnyUser, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field: Any = self.fields["broker"]
@@ -114,7 +131,10 @@ class PublishForm(forms.Form):
     @property
     def shows_properties(self) -> bool:
         """Whether something is set that the closed part of the form would hide."""
-        return any(self[name].value() for name in (*PROPERTY_FIELDS, "delay"))
+        return any(
+            self[name].value() not in (None, "", _USUAL.get(name))
+            for name in (*PROPERTY_FIELDS, "delay")
+        )
 
     def draft(self, headers: dict[str, Typed], *, with_body: bool = True) -> Draft | None:
         """Return the message of a valid form; None after adding what is wrong to the form."""
@@ -144,6 +164,7 @@ class PublishForm(forms.Form):
             properties=properties,
             headers=headers,
             body=body,
+            delays=bool(given["delay"]),
         )
 
     def _body(self) -> bytes | None:

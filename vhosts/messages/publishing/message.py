@@ -11,7 +11,12 @@ from typing import Any
 from console.errors import InvalidField
 from console.rabbitmq.amqp.exact import ExactProperties, properties_of
 from console.rabbitmq.amqp.fields import Typed
-from vhosts.messages.publishing.values import as_json, read_headers, read_seconds, read_value
+from vhosts.messages.publishing.headers.values import (
+    as_json,
+    read_headers,
+    read_seconds,
+    read_value,
+)
 from vhosts.routing.core.route import is_expiration
 from vhosts.routing.message import PROPERTIES, check_name
 
@@ -36,6 +41,8 @@ class Draft:
     properties: Mapping[str, str | int] = field(default_factory=dict)
     headers: Mapping[str, Typed] = field(default_factory=dict)
     body: bytes = b""
+    #: Whether a delay was asked for, not only a header of that name.
+    delays: bool = False
 
     @property
     def delay(self) -> int | None:
@@ -76,6 +83,7 @@ def read_message(data: Any, *, exchange: str = "") -> Draft:
         properties=read_properties(data.get("properties") or {}),
         headers=headers,
         body=_payload(data),
+        delays=data.get("delay") is not None,
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from accessctl.authorize import AnyUser
 from console.errors import NotAllowed
 from console.kinds.refusals.versions import version_of
+from vhosts.messages.publishing.headers.values import for_router
 from vhosts.messages.publishing.message import Draft
-from vhosts.messages.publishing.values import for_router
 from vhosts.messages.publishing.where import Place, why_not_now
 from vhosts.models import Queue
 from vhosts.routing.core.route import route

@@ -29,9 +29,9 @@ from console.rabbitmq.amqp.publish import Outcome, Sender
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.errors import BrokerError
 from console.rabbitmq.network.deadline import Deadline
-from vhosts.messages.publishing.message import DELAYED_TYPE, Draft
+from vhosts.messages.publishing.message import Draft
 from vhosts.messages.publishing.model import PublishRequest, PublishState
-from vhosts.messages.publishing.where import Place, amqp_of, check_target, refuse_if_not_now
+from vhosts.messages.publishing.where import Place, TargetCheck, amqp_of, refuse_if_not_now
 
 DEADLINE = Timeouts(connect=3.0, read=8.0, total=20.0)
 #: Seconds for which a repeated request waits for the first one.
@@ -40,9 +40,7 @@ _STOPPED_BEFORE = "The console stopped before it sent the message."
 STOPPED_AFTER = "The console stopped while it sent the message, so the broker's answer was lost."
 
 
-def publish(
-    draft: Draft, place: Place, *, actor: Any, key: str, origin: str, delays: bool = False
-) -> PublishRequest:
+def publish(draft: Draft, place: Place, *, actor: Any, key: str, origin: str) -> PublishRequest:
     """Publish the message and return the request with its outcome; for a key that is known, the
     first request. The caller has authorized the actor (`where.place_for`).
 
@@ -52,9 +50,10 @@ def publish(
     digest = _fingerprint(draft, place)
     known = PublishRequest.objects.filter(author=actor, key=key).first()
     if known is None:
-        kind = check_target(place, draft, delays=delays)
+        check = TargetCheck(place)
+        check(draft)
         refuse_if_not_now(place.broker)
-        holds = kind == DELAYED_TYPE and bool(draft.delay)
+        holds = check.holds(draft)
         try:
             with transaction.atomic():
                 stored = _store(draft, place, actor, key, digest, origin, holds)

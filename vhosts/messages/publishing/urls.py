@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from vhosts.messages.publishing import views
+from vhosts.messages.publishing.batches import pages as batches
+from vhosts.messages.publishing.saved import pages as saved
 
 publishing_routes: list[URLPattern] = [
     path("messages/publish/", views.message_publish, name="message_publish"),
@@ -13,5 +15,23 @@ publishing_routes: list[URLPattern] = [
     ),
     path(
         "messages/published/<uuid:request_id>/", views.message_published, name="message_published"
+    ),
+    path("messages/templates/", saved.message_templates, name="message_templates"),
+    path(
+        "messages/templates/<int:template_id>/delete/",
+        saved.message_template_delete,
+        name="message_template_delete",
+    ),
+    path("messages/files/new/", batches.message_file, name="message_file"),
+    path("messages/files/<uuid:batch_id>/", batches.message_batch, name="message_batch"),
+    path(
+        "messages/files/<uuid:batch_id>/start/",
+        batches.message_batch_start,
+        name="message_batch_start",
+    ),
+    path(
+        "messages/files/<uuid:batch_id>/stop/",
+        batches.message_batch_stop,
+        name="message_batch_stop",
     ),
 ]

@@ -17,13 +17,16 @@ from accessctl.rights import Permission
 from console.errors import ConsoleError, IdempotencyMismatch, InvalidField
 from console.faces.lists import read_scope
 from console.scope import Scope
-from vhosts.messages.publishing.form import HeaderRow, PublishForm, header_rows
+from vhosts.messages.publishing.form import HeaderRow, PublishForm, header_rows, rows_of
+from vhosts.messages.publishing.headers.values import CHOICES
+from vhosts.messages.publishing.message import Draft
 from vhosts.messages.publishing.model import PublishRequest
 from vhosts.messages.publishing.preview import Preview, full_queues_refuse, preview_of
 from vhosts.messages.publishing.reasons import Verdict, verdict_of
+from vhosts.messages.publishing.saved.pages import filled_from
+from vhosts.messages.publishing.saved.service import of_place, save
 from vhosts.messages.publishing.send import publish, settle_abandoned
-from vhosts.messages.publishing.values import CHOICES
-from vhosts.messages.publishing.where import Place, check_target, place_for
+from vhosts.messages.publishing.where import Place, TargetCheck, place_for
 from vhosts.models import Exchange, Queue, VirtualHost
 
 _OFFERED = 200
@@ -44,14 +47,17 @@ def message_publish(request: HttpRequest) -> HttpResponse:
     initial: dict[str, Any] = {"vhost": "/", "delivery_mode": "2", **given}
     if scope.broker is not None:
         initial["broker"] = scope.broker
-    rows = [HeaderRow()] * 2
+    rows, note = [HeaderRow()] * 2, ""
+    if template := request.GET.get("template"):
+        filled = filled_from(template, request.user)
+        initial, rows, note = {**initial, **filled.initial}, rows_of(filled.headers), filled.note
     form = PublishForm(initial=initial, user=request.user)
     place = None
     if scope.broker is not None and may(
         request.user, Permission.MESSAGES_PUBLISH, scope.broker, initial["vhost"]
     ):
         place = Place(scope.broker, initial["vhost"])
-    return _page(request, form, rows, place, token=uuid4().hex)
+    return _page(request, form, rows, place, token=uuid4().hex, note=note)
 
 
 def _posted(request: HttpRequest) -> HttpResponse:
@@ -71,11 +77,10 @@ def _posted(request: HttpRequest) -> HttpResponse:
     wrong_header = any(row.error for row in rows)
     if place is None or draft is None or wrong_header:
         return _page(request, form, rows, place, token=token, status=400)
+    if request.POST.get("step") == "save":
+        return _saved(request, form, rows, place, draft, token)
     try:
-        found = publish(
-            draft, place, actor=request.user, key=f"page-{token}", origin="page",
-            delays=bool(form.cleaned_data["delay"]),
-        )  # fmt: skip
+        found = publish(draft, place, actor=request.user, key=f"page-{token}", origin="page")
     except IdempotencyMismatch:
         problem = "This form was already sent with another message. Check it and publish again."
         return _page(request, form, rows, place, token=uuid4().hex, problem=problem, status=409)
@@ -91,6 +96,31 @@ def _posted(request: HttpRequest) -> HttpResponse:
         request, form, rows, place, token=uuid4().hex, published=found,
         verdict=verdict(found, limits),
     )  # fmt: skip
+
+
+def _saved(
+    request: HttpRequest,
+    form: PublishForm,
+    rows: list[HeaderRow],
+    place: Place,
+    draft: Draft,
+    token: str,
+) -> HttpResponse:
+    """Save the message as a template. Nothing is sent."""
+    given = form.cleaned_data
+    try:
+        save(
+            draft, None if given["for_all"] else place, name=given["name"], actor=request.user,
+            secret=given["secret"], body_format=given["body_format"] or "text",
+        )  # fmt: skip
+    except InvalidField as error:
+        form.add_error(error.field, error.message)
+        return _page(request, form, rows, place, token=token, status=400)
+    except ConsoleError as error:
+        return _page(
+            request, form, rows, place, token=token, problem=error.message, status=error.http_status
+        )
+    return _page(request, form, rows, place, token=token, saved=True)
 
 
 def verdict(found: PublishRequest, limits: str = "") -> Verdict:
@@ -111,7 +141,7 @@ def message_publish_preview(request: HttpRequest) -> HttpResponse:
         draft = form.draft(headers, with_body=False)
         if draft is not None and not problems:
             try:
-                check_target(place, draft, delays=bool(form.cleaned_data["delay"]))
+                TargetCheck(place)(draft)
                 found = preview_of(draft, place, user=request.user, now=timezone.now())
             except InvalidField as error:
                 problems.append(error.message)
@@ -166,6 +196,7 @@ def _page(
         "has_headers": any(row.name or row.value for row in rows),
         "header_types": CHOICES,
         "place": place,
+        "templates": of_place(request.user, place)[:_OFFERED] if place else [],
         **_offers(request, place),
         **more,
     }

@@ -12,7 +12,7 @@ from accessctl.rights import Permission
 from console.brokers.amqp import amqp_endpoint
 from console.brokers.connect import endpoint_of
 from console.brokers.fresh import why_not_asked
-from console.errors import BrokerTrouble, ConsoleError, InvalidField
+from console.errors import BrokerTrouble, InvalidField
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.endpoint import AmqpEndpoint, Timeouts
 from console.rabbitmq.types import Listener
@@ -66,31 +66,45 @@ def why_not_now(broker: Broker) -> str:
     return ""
 
 
-def check_target(place: Place, draft: Draft, *, delays: bool) -> str:
-    """Return the exchange's type; "" if the exchange isn't known, of which the broker decides.
-    `delays`: whether the message is to be delayed. Raises InvalidField."""
-    if not draft.exchange:
-        found, kind = None, "direct"
-    else:
-        found = Exchange.objects.filter(
-            broker=place.broker, vhost=place.vhost, name=draft.exchange
-        ).first()
-        kind = found.type if found is not None else ""
-    if found is not None and found.internal:
-        raise InvalidField(
-            "exchange",
-            f"{shown(draft.exchange)} is internal: only other exchanges can route to it. Publish to an "
-            "exchange that is bound to it.",
-        )
-    if delays and kind != DELAYED_TYPE:
-        known = f"is of the type {shown(kind)}" if kind else "isn't known to the console yet"
-        name = shown(draft.exchange) if draft.exchange else "The default exchange"
-        raise InvalidField(
-            "delay",
-            f"{name} {known}. Only exchanges of the type {DELAYED_TYPE} delay messages, which a "
-            "plugin provides.",
-        )
-    return kind
+class TargetCheck:
+    """Checks messages for one virtual host, with one query per exchange."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        #: (type, whether it is internal) by exchange.
+        self._known: dict[str, tuple[str, bool]] = {"": ("direct", False)}
+
+    def __call__(self, draft: Draft) -> None:
+        """Raise InvalidField for what the virtual host doesn't allow. What isn't known here, the
+        broker decides."""
+        name, (kind, internal) = draft.exchange, self._of(draft.exchange)
+        if internal:
+            raise InvalidField(
+                "exchange",
+                f"{shown(name)} is internal: only other exchanges can route to it. Publish to an exchange "
+                "that is bound to it.",
+            )
+        if draft.delays and kind != DELAYED_TYPE:
+            known = f"is of the type {shown(kind)}" if kind else "isn't known to the console yet"
+            raise InvalidField(
+                "delay",
+                f"{shown(name) if name else 'The default exchange'} {known}. Only exchanges of the type "
+                f"{DELAYED_TYPE} delay messages, which a plugin provides.",
+            )
+
+    def holds(self, draft: Draft) -> bool:
+        """Return whether the exchange holds the message before it routes it. RabbitMQ returns such
+        a message as not routed if it is mandatory."""
+        return self._of(draft.exchange)[0] == DELAYED_TYPE and bool(draft.delay)
+
+    def _of(self, name: str) -> tuple[str, bool]:
+        if name not in self._known:
+            here = Exchange.objects.filter(
+                broker=self._place.broker, vhost=self._place.vhost, name=name
+            )
+            kind, internal = here.values_list("type", "internal").first() or ("", False)
+            self._known[name] = (kind, bool(internal))
+        return self._known[name]
 
 
 def amqp_of(place: Place, timeouts: Timeouts) -> AmqpEndpoint:
@@ -107,9 +121,3 @@ def refuse_if_not_now(broker: Broker) -> None:
     """Raise BrokerTrouble if nothing can be published on the broker now."""
     if reason := why_not_now(broker):
         raise BrokerTrouble(reason)
-
-
-__all__ = [
-    "ConsoleError", "Place", "amqp_of", "brokers_to_publish", "check_target", "place_for",
-    "refuse_if_not_now", "why_not_now",
-]  # fmt: skip

@@ -7,30 +7,26 @@ Whatever else AMQP has is written `{"$type": "timestamp", "value": 1700000000}`.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from console.errors import InvalidField
 from console.rabbitmq.amqp.fields import Typed
+from vhosts.messages.publishing.headers.scalars import (
+    NAMES,
+    RANGES,
+    TYPES,
+    Unfit,
+    bytes_of,
+    decimal_of,
+    finite_of,
+    seconds,
+    text_of,
+    whole_of,
+)
 from vhosts.routing.message import check_name
 
-#: The name of each type in `$type` (as console.rabbitmq.amqp.fields.TYPES has them), and its letter.
-TYPES: Mapping[str, str] = {
-    "string": "S", "bytes": "x", "boolean": "t", "void": "V", "timestamp": "T", "decimal": "D",
-    "int8": "b", "uint8": "B", "int16": "s", "uint16": "u", "int32": "I", "uint32": "i", "int64": "l",
-    "float": "f", "double": "d", "array": "A", "table": "F",
-}  # fmt: skip
-_NAMES = {letter: name for name, letter in TYPES.items()}
-#: What fits whole numbers.
-_RANGES: Mapping[str, range] = {
-    "b": range(-(2**7), 2**7), "B": range(2**8), "s": range(-(2**15), 2**15), "u": range(2**16),
-    "I": range(-(2**31), 2**31), "i": range(2**32), "l": range(-(2**63), 2**63), "T": range(2**63),
-}  # fmt: skip
 #: What the form offers, with the names that it shows.
 CHOICES: Mapping[str, str] = {
     "string": "Text",
@@ -44,16 +40,9 @@ CHOICES: Mapping[str, str] = {
     "int32": "Whole number, 32 bits",
     "decimal": "AMQP decimal",
 }
-#: Later times can't be read back by common clients.
-LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 _MOST_HEADERS = 100
 _MOST_DEPTH = 16
-_MOST_TEXT = 64 * 1024
 _TAG = "$type"
-
-
-class _Unfit(Exception):
-    """A value that doesn't fit its type; the message is a sentence."""
 
 
 def read_headers(data: Any, field: str = "headers") -> dict[str, Typed]:
@@ -73,7 +62,7 @@ def read_value(value: Any, field: str) -> Typed:
     """Return a JSON value with its type. Raises InvalidField at `field`."""
     try:
         return _typed(value, 1)
-    except _Unfit as error:
+    except Unfit as error:
         raise InvalidField(field, str(error)) from None
 
 
@@ -81,7 +70,7 @@ def read_text(kind: str, text: str, field: str) -> Typed:
     """Return what is typed into the form for one of CHOICES. Raises InvalidField at `field`."""
     try:
         return _from_text(kind, text)
-    except _Unfit as error:
+    except Unfit as error:
         raise InvalidField(field, str(error)) from None
 
 
@@ -95,9 +84,9 @@ def as_text(typed: Typed) -> tuple[str, str]:
     if typed.letter == "S":
         return "string", typed.value
     if typed.letter in ("l", "I"):
-        return _NAMES[typed.letter], str(typed.value)
+        return NAMES[typed.letter], str(typed.value)
     if typed.letter in ("d", "D"):
-        return _NAMES[typed.letter], str(typed.value)
+        return NAMES[typed.letter], str(typed.value)
     if typed.letter == "t":
         return "boolean", "true" if typed.value else "false"
     if typed.letter == "T":
@@ -120,7 +109,7 @@ def _plain(typed: Typed) -> Any:
         return [_plain(one) for one in typed.value]
     if typed.letter == "F":
         return {name: _plain(one) for name, one in typed.value}
-    return [_NAMES[typed.letter], str(typed.value)[:200]] if typed.letter in "TxD" else typed.value
+    return [NAMES[typed.letter], str(typed.value)[:200]] if typed.letter in "TxD" else typed.value
 
 
 def _json(typed: Typed) -> Any:
@@ -134,24 +123,24 @@ def _json(typed: Typed) -> Any:
         return {_TAG: "table", "value": table} if _TAG in table else table
     if letter == "x":
         value = base64.b64encode(value).decode()
-    return {_TAG: _NAMES[letter], "value": str(value) if letter == "D" else value}
+    return {_TAG: NAMES[letter], "value": str(value) if letter == "D" else value}
 
 
 def _typed(value: Any, depth: int) -> Typed:
     if depth > _MOST_DEPTH:
-        raise _Unfit(f"Nested too deep; the limit is {_MOST_DEPTH} levels.")
+        raise Unfit(f"Nested too deep; the limit is {_MOST_DEPTH} levels.")
     if isinstance(value, dict):
         if _TAG not in value:
             return _table(value, depth)
         if set(value) != {_TAG, "value"} or value[_TAG] not in TYPES:
-            raise _Unfit(f'A typed value is {{"{_TAG}": one of {", ".join(TYPES)}, "value": …}}.')
+            raise Unfit(f'A typed value is {{"{_TAG}": one of {", ".join(TYPES)}, "value": …}}.')
         return _of_type(str(value[_TAG]), value["value"], depth)
     if isinstance(value, bool):
         return Typed("t", value)
     if value is None:
         return Typed("V", None)
     if isinstance(value, str):
-        return Typed("S", _text(value))
+        return Typed("S", text_of(value))
     if isinstance(value, list):
         return Typed("A", [_typed(one, depth + 1) for one in value])
     return _of_type("double" if isinstance(value, float) else "int64", value, depth)
@@ -163,7 +152,7 @@ def _table(value: dict[str, Any], depth: int) -> Typed:
         try:
             check_name("", name)
         except InvalidField as error:
-            raise _Unfit(f"A name in the table: {error.message}") from None
+            raise Unfit(f"A name in the table: {error.message}") from None
         found.append((name, _typed(one, depth + 1)))
     return Typed("F", found)
 
@@ -176,64 +165,46 @@ def _of_type(kind: str, value: Any, depth: int) -> Typed:
     if letter == "A" and isinstance(value, list):
         return Typed("A", [_typed(one, depth + 1) for one in value])
     if letter in "df" and isinstance(value, int | float) and not isinstance(value, bool):
-        return Typed(letter, _finite(value, 3.4028234e38 if letter == "f" else None))
-    if letter in _RANGES and isinstance(value, int) and not isinstance(value, bool):
-        return Typed(letter, _whole(kind, value))
+        return Typed(letter, finite_of(value, 3.4028234e38 if letter == "f" else None))
+    if letter in RANGES and isinstance(value, int) and not isinstance(value, bool):
+        return Typed(letter, whole_of(kind, value))
     if letter == "S" and isinstance(value, str):
-        return Typed("S", _text(value))
+        return Typed("S", text_of(value))
     if letter == "t" and isinstance(value, bool):
         return Typed("t", value)
     if letter == "V" and value is None:
         return Typed("V", None)
     if letter in "xDT" and isinstance(value, str):
         return _from_text(kind, value)
-    raise _Unfit(f"This isn't a value of the type {kind}.")
+    raise Unfit(f"This isn't a value of the type {kind}.")
 
 
 def _from_text(kind: str, text: str) -> Typed:
     stripped = text.strip()
     if kind == "string":
-        return Typed("S", _text(text))
+        return Typed("S", text_of(text))
     if kind == "void":
         if stripped:
-            raise _Unfit("null has no value. Leave it empty, or choose another type.")
+            raise Unfit("null has no value. Leave it empty, or choose another type.")
         return Typed("V", None)
     if kind == "boolean" and stripped.lower() in ("true", "false"):
         return Typed("t", stripped.lower() == "true")
     if kind == "bytes":
-        return Typed("x", _bytes(stripped))
+        return Typed("x", bytes_of(stripped))
     if kind == "timestamp":
         return Typed("T", seconds(stripped))
     if kind == "json":
         return _from_json(text)
     if kind == "decimal":
-        return Typed("D", _decimal(stripped))
+        return Typed("D", decimal_of(stripped))
     try:
         if kind == "double":
-            return Typed("d", _finite(float(stripped)))
+            return Typed("d", finite_of(float(stripped)))
         if kind in ("int64", "int32") and len(stripped) < 30:
-            return Typed(TYPES[kind], _whole(kind, int(stripped)))
+            return Typed(TYPES[kind], whole_of(kind, int(stripped)))
     except ValueError:
         pass
-    raise _Unfit(f"This isn't a value of the type “{CHOICES.get(kind, kind)}”.")
-
-
-def seconds(text: str) -> int:
-    """Return whole seconds since 1970 of a number, or of a time in ISO 8601 with zone. Raises
-    _Unfit."""
-    try:
-        if text.isascii() and text.isdecimal() and len(text) < 20:
-            found = int(text)
-        else:
-            at = datetime.fromisoformat(text)
-            if at.tzinfo is None:
-                raise _Unfit("Give the time with its zone, such as 2026-01-31T12:00:00Z.")
-            found = int(at.timestamp())
-    except (ValueError, OverflowError):
-        raise _Unfit(
-            "This isn't a time. Write seconds since 1970, or 2026-01-31T12:00:00Z."
-        ) from None
-    return _whole("timestamp", found)
+    raise Unfit(f"This isn't a value of the type “{CHOICES.get(kind, kind)}”.")
 
 
 def read_seconds(value: Any, field: str) -> int:
@@ -243,8 +214,8 @@ def read_seconds(value: Any, field: str) -> int:
         if isinstance(value, str):
             return seconds(value.strip())
         if isinstance(value, int) and not isinstance(value, bool):
-            return _whole("timestamp", value)
-    except _Unfit as error:
+            return whole_of("timestamp", value)
+    except Unfit as error:
         raise InvalidField(field, str(error)) from None
     raise InvalidField(field, "A timestamp is whole seconds since 1970, or a time in ISO 8601.")
 
@@ -253,11 +224,11 @@ def _from_json(text: str) -> Typed:
     try:
         found = json.loads(text, parse_constant=_refuse_constant, parse_int=_integer)
     except RecursionError:
-        raise _Unfit(f"Nested too deep; the limit is {_MOST_DEPTH} levels.") from None
+        raise Unfit(f"Nested too deep; the limit is {_MOST_DEPTH} levels.") from None
     except ValueError:
-        raise _Unfit("This isn't valid JSON.") from None
+        raise Unfit("This isn't valid JSON.") from None
     if not isinstance(found, list | dict):
-        raise _Unfit('Write a list or a table: [1, 2] or {"a": 1}.')
+        raise Unfit('Write a list or a table: [1, 2] or {"a": 1}.')
     return _typed(found, 1)
 
 
@@ -268,54 +239,3 @@ def _integer(digits: str) -> int:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
-
-
-def _text(value: str) -> str:
-    try:
-        size = len(value.encode())
-    except UnicodeEncodeError:
-        raise _Unfit("This isn't valid Unicode.") from None
-    if size > _MOST_TEXT:
-        raise _Unfit(f"{size:,} bytes; the limit here is {_MOST_TEXT:,}.")
-    return value
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        found = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise _Unfit("This isn't valid base64.") from None
-    if len(found) > _MOST_TEXT:
-        raise _Unfit(f"{len(found):,} bytes; the limit here is {_MOST_TEXT:,}.")
-    return found
-
-
-def _whole(kind: str, value: int) -> int:
-    fits = _RANGES[TYPES[kind]]
-    if value not in fits or (kind == "timestamp" and value > LAST_SECOND):
-        raise _Unfit("The time must be from 1970 to 9999." if kind == "timestamp" else
-                     f"The number must be from {fits.start:,} to {fits.stop - 1:,}.")  # fmt: skip
-    return value
-
-
-def _finite(value: float, most: float | None = None) -> float:
-    try:
-        found = float(value)
-    except OverflowError:
-        found = math.inf
-    if not math.isfinite(found) or (most is not None and abs(found) > most):
-        raise _Unfit("The number must be finite, and fit the type.")
-    return found
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        found = Decimal(text) if len(text) <= 60 else Decimal("NaN")
-    except InvalidOperation:
-        found = Decimal("NaN")
-    if not found.is_finite() or abs(found.adjusted()) > 255:
-        raise _Unfit("This isn't a decimal number.")
-    places = max(0, -int(found.as_tuple().exponent))
-    if places > 255 or int(found.scaleb(places)) not in _RANGES["I"]:
-        raise _Unfit("AMQP's decimals have at most 32 bits and 255 decimal places.")
-    return found
