@@ -88,7 +88,12 @@ def test_a_quorum_queue_without_a_limit_puts_messages_behind(broker: LiveBroker)
     fill(broker, queue, bodies)
     peek(broker.amqp, queue, Bounds(2))
     peek(broker.amqp, queue, Bounds(1))
-    assert drain(broker, queue) == [*bodies[3:], *bodies[:3]]
+    found = drain(broker, queue)
+    assert sorted(found) == bodies
+    if broker.version < (4, 3):
+        assert found == [*bodies[3:], *bodies[:3]]
+    else:
+        assert found == [bodies[1], bodies[0], *bodies[2:]]
 
 
 def no_limit(broker: LiveBroker) -> dict[str, Any]:
@@ -258,10 +263,10 @@ def test_reading_stops_before_the_limit(
     queue, dead = limited(6)
     fill(broker, queue, [b"a", b"b", b"c"])
     for expected in range(1, 6):
-        found = peek(broker.amqp, queue, Bounds(10), Returns(limit=6, spare=1))
         if not counts(broker):
-            assert found.ended == "empty"
+            assert peek(broker.amqp, queue, Bounds(10)).ended == "empty"
             continue
+        found = peek(broker.amqp, queue, Bounds(10), Returns(limit=6, spare=1))
         assert found.highest == expected
         assert found.ended == ("limit" if expected == 5 else "empty")
         assert len(found.messages) == (1 if expected == 5 else 3)

@@ -79,6 +79,7 @@ def test_a_refusal_names_the_clean_ways() -> None:
         ("quorum", FIRST_4, {"limit": -1}, "no delivery limit"),
         ("quorum", FIRST_4, {}, "counts as a failed delivery: the delivery limit is 20"),
         ("quorum", FIRST_4, {}, "order of their return"),
+        ("quorum", UNCOUNTED, {"limit": -1}, "order of their return"),
         ("quorum", UNCOUNTED, {"delayed_retry": "all"}, "withheld"),
         ("quorum", UNCOUNTED, {"delayed_retry": "returned"}, "withheld"),
     ],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pika
 import pytest
@@ -16,7 +18,9 @@ from django.utils import timezone
 
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
+from console.kinds.refusals.versions import version_of
 from console.models import AuditEntry, Broker
+from tests.conftest import LiveBroker, ScratchVhost
 from vhosts.messages.peeking.read import read_messages
 from vhosts.messages.peeking.turns import PeekRunning, turn
 from vhosts.messages.peeking.wanted import Wanted
@@ -72,22 +76,54 @@ def scene(
     return Scene(make_broker(), scratch_vhost, poll_now, inventory_now, eventually)
 
 
-@pytest.mark.parametrize("by", ["argument", "policy"])
-def test_a_hundred_looks_lose_nothing(
-    scene: Scene, superuser: Any, live_broker: Any, by: str, eventually: Any
-) -> None:
-    """A quorum queue with a delivery limit of 20, where each look counts before RabbitMQ 4.3."""
+#: The brokers of the run; bin/test's own comes first.
+URLS = os.environ.get("RABBITMQ_TEST_URLS", "").split() or [os.environ.get("RABBITMQ_URL", "")]
+
+
+@pytest.fixture(params=URLS, ids=[url.rpartition("@")[2] for url in URLS])
+def every_scene(
+    request: Any,
+    monkeypatch: Any,
+    make_broker: Any,
+    poll_now: Any,
+    inventory_now: Any,
+    eventually: Any,
+) -> Iterator[Scene]:
+    """A scene on each of the brokers."""
+    # It names a listener of the first broker; the others are asked for theirs.
+    monkeypatch.delenv("RABBITMQ_AMQP_URL", raising=False)
+    live = LiveBroker(request.param)
+    name = f"test-{uuid4().hex[:12]}"
+    live.call("PUT", "vhosts", name)
+    rights = {"configure": ".*", "write": ".*", "read": ".*"}
+    live.call("PUT", "permissions", name, live.username, body=rights)
+    vhost = ScratchVhost(live, name)
+    broker = make_broker(management_url=live.url, username=live.username, password=live.password)
+    try:
+        yield Scene(broker, vhost, poll_now, inventory_now, eventually)
+    finally:
+        vhost.close()
+        live.forget("vhosts", name)
+
+
+@pytest.mark.parametrize("by", ["argument", "policy", "default"])
+def test_a_hundred_looks_lose_nothing(every_scene: Scene, superuser: Any, by: str) -> None:
+    """A quorum queue with a delivery limit of 20, where each look counts before RabbitMQ 4.3. The
+    default is 20 from 4.0 on; before, there is no limit and so no count."""
+    scene = every_scene
     scene.vhost.declare("dead")
     dead = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
     limit = {"x-delivery-limit": 20} if by == "argument" else {}
     if by == "policy":
-        live_broker.call(
+        scene.vhost.live.call(
             "PUT", "policies", scene.vhost.name, "limit",
             body={"pattern": "^orders$", "apply-to": "queues", "definition": {"delivery-limit": 20}},
         )  # fmt: skip
     bodies = [f"message {number}".encode() for number in range(5)]
     queue = scene.queue("orders", bodies, **{"x-queue-type": "quorum", **dead, **limit})
-    counts = queue.broker.status.rabbitmq_version < "4.3"
+    version = version_of(queue.broker.status.rabbitmq_version)
+    assert version is not None
+    counts = version < (4, 3) and (by != "default" or version >= (4, 0))
     read, refused = 0, 0
     for number in range(100):
         outcome = read_messages(superuser, queue, Wanted(10), timezone.now(), "peek")
@@ -100,8 +136,7 @@ def test_a_hundred_looks_lose_nothing(
         if not counts:
             assert len(outcome.messages) == 5
         elif number < 14:
-            assert outcome.verdict.limit == 20
-            assert outcome.verdict.left == 19 - number
+            assert (outcome.verdict.limit, outcome.verdict.left) == (20, 19 - number)
             assert len(outcome.messages) == 5
     assert (read, refused) == ((15, 85) if counts else (100, 0))
     assert sorted(scene.drained("orders")) == bodies

@@ -9,8 +9,8 @@ Reading means to get messages and to return them. Sources: `rabbit_fifo.erl` of 
 | 4.0 to 4.2        | counts; dead-lettered above the delivery limit, 20 unless set               |
 | 4.3 and later     | doesn't count; is delayed if delayed-retry-type covers returned messages    |
 
-A quorum queue without a delivery limit puts a returned message behind all others, one with a limit
-behind those that were returned before.
+A quorum queue puts a returned message behind those that were returned before; without a delivery
+limit, before 4.3, behind all others.
 """
 
 from __future__ import annotations
@@ -130,7 +130,10 @@ _INSTEAD = (
 )
 
 
-def _is_unlimited(facts: Facts) -> bool:
+def _moves_behind_all(facts: Facts) -> bool:
+    """Return whether returned messages go behind all others."""
+    if facts.version is not None and facts.version >= _UNCOUNTED:
+        return False
     defaulted = facts.version is not None and facts.version >= _DEFAULTED
     return facts.limit < 0 if facts.limit is not None else not defaulted
 
@@ -158,7 +161,7 @@ def _warnings(facts: Facts) -> list[str]:
             f"Each look counts as a failed delivery: the delivery limit is {limit}, and "
             f"{spare_of(limit)} of them are kept for consumers."
         )
-    if facts.type == "quorum" and _is_unlimited(facts):
+    if facts.type == "quorum" and _moves_behind_all(facts):
         found.append(
             "The queue has no delivery limit, so RabbitMQ puts messages that are read behind the others: "
             "their order changes unless all are read. Set a delivery limit by a policy to prevent this."
