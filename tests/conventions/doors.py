@@ -440,5 +440,6 @@ OWN = {
     "once", "openid_connect_login", "livez", "readyz", "metrics",
     "api-route-list",  # calculates, changes nothing
     "queues_policy",  # leads to the form of a policy
+    "dead_letters_sample", "dead_letter_messages",  # read, by a right to see: tests/messages/dead_letters
     "fleet_density",  # one's own choice
 }  # fmt: skip
