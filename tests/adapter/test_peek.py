@@ -324,7 +324,9 @@ def test_a_stream_is_read_from_anywhere_and_keeps_all(broker: LiveBroker, stream
     assert last.messages[-1].body == bodies[-1]
     at = datetime.now(UTC) - timedelta(hours=1)
     assert len(read_stream(broker.amqp, stream, Start(at), Bounds(500)).messages) == 60
-    after = read_stream(broker.amqp, stream, Start(datetime.now(UTC) + timedelta(hours=1)), Bounds(5))
+    after = read_stream(
+        broker.amqp, stream, Start(datetime.now(UTC) + timedelta(hours=1)), Bounds(5)
+    )
     assert after.messages == []
     assert after.ended == "caught_up"
 
@@ -343,8 +345,7 @@ def test_a_stream_is_filtered_by_value(broker: LiveBroker, stream: str) -> None:
         fill(broker, stream, [region.encode()], **{"x-stream-filter-value": region})
     fill(broker, stream, [b"none"])
     read = lambda only: [  # noqa: E731
-        one.body
-        for one in read_stream(broker.amqp, stream, Start(), Bounds(50), only).messages
+        one.body for one in read_stream(broker.amqp, stream, Start(), Bounds(50), only).messages
     ]
     assert read(BloomFilter(("eu",))) == [b"eu", b"eu"]
     assert read(BloomFilter(("us",), unfiltered=True)) == [b"us", b"none"]

@@ -441,5 +441,6 @@ OWN = {
     "api-route-list",  # calculates, changes nothing
     "queues_policy",  # leads to the form of a policy
     "dead_letters_sample", "dead_letter_messages",  # read, by a right to see: tests/messages/dead_letters
+    "queue_messages", "api-queues-peek",  # read, by a right to see: tests/messages/test_peek_live.py
     "fleet_density",  # one's own choice
 }  # fmt: skip
