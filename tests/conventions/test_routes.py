@@ -46,6 +46,7 @@ from vhosts.models import (
     IgnoredFinding,
     ImportDraft,
     MaintenanceWindow,
+    MaskingRule,
     Node,
     NoisePattern,
     OperatorPolicy,
@@ -114,6 +115,8 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             base="a",
             first_seen_at=now,
             seen_at=now,
+        "masking_rule": MaskingRule.objects.create(
+            subject="header", target="x-card", action="mask", created_at=now
         ).pk,
         "noise_pattern": NoisePattern.objects.create(pattern="celery*", created_at=now).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,
