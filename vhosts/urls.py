@@ -20,6 +20,7 @@ from vhosts.matrix import views as matrix
 from vhosts.messages.dead_letters.urls import dead_letter_routes
 from vhosts.messages.peeking.urls import peek_routes
 from vhosts.messages.masking.pages import masking_routes
+from vhosts.messages.moving.urls import move_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise
 from vhosts.queues import detail as queue
@@ -72,6 +73,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *dead_letter_routes,
     *peek_routes,
     *masking_routes,
+    *move_routes,
     path("dashboards/", dashboards.dashboards, name="dashboards"),
     path("dashboards/new/", dashboards.dashboard_new, name="dashboard_new"),
     path("dashboards/chart/", dashboards.chart_table, name="chart_table"),

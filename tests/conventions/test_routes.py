@@ -47,6 +47,7 @@ from vhosts.models import (
     ImportDraft,
     MaintenanceWindow,
     MaskingRule,
+    MessageJob,
     Node,
     NoisePattern,
     OperatorPolicy,
@@ -117,6 +118,8 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             seen_at=now,
         "masking_rule": MaskingRule.objects.create(
             subject="header", target="x-card", action="mask", created_at=now
+        "message_job": MessageJob.objects.create(
+            broker=broker, vhost="/", queue="q", mode="delete", created_at=now
         ).pk,
         "noise_pattern": NoisePattern.objects.create(pattern="celery*", created_at=now).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,
