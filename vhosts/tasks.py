@@ -11,6 +11,7 @@ import os
 import socket
 import uuid
 from functools import partial
+from uuid import UUID
 
 from celery import shared_task
 
@@ -30,6 +31,7 @@ from vhosts.messages.moving import notify as moves
 from vhosts.messages.moving.progress import due_jobs
 from vhosts.messages.moving.run import run_job
 from vhosts.messages.peeking.kept import forget_expired
+from vhosts.messages.publishing.batches import run as batches
 from vhosts.polling import dispatch, run
 from vhosts.polling.inventory import take as inventory
 
@@ -129,6 +131,23 @@ def watch_dead_letters() -> None:
     run_steps(
         "watch_dead_letters",
         {"sample": partial(sample_due, now), "replays": partial(watch_replays, now)},
+@recorded("publish_batch")
+def publish_batch(batch_id: str) -> None:
+    """Send the lines of a file of messages that weren't sent yet. Safe to run twice or in parallel."""
+    batches.send_batch(UUID(batch_id))
+
+
+@shared_task(ignore_result=True)
+@recorded("sweep_messages")
+def sweep_messages() -> None:
+    """Find files of messages that no worker sends. Beat runs this every 5 seconds."""
+    now = dispatch.database_now()
+    run_steps(
+        "sweep_messages",
+        {
+            "announce": partial(batches.announce_due, now),
+            "settle": partial(batches.settle_old, now),
+        },
     )
 
 

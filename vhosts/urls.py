@@ -21,6 +21,7 @@ from vhosts.messages.dead_letters.urls import dead_letter_routes
 from vhosts.messages.peeking.urls import peek_routes
 from vhosts.messages.masking.pages import masking_routes
 from vhosts.messages.moving.urls import move_routes
+from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise
 from vhosts.queues import detail as queue
@@ -71,6 +72,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/members/change/", replicas.change_member, name="queue_member"),
     *live_routes,
     *dead_letter_routes,
+    *publishing_routes,
     *peek_routes,
     *masking_routes,
     *move_routes,

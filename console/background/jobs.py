@@ -150,6 +150,16 @@ JOBS = (
         steps=(
             ("sample", "Take the samples that are due"),
             ("replays", "Count what comes back of replays"),
+        name="sweep_messages",
+        label="Find messages to publish",
+        task="vhosts.tasks.sweep_messages",
+        queue=APPLY,
+        every_s=5.0,
+        expires_s=5,
+        without="Files of messages that a worker left aren't continued.",
+        steps=(
+            ("announce", "Continue files of messages"),
+            ("settle", "End what stopped processes left"),
         ),
     ),
     Job(
@@ -179,6 +189,13 @@ JOBS = (
         task="console.engine.tasks.apply_changes",
         queue=APPLY,
         without="Changes of some brokers aren't applied.",
+    ),
+    Job(
+        name="publish_batch",
+        label="Publish messages of a file",
+        task="vhosts.tasks.publish_batch",
+        queue=APPLY,
+        without="Messages of some files aren't published.",
     ),
 )
 BY_NAME = {job.name: job for job in JOBS}

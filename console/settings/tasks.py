@@ -24,6 +24,8 @@ CELERY_TASK_ROUTES = {
     "vhosts.tasks.take_backups": {"queue": queues.APPLY},
     "vhosts.tasks.sweep_message_jobs": {"queue": queues.APPLY},
     "vhosts.tasks.run_message_job": {"queue": queues.APPLY},
+    "vhosts.tasks.publish_batch": {"queue": queues.APPLY},
+    "vhosts.tasks.sweep_messages": {"queue": queues.APPLY},
     "vhosts.tasks.poll_broker": {"queue": queues.POLLING},
     "vhosts.tasks.take_inventory": {"queue": queues.POLLING},
 }

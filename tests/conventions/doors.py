@@ -22,6 +22,7 @@ class Door:
     query: str = ""
     needs: str = ""
     asks: bool = False
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ _MOVER = {
     "dest_queue": "b",
 }
 _MOVER_WIRE = {name.replace("_", "-"): value for name, value in _MOVER.items()}
+
+_MESSAGE_WIRE = {"broker": "{broker}", "vhost": "/", "exchange": "", "routing_key": "q"}
+_MESSAGE = {**_MESSAGE_WIRE, "token": "0" * 32, "body": "a"}
 
 
 def _wish(kind: str, **fields: Any) -> dict[str, Any]:
@@ -123,6 +127,17 @@ ACTS = [
     act("close a connection", "connections:close",
         page=[Door("connection_close", ("connection",), asks=True), Door("connections_close", body={"ids": "{connection}"})],
         api=[Door("api-connections-close", ("connection",), query=_DRY)]),
+    # Messages
+    act("publish a message", "messages:publish",
+        page=[Door("message_publish", body=_MESSAGE, needs="Not sent"),
+              Door("message_publish_preview", body=_MESSAGE)],
+        api=[Door("api-publish-list", body=_MESSAGE_WIRE), Door("api-publish-preview", body=_MESSAGE_WIRE)]),
+    act("publish messages of a file", "messages:publish",
+        page=[Door("message_file", body={"broker": "{broker}", "vhost": "/", "file": "{messages}"}),
+              Door("message_batch_start", ("publish_batch",)), Door("message_batch_stop", ("publish_batch",))],
+        api=[Door("api-publish-files-list", query=_AT + "&vhost=/", body={"routing_key": "q"},
+                  content_type="application/x-ndjson"),
+             Door("api-publish-files-start", ("publish_batch",)), Door("api-publish-files-stop", ("publish_batch",))]),
     # Virtual hosts
     act("create a virtual host", "vhosts:create",
         page=[Door("vhost_create", query=_AT, body={"name": "new"})],

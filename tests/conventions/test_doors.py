@@ -111,6 +111,7 @@ def asked_of(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         "waiting_change": change(
             "delete", StepState.NEEDS_CONFIRMATION, ChangeState.REJECTED, "three"
         ),
+        "messages": SimpleUploadedFile("m.jsonl", b'{"routing_key": "q"}'),
         "file": SimpleUploadedFile("d.json", b'{"vhosts":[{"name":"new"}]}', "application/json"),
     }
 
@@ -136,7 +137,7 @@ def go_in(door: Door, client: Client, objects: dict[str, Any]) -> bool:
             one.seek(0)
     sent: dict[str, Any] = {"data": body}
     if door.route.startswith("api-"):
-        sent = {"data": json.dumps(body) if body else "", "content_type": "application/json"}
+        sent = {"data": json.dumps(body) if body else "", "content_type": door.content_type}
     with transaction.atomic():
         answer = getattr(client, door.method)(address, **({} if door.method == "get" else sent))
         status = answer.status_code

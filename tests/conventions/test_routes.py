@@ -53,6 +53,8 @@ from vhosts.models import (
     OperatorPolicy,
     Parameter,
     Policy,
+    PublishBatch,
+    PublishRequest,
     Queue,
     Shovel,
     VirtualHost,
@@ -187,6 +189,12 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         ).pk,
         "dashboard": Dashboard.objects.create(
             name="depths", owner=superuser, owner_name="root", created_at=now, updated_at=now
+        ).pk,
+        "publish_request": PublishRequest.objects.create(
+            broker=broker, vhost="/", size=1, author=superuser, key="a", created_at=now
+        ).pk,
+        "publish_batch": PublishBatch.objects.create(
+            broker=broker, vhost="/", total=0, size=0, author=superuser, key="a", created_at=now
         ).pk,
         "person": User.objects.create_user("somebody").pk,
         "kept": uuid4(),

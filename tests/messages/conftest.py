@@ -1,4 +1,5 @@
 """People with different rights to the messages of one broker; jobs that move messages."""
+"""People with different rights to the messages of one broker, and a place to publish to."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from django.contrib.auth import get_user_model
 
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
+from console.models import Broker
 from tests.factories import add_broker
 from tests.messages.moving import Mover
 
@@ -17,6 +19,7 @@ from tests.messages.moving import Mover
 @pytest.fixture
 def mover(make_broker: Any, scratch_vhost: Any, superuser: Any) -> Mover:
     return Mover(make_broker(), scratch_vhost, superuser)
+from vhosts.messages.publishing.where import Place
 
 
 @pytest.fixture
@@ -45,3 +48,16 @@ def person(db: None, now: Any) -> Callable[..., Any]:
 def reading(person: Any) -> Any:
     """An operator who may read payloads everywhere."""
     return person("reading", (Role.OPERATOR, True))
+
+
+@pytest.fixture
+def amqp_broker(make_broker: Any, live_broker: Any) -> Broker:
+    """The live broker with its AMQP address, so that no poll has to find it."""
+    at = live_broker.amqp_parameters()
+    found: Broker = make_broker(amqp_url=f"amqp://{at.host}:{at.port}")
+    return found
+
+
+@pytest.fixture
+def place(amqp_broker: Broker, scratch_vhost: Any) -> Place:
+    return Place(amqp_broker, scratch_vhost.name)

@@ -120,6 +120,8 @@ def _may_bind(row: Exchange, user: Any) -> Mapping[str, Any]:
     replaces = edits and binds and not EXCHANGE.permanent((row.vhost, row.name))
     return {
         "may_bind": binds,
+        "may_publish": not row.internal
+        and may(user, Permission.MESSAGES_PUBLISH, row.broker, row.vhost),
         "replace_url": reverse("exchange_replace", args=[row.pk]) if replaces else "",
     }
 

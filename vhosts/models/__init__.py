@@ -39,6 +39,9 @@ from vhosts.messages.dead_letters.model import (
 from vhosts.messages.masking.model import MaskingRule
 from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
 from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
+from vhosts.messages.publishing.batches.model import PublishBatch, PublishLine
+from vhosts.messages.publishing.model import PublishRequest
+from vhosts.messages.publishing.saved.model import MessageTemplate
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -88,6 +91,7 @@ __all__ = [
     "MaskingRule",
     "MessageJob",
     "MessageOutcome",
+    "MessageTemplate",
     "Node",
     "NodeSample",
     "NoisePattern",
@@ -95,6 +99,9 @@ __all__ = [
     "Parameter",
     "Policy",
     "Poll",
+    "PublishBatch",
+    "PublishLine",
+    "PublishRequest",
     "Queue",
     "QueuePeeks",
     "QueueRate",

@@ -12,6 +12,8 @@ from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
 from vhosts.messages.masking.api import MaskingRulesView
+from vhosts.messages.publishing.api import PublishView
+from vhosts.messages.publishing.batches.api import PublishFilesView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
@@ -33,6 +35,8 @@ _OWN = (
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),
     ("route", RouteView, "api-route"),
+    ("publish/files", PublishFilesView, "api-publish-files"),
+    ("publish", PublishView, "api-publish"),
     ("dashboards", DashboardsView, "api-dashboards"),
     ("definitions/backups", BackupsView, "api-backups"),
     ("definitions", DefinitionsView, "api-definitions"),

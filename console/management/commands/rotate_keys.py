@@ -1,6 +1,6 @@
 """`manage.py rotate_keys`: encrypt everything stored with the first encryption key.
 
-That is broker passwords, client keys, backups and import drafts. Run it after you put a new key
+That is broker passwords, client keys, backups, import drafts, saved messages and messages to publish. Run it after you put a new key
 first in CONSOLE_ENCRYPTION_KEYS; then you can remove the old one. A secret that no key decrypts is
 named and left as it is, and the exit code is 1. Prints no secret.
 """
@@ -16,7 +16,7 @@ from console.audit import record
 from console.errors import WrongEncryptionKey
 from console.models import Broker
 from console.secrets import rotate
-from vhosts.models import Backup, ImportDraft
+from vhosts.models import Backup, ImportDraft, MessageTemplate, PublishLine
 
 #: A broker's encrypted columns, and what is added to the broker's name if no key decrypts them.
 _SECRETS = {"password_encrypted": "", "tls_client_key_encrypted": " (client key)"}
@@ -41,8 +41,10 @@ class Command(BaseCommand):
                     # This isn't an edit of the broker: its generation and ETag stay the same.
                     broker.save(update_fields=[column])
                     done += 1
-            for model in (Backup, ImportDraft):
-                for row in model.objects.only("pk", "content_encrypted").select_for_update():
+            for model in (Backup, ImportDraft, PublishLine, MessageTemplate):
+                # A line that was sent has no content any more.
+                rows = model.objects.exclude(content_encrypted="")
+                for row in rows.only("pk", "content_encrypted").select_for_update():
                     try:
                         row.content_encrypted = rotate(row.content_encrypted)
                     except WrongEncryptionKey:

@@ -1,0 +1,1 @@
+"""Headers with exact AMQP types: from JSON, from what is typed, and back."""
