@@ -131,6 +131,10 @@ def watch_dead_letters() -> None:
     run_steps(
         "watch_dead_letters",
         {"sample": partial(sample_due, now), "replays": partial(watch_replays, now)},
+    )
+
+
+@shared_task(ignore_result=True)
 @recorded("publish_batch")
 def publish_batch(batch_id: str) -> None:
     """Send the lines of a file of messages that weren't sent yet. Safe to run twice or in parallel."""

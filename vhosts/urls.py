@@ -18,9 +18,9 @@ from vhosts.live.urls import live_routes
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.messages.dead_letters.urls import dead_letter_routes
-from vhosts.messages.peeking.urls import peek_routes
 from vhosts.messages.masking.pages import masking_routes
 from vhosts.messages.moving.urls import move_routes
+from vhosts.messages.peeking.urls import peek_routes
 from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise

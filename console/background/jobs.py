@@ -150,6 +150,9 @@ JOBS = (
         steps=(
             ("sample", "Take the samples that are due"),
             ("replays", "Count what comes back of replays"),
+        ),
+    ),
+    Job(
         name="sweep_messages",
         label="Find messages to publish",
         task="vhosts.tasks.sweep_messages",

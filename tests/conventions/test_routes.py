@@ -118,8 +118,10 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             base="a",
             first_seen_at=now,
             seen_at=now,
+        ).pk,
         "masking_rule": MaskingRule.objects.create(
             subject="header", target="x-card", action="mask", created_at=now
+        ).pk,
         "message_job": MessageJob.objects.create(
             broker=broker, vhost="/", queue="q", mode="delete", created_at=now
         ).pk,

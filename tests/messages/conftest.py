@@ -1,4 +1,3 @@
-"""People with different rights to the messages of one broker; jobs that move messages."""
 """People with different rights to the messages of one broker, and a place to publish to."""
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from accessctl.models import Grant
 from console.models import Broker
 from tests.factories import add_broker
 from tests.messages.moving import Mover
+from vhosts.messages.publishing.where import Place
 
 
 @pytest.fixture
 def mover(make_broker: Any, scratch_vhost: Any, superuser: Any) -> Mover:
     return Mover(make_broker(), scratch_vhost, superuser)
-from vhosts.messages.publishing.where import Place
 
 
 @pytest.fixture

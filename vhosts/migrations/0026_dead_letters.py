@@ -11,6 +11,7 @@ class Migration(migrations.Migration):
         ('console', '0023_other_management_urls'),
         ('vhosts', '0022_masking'),
         ('vhosts', '0023_peeks'),
+        ('vhosts', '0024_publishing'),
         ('vhosts', '0025_message_jobs'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
