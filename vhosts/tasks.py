@@ -26,7 +26,7 @@ from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
 from vhosts.live import reading as live
 from vhosts.messages.dead_letters.replay.watch import watch_replays
-from vhosts.messages.dead_letters.scheduled import sample_due
+from vhosts.messages.dead_letters.sampling.scheduled import sample_due
 from vhosts.messages.moving import notify as moves
 from vhosts.messages.moving.progress import due_jobs
 from vhosts.messages.moving.run import run_job

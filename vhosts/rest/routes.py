@@ -11,7 +11,7 @@ from vhosts.diagnosis.api import FindingsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
-from vhosts.messages.dead_letters.api import DeadLetterGroupsView, DeadLetterQueuesView
+from vhosts.messages.dead_letters.rest.api import DeadLetterGroupsView, DeadLetterQueuesView
 from vhosts.messages.masking.api import MaskingRulesView
 from vhosts.messages.publishing.api import PublishView
 from vhosts.messages.publishing.batches.api import PublishFilesView

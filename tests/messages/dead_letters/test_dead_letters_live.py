@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
-from vhosts.messages.dead_letters.groups import groups_of
-from vhosts.messages.dead_letters.sample import sample_queue
+from vhosts.messages.dead_letters.listing.groups import groups_of
+from vhosts.messages.dead_letters.sampling.sample import sample_queue
 from vhosts.models import DeadLetterCount, DeadLetterGroup, DeadLetterSample, Queue
 
 pytestmark = pytest.mark.django_db

@@ -13,9 +13,9 @@ import pika
 
 from accessctl.authorize import AnyUser
 from console.rabbitmq.amqp.message import Message
+from vhosts.messages.dead_letters.listing.queues import DeadQueue
+from vhosts.messages.dead_letters.listing.reached import Place
 from vhosts.messages.dead_letters.parsing.exceptions import alike
-from vhosts.messages.dead_letters.queues import DeadQueue
-from vhosts.messages.dead_letters.reached import Place
 from vhosts.messages.showing import Reader, reader_of, shown
 from vhosts.models import DeadLetterCount, DeadLetterGroup
 

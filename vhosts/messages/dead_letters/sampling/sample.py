@@ -16,8 +16,8 @@ from django.db import transaction
 from accessctl.authorize import AnyUser, may, require
 from accessctl.rights import Permission
 from console.rabbitmq.amqp.message import Message
-from vhosts.messages.dead_letters.look import look
 from vhosts.messages.dead_letters.parsing.grouping import Group, Letter, grouped, letter_of
+from vhosts.messages.dead_letters.sampling.look import look
 from vhosts.models import DeadLetterCount, DeadLetterGroup, DeadLetterSample, Queue
 
 #: Groups that no sample has found for so long are deleted with their counts.
