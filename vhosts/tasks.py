@@ -26,7 +26,7 @@ from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
 from vhosts.live import reading as live
 from vhosts.messages.dead_letters.replay.watch import watch_replays
-from vhosts.messages.dead_letters.scheduled import sample_due
+from vhosts.messages.dead_letters.sampling.scheduled import sample_due
 from vhosts.messages.listening.viewers import forget_taps
 from vhosts.messages.moving import notify as moves
 from vhosts.messages.moving.progress import due_jobs
@@ -136,6 +136,7 @@ def watch_dead_letters() -> None:
     )
 
 
+@shared_task(ignore_result=True)
 @recorded("publish_batch")
 def publish_batch(batch_id: str) -> None:
     """Send the lines of a file of messages that weren't sent yet. Safe to run twice or in parallel."""

@@ -20,10 +20,8 @@ from vhosts.matrix import views as matrix
 from vhosts.messages.connecting.urls import connecting_routes
 from vhosts.messages.dead_letters.urls import dead_letter_routes
 from vhosts.messages.listening.urls import listening_routes
-from vhosts.messages.moving.urls import move_routes
-from vhosts.messages.peeking.urls import peek_routes
-from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.messages.masking.pages import masking_routes
+from vhosts.messages.moving.urls import move_routes
 from vhosts.messages.peeking.urls import peek_routes
 from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.nodes import views as nodes
@@ -83,6 +81,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *masking_routes,
     *publishing_routes,
     *peek_routes,
+    *dead_letter_routes,
+    *publishing_routes,
+    *peek_routes,
+    *masking_routes,
+    *move_routes,
     path("dashboards/", dashboards.dashboards, name="dashboards"),
     path("dashboards/new/", dashboards.dashboard_new, name="dashboard_new"),
     path("dashboards/chart/", dashboards.chart_table, name="chart_table"),

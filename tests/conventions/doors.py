@@ -358,9 +358,13 @@ ACTS = [
               Door("dead_letter_schedule", ("queue",), body={"every": ""})]),
     act("replay dead letters", "messages:move",
         page=[Door("dead_letter_replay", ("dead_letter_group",), body={"to": "original", "step": "apply"}),
-              Door("dead_letter_replay_all", ("queue",), body={"to": "original", "step": "apply"})]),
+              Door("dead_letter_replay_all", ("queue",), body={"to": "original", "step": "apply"})],
+        api=[Door("api-dead-letter-groups-replay", ("dead_letter_group",)),
+             Door("api-dead-letter-queues-replay", ("queue",))]),
     act("discard dead letters", "messages:move",
-        page=[Door("dead_letter_discard", ("dead_letter_group",)), Door("dead_letter_discard_all", ("queue",))]),
+        page=[Door("dead_letter_discard", ("dead_letter_group",)), Door("dead_letter_discard_all", ("queue",))],
+        api=[Door("api-dead-letter-groups-discard", ("dead_letter_group",)),
+             Door("api-dead-letter-queues-discard", ("queue",))]),
     act("set a noise pattern", "brokers:edit",
         page=[Door("noise", body={"pattern": "new*"}), Door("noise_remove", ("noise_pattern",))],
         api=[Door("api-noise-list", body={"pattern": "new*"}),
@@ -470,6 +474,7 @@ OWN = {
     "once", "openid_connect_login", "livez", "readyz", "metrics",
     "api-route-list",  # calculates, changes nothing
     "queues_policy",  # leads to the form of a policy
+    "dead_letters_sample", "dead_letter_messages", "api-dead-letter-queues-sample",  # read, by a right to see: tests/messages/dead_letters
     "queue_messages", "api-queues-peek",  # read, by a right to see: tests/messages/test_peek_live.py
     "fleet_density",  # one's own choice
 }  # fmt: skip

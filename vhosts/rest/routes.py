@@ -12,8 +12,9 @@ from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
 from vhosts.messages.connecting.api import ConnectView
-from vhosts.messages.publishing.api import PublishView
+from vhosts.messages.dead_letters.rest.api import DeadLetterGroupsView, DeadLetterQueuesView
 from vhosts.messages.masking.api import MaskingRulesView
+from vhosts.messages.publishing.api import PublishView
 from vhosts.messages.publishing.batches.api import PublishFilesView
 from vhosts.messages.publishing.saved.api import TemplatesView
 from vhosts.nodes.api import NodesView
@@ -29,6 +30,8 @@ _OWN = (
     ("limits", LimitsView, "api-limits"),
     ("nodes", NodesView, "api-nodes"),
     ("findings", FindingsView, "api-findings"),
+    ("dead-letters/queues", DeadLetterQueuesView, "api-dead-letter-queues"),
+    ("dead-letters/groups", DeadLetterGroupsView, "api-dead-letter-groups"),
     ("masking-rules", MaskingRulesView, "api-masking-rules"),
     ("noise", NoiseView, "api-noise"),
     ("upgrade-readiness", ReadinessView, "api-readiness"),

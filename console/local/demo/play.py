@@ -7,6 +7,7 @@ RABBITMQ_AMQP_URL, both with the login.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import random
@@ -46,6 +47,8 @@ class Producer:
     routing_keys: tuple[str, ...]
     rate: Callable[[], float]
     headers: tuple[dict[str, str], ...] = ({},)
+    #: Returns a body of JSON by its number; None: text.
+    text: Callable[[int], str] | None = None
 
     def run(self, channel: BlockingChannel) -> None:
         count = 0
@@ -54,10 +57,10 @@ class Producer:
             channel.basic_publish(
                 self.exchange,
                 random.choice(self.routing_keys),  # noqa: S311 (an example, no secret)
-                f"{self.name} {count}: {'#' * random.randrange(200)}".encode(),  # noqa: S311
+                self._body(count).encode(),
                 pika.BasicProperties(
                     delivery_mode=2,
-                    content_type="text/plain",
+                    content_type="application/json" if self.text else "text/plain",
                     message_id=f"{self.name}-{count}",
                     timestamp=int(time.time()),
                     headers=dict(random.choice(self.headers)),  # noqa: S311
@@ -65,6 +68,17 @@ class Producer:
             )
             # Also answers heartbeats, unlike a plain sleep.
             channel.connection.process_data_events(time_limit=1 / self.rate())
+
+    def _body(self, count: int) -> str:
+        if self.text is not None:
+            return self.text(count)
+        return f"{self.name} {count}: {'#' * random.randrange(200)}"  # noqa: S311
+
+
+def _invoice(number: int) -> str:
+    country = random.choice(("DE", "FR", "XI"))  # noqa: S311
+    lines = [{"sku": "KT-4410", "qty": number % 3 + 1, "net": 18.4}]
+    return json.dumps({"invoice_id": f"INV-{number}", "country": country, "lines": lines})
 
 
 @dataclass(frozen=True)
@@ -88,8 +102,43 @@ class Consumer:
                 channel.basic_ack(method.delivery_tag)
 
 
+@dataclass(frozen=True)
+class Billing:
+    """A consumer of invoices that fails now and then: it tries once more with the exception in a
+    header, then rejects the message. With an `error_queue`, it moves the message there by itself."""
+
+    name: str
+    queue: str
+    rate: Callable[[], float]
+    errors: tuple[str, ...]
+    error_queue: str = ""
+
+    def run(self, channel: BlockingChannel) -> None:
+        channel.basic_qos(prefetch_count=2)
+        for method, properties, body in channel.consume(self.queue):
+            channel.connection.process_data_events(time_limit=1 / self.rate())
+            headers = properties.headers or {}
+            if "x-exception-message" in headers:
+                channel.basic_reject(method.delivery_tag, requeue=False)
+                continue
+            if random.randrange(100) < 12:  # noqa: S311
+                error = random.choice(self.errors)  # noqa: S311
+                of_type, text = error.split(": ", 1)
+                properties.headers = {
+                    **headers,
+                    **(
+                        {"MT-Fault-ExceptionType": of_type, "MT-Fault-Message": text}
+                        if self.error_queue
+                        else {"x-exception-type": of_type, "x-exception-message": text}
+                    ),
+                }
+                channel.basic_publish("", self.error_queue or self.queue, body, properties)
+            channel.basic_ack(method.delivery_tag)
+
+
 LEVELS = ("info", "warning", "error", "critical")
-PLAYERS: tuple[Producer | Consumer, ...] = (
+Player = Producer | Consumer | Billing
+PLAYERS: tuple[Player, ...] = (
     # Work queue: two workers handle five messages a second, and up to nine arrive.
     Producer("new-task", "", ("task_queue",), swing(5, 4, 180)),
     Consumer("worker-1", "task_queue", steady(3)),
@@ -125,6 +174,18 @@ PLAYERS: tuple[Producer | Consumer, ...] = (
     Producer("shop", "orders", ("order",), swing(3, 2.5, 150, 0.5)),
     Consumer("order-desk", "orders.incoming", steady(2.5), refuses=15, prefetch=3),
     Consumer("complaints", "orders.dead", swing(0.8, 0.7, 240), prefetch=2),
+    # Invoices that fail with an exception in a header: dead letters to look at and to replay.
+    Producer("invoicing", "orders", ("invoice",), steady(1), text=_invoice),
+    Billing(
+        "billing",
+        "invoices",
+        steady(3),
+        ("TaxRateMissing: no rate for country XI", "HttpTimeout: POST /v2/pdf after 30 s"),
+    ),
+    Producer("labelling", "", ("labels",), steady(0.7), text=_invoice),
+    Billing(
+        "labels", "labels", steady(2), ("Shop.AddressException: unknown postcode",), "labels_error"
+    ),
     # A quorum queue and a stream.
     Producer("payments", "", ("payments",), swing(2, 1.5, 100)),
     Consumer("ledger", "payments", steady(2), prefetch=10),
@@ -134,7 +195,7 @@ PLAYERS: tuple[Producer | Consumer, ...] = (
 )
 
 
-def play(player: Producer | Consumer, url: str) -> None:
+def play(player: Player, url: str) -> None:
     """Run one player over its own connection, and reconnect when it is lost. Never returns."""
     parameters = pika.URLParameters(url)
     parameters.virtual_host = topology.VHOST

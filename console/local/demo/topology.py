@@ -38,6 +38,13 @@ QUEUES: dict[str, dict[str, Any]] = {
         "x-message-ttl": 45_000,
     },
     "orders.dead": {"x-max-length": 5000},
+    "invoices": {
+        "x-dead-letter-exchange": "orders.dead-letters",
+        "x-dead-letter-routing-key": "invoice",
+    },
+    "invoices.dead": {"x-max-length": 5000},
+    "labels": {},
+    "labels_error": {"x-max-length": 5000},
     "payments": {"x-queue-type": "quorum"},
     "events": {"x-queue-type": "stream", "x-max-age": "6h", "x-max-length-bytes": 50_000_000},
     **{name: {"x-max-length": 200} for name in ODD_NAMES},
@@ -65,6 +72,8 @@ BINDINGS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("documents", "documents.any-report", "", {"x-match": "any", "type": "report", "format": "ps"}),
     ("orders", "orders.incoming", "order", {}),
     ("orders.dead-letters", "orders.dead", "order", {}),
+    ("orders", "invoices", "invoice", {}),
+    ("orders.dead-letters", "invoices.dead", "invoice", {}),
 )
 
 #: Each user's tags, and (configure, write, read) in VHOST or None.

@@ -27,7 +27,7 @@ def found(
 ) -> Callable[..., Any]:
     """found() -> the dead letter queues of the place, after a poll and an inventory."""
     from console.scope import Scope
-    from vhosts.messages.dead_letters.queues import dead_letter_queues
+    from vhosts.messages.dead_letters.listing.queues import dead_letter_queues
 
     def find() -> Any:
         poll_now(broker)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from console.errors import InvalidField
 from console.models import AuditEntry, Broker
-from vhosts.messages.dead_letters.jobs import jobs_in
+from vhosts.messages.dead_letters.listing.jobs import jobs_in
 from vhosts.messages.dead_letters.replay.plan import Destination
 from vhosts.messages.dead_letters.replay.service import (
     Options,
@@ -19,7 +19,7 @@ from vhosts.messages.dead_letters.replay.service import (
     start_replay,
 )
 from vhosts.messages.dead_letters.replay.watch import watch_replays
-from vhosts.messages.dead_letters.sample import sample_queue
+from vhosts.messages.dead_letters.sampling.sample import sample_queue
 from vhosts.messages.moving.model import MessageJob
 from vhosts.messages.moving.run import run_job
 from vhosts.models import DeadLetterGroup, DeadLetterReplay

@@ -20,16 +20,16 @@ from console.faces.lists import Column, read_scope, stream_csv
 from console.scope import PARAMETERS
 from vhosts.authorize import access_queue
 from vhosts.messages.dead_letters.access import access_group, queue_of
-from vhosts.messages.dead_letters.groups import BY, GroupRow
-from vhosts.messages.dead_letters.letters import letters_of_group
-from vhosts.messages.dead_letters.look import MOST
-from vhosts.messages.dead_letters.page import Asked, board
+from vhosts.messages.dead_letters.listing.groups import BY, GroupRow
+from vhosts.messages.dead_letters.listing.page import Asked, board
+from vhosts.messages.dead_letters.listing.queues import dead_letter_queues
 from vhosts.messages.dead_letters.parsing.deaths import REASONS
 from vhosts.messages.dead_letters.parsing.exceptions import alike
-from vhosts.messages.dead_letters.queues import dead_letter_queues
 from vhosts.messages.dead_letters.replay.service import groups_for
-from vhosts.messages.dead_letters.sample import sample_queue
-from vhosts.messages.dead_letters.settings import EVERY, mark_queue, schedule_samples
+from vhosts.messages.dead_letters.sampling.letters import letters_of_group
+from vhosts.messages.dead_letters.sampling.look import MOST
+from vhosts.messages.dead_letters.sampling.sample import sample_queue
+from vhosts.messages.dead_letters.sampling.settings import EVERY, mark_queue, schedule_samples
 from vhosts.models import DeadLetterGroup
 
 #: Queues that one request samples; the rest by another.

@@ -24,7 +24,7 @@ class ReplayForm(forms.Form):
             ("other", "Another exchange of this virtual host"),
         ],
         initial="original",
-        widget=forms.RadioSelect({"class": "form-check-input"}),
+        widget=forms.Select({"class": "form-select"}),
         help_text="Exchange and routing key of the first death in x-death.",
     )
     exchange = forms.CharField(required=False, strip=False, max_length=255, widget=forms.TextInput(_TEXT), help_text="For another target. Empty: the default exchange, with a queue’s name as key.")  # fmt: skip

@@ -11,9 +11,9 @@ from django.db import transaction
 from accessctl.authorize import AnyUser, may, require
 from accessctl.rights import Permission
 from console.errors import InvalidField
-from vhosts.messages.dead_letters.look import Looked, look
 from vhosts.messages.dead_letters.replay.plan import Destination, Plan, plan_replay
 from vhosts.messages.dead_letters.replay.selection import Wanted
+from vhosts.messages.dead_letters.sampling.look import Looked, look
 from vhosts.messages.moving.model import MessageJob
 from vhosts.messages.moving.places import Mode, Place, Selection, Target
 from vhosts.messages.moving.start import start_move

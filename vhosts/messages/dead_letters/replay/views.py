@@ -18,7 +18,7 @@ from console.errors import ConsoleError, InvalidField
 from console.scope import Scope
 from vhosts.authorize import access_queue
 from vhosts.messages.dead_letters.access import access_group, queue_of
-from vhosts.messages.dead_letters.groups import exception_for
+from vhosts.messages.dead_letters.listing.groups import exception_for
 from vhosts.messages.dead_letters.replay.form import ReplayForm
 from vhosts.messages.dead_letters.replay.service import (
     Preview,

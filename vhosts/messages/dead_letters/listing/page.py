@@ -9,10 +9,10 @@ from typing import Any
 
 from accessctl.authorize import AnyUser
 from console.scope import Scope
-from vhosts.messages.dead_letters.groups import BY, GroupRow, groups_of
-from vhosts.messages.dead_letters.jobs import Jobs, jobs_in
+from vhosts.messages.dead_letters.listing.groups import BY, GroupRow, groups_of
+from vhosts.messages.dead_letters.listing.jobs import Jobs, jobs_in
+from vhosts.messages.dead_letters.listing.queues import DeadQueue, Found, dead_letter_queues
 from vhosts.messages.dead_letters.parsing.deaths import REASONS
-from vhosts.messages.dead_letters.queues import DeadQueue, Found, dead_letter_queues
 
 _DAY = timedelta(days=1)
 _MOST_TEXT = 255

@@ -12,8 +12,8 @@ from django.db.models import Q
 from accessctl.authorize import AnyUser, may
 from accessctl.rights import Permission
 from console.scope import Scope
-from vhosts.messages.dead_letters.figures import Figures, figures_of
-from vhosts.messages.dead_letters.reached import (
+from vhosts.messages.dead_letters.listing.figures import Figures, figures_of
+from vhosts.messages.dead_letters.listing.reached import (
     Origin,
     Place,
     Reached,

@@ -13,9 +13,9 @@ import pika
 
 from accessctl.authorize import AnyUser
 from console.rabbitmq.amqp.message import Message
+from vhosts.messages.dead_letters.listing.queues import DeadQueue
+from vhosts.messages.dead_letters.listing.reached import Place
 from vhosts.messages.dead_letters.parsing.exceptions import alike
-from vhosts.messages.dead_letters.queues import DeadQueue
-from vhosts.messages.dead_letters.reached import Place
 from vhosts.messages.showing import Reader, reader_of, shown
 from vhosts.models import DeadLetterCount, DeadLetterGroup
 
@@ -41,6 +41,8 @@ class GroupRow:
     held_in: list[DeadQueue] = field(default_factory=list)
     week: tuple[int | None, ...] = ()
     is_chosen: bool = False
+    #: Whether another line differs only in the shape of the body.
+    shows_shape: bool = False
 
     @property
     def id(self) -> int:
@@ -128,6 +130,7 @@ def groups_of(
         found.rows.append(row)
         if holder not in found.held_in:
             found.held_in.append(holder)
+    _note_shapes(merged.values())
     rows = sorted(merged.values(), key=lambda one: (-one.count, one.origins, one.exception))
     _add_trends(rows, now)
     return rows
@@ -171,6 +174,16 @@ def _key(
         return (row.exception_header, alike(exception), hidden, "" if exception else row.reason)
     base = row.base if not hidden else (row.origin, row.reason, row.exception_header)
     return (row.broker_id, row.vhost, row.queue, base, shape)
+
+
+def _note_shapes(rows: Iterable[GroupRow]) -> None:
+    alike: dict[tuple[Any, ...], list[GroupRow]] = defaultdict(list)
+    for row in rows:
+        one = row.rows[0]
+        alike[one.broker_id, one.vhost, one.queue, one.base].append(row)
+    for same in alike.values():
+        for row in same:
+            row.shows_shape = len(same) > 1
 
 
 def _add_trends(rows: Sequence[GroupRow], now: datetime) -> None:

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from console.errors import NotAllowed
-from vhosts.messages.dead_letters.sample import note_trouble, sample_queue
+from vhosts.messages.dead_letters.sampling.sample import note_trouble, sample_queue
 from vhosts.models import DeadLetterSetting, Queue
 
 log = structlog.get_logger(__name__)

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from accessctl.authorize import AnyUser
 from console.rabbitmq.amqp.message import Message
-from vhosts.messages.dead_letters.look import look
 from vhosts.messages.dead_letters.parsing.grouping import letter_of
-from vhosts.messages.dead_letters.sample import require_sample
+from vhosts.messages.dead_letters.sampling.look import look
+from vhosts.messages.dead_letters.sampling.sample import require_sample
 from vhosts.messages.showing import Death, Shown, reader_of, shown
 from vhosts.models import DeadLetterGroup, Queue
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
 from accessctl.authorize import AnyUser, may, require
 from accessctl.rights import Permission
 from console.rabbitmq.amqp.message import Message
-from vhosts.messages.dead_letters.look import look
 from vhosts.messages.dead_letters.parsing.grouping import Group, Letter, grouped, letter_of
+from vhosts.messages.dead_letters.sampling.look import look
 from vhosts.models import DeadLetterCount, DeadLetterGroup, DeadLetterSample, Queue
 
 #: Groups that no sample has found for so long are deleted with their counts.
@@ -89,8 +90,8 @@ def _store(
     acting_user: AnyUser,
     now: datetime,
 ) -> None:
-    place = {"broker": queue.broker, "vhost": queue.vhost, "queue": queue.name}
-    values = {
+    place: dict[str, Any] = {"broker": queue.broker, "vhost": queue.vhost, "queue": queue.name}
+    values: dict[str, Any] = {
         "tried_at": now, "trouble": "", "read_at": now, "read": len(letters), "ready": ready,
         "without_deaths": sum(letter.deaths.first is None for letter in letters),
         "left_out": left_out, "with_shapes": shapes, "author_name": acting_user.get_username(),

@@ -1,0 +1,1 @@
+"""What the page, the export and the API list: queues, groups, figures, jobs. No broker is called."""
