@@ -17,6 +17,7 @@ from vhosts.limits import views as limits
 from vhosts.live.urls import live_routes
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
+from vhosts.messages.learning.urls import learning_routes
 from vhosts.messages.listening.urls import listening_routes
 from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.nodes import views as nodes
@@ -68,6 +69,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/members/", replicas.members, name="queue_members"),
     path("queues/<int:queue_id>/members/change/", replicas.change_member, name="queue_member"),
     *live_routes,
+    *learning_routes,
     *listening_routes,
     *publishing_routes,
     path("dashboards/", dashboards.dashboards, name="dashboards"),

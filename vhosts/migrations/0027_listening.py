@@ -11,6 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('console', '0023_other_management_urls'),
         ('vhosts', '0022_masking'),
+        ('vhosts', '0024_publishing'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
