@@ -19,6 +19,7 @@ from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.messages.connecting.urls import connecting_routes
 from vhosts.messages.dead_letters.urls import dead_letter_routes
+from vhosts.messages.learning.urls import learning_routes
 from vhosts.messages.listening.urls import listening_routes
 from vhosts.messages.masking.pages import masking_routes
 from vhosts.messages.moving.urls import move_routes
@@ -73,6 +74,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/members/", replicas.members, name="queue_members"),
     path("queues/<int:queue_id>/members/change/", replicas.change_member, name="queue_member"),
     *live_routes,
+    *learning_routes,
     *listening_routes,
     *publishing_routes,
     *dead_letter_routes,

@@ -1,7 +1,6 @@
 // The page that listens: asks once a second for what came, puts it on top, keeps the last few. While it is paused the
 // messages that the console keeps stay where they are. While the page is hidden nothing is asked, so listening ends.
 const EVERY_MS = 1000;
-const box = document.querySelector("[data-listen]");
 
 function part(text) {
   const template = document.createElement("template");
@@ -9,7 +8,7 @@ function part(text) {
   return template.content;
 }
 
-function listen() {
+function listen(box) {
   const rows = box.querySelector("[data-rows]");
   const status = box.querySelector("[data-status]");
   const none = box.querySelector("[data-none]");
@@ -23,7 +22,7 @@ function listen() {
   let ended = false;
 
   function trim() {
-    while (rows.childElementCount > Number(keep.value)) rows.lastElementChild.remove();
+    while (rows.childElementCount > Number(keep?.value ?? 50)) rows.lastElementChild.remove();
     none.hidden = rows.childElementCount > 0;
   }
 
@@ -36,7 +35,7 @@ function listen() {
     asking = true;
     try {
       const query = new URLSearchParams({ after, paused: paused ? "1" : "0" });
-      for (const [name, value] of new FormData(filter)) if (value.trim()) query.append(name, value);
+      for (const [name, value] of filter ? new FormData(filter) : []) if (value.trim()) query.append(name, value);
       const answer = await fetch(box.dataset.listen, { method: "POST", body: query, headers: { "X-CSRFToken": token } });
       if (answer.status === 404 || answer.status === 403) {
         ended = true;
@@ -75,19 +74,19 @@ function listen() {
     },
     true,
   );
-  pause.addEventListener("click", () => {
+  pause?.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
     pause.textContent = paused ? "Resume" : "Pause";
     if (paused) say("Paused. The list stays as it is.");
     ask();
   });
-  box.querySelector("[data-clear]").addEventListener("click", () => {
+  box.querySelector("[data-clear]")?.addEventListener("click", () => {
     rows.replaceChildren();
     trim();
   });
-  keep.addEventListener("change", trim);
-  filter.addEventListener("submit", (event) => event.preventDefault());
+  keep?.addEventListener("change", trim);
+  filter?.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("visibilitychange", ask);
   // The tap needn't wait until this page counts as left.
   window.addEventListener("pagehide", (event) => {
@@ -100,4 +99,4 @@ function listen() {
   ask();
 }
 
-if (box) listen();
+for (const box of document.querySelectorAll("[data-listen]")) listen(box);

@@ -186,6 +186,7 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         **connect_client(broker, now),
         "tap_viewer": tap_viewer(broker, superuser, now),
         "tapped": 1,
+        "example": "hello",
         "token": token.pk,
         "grant": Grant.objects.create(
             group=Group.objects.create(name="team"), role=Role.VIEWER, created_at=now

@@ -17,9 +17,11 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def demo_vhost(live_broker):
     """Nothing of the demo before and after: its users are the node's, not the vhost's."""
-    live_broker.forget("vhosts", topology.VHOST)
+    for name in (topology.VHOST, topology.LEARN_VHOST):
+        live_broker.forget("vhosts", name)
     yield topology.VHOST
-    live_broker.forget("vhosts", topology.VHOST)
+    for name in (topology.VHOST, topology.LEARN_VHOST):
+        live_broker.forget("vhosts", name)
     for name in topology.USERS:
         live_broker.forget("users", name)
 

@@ -7,22 +7,20 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pika
 import pytest
 from django.contrib.auth import get_user_model
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
 from console.models import AuditEntry, Broker
+from tests.messages.listening import listening, signed_in, taps_end, wait
 from vhosts.messages.listening.model import Tap, TapSlice, TapViewer
 from vhosts.messages.listening.runner import LEFT_AFTER, LISTENS_FOR
 from vhosts.models import Exchange, Queue
@@ -30,21 +28,11 @@ from vhosts.models import Exchange, Queue
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def wait(what: Callable[[], Any], within_s: float = 40) -> Any:
-    """Return what `what` returns as soon as that is true."""
-    end = time.monotonic() + within_s
-    while not (found := what()):
-        assert time.monotonic() < end, "It didn't happen."
-        time.sleep(0.1)
-    return found
-
-
 @pytest.fixture(autouse=True)
 def _taps_end(db: None) -> Iterator[None]:
     """No thread of a test listens on into the next."""
     yield
-    TapViewer.objects.all().delete()
-    wait(lambda: not Tap.objects.exists() or not Tap.objects.filter(viewers=None).delete()[0])
+    taps_end()
 
 
 @pytest.fixture
@@ -85,46 +73,6 @@ def person(broker: Broker, scratch_vhost: Any) -> Callable[..., Any]:
     return make
 
 
-def signed_in(user: Any) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-class Page:
-    """A listening page, as its script asks for it."""
-
-    def __init__(self, client: Client, broker: Broker, **params: str) -> None:
-        self.client = client
-        answer = client.post(reverse("listen_start"), {"broker": broker.pk, **params})
-        assert answer.status_code == 302, answer.content.decode()
-        shown = client.get(answer["Location"])
-        assert shown.status_code == 200
-        self.id = parse_qs(urlsplit(answer["Location"]).query)["viewer"][0]
-        found = re.search(r'data-after="(\d+)"', shown.content.decode())
-        assert found is not None
-        self.after = found[1]
-        self.text = ""
-
-    def ask(self, **params: str) -> str:
-        address = reverse("listen_messages", args=[self.id])
-        answer = self.client.post(address, {"after": self.after, **params})
-        assert answer.status_code == 200, answer.status_code
-        text = answer.content.decode()
-        found = re.search(r'data-after="(\d+)"', text)
-        assert found is not None
-        self.after = found[1]
-        self.text += text
-        return text
-
-    def hears(self, part: str) -> bool:
-        self.ask()
-        return part in self.text
-
-    def stop(self) -> None:
-        assert self.client.post(reverse("listen_stop", args=[self.id])).status_code == 302
-
-
 def begun() -> bool:
     return Tap.objects.filter(listening_since__isnull=False).exists()
 
@@ -137,7 +85,7 @@ def queues_of_taps(live_broker: Any, vhost: str) -> list[str]:
 def test_a_page_hears_what_comes(
     broker: Broker, exchange: Exchange, superuser: Any, scratch_vhost: Any, live_broker: Any
 ) -> None:
-    page = Page(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
+    page = listening(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
     wait(begun)
     scratch_vhost.channel.basic_publish(
         "logs", "a.key", b"<b>hello</b>", pika.BasicProperties(headers={"shop": "one"})
@@ -169,7 +117,7 @@ def test_viewers_share_a_tap_and_each_sees_what_they_may(
     reader = person("reader", Role.OPERATOR, reads=True)
     other = person("other", Role.OPERATOR)
     pages = [
-        Page(signed_in(user), broker, vhost=exchange.vhost, exchange="logs")
+        listening(signed_in(user), broker, vhost=exchange.vhost, exchange="logs")
         for user in (reader, other)
     ]
     assert Tap.objects.count() == 1
@@ -194,7 +142,7 @@ def test_a_right_that_is_withdrawn_ends_listening(
     broker: Broker, exchange: Exchange, person: Callable[..., Any]
 ) -> None:
     user = person("reader", Role.OPERATOR, reads=True)
-    page = Page(signed_in(user), broker, vhost=exchange.vhost, exchange="logs")
+    page = listening(signed_in(user), broker, vhost=exchange.vhost, exchange="logs")
     Grant.objects.filter(user=user).delete()
     address = reverse("listen_messages", args=[page.id])
     assert page.client.post(address, {"after": "0"}).status_code in (403, 404)
@@ -224,7 +172,7 @@ def test_without_rights_there_is_nothing(
 def test_a_tap_ends_when_its_last_viewer_is_gone(
     broker: Broker, exchange: Exchange, superuser: Any, live_broker: Any
 ) -> None:
-    page = Page(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
+    page = listening(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
     wait(begun)
     wait(lambda: queues_of_taps(live_broker, exchange.vhost))
     TapViewer.objects.filter(pk=page.id).update(seen_at=timezone.now() - LEFT_AFTER)
@@ -235,7 +183,7 @@ def test_a_tap_ends_when_its_last_viewer_is_gone(
 
 
 def test_listening_ends_after_its_time(broker: Broker, exchange: Exchange, superuser: Any) -> None:
-    page = Page(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
+    page = listening(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
     TapViewer.objects.filter(pk=page.id).update(joined_at=timezone.now() - LISTENS_FOR)
     address = reverse("listen_messages", args=[page.id])
     assert page.client.post(address, {"after": "0"}).status_code == 404
@@ -272,7 +220,7 @@ def test_a_killed_process_leaves_nothing_and_another_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(viewers, "ensure_running", lambda *_: None)
-        page = Page(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
+        page = listening(signed_in(superuser), broker, vhost=exchange.vhost, exchange="logs")
         name = connection.settings_dict["NAME"]
         process = subprocess.Popen([sys.executable, "-c", _RUNNER, name])
         try:
@@ -325,7 +273,7 @@ def test_an_alternate_exchange_loses_nothing_to_a_key_of_ones_own(
         "main", "topic", arguments={"alternate-exchange": "rest"}
     )
     see(broker, scratch_vhost.name, "main", "topic")
-    page = Page(
+    page = listening(
         signed_in(superuser), broker,
         vhost=scratch_vhost.name, exchange="main", mode="key", key="#",
     )  # fmt: skip
@@ -339,7 +287,7 @@ def test_a_queues_bindings_are_copied(
     scratch_vhost.channel.exchange_declare("topics", "topic")
     scratch_vhost.channel.queue_bind("theirs", "topics", "kern.*")
     Queue.objects.create(broker=broker, vhost=exchange.vhost, name="theirs", first_seen_at=now)
-    page = Page(signed_in(superuser), broker, vhost=exchange.vhost, queue="theirs")
+    page = listening(signed_in(superuser), broker, vhost=exchange.vhost, queue="theirs")
     wait(begun)
     for key, body in (("cron.info", b"not for it"), ("kern.info", b"for it")):
         scratch_vhost.channel.basic_publish("topics", key, body)

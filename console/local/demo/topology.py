@@ -6,13 +6,17 @@ import base64
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import pika
 
+from vhosts.messages.learning import objects as learning
+
 VHOST = "/test/4730"
+#: Of the page Learn, which prefers it (vhosts.messages.learning.pages).
+LEARN_VHOST = "learn"
 
 #: Queues with unusual but legal names, which every page must be able to show.
 ODD_NAMES = (
@@ -129,7 +133,8 @@ def declare(url: str, amqp_url: str, *, make_password: Callable[[], str]) -> Non
             "vhosts", VHOST, description="Examples of the RabbitMQ tutorials", tags="demo,tutorial"
         )
     api.put("permissions", VHOST, api.username, configure=".*", write=".*", read=".*")
-    _declare_queues(amqp_url)
+    _declare(amqp_url, VHOST, EXCHANGES, QUEUES, BINDINGS)
+    _declare_examples(api, amqp_url)
     api.put(
         *("policies", VHOST, "demo-everything"),
         **{"pattern": r"^topic\.everything$", "apply-to": "queues", "priority": 1},
@@ -155,17 +160,32 @@ def declare(url: str, amqp_url: str, *, make_password: Callable[[], str]) -> Non
     )
 
 
-def _declare_queues(amqp_url: str) -> None:
+def _declare_examples(api: _Api, amqp_url: str) -> None:
+    """Declare what the page *Learn* needs, in a virtual host of its own."""
+    if not api.has("vhosts", LEARN_VHOST):
+        api.put("vhosts", LEARN_VHOST, description="Examples of the page Learn", tags="demo")
+    api.put("permissions", LEARN_VHOST, api.username, configure=".*", write=".*", read=".*")
+    queues = dict.fromkeys(learning.QUEUES, learning.ARGUMENTS)
+    _declare(amqp_url, LEARN_VHOST, learning.EXCHANGES, queues, learning.BINDINGS)
+
+
+def _declare(
+    amqp_url: str,
+    vhost: str,
+    exchanges: Mapping[str, str],
+    queues: Mapping[str, Mapping[str, Any]],
+    bindings: Iterable[tuple[str, str, str, Mapping[str, Any]]],
+) -> None:
     parameters = pika.URLParameters(amqp_url)
-    parameters.virtual_host = VHOST
+    parameters.virtual_host = vhost
     connection = pika.BlockingConnection(parameters)
     try:
         channel = connection.channel()
-        for exchange, kind in EXCHANGES.items():
+        for exchange, kind in exchanges.items():
             channel.exchange_declare(exchange, kind, durable=True)
-        for queue, arguments in QUEUES.items():
-            channel.queue_declare(queue, durable=True, arguments=arguments)
-        for exchange, queue, key, binding_arguments in BINDINGS:
-            channel.queue_bind(queue, exchange, key, arguments=binding_arguments)
+        for queue, arguments in queues.items():
+            channel.queue_declare(queue, durable=True, arguments=dict(arguments))
+        for exchange, queue, key, binding_arguments in bindings:
+            channel.queue_bind(queue, exchange, key, arguments=dict(binding_arguments))
     finally:
         connection.close()

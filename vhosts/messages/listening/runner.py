@@ -6,8 +6,10 @@ connection with it, and with that the queue; the next request of a viewer starts
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -21,7 +23,9 @@ from console.brokers.connect import endpoint_of
 from console.brokers.fresh import REFUSED_FOR, why_not_asked
 from console.errors import ConsoleError
 from console.models import Broker
+from console.rabbitmq.amqp import tap as tap_amqp
 from console.rabbitmq.amqp.tap import Bounds, Slice, tapped
+from console.rabbitmq.amqp.work import Job, Worker, working
 from console.rabbitmq.endpoint import AmqpEndpoint, Timeouts
 from console.rabbitmq.errors import BrokerError, LoginRefused
 from console.rabbitmq.types import Listener
@@ -81,10 +85,8 @@ def _listen(tap: Tap, lease: UUID) -> None:
             _fail(tap, lease, now, refusal.code, refusal.sentence, refusal.advice)
             return
         target = Target.stored(tap.target)
-        sources = sources_of(tap.broker, target)
-        endpoint = endpoint_for(tap.broker, target.vhost)
-        with tapped(endpoint, sources.bindings, BOUNDS, at_most_s=_LONGEST_S) as running:
-            if _began(tap, lease, sources.remarks):
+        with _running(tap.broker, target) as (running, remarks):
+            if _began(tap, lease, remarks):
                 while _keep(tap, lease, running.read(SLICE_S)):
                     pass
     except LoginRefused as error:
@@ -93,6 +95,20 @@ def _listen(tap: Tap, lease: UUID) -> None:
         _fail(tap, lease, timezone.now(), error.code, error.summary, error.detail)
     except ConsoleError as error:
         _fail(tap, lease, timezone.now(), error.code, error.message, "")
+
+
+@contextlib.contextmanager
+def _running(broker: Broker, target: Target) -> Iterator[tuple[tap_amqp.Tap | Worker, list[str]]]:
+    """Return what listens, and what it can't hear. Raises BrokerError, ConsoleError."""
+    endpoint = endpoint_for(broker, target.vhost)
+    if target.kind == "worker":
+        job = Job(target.name, target.prefetch, target.work_s, target.replies)
+        with working(endpoint, job, BOUNDS, at_most_s=_LONGEST_S) as worker:
+            yield worker, []
+        return
+    sources = sources_of(broker, target)
+    with tapped(endpoint, sources.bindings, BOUNDS, at_most_s=_LONGEST_S) as tap:
+        yield tap, sources.remarks
 
 
 def endpoint_for(broker: Broker, vhost: str) -> AmqpEndpoint:

@@ -14,7 +14,7 @@ from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
 from console.errors import InvalidField
 from console.models import Broker
-from vhosts.models import Exchange, Queue
+from vhosts.messages.listening.known import is_there
 
 #: Types of which a further binding takes nothing from others. Consistent hashing, for example,
 #: would give the tap a share of the messages.
@@ -33,11 +33,16 @@ class Target:
     """
 
     vhost: str
-    kind: Literal["exchange", "queue"]
+    kind: Literal["exchange", "queue", "worker"]
     name: str
     mode: Mode = "bindings"
     routing_key: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    #: Of a worker of an example: which one, and how it works (console.rabbitmq.amqp.work.Job).
+    number: int = 0
+    prefetch: int = 1
+    work_s: float = 0.0
+    replies: bool = False
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Self:
@@ -74,6 +79,8 @@ class Target:
     @property
     def title(self) -> str:
         """Return a phrase for the audit log, such as "exchange logs, key #"."""
+        if self.kind == "worker":
+            return f"queue {self.name}, consumed by worker {self.number}"
         own = f", key {self.routing_key}" if self.mode == "key" else ""
         return f"{self.kind} {self.name}{own}"
 
@@ -131,29 +138,26 @@ def require_listening(user: AnyUser, broker: Broker, target: Target) -> None:
 
     Copies of bindings change nothing but the load, so seeing messages is enough. An own key can
     catch what nobody else gets: an alternate exchange, or a publisher that wants it back, wouldn't
-    get it. That needs the right to edit bindings.
+    get it. That needs the right to edit bindings. A worker takes messages for good, which needs the
+    right to move and delete them.
     """
     require(user, Permission.MESSAGES_VIEW, broker, target.vhost)
+    if target.kind == "worker":
+        require(user, Permission.MESSAGES_MOVE, broker, target.vhost)
     if target.mode == "key":
         require(user, Permission.BINDINGS_EDIT, broker, target.vhost)
 
 
-def find(user: AnyUser, broker: Broker, target: Target) -> Exchange | Queue:
-    """Return the mirror row of a target that the user may listen to. Raises Http404, NotAllowed,
-    InvalidField."""
-    rows: Any = Exchange if target.kind == "exchange" else Queue
-    found = rows.objects.visible_to(user).filter(
-        broker=broker, vhost=target.vhost, name=target.name
-    )
-    row: Exchange | Queue | None = found.first()
-    if row is None:
-        require_seen(user, broker, target.vhost)
-        raise InvalidField(
-            target.kind,
-            f"The last inventory has no {target.kind} of this name in the virtual host.",
-        )
+def require_there(user: AnyUser, broker: Broker, target: Target) -> None:
+    """Raise InvalidField if the broker isn't known to have what the user may see and wants to
+    listen to; Http404 and NotAllowed like `require_seen` and `require_listening`."""
+    kind: Literal["exchange", "queue"] = "exchange" if target.kind == "exchange" else "queue"
+    require_seen(user, broker, target.vhost)
     require_listening(user, broker, target)
-    return row
+    if not is_there(user, broker, target.vhost, kind, target.name):
+        raise InvalidField(
+            kind, f"The last inventory has no {kind} of this name in the virtual host."
+        )
 
 
 def require_seen(user: AnyUser, broker: Broker, vhost: str) -> None:

@@ -21,8 +21,8 @@ from console.models import Broker
 from vhosts.messages.listening.buffer import Kept, opened
 from vhosts.messages.listening.model import Tap, TapSlice, TapViewer
 from vhosts.messages.listening.runner import end_if_left, ensure_running, present
-from vhosts.messages.listening.targets import Target, find, require_listening
-from vhosts.messages.matching import Match, matches
+from vhosts.messages.listening.targets import Target, require_listening, require_there
+from vhosts.messages.matching import Match, match
 from vhosts.messages.reading import record_reading
 from vhosts.messages.showing import Reader, Shown, reader_of, shown
 
@@ -75,7 +75,7 @@ class Reading:
 def join(actor: AbstractBaseUser, broker: Broker, target: Target, *, now: datetime) -> TapViewer:
     """Listen to a target, together with all who do already. Raises Http404, NotAllowed,
     InvalidField, TooManyTaps."""
-    find(actor, broker, target)
+    require_there(actor, broker, target)
     forget_taps(now)
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -140,9 +140,8 @@ def read(
     for row in found:
         for kept in opened(row):
             if kept.seq > after:
-                one = _heard(kept, reader)
-                if not wanted or matches(one.shown, wanted):
-                    heard.append(one)
+                if not wanted or match(kept.message, reader, wanted):
+                    heard.append(_heard(kept, reader))
                 else:
                     hidden += 1
     return Reading(
