@@ -55,6 +55,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "AlertChannelKindEnum": "vhosts.alerts.channels.model.ChannelKind",
+        "SeverityEnum": "vhosts.alerts.tables.choices.Severity",
         "ChangeStateEnum": "console.models.ChangeState",
         "EnvironmentEnum": "console.models.Environment",
         "StepStateEnum": "console.models.StepState",

@@ -10,12 +10,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from console.brokers.registry import forget_broker
 from tests.alerts.make import add_event, fire, make_channel, make_rule, resolve
 from tests.factories import add_broker
+from vhosts.alerts.edit.rules import delete_rule
 from vhosts.alerts.notifications.old import KEPT
 from vhosts.alerts.notifications.route import BETWEEN, WAIT, route_events
 from vhosts.alerts.retention import drop_old_incidents
-from vhosts.models import AlertIncident, AlertNotification
+from vhosts.models import AlertDelivery, AlertIncident, AlertNotification
 
 pytestmark = pytest.mark.django_db
 AGO = WAIT + timedelta(seconds=5)
@@ -132,3 +134,61 @@ def test_incidents_outlive_the_messages_that_name_them(settings: Any) -> None:
         resolve(fire(rule, broker, name, now - age), now - age)
     drop_old_incidents(now)
     assert list(AlertIncident.objects.values_list("name", flat=True)) == ["new"]
+
+
+def waiting() -> list[tuple[str, bool, str]]:
+    """(channel, whether it ends the conversation, key of the conversation) of what is to be sent."""
+    rows = AlertDelivery.objects.filter(state="waiting").order_by("pk")
+    return [(one.channel_name, one.notification.ends, one.thread) for one in rows]
+
+
+def test_a_broker_that_is_forgotten_ends_what_was_reported_about_it(superuser: Any) -> None:
+    """With the same key, so that PagerDuty and Opsgenie close what they opened."""
+    now, broker, other = (
+        timezone.now(),
+        add_broker("prod", timezone.now()),
+        add_broker("b", timezone.now()),
+    )
+    rule = make_rule()
+    make_channel("pagerduty://key@key/", "pager")
+    make_channel("json://example.org/", "only what fires", sends_resolved=False)
+    fire(rule, broker, "q", now - AGO)
+    fire(rule, other, "q", now - AGO)
+    over = fire(make_rule("Over"), broker, "r", now - AGO)
+    route_events(now)
+    resolve(over, now)
+    route_events(now + BETWEEN + WAIT)
+    AlertDelivery.objects.update(state="sent")
+    pk = broker.pk
+    forget_broker(broker, now=now, acting_user=superuser)
+    assert waiting() == [("pager", True, f"rule-{rule.pk}-broker-{pk}")]
+    last = AlertNotification.objects.latest("pk")
+    assert (last.type, last.broker) == ("success", None)
+    assert last.title == "Resolved: prod was removed from the console"
+    # Sent as any other: the page of the message has no broker to show.
+    assert route_events(now + 2 * BETWEEN) == 0
+
+
+def test_a_rule_that_is_deleted_ends_what_was_reported_about_it(superuser: Any) -> None:
+    now, broker, rule = timezone.now(), add_broker("prod", timezone.now()), make_rule()
+    make_channel("pagerduty://key@key/", "pager")
+    fire(rule, broker, "q", now - AGO)
+    route_events(now)
+    AlertDelivery.objects.update(state="sent")
+    pk = rule.pk
+    delete_rule(rule.pk, superuser, now)
+    assert waiting() == [("pager", True, f"rule-{pk}-broker-{broker.pk}")]
+    # Not once more under another key, which would open a new incident there or close none.
+    assert route_events(now + BETWEEN + WAIT) == 0
+    assert AlertIncident.objects.get().state == "resolved"
+
+
+def test_what_was_reported_to_nobody_ends_silently(superuser: Any) -> None:
+    now, broker, rule = timezone.now(), add_broker("prod", timezone.now()), make_rule()
+    make_channel("json://example.org/", least_severity="critical")
+    rule.severity = "info"
+    rule.save()
+    fire(rule, broker, "q", now - AGO)
+    route_events(now)
+    forget_broker(broker, now=now, acting_user=superuser)
+    assert waiting() == []

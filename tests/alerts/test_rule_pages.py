@@ -102,3 +102,42 @@ def test_who_may_only_view_sees_no_acts(cast: Any, client: Client) -> None:
         ("alert_owner_create", []),
     ):
         assert client.get(reverse(route, args=arguments)).status_code == 403
+
+
+def test_the_form_has_the_parameters_of_its_type(browser: Client) -> None:
+    address = f"{reverse('alert_rule_create')}?type=queue_redelivery"
+    shown = browser.get(address).content.decode()
+    assert "Messages are redelivered. One alert for each queue." in shown
+    assert "From this many redeliveries a second" in shown
+    fields = {
+        "name": "Poison",
+        "threshold": "20",
+        "severity": "warning",
+        "parameter_least_rate": "2.5",
+    }
+    assert browser.post(address, fields).status_code == 302
+    rule = AlertRule.objects.get(name="Poison")
+    assert rule.parameters == {"least_rate": 2.5}
+    edit = reverse("alert_rule_edit", args=[rule.pk])
+    assert 'value="2.5"' in browser.get(edit).content.decode()
+    browser.post(edit, {**fields, "parameter_least_rate": "", "generation": 1})
+    rule.refresh_from_db()
+    assert rule.parameters == {}
+    assert browser.post(edit, {**fields, "parameter_least_rate": "x"}).status_code == 400
+
+
+def test_a_list_of_words_is_a_parameter_too(browser: Client) -> None:
+    address = f"{reverse('alert_rule_create')}?type=drift"
+    fields = {
+        "name": "Drift of some",
+        "severity": "warning",
+        "parameter_kinds": "permission, policy",
+    }
+    assert browser.post(address, fields).status_code == 302
+    rule = AlertRule.objects.get(name="Drift of some")
+    assert rule.parameters == {"kinds": ["permission", "policy"]}
+    edit = reverse("alert_rule_edit", args=[rule.pk])
+    assert 'value="permission, policy"' in browser.get(edit).content.decode()
+    browser.post(edit, {**fields, "generation": 1})
+    rule.refresh_from_db()
+    assert rule.parameters == {"kinds": ["permission", "policy"]}

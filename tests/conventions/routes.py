@@ -311,6 +311,13 @@ _API = [
     Route("api-brokers-detail", "super", "none", ("broker",)),
     Route("api-brokers-test", "none", "super", ("broker",)),
     Route("api-alerts-list", "super", "none"),
+    Route("api-alert-rules-list", "super", "super"),
+    Route("api-alert-rules-detail", "super", "none", ("alert_rule",)),
+    Route("api-alert-rules-restore", "none", "super", ("alert_rule",)),
+    Route("api-alert-rules-file", "super", "super"),
+    Route("api-alert-channels-list", "super", "super"),
+    Route("api-alert-channels-detail", "super", "none", ("alert_channel",)),
+    Route("api-alert-channels-test", "none", "super", ("alert_channel",)),
     Route("api-alerts-detail", "super", "none", ("alert",)),
     *(
         Route(f"api-alerts-{act}", "none", "super", ("alert",))

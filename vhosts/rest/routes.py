@@ -4,6 +4,8 @@ from console.faces.face import FACES
 from console.faces.rest.drawn.acts import with_acts
 from console.faces.rest.drawn.objects import view_of
 from vhosts.alerts.api import AlertsView
+from vhosts.alerts.rest.channels import AlertChannelsView
+from vhosts.alerts.rest.rules import AlertRulesView
 from vhosts.dashboards.api import DashboardsView
 from vhosts.definitions.rest.backups import BackupsView
 from vhosts.definitions.rest.views import DefinitionsView
@@ -36,6 +38,8 @@ _OWN = (
     ("noise", NoiseView, "api-noise"),
     ("upgrade-readiness", ReadinessView, "api-readiness"),
     ("alerts", AlertsView, "api-alerts"),
+    ("alert-rules", AlertRulesView, "api-alert-rules"),
+    ("alert-channels", AlertChannelsView, "api-alert-channels"),
     ("polls", PollsView, "api-polls"),
     ("explain", ExplainView, "api-explain"),
     ("connect", ConnectView, "api-connect"),

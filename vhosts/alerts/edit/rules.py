@@ -14,6 +14,7 @@ from console.errors import AlreadyThere, InvalidField, NotThere, Stale
 from console.models import Broker
 from vhosts.alerts.edit.checks import checked_rule, may_edit, require_scope
 from vhosts.alerts.evaluate.close import close_incidents, hold_evaluations
+from vhosts.alerts.notifications.close import end_for_rule
 from vhosts.alerts.standard.rules import STANDARD
 from vhosts.alerts.standard.seed import fields_of
 from vhosts.alerts.tables.rules import AlertRule
@@ -109,6 +110,7 @@ def delete_rule(rule_id: int, person: AnyUser, now: datetime) -> None:
             raise InvalidField("", "Standard rules can't be deleted. Switch it off instead.")
         with connection.cursor() as cursor:
             close_incidents(cursor, rule.pk, now)
+        end_for_rule(rule, now)
         _record("alerts:delete_rule", rule, person, audited(rule), None)
         rule.delete()
 

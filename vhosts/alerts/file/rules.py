@@ -47,14 +47,25 @@ def export_rules(*, only_enabled: bool = False) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
 
-def plan_rules(text: bytes, user: AnyUser) -> list[Row]:
-    """Return what the file changes, in its order. Nothing is written. Raises InvalidField (the message
-    names the rule), NotAllowed where the user's grants don't cover a rule that changes."""
+def rules_content(user: AnyUser) -> dict[str, Any]:
+    """Return what the file of all rules holds, without rules of brokers that the user can't see: a
+    file that leaves out a broker would widen such a rule. Applying a file leaves out nothing."""
+    visible = set(Broker.objects.visible_to(user).order_by().values_list("pk", flat=True))
+    rows = AlertRule.objects.prefetch_related("brokers").order_by("name")
+    shown = [rule for rule in rows if all(one.pk in visible for one in rule.brokers.all())]
+    return {"version": VERSION, "rules": [audited(rule) for rule in shown]}
+
+
+def plan_rules(text: bytes | Mapping[str, Any], user: AnyUser) -> list[Row]:
+    """Return what the file, or what it holds, changes, in its order. Nothing is written. Raises
+    InvalidField (the message names the rule), NotAllowed where the user's grants don't cover a rule
+    that changes."""
     rows = []
     stored = {one.name: one for one in AlertRule.objects.prefetch_related("brokers")}
     brokers = {one.name: one for one in Broker.objects.visible_to(user)}
     seen: set[str] = set()
-    for number, entry in enumerate(_entries(text), 1):
+    content = text if isinstance(text, Mapping) else _read(text)
+    for number, entry in enumerate(_entries(content), 1):
         name = entry.get("name")
         if not isinstance(name, str):
             raise InvalidField("rules", f"Rule {number} has no name.")
@@ -74,7 +85,7 @@ def plan_rules(text: bytes, user: AnyUser) -> list[Row]:
     return rows
 
 
-def apply_rules(text: bytes, user: AnyUser, now: datetime) -> list[Row]:
+def apply_rules(text: bytes | Mapping[str, Any], user: AnyUser, now: datetime) -> list[Row]:
     """Apply the file in one transaction, with an audit entry for each rule that changes. Return its plan.
     Raises like plan_rules."""
     with transaction.atomic():
@@ -92,13 +103,17 @@ def _row(
     entry: Mapping[str, Any], rule: AlertRule | None, known: Mapping[str, Broker], user: AnyUser
 ) -> Row:
     before = audited(rule) if rule is not None else {}
-    named = entry.get("brokers", before.get("brokers", []))
-    if not isinstance(named, list):
-        raise InvalidField("brokers", "Write a list of names of brokers.")
-    for one in named:
-        if not isinstance(one, str) or one not in known:
-            raise InvalidField("brokers", f"There is no broker {one!r:.80}.")
-    brokers = [known[one] for one in sorted(set(named))]
+    if "brokers" in entry or rule is None:
+        named = entry.get("brokers", [])
+        if not isinstance(named, list):
+            raise InvalidField("brokers", "Write a list of names of brokers.")
+        for one in named:
+            if not isinstance(one, str) or one not in known:
+                raise InvalidField("brokers", f"There is no broker {one!r:.80}.")
+        brokers = [known[one] for one in sorted(set(named))]
+    else:
+        # Those that the user can't see stay too, and aren't named.
+        brokers = sorted(rule.brokers.all(), key=lambda one: one.name)
     given = {name: value for name, value in entry.items() if name != "brokers"}
     fields = checked_rule({**{name: before[name] for name in FIELDS if before}, **given})
     after = {**fields, "brokers": [one.name for one in brokers]}
@@ -115,25 +130,29 @@ def _row(
     return Row(str(fields["name"]), act, changes, fields, brokers, rule)
 
 
-def _entries(text: bytes) -> list[dict[str, Any]]:
-    """Return the rules of the file. Raises InvalidField."""
+def _read(text: bytes) -> Any:
+    """Return what the file holds. Raises InvalidField."""
     if len(text) > MOST_BYTES:
         raise InvalidField("rules", f"The file is larger than {MOST_BYTES // 1_000_000} MB.")
     if b"&" in text and any(isinstance(one, yaml.AliasToken) for one in _tokens(text)):
         raise InvalidField("rules", "The file can't contain YAML aliases.")
     try:
-        found = yaml.safe_load(text.decode("utf-8"))
+        return yaml.safe_load(text.decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
         raise InvalidField("rules", "The file isn't valid YAML in UTF-8.") from None
+
+
+def _entries(content: Any) -> list[dict[str, Any]]:
+    """Return the rules of what a file holds. Raises InvalidField."""
     if (
-        not isinstance(found, dict)
-        or found.get("version") != VERSION
-        or set(found) != {"version", "rules"}
+        not isinstance(content, dict)
+        or content.get("version") != VERSION
+        or set(content) != {"version", "rules"}
     ):
         raise InvalidField(
             "rules", f"The file must have version: {VERSION} and rules, and nothing else."
         )
-    rules = found["rules"]
+    rules = content["rules"]
     if not isinstance(rules, list) or not all(isinstance(one, dict) for one in rules):
         raise InvalidField("rules", "rules must be a list of rules.")
     if len(rules) > _MOST_RULES:

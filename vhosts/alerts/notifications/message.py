@@ -67,7 +67,7 @@ def title_of(digest: Digest) -> str:
         return _cut(f"No data: {counted(digest.firing, 'alert')}{where} can't be evaluated")
     if kinds == {EventKind.RESOLVED}:
         what = _subject(incidents[0]) if len(incidents) == 1 else counted(len(incidents), "alert")
-        left = f", {digest.firing} still firing" if digest.firing else ""
+        left = f", {digest.firing:,} still firing" if digest.firing else ""
         return _cut(f"Resolved: {safe(digest.rule)} – {what}{where}{left}")
     if kinds == {EventKind.REMINDED}:
         word = f"Still firing, {word.lower()}"
@@ -87,7 +87,7 @@ def body_of(digest: Digest) -> str:
         events = [event for event in digest.events if event.kind == kind]
         if not events:
             continue
-        parts.append(f"{EventKind(kind).label} ({len(events)}):")
+        parts.append(f"{EventKind(kind).label} ({len(events):,}):")
         parts += [f"- {_line(event)}" for event in events[:_NAMED]]
         if len(events) > _NAMED:
             parts.append(f"- and {len(events) - _NAMED:,} more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -30,7 +31,7 @@ from vhosts.alerts.pages.incidents import UNTAKEN, visible_incidents
 from vhosts.alerts.pages.tabs import tabs
 from vhosts.alerts.preview import preview
 from vhosts.alerts.tables.choices import MessageType, Severity
-from vhosts.alerts.types.declare import RuleType
+from vhosts.alerts.types.declare import Parameter, RuleType
 from vhosts.alerts.types.registry import TYPES
 from vhosts.models import AlertRule
 
@@ -40,6 +41,25 @@ _CHECK = {"class": "form-check-input"}
 _NUMBER = {**_TEXT, "step": "any"}
 #: What another page may fill in of a new rule.
 _GIVEN = ("name", "vhost_pattern", "queue_pattern", "threshold")
+
+
+#: Begins the names of fields that are parameters of the type.
+_PARAMETER = "parameter_"
+
+
+def _field_of(parameter: Parameter, stored: Any) -> forms.Field:
+    """Return the field of a parameter; `stored` None: the rule has its default."""
+    default = parameter.default
+    if isinstance(default, list):
+        shown = ", ".join(stored or default)
+        return forms.CharField(
+            label=parameter.label, required=False, max_length=4000, initial=shown,
+            widget=forms.TextInput(_TEXT), help_text="Separated by commas.",
+        )  # fmt: skip
+    return forms.FloatField(
+        label=parameter.label, required=False, initial=default if stored is None else stored,
+        widget=forms.NumberInput(_NUMBER), help_text=f"Empty: {default:,g}.",
+    )  # fmt: skip
 
 
 class RuleForm(forms.Form):
@@ -81,6 +101,9 @@ class RuleForm(forms.Form):
                 "generation": rule.generation,
             }
         super().__init__(*args, **kwargs)
+        for one in kind.parameters:
+            stored = rule.parameters.get(one.name) if rule is not None else None
+            self.fields[f"{_PARAMETER}{one.name}"] = _field_of(one, stored)
         self.fields["brokers"].queryset = Broker.objects.visible_to(user)  # type: ignore[attr-defined]
         self.fields[
             "threshold"
@@ -96,15 +119,26 @@ class RuleForm(forms.Form):
             del self.fields[name]
 
     def values(self) -> dict[str, Any]:
-        """Return the fields as vhosts.alerts.edit takes them. Parameters stay as they are."""
+        """Return the fields as vhosts.alerts.edit takes them. An empty parameter has its default."""
         said = {
             name: value
             for name, value in self.cleaned_data.items()
-            if name not in ("brokers", "generation")
+            if name not in ("brokers", "generation") and not name.startswith(_PARAMETER)
         }
         seconds = {name: said.get(name) or 0 for name in ("for_s", "keep_s", "reminder_s")}
-        kept = {"parameters": self.rule.parameters} if self.rule is not None else {}
-        return {**said, **seconds, **kept, "type": self.kind.key}
+        parameters = {}
+        for one in self.kind.parameters:
+            value = self.cleaned_data.get(f"{_PARAMETER}{one.name}")
+            if isinstance(one.default, list):
+                value = [word for word in re.split(r"[,\s]+", value or "") if word] or None
+            if value is not None:
+                parameters[one.name] = value
+        return {**said, **seconds, "parameters": parameters, "type": self.kind.key}
+
+    @property
+    def of_the_type(self) -> list[tuple[forms.BoundField, str]]:
+        """Return the fields of the type's parameters, each with its unit."""
+        return [(self[f"{_PARAMETER}{one.name}"], one.unit) for one in self.kind.parameters]
 
     def refuse(self, error: InvalidField) -> None:
         self.add_error(error.field if error.field in self.fields else None, error.message)

@@ -122,6 +122,13 @@ class RuleType:
     #: It changes only with an inventory, so a poll doesn't evaluate it.
     by_inventory: bool = False
 
+    @property
+    def subtitle(self) -> str:
+        """What the type is about, for a form: "Messages in a queue. One alert for each queue."."""
+        if self.about == SubjectKind.CONSOLE:
+            return f"{self.label}. About the console itself."
+        return f"{self.label}. One alert for each {SubjectKind(self.about).label.lower()}."
+
     def judge(self, rule: AlertRule, value: float | None) -> Verdict:
         """Return the verdict on a value."""
         if value is None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from console.models.broker_states import PollState
 from vhosts.alerts.tables.choices import SubjectKind
 from vhosts.alerts.tables.rules import AlertRule
 from vhosts.alerts.types.declare import Figure, Parameter, RuleType, Seen
-from vhosts.alerts.types.of_queues import why_part_unknown
+from vhosts.alerts.types.of_queues import is_old, why_part_unknown
+from vhosts.diagnosis.model import ClusterReport
 from vhosts.virtual_hosts.model import VirtualHost
-
-Why = Callable[[Seen, AlertRule], str]
 
 
 def why_no_nodes(seen: Seen, rule: AlertRule) -> str:
@@ -23,9 +22,9 @@ def why_no_nodes(seen: Seen, rule: AlertRule) -> str:
     return ""
 
 
-def not_read(what: str) -> Why:
-    """Return the `why_not` of a type whose figures the console doesn't read."""
-    return lambda seen, rule: f"The console doesn't read {what} from this broker."
+def not_read(what: str) -> str:
+    """Return the sentence about a figure that this broker doesn't report."""
+    return f"The console doesn't read {what} from this broker."
 
 
 def _unseen(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
@@ -62,30 +61,44 @@ def _partition(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
 
 def _connections(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
     count = seen.status.connections
-    yield Figure(None if count is None else float(count), f"{count} connections")
+    if count is None:
+        yield Figure(None)
+    else:
+        yield Figure(float(count), f"{count:,} connections")
+
+
+def _report(seen: Seen) -> ClusterReport | None:
+    """What the last inventory read about the cluster. Several rules of an evaluation share one query."""
+    if "cluster report" not in seen.read:
+        seen.read["cluster report"] = ClusterReport.objects.filter(broker=seen.broker.pk).first()
+    found: ClusterReport | None = seen.read["cluster report"]
+    return found
 
 
 def _churn(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
-    opened = getattr(seen.status, "connections_opened_rate", None)
-    count = seen.status.connections
+    report, count = _report(seen), seen.status.connections
+    opened = (report.churn or {}).get("connection_created") if report else None
     if opened is None or count is None:
         yield Figure(None)
     elif count < CHURN.parameter(rule, "least"):
         yield Figure(0.0)
     else:
-        yield Figure(
-            100 * 60 * opened / count, f"{opened:.1f} connections opened a second, {count} open"
-        )
+        detail = f"{opened:,.1f} connections opened a second, {count:,} open"
+        yield Figure(100 * 60 * opened / max(1, count), detail)
 
 
 def _why_no_churn(seen: Seen, rule: AlertRule) -> str:
-    known = getattr(seen.status, "connections_opened_rate", None) is not None
-    return "" if known else not_read("how often connections are opened")(seen, rule)
+    report = _report(seen)
+    if report is None:
+        return "No inventory has read how often connections are opened yet."
+    if report.churn is None:
+        return str(report.why.get("churn") or not_read("how often connections are opened"))
+    return "The last inventory is out of date." if is_old(seen, report.read_at) else ""
 
 
 def _slow(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
     took = seen.status.answer_ms
-    yield Figure(None if took is None else float(took), f"The first request took {took} ms.")
+    yield Figure(None if took is None else float(took), f"The first request took {took or 0:,} ms.")
 
 
 def _vhosts(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
@@ -102,7 +115,7 @@ def _why_no_vhosts(seen: Seen, rule: AlertRule) -> str:
 def _overdue(seen: Seen, rule: AlertRule) -> Iterator[Figure]:
     late = (seen.now - seen.status.next_poll_at).total_seconds()
     late = late if seen.broker.enabled else 0.0
-    yield Figure(max(0.0, late), f"The next poll was due {late:.0f} s ago. Is a worker running?")
+    yield Figure(max(0.0, late), f"The next poll was due {late:,.0f} s ago. Is a worker running?")
 
 
 CHURN = RuleType(
@@ -189,14 +202,5 @@ OF_BROKERS = (
         uses=frozenset({"vhost_pattern"}),
         figures=_vhosts,
         why_not=_why_no_vhosts,
-    ),
-    RuleType(
-        key="connection_flow",
-        label="Connections in flow",
-        about=SubjectKind.BROKER,
-        measures="Connections in flow",
-        unit="connections",
-        figures=lambda seen, rule: (),
-        why_not=not_read("the states of connections"),
     ),
 )

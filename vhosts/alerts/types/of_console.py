@@ -32,7 +32,7 @@ def _silent(name: str, at: datetime | None, now: datetime, without: str) -> Figu
     if at is None:
         return Figure(None, kind=SubjectKind.CONSOLE, name=name)
     silent = max(0.0, (now - at).total_seconds())
-    detail = f"No sign of life for {silent:.0f} s. {without}"
+    detail = f"No sign of life for {silent:,.0f} s. {without}"
     return Figure(silent, detail, SubjectKind.CONSOLE, name=name)
 
 

@@ -65,7 +65,7 @@ def _disk(node: Node, seen: Seen) -> tuple[float | None, str]:
 
 def _uptime(node: Node, seen: Seen) -> tuple[float | None, str]:
     uptime = _number(node.get("uptime_ms"))
-    return (None, "") if uptime is None else (uptime / 60_000, f"Up for {uptime / 60_000:.0f} min")
+    return (None, "") if uptime is None else (uptime / 60_000, f"Up for {uptime / 60_000:,.0f} min")
 
 
 def _type(key: str, label: str, measures: str, figures: Any, **more: Any) -> RuleType:

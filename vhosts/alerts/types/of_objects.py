@@ -13,7 +13,6 @@ from console.models import ManagedObject, Sync
 from vhosts.alerts.tables.choices import SubjectKind
 from vhosts.alerts.tables.rules import AlertRule
 from vhosts.alerts.types.declare import PATTERNS, Figure, Parameter, RuleType, Seen
-from vhosts.alerts.types.of_brokers import not_read
 from vhosts.alerts.types.of_queues import why_part_unknown
 
 
@@ -137,27 +136,4 @@ POLICIES = RuleType(
     absent_is_clear=True,
     by_inventory=True,
 )
-OF_OBJECTS = (
-    DRIFT,
-    POLICIES,
-    RuleType(
-        key="stream_lag",
-        label="Consumer of a stream lags",
-        about=SubjectKind.QUEUE,
-        measures="Messages that a consumer is behind",
-        unit="messages",
-        uses=PATTERNS,
-        figures=lambda seen, rule: (),
-        why_not=not_read("the offsets of stream consumers"),
-    ),
-    RuleType(
-        key="oldest_message",
-        label="Oldest message too old",
-        about=SubjectKind.QUEUE,
-        measures="Age of the oldest message",
-        unit="s",
-        uses=PATTERNS,
-        figures=lambda seen, rule: (),
-        why_not=not_read("the age of messages"),
-    ),
-)
+OF_OBJECTS = (DRIFT, POLICIES)

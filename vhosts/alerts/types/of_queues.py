@@ -19,7 +19,17 @@ from vhosts.alerts.types.declare import (
     Seen,
 )
 
-_MESSAGES = "(q.ready || ' ready, ' || q.unacked || ' unacked messages')"
+
+def _count(column: str) -> str:
+    """The SQL of a whole number in a sentence: 1,236."""
+    return f"to_char({column}, 'FM999,999,999,999,999,990')"
+
+
+def _rate(column: str, format_: str = "990.0") -> str:
+    return f"to_char({column}, 'FM999,999,999,{format_}')"
+
+
+_MESSAGES = f"({_count('q.ready')} || ' ready, ' || {_count('q.unacked')} || ' unacked messages')"
 
 #: Read only for queues with many messages: `only` is evaluated first.
 _UNUSUAL = """(CASE WHEN q.{messages} >= %(least)s THEN (
@@ -140,7 +150,7 @@ OF_QUEUES = (
         uses=PATTERNS,
         columns=Columns(
             QUEUES, "q.growth_5m", "q.growth_5m IS NULL",
-            "('Grew by ' || q.growth_5m || ' messages in 5 minutes to ' || q.total)",
+            f"('Grew by ' || {_count('q.growth_5m')} || ' messages in 5 minutes to ' || {_count('q.total')})",
         ),
         why_not=why_no_depths,
     ),
@@ -153,7 +163,7 @@ OF_QUEUES = (
         uses=PATTERNS,
         columns=Columns(
             QUEUES, "q.total", "q.total IS NULL OR q.consumers IS NULL",
-            "(q.total || ' messages, no consumers')",
+            f"({_count('q.total')} || ' messages, no consumers')",
             # A stream keeps its messages whoever reads them.
             only="q.consumers = 0 AND q.type <> 'stream'",
         ),
@@ -167,7 +177,7 @@ OF_QUEUES = (
         unit="consumers",
         uses=PATTERNS,
         columns=Columns(
-            QUEUES, "q.consumers", "q.consumers IS NULL", "(q.consumers || ' consumers')"
+            QUEUES, "q.consumers", "q.consumers IS NULL", f"({_count('q.consumers')} || ' consumers')"
         ),
         why_not=why_no_consumers,
     ),
@@ -184,8 +194,7 @@ OF_QUEUES = (
             "(100 * q.redeliver_rate / nullif(greatest("
             "coalesce(q.deliver_rate, 0) + coalesce(q.get_rate, 0), q.redeliver_rate), 0))",
             "q.redeliver_rate IS NULL",
-            "('Redelivers ' || round(q.redeliver_rate::numeric, 1) || '/s: consumers reject or lose "
-            "them')",
+            f"('Redelivers ' || {_rate('q.redeliver_rate')} || '/s: consumers reject or lose them')",
             only="q.redeliver_rate >= %(least_rate)s",
             arguments=("least_rate",),
         ),
@@ -229,8 +238,8 @@ OF_QUEUES = (
             EXCHANGES,
             "(coalesce(q.returned_rate, 0) + coalesce(q.dropped_rate, 0))",
             "q.returned_rate IS NULL AND q.dropped_rate IS NULL",
-            "('Returns ' || coalesce(round(q.returned_rate::numeric, 2)::text, 'unknown')"
-            " || '/s and drops ' || coalesce(round(q.dropped_rate::numeric, 2)::text, 'unknown')"
+            f"('Returns ' || coalesce({_rate('q.returned_rate', '990.00')}, 'unknown')"
+            f" || '/s and drops ' || coalesce({_rate('q.dropped_rate', '990.00')}, 'unknown')"
             " || '/s: no binding takes them')",
         ),
         why_not=why_no_exchange_rates,
@@ -245,7 +254,7 @@ OF_QUEUES = (
         uses=PATTERNS,
         columns=Columns(
             EXCHANGES, "q.in_rate", "q.in_rate IS NULL",
-            "(round(q.in_rate::numeric, 2) || ' messages/s')",
+            f"({_rate('q.in_rate', '990.00')} || ' messages/s')",
         ),
         why_not=why_no_exchange_rates,
     ),
