@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -172,8 +173,9 @@ def _measure(
         paths.append((f"/api/queues?{query}", 0))
     rng = random.Random(4730)
     bare, polls, changed = [], [], []
-    cpu: list[float] = []
+    work: list[tuple[float, float, float]] = []
     _poll(broker, off)  # the first poll adds all queues, so it isn't measured
+    _age(broker)
     BrokerStatus.objects.filter(pk=broker.pk).update(sources_off=off)
     for number in range(rounds):
         for vhost, name in rng.sample(names, len(names) // 10):
@@ -185,9 +187,10 @@ def _measure(
                 size = sum(len(live.request("GET", path, port=port)) for path, port in paths)
                 bare.append(time.perf_counter() - started)
             else:
-                began = time.process_time()
+                began = _work()
                 polls.append(_poll(broker, off))
-                cpu.append(time.process_time() - began)
+                own, backend, logged = (b - a for a, b in zip(began, _work(), strict=True))
+                work.append((own, backend, logged))
         newest = Poll.objects.filter(broker=broker).latest("slot_at")
         assert newest.source == source, (newest.source, newest.error_detail)
         assert newest.complete
@@ -197,7 +200,8 @@ def _measure(
         f"{source:>10}: bare {_ms(bare)}, poll {_ms(polls)},"
         f" ratio median {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f}),"
         f" of the quickest {min(polls) / min(bare):.2f},"
-        f" own CPU {_ms(cpu)}, {size / 1e6:.1f} MB, {statistics.median(changed):,.0f} changed"
+        f" own CPU {_ms([one[0] for one in work])}, Postgres {_ms([one[1] for one in work])},"
+        f" WAL {statistics.median(one[2] for one in work) / 1000:,.0f} kB, {size / 1e6:.1f} MB, {statistics.median(changed):,.0f} changed"
     )
 
 
@@ -206,6 +210,36 @@ def _ms(seconds: list[float]) -> str:
         f"{statistics.median(seconds) * 1000:.0f} ms"
         f" ({min(seconds) * 1000:.0f}-{max(seconds) * 1000:.0f})"
     )
+
+
+def _age(broker: Any) -> None:
+    """Set what is stored back by ten minutes, so that growth over five is known and computed."""
+    from django.db.models import F
+
+    from vhosts.models import KnownSpan, Queue, RecentSnapshot
+
+    before = timedelta(minutes=10)
+    queues = Queue.objects.filter(broker=broker)
+    queues.update(
+        first_seen_at=F("first_seen_at") - before, depth_changed_at=F("depth_changed_at") - before
+    )
+    RecentSnapshot.objects.filter(queue_id__in=queues.values("pk")).update(at=F("at") - before)
+    KnownSpan.objects.filter(broker=broker).update(from_at=F("from_at") - before)
+
+
+def _work() -> tuple[float, float, int]:
+    """Return the CPU of this process and of its Postgres backend in seconds (0 if Postgres runs
+    elsewhere), and the bytes that Postgres has logged (WAL)."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid(), pg_current_wal_insert_lsn() - '0/0'")
+        backend, logged = cursor.fetchone()
+    try:
+        spent = int(Path(f"/proc/{backend}/schedstat").read_text().split()[0]) / 1e9
+    except OSError:
+        spent = 0.0
+    return time.process_time(), spent, int(logged)
 
 
 def _poll(broker: Any, off: dict[str, Any]) -> float:

@@ -15,6 +15,7 @@ from console.rabbitmq.prometheus.counters import (
 )
 from console.rabbitmq.prometheus.labels import spellings
 from console.rabbitmq.prometheus.rates import NotComparable, rates_between
+from console.rabbitmq.prometheus.values import Metrics
 
 OF_3_10 = rb"""
 # TYPE rabbitmq_detailed_channel_messages_published_total counter
@@ -48,7 +49,7 @@ ODD = ("/", 'z "od\\d" q')
 
 
 def read(body: bytes, style: Style, at: float = 10, node: str = "a") -> Counters:
-    return counters_in(body, node, style, read_at=at, limit=1000)
+    return counters_in(Metrics(body), node, style, read_at=at, limit=1000)
 
 
 def rates(before: list[Counters], after: list[Counters], odd: list[tuple[str, str]] | None = None):
@@ -76,7 +77,7 @@ def test_which_families_a_version_has() -> None:
 
 def row(value: int, name: bytes = b"q") -> bytes:
     metric = b"rabbitmq_detailed_queue_messages_acked_total"
-    return b'\n%s{vhost="/",queue="%s"} %d\n' % (metric, name, value)
+    return b'# TYPE %s counter\n%s{vhost="/",queue="%s"} %d\n' % (metric, metric, name, value)
 
 
 @pytest.mark.parametrize(
@@ -115,10 +116,29 @@ def test_an_odd_name_that_is_not_known_is_counted_as_unreadable() -> None:
 @pytest.mark.parametrize("value", [b"NaN", b"-1", b"1e400", b"x", b"99999999999999999999"])
 def test_a_value_that_is_no_counter_is_left_out(value: bytes) -> None:
     metric = b"rabbitmq_detailed_queue_messages_acked_total"
-    found = read(b'\n%s{vhost="/",queue="q"} %s\n' % (metric, value), "queue")
+    body = b'# TYPE %s counter\n%s{vhost="/",queue="q"} %s\n' % (metric, metric, value)
+    found = read(body, "queue")
     assert (found.deliveries, found.unreadable) == ({}, 1)
 
 
 def test_bytes_that_are_no_counters_are_refused() -> None:
     with pytest.raises(ValueError, match=r"."):
         unpack(b"no")
+
+
+def test_the_description_of_the_next_metric_belongs_to_no_row() -> None:
+    """The order of OpenMetrics, in which a metric's help precedes its type."""
+    metric = b"rabbitmq_detailed_queue_messages_acked_total"
+    body = b"# HELP b\n# TYPE b counter\nb 1\n# HELP %s\n%s# HELP c\n# TYPE c counter\nc 2\n"
+    assert read(body % (metric, row(4)), "queue") == read(row(4), "queue")
+
+
+def test_rows_of_some_metrics_only_count_nothing_for_the_others() -> None:
+    metric = b"rabbitmq_detailed_queue_get_ack_total"
+    body = row(4) + b'# TYPE %s counter\n%s{vhost="/",queue="z"} 7\n' % (metric, metric)
+    now = read(body, "queue")
+    assert now.deliveries == {
+        b'vhost="/",queue="q"': (0, 0, 4, 0, 0, 0),
+        b'vhost="/",queue="z"': (0, 0, 0, 0, 7, 0),
+    }
+    assert unpack(pack([now, read(b"", "queue", node="b")]))[0].parts() == now.parts()

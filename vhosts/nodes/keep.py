@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from console.models import BrokerStatus
 from console.rabbitmq import types
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import Listing
 from vhosts.history import partitions
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.polling.depths.rows import Slot
+from vhosts.polling.rates.rows import hold
 
 log = structlog.get_logger(__name__)
 
@@ -58,11 +58,11 @@ def keep_nodes(slot: Slot, listing: Listing[types.Node] | None, now: datetime) -
 
 
 def _keep(slot: Slot, listing: Listing[types.Node], now: datetime) -> None:
-    with transaction.atomic():
-        held = BrokerStatus.objects.select_for_update().filter(pk=slot.broker_id, claim=slot.claim)
-        if not held.exists():
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not hold(cursor, slot):
             return
         known = {node.name: node for node in Node.objects.filter(broker_id=slot.broker_id)}
+        stored = {node.pk for node in known.values()}
         samples, rows = [], []
         for item in listing.items:
             name = item.name.replace("\x00", "\ufffd")[:255]
@@ -82,7 +82,11 @@ def _keep(slot: Slot, listing: Listing[types.Node], now: datetime) -> None:
         Node.objects.bulk_create(
             [node for node in rows if node.pk is None],
         )
-        Node.objects.bulk_update([node for node in rows if node.pk is not None], _WRITTEN)
+        # One by one: a statement for several needs a CASE per column and node, which Django takes
+        # longer to build than Postgres to run.
+        for node in rows:
+            if node.pk in stored:
+                node.save(update_fields=_WRITTEN)
         NodeSample.objects.bulk_create(
             [NodeSample(node_id=node.pk, at=slot.at, **values) for node, values in samples],
             ignore_conflicts=True,

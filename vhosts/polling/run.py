@@ -37,7 +37,6 @@ from vhosts.polling.rates.fallback import read_published
 from vhosts.polling.rates.take import take_rates
 from vhosts.polling.store import Fenced, Outcome, store
 from vhosts.polling.vitals import read_vitals, sentence
-from vhosts.queues.health.judge import judge_queues
 
 log = structlog.get_logger(__name__)
 
@@ -94,8 +93,6 @@ def poll(broker_id: int, claim: int, now: datetime) -> bool:
     _remember(slot, status, outcome, ended)
     if seen is not None:
         take_rates(slot, seen.for_rates(), ended)
-        # After the rates, which it reads. Without an answer, there is nothing new to judge.
-        judge_queues(broker_id, ended)
     return True
 
 

@@ -19,6 +19,7 @@ from vhosts.models import BrokerSample, KnownSpan, Poll
 from vhosts.noise.mark import left_out
 from vhosts.polling.depths.found import Depths
 from vhosts.polling.depths.rows import Slot, store_depths
+from vhosts.polling.rates.rows import hold
 
 
 class Fenced(Exception):
@@ -54,7 +55,8 @@ def store(slot: Slot, outcome: Outcome, *, now: datetime) -> None:
 
 def _store(slot: Slot, outcome: Outcome, now: datetime) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        _hold(cursor, slot)
+        if not hold(cursor, slot):
+            raise Fenced
         status = dict(outcome.status)
         depths = outcome.depths
         if depths is not None:
@@ -161,17 +163,6 @@ def _say_what_lacks(
 
 
 _NOT_NAMED_YET = "The broker counts them but doesn't list them yet."
-
-
-def _hold(cursor: CursorWrapper, slot: Slot) -> None:
-    cursor.execute(
-        # No wait for the disk: what a crash of Postgres loses is polled again.
-        "SELECT set_config('synchronous_commit', 'off', true) FROM console_brokerstatus"
-        " WHERE broker_id = %s AND claim = %s FOR UPDATE",
-        [slot.broker_id, slot.claim],
-    )
-    if cursor.fetchone() is None:
-        raise Fenced
 
 
 def _extend_span(slot: Slot) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Literal
 
-from console.rabbitmq.prometheus.values import number, values
+from console.rabbitmq.prometheus.values import Metrics, Values, number, numbers, values
 from console.rabbitmq.types import RejectedRow
 
 #: RabbitMQ counts per queue since 4.0, else per channel and queue.
@@ -105,53 +106,71 @@ class Counters:
     def odd(self) -> bool:
         """Return whether some labels can be decoded only with spellings of known names."""
         return any(
-            b"\\" in labels or labels.count(b'"') != quotes
+            b"\\" in together or together.count(b'"') != quotes * len(rows)
             for rows, quotes in zip(self.parts(), _QUOTES[self.style], strict=True)
-            for labels in rows
+            for together in [b"".join(rows)]
         )
 
 
-def counters_in(body: bytes, node: str, style: Style, *, read_at: float, limit: int) -> Counters:
+def counters_in(
+    metrics: Metrics, node: str, style: Style, *, read_at: float, limit: int
+) -> Counters:
     """Return the counters in a scrape's answer. Raises AnswerTooLarge for more than `limit` rows
     of one metric."""
     rejected: list[RejectedRow] = []
     size = 0
     parts: dict[str, Rows] = {}
-    for part, (_family, metrics) in _PARTS[style].items():
-        rows: dict[bytes, list[int]] = {}
-        for position, metric in enumerate(metrics):
+    for part, (_family, names) in _PARTS[style].items():
+        columns = []
+        for metric in names:
             name = (_PREFIX + metric).encode()
-            found = values(body, name, limit, rejected)
-            for labels, value in found.items():
-                try:
-                    counted = number(value)
-                except ValueError:
-                    counted = None
-                if counted is None:
-                    rejected.append(RejectedRow("Not a counter.", ""))
-                    continue
-                row = rows.get(labels)
-                if row is None:
-                    row = rows[labels] = [0] * len(metrics)
-                row[position] = counted
-                size += len(name) + len(labels) + len(value) + 5
-        parts[part] = {labels: tuple(row) for labels, row in rows.items()}
+            found = values(metrics, name, limit, rejected)
+            column = _counted(found, rejected)
+            size += len(column) * (len(name) + 5)
+            size += sum(map(len, column)) + sum(len(found[labels]) for labels in column)
+            columns.append(column)
+        parts[part] = _together(columns)
     return Counters(node, style, read_at, size=size, unreadable=len(rejected), **parts)
 
 
+def _counted(found: Values, rejected: list[RejectedRow]) -> dict[bytes, int]:
+    """Return the rows that are counters."""
+    at_once = numbers(found.values()) if found else []
+    if at_once is not None:
+        return dict(zip(found, at_once, strict=True))
+    counted: dict[bytes, int] = {}
+    for labels, value in found.items():
+        try:
+            count = number(value)
+        except ValueError:
+            count = None
+        if count is None:
+            rejected.append(RejectedRow("Not a counter.", ""))
+        else:
+            counted[labels] = count
+    return counted
+
+
+def _together(columns: Sequence[dict[bytes, int]]) -> Rows:
+    """Return the rows of several metrics by their labels; 0 where a metric has no such row."""
+    first = columns[0]
+    if all(column.keys() == first.keys() for column in columns):
+        return {labels: tuple([column[labels] for column in columns]) for labels in first}
+    every = {labels: None for column in columns for labels in column}
+    return {labels: tuple([column.get(labels, 0) for column in columns]) for labels in every}
+
+
 def pack(counters: Iterable[Counters]) -> bytes:
-    """Return the counters as bytes, for `unpack`. A line per row: its numbers, then its labels,
-    which hold no line end."""
+    """Return the counters as bytes, for `unpack`. For each node a head; then for each part a line
+    with all numbers, row by row, and a line for the labels of each row, which hold no line end."""
     lines: list[bytes] = []
     for one in counters:
         counts = [len(rows) for rows in one.parts()]
         head = {"node": one.node, "style": one.style, "read_at": one.read_at, "rows": counts}
         lines.append(json.dumps(head).encode())
         for rows in one.parts():
-            lines += [
-                b"%s %s" % (" ".join(map(str, row)).encode(), labels)
-                for labels, row in rows.items()
-            ]
+            lines.append(" ".join(map(str, chain.from_iterable(rows.values()))).encode())
+            lines += rows
     return zlib.compress(b"\n".join(lines), 1)
 
 
@@ -168,12 +187,9 @@ def unpack(packed: bytes) -> list[Counters]:
         head = json.loads(line)
         parts: list[Rows] = []
         for rows, (_, metrics) in zip(head["rows"], _PARTS[head["style"]].values(), strict=True):
-            width = len(metrics)
-            read: Rows = {}
-            for _ in range(rows):
-                *numbers, labels = next(lines).split(b" ", width)
-                read[labels] = tuple(map(int, numbers))
-            parts.append(read)
+            every = iter(list(map(int, next(lines).split())))
+            by_row = zip(*[every] * len(metrics), strict=True)
+            parts.append(dict(zip(islice(lines, rows), by_row, strict=True)))
         deliveries, routed, exchanges = parts
         found.append(
             Counters(head["node"], head["style"], head["read_at"], deliveries, routed, exchanges)

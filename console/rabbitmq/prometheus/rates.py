@@ -89,8 +89,9 @@ def rates_between(
             row = by_queue.setdefault(queue, [0.0] * 5)
             for position, more in enumerate((0, acked + unacked, ack, again, get_acked + get)):
                 row[position] += more / seconds
+        pairs = _Pairs(queues, exchanges)
         for labels, (published,) in _grown(then.routed, one.routed):
-            queue, exchange = _pair(labels, queues, exchanges)
+            queue, exchange = pairs.of(labels)
             if queue is not None:
                 by_queue.setdefault(queue, [0.0] * 5)[0] += published / seconds
             if exchange is not None:
@@ -111,7 +112,7 @@ def rates_between(
 
 def rounded(rate: float) -> float:
     """Return the rate with three digits."""
-    return float(f"{rate:.{_DIGITS}g}")
+    return float(f"{rate:.{_DIGITS}g}") if rate else 0.0
 
 
 def _grown(before: Rows, after: Rows) -> list[tuple[bytes, tuple[int, ...]]]:
@@ -140,31 +141,42 @@ def _exchange(labels: bytes, known: Spellings) -> tuple[str, str] | None:
     return _names(_CHANNEL.sub(b"", labels, count=1), known, b"exchange")
 
 
-def _pair(
-    labels: bytes, queues: Spellings, exchanges: Spellings
-) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
-    """Return queue and exchange of a row that has both; None for what can't be read.
+class _Pairs:
+    """The queue and exchange of rows that have both. Many rows share an exchange: each is read once."""
 
-    Both styles name a queue and an exchange of the same virtual host: `vhost="v",exchange="x",
-    queue="q"`, or `channel="…",queue_vhost="v",queue="q",exchange_vhost="v",exchange="x"`.
-    """
-    labels = _CHANNEL.sub(b"", labels, count=1)
-    if labels.startswith(b"queue_vhost="):
-        queue, middle, exchange = labels.partition(b',exchange_vhost="')
-        if not middle or b',exchange_vhost="' in exchange:
+    def __init__(self, queues: Spellings, exchanges: Spellings) -> None:
+        self._queues = queues
+        self._exchanges = exchanges
+        self._read: dict[bytes, tuple[str, str] | None] = {}
+
+    def of(self, labels: bytes) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
+        """Return queue and exchange; None for what can't be read.
+
+        Both styles name a queue and an exchange of the same virtual host: `vhost="v",exchange="x",
+        queue="q"`, or `channel="…",queue_vhost="v",queue="q",exchange_vhost="v",exchange="x"`.
+        """
+        labels = _CHANNEL.sub(b"", labels, count=1)
+        if labels.startswith(b"queue_vhost="):
+            queue, middle, exchange = labels.partition(b',exchange_vhost="')
+            if not middle or b',exchange_vhost="' in exchange:
+                return None, None
+            return self._queue(queue[6:]), self._exchange(b'vhost="' + exchange)
+        vhost, middle, rest = labels.partition(b',exchange="')
+        exchange, second, queue = rest.partition(b'",queue="')
+        if not (middle and second) or b',exchange="' in rest or b'",queue="' in queue:
             return None, None
         return (
-            _names(queue.removeprefix(b"queue_"), queues, b"queue"),
-            _names(b'vhost="' + exchange, exchanges, b"exchange"),
+            self._queue(b'%s,queue="%s' % (vhost, queue)),
+            self._exchange(b'%s,exchange="%s"' % (vhost, exchange)),
         )
-    vhost, middle, rest = labels.partition(b',exchange="')
-    exchange, second, queue = rest.partition(b'",queue="')
-    if not (middle and second) or b',exchange="' in rest or b'",queue="' in queue:
-        return None, None
-    return (
-        _names(b'%s,queue="%s' % (vhost, queue), queues, b"queue"),
-        _names(b'%s,exchange="%s"' % (vhost, exchange), exchanges, b"exchange"),
-    )
+
+    def _queue(self, labels: bytes) -> tuple[str, str] | None:
+        return _names(labels, self._queues, b"queue")
+
+    def _exchange(self, labels: bytes) -> tuple[str, str] | None:
+        if labels not in self._read:
+            self._read[labels] = _names(labels, self._exchanges, b"exchange")
+        return self._read[labels]
 
 
 def _names(

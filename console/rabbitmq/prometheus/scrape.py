@@ -13,6 +13,8 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import ne
 from urllib.parse import urlsplit
 
 from console.rabbitmq.endpoint import Timeouts
@@ -20,7 +22,7 @@ from console.rabbitmq.errors import BrokerError, MalformedAnswer
 from console.rabbitmq.http.exchange import BoundedHttp
 from console.rabbitmq.prometheus.counters import Counters, Style, counters_in, families
 from console.rabbitmq.prometheus.labels import Spellings, names_of
-from console.rabbitmq.prometheus.values import Values, number, rows_of, values
+from console.rabbitmq.prometheus.values import Metrics, Values, number, values
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import Listener, Listing, QueueDepth, RejectedRow
 
@@ -69,6 +71,8 @@ class Scrape:
 
     def with_nul(self) -> list[RejectedRow]:
         """Return the queues with a NUL in their names: they exist, but their names can't be stored."""
+        if b"\0" not in b"".join(self.ready):
+            return []
         return [
             RejectedRow("The name contains a NUL character.", printable(labels))
             for labels in self.ready
@@ -81,13 +85,7 @@ class Scrape:
     def changed_since(self, before: Scrape) -> Listing[QueueDepth]:
         """Return queues with a changed value, or missing in `before`. Not for odd scrapes."""
         return self._decoded(
-            {
-                labels
-                for now, then in ((self.ready, before.ready), (self.unacked, before.unacked))
-                for labels, value in now.items()
-                if then.get(labels) != value
-            },
-            {},
+            {*_differing(self.ready, before.ready), *_differing(self.unacked, before.unacked)}, {}
         )
 
     def new_since(self, before: Scrape) -> set[tuple[str, str]]:
@@ -128,31 +126,36 @@ def scrape_depths(
     body = _metrics(http, url, "&family=".join(wanted), timeouts)
     took = time.time() - began
     identity = _identity(body)
+    metrics = Metrics(body)
     rejected: list[RejectedRow] = []
-    ready = values(body, _READY, http.endpoint.limits.rows, rejected)
-    unacked = values(body, _UNACKED, http.endpoint.limits.rows, rejected)
+    ready = values(metrics, _READY, http.endpoint.limits.rows, rejected)
+    unacked = values(metrics, _UNACKED, http.endpoint.limits.rows, rejected)
     return Scrape(
         node=identity.get("rabbitmq_node", ""),
         cluster=identity.get("rabbitmq_cluster", ""),
         ready=ready,
         unacked=unacked,
         rejected=rejected,
-        odd=_holds_odd(body, _READY, len(ready)),
-        counters=_counters(http, body, identity, style, began + took / 2),
+        odd=_holds_odd(metrics, _READY, len(ready)),
+        counters=_counters(http, metrics, identity, style, began + took / 2),
         size=len(body),
         took_ms=round(took * 1000),
     )
 
 
 def _counters(
-    http: BoundedHttp, body: bytes, identity: dict[str, str], style: Style | None, read_at: float
+    http: BoundedHttp,
+    metrics: Metrics,
+    identity: dict[str, str],
+    style: Style | None,
+    read_at: float,
 ) -> Counters | None:
     """Return the counters; None if they can't be read: they never cost a poll its depths."""
     if style is None:
         return None
     node = identity.get("rabbitmq_node", "")
     try:
-        return counters_in(body, node, style, read_at=read_at, limit=http.endpoint.limits.rows)
+        return counters_in(metrics, node, style, read_at=read_at, limit=http.endpoint.limits.rows)
     except BrokerError:
         return None
 
@@ -167,7 +170,7 @@ def scrape_consumers(
     """
     body = _metrics(http, url, "queue_consumer_count", timeouts)
     found: dict[tuple[str, str], int] = {}
-    for labels, value in values(body, _CONSUMERS, http.endpoint.limits.rows, []).items():
+    for labels, value in values(Metrics(body), _CONSUMERS, http.endpoint.limits.rows, []).items():
         try:
             count = number(value)
             if count is not None:
@@ -197,10 +200,17 @@ def _identity(body: bytes) -> dict[str, str]:
     }
 
 
-def _holds_odd(body: bytes, metric: bytes, queues: int) -> bool:
+def _holds_odd(metrics: Metrics, metric: bytes, queues: int) -> bool:
     """Return whether any label is odd, by counting characters instead of checking each label."""
-    rows = rows_of(body, metric)
+    rows = metrics.rows_of(metric)
     return b"\\" in rows or rows.count(b'"') != 4 * queues
+
+
+def _differing(now: Values, then: Values) -> Iterable[bytes]:
+    """Return the labels whose value differs, or that `then` doesn't have."""
+    if list(now) == list(then):  # in the same order, as nearly always
+        return compress(now, map(ne, now.values(), then.values()))
+    return [labels for labels, value in now.items() if then.get(labels) != value]
 
 
 def _names(queues: Iterable[bytes]) -> set[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from console.rabbitmq.errors import AnswerTooLarge
 from console.rabbitmq.text import printable
 from console.rabbitmq.types import RejectedRow
@@ -12,19 +14,34 @@ _BIGGEST = 2**63 - 1
 Values = dict[bytes, bytes]
 
 
-def rows_of(body: bytes, metric: bytes) -> bytes:
-    """Return the metric's lines together, starting at the first one's labels."""
-    opening = b"\n" + metric + b"{"
-    start = body.find(opening)
-    if start < 0:
-        return b""
-    end = body.find(b"\n#", start)
-    return body[start + len(opening) : end if end >= 0 else len(body)]
+class Metrics:
+    """The metrics of an answer, found in one pass over it."""
+
+    def __init__(self, body: bytes) -> None:
+        first, *more = body.split(b"\n# TYPE ")
+        self._blocks = {
+            block[: block.find(b" ")]: block for block in (first.removeprefix(b"# TYPE "), *more)
+        }
+
+    def rows_of(self, metric: bytes) -> bytes:
+        """Return the metric's lines together, starting at the first one's labels; b"" without any."""
+        block = self._blocks.get(metric, b"")
+        opening = b"\n" + metric + b"{"
+        start = block.find(opening)
+        if start < 0:
+            return b""
+        rows = block[start + len(opening) :].rstrip(b"\n")
+        # What describes the next metric may precede its type.
+        end = rows.rfind(b"\n")
+        while end >= 0 and rows.startswith(b"#", end + 1):
+            rows = rows[:end]
+            end = rows.rfind(b"\n")
+        return rows
 
 
-def values(body: bytes, metric: bytes, limit: int, rejected: list[RejectedRow]) -> Values:
+def values(metrics: Metrics, metric: bytes, limit: int, rejected: list[RejectedRow]) -> Values:
     """Return the metric's rows. A line end inside a name is escaped, so each line is one row."""
-    together = rows_of(body, metric)
+    together = metrics.rows_of(metric)
     if not together:
         return {}
     rows = together.split(b"\n" + metric + b"{")
@@ -55,6 +72,14 @@ def _values_one_by_one(rows: list[bytes], rejected: list[RejectedRow]) -> Values
         del found[labels]
         rejected.append(RejectedRow("It is listed twice.", printable(labels)))
     return found
+
+
+def numbers(values: Iterable[bytes]) -> list[int] | None:
+    """Return what `number` returns for each; None if they aren't all digits, few enough for any."""
+    found = list(values)
+    if b"".join(found).isdigit() and b"" not in found and max(map(len, found)) < 19:
+        return list(map(int, found))
+    return None
 
 
 def number(value: bytes | None) -> int | None:

@@ -24,6 +24,8 @@ from vhosts.polling.depths.found import Depths
 from vhosts.polling.depths.rows import Slot
 from vhosts.polling.rates import rows
 from vhosts.polling.rates.fallback import Published
+from vhosts.polling.rates.queues import Traffic, store_queues
+from vhosts.queues.health.judge import judge_queues
 
 log = structlog.get_logger(__name__)
 
@@ -57,14 +59,16 @@ class Read:
 
 
 def take_rates(slot: Slot, read: Read, now: datetime) -> None:
-    """Store the rates of this poll, and the growth of queues. Never raises for what a broker
-    sent; a failure of Postgres is logged and leaves the last rates, with their age."""
+    """Store the rates of this poll, and the growth and condition of queues. Never raises for what a
+    broker sent; a failure of Postgres is logged and leaves the last rates, with their age."""
     try:
         _take(slot, read, now)
     except Exception:
         # The poll is stored already, and must not fail for its rates, whatever the plugin wrote or
         # Postgres refused. Rates that fail keep their age, which the pages show.
         log.exception("rates_failed", broker_id=slot.broker_id)
+        # The depths changed, so the conditions did.
+        judge_queues(slot.broker_id, now)
 
 
 def _take(slot: Slot, read: Read, now: datetime) -> None:
@@ -77,26 +81,31 @@ def _take(slot: Slot, read: Read, now: datetime) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         if not rows.hold(cursor, slot):
             return
-        if depths is not None:
-            rows.store_growth(cursor, slot)
         status: dict[str, Any] = {
             "scrape_bytes": depths.size if depths else None,
             "scrape_ms": depths.took_ms if depths else None,
             "scrape_rates_bytes": sum(one.size for one in counters) if counters else None,
         }
+        traffic = None
         if not too_soon:
-            if rates is not None and kept is not None:
-                rows.store_rates(cursor, slot, rates, since=kept.slot_at)
-                status.update(rates_at=now, rates_unknown="")
-            else:
-                rows.forget_rates(cursor, slot, read.published)
-                status.update(rates_at=None, rates_unknown=why[:2000])
+            since = kept.slot_at if kept is not None else None
+            traffic = Traffic(rates if since is not None else None, since)
+            known = traffic.rates is not None
+            status.update(
+                rates_at=now if known else None, rates_unknown="" if known else why[:2000]
+            )
             if counters:
                 RateCounters.objects.update_or_create(
                     broker_id=slot.broker_id,
                     defaults={"slot_at": slot.at, "packed": pack(counters)},
                 )
+        # Before the queues, which are judged by the age of the rates.
         BrokerStatus.objects.filter(pk=slot.broker_id).update(**status)
+        store_queues(cursor, slot, traffic, depths_read=depths is not None, now=now)
+        if traffic is not None and traffic.rates is not None:
+            rows.store_exchanges(cursor, slot, traffic.rates)
+        elif traffic is not None:
+            rows.forget_exchanges(cursor, slot, read.published)
 
 
 def _unpacked(kept: RateCounters | None) -> list[Counters]:

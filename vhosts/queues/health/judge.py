@@ -1,7 +1,8 @@
 """Store the worst condition of each queue of a broker, so that lists sort and filter by it.
 
-One statement after each poll and inventory, in its own transaction: a failure here costs a poll
-nothing. It writes only the rows whose condition changed.
+One statement after each inventory, in its own transaction: a failure here costs an inventory nothing.
+It writes only the rows whose condition changed. Polls judge by the same SQL, but only queues of which
+something changed (vhosts.polling.rates.queues).
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ from django.db import Error, connection, transaction
 from vhosts.queues.health import conditions as rules
 
 log = structlog.get_logger(__name__)
+
+#: The columns that the rules read, beside rates, growth and `undelivered_since`.
+FACTS = (
+    "type", "state", "node", "ready", "total", "consumers", "members", "members_online", "max_length",
+    "overflow", "dead_letters", "delays",
+)  # fmt: skip
 
 _QUEUE = "q.type <> 'stream'"
 _FULL = f"({_QUEUE} AND q.ready >= q.max_length)"
@@ -34,7 +41,7 @@ _UNATTENDED = f"({_WAITS} AND q.consumers = 0 AND NOT {_HANDED_OUT} > 0 AND q.de
 #: Since when messages wait for consumers and nothing is delivered, got or acknowledged; NULL if
 #: something is, or it is unknown. It counts from when this was first judged so, because rates of 0 may
 #: be older than the messages and the consumers.
-_SINCE = f"""
+SINCE = f"""
 (CASE WHEN {_WAITS} AND q.consumers > 0
            AND q.deliver_rate = 0 AND q.ack_rate = 0 AND coalesce(q.get_rate, 0) = 0
       THEN coalesce(q.undelivered_since, %(now)s) END)
@@ -47,7 +54,7 @@ _HOLDS: dict[str, str] = {
     "down": f"q.state IN {rules.NOT_RUNNING!r}",
     "minority": "q.state = 'minority'",
     "no_leader": "q.type = 'quorum' AND q.state <> '' AND q.node = ''",
-    "stuck": f"{_SINCE} <= coalesce(s.rates_at, %(now)s) - interval '{rules.STUCK_AFTER_S} s'",
+    "stuck": f"{SINCE} <= coalesce(s.rates_at, %(now)s) - interval '{rules.STUCK_AFTER_S} s'",
     "no_consumers": f"{_UNATTENDED}"
     " AND CASE WHEN q.growth_5m IS NULL THEN q.publish_rate > 0 ELSE q.growth_5m > 0 END",
     "full": _FULL,
@@ -66,7 +73,7 @@ _HOLDS: dict[str, str] = {
     "unconsumed": _UNATTENDED,
     rules.WELL: "q.ready IS NOT NULL AND q.state <> ''",
 }
-_WORST = "\n".join(f"WHEN {holds} THEN '{name}'" for name, holds in _HOLDS.items())
+_WHEN = "\n".join(f"WHEN {holds} THEN '{name}'" for name, holds in _HOLDS.items())
 
 #: Polls and inventories lock the same row before they write queues, so that none waits for another
 #: in a circle. Nor does this wait for the disk: what a crash loses is judged again. Compiling (jit)
@@ -76,15 +83,16 @@ SELECT set_config('synchronous_commit', 'off', true), set_config('jit', 'off', t
 FROM console_brokerstatus
 WHERE broker_id = %(broker)s FOR UPDATE
 """
-_WORST_OF = f"CASE {_WORST} ELSE '{rules.UNKNOWN}' END"
+#: The worst condition of a queue `q` of a broker with the status `s`.
+WORST = f"CASE {_WHEN} ELSE '{rules.UNKNOWN}' END"
 #: Without a join of the table with itself: most rows don't change, and each poll reads all of them.
 _JUDGE = f"""
 UPDATE vhosts_queue q
-SET condition = {_WORST_OF}, undelivered_since = {_SINCE},
-    condition_since = CASE WHEN q.condition = {_WORST_OF} THEN q.condition_since ELSE %(now)s END
+SET condition = {WORST}, undelivered_since = {SINCE},
+    condition_since = CASE WHEN q.condition = {WORST} THEN q.condition_since ELSE %(now)s END
 FROM console_brokerstatus s
 WHERE q.broker_id = %(broker)s AND q.gone_at IS NULL AND s.broker_id = q.broker_id
-  AND (q.condition, q.undelivered_since) IS DISTINCT FROM ({_WORST_OF}, {_SINCE})
+  AND (q.condition, q.undelivered_since) IS DISTINCT FROM ({WORST}, {SINCE})
 """  # noqa: S608 – no part of it comes from outside
 
 
