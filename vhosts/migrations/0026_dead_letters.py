@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('console', '0023_other_management_urls'),
-        ('vhosts', '0022_masking'),
+        ('vhosts', '0025_message_jobs'),
         ('vhosts', '0023_peeks'),
         ('vhosts', '0024_publishing'),
         ('vhosts', '0025_message_jobs'),

@@ -13,5 +13,5 @@ def delete_rules(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vhosts", "0021_diagnosis")]
+    dependencies = [("vhosts", "0027_listening")]
     operations = [migrations.RunPython(delete_rules, migrations.RunPython.noop)]

@@ -5,7 +5,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vhosts", "0021_diagnosis")]
+    dependencies = [("vhosts", "0028_unread_alert_types")]
 
     operations = [
         migrations.AddIndex(

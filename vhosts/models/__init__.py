@@ -40,10 +40,6 @@ from vhosts.messages.listening.model import Tap, TapSlice, TapViewer
 from vhosts.messages.masking.model import MaskingRule
 from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
 from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
-from vhosts.messages.publishing.model import PublishRequest
-from vhosts.messages.masking.model import MaskingRule
-from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
-from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
 from vhosts.messages.publishing.batches.model import PublishBatch, PublishLine
 from vhosts.messages.publishing.model import PublishRequest
 from vhosts.messages.publishing.saved.model import MessageTemplate
