@@ -21,6 +21,7 @@ from vhosts.alerts.retention import drop_old_incidents
 from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
 from vhosts.live import reading as live
+from vhosts.messages.peeking.kept import forget_expired
 from vhosts.polling import dispatch, run
 from vhosts.polling.inventory import take as inventory
 
@@ -90,6 +91,7 @@ def keep_history() -> None:
             "drop_incidents": partial(drop_old_incidents, now),
             "request_counts": partial(forget_old_counts, now.timestamp()),
             "live_rows": partial(live.forget_old, now),
+            "kept_messages": partial(forget_expired, now),
         },
     )
 

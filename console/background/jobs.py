@@ -105,6 +105,7 @@ JOBS = (
             ("drop_incidents", "Delete old alert incidents"),
             ("request_counts", "Delete old request counts"),
             ("live_rows", "Delete live lists that nobody looks at"),
+            ("kept_messages", "Delete messages that somebody has read"),
         ),
     ),
     Job(

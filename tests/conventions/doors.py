@@ -440,5 +440,6 @@ OWN = {
     "once", "openid_connect_login", "livez", "readyz", "metrics",
     "api-route-list",  # calculates, changes nothing
     "queues_policy",  # leads to the form of a policy
+    "queue_messages", "api-queues-peek",  # read, by a right to see: tests/messages/test_peek_live.py
     "fleet_density",  # one's own choice
 }  # fmt: skip

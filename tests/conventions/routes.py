@@ -140,6 +140,10 @@ _PAGES = [
     Route("queues_policy", "none", "super"),
     Route("queues_purge", "none", "super"),
     Route("queues_delete", "none", "super"),
+    Route("queue_messages", "super", "super", ("queue",)),
+    # What was read belongs to a session; of the fixture's queue nothing was.
+    Route("queue_messages_read", "absent", "none", ("queue", "kept")),
+    Route("queue_messages_save", "none", "absent", ("queue", "kept")),
     Route("queue_now", "super", "none", ("queue",)),
     Route("queue_details", "super", "none", ("queue",)),
     Route("queue_flow", "super", "none", ("queue",)),
@@ -278,6 +282,7 @@ _API = [
     Route("api-queues-list", "super", "super"),
     Route("api-queues-detail", "super", "none", ("queue",)),
     Route("api-queues-history", "super", "none", ("queue",)),
+    Route("api-queues-peek", "none", "super", ("queue",)),
     Route("api-queues-purge", "none", "super", ("queue",)),
     Route("api-queues-selected-purge", "none", "super"),
     Route("api-queues-selected-delete", "none", "super"),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -177,6 +178,7 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             name="depths", owner=superuser, owner_name="root", created_at=now, updated_at=now
         ).pk,
         "person": User.objects.create_user("somebody").pk,
+        "kept": uuid4(),
         **_of_alerts(broker, now),
     }
 

@@ -29,6 +29,8 @@ from vhosts.history.tables.snapshots import BrokerSample, QueueSnapshot, RecentS
 from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
 from vhosts.messages.masking.model import MaskingRule
+from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
+from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter
@@ -52,6 +54,7 @@ __all__ = [
     "Binding",
     "BrokerSample",
     "ClusterReport",
+    "CopiedMessages",
     "Dashboard",
     "Exchange",
     "FederationLink",
@@ -61,6 +64,7 @@ __all__ = [
     "GlobalParameter",
     "IgnoredFinding",
     "ImportDraft",
+    "KeptMessages",
     "KnownSpan",
     "LiveChannel",
     "LiveConnection",
@@ -68,6 +72,8 @@ __all__ = [
     "LiveReading",
     "MaintenanceWindow",
     "MaskingRule",
+    "MessageJob",
+    "MessageOutcome",
     "Node",
     "NodeSample",
     "NoisePattern",
@@ -76,6 +82,7 @@ __all__ = [
     "Policy",
     "Poll",
     "Queue",
+    "QueuePeeks",
     "QueueRate",
     "QueueRollup1h",
     "QueueRollup5m",

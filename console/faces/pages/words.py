@@ -48,6 +48,7 @@ _OPERATIONS = {
     "grants:take": "Revoke role",
     "groups:create": "Create group",
     "groups:delete": "Delete group",
+    "messages:read": "Read messages",
     "noise:add": "Add noise pattern",
     "noise:remove": "Remove noise pattern",
     "people:create": "Create account",

@@ -11,6 +11,7 @@ import pika
 from pika import exceptions
 from pika.adapters.utils import connection_workflow as workflow
 
+from console.rabbitmq.amqp import exact
 from console.rabbitmq.endpoint import AmqpEndpoint
 from console.rabbitmq.errors import (
     AccessRefused,
@@ -38,6 +39,7 @@ _BLOCKED_SECONDS = 10
 # pika logs each failure as an error with a traceback, whatever it also raises: one unreachable
 # broker would fill the log. `_mapped` maps what pika raises, and the caller reports it once.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
+exact.register()
 
 
 @contextlib.contextmanager
