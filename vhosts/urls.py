@@ -17,6 +17,7 @@ from vhosts.limits import views as limits
 from vhosts.live.urls import live_routes
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
+from vhosts.messages.masking.pages import masking_routes
 from vhosts.messages.peeking.urls import peek_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise
@@ -67,6 +68,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/members/", replicas.members, name="queue_members"),
     path("queues/<int:queue_id>/members/change/", replicas.change_member, name="queue_member"),
     *live_routes,
+    *masking_routes,
     *peek_routes,
     path("dashboards/", dashboards.dashboards, name="dashboards"),
     path("dashboards/new/", dashboards.dashboard_new, name="dashboard_new"),

@@ -50,6 +50,8 @@ _CAP = {"pattern": "", "apply_to": "queues", "priority": "0", "definition": "max
 _CAP_WIRE = {"pattern": "", "apply_to": "queues", "priority": 0, "definition": {"max-length": 9}}
 _TOPIC = {**_CELL, "exchange": "amq.topic", "write": "a", "read": "a"}
 
+_MASK = {"subject": "header", "target": "x-card", "action": "mask"}
+
 _BINDING = {
     "vhost": "/",
     "source": "e",
@@ -413,6 +415,12 @@ ACTS = [
     act("take a grant", "explain:use grants:edit",
         page=[Door("access_grant_take", ("grant",))],
         api=[Door("api-grants-detail", ("grant",), "delete")]),
+    act("set a masking rule", "grants:edit",
+        page=[Door("masking_new", body=_MASK), Door("masking_edit", ("masking_rule",), body=_MASK),
+              Door("masking_delete", ("masking_rule",))],
+        api=[Door("api-masking-rules-list", body=_MASK),
+             Door("api-masking-rules-detail", ("masking_rule",), "put", _MASK),
+             Door("api-masking-rules-detail", ("masking_rule",), "delete")]),
     act("edit people", "people:edit",
         page=[Door("access_people", body={"username": "fresh"}),
               Door("access_person_groups", ("person",)),

@@ -45,6 +45,7 @@ from vhosts.models import (
     IgnoredFinding,
     ImportDraft,
     MaintenanceWindow,
+    MaskingRule,
     Node,
     NoisePattern,
     OperatorPolicy,
@@ -105,6 +106,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         "policy": Policy.objects.create(**seen, **capped).pk,
         "ignored_finding": IgnoredFinding.objects.create(
             broker=broker, rule="alarm", reason="known", at=now
+        ).pk,
+        "masking_rule": MaskingRule.objects.create(
+            subject="header", target="x-card", action="mask", created_at=now
         ).pk,
         "noise_pattern": NoisePattern.objects.create(pattern="celery*", created_at=now).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,
