@@ -144,6 +144,7 @@ _PAGES = [
     # What was read belongs to a session; of the fixture's queue nothing was.
     Route("queue_messages_read", "absent", "none", ("queue", "kept")),
     Route("queue_messages_save", "none", "absent", ("queue", "kept")),
+    Route("queue_messages_schema", "none", "absent", ("queue", "kept")),
     Route("queue_now", "super", "none", ("queue",)),
     Route("queue_details", "super", "none", ("queue",)),
     Route("queue_flow", "super", "none", ("queue",)),

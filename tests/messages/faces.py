@@ -16,6 +16,7 @@ from rest_framework.renderers import JSONRenderer
 
 from console.models import AuditEntry
 from console.rabbitmq.amqp.message import Message
+from tests.messages import peek_faces
 from vhosts.messages.matching import Match, match
 from vhosts.messages.reading import record_reading
 from vhosts.messages.serializers import ShownMessageSerializer
@@ -92,4 +93,10 @@ FACES = (
     Face("filter", _filter),
     Face("audit", _audit),
     Face("log", _log),
+    Face("peek page", peek_faces.peek_page),
+    Face("peek filter", peek_faces.peek_filter),
+    Face("peek download", peek_faces.peek_download),
+    Face("peek export", peek_faces.peek_export),
+    Face("peek API", peek_faces.peek_api),
+    Face("peek command", peek_faces.peek_command),
 )

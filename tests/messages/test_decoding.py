@@ -142,7 +142,7 @@ def test_each_decoder_says_why_it_failed():
     tried = dict(decode(b"\x1f\x8b\x08 broken\xff", schema=Schema("avro", b"no")).tried)
     assert "damaged" in tried["gzip"]
     assert tried["Avro"] == "the schema isn't JSON"
-    assert tried["JSON"] == "byte 1 isn't utf-8"
+    assert tried["JSON"] == "byte 1 isn't UTF-8"
     assert tried["MessagePack"].startswith("not MessagePack")
     assert tried["CBOR"]
     assert dict(decode(b'{"a": }').tried)["JSON"] == "not JSON: expecting value at line 1, column 7"

@@ -77,7 +77,7 @@ def test_a_refusal_names_the_clean_ways() -> None:
         ("classic", OLD, {"single_active": True}, "out of order"),
         ("quorum", OLD, {}, "no delivery limit"),
         ("quorum", FIRST_4, {"limit": -1}, "no delivery limit"),
-        ("quorum", FIRST_4, {}, "counts as a failed delivery: the delivery limit is 20"),
+        ("quorum", FIRST_4, {}, "The delivery limit is 20"),
         ("quorum", FIRST_4, {}, "order of their return"),
         ("quorum", UNCOUNTED, {"limit": -1}, "order of their return"),
         ("quorum", UNCOUNTED, {"delayed_retry": "all"}, "withheld"),
@@ -96,6 +96,11 @@ def test_nothing_is_said_that_does_not_apply() -> None:
         "withheld" in one for one in verdict("quorum", UNCOUNTED, delayed_retry="failed").warnings
     )
     assert verdict("stream", OLD).warnings == ()
+
+
+def test_only_classic_queues_keep_the_order() -> None:
+    assert verdict("classic", OLD).keeps_order
+    assert not any(verdict("quorum", version).keeps_order for version in (OLD, FIRST_4, UNCOUNTED))
 
 
 def test_stream_filters_come_with_3_13() -> None:

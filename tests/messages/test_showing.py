@@ -92,9 +92,13 @@ def test_headers_properties_and_deaths(broker, reading):
     (death,) = found.deaths
     assert (death.queue, death.reason, death.count, death.routing_keys) == ("orders", "rejected", 3, ("order.new", "0xff"))  # fmt: skip
     assert death.at == DEATH["time"]
-    naive = {**DEATH, "time": DEATH["time"].replace(tzinfo=None)}
-    found = shown(message(headers={"x-death": [naive]}), reader_of(reading, broker.pk, "/"))
-    assert found.deaths[0].at == DEATH["time"]
+    seconds = int(DEATH["time"].timestamp())
+    for spelled in (DEATH["time"].replace(tzinfo=None), seconds):
+        one = message(headers={"x-death": [{**DEATH, "time": spelled}]})
+        assert shown(one, reader_of(reading, broker.pk, "/")).deaths[0].at == DEATH["time"]
+    for odd in (10**18, -(10**18), True, "soon"):
+        one = message(headers={"x-death": [{**DEATH, "time": odd}]})
+        assert shown(one, reader_of(reading, broker.pk, "/")).deaths[0].at is None
     deep: dict = {}
     for _ in range(500):
         deep = {"d": deep}

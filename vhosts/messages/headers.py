@@ -134,9 +134,12 @@ def _text(value: Any) -> str:
 
 
 def _time(value: Any) -> datetime | None:
-    """Return the time. pika's have no zone: AMQP's are UTC."""
+    """Return the time of a timestamp in ISO format or in seconds since 1970. pika's have no zone:
+    AMQP's are UTC. None if it is no time."""
     try:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None
     return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found

@@ -64,6 +64,11 @@ class Bodies(ContentFrameAssembler):  # type: ignore[misc]
         return super()._finish()
 
 
+def weight(message: Message) -> int:
+    """Return the bytes of the message that are held: its body, as far as kept, and its properties."""
+    return len(message.body) + sum(map(len, message.properties.encode()))
+
+
 def _name(said: str | bytes) -> str:
     """Return a name as text; pika leaves one that isn't UTF-8 as bytes."""
     return said.decode("utf-8", "backslashreplace") if isinstance(said, bytes) else said

@@ -18,7 +18,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
-from console.rabbitmq.amqp.bounded import bound_bodies
+from console.rabbitmq.amqp.bounded import bound_bodies, weight
 from console.rabbitmq.amqp.connection import connected
 from console.rabbitmq.amqp.exact import exact
 from console.rabbitmq.amqp.message import Message
@@ -42,8 +42,8 @@ Ended = Literal["empty", "count", "bytes", "time", "limit"]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The most that is read. `kept` and `kept_of_one` are bytes of bodies that are returned,
-    `received` bytes of bodies that cross the network."""
+    """The most that is read. `kept` is bytes of bodies and properties that are handed on, all
+    together, `kept_of_one` those of one body, `received` bytes of bodies that cross the network."""
 
     messages: int
     kept: int = 4 * MEGABYTE
@@ -136,7 +136,7 @@ def _read(
             found.highest = max(found.highest, count)
         message = _shortened(message, bounds.kept_of_one)
         found.messages.append(message)
-        kept += len(message.body)
+        kept += weight(message)
         if returns is not None and returns.limit - count <= returns.spare:
             found.ended = "limit"
             return

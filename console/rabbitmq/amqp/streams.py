@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pika.adapters.blocking_connection import BlockingChannel
 
-from console.rabbitmq.amqp.bounded import Bodies, bound_bodies
+from console.rabbitmq.amqp.bounded import Bodies, bound_bodies, weight
 from console.rabbitmq.amqp.connection import connected
 from console.rabbitmq.amqp.message import Message
 from console.rabbitmq.amqp.peek import Bounds
@@ -86,7 +86,7 @@ def read_stream(
                 found.passed += 1
             elif not isinstance(start.at, int) or (offset_of(message) or start.at) >= start.at:
                 found.messages.append(message)
-                kept += len(message.body)
+                kept += weight(message)
             if len(found.messages) >= bounds.messages:
                 found.ended = "count"
                 break

@@ -32,7 +32,7 @@ def read_text(data: bytes, charset: str = "utf-8") -> str:
     try:
         text = data.decode(charset)
     except UnicodeDecodeError as failed:
-        raise Undecodable(f"byte {failed.start} isn't {charset}") from None
+        raise Undecodable(f"byte {failed.start} isn't {charset.upper()}") from None
     if len(_CONTROL.findall(text)) > len(text) // 20:
         raise Undecodable("contains control characters")
     return text

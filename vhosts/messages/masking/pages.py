@@ -68,7 +68,7 @@ class RuleForm(forms.Form):
     roles = forms.MultipleChoiceField(
         label="For readers with the role", required=False,
         choices=[(role.value, role.label) for role in Role],
-        widget=forms.SelectMultiple({**_SELECT, "size": len(Role)}),
+        widget=forms.CheckboxSelectMultiple({"class": "form-check-input"}),
         help_text="None selected: everybody, superusers too. A further role never lifts a rule.",
     )  # fmt: skip
     reason = forms.CharField(required=False, max_length=500, widget=forms.TextInput(_TEXT))

@@ -55,7 +55,8 @@ class Verdict:
     """Whether and how a queue can be read.
 
     `refusal` is "" if it can; `instead` says what else helps. `limit` is None unless returns count;
-    `left` is how many more looks the messages that were read last can bear.
+    `left` is how many more looks the messages that were read last can bear. `filters`: the broker knows
+    stream filters. `keeps_order`: returned messages are in their place again, whatever else was read.
     """
 
     way: Way
@@ -65,6 +66,7 @@ class Verdict:
     limit: int | None = None
     left: int | None = None
     filters: bool = False
+    keeps_order: bool = False
 
     @property
     def counts(self) -> bool:
@@ -117,7 +119,7 @@ def judge(facts: Facts) -> Verdict:
     limit = counted_limit(facts)
     warnings = tuple(_warnings(facts))
     if limit is None:
-        return Verdict("get", warnings=warnings)
+        return Verdict("get", warnings=warnings, keeps_order=facts.type == "classic")
     left = max(0, limit - facts.highest)
     if left <= spare_of(limit):
         return Verdict("none", _used_up(limit, left), _INSTEAD, warnings, limit, left)
@@ -145,11 +147,12 @@ def _unknown(of_type: str) -> str:
 
 
 def _used_up(limit: int, left: int) -> str:
-    returns = "1 return" if left == 1 else f"{left} returns"
+    returns = "1 return left, which is" if left == 1 else f"{left} returns left, which are"
+    times = "once" if limit == 1 else f"{limit} times"
     return (
         f"Each look counts as a failed delivery here, and RabbitMQ dead-letters or deletes a message "
-        f"that is returned more than {limit} times. Messages of this queue have {returns} left, which "
-        "are kept for its consumers."
+        f"that is returned more than {times}. Messages of this queue have {returns} kept for its "
+        "consumers."
     )
 
 
@@ -158,8 +161,8 @@ def _warnings(facts: Facts) -> list[str]:
     limit = counted_limit(facts)
     if limit is not None:
         found.append(
-            f"Each look counts as a failed delivery: the delivery limit is {limit}, and "
-            f"{spare_of(limit)} of them are kept for consumers."
+            f"Each look counts as a failed delivery. The delivery limit is {limit}, and the console "
+            f"leaves the last {spare_of(limit)} to consumers."
         )
     if facts.type == "quorum" and _moves_behind_all(facts):
         found.append(

@@ -47,13 +47,16 @@ def row_of(at: int, message: Message, found: Shown) -> Row:
         message=found,
         summary=" ".join(text.split())[:_SUMMARY],
         offset=offset_of(message),
-        published_at=_published(message),
+        published_at=_published(found),
         read=len(message.body) if message.is_cut else None,
     )
 
 
-def _published(message: Message) -> datetime | None:
-    said = message.properties.timestamp
+def _published(found: Shown) -> datetime | None:
+    """Return the timestamp, unless a masking rule hides it."""
+    said = next(
+        (row.value for row in found.properties if row.name == "timestamp" and not row.masked), None
+    )
     if not isinstance(said, int) or isinstance(said, bool) or not 0 < said <= _LATEST:
         return None
     return datetime.fromtimestamp(said, UTC)

@@ -28,6 +28,7 @@ def as_kept(outcome: Outcome) -> dict[str, Any]:
         "passed": outcome.passed,
         "limit": outcome.verdict.limit,
         "looks_left": looks_left(outcome),
+        "keeps_order": outcome.verdict.keeps_order,
     }
 
 
@@ -64,7 +65,7 @@ def notes_of(kept: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append((
             "warn",
             f"Each look counts against the delivery limit of {kept['limit']}. "
-            + (f"{counted(looks, 'more look')} at these messages possible."
+            + (f"The console allows {counted(looks, 'more look')} at these messages."
                if looks else "No more looks: what is left is kept for consumers."),
         ))  # fmt: skip
     if kept["ended"] in _ENDED:

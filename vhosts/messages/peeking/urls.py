@@ -16,4 +16,9 @@ peek_routes: list[URLPattern] = [
         views.queue_messages_save,
         name="queue_messages_save",
     ),
+    path(
+        "queues/<int:queue_id>/messages/<uuid:kept_id>/schema/",
+        views.queue_messages_schema,
+        name="queue_messages_schema",
+    ),
 ]

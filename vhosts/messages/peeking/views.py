@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.contrib import messages as notices
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,6 +24,7 @@ from vhosts.messages.matching import Match
 from vhosts.messages.peeking.kept import keep, kept_of, messages_of
 from vhosts.messages.peeking.read import foresee, read_messages
 from vhosts.messages.peeking.rows import rows_of
+from vhosts.messages.peeking.schema import schema_of, use_schema
 from vhosts.messages.peeking.texts import as_kept, notes_of
 from vhosts.messages.peeking.wanted import DEFAULT, MOST, STARTS, Wanted
 from vhosts.messages.reading import record_reading
@@ -92,7 +94,7 @@ def queue_messages_read(request: HttpRequest, queue_id: int, kept_id: UUID) -> H
     except InvalidField as error:
         problems.append(error.message)
         wanted = Match()
-    rows = list(rows_of(messages, reader, wanted))
+    rows = list(rows_of(messages, reader, wanted, schema_of(kept)))
     start = _page_start(request.GET.get("page"), len(rows))
     at = _open(request.GET.get("open"))
     shown_rows = rows[start : start + _ROWS]
@@ -109,6 +111,7 @@ def queue_messages_read(request: HttpRequest, queue_id: int, kept_id: UUID) -> H
         "found": len(rows),
         "opened": opened,
         "match": wanted,
+        "schema": kept.schema,
         "given": request.GET,
         "problems": problems,
         "keep_query": urlencode(query),
@@ -148,6 +151,20 @@ def queue_messages_save(request: HttpRequest, queue_id: int, kept_id: UUID) -> H
     _record(request, queue, len(lines), "export")
     text = "".join(f"{line}\n" for line in lines)
     return _attachment(text.encode(), "application/x-ndjson", "messages.jsonl")
+
+
+@require_POST
+def queue_messages_schema(request: HttpRequest, queue_id: int, kept_id: UUID) -> HttpResponse:
+    """Use a schema for what was read, or none any more."""
+    queue = access_queue(request.user, queue_id, Permission.MESSAGES_VIEW)
+    kept = kept_of(request.user, _session(request), queue, kept_id, timezone.now())
+    try:
+        use_schema(kept, request.POST, request.FILES.get("file"))
+    except InvalidField as error:
+        notices.error(request, error.message)
+    at = _open(request.POST.get("at"))
+    address = reverse("queue_messages_read", args=[queue.pk, kept.pk])
+    return redirect(f"{address}?open={at}#message" if at else address)
 
 
 def _record(request: HttpRequest, queue: Queue, count: int, how: str) -> None:
