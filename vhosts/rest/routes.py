@@ -11,6 +11,7 @@ from vhosts.diagnosis.api import FindingsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
+from vhosts.messages.moving.api import MessageJobsView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
@@ -22,6 +23,7 @@ _OWN = (
     ("queues", with_acts(FACES["queue"], QueuesView), "api-queues"),
     *live_views,
     ("limits", LimitsView, "api-limits"),
+    ("message-jobs", MessageJobsView, "api-message-jobs"),
     ("nodes", NodesView, "api-nodes"),
     ("findings", FindingsView, "api-findings"),
     ("noise", NoiseView, "api-noise"),
