@@ -48,7 +48,7 @@ def plan_move(
     plan.does.append(_what(source, mode, selection))
     if target is not None:
         plan.does.append(_where(user, target))
-        plan.does += _on_the_way(source, target, keep_expiration)
+        plan.does += _on_the_way(mode, keep_expiration)
         _judge_target(plan, user, source, target, mode, now)
     else:
         plan.warnings.append("Deleted messages can't be recovered. Export them first.")
@@ -93,9 +93,11 @@ def _where(user: AnyUser, target: Target) -> str:
     return f"They are published to {exchange} in {place}, with {key}."
 
 
-def _on_the_way(source: Queue, target: Target, keep_expiration: bool) -> list[str]:
+def _on_the_way(mode: str, keep_expiration: bool) -> list[str]:
     found = [
-        "Each is acknowledged at the source only after the target has confirmed it. What isn't routed "
+        "Every message stays at the source, too."
+        if mode == Mode.COPY
+        else "Each is acknowledged at the source only after the target has confirmed it. What isn't routed "
         "or is refused stays at the source."
     ]
     found.append(
