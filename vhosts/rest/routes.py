@@ -19,6 +19,7 @@ from vhosts.messages.masking.api import MaskingRulesView
 from vhosts.messages.publishing.api import PublishView
 from vhosts.messages.publishing.batches.api import PublishFilesView
 from vhosts.messages.publishing.saved.api import TemplatesView
+from vhosts.messages.moving.api import MessageJobsView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
@@ -30,6 +31,7 @@ _OWN = (
     ("queues", with_acts(FACES["queue"], QueuesView), "api-queues"),
     *live_views,
     ("limits", LimitsView, "api-limits"),
+    ("message-jobs", MessageJobsView, "api-message-jobs"),
     ("nodes", NodesView, "api-nodes"),
     ("findings", FindingsView, "api-findings"),
     ("dead-letters/queues", DeadLetterQueuesView, "api-dead-letter-queues"),

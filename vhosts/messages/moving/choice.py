@@ -12,7 +12,6 @@ from console.rabbitmq.amqp.fingerprint import fingerprint
 from console.rabbitmq.amqp.transfer import Taken
 from vhosts.messages.dead_letters.replay.selection import Wanted
 from vhosts.messages.matching import Match, match
-from vhosts.messages.moving.model import MessageJob
 from vhosts.messages.moving.outgoing import mark_of
 from vhosts.messages.moving.places import Mode, Selection
 from vhosts.messages.moving.progress import Progress
@@ -180,6 +179,8 @@ def _offset(taken: Taken) -> int | None:
     return found.value if found and isinstance(found.value, int) else None
 
 
-def reads_back(job: MessageJob) -> bool:
-    """Return whether the job returns messages to its source: those it doesn't select, or copies."""
-    return job.mode == Mode.COPY or Selection.from_json(job.selection).passes_over
+def returns_of(taken: Taken) -> int:
+    """Return how often the message was returned to its quorum queue, or delivered in vain."""
+    properties = exact(taken.message.properties)
+    counts = [properties.field(name) for name in ("x-acquired-count", "x-delivery-count")]
+    return max((one.value for one in counts if one and isinstance(one.value, int)), default=0)

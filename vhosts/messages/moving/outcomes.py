@@ -15,8 +15,14 @@ MOST_HELD = 50_000
 STALLED_S = 30.0
 
 
-def why_give_up(left_behind: int, held: int, stalled: bool) -> str:
-    """Return why a job can't go on, in sentences; "" if it can."""
+def why_give_up(left_behind: int, held: int, *, stalled: bool, worn: bool) -> str:
+    """Return why a job can't go on, in sentences; "" if it can. `worn`: a message that stays can be
+    returned only a few times more."""
+    if worn:
+        return (
+            "A message that stays has almost reached the queue's delivery limit, so the job ended before "
+            "RabbitMQ would dead-letter or delete it."
+        )
     if left_behind >= MOST_LEFT_BEHIND:
         return (
             f"The target didn't take {left_behind:,} messages, so the job ended. They are still at "

@@ -9,17 +9,14 @@ from accessctl.authorize import AnyUser, may
 from accessctl.rights import Permission
 from console.errors import ConsoleError
 from console.faces.pages.words import listed
-from console.kinds.refusals.versions import version_of
 from console.scope import Scope
 from vhosts.messages.matching import Match
 from vhosts.messages.moving.places import Mode, Selection, Target
+from vhosts.messages.peeking.facts import stored_facts
+from vhosts.messages.peeking.guard import counted_limit, spare_of
 from vhosts.models import Exchange, Queue
 from vhosts.routing.service import trace_message
 
-#: From this version on, an explicit return isn't counted as a failed delivery.
-_RETURNS_UNCOUNTED = (4, 3, 0)
-#: The delivery limit of quorum queues from 4.0 on, if nothing sets another one.
-_LIMITED_BY_DEFAULT = (4, 0, 0)
 _VERBS = {Mode.MOVE: "moved", Mode.COPY: "copied", Mode.DELETE: "deleted"}
 
 
@@ -51,7 +48,7 @@ def plan_move(
     plan.does.append(_what(source, mode, selection))
     if target is not None:
         plan.does.append(_where(user, target))
-        plan.does += _on_the_way(source, target, keep_expiration)
+        plan.does += _on_the_way(mode, keep_expiration)
         _judge_target(plan, user, source, target, mode, now)
     else:
         plan.warnings.append("Deleted messages can't be recovered. Export them first.")
@@ -96,9 +93,11 @@ def _where(user: AnyUser, target: Target) -> str:
     return f"They are published to {exchange} in {place}, with {key}."
 
 
-def _on_the_way(source: Queue, target: Target, keep_expiration: bool) -> list[str]:
+def _on_the_way(mode: str, keep_expiration: bool) -> list[str]:
     found = [
-        "Each is acknowledged at the source only after the target has confirmed it. What isn't routed "
+        "Every message stays at the source, too."
+        if mode == Mode.COPY
+        else "Each is acknowledged at the source only after the target has confirmed it. What isn't routed "
         "or is refused stays at the source."
     ]
     found.append(
@@ -133,20 +132,23 @@ def _judge_source(plan: Plan, source: Queue, mode: str, selection: Selection) ->
             "Messages that stay are held until the job ends, then returned. Consumers get them later, "
             "marked as redelivered."
         )
-        plan.warnings += _counted_returns(source)
+        _counted_returns(plan, source)
 
 
-def _counted_returns(source: Queue) -> list[str]:
-    version = version_of(source.broker.status.rabbitmq_version)
-    if source.type != "quorum" or (version is not None and version >= _RETURNS_UNCOUNTED):
-        return []
-    limit = source.arguments.get("x-delivery-limit")
-    if limit is None and version is not None and version < _LIMITED_BY_DEFAULT:
-        return []
-    return [
-        f"In this quorum queue, each return counts as a failed delivery. RabbitMQ dead-letters or deletes "
-        f"a message after {limit if limit is not None else 20} of them."
-    ]
+def _counted_returns(plan: Plan, source: Queue) -> None:
+    """Say what a return costs in a quorum queue, by what the last inventory knew."""
+    facts = stored_facts(source)
+    limit = counted_limit(facts)
+    if limit is not None:
+        plan.warnings.append(
+            f"In this quorum queue, each return counts as a failed delivery, and RabbitMQ dead-letters or "
+            f"deletes a message after {limit}. The job ends when a message has only {spare_of(limit)} left."
+        )
+    if facts.type == "quorum" and facts.delayed_retry in ("all", "returned"):
+        plan.warnings.append(
+            "Delayed retry is on for returned messages: those that stay are withheld from consumers for the "
+            "delay that is set."
+        )
 
 
 def _judge_target(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,6 +28,8 @@ from vhosts.messages.moving.places import Mode
 from vhosts.messages.moving.progress import LeaseLost, Progress
 from vhosts.messages.moving.rights import missing_right, places_of
 from vhosts.messages.moving.transfer import Ended, Transfer
+from vhosts.messages.peeking.facts import stored_facts
+from vhosts.messages.peeking.guard import counted_limit, spare_of
 from vhosts.models import Queue
 
 log = structlog.get_logger(__name__)
@@ -35,6 +38,7 @@ log = structlog.get_logger(__name__)
 LONGEST_S = 24 * 3600.0
 #: Seconds until an interrupted job is tried again; the last one repeats.
 _BACKOFF = (1, 2, 5, 10, 30, 60)
+_DOWN = ("down or inaccessible", "stopped by supervisor", "timeout")
 _JUDGED_AGAIN_S = 10.0
 State = MessageJob.State
 
@@ -82,7 +86,8 @@ def _connected(
     at: Callable[[str], None],
 ) -> Ended:
     job = progress.job
-    stream = _is_stream(job)
+    row = _row(job)
+    stream = row is not None and row.type == "stream"
     if stream and job.mode != Mode.COPY:
         return Ended(State.FAILED, "Messages can't be taken out of a stream. Copy them instead.")
     with ExitStack() as stack:
@@ -105,6 +110,7 @@ def _connected(
             sink,
             username=target_at.credentials.username if target_at else "",
             stream=stream,
+            bears=_bears(row),
             allowed=_judging(job),
             at=at,
         )
@@ -140,9 +146,15 @@ def _begin(
     return int(job.selection["end"])
 
 
-def _is_stream(job: MessageJob) -> bool:
-    kinds = Queue.objects.filter(broker=job.broker, vhost=job.vhost, name=job.queue)
-    return kinds.filter(type="stream").exists()
+def _row(job: MessageJob) -> Queue | None:
+    rows = Queue.objects.present().select_related("broker__status")
+    return rows.filter(broker=job.broker, vhost=job.vhost, name=job.queue).first()
+
+
+def _bears(row: Queue | None) -> float:
+    """Return how many returns a message may have had that the job returns once more."""
+    limit = counted_limit(stored_facts(row)) if row is not None else None
+    return math.inf if limit is None else max(1, limit - spare_of(limit))
 
 
 def _why_not(job: MessageJob) -> str:
@@ -180,10 +192,15 @@ def _judging(job: MessageJob) -> Callable[[], str]:
     return allowed
 
 
+def _is_down(error: BrokerError) -> bool:
+    """Return whether the broker says "not found" of a queue that it only can't serve now."""
+    return any(text in error.detail for text in _DOWN)
+
+
 def _interrupted(progress: Progress, error: BrokerError) -> None:
     """Try again later, or end the job if that is of no use."""
     try:
-        if not error.retryable:
+        if not error.retryable and not _is_down(error):
             progress.end(State.FAILED, f"{error.summary} {error.detail}".strip(), timezone.now())
             return
         number = min(progress.job.interruptions, len(_BACKOFF) - 1)

@@ -13,7 +13,7 @@ from console.engine.stopping import stopping
 from console.rabbitmq.amqp.fields import BadField
 from console.rabbitmq.amqp.transfer import Settled, Sink, Source, Taken
 from console.rabbitmq.errors import TimedOut
-from vhosts.messages.moving.choice import Choice, Chosen
+from vhosts.messages.moving.choice import Choice, Chosen, returns_of
 from vhosts.messages.moving.model import MessageJob, MessageOutcome
 from vhosts.messages.moving.outcomes import STALLED_S, outcome_of, unsettled, why_give_up
 from vhosts.messages.moving.outgoing import destination, outgoing
@@ -39,7 +39,7 @@ class Ended:
 
 
 class Transfer:
-    """`sink` None: a deletion. `allowed` returns a sentence once the author lost a right. `at(point)` is
+    """`sink` None: a deletion. `bears`: how many returns a message may have had that stays. `allowed` returns a sentence once the author lost a right. `at(point)` is
     called between the steps; tests crash there."""
 
     def __init__(
@@ -51,12 +51,14 @@ class Transfer:
         *,
         username: str,
         stream: bool,
+        bears: float,
         allowed: Callable[[], str],
         at: Callable[[str], None],
     ) -> None:
         self._progress, self._choice, self._job = progress, choice, progress.job
         self._source, self._sink = source, sink
         self._username, self._stream, self._allowed, self._at = username, stream, allowed, at
+        self._bears, self._worn = bears, False
         self._pace = Pace(self._job.rate)
         self._orders = Orders(rate=self._job.rate)
         #: Messages that are returned to the source in the end.
@@ -103,13 +105,15 @@ class Transfer:
     def _judge(self, taken: Taken) -> Chosen | None:
         chosen = self._choice.judge(taken)
         if chosen is None:
-            if self._stream:
-                self._source.ack([taken.tag])
-            else:
-                self._hold()
+            self._stay(taken)
         return chosen
 
-    def _hold(self) -> None:
+    def _stay(self, taken: Taken) -> None:
+        """Leave a message where it is."""
+        if self._stream:
+            self._source.ack([taken.tag])
+            return
+        self._worn = self._worn or returns_of(taken) >= self._bears
         self._held += 1
         if self._credit - self._held < BATCH and not self._choice.over:
             more = max(2 * BATCH, self._held // 4)
@@ -153,8 +157,8 @@ class Transfer:
         self._stored_at = time.monotonic()
         self._at("stored")
         if self._copies and not self._stream:
-            for _ in settled:
-                self._hold()
+            for one in settled:
+                self._stay(one.taken)
         elif settled:
             self._source.ack([one.taken.tag for one in settled])
         self._at("acknowledged")
@@ -232,10 +236,7 @@ class Transfer:
         else:
             self._note(one, outcome, reason)
             self._left_behind += 1
-        if self._stream:
-            self._source.ack([one.taken.tag])
-        else:
-            self._hold()
+        self._stay(one.taken)
 
     def _note(self, one: Chosen, outcome: str, reason: str) -> None:
         self._batch.counts[outcome] += 1
@@ -269,7 +270,9 @@ class Transfer:
         if self._choice.over:
             return Ended(State.DONE)
         stalled = time.monotonic() - self._busy_at > STALLED_S and self._pace.allowed() >= 1
-        if why := self._allowed() or why_give_up(self._left_behind, self._held, stalled):
+        if why := self._allowed() or why_give_up(
+            self._left_behind, self._held, stalled=stalled, worn=self._worn
+        ):
             return Ended(State.FAILED, why)
         return None
 
