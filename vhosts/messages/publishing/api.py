@@ -107,7 +107,7 @@ class PublishedRead(serializers.ModelSerializer[PublishRequest]):
         choices=PublishState.choices,
         help_text="`confirmed`: in queues; `returned`: no queue got it; `refused`: the broker didn't take "
         "it; `unknown`: sent, but the answer was lost; `failed`: not sent; `accepted` and `sending`: "
-        "not known yet.",
+        "it hasn't ended yet.",
     )
     reply_code = serializers.IntegerField(source="code", allow_null=True)
     reply_text = serializers.CharField(source="text")

@@ -88,7 +88,7 @@ def full_queues_refuse(place: Place, draft: Draft) -> str:
     if not found:
         return ""
     named = ", ".join(found[:_MOST_NAMED])
-    return f"These queues on its way refuse messages when they are full: {named}."
+    return f"These queues get it and refuse messages when they are full: {named}."
 
 
 def _priority_notes(draft: Draft, queues: Iterable[Queue | None], place: Place) -> Iterable[str]:

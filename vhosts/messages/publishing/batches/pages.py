@@ -36,6 +36,7 @@ from vhosts.messages.publishing.where import place_for
 from vhosts.routing.message import check_name
 
 _PAGE = 100
+_MISSED = (LineState.RETURNED, LineState.REFUSED, LineState.UNKNOWN)
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _TEXT = {"class": "form-control mono", "autocomplete": "off", "spellcheck": "false"}
 
@@ -129,6 +130,7 @@ def message_batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         "counts": [(LineState(name), counts[name]) for name in LineState.values],
         "left": counts[LineState.WAITING],
         "ended": batch.total - counts[LineState.WAITING] - counts[LineState.SENDING],
+        "missed": sum(counts[one] for one in _MISSED),
         "state": state,
         "page": page,
         "rows": [

@@ -82,7 +82,8 @@ def read_line(text: bytes, exchange: str) -> Draft:
         name, reasons = next(iter(found.items())) if isinstance(found, dict) else ("", found)
         raise InvalidField(str(name), str(reasons[0])) from None
     except APIException as error:
-        raise InvalidField("", str(error.detail).replace("The body", "The line")) from None
+        detail = str(error.detail).replace("The body", "The line").replace("(line 1, ", "(")
+        raise InvalidField("", detail) from None
     return read_message(data, exchange=exchange)
 
 
