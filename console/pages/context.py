@@ -52,7 +52,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
             ),
             _Place("nodes", "Nodes", "server", Permission.BROKERS_VIEW, "", ("node",)),
             _Place("queues", "Queues", "queue-list", Permission.QUEUES_VIEW, "q", ("queue", "queue_members", "queue_member")),
-            _Place("dead_letters", "Dead letters", "inbox-stack", Permission.QUEUES_VIEW, "", ("dead_letter_replay", "dead_letter_replay_all", "dead_letter_discard", "dead_letter_discard_all")),
+            _Place("dead_letters", "Dead letters", "inbox-stack", Permission.QUEUES_VIEW, "", ("dead_letter_replay", "dead_letter_replay_all", "dead_letter_discard", "dead_letter_discard_all", "dead_letter_edit")),
             _Place(
                 "connections", "Connections", "link", Permission.CONNECTIONS_VIEW, "n",
                 ("connection", "connection_close", "connections_close", "channels", "channel", "consumers"),

@@ -169,6 +169,8 @@ _PAGES = [
     Route("dead_letters_sample", "none", "super"),
     Route("dead_letter_mark", "none", "super", ("queue",)),
     Route("dead_letter_schedule", "none", "super", ("queue",)),
+    Route("dead_letter_edit", "none", "super", ("queue",)),
+    Route("dead_letter_export", "none", "super", ("dead_letter_group",)),
     Route("dead_letter_replay_all", "super", "super", ("queue",)),
     Route("dead_letter_discard_all", "super", "super", ("queue",)),
     Route("dead_letter_replay", "super", "super", ("dead_letter_group",)),

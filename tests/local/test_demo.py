@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from console.local.demo.play import PLAYERS, Consumer, Producer, topology
+from console.local.demo.play import PLAYERS, Billing, Consumer, Producer, topology
 from console.local.folder import CHECKOUT
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -42,7 +42,7 @@ def until(question, seconds=30.0):
 
 def test_every_player_has_its_exchange_or_queue():
     for player in PLAYERS:
-        if isinstance(player, Consumer):
+        if isinstance(player, Consumer | Billing):
             assert player.queue in topology.QUEUES
         elif player.exchange:
             assert player.exchange in topology.EXCHANGES
@@ -65,7 +65,7 @@ def test_messages_really_flow_and_it_stops_when_asked(live_broker, demo_vhost):
     )
     try:
         assert "producers and consumers are running" in demo.stdout.readline()
-        consumers = sum(isinstance(player, Consumer) for player in PLAYERS)
+        consumers = sum(isinstance(player, Consumer | Billing) for player in PLAYERS)
         producers = sum(isinstance(player, Producer) for player in PLAYERS)
 
         def queues():

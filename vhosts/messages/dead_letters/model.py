@@ -171,9 +171,8 @@ class EditedLetter(models.Model):
     #: vhosts.messages.moving's fingerprint of the original, and its message ID.
     original = models.TextField()
     original_id = models.TextField(blank=True)
-    #: The copy's own message ID, which it was published with.
-    copy_id = models.TextField()
-    request_id = models.UUIDField(null=True)
+    #: The request to publish it (vhosts.messages.publishing), which says what became of it.
+    request_id = models.UUIDField(unique=True)
     exchange = models.TextField(blank=True)
     routing_key = models.TextField(blank=True)
     author_name = models.TextField(blank=True)

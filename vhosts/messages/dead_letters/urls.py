@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from vhosts.messages.dead_letters import views
+from vhosts.messages.dead_letters.editing import views as editing
 from vhosts.messages.dead_letters.replay import views as replaying
 
 dead_letter_routes: list[URLPattern] = [
@@ -26,6 +27,16 @@ dead_letter_routes: list[URLPattern] = [
         "dead-letters/queues/<int:queue_id>/discard/",
         replaying.dead_letter_discard_all,
         name="dead_letter_discard_all",
+    ),
+    path(
+        "dead-letters/queues/<int:queue_id>/edit/",
+        editing.dead_letter_edit,
+        name="dead_letter_edit",
+    ),
+    path(
+        "dead-letters/groups/<int:group_id>/export/",
+        views.dead_letter_export,
+        name="dead_letter_export",
     ),
     path(
         "dead-letters/groups/<int:group_id>/replay/",

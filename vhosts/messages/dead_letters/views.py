@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accessctl.authorize import may, require
 from accessctl.rights import Permission
 from console.brokers.observation import observe
-from console.errors import ConsoleError
+from console.errors import ConsoleError, NotAllowed
 from console.faces.lists import Column, read_scope, stream_csv
 from console.scope import PARAMETERS
 from vhosts.authorize import access_queue
@@ -30,6 +31,7 @@ from vhosts.messages.dead_letters.sampling.letters import letters_of_group
 from vhosts.messages.dead_letters.sampling.look import MOST
 from vhosts.messages.dead_letters.sampling.sample import sample_queue
 from vhosts.messages.dead_letters.sampling.settings import EVERY, mark_queue, schedule_samples
+from vhosts.messages.showing import Reason
 from vhosts.models import DeadLetterGroup
 
 #: Queues that one request samples; the rest by another.
@@ -151,7 +153,10 @@ def dead_letter_messages(request: HttpRequest, group_id: int) -> HttpResponse:
     first = access_group(request.user, group_id, Permission.MESSAGES_VIEW)
     groups = _alike(request, first)
     found = letters_of_group(queue_of(first), groups, acting_user=request.user, now=timezone.now())
-    context = {"found": found, "group": first, "now": timezone.now()}
+    rights = (Permission.MESSAGES_READ, Permission.MESSAGES_PUBLISH)
+    may_edit = all(may(request.user, one, first.broker, first.vhost) for one in rights)
+    context = {"found": found, "group": first, "may_edit": may_edit, "now": timezone.now()}
+    context["may_move"] = may(request.user, Permission.MESSAGES_MOVE, first.broker, first.vhost)
     return render(request, "vhosts/messages/dead_letters/_letters.html", context)
 
 
@@ -167,6 +172,32 @@ def _alike(request: HttpRequest, first: DeadLetterGroup) -> list[DeadLetterGroup
         return list(rows.filter(origin=first.origin))
     said = alike(first.exception)
     return [row for row in rows if alike(row.exception) == said]
+
+
+@require_POST
+def dead_letter_export(request: HttpRequest, group_id: int) -> HttpResponse:
+    """Return the group's messages among the first of its queue, one JSON object a line, as the person may
+    see them."""
+    first = access_group(request.user, group_id, Permission.MESSAGES_EXPORT)
+    found = letters_of_group(
+        queue_of(first), _alike(request, first), acting_user=request.user, now=timezone.now(), most=MOST,
+        how="export",
+    )  # fmt: skip
+    if found.trouble:
+        return HttpResponse(
+            f"{found.trouble}\n", status=503, content_type="text/plain; charset=utf-8"
+        )
+    lines = []
+    for letter in found.letters:
+        what = letter.message.exported()
+        if isinstance(what, Reason):
+            raise NotAllowed(what.text)
+        lines.append(json.dumps({"position": letter.position, **what}, default=str))
+    response = HttpResponse(
+        "".join(f"{line}\n" for line in lines), content_type="application/jsonl"
+    )
+    response["Content-Disposition"] = 'attachment; filename="dead-letters.jsonl"'
+    return response
 
 
 @require_POST

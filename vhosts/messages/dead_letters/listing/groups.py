@@ -125,7 +125,7 @@ def groups_of(
         found = merged.get(key)
         if found is None:
             found = merged[key] = GroupRow(
-                [], holder.queue.broker, row.vhost, exception, row.exception_header, hidden
+                [], holder.queue.broker, row.vhost, exception, _header(row), hidden
             )
         found.rows.append(row)
         if holder not in found.held_in:
@@ -140,11 +140,17 @@ def exception_for(row: DeadLetterGroup, reader: Reader) -> tuple[str, bool]:
     """Return what the reader may see of a group's exception, and whether a mask hides it."""
     if not row.exception:
         return "", False
-    properties = pika.BasicProperties(headers={row.exception_header: row.exception})
+    names = row.exception_header.split("\n")
+    properties = pika.BasicProperties(headers=dict.fromkeys(names, row.exception))
     found = shown(Message("", "", False, properties, b""), reader).headers
-    if not found or found[0].masked:
+    if len(found) < len(set(names)) or any(one.masked for one in found):
         return "", True
     return found[0].text, False
+
+
+def _header(row: DeadLetterGroup) -> str:
+    """Return the name of the header that says what happened."""
+    return row.exception_header.split("\n")[-1]
 
 
 def _stored(by_place: Mapping[Place, DeadQueue], user: AnyUser) -> list[DeadLetterGroup]:

@@ -44,7 +44,7 @@ _VARYING = (
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the headers say. `header` is the one that `text` is from; both "" for nothing. `alike` is the
+    """What the headers say. `header` is the one that `text` is from, or two, one a line; both "" for nothing. `alike` is the
     text without what differs from message to message: numbers and IDs."""
 
     header: str = ""
@@ -60,7 +60,10 @@ def exception_of(headers: Mapping[str, Any]) -> Said:
     for _, kind, message in _HEADERS:
         of_type, text = _first_line(by_name, kind), _first_line(by_name, message)
         if text[1]:
-            return _said(text[0], _joined(of_type[1], text[1]))
+            whole = _joined(of_type[1], text[1])
+            # The type is content too: whoever may not see its header may not see the whole.
+            names = text[0] if whole == text[1] else f"{of_type[0]}\n{text[0]}"
+            return _said(names, whole)
         if of_type[1]:
             return _said(*of_type)
     for name in _TRACES:

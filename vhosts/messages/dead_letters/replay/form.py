@@ -34,14 +34,19 @@ class ReplayForm(forms.Form):
     stop_percent = forms.IntegerField(label="Stop at", required=False, min_value=1, max_value=100, initial=10, widget=forms.NumberInput(_NUMBER), help_text="Stops when so many are dead letters again within a minute. Empty: never.")  # fmt: skip
     reason = forms.CharField(required=False, max_length=_MOST_REASON, widget=forms.TextInput(_TEXT), help_text="Reason or ticket number; stored in the audit log.")  # fmt: skip
 
-    def options(self) -> Options:
-        """Return the input of a valid form."""
+    def options(self, marks: tuple[str, ...] = ()) -> Options:
+        """Return the input of a valid form; `marks` name single messages."""
         given: dict[str, Any] = self.cleaned_data
         other = given["to"] == "other"
         key = given["routing_key"] or None
         to = Destination(given["exchange"], key) if other else Destination()
         return Options(
-            to, given["rate"], given["skip_hours"], given["stop_percent"], given["reason"].strip()
+            to,
+            given["rate"],
+            given["skip_hours"],
+            given["stop_percent"],
+            given["reason"].strip(),
+            marks,
         )
 
     def refuse(self, error: InvalidField) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from console.rabbitmq.amqp.fingerprint import fingerprint
 from console.rabbitmq.amqp.message import Message
 from vhosts.messages.dead_letters.parsing.grouping import Letter, letter_of
 from vhosts.messages.dead_letters.replay.plan import Destination, destination_of, is_older
@@ -15,10 +16,11 @@ from vhosts.models import DeadLetterGroup
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`groups` are (base, shape); shape "" is any. Empty: all messages. `not_before`: leave those whose last
+    """`marks` are fingerprints of single messages; without any, `groups` count. `groups` are (base, shape); shape "" is any. Empty: all messages. `not_before`: leave those whose last
     death was earlier. `to`: leave those that don't say where they go; None: they go nowhere (a deletion)."""
 
     groups: tuple[tuple[str, str], ...] = ()
+    marks: tuple[str, ...] = ()
     not_before: datetime | None = None
     to: Destination | None = None
 
@@ -28,6 +30,8 @@ class Wanted:
 
     def selects(self, message: Message) -> bool:
         """Return whether it takes the message. Never raises, whatever the message holds."""
+        if self.marks and fingerprint(message) not in self.marks:
+            return False
         letter = letter_of(message, 0, with_shape=any(shape for _, shape in self.groups))
         if not self.has(letter) or is_older(letter.deaths, self.not_before):
             return False
@@ -45,6 +49,7 @@ class Wanted:
     def as_json(self) -> dict[str, Any]:
         return {
             "groups": [list(one) for one in self.groups],
+            "marks": list(self.marks),
             "not_before": self.not_before.isoformat() if self.not_before else None,
             "to": None if self.to is None else [self.to.exchange, self.to.key],
         }
@@ -55,6 +60,7 @@ class Wanted:
         to, at = stored.get("to"), stored.get("not_before")
         return cls(
             tuple((base, shape) for base, shape in stored.get("groups", ())),
+            tuple(stored.get("marks", ())),
             datetime.fromisoformat(at) if at else None,
             None if to is None else Destination(to[0], to[1]),
         )

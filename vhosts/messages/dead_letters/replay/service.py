@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +23,9 @@ from vhosts.routing.mirror import topology_of
 
 PURPOSE = "replay"
 _MOST_NAME = 255
+#: Single messages that one replay can name.
+MOST_MARKS = 500
+_MARK = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Options:
     skip_hours: int | None = None
     stop_percent: int | None = None
     reason: str = ""
+    #: Fingerprints of single messages; empty: all of the groups.
+    marks: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise InvalidField unless it makes sense."""
@@ -48,6 +54,10 @@ class Options:
             raise InvalidField("skip_hours", "Enter a number of hours from 1 on.")
         if self.stop_percent is not None and not 1 <= self.stop_percent <= 100:
             raise InvalidField("stop_percent", "Enter 1 to 100 %.")
+        if len(self.marks) > MOST_MARKS or not all(map(_MARK.fullmatch, self.marks)):
+            raise InvalidField(
+                "messages", f"Name up to {MOST_MARKS} messages by their fingerprints."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ def preview_replay(
     require_replay(acting_user, queue)
     options.check()
     looked = look(queue, acting_user=acting_user, now=now, how="replay preview")
-    wanted = Wanted.of_groups(groups)
+    wanted = Wanted.of_groups(groups, marks=options.marks)
     plan = plan_replay(
         looked.messages,
         topology_of(queue.broker, queue.vhost),
@@ -110,7 +120,9 @@ def start_replay(
     """
     require_replay(acting_user, queue)
     options.check()
-    wanted = Wanted.of_groups(groups, not_before=_not_before(options, now), to=options.to)
+    wanted = Wanted.of_groups(
+        groups, marks=options.marks, not_before=_not_before(options, now), to=options.to
+    )
     with transaction.atomic():
         job = start_move(
             acting_user,

@@ -48,17 +48,18 @@ def dead_letter_replay_all(request: HttpRequest, queue_id: int) -> HttpResponse:
 
 def _replay(request: HttpRequest, queue: Queue, groups: Sequence[DeadLetterGroup]) -> HttpResponse:
     require_replay(request.user, queue)
+    marks = tuple(request.GET.getlist("message"))
     form = ReplayForm(request.POST or None)
     preview: Preview | None = None
     if request.method == "POST" and form.is_valid():
         try:
             if request.POST.get("step") != "apply":
                 preview = preview_replay(
-                    queue, groups, form.options(), acting_user=request.user, now=timezone.now()
+                    queue, groups, form.options(marks), acting_user=request.user, now=timezone.now()
                 )
             else:
                 start_replay(
-                    queue, groups, form.options(), acting_user=request.user, now=timezone.now(),
+                    queue, groups, form.options(marks), acting_user=request.user, now=timezone.now(),
                     idempotency_key=request.POST.get("key", ""),
                 )  # fmt: skip
                 messages.success(request, "The replay has started.")
@@ -70,6 +71,7 @@ def _replay(request: HttpRequest, queue: Queue, groups: Sequence[DeadLetterGroup
     context = {
         **_about(request, queue, groups),
         "form": form,
+        "chosen": len(marks),
         "preview": preview,
         "form_key": request.POST.get("key") or uuid4().hex,
     }

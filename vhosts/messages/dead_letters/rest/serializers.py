@@ -105,6 +105,7 @@ class ReplayNew(StrictSerializer):
     rate = serializers.IntegerField(required=False, min_value=1, max_value=100_000, help_text="Messages a second at most.")  # fmt: skip
     skip_hours = serializers.IntegerField(required=False, min_value=1, max_value=100_000, help_text="Leave messages that died longer ago.")  # fmt: skip
     stop_percent = serializers.IntegerField(required=False, min_value=1, max_value=100, help_text="Stop when more than so many of 100 come back.")  # fmt: skip
+    messages = serializers.ListField(child=Text(max_length=32), required=False, max_length=500, help_text="Fingerprints of single messages. Default: all.")  # fmt: skip
     reason = Text(required=False, allow_blank=True, max_length=2000)
 
     class Meta:
@@ -115,7 +116,7 @@ class ReplayNew(StrictSerializer):
         return Options(
             Destination(given.get("exchange"), given.get("routing_key")),
             given.get("rate"), given.get("skip_hours"), given.get("stop_percent"),
-            given.get("reason", "").strip(),
+            given.get("reason", "").strip(), tuple(given.get("messages", ())),
         )  # fmt: skip
 
 

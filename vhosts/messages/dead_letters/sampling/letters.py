@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accessctl.authorize import AnyUser
+from console.rabbitmq.amqp.fingerprint import fingerprint
 from console.rabbitmq.amqp.message import Message
 from vhosts.messages.dead_letters.parsing.grouping import letter_of
 from vhosts.messages.dead_letters.sampling.look import look
@@ -37,6 +38,8 @@ class Letter:
     position: int
     message: Shown
     path: tuple[Step, ...]
+    #: The message's fingerprint; "" if only a part of it was read.
+    mark: str = ""
 
     @property
     def first(self) -> Step | None:
@@ -57,11 +60,17 @@ class Letters:
 
 
 def letters_of_group(
-    queue: Queue, groups: Sequence[DeadLetterGroup], *, acting_user: AnyUser, now: datetime
+    queue: Queue,
+    groups: Sequence[DeadLetterGroup],
+    *,
+    acting_user: AnyUser,
+    now: datetime,
+    most: int = MOST_SHOWN,
+    how: str = "dead letters",
 ) -> Letters:
     """Look for messages of these groups in their queue. All messages go back to it. Raises NotAllowed."""
     require_sample(acting_user, queue)
-    found = look(queue, acting_user=acting_user, now=now, how="dead letters")
+    found = look(queue, acting_user=acting_user, now=now, how=how)
     if found.trouble:
         return Letters(queue, trouble=found.trouble)
     matching = [
@@ -70,13 +79,12 @@ def letters_of_group(
         if in_groups(message, position, groups)
     ]
     reader = reader_of(acting_user, queue.broker_id, queue.vhost)
-    letters = tuple(
-        Letter(position + 1, one, path_of(one))
-        for position, one in (
-            (position, shown(message, reader)) for position, message in matching[:MOST_SHOWN]
-        )
-    )
-    return Letters(queue, letters, len(matching), len(found.messages), found.cost)
+    letters = []
+    for position, message in matching[:most]:
+        one = shown(message, reader)
+        mark = "" if message.is_cut else fingerprint(message)
+        letters.append(Letter(position + 1, one, path_of(one), mark))
+    return Letters(queue, tuple(letters), len(matching), len(found.messages), found.cost)
 
 
 def in_groups(message: Message, position: int, groups: Sequence[DeadLetterGroup]) -> bool:

@@ -1,0 +1,1 @@
+"""Edit one dead letter and publish the copy. The original stays."""
