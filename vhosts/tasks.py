@@ -22,6 +22,7 @@ from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
 from vhosts.live import reading as live
 from vhosts.messages.listening.viewers import forget_taps
+from vhosts.messages.peeking.kept import forget_expired
 from vhosts.polling import dispatch, run
 from vhosts.polling.inventory import take as inventory
 
@@ -92,6 +93,7 @@ def keep_history() -> None:
             "request_counts": partial(forget_old_counts, now.timestamp()),
             "live_rows": partial(live.forget_old, now),
             "taps": partial(forget_taps, now),
+            "kept_messages": partial(forget_expired, now),
         },
     )
 

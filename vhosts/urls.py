@@ -19,6 +19,8 @@ from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.messages.learning.urls import learning_routes
 from vhosts.messages.listening.urls import listening_routes
+from vhosts.messages.masking.pages import masking_routes
+from vhosts.messages.peeking.urls import peek_routes
 from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise
@@ -72,6 +74,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *learning_routes,
     *listening_routes,
     *publishing_routes,
+    *masking_routes,
+    *peek_routes,
     path("dashboards/", dashboards.dashboards, name="dashboards"),
     path("dashboards/new/", dashboards.dashboard_new, name="dashboard_new"),
     path("dashboards/chart/", dashboards.chart_table, name="chart_table"),

@@ -106,6 +106,7 @@ JOBS = (
             ("request_counts", "Delete old request counts"),
             ("live_rows", "Delete live lists that nobody looks at"),
             ("taps", "Delete what taps left that ended unexpectedly"),
+            ("kept_messages", "Delete messages that somebody has read"),
         ),
     ),
     Job(

@@ -93,7 +93,7 @@ _RAIL: tuple[tuple[str, tuple[_Place, ...]], ...] = (
             _Place("explain", "Explain access", "question-mark-circle", Permission.EXPLAIN_USE, "x"),
             _Place(
                 "access", "Access", "shield-check", Permission.SESSIONS_OWN, "w",
-                ("access_grants", "access_people", "access_person", "access_tokens", "access_sessions", "mfa_index"), scoped=False,
+                ("access_grants", "access_people", "access_person", "access_tokens", "access_sessions", "mfa_index", "masking", "masking_new", "masking_edit", "masking_delete"), scoped=False,
             ),
             _Place("system", "System", "cpu-chip", Permission.BROKERS_ADD, "s", scoped=False),
             _Place("admin:index", "Administration", "cog-6-tooth", Permission.BROKERS_EDIT, "a", scoped=False),),

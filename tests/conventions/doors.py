@@ -50,6 +50,8 @@ _CAP = {"pattern": "", "apply_to": "queues", "priority": "0", "definition": "max
 _CAP_WIRE = {"pattern": "", "apply_to": "queues", "priority": 0, "definition": {"max-length": 9}}
 _TOPIC = {**_CELL, "exchange": "amq.topic", "write": "a", "read": "a"}
 
+_MASK = {"subject": "header", "target": "x-card", "action": "mask"}
+
 _BINDING = {
     "vhost": "/",
     "source": "e",
@@ -421,6 +423,12 @@ ACTS = [
     act("take a grant", "explain:use grants:edit",
         page=[Door("access_grant_take", ("grant",))],
         api=[Door("api-grants-detail", ("grant",), "delete")]),
+    act("set a masking rule", "grants:edit",
+        page=[Door("masking_new", body=_MASK), Door("masking_edit", ("masking_rule",), body=_MASK),
+              Door("masking_delete", ("masking_rule",))],
+        api=[Door("api-masking-rules-list", body=_MASK),
+             Door("api-masking-rules-detail", ("masking_rule",), "put", _MASK),
+             Door("api-masking-rules-detail", ("masking_rule",), "delete")]),
     act("edit people", "people:edit",
         page=[Door("access_people", body={"username": "fresh"}),
               Door("access_person_groups", ("person",)),
@@ -440,5 +448,6 @@ OWN = {
     "once", "openid_connect_login", "livez", "readyz", "metrics",
     "api-route-list",  # calculates, changes nothing
     "queues_policy",  # leads to the form of a policy
+    "queue_messages", "api-queues-peek",  # read, by a right to see: tests/messages/test_peek_live.py
     "fleet_density",  # one's own choice
 }  # fmt: skip

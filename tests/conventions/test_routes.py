@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pika
 import pytest
@@ -49,6 +50,7 @@ from vhosts.models import (
     IgnoredFinding,
     ImportDraft,
     MaintenanceWindow,
+    MaskingRule,
     Node,
     NoisePattern,
     OperatorPolicy,
@@ -132,6 +134,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         "ignored_finding": IgnoredFinding.objects.create(
             broker=broker, rule="alarm", reason="known", at=now
         ).pk,
+        "masking_rule": MaskingRule.objects.create(
+            subject="header", target="x-card", action="mask", created_at=now
+        ).pk,
         "noise_pattern": NoisePattern.objects.create(pattern="celery*", created_at=now).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,
         "shovel": Shovel.objects.create(**seen, vhost="/", name="mover", value=_MOVER).pk,
@@ -206,6 +211,7 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
             broker=broker, vhost="/", size=1, author=superuser, key="a", created_at=now
         ).pk,
         "person": User.objects.create_user("somebody").pk,
+        "kept": uuid4(),
         **_of_alerts(broker, now),
     }
 

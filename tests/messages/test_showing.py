@@ -92,6 +92,9 @@ def test_headers_properties_and_deaths(broker, reading):
     (death,) = found.deaths
     assert (death.queue, death.reason, death.count, death.routing_keys) == ("orders", "rejected", 3, ("order.new", "0xff"))  # fmt: skip
     assert death.at == DEATH["time"]
+    naive = {**DEATH, "time": DEATH["time"].replace(tzinfo=None)}
+    found = shown(message(headers={"x-death": [naive]}), reader_of(reading, broker.pk, "/"))
+    assert found.deaths[0].at == DEATH["time"]
     deep: dict = {}
     for _ in range(500):
         deep = {"d": deep}

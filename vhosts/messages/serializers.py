@@ -38,8 +38,12 @@ class DeathSerializer(serializers.Serializer[Any]):
 class TriedSerializer(serializers.Serializer[Any]):
     """A decoder that failed."""
 
-    decoder = serializers.CharField(source="0")
-    reason = serializers.CharField(source="1")
+    decoder = serializers.CharField()
+    reason = serializers.CharField()
+
+    def to_representation(self, tried: tuple[str, str]) -> dict[str, str]:
+        decoder, reason = tried
+        return {"decoder": decoder, "reason": reason}
 
     class Meta:
         ref_name = "MessageDecoderTried"

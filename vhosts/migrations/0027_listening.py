@@ -11,7 +11,9 @@ class Migration(migrations.Migration):
     dependencies = [
         ('console', '0023_other_management_urls'),
         ('vhosts', '0022_masking'),
+        ('vhosts', '0023_peeks'),
         ('vhosts', '0024_publishing'),
+        ('vhosts', '0025_message_jobs'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

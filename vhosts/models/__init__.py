@@ -30,6 +30,8 @@ from vhosts.history.tables.spans import KnownSpan, RollupGap, RollupMark
 from vhosts.live.model import LiveChannel, LiveConnection, LiveConsumer, LiveReading
 from vhosts.messages.listening.model import Tap, TapSlice, TapViewer
 from vhosts.messages.masking.model import MaskingRule
+from vhosts.messages.moving.model import CopiedMessages, MessageJob, MessageOutcome
+from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
 from vhosts.messages.publishing.model import PublishRequest
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
@@ -54,6 +56,7 @@ __all__ = [
     "Binding",
     "BrokerSample",
     "ClusterReport",
+    "CopiedMessages",
     "Dashboard",
     "Exchange",
     "FederationLink",
@@ -63,6 +66,7 @@ __all__ = [
     "GlobalParameter",
     "IgnoredFinding",
     "ImportDraft",
+    "KeptMessages",
     "KnownSpan",
     "LiveChannel",
     "LiveConnection",
@@ -70,6 +74,8 @@ __all__ = [
     "LiveReading",
     "MaintenanceWindow",
     "MaskingRule",
+    "MessageJob",
+    "MessageOutcome",
     "Node",
     "NodeSample",
     "NoisePattern",
@@ -79,6 +85,7 @@ __all__ = [
     "Poll",
     "PublishRequest",
     "Queue",
+    "QueuePeeks",
     "QueueRate",
     "QueueRollup1h",
     "QueueRollup5m",

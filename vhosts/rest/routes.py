@@ -11,6 +11,7 @@ from vhosts.diagnosis.api import FindingsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
+from vhosts.messages.masking.api import MaskingRulesView
 from vhosts.messages.publishing.api import PublishView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
@@ -25,6 +26,7 @@ _OWN = (
     ("limits", LimitsView, "api-limits"),
     ("nodes", NodesView, "api-nodes"),
     ("findings", FindingsView, "api-findings"),
+    ("masking-rules", MaskingRulesView, "api-masking-rules"),
     ("noise", NoiseView, "api-noise"),
     ("upgrade-readiness", ReadinessView, "api-readiness"),
     ("alerts", AlertsView, "api-alerts"),

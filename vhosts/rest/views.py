@@ -23,6 +23,7 @@ from console.faces.rest.views import ApiView
 from console.models import Broker
 from vhosts.history.read import series
 from vhosts.lists import OUT_RATE
+from vhosts.messages.peeking.api import PeeksQueues
 from vhosts.models import Poll, Queue
 from vhosts.queues.changing.rest import WritesQueues
 from vhosts.queues.health.listed import BY_HARM
@@ -32,7 +33,7 @@ from vhosts.rest.filters import PollFilters, QueueFilters
 _DEFAULT_RANGE = timedelta(hours=1)
 
 
-class QueuesView(WritesQueues, ListModelMixin, RetrieveModelMixin, ApiView):
+class QueuesView(WritesQueues, PeeksQueues, ListModelMixin, RetrieveModelMixin, ApiView):
     """Queues on all brokers, with their current depth."""
 
     serializer_class = QueueRead
@@ -57,6 +58,7 @@ class QueuesView(WritesQueues, ListModelMixin, RetrieveModelMixin, ApiView):
         "retrieve": Permission.QUEUES_VIEW,
         "history": Permission.QUEUES_VIEW,
         **WritesQueues.rights,
+        **PeeksQueues.peeking,
     }
     query_parameters = {
         "history": frozenset({"from", "to", "step"}),

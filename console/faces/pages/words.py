@@ -50,6 +50,7 @@ _OPERATIONS = {
     "groups:delete": "Delete group",
     "message:publish": "Publish message",
     "message:published": "Publish message: outcome",
+    "messages:read": "Read messages",
     "noise:add": "Add noise pattern",
     "noise:remove": "Remove noise pattern",
     "people:create": "Create account",

@@ -18,6 +18,8 @@ class Message:
     redelivered: bool
     properties: pika.BasicProperties
     body: bytes
+    #: Bytes of the whole body if `body` is only its beginning; None: `body` is all of it.
+    whole_size: int | None = None
 
     @property
     def headers(self) -> dict[str, Any]:
@@ -26,5 +28,10 @@ class Message:
 
     @property
     def size(self) -> int:
-        """Bytes of the body."""
-        return len(self.body)
+        """Bytes of the whole body."""
+        return len(self.body) if self.whole_size is None else self.whole_size
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether `body` is only the beginning of it."""
+        return self.size > len(self.body)
