@@ -11,6 +11,7 @@ from vhosts.diagnosis.api import FindingsView
 from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
+from vhosts.messages.listening.api import TapsView
 from vhosts.messages.masking.api import MaskingRulesView
 from vhosts.messages.publishing.api import PublishView
 from vhosts.nodes.api import NodesView
@@ -34,6 +35,7 @@ _OWN = (
     ("explain", ExplainView, "api-explain"),
     ("patterns", PatternsView, "api-patterns"),
     ("route", RouteView, "api-route"),
+    ("taps", TapsView, "api-taps"),
     ("publish", PublishView, "api-publish"),
     ("dashboards", DashboardsView, "api-dashboards"),
     ("definitions/backups", BackupsView, "api-backups"),

@@ -102,7 +102,9 @@ def _desired(
     face = FACES[kind]
     if fields is None and face.forced:
         # RabbitMQ keeps an exchange that has bindings, unless it is told to delete it with them.
-        deleted = proposals.delete(face, broker=broker, key=key, acting_user=acting_user, force=True)
+        deleted = proposals.delete(
+            face, broker=broker, key=key, acting_user=acting_user, force=True
+        )
         return [deleted]
     planned = face.planned or planned_of(face)
     named = dict(zip(KINDS[kind].identity, key, strict=True))
