@@ -40,7 +40,7 @@ function listen(box) {
       if (answer.status === 404 || answer.status === 403) {
         ended = true;
         box.dataset.state = "ended";
-        say(answer.status === 404 ? "Listening has ended. Stop and start again to go on." : "You may no longer listen here.");
+        say(answer.status === 404 ? "Listening has ended. Start again to continue." : "You may no longer listen here.");
         return;
       }
       if (!answer.ok) throw new Error(String(answer.status));

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from vhosts.messages.listening.model import Tap, TapViewer
+from vhosts.messages.listening.model import TapViewer
+from vhosts.messages.listening.viewers import forget_taps
 
 _LISTENING = re.compile(
     r'data-listen="[^"]*/listen/([0-9a-f-]{36})/messages/"[^>]*data-after="(\d+)"'
@@ -29,7 +32,10 @@ def wait(what: Callable[[], Any], within_s: float = 60) -> Any:
 def taps_end() -> None:
     """Let no thread of a test listen on into the next."""
     TapViewer.objects.all().delete()
-    wait(lambda: not Tap.objects.exists() or not Tap.objects.filter(viewers=None).delete()[0])
+    for thread in threading.enumerate():
+        if thread.name.startswith("tap-"):
+            thread.join(60)
+    forget_taps(timezone.now())
 
 
 def signed_in(user: Any) -> Client:

@@ -7,15 +7,20 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pika
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
@@ -214,8 +219,6 @@ def test_a_killed_process_leaves_nothing_and_another_goes_on(
     scratch_vhost: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from django.db import connection
-
     from vhosts.messages.listening import viewers
 
     with monkeypatch.context() as patch:
@@ -293,3 +296,68 @@ def test_a_queues_bindings_are_copied(
         scratch_vhost.channel.basic_publish("topics", key, body)
     wait(lambda: page.hears("for it"))
     assert "not for it" not in page.text
+
+
+def test_the_api_listens(
+    broker: Broker, exchange: Exchange, superuser: Any, scratch_vhost: Any
+) -> None:
+    api = APIClient()
+    api.force_login(superuser)
+    given = {"broker": broker.pk, "vhost": exchange.vhost}
+    assert api.post("/api/v1/taps/", given, format="json").status_code == 400
+    made = api.post("/api/v1/taps/", {**given, "exchange": "logs"}, format="json")
+    assert made.status_code == 201, made.content
+    tap = made.json()
+    assert tap["target"] == "exchange logs"
+    wait(begun)
+    scratch_vhost.channel.basic_publish("logs", "one", b'{"n": 1}')
+    scratch_vhost.channel.basic_publish("logs", "two", b"second")
+    heard: list[Any] = []
+    after = tap["after"]
+
+    def all_came() -> bool:
+        nonlocal after
+        answer = api.post(
+            f"/api/v1/taps/{tap['id']}/messages/",
+            {"after": after, "match": {"key": "two"}},
+            format="json",
+        )
+        assert answer.status_code == 200, answer.content
+        after = answer.json()["after"]
+        heard.extend(answer.json()["messages"])
+        return after >= tap["after"] + 2
+
+    wait(all_came)
+    assert [(one["message"]["routing_key"], one["cut"]) for one in heard] == [("two", False)]
+    assert heard[0]["message"]["payload"]["text"] == "second"
+    assert api.delete(f"/api/v1/taps/{tap['id']}/").status_code == 204
+    assert api.delete(f"/api/v1/taps/{tap['id']}/").status_code == 404
+    assert not Tap.objects.exists()
+
+
+def test_the_command_prints_what_comes(
+    broker: Broker, exchange: Exchange, superuser: Any, scratch_vhost: Any
+) -> None:
+    out = StringIO()
+    done: list[int] = []
+
+    def listen() -> None:
+        try:
+            call_command(
+                "messages", "listen", "--exchange", "logs", "--vhost", exchange.vhost,
+                "--broker", broker.name, "--as", superuser.username, "--count", "1", stdout=out,
+            )  # fmt: skip
+            done.append(0)
+        except SystemExit as left:
+            done.append(int(left.code or 0))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    wait(begun)
+    scratch_vhost.channel.basic_publish("logs", "a.key", b"printed")
+    thread.join(60)
+    assert done == [0]
+    assert "logs a.key  7 B  printed" in out.getvalue()
+    assert not Tap.objects.exists()

@@ -20,6 +20,9 @@ from vhosts.messages.publishing.api import PublishView
 from vhosts.messages.publishing.batches.api import PublishFilesView
 from vhosts.messages.publishing.saved.api import TemplatesView
 from vhosts.messages.moving.api import MessageJobsView
+from vhosts.messages.listening.api import TapsView
+from vhosts.messages.masking.api import MaskingRulesView
+from vhosts.messages.publishing.api import PublishView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
@@ -49,6 +52,7 @@ _OWN = (
     ("route", RouteView, "api-route"),
     ("publish/files", PublishFilesView, "api-publish-files"),
     ("publish/templates", TemplatesView, "api-publish-templates"),
+    ("taps", TapsView, "api-taps"),
     ("publish", PublishView, "api-publish"),
     ("dashboards", DashboardsView, "api-dashboards"),
     ("definitions/backups", BackupsView, "api-backups"),

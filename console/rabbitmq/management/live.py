@@ -1,4 +1,4 @@
-"""Read what is connected now: connections, channels, consumers.
+"""Read what is connected now: connections, channels, consumers; and what is bound to an exchange.
 
 These lists change all the time and can be long, so each read has its own limit of bytes. A field
 that is missing is None: unknown, never none or zero. Sources: `rabbit_mgmt_wm_connections.erl`,
@@ -16,8 +16,9 @@ from console.rabbitmq.errors import StatsDisabled
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.management.decode import Rows
 from console.rabbitmq.management.paths import path
+from console.rabbitmq.management.readings import BINDINGS, EXCHANGES
 from console.rabbitmq.management.records import Count, Name, Number, Rate
-from console.rabbitmq.types import Listing
+from console.rabbitmq.types import Binding, ExchangeInfo, Listing
 
 #: About 20,000 connections with usual client properties.
 MOST_BYTES = 64 * MEGABYTE
@@ -183,3 +184,15 @@ def read_list(client: ManagementClient, what: str) -> Listing[Any]:
             "so its empty list proves nothing."
         )
     return Listing(listing.items, listing.rejected, complete=sees_all)
+
+
+def exchange_now(client: ManagementClient, vhost: str, name: str) -> ExchangeInfo:
+    """Return an exchange. Raises NotFound and other BrokerErrors."""
+    body = client.get_named(path("exchanges", vhost, name), vhost, name)
+    return EXCHANGES.one(body, client.endpoint.limits)
+
+
+def bindings_from(client: ManagementClient, vhost: str, name: str) -> Listing[Binding]:
+    """Return the bindings from an exchange. Raises BrokerError."""
+    where = path("exchanges", vhost, name, "bindings", "source")
+    return BINDINGS.listing(client.get_named(where, vhost, name), client.endpoint.limits)

@@ -11,7 +11,7 @@ from console.models import Broker
 from console.rabbitmq.amqp.tap import Source
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.management.routes_now import bindings_from, exchange_now
+from console.rabbitmq.management.live import bindings_from, exchange_now
 from console.rabbitmq.types import Binding, ExchangeInfo
 from vhosts.messages.listening.targets import COPYING_TYPES, Target
 from vhosts.models import Policy
