@@ -48,7 +48,7 @@ def advice_on(step: str, error: errors.BrokerError, endpoint: AmqpEndpoint) -> s
         )
     if limit_reached(error):
         return "Close connections and channels that aren't needed, or raise the limit."
-    if step == "vhost":
+    if step == "virtual_host":
         if isinstance(error, errors.NotFound):
             return f"Create the virtual host {vhost}, or connect to another one."
         if isinstance(error, errors.AccessRefused):
