@@ -207,7 +207,7 @@ def test_the_proof_names_the_step_that_fails(app: App, api: Any) -> None:
     assert failed["name"] == "login"
     told = api.post(f"{API}/connect/prove/", {**app.query, "password": PASSWORD}).json()
     (failed,) = [step for step in told["steps"] if step["outcome"] == "failed"]
-    assert failed["name"] == "vhost"
+    assert failed["name"] == "virtual_host"
 
 
 def test_passwords_cannot_be_guessed(app: App, root: Client, api: Any) -> None:

@@ -36,7 +36,7 @@ _STEP_SECONDS = 5.0
 _HELLO = b"hello"
 
 ProofName = Literal[
-    "resolve", "connect", "tls", "handshake", "login", "vhost", "channel", "declare", "publish", "receive",
+    "resolve", "connect", "tls", "handshake", "login", "virtual_host", "channel", "declare", "publish", "receive",
 ]  # fmt: skip
 
 
@@ -77,7 +77,7 @@ class _Proof:
         reached = self._step("tls", self._tls, needed=reached)
         reached = self._step("handshake", self._handshake, needed=reached)
         reached = self._step("login", self._log_in, needed=reached)
-        reached = self._step("vhost", self._open_vhost, needed=reached)
+        reached = self._step("virtual_host", self._open_vhost, needed=reached)
         reached = self._step("channel", self._open_channel, needed=reached)
         if self._messages:
             declared = self._step("declare", self._declare, needed=reached)

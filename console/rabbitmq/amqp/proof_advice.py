@@ -11,9 +11,12 @@ from console.rabbitmq.text import printable
 
 #: What RabbitMQ says when a limit is reached, after its name for the error: whose limit of what.
 _LIMITS = (
-    ("connection limit of the user", re.compile(r"user connection limit \((\d+)\) is reached")),
-    ("connection limit of the virtual host", re.compile(r"connection limit \((\d+)\) is reached")),
-    ("channel limit of the user", re.compile(r"maximum allowed (?:user )?limit of \((\d+)\)")),
+    ("connection limit of the user", re.compile(r"user connection limit \(?(\d+)\)? is reached")),
+    (
+        "connection limit of the virtual host",
+        re.compile(r"connection limit \(?(\d+)\)? is reached"),
+    ),
+    ("channel limit of the user", re.compile(r"maximum allowed (?:user )?limit of \(?(\d+)")),
 )
 _PERMISSION = {
     "declare": "Give the user configure permission on names that begin with amq.gen-, or let the application use a "
@@ -48,7 +51,7 @@ def advice_on(step: str, error: errors.BrokerError, endpoint: AmqpEndpoint) -> s
         )
     if limit_reached(error):
         return "Close connections and channels that aren't needed, or raise the limit."
-    if step == "vhost":
+    if step == "virtual_host":
         if isinstance(error, errors.NotFound):
             return f"Create the virtual host {vhost}, or connect to another one."
         if isinstance(error, errors.AccessRefused):

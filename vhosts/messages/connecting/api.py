@@ -120,7 +120,7 @@ class ProveWrite(StrictSerializer):
 class ProofStepRead(serializers.Serializer[Any]):
     name = serializers.ChoiceField(
         choices=[
-            "resolve", "connect", "tls", "handshake", "login", "vhost", "channel", "declare", "publish", "receive",
+            "resolve", "connect", "tls", "handshake", "login", "virtual_host", "channel", "declare", "publish", "receive",
         ]
     )  # fmt: skip
     outcome = serializers.ChoiceField(choices=OUTCOMES)

@@ -28,7 +28,7 @@ _OFFERED = 200
 _FIRST = next(iter(CLIENTS))
 _NAMES = {
     "resolve": "Host name", "connect": "Connect", "tls": "TLS", "handshake": "AMQP", "login": "Sign-in",
-    "vhost": "Virtual host", "channel": "Channel", "declare": "Declare a queue", "publish": "Publish",
+    "virtual_host": "Virtual host", "channel": "Channel", "declare": "Declare a queue", "publish": "Publish",
     "receive": "Consume",
 }  # fmt: skip
 
