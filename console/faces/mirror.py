@@ -77,6 +77,8 @@ class Mirror:
     #: inventory reads them.
     given: Mapping[str, str] = field(default_factory=dict)
     reading: Reading | None = None
+    #: Reads the rows of the wire's only listing at a lower cost; None from it: by the listing.
+    rows: Callable[[ManagementClient], Sequence[dict[str, Any]] | None] | None = None
     #: The column with the time when a row last changed.
     touched: str = "changed_at"
     #: The column that marks a missing object whose row is kept for its history; "": the row is

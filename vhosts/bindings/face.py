@@ -94,7 +94,9 @@ BINDINGS = Face(
     ],
     rules=Rules(check=rules.check, notes=rules.notes, dies=rules.dies),
     mirror=Mirror(
-        declared_by_clients=True, searched=("source", "destination", "routing_key")
+        declared_by_clients=True,
+        searched=("source", "destination", "routing_key"),
+        rows=lambda client: client.bindings(),
     ),
     title=lambda key: f"{key[1]} → {key[3]}",
     typed_at=3,

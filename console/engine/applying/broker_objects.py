@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from console.kinds.common.kind import Key, Spec
@@ -38,9 +38,12 @@ class BrokerObjects:
         """Return every object of a kind, in one or two requests."""
         return self._store.read_all(KINDS[kind].wire)
 
-    def read_each(self, kind: str) -> Iterator[tuple[Row, tuple[Key, Row] | None]]:
-        """Every row of a kind's listing, with the key and spec that it tells; None for an odd row."""
-        return self._store.read_each(KINDS[kind].wire)
+    def read_each(
+        self, kind: str, listed: Sequence[Row] | None = None
+    ) -> Iterator[tuple[Row, tuple[Key, Row] | None]]:
+        """Every row of a kind's listing, with the key and spec that it tells; None for an odd row.
+        `listed`: the rows, if they were read already."""
+        return self._store.read_each(KINDS[kind].wire, listed)
 
     def write(self, kind: str, key: Key, spec: Spec, before: Spec | None) -> None:
         """Write the canonical `spec`. `before` is what `read` just returned."""

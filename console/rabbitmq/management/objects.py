@@ -119,10 +119,14 @@ class ObjectStore:
         except _ODD_ROW as error:
             raise MalformedAnswer("A row of the broker's answer lacks its name.") from error
 
-    def read_each(self, wire: Wire) -> Iterator[tuple[Row, tuple[Key, Row] | None]]:
+    def read_each(
+        self, wire: Wire, listed: Sequence[Row] | None = None
+    ) -> Iterator[tuple[Row, tuple[Key, Row] | None]]:
         """As `read_all`, row by row: yield each row of the first listing with the key and spec that it tells, None
-        for a row that lacks its name."""
-        rows, *others = [self._rows(get) for get in wire.listing()]
+        for a row that lacks its name. `listed`: the rows of a kind with one listing, if they were read already."""
+        rows, *others = (
+            [listed] if listed is not None else [self._rows(get) for get in wire.listing()]
+        )
         for row in rows:
             try:
                 found = list(wire.specs([row], *others))

@@ -105,7 +105,8 @@ def read_whole(face: Face, client: ManagementClient) -> Listing[tuple[Key, Spec]
     stored are rejected one by one."""
     listing: Listing[tuple[Key, Spec]] = Listing([])
     found: dict[Key, Spec] = {}
-    for row, told in BrokerObjects(client.http).read_each(face.name):
+    listed = None if face.mirror.rows is None else face.mirror.rows(client)
+    for row, told in BrokerObjects(client.http).read_each(face.name, listed):
         if told is None or not all(isinstance(part, str) for part in told[0]):
             said = {
                 name: row[name] for name in face.kind.identity if isinstance(row.get(name), str)
