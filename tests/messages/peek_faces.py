@@ -87,7 +87,7 @@ def peek_command(ground: Any) -> str:
     printed = []
     for more in ((), ("--json",)):
         out = io.StringIO()
-        with _read(ground, "vhosts.messages.commands.peek"):
+        with _read(ground, "console.management.messages.peek"):
             call_command(
                 "messages", "peek", "orders", "--vhost", ground.vhost, "--broker", ground.broker.name,
                 "--as", ground.person.username, *more, stdout=out,

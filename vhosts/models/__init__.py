@@ -43,7 +43,6 @@ from vhosts.messages.peeking.model import KeptMessages, QueuePeeks
 from vhosts.messages.publishing.batches.model import PublishBatch, PublishLine
 from vhosts.messages.publishing.model import PublishRequest
 from vhosts.messages.publishing.saved.model import MessageTemplate
-from vhosts.messages.publishing.model import PublishRequest
 from vhosts.nodes.model import Node, NodeSample
 from vhosts.noise.model import NoisePattern
 from vhosts.parameters.model import GlobalParameter, Parameter

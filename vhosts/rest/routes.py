@@ -15,14 +15,12 @@ from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
 from vhosts.messages.connecting.api import ConnectView
 from vhosts.messages.dead_letters.rest.api import DeadLetterGroupsView, DeadLetterQueuesView
+from vhosts.messages.listening.api import TapsView
 from vhosts.messages.masking.api import MaskingRulesView
+from vhosts.messages.moving.api import MessageJobsView
 from vhosts.messages.publishing.api import PublishView
 from vhosts.messages.publishing.batches.api import PublishFilesView
 from vhosts.messages.publishing.saved.api import TemplatesView
-from vhosts.messages.moving.api import MessageJobsView
-from vhosts.messages.listening.api import TapsView
-from vhosts.messages.masking.api import MaskingRulesView
-from vhosts.messages.publishing.api import PublishView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView

@@ -11,15 +11,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from console.errors import ConsoleError
-from console.management import pipeline
-from vhosts.messages import commands
+from console.management import messages, pipeline
 
 
 def _subcommands() -> dict[str, ModuleType]:
-    """Return the modules of vhosts.messages.commands by name."""
+    """Return the modules of console.management.messages by name."""
     return {
-        found.name: importlib.import_module(f"{commands.__name__}.{found.name}")
-        for found in pkgutil.iter_modules(commands.__path__)
+        found.name: importlib.import_module(f"{messages.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(messages.__path__)
     }
 
 
