@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from console.rabbitmq.management import bindings as reading
 from console.rabbitmq.management import client as management
 from console.rabbitmq.management.answers import decoded, rows_of
+from console.rabbitmq.management.bindings import bindings_by_exchange
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.management.paths import path
 from console.rabbitmq.types import Listing
@@ -44,8 +46,8 @@ def _sorted(rows: list[Any]) -> list[Any]:
 def test_exchange_by_exchange_tells_what_the_listing_tells(
     client: ManagementClient, bound: LiveBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(management, "_QUEUES_PER_EXCHANGE", 0)
-    found = client.bindings()
+    monkeypatch.setattr(reading, "_QUEUES_PER_EXCHANGE", 0)
+    found = bindings_by_exchange(client)
     assert found is not None
     assert _sorted(found) == _sorted(_all(client))
     assert len([row for row in found if row["vhost"] == bound.vhost]) == 6
@@ -54,18 +56,18 @@ def test_exchange_by_exchange_tells_what_the_listing_tells(
 def test_with_few_queues_all_are_listed_at_once(
     client: ManagementClient, bound: LiveBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(management, "_QUEUES_PER_EXCHANGE", 10**9)
-    assert client.bindings() is None
+    monkeypatch.setattr(reading, "_QUEUES_PER_EXCHANGE", 10**9)
+    assert bindings_by_exchange(client) is None
 
 
 def test_an_exchange_that_was_deleted_meanwhile_has_no_bindings(
     client: ManagementClient, bound: LiveBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(management, "_QUEUES_PER_EXCHANGE", 0)
+    monkeypatch.setattr(reading, "_QUEUES_PER_EXCHANGE", 0)
     listed = client.exchanges()
     monkeypatch.setattr(client, "exchanges", lambda: listed)
     bound.delete(path("exchanges", bound.vhost, "ex/1"))
-    found = client.bindings()
+    found = bindings_by_exchange(client)
     assert found is not None
     assert _sorted(found) == _sorted(_all(client))
 
@@ -74,7 +76,7 @@ def test_an_exchange_that_was_deleted_meanwhile_has_no_bindings(
 def test_what_can_not_be_read_so_is_left_to_the_listing(
     client: ManagementClient, bound: LiveBroker, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setattr(management, "_QUEUES_PER_EXCHANGE", 0)
+    monkeypatch.setattr(reading, "_QUEUES_PER_EXCHANGE", 0)
     listed = client.exchanges()
     if fault == "rejected":
         listed = Listing(listed.items, [management._UNLISTABLE])
@@ -89,4 +91,4 @@ def test_what_can_not_be_read_so_is_left_to_the_listing(
             lambda target, **more: get(other if "bindings/source" in target else target, **more),
         )
     monkeypatch.setattr(client, "exchanges", lambda: listed)
-    assert client.bindings() is None
+    assert bindings_by_exchange(client) is None

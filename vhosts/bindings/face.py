@@ -14,6 +14,7 @@ from console.faces.face import Face, Rights, Rules
 from console.faces.mirror import Mirror
 from console.faces.objects import cells
 from console.kinds.binding import BINDING
+from console.rabbitmq.management.bindings import bindings_by_exchange
 from vhosts.bindings import rules
 from vhosts.bindings.forms import BINDING_FORM
 from vhosts.bindings.lists import LISTING, context
@@ -96,7 +97,7 @@ BINDINGS = Face(
     mirror=Mirror(
         declared_by_clients=True,
         searched=("source", "destination", "routing_key"),
-        rows=lambda client: client.bindings(),
+        rows=bindings_by_exchange,
     ),
     title=lambda key: f"{key[1]} → {key[3]}",
     typed_at=3,

@@ -12,7 +12,6 @@ import msgspec
 from console.rabbitmq.endpoint import Endpoint
 from console.rabbitmq.errors import (
     AnswerTooLarge,
-    BrokerError,
     BrokerFailed,
     MalformedAnswer,
     NotFound,
@@ -22,7 +21,6 @@ from console.rabbitmq.errors import (
 from console.rabbitmq.http.exchange import JSON, BoundedHttp, must_be_json
 from console.rabbitmq.http.refusals import error_for_status
 from console.rabbitmq.management import flows, readings
-from console.rabbitmq.management.answers import decoded, rows_of
 from console.rabbitmq.management.decode import Rows, raw_rows
 from console.rabbitmq.management.escapes import WHAT_TO_DO, Escapes
 from console.rabbitmq.management.paging import PagedRows, first_pages, read_pages
@@ -58,9 +56,6 @@ _TOTALS: Query = {"disable_stats": "true", "enable_queue_totals": "true"}
 _EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy"
 _DEPTH_COLUMNS = "vhost,name,messages,messages_ready,messages_unacknowledged"
 _HEALING_FACTOR = 3
-#: With at least so many queues for each exchange, reading exchange by exchange is worth it: a GET costs the
-#: broker about as much as 30 rows of a listing.
-_QUEUES_PER_EXCHANGE = 50
 _NOT_KNOWN = f"It's unknown whether the object exists. {WHAT_TO_DO}"
 #: At most this many connections of one user are read at once.
 MOST_CONNECTIONS = 2000
@@ -132,37 +127,6 @@ class ManagementClient:
         query: Query = {"disable_stats": "true", "columns": _EXCHANGE_COLUMNS}
         body = self.http.get(path("exchanges", query=query))
         return readings.EXCHANGES.listing(body, self._limits)
-
-    def bindings(self) -> list[dict[str, Any]] | None:
-        """Return the row of every binding except those of the default exchange, read exchange by
-        exchange; None where one listing of all costs less, or if an exchange can't be read so.
-
-        That listing has a row for each queue: its binding to the default exchange. With many queues
-        it costs the broker as much as they do.
-        """
-        found: list[dict[str, Any]] = []
-        try:
-            overview = self.overview()
-            if _QUEUES_PER_EXCHANGE * (overview.exchanges or 0) > (overview.queues or 0):
-                return None
-            exchanges = self.exchanges()
-            if exchanges.rejected or not exchanges.complete:
-                return None
-            for item in exchanges.items:
-                if item.name:
-                    found += self._bindings_from(item.vhost, item.name)
-        except BrokerError:
-            return None
-        return found if len(found) <= self._limits.rows else None
-
-    def _bindings_from(self, vhost: str, exchange: str) -> list[dict[str, Any]]:
-        where = path("exchanges", vhost, exchange, "bindings", "source")
-        try:
-            rows = rows_of(decoded(self._get_named(where, vhost, exchange)))
-        except NotFound:  # deleted meanwhile
-            return []
-        _must_be(all(row.get("vhost") == vhost and row.get("source") == exchange for row in rows))
-        return rows
 
     def published(self) -> Listing[tuple[tuple[str, str], tuple[float, float]]]:
         """Return ((vhost, name), (in, out)) of each exchange, in messages a second."""
