@@ -7,6 +7,9 @@ each task (celery/fixups/django.py, on_task_postrun), so none is shared or left 
 
 from __future__ import annotations
 
+import os
+import socket
+import uuid
 from functools import partial
 
 from celery import shared_task
@@ -21,6 +24,9 @@ from vhosts.alerts.retention import drop_old_incidents
 from vhosts.definitions import backups
 from vhosts.history import partitions, retention, rollups, settle
 from vhosts.live import reading as live
+from vhosts.messages.moving import notify as moves
+from vhosts.messages.moving.progress import due_jobs
+from vhosts.messages.moving.run import run_job
 from vhosts.messages.peeking.kept import forget_expired
 from vhosts.polling import dispatch, run
 from vhosts.polling.inventory import take as inventory
@@ -124,3 +130,18 @@ def take_backups() -> None:
             "drop_old": partial(backups.drop_old, now),
         },
     )
+
+
+@shared_task(ignore_result=True)
+@recorded("sweep_message_jobs")
+def sweep_message_jobs() -> None:
+    """Find jobs of messages that wait for a worker, or whose worker was lost. Beat runs this every
+    5 seconds."""
+    for job_id in due_jobs():
+        moves.wake(job_id)
+
+
+@shared_task(ignore_result=True)
+@recorded("run_message_job")
+def run_message_job(job_id: str) -> None:
+    run_job(job_id, f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid.uuid4().hex[:8]}")

@@ -18,6 +18,7 @@ from vhosts.live.urls import live_routes
 from vhosts.matrix import form_views as permission_forms
 from vhosts.matrix import views as matrix
 from vhosts.messages.masking.pages import masking_routes
+from vhosts.messages.moving.urls import move_routes
 from vhosts.messages.peeking.urls import peek_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise
@@ -69,6 +70,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:queue_id>/members/change/", replicas.change_member, name="queue_member"),
     *live_routes,
     *masking_routes,
+    *move_routes,
     *peek_routes,
     path("dashboards/", dashboards.dashboards, name="dashboards"),
     path("dashboards/new/", dashboards.dashboard_new, name="dashboard_new"),

@@ -124,6 +124,22 @@ JOBS = (
         ),
     ),
     Job(
+        name="sweep_message_jobs",
+        label="Find message jobs to run",
+        task="vhosts.tasks.sweep_message_jobs",
+        queue=APPLY,
+        every_s=5.0,
+        expires_s=5,
+        without="Interrupted moves, copies and deletions of messages don't go on.",
+    ),
+    Job(
+        name="run_message_job",
+        label="Move, copy or delete messages",
+        task="vhosts.tasks.run_message_job",
+        queue=APPLY,
+        without="Some moves, copies and deletions of messages don't go on.",
+    ),
+    Job(
         name="poll_broker",
         label="Poll a broker",
         task="vhosts.tasks.poll_broker",

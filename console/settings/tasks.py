@@ -22,6 +22,8 @@ CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
 CELERY_TASK_ROUTES = {
     "console.engine.tasks.*": {"queue": queues.APPLY},
     "vhosts.tasks.take_backups": {"queue": queues.APPLY},
+    "vhosts.tasks.sweep_message_jobs": {"queue": queues.APPLY},
+    "vhosts.tasks.run_message_job": {"queue": queues.APPLY},
     "vhosts.tasks.poll_broker": {"queue": queues.POLLING},
     "vhosts.tasks.take_inventory": {"queue": queues.POLLING},
 }

@@ -325,6 +325,16 @@ ACTS = [
                   body={"broker": "{broker}", "kind": "user", "keys": [{"name": "app"}]})],
         admin=[Door("admin:accessctl_brokeruser_changelist",
                     body={"action": "adopt_chosen", "_selected_action": ["{user}"]})]),
+    # Messages
+    act("move messages", "messages:move",
+        page=[Door("message_move", ("queue",), body={
+                  "mode": "delete", "which": "all", "step": "apply", "typed": "no such queue"}),
+              Door("message_job_control", ("message_job",), body={"act": "pause"})],
+        api=[Door("api-message-jobs-list", body={
+                 "broker": "{broker}", "vhost": "/", "queue": "no such queue", "mode": "delete",
+                 "confirm": "no such queue"}),
+             *(Door(f"api-message-jobs-{verb}", ("message_job",)) for verb in ("pause", "resume", "stop")),
+             Door("api-message-jobs-rate", ("message_job",), body={"rate": 5})]),
     # Alerts
     act("ignore a finding", "brokers:edit",
         page=[Door("finding_ignore", ("broker",), query="?rule=alarm", body={"reason": "known"}),

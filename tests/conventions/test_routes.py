@@ -46,6 +46,7 @@ from vhosts.models import (
     ImportDraft,
     MaintenanceWindow,
     MaskingRule,
+    MessageJob,
     Node,
     NoisePattern,
     OperatorPolicy,
@@ -109,6 +110,9 @@ def objects(make_broker: Any, now: datetime, superuser: Any) -> dict[str, Any]:
         ).pk,
         "masking_rule": MaskingRule.objects.create(
             subject="header", target="x-card", action="mask", created_at=now
+        ).pk,
+        "message_job": MessageJob.objects.create(
+            broker=broker, vhost="/", queue="q", mode="delete", created_at=now
         ).pk,
         "noise_pattern": NoisePattern.objects.create(pattern="celery*", created_at=now).pk,
         "operator_policy": OperatorPolicy.objects.create(**seen, **capped).pk,

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from accessctl.grants.roles import Role
 from accessctl.models import Grant
 from tests.factories import add_broker
+from tests.messages.moving import Mover
 
 
 @pytest.fixture
@@ -39,3 +40,8 @@ def person(db: None, now: Any) -> Callable[..., Any]:
 def reading(person: Any) -> Any:
     """An operator who may read payloads everywhere."""
     return person("reading", (Role.OPERATOR, True))
+
+
+@pytest.fixture
+def mover(make_broker: Any, scratch_vhost: Any, superuser: Any) -> Mover:
+    return Mover(make_broker(), scratch_vhost, superuser)

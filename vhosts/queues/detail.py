@@ -140,6 +140,7 @@ def queue(request: HttpRequest, queue_id: int) -> HttpResponse:
         "range_query": "?" + urlencode(shown.parameters()),
         "problems": problems,
         "may_edit": may(request.user, Permission.QUEUES_EDIT, found.broker, found.vhost),
+        "may_move": may(request.user, Permission.MESSAGES_MOVE, found.broker, found.vhost),
         "may_purge": may(request.user, Permission.QUEUES_PURGE, found.broker, found.vhost),
         "may_peek": may(request.user, Permission.MESSAGES_VIEW, found.broker, found.vhost),
     }

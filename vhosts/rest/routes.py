@@ -12,6 +12,7 @@ from vhosts.explain_access.api import ExplainView, PatternsView
 from vhosts.limits.api import LimitsView
 from vhosts.live.api import views as live_views
 from vhosts.messages.masking.api import MaskingRulesView
+from vhosts.messages.moving.api import MessageJobsView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
@@ -23,6 +24,7 @@ _OWN = (
     ("queues", with_acts(FACES["queue"], QueuesView), "api-queues"),
     *live_views,
     ("limits", LimitsView, "api-limits"),
+    ("message-jobs", MessageJobsView, "api-message-jobs"),
     ("nodes", NodesView, "api-nodes"),
     ("findings", FindingsView, "api-findings"),
     ("masking-rules", MaskingRulesView, "api-masking-rules"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ _DECIMAL_SIZE = 5
 _LENGTH = struct.Struct(">I")
 #: Tables and arrays may be nested this deep; deeper ones are shown as their bytes.
 DEEPEST: Final = 64
+_LAST: Final = int(datetime.max.replace(tzinfo=UTC).timestamp()) - 86_400
 
 
 class BadField(ValueError):
@@ -66,11 +68,14 @@ class Typed:
 
     @property
     def plain(self) -> Any:
-        """The value without types: lists and dicts of plain values."""
+        """The value without types: lists and dicts of plain values; of a timestamp a datetime, or
+        the seconds if there is no such date."""
         if self.letter == "A" and isinstance(self.value, list):
             return [one.plain for one in self.value]
         if self.letter == "F" and isinstance(self.value, list):
             return {name: one.plain for name, one in self.value}
+        if self.letter == "T":
+            return self.value if self.value > _LAST else datetime.fromtimestamp(self.value, UTC)
         return self.value
 
 

@@ -137,6 +137,11 @@ class MessageJob(models.Model):
         return f"{self.mode} of {self.queue} in {self.vhost}"
 
     @property
+    def badge(self) -> str:
+        """The state in the vocabulary of pages."""
+        return _BADGES[self.State(self.state)]
+
+    @property
     def has_ended(self) -> bool:
         return self.state in self.ENDED
 
@@ -148,6 +153,16 @@ class MessageJob(models.Model):
     @property
     def left_behind(self) -> int:
         return self.returned + self.refused
+
+
+_BADGES = {
+    MessageJob.State.WAITING: "pending",
+    MessageJob.State.RUNNING: "applying",
+    MessageJob.State.PAUSED: "channel_off",
+    MessageJob.State.DONE: "in_sync",
+    MessageJob.State.STOPPED: "shutdown",
+    MessageJob.State.FAILED: "error",
+}
 
 
 class MessageOutcome(models.Model):

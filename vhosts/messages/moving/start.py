@@ -154,7 +154,7 @@ def resume(job: MessageJob, actor: Any) -> None:
 
 def change_rate(job: MessageJob, actor: Any, rate: int | None) -> None:
     """Set the rate limit, in messages a second; None: none."""
-    _check_rate(rate)
+    check_rate(rate)
     _control(job, actor, "limit", rate=rate)
 
 
@@ -186,7 +186,7 @@ def _check(
     if (target is None) != (mode == Mode.DELETE):
         raise InvalidField("target", "Enter where the messages go. A deletion has no target.")
     selection.check()
-    _check_rate(rate)
+    check_rate(rate)
     if len(reason) > _MOST_REASON:
         raise InvalidField("reason", f"A reason has at most {_MOST_REASON:,} characters.")
     names = {"vhost": source.vhost, "queue": source.queue}
@@ -207,7 +207,8 @@ def _check(
         raise InvalidField("source", f"{source.broker.name} is disabled in the console.")
 
 
-def _check_rate(rate: int | None) -> None:
+def check_rate(rate: int | None) -> None:
+    """Raise InvalidField unless it is a rate limit or None."""
     if rate is not None and not 1 <= rate <= FASTEST:
         raise InvalidField("rate", f"Enter 1 to {FASTEST:,} messages a second.")
 
