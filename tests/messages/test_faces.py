@@ -29,6 +29,7 @@ INSIDE = {
     "vhosts/messages/moving/outgoing.py": "publishes what it got",
     "vhosts/messages/moving/transfer.py": "publishes what it got",
     "vhosts/messages/listening/buffer.py": "keeps what was tapped; shown through the door",
+    "vhosts/messages/dead_letters/editing/service.py": "edits only what its reader sees whole",
     "vhosts/messages/dead_letters/parsing/grouping.py": "groups; its texts are shown through the door",
     "vhosts/messages/dead_letters/replay/plan.py": "publishes what it got",
 }
