@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.template.loader import render_to_string
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
+from rest_framework.test import APIClient
 
 from console.models import AuditEntry
 from console.rabbitmq.amqp.message import Message
@@ -21,6 +25,7 @@ from vhosts.messages.matching import Match, match
 from vhosts.messages.reading import record_reading
 from vhosts.messages.serializers import ShownMessageSerializer
 from vhosts.messages.showing import raw, reader_of, shown
+from vhosts.models import MessageJob, MessageOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,28 @@ def _log(ground: Ground) -> str:
     return repr((_shown(ground), reader_of(ground.person, ground.broker.pk, ground.vhost)))
 
 
+def _job(ground: Ground) -> str:
+    """The pages and the API of a job whose message couldn't be moved."""
+    now = timezone.now()
+    job = MessageJob.objects.create(
+        broker=ground.broker, vhost=ground.vhost, queue="orders", mode="delete", created_at=now,
+        author=ground.person, author_name=ground.person.username,
+    )  # fmt: skip
+    MessageOutcome.objects.create(
+        job=job, at=now, outcome="refused", fingerprint="f", exchange="shop", routing_key="k",
+        message_id=str(ground.message.properties.message_id or ""), reason="full",
+    )  # fmt: skip
+    client, api = Client(), APIClient()
+    client.force_login(ground.person)
+    api.force_login(ground.person)
+    page = client.get(reverse("message_job", args=[job.pk]))
+    answer = api.get(f"/api/v1/message-jobs/{job.pk}/outcomes/")
+    assert (page.status_code, answer.status_code) == (200, 200)
+    return page.content.decode() + answer.content.decode()
+
+
 FACES = (
+    Face("job", _job),
     Face("page", _page),
     Face("API", _api),
     Face("download and raw", _raw),

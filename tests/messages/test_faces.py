@@ -24,8 +24,12 @@ INSIDE = {
     "vhosts/messages/matching.py": "filters, through the door's rows and bodies",
     "vhosts/messages/peeking/kept.py": "keeps what was read encrypted; shown through the door",
     "vhosts/messages/peeking/rows.py": "counts the bytes that were read",
+    "vhosts/messages/moving/choice.py": "tells messages apart by fingerprint",
+    "vhosts/messages/moving/outcomes.py": "notes fingerprints and sizes",
+    "vhosts/messages/moving/outgoing.py": "publishes what it got",
     "vhosts/messages/moving/transfer.py": "publishes what it got",
     "vhosts/messages/listening/buffer.py": "keeps what was tapped; shown through the door",
+    "vhosts/messages/dead_letters/editing/service.py": "edits only what its reader sees whole",
     "vhosts/messages/dead_letters/parsing/grouping.py": "groups; its texts are shown through the door",
     "vhosts/messages/dead_letters/replay/plan.py": "publishes what it got",
 }
@@ -38,7 +42,7 @@ def ground(broker, person, body=True):
         "x-death": [{"queue": "orders", "reason": "rejected", "count": 1, "x-token": CANARY}],
     }  # fmt: skip
     properties = pika.BasicProperties(
-        headers=headers, reply_to=CANARY, content_type="application/json"
+        headers=headers, reply_to=CANARY, message_id=CANARY, content_type="application/json"
     )
     one = Message("shop", "order.new", False, properties, json.dumps(payload).encode())
     return Ground(broker, "/", person, one, CANARY)
@@ -46,7 +50,12 @@ def ground(broker, person, body=True):
 
 @pytest.fixture
 def masks(now):
-    for subject, target in (("header", "x-token"), ("header", "reply-to"), ("body", "$..number")):
+    for subject, target in (
+        ("header", "x-token"),
+        ("header", "reply-to"),
+        ("header", "message-id"),
+        ("body", "$..number"),
+    ):
         MaskingRule.objects.create(subject=subject, target=target, action="mask", created_at=now)
 
 
@@ -67,7 +76,7 @@ def test_masks_hold_on_every_face(face, who, broker, request, masks):
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)
 def test_metadata_alone_shows_no_body(face, broker, person, now):
     """With messages:view and messages:export, but not messages:read."""
-    for target in ("x-token", "reply-to"):
+    for target in ("x-token", "reply-to", "message-id"):
         MaskingRule.objects.create(subject="header", target=target, action="remove", created_at=now)
     found = face.show(ground(broker, person("op", (Role.OPERATOR, False))))
     assert CANARY not in found

@@ -12,11 +12,15 @@ import pika
 import pytest
 
 from accessctl.grants.roles import Role
+from console.errors import NotAllowed
 from console.rabbitmq.amqp.message import Message
 from tests.messages.test_decoding import DATUM, RECORD
 from vhosts.messages.decoding.schemas import Schema
 from vhosts.messages.masking.paths import read_path
+from vhosts.messages.masking.service import hides_less
 from vhosts.messages.matching import Match, match
+from vhosts.messages.moving.places import Place, Target
+from vhosts.messages.moving.rights import missing_right, require_move
 from vhosts.messages.showing import Reason, raw, reader_of, shown
 from vhosts.models import MaskingRule
 
@@ -155,6 +159,7 @@ def test_a_schema_of_the_reader_does_not_rename_masked_fields(broker, reading, r
 
 
 HEADERS = {
+    "kept by a move": {"x-warren-customer": CANARY},
     "name": {"X-Customer": CANARY},
     "other case": {"x-CUSTOMER": CANARY},
     "underscore": {"x_customer": CANARY},
@@ -233,3 +238,29 @@ def test_too_much_to_look_into_hides_all(broker, reading, rule):
     found = shown(message(json.dumps({"x": bomb}).encode()), reader_of(reading, broker.pk, "/"))
     assert json.loads(found.payload.text) == {"x": "***"}
     assert isinstance(raw(message(json.dumps({"x": bomb}).encode()), reader_of(reading, broker.pk, "/")), Reason)  # fmt: skip
+
+
+def test_messages_are_not_taken_to_where_less_is_hidden(broker, reading, superuser, rule):
+    """Otherwise a move would lift every rule."""
+    here, there = (broker, "team-a"), (broker, "prod")
+    assert not hides_less(reading, here, there)
+    rule("$.a", vhost_pattern="team-*", roles=[Role.OPERATOR.value])
+    assert hides_less(reading, here, there)
+    assert not hides_less(reading, there, here)
+    assert not hides_less(reading, here, (broker, "team-b"))
+    assert not hides_less(superuser, here, there), "nothing is hidden from them"
+    rule("$.a", vhost_pattern="prod")
+    assert not hides_less(reading, here, there), "the same is hidden there"
+    elsewhere = Target(broker, "open", "", "q")
+    with pytest.raises(NotAllowed, match="Masking rules hide"):
+        require_move(reading, Place(broker, "team-a", "q"), elsewhere, "copy")
+    assert missing_right(reading, Place(broker, "team-a", "q"), elsewhere, "move") == (
+        "messages:read",
+        "source",
+    )
+    assert (
+        missing_right(
+            reading, Place(broker, "team-a", "q"), Target(broker, "prod", "", "q"), "move"
+        )
+        is None
+    )

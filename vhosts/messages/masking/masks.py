@@ -15,6 +15,7 @@ from vhosts.messages.masking.paths import Step, folded
 Action = Literal["remove", "mask", "replace"]
 #: What stands for a hidden value.
 STARS = "***"
+_KEPT = "x-warren-"
 #: Strings of one body that are looked into at most, and how deep in one another.
 _MOST_LOOKED_INTO = 2000
 _DEEPEST = 3
@@ -66,7 +67,13 @@ def folded_name(name: str) -> str:
 def header_mask(name: str, masks: Masks) -> HeaderMask | None:
     """Return the mask that hides a header or property, the strictest if there are several."""
     plain = folded_name(name)
-    found = [mask for mask in masks.headers if globs.matches(mask.pattern, plain)]
+    names = {plain}
+    if plain.startswith(_KEPT):
+        # A moved message keeps what RabbitMQ would overwrite, such as x-death, as x-warren-death.
+        names |= {f"x-{plain.removeprefix(_KEPT)}", plain.removeprefix(_KEPT)}
+    found = [
+        mask for mask in masks.headers if any(globs.matches(mask.pattern, one) for one in names)
+    ]
     return min(found, key=lambda mask: _STRICTEST.index(mask.action), default=None)
 
 

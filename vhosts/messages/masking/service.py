@@ -123,6 +123,13 @@ def masks_of(user: AnyUser, broker: Broker, vhost: str) -> Masks:
     return Masks(tuple(headers), tuple(body))
 
 
+def hides_less(user: AnyUser, source: tuple[Broker, str], target: tuple[Broker, str]) -> bool:
+    """Return whether the user would see in the target virtual host what masks hide from them in the
+    source: then they may not take messages there."""
+    here, there = masks_of(user, *source), masks_of(user, *target)
+    return not (set(here.headers) <= set(there.headers) and set(here.body) <= set(there.body))
+
+
 def _roles(user: AnyUser, broker: Broker, vhost: str) -> set[str]:
     seeing = {Permission.MESSAGES_VIEW, Permission.MESSAGES_READ}
     return {

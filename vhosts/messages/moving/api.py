@@ -27,6 +27,7 @@ from console.faces.rest.schema import also_answers
 from console.faces.rest.views import ApiView
 from vhosts.messages.moving import start as jobs
 from vhosts.messages.moving.model import MessageJob
+from vhosts.messages.moving.outcomes import outcomes_for
 from vhosts.messages.moving.places import Mode, Place, Selection, Target
 from vhosts.messages.moving.preview import Plan, plan_move
 from vhosts.messages.moving.rights import require_move
@@ -156,7 +157,8 @@ class MessageJobsView(ListModelMixin, ApiView):
     @action(detail=True, pagination_class=None, filter_backends=())
     def outcomes(self, request: Request, pk: str) -> Response:
         """List what became of messages that weren't simply confirmed; at most 5,000."""
-        return Response(OutcomeRead(self._job(pk).outcomes.all()[:5000], many=True).data)
+        found = outcomes_for(request.user, self._job(pk), 5000)
+        return Response(OutcomeRead(found, many=True).data)
 
     @extend_schema(summary="Stop a job", request=None, responses=JobRead, filters=False)
     @action(methods=["post"], detail=True, pagination_class=None, filter_backends=())

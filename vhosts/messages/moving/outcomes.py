@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from accessctl.authorize import AnyUser
+from vhosts.messages.masking.masks import header_mask
+from vhosts.messages.masking.service import masks_of
 from vhosts.messages.moving.choice import Chosen
 from vhosts.messages.moving.model import MessageJob, MessageOutcome
 
@@ -55,6 +58,16 @@ def outcome_of(
         routing_key=_text(message.routing_key),
         reason=reason[:500],
     )
+
+
+def outcomes_for(user: AnyUser, job: MessageJob, most: int) -> list[MessageOutcome]:
+    """Return the job's outcomes as the user may see them: without message IDs where a masking rule
+    hides them."""
+    found = list(job.outcomes.all()[:most])
+    if header_mask("message_id", masks_of(user, job.broker, job.vhost)) is not None:
+        for one in found:
+            one.message_id = ""
+    return found
 
 
 def unsettled(fingerprints: Iterable[str], job: MessageJob, now: datetime) -> list[MessageOutcome]:

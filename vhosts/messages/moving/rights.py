@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from accessctl.authorize import AnyUser, may, refusal
 from accessctl.rights import Permission
+from console.errors import NotAllowed
 from console.models import Broker
+from vhosts.messages.masking.service import hides_less
 from vhosts.messages.moving.model import MessageJob
 from vhosts.messages.moving.places import Mode, Place, Target
 
@@ -14,14 +16,16 @@ def missing_right(
 ) -> tuple[Permission, str] | None:
     """Return the right that is missing, and where ("source" or "target"); None if none is.
 
-    Messages that leave their virtual host can be read there, so that needs the right to read them.
+    Messages that leave their virtual host can be read there, so that needs the right to read them,
+    and that no masking rule hides more of them here.
     """
     if not may(user, Permission.MESSAGES_MOVE, source.broker, source.vhost):
         return Permission.MESSAGES_MOVE, "source"
     if mode == Mode.DELETE or target is None:
         return None
     here = (target.broker.pk, target.vhost) == (source.broker.pk, source.vhost)
-    if not here and not may(user, Permission.MESSAGES_READ, source.broker, source.vhost):
+    reads = may(user, Permission.MESSAGES_READ, source.broker, source.vhost)
+    if not here and (not reads or _lifts_masks(user, source, target)):
         return Permission.MESSAGES_READ, "source"
     if not any(
         may(user, one, target.broker, target.vhost)
@@ -34,7 +38,18 @@ def missing_right(
 def require_move(user: AnyUser, source: Place, target: Target | None, mode: str) -> None:
     """Raise NotAllowed if a right is missing."""
     if (missing := missing_right(user, source, target, mode)) is not None:
+        reads = may(user, Permission.MESSAGES_READ, source.broker, source.vhost)
+        if missing[0] == Permission.MESSAGES_READ and reads:
+            raise NotAllowed(
+                "Masking rules hide parts of these messages from you that wouldn't be hidden at the "
+                "target. Ask somebody to whom the rules don't apply.",
+                {"permission": str(missing[0])},
+            )
         raise refusal(user, missing[0])
+
+
+def _lifts_masks(user: AnyUser, source: Place, target: Target) -> bool:
+    return hides_less(user, (source.broker, source.vhost), (target.broker, target.vhost))
 
 
 def places_of(job: MessageJob) -> tuple[Place, Target | None]:

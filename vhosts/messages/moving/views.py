@@ -24,6 +24,7 @@ from vhosts.crumbs import crumbs
 from vhosts.messages.moving import start as jobs
 from vhosts.messages.moving.form import MoveForm
 from vhosts.messages.moving.model import MessageJob
+from vhosts.messages.moving.outcomes import outcomes_for
 from vhosts.messages.moving.places import Place
 from vhosts.messages.moving.preview import Plan, plan_move
 from vhosts.messages.moving.rights import may_control, require_move
@@ -203,7 +204,7 @@ def job_context(job: MessageJob, user: AnyUser) -> dict[str, Any]:
         "job": job,
         "total": total,
         "looked": job.done + job.left_behind + job.skipped,
-        "outcomes": list(job.outcomes.all()[:_MOST_OUTCOMES]),
+        "outcomes": outcomes_for(user, job, _MOST_OUTCOMES),
         "may_control": not job.has_ended and may_control(user, job),
         "target": target_words(job, user),
         "may_see_target": job.target_broker is None
