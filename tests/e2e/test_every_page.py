@@ -60,6 +60,7 @@ def of_brokers(
         "queues of one broker": f"/queues/?broker={broker.pk}",
         "queues not known": f"/queues/?broker={states['Unreachable'].pk}",
         "queue": f"/queues/{queue.pk}/",
+        "messages of a queue": f"/queues/{queue.pk}/messages/",
         "vhosts": "/vhosts/",
         "vhost": f"/vhosts/{vhost.pk}/",
         "users": "/users/",
