@@ -130,14 +130,14 @@ JOBS = (
         queue=APPLY,
         every_s=5.0,
         expires_s=5,
-        without="Interrupted moves, copies and deletions of messages don't go on.",
+        without="Interrupted moves, copies and deletions of messages don't continue.",
     ),
     Job(
         name="run_message_job",
         label="Move, copy or delete messages",
         task="vhosts.tasks.run_message_job",
         queue=APPLY,
-        without="Some moves, copies and deletions of messages don't go on.",
+        without="Some moves, copies and deletions of messages don't continue.",
     ),
     Job(
         name="poll_broker",
