@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from tests.messages.killed import finish, kill_at
+from tests.messages.killed import finish, hurry, kill_at
 from tests.messages.moving import Mover
 from vhosts.messages.moving import transfer
 from vhosts.messages.moving.places import Selection
@@ -136,3 +137,39 @@ def test_what_was_returned_is_told_once(mover: Mover) -> None:
     assert job.returned == 30
     assert job.outcomes.count() == 30
     assert mover.ready("a") == 30
+
+
+@pytest.mark.parametrize("point", ["stored", "published", "confirmed"])
+def test_connections_that_the_broker_closes(mover: Mover, point: str) -> None:
+    """The job says why it waits, and finishes when it is tried again."""
+    mover.vhost.declare("a")
+    mover.vhost.declare("b")
+    bodies = [f"m{number}" for number in range(COUNT)]
+    mover.put("a", *bodies)
+    mover.vhost.close()
+    job = mover.start("a", "b")
+    hits = 0
+
+    def at(name: str) -> None:
+        nonlocal hits
+        hits += name == point
+        if name == point and hits == 2:
+            _close_connections(mover)
+
+    mover.run(job, at)
+    assert (job.state, job.interruptions) == ("running", 1)
+    assert job.note
+    hurry(job)
+    job = finish(job)
+    assert (job.state, job.confirmed, job.unknown, job.note) == ("done", COUNT, 0, "")
+    _told(mover.bodies("b"), job, bodies)
+
+
+def _close_connections(mover: Mover) -> None:
+    until = time.monotonic() + 30
+    live = mover.vhost.live
+    while len(found := live.call("GET", "vhosts", mover.vhost.name, "connections")) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    for one in found:
+        live.forget("connections", one["name"])

@@ -281,12 +281,35 @@ def test_the_same_key_is_the_same_job(mover: Mover) -> None:
     assert mover.start("a", "b", idempotency_key="once").pk == first.pk
 
 
-def _see(mover: Mover, name: str, of_type: str) -> None:
+def test_looking_for_matches_again_and_again_loses_nothing(mover: Mover) -> None:
+    """Each pass returns the messages that stay, which counts in a quorum queue before 4.3."""
+    mover.vhost.declare("dead")
+    mover.vhost.declare(
+        "a",
+        **{
+            "x-queue-type": "quorum", "x-delivery-limit": 8, "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": "dead",
+        },
+    )  # fmt: skip
+    mover.put("a", *_numbers(5))
+    _see(mover, "a", "quorum", {"x-delivery-limit": 8})
+    nothing = Selection.matching({"key": "nothing has this key"})
+    states = [mover.do("a", "dead", selection=nothing).state for _ in range(12)]
+    assert states[0] == "done"
+    assert mover.ready("dead") == 0
+    assert mover.do("a", "dead").confirmed == 5
+    assert mover.bodies("dead") == _numbers(5)
+
+
+def _see(mover: Mover, name: str, of_type: str, arguments: Any = None) -> None:
     from datetime import UTC, datetime
 
     from tests.factories import add_queue
 
-    add_queue(mover.broker, name, datetime.now(UTC), vhost=mover.vhost.name, type=of_type)
+    add_queue(
+        mover.broker, name, datetime.now(UTC), vhost=mover.vhost.name, type=of_type,
+        arguments=arguments or {},
+    )  # fmt: skip
 
 
 def _until(met: Any) -> None:

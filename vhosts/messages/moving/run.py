@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -28,8 +27,7 @@ from vhosts.messages.moving.places import Mode
 from vhosts.messages.moving.progress import LeaseLost, Progress
 from vhosts.messages.moving.rights import missing_right, places_of
 from vhosts.messages.moving.transfer import Ended, Transfer
-from vhosts.messages.peeking.facts import stored_facts
-from vhosts.messages.peeking.guard import counted_limit, spare_of
+from vhosts.messages.moving.wear import Wear
 from vhosts.models import Queue
 
 log = structlog.get_logger(__name__)
@@ -90,6 +88,9 @@ def _connected(
     stream = row is not None and row.type == "stream"
     if stream and job.mode != Mode.COPY:
         return Ended(State.FAILED, "Messages can't be taken out of a stream. Copy them instead.")
+    wear = Wear(job, row, timezone.now())
+    if why := wear.why_not():
+        return Ended(State.FAILED, why)
     with ExitStack() as stack:
         source = Source(stack.enter_context(connected(source_at, Deadline(LONGEST_S))), job.queue)
         sink = None
@@ -110,18 +111,21 @@ def _connected(
             sink,
             username=target_at.credentials.username if target_at else "",
             stream=stream,
-            bears=_bears(row),
+            bears=wear.bears,
             allowed=_judging(job),
             at=at,
         )
+        wear.note()
         try:
-            return transfer.run()
+            ended = transfer.run()
         except LeaseLost:
             raise
         except Exception:
             if source.is_open:
                 transfer.rescue()
             raise
+        wear.note(transfer.highest)
+        return ended
 
 
 def _begin(
@@ -149,12 +153,6 @@ def _begin(
 def _row(job: MessageJob) -> Queue | None:
     rows = Queue.objects.present().select_related("broker__status")
     return rows.filter(broker=job.broker, vhost=job.vhost, name=job.queue).first()
-
-
-def _bears(row: Queue | None) -> float:
-    """Return how many returns a message may have had that the job returns once more."""
-    limit = counted_limit(stored_facts(row)) if row is not None else None
-    return math.inf if limit is None else max(1, limit - spare_of(limit))
 
 
 def _why_not(job: MessageJob) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -59,6 +60,8 @@ class Transfer:
         self._source, self._sink = source, sink
         self._username, self._stream, self._allowed, self._at = username, stream, allowed, at
         self._bears, self._worn = bears, False
+        #: The highest count of returns that a message has after this run.
+        self.highest = 0
         self._pace = Pace(self._job.rate)
         self._orders = Orders(rate=self._job.rate)
         #: Messages that are returned to the source in the end.
@@ -113,7 +116,9 @@ class Transfer:
         if self._stream:
             self._source.ack([taken.tag])
             return
-        self._worn = self._worn or returns_of(taken) >= self._bears
+        if self._bears < math.inf:
+            self.highest = max(self.highest, returns_of(taken) + 1)
+            self._worn = self.highest > self._bears
         self._held += 1
         if self._credit - self._held < BATCH and not self._choice.over:
             more = max(2 * BATCH, self._held // 4)
