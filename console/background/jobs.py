@@ -131,19 +131,14 @@ JOBS = (
         queue=APPLY,
         every_s=5.0,
         expires_s=5,
-<<<<<<< HEAD
-        without="Interrupted moves, copies and deletions of messages stop until a worker is back.",
-=======
         without="Interrupted moves, copies and deletions of messages don't continue.",
->>>>>>> 454df06cf41efa608a05c1f8e8012c8ebeb15a31
     ),
     Job(
         name="run_message_job",
         label="Move, copy or delete messages",
         task="vhosts.tasks.run_message_job",
         queue=APPLY,
-<<<<<<< HEAD
-        without="Some moves, copies and deletions of messages stop until a worker is back.",
+        without="Some moves, copies and deletions of messages don't continue.",
     ),
     Job(
         name="watch_dead_letters",
@@ -170,9 +165,6 @@ JOBS = (
             ("announce", "Continue files of messages"),
             ("settle", "End what stopped processes left"),
         ),
-=======
-        without="Some moves, copies and deletions of messages don't continue.",
->>>>>>> 454df06cf41efa608a05c1f8e8012c8ebeb15a31
     ),
     Job(
         name="poll_broker",
