@@ -141,9 +141,7 @@ def queue(request: HttpRequest, queue_id: int) -> HttpResponse:
         "problems": problems,
         "may_edit": may(request.user, Permission.QUEUES_EDIT, found.broker, found.vhost),
         "may_purge": may(request.user, Permission.QUEUES_PURGE, found.broker, found.vhost),
-        "may_publish": may(
-            request.user, Permission.MESSAGES_PUBLISH, found.broker, found.vhost
-        ),
+        "may_publish": may(request.user, Permission.MESSAGES_PUBLISH, found.broker, found.vhost),
         "may_peek": may(request.user, Permission.MESSAGES_VIEW, found.broker, found.vhost),
     }
     return render(request, "vhosts/queue.html", context, status=400 if problems else 200)
