@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -98,7 +99,7 @@ def test_a_wrong_line_is_named_with_its_field_and_nothing_is_stored(
     faults = {(one.line, one.field) for one in bad.value.faults}
     assert faults == {
         (3, ""), (4, "routing_key"), (5, "properties.priority"), (6, "headers.a"),
-        (7, "payload_base64"), (8, "nope"), (9, "a"), (10, ""), (11, "payload_base64"), (12, ""),
+        (7, "payload_base64"), (8, "nope"), (9, "a"), (10, "message"), (11, "payload_base64"), (12, ""),
         (13, ""), (14, "delay"), (15, ""),
     }  # fmt: skip
     assert bad.value.number == 13
@@ -262,3 +263,18 @@ def test_the_api_publishes_lines_and_lists_outcomes(
     )
     found = api.get(f"{made['Location']}lines/?outcome=returned").json()["results"]
     assert [(one["number"], one["reply_code"]) for one in found] == [(2, 312)]
+
+
+def test_a_file_up_to_the_limit_takes_bounded_memory(batch_of: Any, scratch_vhost: Any) -> None:
+    scratch_vhost.declare("q")
+    line = json.dumps({"routing_key": "q", "payload": "x" * (MOST_LINE - 100)}).encode() + b"\n"
+    body = line * 16
+    tracemalloc.start()
+    try:
+        found = batch_of(body)
+        run.send_batch(found.pk)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert nonzero(found) == {"confirmed": 16}
+    assert peak < 120_000_000, f"{peak:,} bytes"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.urls import reverse
 
-from console.models import AuditEntry
+from console.models import AuditEntry, BrokerStatus
 from console.rabbitmq.amqp.exact import ExactProperties, register
 from tests.factories import HOSTILE
 from vhosts.messages.publishing.message import MOST_BODY, read_message
@@ -231,7 +232,8 @@ def test_hostile_text_never_fails_and_never_runs(
                        header_type=["string"], header_value=[text], correlation_id=text)  # fmt: skip
         answer = browser.post(reverse("message_publish"), fitting)
         assert answer.status_code == 200, text
-        assert "Refused" in answer.content.decode()
+        # RabbitMQ 4.3 fails (541) on its own reply where it cuts a long name within a character.
+        assert re.search("Refused|Unknown", answer.content.decode())
         assert not re.search(r"<(img src=x|svg/onload|script>alert)", answer.content.decode())
 
 
@@ -242,7 +244,14 @@ def test_a_body_up_to_the_limit_is_sent_and_a_larger_one_is_not(
 
     scratch_vhost.declare("q")
     file = SimpleUploadedFile("big", b"x" * MOST_BODY)
-    answer = browser.post(reverse("message_publish"), form(place, body="", file=file))
+    tracemalloc.start()
+    try:
+        answer = browser.post(reverse("message_publish"), form(place, body="", file=file))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # The test's own client holds the body several times as well.
+    assert peak < 8 * MOST_BODY, f"{peak:,} bytes"
     assert "Confirmed in queues" in answer.content.decode()
     larger = SimpleUploadedFile("big", b"x" * (MOST_BODY + 1))
     answer = browser.post(reverse("message_publish"), form(place, body="", file=larger))
@@ -278,6 +287,12 @@ def test_the_preview_says_where_it_goes_and_what_is_refused_before(
     assert "Won’t be routed" in text("message_publish_preview", exchange="shop", routing_key="x")
     delayed = text("message_publish", exchange="shop", routing_key="order.new", delay="1000")
     assert "Only exchanges of the type x-delayed-message delay messages" in delayed
+    scratch_vhost.channel.queue_declare("log", durable=True, arguments={"x-queue-type": "stream"})
+    inventory_now(place.broker)
+    BrokerStatus.objects.update(rabbitmq_version="4.0.5")
+    decimal = {"header_name": ["d"], "header_type": ["decimal"], "header_value": ["1.5"]}
+    assert "541 INTERNAL_ERROR" in text("message_publish_preview", routing_key="log", **decimal)
+    assert "541" not in text("message_publish_preview", routing_key="orders", **decimal)
     inner = text("message_publish", exchange="inner", routing_key="x")
     assert "only other exchanges can route to it" in inner
     assert PublishRequest.objects.count() == 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from console.errors import InvalidField
+from console.faces.rest.parsers import shown_key
 from console.rabbitmq.amqp.exact import ExactProperties, properties_of
 from console.rabbitmq.amqp.fields import Typed
 from vhosts.messages.publishing.headers.values import (
@@ -73,7 +74,7 @@ def read_message(data: Any, *, exchange: str = "") -> Draft:
     for name in data:
         if name not in _KNOWN:
             known = ", ".join(sorted(_KNOWN))
-            raise InvalidField(str(name)[:60], f"Unknown field. Use {known}.")
+            raise InvalidField(shown_key(str(name)), f"Unknown field. Use {known}.")
     headers = read_headers(data.get("headers") or {})
     if data.get("delay") is not None:
         headers = with_delay(headers, data["delay"])
@@ -93,7 +94,7 @@ def read_properties(data: Any, at: str = "properties") -> dict[str, str | int]:
         raise InvalidField(at, "Properties are a JSON object of names and values.")
     found: dict[str, str | int] = {}
     for name, value in data.items():
-        where = f"{at}.{str(name)[:60]}"
+        where = f"{at}.{shown_key(str(name))}"
         if name not in PROPERTIES:
             raise InvalidField(where, f"Unknown property. Use {', '.join(PROPERTIES)}.")
         if value is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from accessctl.authorize import AnyUser
 from console.errors import NotAllowed
 from console.kinds.refusals.versions import version_of
+from console.rabbitmq.amqp.fields import Typed
 from vhosts.messages.publishing.headers.values import for_router
 from vhosts.messages.publishing.message import Draft
 from vhosts.messages.publishing.where import Place, why_not_now
@@ -21,8 +22,8 @@ from vhosts.routing.rows import seen_in, tree_rows
 from vhosts.routing.service import Traced, trace_message
 
 _MOST_NAMED = 5
-#: Quorum queues know two priorities from this version on: above this number is high.
-_QUORUM_PRIORITIES = (4, 0)
+_FOUR = (4, 0)
+#: Quorum queues know two priorities from RabbitMQ 4.0 on: above this number is high.
 _QUORUM_NORMAL = 4
 
 
@@ -66,6 +67,12 @@ def preview_of(draft: Draft, place: Place, *, user: AnyUser, now: datetime) -> P
             "RabbitMQ compares timestamps, bytes and AMQP decimals only with bindings of the same type, "
             "which the management API can't create."
         )
+    streams = [queue for _, queue, _ in reached if queue is not None and queue.type == "stream"]
+    if streams and _is_4(place) and any(map(_has_decimal, draft.headers.values())):
+        notes.append(
+            f"RabbitMQ 4 fails with 541 INTERNAL_ERROR on an AMQP decimal in a stream "
+            f"({shown(streams[0].name)}). Write the number as text or as a double."
+        )
     tree = list(tree_rows(trace.root, seen)) if trace.root else []
     return Preview(traced, tree, reached, notes, blocked)
 
@@ -100,7 +107,7 @@ def _priority_notes(draft: Draft, queues: Iterable[Queue | None], place: Place) 
         if queue is None or not queue.type:
             continue
         most = _most_priority(queue.arguments)
-        if queue.type == "quorum" and _has_quorum_priorities(place):
+        if queue.type == "quorum" and _is_4(place):
             level = "high" if priority > _QUORUM_NORMAL else "normal"
             note = f"In {shown(queue.name)} the priority counts as {level}: quorum queues have two."
         elif queue.type != "classic" or most is None:
@@ -126,6 +133,14 @@ def _most_priority(arguments: Mapping[str, Any]) -> int | None:
     return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
-def _has_quorum_priorities(place: Place) -> bool:
+def _is_4(place: Place) -> bool:
     version = version_of(place.broker.status.rabbitmq_version)
-    return version is not None and version >= _QUORUM_PRIORITIES
+    return version is not None and version >= _FOUR
+
+
+def _has_decimal(typed: Typed) -> bool:
+    if typed.letter == "A":
+        return any(map(_has_decimal, typed.value))
+    return typed.letter == "D" or (
+        typed.letter == "F" and any(_has_decimal(one) for _, one in typed.value)
+    )

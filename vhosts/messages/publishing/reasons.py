@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from vhosts.messages.publishing.model import PublishState
 
 _NO_ROUTE = 312
+_LOST = "The message was sent, but the broker's answer was lost."
+_FAILED = "The message was sent, and the broker failed instead of answering."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def verdict_of(
         return Verdict("bad", "Refused", reply, _advice(code, text))
     if state == PublishState.UNKNOWN:
         return Verdict(
-            "warn", "Unknown", f"The message was sent, but the broker's answer was lost. {reply}".strip(),
+            "warn", "Unknown", f"{_FAILED if code else _LOST} {reply}".strip(),
             "It may have arrived or not. It isn't sent again; look into the queue before you send another.",
         )  # fmt: skip
     if state == PublishState.FAILED:

@@ -132,7 +132,7 @@ def _typed(value: Any, depth: int) -> Typed:
     if isinstance(value, dict):
         if _TAG not in value:
             return _table(value, depth)
-        if set(value) != {_TAG, "value"} or value[_TAG] not in TYPES:
+        if set(value) != {_TAG, "value"} or str(value[_TAG]) not in TYPES:
             raise Unfit(f'A typed value is {{"{_TAG}": one of {", ".join(TYPES)}, "value": …}}.')
         return _of_type(str(value[_TAG]), value["value"], depth)
     if isinstance(value, bool):
