@@ -184,9 +184,8 @@ def dead_letter_export(request: HttpRequest, group_id: int) -> HttpResponse:
         how="export",
     )  # fmt: skip
     if found.trouble:
-        return HttpResponse(
-            f"{found.trouble}\n", status=503, content_type="text/plain; charset=utf-8"
-        )
+        messages.error(request, found.trouble)
+        return redirect("dead_letter_discard", group_id)
     lines = []
     for letter in found.letters:
         what = letter.message.exported()

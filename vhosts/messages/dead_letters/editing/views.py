@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from uuid import uuid4
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -17,6 +17,7 @@ from console.scope import Scope
 from vhosts.authorize import access_queue
 from vhosts.messages.dead_letters.editing.service import (
     MOST_TYPED,
+    Original,
     original_of,
     publish_copy,
     require_edit,
@@ -32,10 +33,11 @@ def dead_letter_edit(request: HttpRequest, queue_id: int) -> HttpResponse:
     queue = access_queue(request.user, queue_id, Permission.MESSAGES_PUBLISH)
     require_edit(request.user, queue)
     mark, token = request.POST.get("message", ""), request.POST.get("key", "")
-    if not _MARK.fullmatch(mark):
-        raise Http404("Message not found.")
     now = timezone.now()
-    original = original_of(queue, mark, acting_user=request.user, now=now)
+    if _MARK.fullmatch(mark):
+        original = original_of(queue, mark, acting_user=request.user, now=now)
+    else:
+        original = Original("", trouble="Choose a message among those of a group.")
     values = {
         "exchange": original.exchange or "",
         "routing_key": original.key or "",

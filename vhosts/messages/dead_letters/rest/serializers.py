@@ -124,7 +124,7 @@ class WayRead(serializers.Serializer[Any]):
     exchange = serializers.CharField()
     routing_key = serializers.CharField(source="key")
     messages = serializers.IntegerField(source="count")
-    outcome = serializers.ChoiceField(choices=["routed", "unroutable", "depends", "refused"])
+    outcome = serializers.CharField(help_text="routed, unroutable, depends or refused.")
     queues = serializers.ListField(child=serializers.CharField())
     comes_back = serializers.BooleanField(source="back")
 
