@@ -211,6 +211,7 @@ _PAGES = [
     Route("listen_start", "none", "super"),
     Route("listen_messages", "none", "super", ("tap_viewer",)),
     Route("listen_message", "super", "none", ("tap_viewer", "tapped")),
+    Route("listen_publish", "none", "super", ("tap_viewer",)),
     Route("listen_stop", "none", "super", ("tap_viewer",)),
     Route("topology", "super", "none"),
     Route("topology_data", "super", "none"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -28,7 +29,7 @@ from console.models import AuditEntry, Broker
 from tests.messages.listening import listening, signed_in, taps_end, wait
 from vhosts.messages.listening.model import Tap, TapSlice, TapViewer
 from vhosts.messages.listening.runner import LEFT_AFTER, LISTENS_FOR
-from vhosts.models import Exchange, Queue
+from vhosts.models import Exchange, MaskingRule, Queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -361,3 +362,30 @@ def test_the_command_prints_what_comes(
     assert done == [0]
     assert "logs a.key  7 B  printed" in out.getvalue()
     assert not Tap.objects.exists()
+
+
+def test_masks_hide_what_comes_even_if_it_is_cut(
+    broker: Broker, exchange: Exchange, person: Callable[..., Any], scratch_vhost: Any
+) -> None:
+    now = timezone.now()
+    for subject, target in (("body", "$.card"), ("header", "authorization")):
+        MaskingRule.objects.create(
+            subject=subject, target=target, action="mask", vhost_pattern="*", created_at=now
+        )
+    page = listening(
+        signed_in(person("reader", Role.OPERATOR, reads=True)), broker,
+        vhost=exchange.vhost, exchange="logs",
+    )  # fmt: skip
+    wait(begun)
+    for key, body in (("whole", {}), ("cut", {"filler": "x" * 100_000})):
+        scratch_vhost.channel.basic_publish(
+            "logs", key, json.dumps({"card": "canary-4730", **body}).encode(),
+            pika.BasicProperties(headers={"authorization": "canary-token"}),
+        )  # fmt: skip
+    wait(lambda: page.hears(">whole<") and page.hears(">cut<"))
+    for address in re.findall(r'data-url="([^"]+)"', page.text):
+        page.text += page.client.get(address).content.decode()
+    assert "canary" not in page.text
+    for wanted in ({"body": "canary"}, {"header": "authorization=canary"}):
+        found = page.client.post(page.address, {"after": "0", **wanted}).content.decode()
+        assert "listen-row" not in found

@@ -77,6 +77,7 @@ def vhost(request: HttpRequest, vhost_id: int) -> HttpResponse:
             )
             if may(request.user, one, found.broker, found.name)
         },
+        "may_listen": may(request.user, Permission.MESSAGES_VIEW, found.broker, found.name),
         "may_publish": may(request.user, Permission.MESSAGES_PUBLISH, found.broker, found.name),
         "may_permit": may(request.user, Permission.PERMISSIONS_EDIT, found.broker, found.name),
         "commands": vhost_commands(found.broker, found.name),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -34,6 +35,11 @@ from vhosts.messages.listening.viewers import (
     viewer_of,
 )
 from vhosts.messages.matching import Match
+from vhosts.messages.publishing.message import read_message
+from vhosts.messages.publishing.model import PublishState
+from vhosts.messages.publishing.reasons import verdict_of
+from vhosts.messages.publishing.send import publish
+from vhosts.messages.publishing.where import place_for
 from vhosts.models import Binding, Exchange, Queue
 
 #: How many messages a page can keep.
@@ -83,6 +89,8 @@ def _page(
             "after": viewer.tap.seq,
             "tap": viewer.tap,
             "reads": may(request.user, Permission.MESSAGES_READ, broker, target.vhost),
+            "publishes": target.kind == "exchange"
+            and may(request.user, Permission.MESSAGES_PUBLISH, broker, target.vhost),
         }
     status = 200 if error is None else error.http_status
     return render(request, "vhosts/messages/listen.html", context, status=status)
@@ -183,6 +191,38 @@ def _snippet(one: Heard) -> str:
     if one.shown.payload is None:
         return ""
     return " ".join(one.shown.payload.text[:_SNIPPET].split())
+
+
+@require_POST
+def listen_publish(request: HttpRequest, viewer_id: UUID) -> HttpResponse:
+    """Publish a message to the exchange that the viewer listens to; the answer is a note."""
+    viewer = viewer_of(request.user, viewer_id, now=timezone.now())
+    target = Target.stored(viewer.tap.target)
+    place = place_for(request.user, viewer.tap.broker, target.vhost)
+    if target.kind != "exchange":
+        raise Http404("Only exchanges can be published to here.")
+    given = {
+        "exchange": target.name,
+        "routing_key": request.POST.get("key", ""),
+        "payload": request.POST.get("payload", ""),
+    }
+    try:
+        given["headers"] = json.loads(request.POST.get("headers") or "{}")
+    except (ValueError, RecursionError):
+        return _note(request, "bad", 'Headers are a JSON object, such as {"format": "pdf"}.')
+    key = f"listen-{uuid4().hex}"
+    try:
+        sent = publish(read_message(given), place, actor=request.user, key=key, origin="page")
+    except ConsoleError as error:
+        return _note(request, "bad", error.message)
+    verdict = verdict_of(sent.state, sent.code, sent.text, delay=sent.delay)
+    tone = "ok" if sent.state == PublishState.CONFIRMED else "warn"
+    return _note(request, tone, f"{verdict.text} {verdict.advice}".strip())
+
+
+def _note(request: HttpRequest, tone: str, text: str) -> HttpResponse:
+    context = {"tone": tone, "text": text}
+    return render(request, "components/_note.html", context)
 
 
 @require_safe

@@ -15,5 +15,6 @@ listening_routes: list[URLPattern] = [
         pages.listen_message,
         name="listen_message",
     ),
+    path("listen/<uuid:viewer_id>/publish/", pages.listen_publish, name="listen_publish"),
     path("listen/<uuid:viewer_id>/stop/", pages.listen_stop, name="listen_stop"),
 ]
