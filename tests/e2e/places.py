@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from accessctl.models import ConsoleSession, Grant
 from accessctl.tokens.service import create_token
@@ -35,7 +36,8 @@ _FILE = b"""{"vhosts": [{"name": "/new"}, {"name": "<b>x</b>"}], "quees": [],
 
 def of_changes_and_access(live: Broker, hostile: str, administrator: Any, now: datetime) -> Pages:
     """`live` answers; a second broker, whose name is hostile too, is down."""
-    broker = add_broker(hostile, now, state="unreachable")
+    listeners = [{"node": hostile, "protocol": "amqp/ssl", "address": "::", "port": 5671}]
+    broker = add_broker(hostile, now, state="unreachable", listeners=listeners)
     vhost = add_vhost(broker, hostile, now, description=hostile, tracing=True, tags=["a"])
     user = add_user(broker, hostile, now, tags=["administrator"])
     permission = permit(broker, hostile, hostile, now, ".*", f"^{'x' * 80}$", "^$")
@@ -99,6 +101,11 @@ def of_changes_and_access(live: Broker, hostile: str, administrator: Any, now: d
         "audit entry": f"/audit/{entry.pk}/",
         "explain, not asked": "/explain/",
         "explain": f"/explain/?broker={live.pk}&user=guest&vhost=/&act=publish&target=amq.topic&routing_key=a",
+        "connect, not asked": "/connect/",
+        **{
+            f"connect, {client}": f"/connect/?{urlencode({'broker': broker.pk, 'vhost': hostile, 'user': hostile, 'client': client})}"
+            for client in ("pika", "java")
+        },
         "trace a message, not asked": "/route/",
         "trace a message": f"/route/?broker={live.pk}&vhost=/&exchange=amq.topic&routing_key=a",
         "definitions": "/definitions/",
