@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -112,22 +111,32 @@ FLEET = ListSpec(
     also=("view", "wall"),
 )  # fmt: skip
 
-#: Sums of known figures, each with the number of brokers for which it's unknown.
 _SUMMED = {
-    "queues": "status__queues",
-    "connections": "status__connections",
-    "ready": "status__messages_ready",
-    "unacked": "status__messages_unacked",
-    "publish": "status__publish_rate",
-    "deliver": "status__deliver_rate",
+    "queues": "queues",
+    "connections": "connections",
+    "ready": "messages_ready",
+    "unacked": "messages_unacked",
+    "publish": "publish_rate",
+    "deliver": "deliver_rate",
 }
-_TOTALS = {
-    **{name: Sum(column) for name, column in _SUMMED.items()},
-    **{f"{name}_unknown": Count("id", Q(**{column: None})) for name, column in _SUMMED.items()},
-    "old": Count("id", ~Q(shown__in=ANSWERING)),
-    "troubled": Count("id", Q(attention__lte=TROUBLED)),
-    "unpolled": Count("id", Q(shown="new")),
-}
+
+
+def _totals(brokers: Sequence[Broker]) -> dict[str, Any]:
+    """Return the sums of known figures (None if none is known), each with the number of brokers for
+    which it's unknown, and how many brokers are in which state. The brokers have their shown state."""
+    totals: dict[str, Any] = {}
+    for name, column in _SUMMED.items():
+        figures = [getattr(broker.status, column) for broker in brokers]
+        known = [figure for figure in figures if figure is not None]
+        totals[name] = sum(known) if known else None
+        totals[f"{name}_unknown"] = len(figures) - len(known)
+    shown: list[Any] = list(brokers)
+    return {
+        **totals,
+        "old": sum(one.shown not in ANSWERING for one in shown),
+        "troubled": sum(one.attention <= TROUBLED for one in shown),
+        "unpolled": sum(one.shown == "new" for one in shown),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +192,11 @@ def fleet(request: HttpRequest) -> HttpResponse:
     if problems:
         rows = rows.none()
     wall = request.GET.get("wall") == "1"
-    brokers = list(rows)
+    brokers = list(asked.ordered(rows))
     view = density.COMPACT if wall else density.chosen(request, len(brokers))
     if view != density.TABLE:
         asked = replace(asked, page_size=MAX_PAGE_SIZE, page=1)
-    listing = asked.show(rows, totals=_TOTALS, total=len(brokers), loaded=brokers)
+    listing = asked.show_loaded(rows, brokers, totals=_totals)
     attention = collect(request.user, brokers, now)
     context = {
         "now": now,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -66,13 +66,11 @@ class ListRequest:
         totals: Mapping[str, Any] | None = None,
         total: int | None = None,
         facets: Mapping[str, Mapping[str, int]] | None = None,
-        loaded: Collection[Any] | None = None,
     ) -> Listing:
         """Return one page of `rows` (everything in scope).
 
         `totals`: aggregates over all matching rows; `total`: the number of rows in scope, None to
-        count them; `facets`: see Listing; `loaded`: all of `rows`, if they were read already, so that
-        the page's aren't read again. Two queries for the page, one for counts and totals, one
+        count them; `facets`: see Listing. Two queries for the page, one for counts and totals, one
         more for the total if a filter is active. Past the end, the last page is returned.
         """
         matching = self.filtered(rows)
@@ -80,13 +78,10 @@ class ListRequest:
         matched = figures.pop("listing_count")
         if total is None:
             total = rows.order_by().count() if self.where() else matched
-        pages = max(1, math.ceil(matched / self.page_size))
-        page = min(self.page, pages)
-        start = (page - 1) * self.page_size
-        found = self._page(rows if loaded is None else loaded, matching, start) if matched else []
+        page, pages, start = self._placed(matched)
         return Listing(
             request=self,
-            rows=found,
+            rows=self._page(rows, matching, start) if matched else [],
             matched=matched,
             total=max(total, matched),
             page=page,
@@ -95,19 +90,42 @@ class ListRequest:
             facets=facets or {},
         )
 
-    def _page(
-        self, rows: QuerySet[Any] | Collection[Any], matching: QuerySet[Any], start: int
-    ) -> list[Any]:
+    def show_loaded(
+        self,
+        rows: QuerySet[Any],
+        loaded: Sequence[Any],
+        *,
+        totals: Callable[[Sequence[Any]], Mapping[str, Any]],
+    ) -> Listing:
+        """Return one page of a list that was read whole: `loaded` is what `ordered(rows)` has. `totals`
+        returns the figures of the matching rows. One query if a filter is active, else none."""
+        found = loaded
+        if self.values:
+            matching = set(self.filtered(rows).order_by().values_list("pk", flat=True))
+            found = [row for row in loaded if row.pk in matching]
+        page, pages, start = self._placed(len(found))
+        return Listing(
+            request=self,
+            rows=list(found[start : start + self.page_size]),
+            matched=len(found),
+            total=len(loaded),
+            page=page,
+            pages=pages,
+            totals=totals(found),
+        )
+
+    def _placed(self, matched: int) -> tuple[int, int, int]:
+        """Return the page, the number of pages, and the place of the page's first row."""
+        pages = max(1, math.ceil(matched / self.page_size))
+        page = min(self.page, pages)
+        return page, pages, (page - 1) * self.page_size
+
+    def _page(self, rows: QuerySet[Any], matching: QuerySet[Any], start: int) -> list[Any]:
         """Return the rows of one page. Sorts primary keys first, then reads only the page's rows: a
         third of the time of sorting whole rows with their joins (bench/pages.py)."""
         keys = self.ordered(matching.select_related(None)).values_list("pk", flat=True)
         place = {pk: n for n, pk in enumerate(keys[start : start + self.page_size])}
-        found = (
-            rows.filter(pk__in=place)
-            if isinstance(rows, QuerySet)
-            else [row for row in rows if row.pk in place]
-        )
-        return sorted(found, key=lambda row: place[row.pk])
+        return sorted(rows.filter(pk__in=place), key=lambda row: place[row.pk])
 
     def parameters(self, **changes: str | int | None) -> dict[str, str]:
         """Return the URL's parameters with these changes (None: remove). Defaults are left out."""
