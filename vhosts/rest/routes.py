@@ -21,8 +21,6 @@ from vhosts.messages.moving.api import MessageJobsView
 from vhosts.messages.publishing.api import PublishView
 from vhosts.messages.publishing.batches.api import PublishFilesView
 from vhosts.messages.publishing.saved.api import TemplatesView
-from vhosts.messages.masking.api import MaskingRulesView
-from vhosts.messages.moving.api import MessageJobsView
 from vhosts.nodes.api import NodesView
 from vhosts.noise.api import NoiseView
 from vhosts.readiness.api import ReadinessView
