@@ -99,7 +99,7 @@ def move(url: str, vhost: str, parameters: pika.ConnectionParameters, number: in
     from tests.conftest import LiveBroker
     from tests.factories import register_broker
     from vhosts.messages.moving.places import Place, Selection, Target
-    from vhosts.messages.moving.run import run_job
+    from vhosts.messages.moving.running.run import run_job
     from vhosts.messages.moving.start import start_move
 
     live = LiveBroker(url)

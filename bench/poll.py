@@ -15,7 +15,6 @@ of the bench are removed again.
 from __future__ import annotations
 
 import argparse
-import http.client
 import os
 import platform
 import random
@@ -24,46 +23,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import django
-import pika
+
+from bench.live_broker import Live
 
 VHOSTS = [f"bench-{number}" for number in range(5)]
-
-
-class Live:
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self.host, self.port = parts.hostname or "", parts.port or 80
-        self.username, self.password = parts.username or "guest", parts.password or "guest"
-        self.url = f"http://{self.host}:{self.port}"
-
-    def request(self, method: str, path: str, body: str | None = None, port: int = 0) -> bytes:
-        connection = http.client.HTTPConnection(self.host, port or self.port, timeout=120)
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-        if not port:
-            pair = f"{self.username}:{self.password}".encode()
-            headers["Authorization"] = "Basic " + b64encode(pair).decode()
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse().read()
-        connection.close()
-        return answer
-
-    def channel(self, amqp_port: int, vhost: str) -> Any:
-        return pika.BlockingConnection(
-            pika.ConnectionParameters(
-                self.host,
-                amqp_port,
-                vhost,
-                pika.PlainCredentials(self.username, self.password),
-                heartbeat=0,
-            )
-        ).channel()
 
 
 def main() -> None:

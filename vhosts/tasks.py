@@ -29,8 +29,8 @@ from vhosts.messages.dead_letters.replay.watch import watch_replays
 from vhosts.messages.dead_letters.sampling.scheduled import sample_due
 from vhosts.messages.listening.viewers import forget_taps
 from vhosts.messages.moving import notify as moves
-from vhosts.messages.moving.progress import due_jobs
-from vhosts.messages.moving.run import run_job
+from vhosts.messages.moving.running.progress import due_jobs
+from vhosts.messages.moving.running.run import run_job
 from vhosts.messages.peeking.kept import forget_expired
 from vhosts.messages.publishing.batches import run as batches
 from vhosts.polling import dispatch, run

@@ -22,8 +22,8 @@ from vhosts.messages.dead_letters.urls import dead_letter_routes
 from vhosts.messages.learning.urls import learning_routes
 from vhosts.messages.listening.urls import listening_routes
 from vhosts.messages.masking.pages import masking_routes
-from vhosts.messages.moving.urls import move_routes
-from vhosts.messages.peeking.urls import peek_routes
+from vhosts.messages.moving.pages.urls import move_routes
+from vhosts.messages.peeking.pages.urls import peek_routes
 from vhosts.messages.publishing.urls import publishing_routes
 from vhosts.nodes import views as nodes
 from vhosts.noise import views as noise

@@ -61,6 +61,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "EnvironmentEnum": "console.models.Environment",
         "StepStateEnum": "console.models.StepState",
         "ProbeStepOutcomeEnum": "console.rabbitmq.findings.OUTCOMES",
+        "MessageJobModeEnum": "vhosts.messages.moving.model.MessageJob.Mode",
         "RouteKindEnum": "vhosts.routing.api.KINDS",
         "RouteOutcomeEnum": "vhosts.routing.api.OUTCOMES",
     },

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from console.rabbitmq.management import bindings as reading
 from console.rabbitmq.management import client as management
 from console.rabbitmq.management.answers import decoded, rows_of
-from console.rabbitmq.management.bindings import bindings_by_exchange
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.management.paths import path
 from console.rabbitmq.types import Listing
 from tests.adapter.conftest import LiveBroker
+from vhosts.bindings import by_exchange as reading
+from vhosts.bindings.by_exchange import bindings_by_exchange
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from console.local.folder import StateFolder
 from console.local.servers.ports import Ports
 from console.rabbitmq import errors
 from console.rabbitmq.amqp.connection import connected
-from console.rabbitmq.amqp.proof import prove
+from console.rabbitmq.amqp.proving.proof import prove
 from console.rabbitmq.endpoint import AmqpEndpoint, Credentials, Endpoint, Secret, Timeouts, Tls
 from console.rabbitmq.http.exchange import BoundedHttp
 from console.rabbitmq.management.client import ManagementClient

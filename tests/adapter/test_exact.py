@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pika import frame, spec
 
-from console.rabbitmq.amqp.exact import (
+from console.rabbitmq.amqp.properties.exact import (
     FIELDS,
     ExactProperties,
     exact,
     properties_of,
     register,
 )
-from console.rabbitmq.amqp.fields import TYPES, BadField, Typed, decode, encode
+from console.rabbitmq.amqp.properties.fields import TYPES, BadField, Typed, decode, encode
 
 _RANGES = {
     "b": (-(2**7), 2**7 - 1), "B": (0, 2**8 - 1), "s": (-(2**15), 2**15 - 1),

@@ -13,13 +13,13 @@ import pika
 import pytest
 
 from console.rabbitmq import errors
-from console.rabbitmq.amqp import bounded
-from console.rabbitmq.amqp import peek as peeking
 from console.rabbitmq.amqp.connection import connected
-from console.rabbitmq.amqp.peek import Bounds, Returns, peek
-from console.rabbitmq.amqp.streams import BloomFilter, Start, offset_of, read_stream
+from console.rabbitmq.amqp.reading import bounded
+from console.rabbitmq.amqp.reading import peek as peeking
+from console.rabbitmq.amqp.reading.peek import Bounds, Returns, peek
+from console.rabbitmq.amqp.reading.streams import BloomFilter, Start, offset_of, read_stream
 from console.rabbitmq.endpoint import Timeouts
-from console.rabbitmq.management.got import peek_by_http
+from console.rabbitmq.management.messages.got import peek_by_http
 from tests.adapter.conftest import LiveBroker
 
 #: Arguments of queues that keep the place of a message that is returned.

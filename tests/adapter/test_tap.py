@@ -10,7 +10,7 @@ import pika
 import pytest
 from pika.exceptions import ChannelClosedByBroker
 
-from console.rabbitmq.amqp.tap import Bounds, Slice, Source, Tap, tapped
+from console.rabbitmq.amqp.reading.tap import Bounds, Slice, Source, Tap, tapped
 from console.rabbitmq.endpoint import AddressPolicy, AmqpEndpoint, Credentials, Secret
 from console.rabbitmq.errors import BrokerError, NotFound
 

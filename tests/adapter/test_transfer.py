@@ -9,8 +9,8 @@ from typing import Any
 import pika
 import pytest
 
-from console.rabbitmq.amqp.exact import exact, properties_of
-from console.rabbitmq.amqp.fields import Typed
+from console.rabbitmq.amqp.properties.exact import exact, properties_of
+from console.rabbitmq.amqp.properties.fields import Typed
 from console.rabbitmq.amqp.transfer import MARK, Sink, Source
 from console.rabbitmq.errors import BrokerError
 

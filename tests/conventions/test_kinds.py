@@ -68,6 +68,7 @@ ALLOWED = {
     ("console/pages/cluster/acts.py", "queue"): "the word that is counted",
     ("console/pages/context.py", "connection"): "a route: a page of its own in the rail",
     ("vhosts/definitions/planning/limits.py", "connection"): "the word that is counted",
+    ("console/rabbitmq/management/messages/got.py", "exchange"): "a field of a message",
     ("console/pages/context.py", "queue"): "a route: pages of their own in the rail",
 }
 #: Rewrites particular kinds, each transformation under the name that RabbitMQ's tools have for it.

@@ -26,7 +26,7 @@ from accessctl.tokens.service import create_token
 from console.audit import record
 from console.models import Broker, Change
 from console.rabbitmq.amqp.message import Message
-from console.rabbitmq.amqp.tap import Tapped
+from console.rabbitmq.amqp.reading.tap import Tapped
 from tests.alerts.make import fire, make_channel, make_rule
 from tests.conventions.routes import ADMIN, AUDITED, NOWHERE, ROUTES, Route
 from tests.factories import connect_client

@@ -11,7 +11,7 @@ from uuid import uuid4
 from django.db import connections
 
 from vhosts.messages.moving.model import MessageJob
-from vhosts.messages.moving.run import run_job
+from vhosts.messages.moving.running.run import run_job
 
 
 def kill_at(job: MessageJob, point: str, hit: int) -> bool:

@@ -11,7 +11,7 @@ import pika
 from console.models import Broker
 from vhosts.messages.moving.model import MessageJob
 from vhosts.messages.moving.places import Place, Selection, Target
-from vhosts.messages.moving.run import run_job
+from vhosts.messages.moving.running.run import run_job
 from vhosts.messages.moving.start import start_move
 
 

@@ -76,7 +76,7 @@ def peek_export(ground: Any) -> str:
 def peek_api(ground: Any) -> str:
     client = APIClient()
     client.force_login(ground.person)
-    with _read(ground, "vhosts.messages.peeking.api"):
+    with _read(ground, "vhosts.messages.peeking.pages.api"):
         answer = client.post(f"/api/v1/queues/{_queue(ground).pk}/messages/peek/", {}, "json")
     assert answer.status_code == 200, answer.content
     return json.dumps(answer.json())

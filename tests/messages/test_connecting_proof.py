@@ -12,8 +12,8 @@ from uuid import uuid4
 import pika
 import pytest
 
-from console.rabbitmq.amqp.proof import ProofStep, prove
-from console.rabbitmq.amqp.proof_advice import advice_on
+from console.rabbitmq.amqp.proving.advice import advice_on
+from console.rabbitmq.amqp.proving.proof import ProofStep, prove
 from console.rabbitmq.endpoint import (
     AddressPolicy,
     AmqpEndpoint,
@@ -240,7 +240,7 @@ def test_a_producer_that_may_declare_nothing_is_still_proven_to_publish(live: Li
 
 
 def test_a_broker_that_falls_silent_ends_in_time(live: Live, monkeypatch: Any) -> None:
-    monkeypatch.setattr("console.rabbitmq.amqp.proof._STEP_SECONDS", 0.5)
+    monkeypatch.setattr("console.rabbitmq.amqp.proving.proof._STEP_SECONDS", 0.5)
     with HostileServer(says_nothing()) as server:
         failed = failing(live.prove(host="127.0.0.1", port=server.port, timeouts=Timeouts(1, 1, 1)))
     assert failed.name == "handshake"

@@ -10,8 +10,8 @@ import pytest
 
 from tests.messages.killed import finish, hurry, kill_at
 from tests.messages.moving import Mover
-from vhosts.messages.moving import transfer
 from vhosts.messages.moving.places import Selection
+from vhosts.messages.moving.running import transfer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 

@@ -9,14 +9,14 @@ import pytest
 from console.errors import NotAllowed
 from console.models import AuditEntry
 from console.rabbitmq.amqp.connection import connected
-from console.rabbitmq.amqp.exact import properties_of
-from console.rabbitmq.amqp.fields import Typed
-from console.rabbitmq.amqp.fingerprint import fingerprint
 from console.rabbitmq.amqp.message import Message
+from console.rabbitmq.amqp.properties.exact import properties_of
+from console.rabbitmq.amqp.properties.fields import Typed
+from console.rabbitmq.amqp.properties.fingerprint import fingerprint
 from tests.messages.moving import Mover
-from vhosts.messages.moving.endpoint import messages_endpoint
 from vhosts.messages.moving.model import MessageOutcome
 from vhosts.messages.moving.places import Place, Selection, Target
+from vhosts.messages.moving.running.endpoint import messages_endpoint
 from vhosts.messages.moving.start import change_rate, pause, resume, start_move, stop
 
 TYPES = ("classic", "quorum")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from console.rabbitmq.amqp.exact import ExactProperties, properties_of
-from console.rabbitmq.amqp.fields import Typed
 from console.rabbitmq.amqp.message import Message
-from vhosts.messages.moving.outgoing import MOST_DEATHS, destination, origin, outgoing
+from console.rabbitmq.amqp.properties.exact import ExactProperties, properties_of
+from console.rabbitmq.amqp.properties.fields import Typed
+from vhosts.messages.moving.running.outgoing import MOST_DEATHS, destination, origin, outgoing
 
 
 def _death(queue: str, reason: str, exchange: str = "e", key: str = "k") -> Typed:

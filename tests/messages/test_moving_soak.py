@@ -20,8 +20,8 @@ from tests.conftest import LiveBroker, ScratchVhost
 from tests.faults.own_node import OwnNode
 from tests.messages.killed import finish, kill_after
 from tests.messages.moving import Mover
-from vhosts.messages.moving import transfer
 from vhosts.messages.moving.places import Target
+from vhosts.messages.moving.running import transfer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 

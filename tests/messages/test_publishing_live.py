@@ -11,7 +11,7 @@ import pytest
 from django.urls import reverse
 
 from console.models import AuditEntry, BrokerStatus
-from console.rabbitmq.amqp.exact import ExactProperties, register
+from console.rabbitmq.amqp.properties.exact import ExactProperties, register
 from tests.factories import HOSTILE
 from vhosts.messages.publishing.message import MOST_BODY, read_message
 from vhosts.messages.publishing.send import publish
@@ -50,7 +50,7 @@ def depth(vhost: Any, queue: str) -> int:
 
 
 def test_a_message_is_confirmed_in_its_queue(send: Any, scratch_vhost: Any) -> None:
-    """AC-083: publish a message to an exchange; the console reports that it was routed."""
+    """AC-107: publish a message to an exchange; the console reports that it was routed."""
     queue = scratch_vhost.declare("q")
     found = send(routing_key=queue, payload="hello")
     assert (found.state, found.code) == ("confirmed", None)

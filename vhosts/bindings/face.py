@@ -14,8 +14,8 @@ from console.faces.face import Face, Rights, Rules
 from console.faces.mirror import Mirror
 from console.faces.objects import cells
 from console.kinds.binding import BINDING
-from console.rabbitmq.management.bindings import bindings_by_exchange
 from vhosts.bindings import rules
+from vhosts.bindings.by_exchange import bindings_by_exchange
 from vhosts.bindings.forms import BINDING_FORM
 from vhosts.bindings.lists import LISTING, context
 from vhosts.bindings.panel import link_ends

@@ -17,7 +17,7 @@ from vhosts.messages.connecting.api import ConnectView
 from vhosts.messages.dead_letters.rest.api import DeadLetterGroupsView, DeadLetterQueuesView
 from vhosts.messages.listening.api import TapsView
 from vhosts.messages.masking.api import MaskingRulesView
-from vhosts.messages.moving.api import MessageJobsView
+from vhosts.messages.moving.pages.api import MessageJobsView
 from vhosts.messages.publishing.api import PublishView
 from vhosts.messages.publishing.batches.api import PublishFilesView
 from vhosts.messages.publishing.saved.api import TemplatesView

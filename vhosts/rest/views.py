@@ -23,7 +23,7 @@ from console.faces.rest.views import ApiView
 from console.models import Broker
 from vhosts.history.read import series
 from vhosts.lists import OUT_RATE
-from vhosts.messages.peeking.api import PeeksQueues
+from vhosts.messages.peeking.pages.api import PeeksQueues
 from vhosts.models import Poll, Queue
 from vhosts.queues.changing.rest import WritesQueues
 from vhosts.queues.health.listed import BY_HARM

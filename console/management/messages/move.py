@@ -18,10 +18,10 @@ from console.management import pipeline
 from console.rabbitmq.text import printable
 from console.scope import Scope
 from vhosts.messages.moving.model import MessageJob
+from vhosts.messages.moving.pages.preview import plan_move
 from vhosts.messages.moving.places import Mode, Place, Selection, Target
-from vhosts.messages.moving.preview import plan_move
 from vhosts.messages.moving.rights import require_move
-from vhosts.messages.moving.run import run_job
+from vhosts.messages.moving.running.run import run_job
 from vhosts.messages.moving.start import start_move
 from vhosts.models import Queue
 

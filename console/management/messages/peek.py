@@ -18,9 +18,9 @@ from accessctl.rights import Permission
 from console.management import pipeline
 from console.rabbitmq.text import printable
 from vhosts.messages.matching import Match
+from vhosts.messages.peeking.pages.serializers import PeekedMessage
 from vhosts.messages.peeking.read import Outcome, read_messages
 from vhosts.messages.peeking.rows import Row, rows_of
-from vhosts.messages.peeking.serializers import PeekedMessage
 from vhosts.messages.peeking.texts import as_kept, notes_of
 from vhosts.messages.peeking.wanted import DEFAULT, MOST, STARTS, Wanted
 from vhosts.messages.showing import reader_of

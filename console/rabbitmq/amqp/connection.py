@@ -11,7 +11,7 @@ import pika
 from pika import exceptions
 from pika.adapters.utils import connection_workflow as workflow
 
-from console.rabbitmq.amqp import exact
+from console.rabbitmq.amqp.properties import exact
 from console.rabbitmq.endpoint import AmqpEndpoint
 from console.rabbitmq.errors import (
     AccessRefused,

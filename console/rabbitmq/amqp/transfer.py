@@ -19,8 +19,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
 from console.rabbitmq.amqp.connection import mapped
-from console.rabbitmq.amqp.exact import ExactProperties
 from console.rabbitmq.amqp.message import Message
+from console.rabbitmq.amqp.properties.exact import ExactProperties
 from console.rabbitmq.errors import ConnectionLost
 from console.rabbitmq.text import printable
 

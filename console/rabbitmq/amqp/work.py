@@ -14,7 +14,7 @@ import pika
 
 from console.rabbitmq.amqp.connection import connected
 from console.rabbitmq.amqp.message import Message
-from console.rabbitmq.amqp.tap import Bounds, CutBodies, Slice, Tapped
+from console.rabbitmq.amqp.reading.tap import Bounds, CutBodies, Slice, Tapped
 from console.rabbitmq.endpoint import AmqpEndpoint
 from console.rabbitmq.network.deadline import Deadline
 

@@ -19,7 +19,7 @@ from vhosts.messages.dead_letters.sampling.sample import sample_queue
 from vhosts.messages.dead_letters.sampling.scheduled import sample_due
 from vhosts.messages.dead_letters.sampling.settings import schedule_samples
 from vhosts.messages.moving.model import MessageJob
-from vhosts.messages.moving.run import run_job
+from vhosts.messages.moving.running.run import run_job
 from vhosts.models import DeadLetterGroup, DeadLetterSample, DeadLetterSetting, MaskingRule, Queue
 
 pytestmark = pytest.mark.django_db

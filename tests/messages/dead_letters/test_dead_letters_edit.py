@@ -12,7 +12,7 @@ from django.utils import timezone
 from accessctl.grants.roles import Role
 from vhosts.messages.dead_letters.sampling.sample import sample_queue
 from vhosts.messages.moving.model import MessageJob
-from vhosts.messages.moving.run import run_job
+from vhosts.messages.moving.running.run import run_job
 from vhosts.models import DeadLetterGroup, EditedLetter, MaskingRule, PublishRequest
 
 pytestmark = pytest.mark.django_db

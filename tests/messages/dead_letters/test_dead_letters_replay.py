@@ -21,7 +21,7 @@ from vhosts.messages.dead_letters.replay.service import (
 from vhosts.messages.dead_letters.replay.watch import watch_replays
 from vhosts.messages.dead_letters.sampling.sample import sample_queue
 from vhosts.messages.moving.model import MessageJob
-from vhosts.messages.moving.run import run_job
+from vhosts.messages.moving.running.run import run_job
 from vhosts.models import DeadLetterGroup, DeadLetterReplay
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from accessctl.sessions.guessing import begin_attempt
 from console.audit import record
 from console.brokers.connect import address_policy, stored_client_key
 from console.errors import BrokerTrouble, TooManyAttempts
-from console.rabbitmq.amqp.proof import ProofStep, prove
+from console.rabbitmq.amqp.proving.proof import ProofStep, prove
 from console.rabbitmq.endpoint import AmqpEndpoint, Credentials, Secret, Tls
 from vhosts.messages.connecting.service import Connection
 

@@ -15,7 +15,7 @@ from accessctl.models import BrokerUser
 from accessctl.rights import Permission
 from console.errors import ConsoleError, InvalidField, NotAllowed
 from console.faces.lists import read_scope
-from console.rabbitmq.amqp.proof import ProofStep
+from console.rabbitmq.amqp.proving.proof import ProofStep
 from console.scope import Scope
 from vhosts.messages.connecting.code.clients import CLIENTS
 from vhosts.messages.connecting.forms import ConnectForm, ProveForm

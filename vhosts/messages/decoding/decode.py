@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from vhosts.messages.decoding.avro import read_avro, read_container
 from vhosts.messages.decoding.binary import dump
-from vhosts.messages.decoding.cbor import read_cbor
-from vhosts.messages.decoding.json_text import read_json
-from vhosts.messages.decoding.message_pack import read_message_pack
+from vhosts.messages.decoding.formats.avro import read_avro, read_container
+from vhosts.messages.decoding.formats.cbor import read_cbor
+from vhosts.messages.decoding.formats.json_text import read_json
+from vhosts.messages.decoding.formats.message_pack import read_message_pack
+from vhosts.messages.decoding.formats.protobuf import read_protobuf
 from vhosts.messages.decoding.packed import gunzip, inflate, unbase64, unhex, unzlib
-from vhosts.messages.decoding.protobuf import read_protobuf
 from vhosts.messages.decoding.result import (
     DECODED_AT_MOST,
     SHOWN_AT_MOST,

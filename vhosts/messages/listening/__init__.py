@@ -2,5 +2,5 @@
 
 `targets.py` says what can be tapped and by whom, `sources.py` which bindings a tap copies, `runner.py` runs a tap,
 `buffer.py` keeps its last messages, `viewers.py` joins, reads and leaves. The tap itself is in
-console/rabbitmq/amqp/tap.py.
+console/rabbitmq/amqp/reading/tap.py.
 """

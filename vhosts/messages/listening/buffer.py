@@ -13,7 +13,7 @@ import pika
 from django.db.models import Sum
 
 from console.rabbitmq.amqp.message import Message
-from console.rabbitmq.amqp.tap import Tapped
+from console.rabbitmq.amqp.reading.tap import Tapped
 from console.rabbitmq.endpoint import Secret
 from console.secrets import decrypt, encrypt
 from vhosts.messages.listening.model import TapSlice

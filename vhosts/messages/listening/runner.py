@@ -23,8 +23,8 @@ from console.brokers.connect import endpoint_of
 from console.brokers.fresh import REFUSED_FOR, why_not_asked
 from console.errors import ConsoleError
 from console.models import Broker
-from console.rabbitmq.amqp import tap as tap_amqp
-from console.rabbitmq.amqp.tap import Bounds, Slice, tapped
+from console.rabbitmq.amqp.reading import tap as tap_amqp
+from console.rabbitmq.amqp.reading.tap import Bounds, Slice, tapped
 from console.rabbitmq.amqp.work import Job, Worker, working
 from console.rabbitmq.endpoint import AmqpEndpoint, Timeouts
 from console.rabbitmq.errors import BrokerError, LoginRefused

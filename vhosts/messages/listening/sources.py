@@ -8,7 +8,7 @@ from typing import Any
 from console.brokers.connect import connect
 from console.errors import InvalidField
 from console.models import Broker
-from console.rabbitmq.amqp.tap import Source
+from console.rabbitmq.amqp.reading.tap import Source
 from console.rabbitmq.endpoint import Timeouts
 from console.rabbitmq.management.client import ManagementClient
 from console.rabbitmq.management.live import bindings_from, exchange_now

@@ -17,8 +17,8 @@ import msgspec
 from django.http import Http404
 
 from accessctl.authorize import AnyUser
-from console.rabbitmq.amqp.exact import ExactProperties, exact
 from console.rabbitmq.amqp.message import Message
+from console.rabbitmq.amqp.properties.exact import ExactProperties, exact
 from vhosts.definitions.model import sealed, unsealed
 from vhosts.models import KeptMessages, Queue
 

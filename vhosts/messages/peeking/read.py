@@ -12,8 +12,8 @@ from console.brokers.fresh import Trouble, why_not_asked
 from console.errors import ConsoleError
 from console.models import Broker, BrokerStatus
 from console.rabbitmq.amqp.message import Message
-from console.rabbitmq.amqp.peek import Bounds, Peeked, Returns, peek
-from console.rabbitmq.amqp.streams import read_stream
+from console.rabbitmq.amqp.reading.peek import Bounds, Peeked, Returns, peek
+from console.rabbitmq.amqp.reading.streams import read_stream
 from console.rabbitmq.endpoint import AmqpEndpoint, Timeouts
 from console.rabbitmq.errors import (
     AddressForbidden,
@@ -25,7 +25,7 @@ from console.rabbitmq.errors import (
     TlsFailed,
 )
 from console.rabbitmq.management.client import ManagementClient
-from console.rabbitmq.management.got import peek_by_http
+from console.rabbitmq.management.messages.got import peek_by_http
 from console.rabbitmq.types import Listener
 from vhosts.messages.peeking.facts import facts_now, stored_facts
 from vhosts.messages.peeking.guard import Verdict, judge
@@ -49,7 +49,7 @@ class Outcome:
 
     `trouble` says why the broker gave none; otherwise `verdict.refusal` says why none were read. `way`
     is amqp, http or stream. `ended`, `left`, `copied` and `endangered` as in
-    console.rabbitmq.amqp.peek.Peeked; `passed` messages of a stream didn't pass the filter.
+    console.rabbitmq.amqp.reading.peek.Peeked; `passed` messages of a stream didn't pass the filter.
     """
 
     verdict: Verdict

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from console.rabbitmq.amqp.message import Message
-from console.rabbitmq.amqp.streams import offset_of
+from console.rabbitmq.amqp.reading.streams import offset_of
 from vhosts.messages.decoding.schemas import Schema
 from vhosts.messages.matching import Match, match
 from vhosts.messages.showing import Reader, Shown, shown

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from console.errors import InvalidField
-from console.rabbitmq.amqp.streams import BloomFilter, Start
+from console.rabbitmq.amqp.reading.streams import BloomFilter, Start
 
 MOST = 500
 DEFAULT = 20

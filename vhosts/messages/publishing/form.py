@@ -14,7 +14,7 @@ from accessctl.reach import reach_of
 from accessctl.rights import Permission
 from console.errors import InvalidField
 from console.models import Broker
-from console.rabbitmq.amqp.fields import Typed
+from console.rabbitmq.amqp.properties.fields import Typed
 from vhosts.messages.publishing.headers.values import CHOICES, as_text, read_text
 from vhosts.messages.publishing.message import (
     MOST_BODY,

@@ -10,8 +10,8 @@ from typing import Any
 
 from console.errors import InvalidField
 from console.faces.rest.parsers import shown_key
-from console.rabbitmq.amqp.exact import ExactProperties, properties_of
-from console.rabbitmq.amqp.fields import Typed
+from console.rabbitmq.amqp.properties.exact import ExactProperties, properties_of
+from console.rabbitmq.amqp.properties.fields import Typed
 from vhosts.messages.publishing.headers.values import (
     as_json,
     read_headers,

@@ -10,7 +10,7 @@ from typing import Any
 from accessctl.authorize import AnyUser
 from console.errors import NotAllowed
 from console.kinds.refusals.versions import version_of
-from console.rabbitmq.amqp.fields import Typed
+from console.rabbitmq.amqp.properties.fields import Typed
 from vhosts.messages.publishing.headers.values import for_router
 from vhosts.messages.publishing.message import Draft
 from vhosts.messages.publishing.where import Place, why_not_now

@@ -11,14 +11,14 @@ from django.http import Http404
 from accessctl.authorize import AnyUser, require
 from accessctl.rights import Permission
 from console.errors import InvalidField
-from console.rabbitmq.amqp.exact import exact
-from console.rabbitmq.amqp.fields import Typed
-from console.rabbitmq.amqp.fingerprint import fingerprint
 from console.rabbitmq.amqp.message import Message
+from console.rabbitmq.amqp.properties.exact import exact
+from console.rabbitmq.amqp.properties.fields import Typed
+from console.rabbitmq.amqp.properties.fingerprint import fingerprint
 from vhosts.messages.dead_letters.parsing.deaths import deaths_of
 from vhosts.messages.dead_letters.replay.plan import Destination, destination_of
 from vhosts.messages.dead_letters.sampling.look import look
-from vhosts.messages.moving.outgoing import outgoing
+from vhosts.messages.moving.running.outgoing import outgoing
 from vhosts.messages.publishing.message import Draft, check_body
 from vhosts.messages.publishing.model import PublishRequest
 from vhosts.messages.publishing.send import publish

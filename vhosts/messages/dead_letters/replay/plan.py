@@ -14,7 +14,7 @@ from vhosts.routing.core.route import route
 from vhosts.routing.core.topology import Topology
 
 Outcome = Literal["routed", "unroutable", "depends", "refused"]
-#: How often the console has moved a message (vhosts.messages.moving.outgoing).
+#: How often the console has moved a message (vhosts.messages.moving.running.outgoing).
 MOVES = "x-warren-moves"
 #: Different destinations that one plan shows.
 MOST_WAYS = 50

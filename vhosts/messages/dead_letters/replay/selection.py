@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from console.rabbitmq.amqp.fingerprint import fingerprint
 from console.rabbitmq.amqp.message import Message
+from console.rabbitmq.amqp.properties.fingerprint import fingerprint
 from vhosts.messages.dead_letters.parsing.grouping import Letter, letter_of
 from vhosts.messages.dead_letters.replay.plan import Destination, destination_of, is_older
 from vhosts.models import DeadLetterGroup

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accessctl.authorize import AnyUser
-from console.rabbitmq.amqp.fingerprint import fingerprint
 from console.rabbitmq.amqp.message import Message
+from console.rabbitmq.amqp.properties.fingerprint import fingerprint
 from vhosts.messages.dead_letters.parsing.grouping import letter_of
 from vhosts.messages.dead_letters.sampling.look import look
 from vhosts.messages.dead_letters.sampling.sample import require_sample

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
-#: The name of each type in `$type` (as console.rabbitmq.amqp.fields.TYPES has them), and its letter.
+#: The name of each type in `$type` (as console.rabbitmq.amqp.properties.fields.TYPES has them), and its letter.
 TYPES: Mapping[str, str] = {
     "string": "S", "bytes": "x", "boolean": "t", "void": "V", "timestamp": "T", "decimal": "D",
     "int8": "b", "uint8": "B", "int16": "s", "uint16": "u", "int32": "I", "uint32": "i", "int64": "l",

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.errors import InvalidField
-from console.rabbitmq.amqp.fields import Typed
+from console.rabbitmq.amqp.properties.fields import Typed
 from vhosts.messages.publishing.headers.scalars import (
     NAMES,
     RANGES,

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accessctl.authorize import require
 from accessctl.rights import Permission
 from console.errors import ConsoleError
-from console.rabbitmq.amqp.fields import Typed
+from console.rabbitmq.amqp.properties.fields import Typed
 from console.scope import Scope
 from vhosts.messages.publishing.saved.model import MessageTemplate
 from vhosts.messages.publishing.saved.service import (

@@ -19,7 +19,7 @@ from accessctl.rights import Permission
 from console.audit import record
 from console.errors import InvalidField, NotAllowed
 from console.models import Broker
-from console.rabbitmq.amqp.fields import Typed
+from console.rabbitmq.amqp.properties.fields import Typed
 from vhosts.definitions.model import sealed, unsealed
 from vhosts.messages.publishing.headers.values import as_json, read_headers
 from vhosts.messages.publishing.message import DELAY_HEADER, Draft

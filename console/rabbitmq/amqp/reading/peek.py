@@ -18,10 +18,10 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
-from console.rabbitmq.amqp.bounded import bound_bodies, weight
 from console.rabbitmq.amqp.connection import connected
-from console.rabbitmq.amqp.exact import exact
 from console.rabbitmq.amqp.message import Message
+from console.rabbitmq.amqp.properties.exact import exact
+from console.rabbitmq.amqp.reading.bounded import bound_bodies, weight
 from console.rabbitmq.endpoint import MEGABYTE, AmqpEndpoint
 from console.rabbitmq.network.deadline import Deadline
 

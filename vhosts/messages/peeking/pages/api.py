@@ -17,9 +17,9 @@ from console.errors import ConsoleError, InvalidField
 from console.faces.rest.drawn.changing import sent
 from console.faces.rest.schema import also_answers
 from vhosts.messages.matching import Match
+from vhosts.messages.peeking.pages.serializers import PeekRead, PeekWrite
 from vhosts.messages.peeking.read import Outcome, read_messages
 from vhosts.messages.peeking.rows import rows_of
-from vhosts.messages.peeking.serializers import PeekRead, PeekWrite
 from vhosts.messages.peeking.texts import as_kept, notes_of
 from vhosts.messages.peeking.wanted import Wanted
 from vhosts.messages.showing import reader_of

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from vhosts.messages.peeking import views
+from vhosts.messages.peeking.pages import views
 
 peek_routes: list[URLPattern] = [
     path("queues/<int:queue_id>/messages/", views.queue_messages, name="queue_messages"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from console.rabbitmq.amqp.exact import FIELDS, exact
 from console.rabbitmq.amqp.message import Message
+from console.rabbitmq.amqp.properties.exact import FIELDS, exact
 
 #: Headers that a broker adds or changes with each delivery.
 COUNTERS = frozenset({"x-delivery-count", "x-acquired-count", "x-stream-offset"})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from vhosts.messages.moving import views
+from vhosts.messages.moving.pages import views
 
 move_routes = [
     path("queues/<int:queue_id>/move/", views.message_move, name="message_move"),

@@ -15,18 +15,18 @@ from django.utils import timezone
 from accessctl.authorize import limit_to_token
 from console.errors import ConsoleError
 from console.rabbitmq.amqp.connection import connected
-from console.rabbitmq.amqp.stream_end import end_of_stream
+from console.rabbitmq.amqp.reading.stream_end import end_of_stream
 from console.rabbitmq.amqp.transfer import Sink, Source
 from console.rabbitmq.endpoint import AmqpEndpoint
 from console.rabbitmq.errors import BrokerError
 from console.rabbitmq.network.deadline import Deadline
-from vhosts.messages.moving.choice import Choice
-from vhosts.messages.moving.endpoint import messages_endpoint
 from vhosts.messages.moving.model import MessageJob
 from vhosts.messages.moving.places import Mode
-from vhosts.messages.moving.progress import LeaseLost, Progress
 from vhosts.messages.moving.rights import missing_right, places_of
-from vhosts.messages.moving.transfer import Ended, Transfer
+from vhosts.messages.moving.running.choice import Choice
+from vhosts.messages.moving.running.endpoint import messages_endpoint
+from vhosts.messages.moving.running.progress import LeaseLost, Progress
+from vhosts.messages.moving.running.transfer import Ended, Transfer
 from vhosts.messages.moving.wear import Wear
 from vhosts.models import Queue
 

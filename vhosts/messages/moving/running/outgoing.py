@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from console.rabbitmq.amqp.exact import ExactProperties, exact
-from console.rabbitmq.amqp.fields import Typed
 from console.rabbitmq.amqp.message import Message
+from console.rabbitmq.amqp.properties.exact import ExactProperties, exact
+from console.rabbitmq.amqp.properties.fields import Typed
 from console.rabbitmq.amqp.transfer import MARK
 
 #: How often Warren has moved the message.

@@ -21,8 +21,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from console.rabbitmq import errors
 from console.rabbitmq.amqp.connection import FOREIGN, connected, mapped
-from console.rabbitmq.amqp.greeting import read_greeting
-from console.rabbitmq.amqp.proof_advice import advice_on, limit_reached
+from console.rabbitmq.amqp.proving.advice import advice_on, limit_reached
+from console.rabbitmq.amqp.proving.greeting import read_greeting
 from console.rabbitmq.endpoint import AmqpEndpoint, Timeouts
 from console.rabbitmq.findings import Found, Outcome, sentence_of
 from console.rabbitmq.network.addresses import open_connection, resolve_checked

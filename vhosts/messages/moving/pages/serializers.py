@@ -11,8 +11,8 @@ from console.faces.rest.drawn.changing import BrokerField
 from console.faces.rest.fields import Flag, Number, StrictSerializer, Text
 from vhosts.messages.moving import start as jobs
 from vhosts.messages.moving.model import MessageJob, MessageOutcome
+from vhosts.messages.moving.pages.views import target_words
 from vhosts.messages.moving.places import Mode, Selection, Target
-from vhosts.messages.moving.views import target_words
 
 
 class TargetWrite(StrictSerializer):

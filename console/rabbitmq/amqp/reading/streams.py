@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from pika.adapters.blocking_connection import BlockingChannel
 
-from console.rabbitmq.amqp.bounded import Bodies, bound_bodies, weight
 from console.rabbitmq.amqp.connection import connected
 from console.rabbitmq.amqp.message import Message
-from console.rabbitmq.amqp.peek import Bounds
+from console.rabbitmq.amqp.reading.bounded import Bodies, bound_bodies, weight
+from console.rabbitmq.amqp.reading.peek import Bounds
 from console.rabbitmq.endpoint import AmqpEndpoint
 from console.rabbitmq.network.deadline import Deadline
 
@@ -24,7 +24,7 @@ QUIET_S = 2.0
 #: Seconds at the end of the deadline that are kept for closing.
 _TO_CLOSE_S = 3.0
 
-#: Why reading ended: caught up with the stream, or as in console.rabbitmq.amqp.peek.
+#: Why reading ended: caught up with the stream, or as in console.rabbitmq.amqp.reading.peek.
 StreamEnded = Literal["caught_up", "count", "bytes", "time"]
 
 

@@ -27,17 +27,17 @@ from console.faces.rest.schema import also_answers
 from console.faces.rest.views import ApiView
 from vhosts.messages.moving import start as jobs
 from vhosts.messages.moving.model import MessageJob
-from vhosts.messages.moving.outcomes import outcomes_for
-from vhosts.messages.moving.places import Mode, Place, Selection, Target
-from vhosts.messages.moving.preview import Plan, plan_move
-from vhosts.messages.moving.rights import require_move
-from vhosts.messages.moving.serializers import (
+from vhosts.messages.moving.pages.preview import Plan, plan_move
+from vhosts.messages.moving.pages.serializers import (
     JobRead,
     JobWrite,
     OutcomeRead,
     PlanRead,
     RateWrite,
 )
+from vhosts.messages.moving.places import Mode, Place, Selection, Target
+from vhosts.messages.moving.rights import require_move
+from vhosts.messages.moving.running.outcomes import outcomes_for
 from vhosts.models import Queue
 
 _KEY = re.compile(r"[!-~]{1,90}")

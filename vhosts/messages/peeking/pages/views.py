@@ -22,9 +22,9 @@ from vhosts.authorize import access_queue
 from vhosts.crumbs import crumbs
 from vhosts.messages.matching import Match
 from vhosts.messages.peeking.kept import keep, kept_of, messages_of
+from vhosts.messages.peeking.pages.schema import schema_of, use_schema
 from vhosts.messages.peeking.read import foresee, read_messages
 from vhosts.messages.peeking.rows import rows_of
-from vhosts.messages.peeking.schema import schema_of, use_schema
 from vhosts.messages.peeking.texts import as_kept, notes_of
 from vhosts.messages.peeking.wanted import DEFAULT, MOST, STARTS, Wanted
 from vhosts.messages.reading import record_reading

@@ -22,12 +22,12 @@ from console.scope import Scope
 from vhosts.authorize import access_queue
 from vhosts.crumbs import crumbs
 from vhosts.messages.moving import start as jobs
-from vhosts.messages.moving.form import MoveForm
 from vhosts.messages.moving.model import MessageJob
-from vhosts.messages.moving.outcomes import outcomes_for
+from vhosts.messages.moving.pages.form import MoveForm
+from vhosts.messages.moving.pages.preview import Plan, plan_move
 from vhosts.messages.moving.places import Place
-from vhosts.messages.moving.preview import Plan, plan_move
 from vhosts.messages.moving.rights import may_control, require_move
+from vhosts.messages.moving.running.outcomes import outcomes_for
 from vhosts.models import Queue
 
 _MOST_JOBS = 200

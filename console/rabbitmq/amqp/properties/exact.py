@@ -14,7 +14,7 @@ from typing import Any, Final
 import pika
 from pika import spec
 
-from console.rabbitmq.amqp.fields import BadField, Typed, decode, encode, entries, short
+from console.rabbitmq.amqp.properties.fields import BadField, Typed, decode, encode, entries, short
 
 #: The properties in the order in which AMQP sends them.
 FIELDS: Final = (

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from accessctl.authorize import AnyUser
-from console.rabbitmq.amqp.exact import exact
-from console.rabbitmq.amqp.fingerprint import fingerprint
+from console.rabbitmq.amqp.properties.exact import exact
+from console.rabbitmq.amqp.properties.fingerprint import fingerprint
 from console.rabbitmq.amqp.transfer import Taken
 from vhosts.messages.dead_letters.replay.selection import Wanted
 from vhosts.messages.matching import Match, match
-from vhosts.messages.moving.outgoing import mark_of
 from vhosts.messages.moving.places import Mode, Selection
-from vhosts.messages.moving.progress import Progress
+from vhosts.messages.moving.running.outgoing import mark_of
+from vhosts.messages.moving.running.progress import Progress
 from vhosts.messages.showing import reader_of
 
 Doubt = Literal["", "doubtful", "certain"]

@@ -10,7 +10,7 @@ import msgspec
 import pika
 
 from console.rabbitmq.amqp.message import Message
-from console.rabbitmq.amqp.peek import Bounds, Peeked, count_of
+from console.rabbitmq.amqp.reading.peek import Bounds, Peeked, count_of
 from console.rabbitmq.endpoint import MEGABYTE
 from console.rabbitmq.errors import MalformedAnswer
 from console.rabbitmq.http.exchange import must_be_json

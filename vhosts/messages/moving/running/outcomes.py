@@ -8,8 +8,8 @@ from datetime import datetime
 from accessctl.authorize import AnyUser
 from vhosts.messages.masking.masks import header_mask
 from vhosts.messages.masking.service import masks_of
-from vhosts.messages.moving.choice import Chosen
 from vhosts.messages.moving.model import MessageJob, MessageOutcome
+from vhosts.messages.moving.running.choice import Chosen
 
 #: Messages that couldn't be published until a job gives up.
 MOST_LEFT_BEHIND = 1_000

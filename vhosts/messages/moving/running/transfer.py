@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from console.engine.stopping import stopping
-from console.rabbitmq.amqp.fields import BadField
+from console.rabbitmq.amqp.properties.fields import BadField
 from console.rabbitmq.amqp.transfer import Settled, Sink, Source, Taken
 from console.rabbitmq.errors import TimedOut
-from vhosts.messages.moving.choice import Choice, Chosen, returns_of
 from vhosts.messages.moving.model import MessageJob, MessageOutcome
-from vhosts.messages.moving.outcomes import STALLED_S, outcome_of, unsettled, why_give_up
-from vhosts.messages.moving.outgoing import destination, outgoing
-from vhosts.messages.moving.pace import Pace
 from vhosts.messages.moving.places import Mode
-from vhosts.messages.moving.progress import Batch, Orders, Progress
+from vhosts.messages.moving.running.choice import Choice, Chosen, returns_of
+from vhosts.messages.moving.running.outcomes import STALLED_S, outcome_of, unsettled, why_give_up
+from vhosts.messages.moving.running.outgoing import destination, outgoing
+from vhosts.messages.moving.running.pace import Pace
+from vhosts.messages.moving.running.progress import Batch, Orders, Progress
 
 #: Messages published before their confirms are waited for.
 BATCH = 200

@@ -7,7 +7,7 @@ from typing import Any
 
 import pika
 
-from console.rabbitmq.amqp.exact import exact
+from console.rabbitmq.amqp.properties.exact import exact
 
 #: How long a chunk may take to arrive, and to be complete once it has begun.
 _FIRST_S = 3.0

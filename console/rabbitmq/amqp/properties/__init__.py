@@ -1,0 +1,1 @@
+"""Properties and headers of messages, byte for byte."""

@@ -1,0 +1,1 @@
+"""Sign in over AMQP step by step, and say which step failed."""

@@ -1,0 +1,1 @@
+"""Read messages: peek at a queue, read a stream, tap an exchange."""
