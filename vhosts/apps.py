@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import post_migrate, pre_delete
 
 
@@ -15,6 +17,7 @@ class VhostsConfig(AppConfig):
         from console.faces.attention import register_attention
         from console.faces.face import register
         from console.models import Broker
+        from console.rabbitmq.amqp.properties.fingerprint import use_key
         from vhosts import checks  # noqa: F401 – registers the system checks
         from vhosts.alerts.attention import firing_alerts
         from vhosts.alerts.forgotten import narrow_to_others
@@ -34,6 +37,7 @@ class VhostsConfig(AppConfig):
             UPSTREAM_SETS, PARAMETERS, GLOBAL_PARAMETERS,
         ):  # fmt: skip
             register(face)
+        use_key(hashlib.blake2b(settings.SECRET_KEY.encode(), person=b"fingerprint").digest())
         register_attention("queues", queue_conditions)
         register_attention("alerts", firing_alerts)
         OBSERVE.give(note_read_back)

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pika import frame, spec
 
+from console.rabbitmq.amqp.message import Message
+from console.rabbitmq.amqp.properties import fingerprint
 from console.rabbitmq.amqp.properties.exact import (
     FIELDS,
     ExactProperties,
@@ -149,3 +151,11 @@ def test_received_properties_cannot_be_changed() -> None:
 def test_a_value_that_does_not_fit_is_refused(letter: str, value: Any) -> None:
     with pytest.raises(BadField):
         encode(Typed(letter, value))
+
+
+def test_a_fingerprint_cannot_be_computed_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shown to readers of whom masks hide parts of the message."""
+    message = Message("", "k", False, properties_of({}), b"4711")
+    here = fingerprint.fingerprint(message)
+    monkeypatch.setattr(fingerprint, "_key", b"another")
+    assert fingerprint.fingerprint(message) != here

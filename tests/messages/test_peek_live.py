@@ -21,6 +21,8 @@ from accessctl.models import Grant
 from console.kinds.refusals.versions import version_of
 from console.models import AuditEntry, Broker
 from tests.conftest import LiveBroker, ScratchVhost
+from vhosts.messages.moving.model import MessageJob
+from vhosts.messages.moving.running.run import run_job
 from vhosts.messages.peeking.read import read_messages
 from vhosts.messages.peeking.turns import PeekRunning, turn
 from vhosts.messages.peeking.wanted import Wanted
@@ -392,3 +394,43 @@ def test_the_command_peeks(run: Run, superuser: Any, scene: Scene) -> None:
     assert run("peek", "orders", "--body", "nothing like it", *place)[0] == 2
     assert run("peek", "no such queue", *place)[0] == 1
     assert run("peek", "orders", "--count", "0", *place)[0] == 1
+
+
+def test_messages_that_were_chosen_are_moved(scene: Scene, admin_client: Any) -> None:
+    """From the list of what was read, through the form and its preview, to the target."""
+    queue = scene.queue("source", [b"a", b"b", b"c", b"b"])
+    scene.queue("parked", [])
+    read = admin_client.post(reverse("queue_messages", args=[queue.pk]), {"count": "10"}).url
+    page = admin_client.get(read).content.decode()
+    assert "Move, copy or delete selected" in page
+    kept = KeptMessages.objects.get().pk
+    move = reverse("message_move", args=[queue.pk])
+    form = admin_client.post(move, {"step": "open", "kept": kept, "at": ["2", "3"]})
+    marks = form.context["form"].data["fingerprints"]
+    assert len(marks.split()) == 2
+    assert "Those chosen on the page before" in form.content.decode()
+    given = {
+        "mode": "move", "which": "chosen", "fingerprints": marks, "to": "queue",
+        "target_queue": "parked", "keep_expiration": "on",
+    }  # fmt: skip
+    assert (
+        "2 chosen messages"
+        in admin_client.post(move, {**given, "step": "preview"}).content.decode()
+    )
+    assert admin_client.post(move, {**given, "step": "apply", "key": "k"}).status_code == 302
+    run_job(str(MessageJob.objects.get().pk), "test")
+    assert scene.drained("parked") == [b"b", b"c"]
+    assert scene.drained("source") == [b"a", b"b"]
+
+
+def test_messages_of_somebody_else_cant_be_chosen(
+    scene: Scene, admin_client: Any, client: Any, django_user_model: Any
+) -> None:
+    queue = scene.queue("source", [b"a"])
+    admin_client.post(reverse("queue_messages", args=[queue.pk]), {"count": "10"})
+    kept = KeptMessages.objects.get().pk
+    other = django_user_model.objects.create_superuser("other")
+    client.force_login(other)
+    move = reverse("message_move", args=[queue.pk])
+    for at in (kept, uuid4(), "x"):
+        assert client.post(move, {"step": "open", "kept": at, "at": "1"}).status_code == 404

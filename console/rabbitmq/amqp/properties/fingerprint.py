@@ -11,6 +11,15 @@ from console.rabbitmq.amqp.properties.exact import FIELDS, exact
 COUNTERS = frozenset({"x-delivery-count", "x-acquired-count", "x-stream-offset"})
 SIZE = 16
 
+_key = b""
+
+
+def use_key(key: bytes) -> None:
+    """Make fingerprints depend on a key of up to 64 bytes, in this process. Without it, somebody
+    who sees a fingerprint could find out by trying what a mask hides."""
+    global _key
+    _key = key
+
 
 def fingerprint(message: Message) -> str:
     """Return 32 hex digits over exchange, key, properties, headers and body. Equal messages have
@@ -20,7 +29,7 @@ def fingerprint(message: Message) -> str:
     others anew.
     """
     properties = exact(message.properties)
-    digest = hashlib.blake2b(digest_size=SIZE)
+    digest = hashlib.blake2b(digest_size=SIZE, key=_key)
     parts = properties.parts
     for part in (message.exchange.encode(errors="replace"), message.routing_key.encode(errors="replace")):  # fmt: skip
         digest.update(len(part).to_bytes(4, "big") + part)

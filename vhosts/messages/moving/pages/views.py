@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +18,7 @@ from accessctl.rights import Permission
 from console.errors import ConsoleError, InvalidField
 from console.faces.lists import read_scope
 from console.faces.person import person_of
+from console.rabbitmq.amqp.properties.fingerprint import fingerprint
 from console.scope import Scope
 from vhosts.authorize import access_queue
 from vhosts.crumbs import crumbs
@@ -28,6 +29,7 @@ from vhosts.messages.moving.pages.preview import Plan, plan_move
 from vhosts.messages.moving.places import Place
 from vhosts.messages.moving.rights import may_control, require_move
 from vhosts.messages.moving.running.outcomes import outcomes_for
+from vhosts.messages.peeking.kept import kept_of, messages_of
 from vhosts.models import Queue
 
 _MOST_JOBS = 200
@@ -42,7 +44,8 @@ def message_move(request: HttpRequest, queue_id: int) -> HttpResponse:
     step = request.POST.get("step", "open")
     bound = request.method == "POST"
     initial = {"mode": request.GET.get("mode", "move")}
-    form = MoveForm(request.POST if bound else None, initial=initial, source=row, user=request.user)
+    given = _chosen(request, row) if request.POST.get("kept") else request.POST
+    form = MoveForm(given if bound else None, initial=initial, source=row, user=request.user)
     if not bound or step in ("open", "edit") or not form.is_valid():
         return _form(request, row, form, 400 if bound and step not in ("open", "edit") else 200)
     try:
@@ -55,6 +58,27 @@ def message_move(request: HttpRequest, queue_id: int) -> HttpResponse:
     except ConsoleError as error:
         form.refuse(error)
         return _form(request, row, form, error.http_status)
+
+
+def _chosen(request: HttpRequest, row: Queue) -> QueryDict:
+    """Return the form's first values for messages that were chosen among those read (`kept`, `at`).
+    Raises Http404 if they aren't kept any more."""
+    try:
+        kept_id = UUID(request.POST["kept"])
+    except ValueError as error:
+        raise Http404("Messages not found.") from error
+    session = request.session.session_key or ""
+    kept = kept_of(request.user, session, row, kept_id, timezone.now())
+    read = messages_of(kept)
+    places = {int(at) for at in request.POST.getlist("at") if at.isascii() and at.isdecimal()}
+    chosen = [one for at, one in enumerate(read, 1) if at in places and not one.is_cut]
+    given = QueryDict(mutable=True)
+    given.update({
+        "mode": "move", "which": "chosen" if chosen else "all", "to": "queue", "keep_expiration": "on",
+        "target_broker": str(row.broker_id), "target_vhost": row.vhost,
+        "fingerprints": " ".join(fingerprint(one) for one in chosen),
+    })  # fmt: skip
+    return given
 
 
 def _plan(request: HttpRequest, row: Queue, form: MoveForm) -> Plan:

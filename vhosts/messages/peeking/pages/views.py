@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accessctl.authorize import may
 from accessctl.rights import Permission
 from console.errors import ConsoleError, InvalidField, NotAllowed
 from console.scope import Scope
@@ -119,6 +120,8 @@ def queue_messages_read(request: HttpRequest, queue_id: int, kept_id: UUID) -> H
         "later": start // _ROWS + 2 if start + _ROWS < len(rows) else None,
         "page": start // _ROWS + 1,
         "is_stream": kept.outcome.get("way") == "stream",
+        "may_move": kept.outcome.get("way") != "stream"
+        and may(request.user, Permission.MESSAGES_MOVE, queue.broker, queue.vhost),
     }
     return render(request, "vhosts/messages/read.html", context, status=400 if problems else 200)
 
