@@ -31,7 +31,7 @@ class ReplayForm(forms.Form):
     routing_key = forms.CharField(label="Routing key", required=False, strip=False, max_length=255, widget=forms.TextInput(_TEXT), help_text="For another target. Empty: each message’s first key.")  # fmt: skip
     rate = forms.IntegerField(required=False, min_value=1, max_value=100_000, initial=10, widget=forms.NumberInput(_NUMBER), help_text="Empty: as fast as possible.")  # fmt: skip
     skip_hours = forms.IntegerField(label="Skip older than", required=False, min_value=1, max_value=100_000, widget=forms.NumberInput(_NUMBER), help_text="Messages whose last death was earlier stay. Empty: none.")  # fmt: skip
-    stop_percent = forms.IntegerField(label="Stop at", required=False, min_value=1, max_value=100, initial=10, widget=forms.NumberInput(_NUMBER), help_text="Stops when so many are dead letters again within a minute. Empty: never.")  # fmt: skip
+    stop_percent = forms.IntegerField(label="Stop at", required=False, min_value=1, max_value=100, initial=10, widget=forms.NumberInput(_NUMBER), help_text="Stops when so many have arrived in the queue again while the job runs; other dead letters count too. Empty: never.")  # fmt: skip
     reason = forms.CharField(required=False, max_length=_MOST_REASON, widget=forms.TextInput(_TEXT), help_text="Reason or ticket number; stored in the audit log.")  # fmt: skip
 
     def options(self, marks: tuple[str, ...] = ()) -> Options:

@@ -31,7 +31,7 @@ _MARK = re.compile(r"[0-9a-f]{32}")
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to replay. `skip_hours`: leave what died longer ago. `stop_percent`: stop the job when more than so
-    many of 100 replayed messages come back within a minute; None: never."""
+    many of 100 replayed messages are back while the job runs; None: never."""
 
     to: Destination = field(default_factory=Destination)
     rate: int | None = None
