@@ -90,12 +90,22 @@ def test_what_is_given_back_keeps_its_order(
     assert [one.message.body for one in taken] == [b"message %d" % n for n in range(20)]
     source.ack([taken[3].tag])
     source.give_back()
+    # A quorum queue applies returns a moment later.
+    while source.count()[0] < 29 and time.monotonic() < until:
+        source.work(0.05)
     source.consume(40)
     again: list[Any] = []
     while len(again) < 29 and time.monotonic() < until:
         source.work(0.1)
         again += source.take(100)
-    assert [one.message.body for one in again] == [b"message %d" % n for n in range(30) if n != 3]
+    back = [one.message.body for one in again]
+    expected = [b"message %d" % n for n in range(30) if n != 3]
+    if of_type == "quorum":
+        # It may put them behind the others, but not among each other.
+        assert sorted(back) == sorted(expected)
+        assert [body for body in back if body in expected[:19]] == expected[:19]
+    else:
+        assert back == expected
     assert exact(again[0].message.properties) is again[0].message.properties
 
 

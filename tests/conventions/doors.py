@@ -499,5 +499,12 @@ OWN = {
     "queues_policy",  # leads to the form of a policy
     "dead_letters_sample", "dead_letter_messages", "api-dead-letter-queues-sample",  # read, by a right to see: tests/messages/dead_letters
     "queue_messages", "api-queues-peek",  # read, by a right to see: tests/messages/test_peek_live.py
+    # Copies of messages, by a right to see, and a key of one's own by bindings:edit: tests/messages/test_listening.py.
+    "listen_start", "listen_messages", "listen_stop", "api-taps-list", "api-taps-messages", "api-taps-detail",
+    # By messages:publish: tests/messages/test_listening.py, test_learning.py.
+    "listen_publish", "learn_start", "learn_send",
+    # A change of the engine, by the right for each object in it: tests/messages/test_learning.py.
+    "learn_create", "learn_remove",
+    "api-alert-rules-restore",  # by alerts:edit, as its page: tests/alerts/test_rest.py
     "fleet_density",  # one's own choice
 }  # fmt: skip

@@ -310,10 +310,10 @@ def held(monkeypatch: Any) -> Callable[[Any, str], threading.Event]:
         reached, real = threading.Event(), getattr(module, name)
 
         def wait(*args: Any, **kwargs: Any) -> Any:
-            result = real(*args, **kwargs) if name == "_hold" else None
+            result = real(*args, **kwargs) if name == "hold" else None
             reached.set()
             threading.Event().wait(0.5)
-            return result if name == "_hold" else real(*args, **kwargs)
+            return result if name == "hold" else real(*args, **kwargs)
 
         monkeypatch.setattr(module, name, wait)
         return reached
@@ -322,7 +322,7 @@ def held(monkeypatch: Any) -> Callable[[Any, str], threading.Event]:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("name", ["_hold", "_extend_span"])
+@pytest.mark.parametrize("name", ["hold", "_extend_span"])
 def test_forgetting_a_broker_waits_for_the_poll_that_is_being_stored(
     world: World, held: Any, name: str
 ) -> None:

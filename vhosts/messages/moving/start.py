@@ -49,6 +49,7 @@ def start_move(
 
     `target` None: a deletion. `rate`: messages a second at most. Raises NotAllowed, InvalidField.
     """
+    reason = reason.replace("\0", "").strip()
     require_move(actor, source, target, mode)
     _check(source, target, mode, selection, rate, reason)
     now = now or timezone.now()
@@ -56,8 +57,8 @@ def start_move(
         "author": actor if getattr(actor, "pk", None) else None,
         "author_name": actor.get_username(),
         "token_id_then": token_of(actor),
-        "idempotency_key": idempotency_key[:100],
-        "reason": reason.strip(),
+        "idempotency_key": idempotency_key.replace("\0", "")[:100],
+        "reason": reason,
         "purpose": purpose,
         "mode": mode,
         "broker": source.broker,
